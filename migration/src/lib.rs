@@ -1,0 +1,100 @@
+//! The tables of Khoosheh: one file per change, each with the way up and the way down, in plain SQL.
+//!
+//! A statement is written once for both databases. What they spell differently stands in braces and is
+//! filled in by [`spell`], so that this file is the only place of the crate that knows which one is there.
+
+#![allow(missing_docs)]
+
+pub use sea_orm_migration::prelude::{MigratorTrait, SchemaManager};
+use sea_orm_migration::{
+    prelude::{async_trait, DbErr, MigrationTrait},
+    sea_orm::{ConnectionTrait, DbBackend},
+};
+
+mod m20261123_000001_code_lists;
+mod m20261123_000002_accounts;
+mod m20261123_000003_records;
+mod m20261123_000004_clusters;
+
+/// Every change of the tables, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_code_lists::Migration),
+            Box::new(m20261123_000002_accounts::Migration),
+            Box::new(m20261123_000003_records::Migration),
+            Box::new(m20261123_000004_clusters::Migration),
+        ]
+    }
+}
+
+/// The columns that every record has: identity, version, who and when, tombstone, and the hash of its
+/// newest history entry.
+const RECORD: &str = "
+    id {uuid} PRIMARY KEY,
+    version bigint NOT NULL,
+    created_at {timestamp} NOT NULL,
+    created_by {uuid} NOT NULL,
+    updated_at {timestamp} NOT NULL,
+    updated_by {uuid} NOT NULL,
+    deleted_at {timestamp},
+    external_refs {json} NOT NULL,
+    history_hash text NOT NULL";
+
+/// Runs SQL statements, separated by `;`, in the words of the connected database.
+pub(crate) async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
+    for statement in sql.split(';').map(str::trim).filter(|s| !s.is_empty()) {
+        let statement = spell(manager.get_database_backend(), statement);
+        manager.get_connection().execute_unprepared(&statement).await?;
+    }
+    Ok(())
+}
+
+/// `{key}` is text that compares and sorts by bytes, the same on both databases.
+fn spell(backend: DbBackend, sql: &str) -> String {
+    let postgres = backend == DbBackend::Postgres;
+    [
+        ("record", RECORD, RECORD),
+        ("uuid", "uuid", "blob"),
+        ("timestamp", "timestamptz", "timestamp_text"),
+        ("date", "date", "date_text"),
+        ("json", "jsonb", "json_text"),
+        ("bytes", "bytea", "blob"),
+        ("double", "double precision", "double"),
+        ("key", "text COLLATE \"C\"", "text"),
+        // PostgreSQL hands out sequence numbers before the commit: a reader of the log needs the transaction too.
+        ("transaction", "bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)", "bigint NOT NULL DEFAULT 0"),
+        ("counter", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "integer PRIMARY KEY AUTOINCREMENT"),
+    ]
+    .iter()
+    .fold(sql.to_owned(), |text, (name, on_postgres, on_sqlite)| {
+        text.replace(&format!("{{{name}}}"), if postgres { on_postgres } else { on_sqlite })
+    })
+}
+
+/// Declares a migration from its two scripts.
+macro_rules! migration {
+    (up: $up:expr, down: $down:expr) => {
+        #[derive(sea_orm_migration::prelude::DeriveMigrationName)]
+        pub struct Migration;
+
+        #[sea_orm_migration::prelude::async_trait::async_trait]
+        impl sea_orm_migration::prelude::MigrationTrait for Migration {
+            async fn up(&self, manager: &crate::SchemaManager) -> Result<(), sea_orm_migration::prelude::DbErr> {
+                crate::run(manager, $up).await
+            }
+
+            async fn down(&self, manager: &crate::SchemaManager) -> Result<(), sea_orm_migration::prelude::DbErr> {
+                crate::run(manager, $down).await
+            }
+
+            fn use_transaction(&self) -> Option<bool> {
+                Some(true)
+            }
+        }
+    };
+}
+pub(crate) use migration;

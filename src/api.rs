@@ -1,0 +1,80 @@
+//! The service's surface: which resources there are, and the document that describes them.
+
+use std::sync::LazyLock;
+
+use actix_web::{App, middleware::from_fn};
+use serde_json::{Value, json};
+use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
+
+use crate::{
+    auth::{self, Role, policy::PERMISSIONS},
+    clusters,
+    http::{
+        catalogue,
+        document::{self, Frame, PREFIX},
+        problem::ProblemBody,
+    },
+    industries, operation, provinces, reports, users,
+};
+
+/// Name and description of each tag, in the order of the documentation.
+const TAGS: &[(&str, &str)] = &[
+    ("auth", "Logging in and out (OAuth 2), and who one is."),
+    ("clusters", "Industrial clusters, the claims about them and their history."),
+    ("reports", "Reports. Each says what was true on a day, as it was known at a moment."),
+    ("provinces", "The provinces and their codes."),
+    ("industries", "The industries of ISIC Rev. 4."),
+    ("users", "Accounts of people."),
+    ("service", "The service itself: health, metrics, the document and the catalogue of problems."),
+];
+
+const DESCRIPTION: &str = "The system of record for industrial-cluster development (خوشه, \"cluster\").\n\n\
+    **Start**: get a token at `POST /api/v1/auth/token`, then send it as `Authorization: Bearer …`.\n\n\
+    **Dates** are Gregorian `YYYY-MM-DD`; with `calendar=persian` every date of the request and the answer is Persian. \
+    **Money** is whole units in a string. **Text** is kept as given and compared in one folded form: «كشاورزي» finds «کشاورزی».\n\n\
+    **Lists** are keyset pages: follow `next_cursor` or `Link: rel=\"next\"` until there is none. \
+    **Changes** need the record's `ETag` in `If-Match`; send an `Idempotency-Key` with every POST and repeat it freely.\n\n\
+    **Problems** are `application/problem+json` (RFC 9457) in the language of `Accept-Language`; `code` never changes, \
+    and `errors` names every broken rule at once. What lies outside your scope does not exist for you (404). \
+    The full list of codes is at [/problems](/problems).";
+
+/// Every route that the document describes. Each resource has one line.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(
+            scope(PREFIX)
+                .configure(auth::endpoints::routes)
+                .configure(clusters::routes)
+                .configure(reports::routes)
+                .configure(provinces::routes)
+                .configure(industries::routes)
+                .configure(users::routes),
+        )
+        .configure(auth::endpoints::well_known_routes)
+        .configure(operation::routes)
+        .service(catalogue::list_problem_kinds)
+        .service(catalogue::get_problem_kind);
+}
+
+/// The OpenAPI document, made from the handlers; the same for every database and configuration.
+pub fn document() -> &'static Value {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+        // Middleware keeps the type of the throw-away application small.
+        let (_, mut collected) = App::new().wrap(from_fn(crate::http::compress::compress)).into_utoipa_app().configure(routes).split_for_parts();
+        let mut problem = Vec::new();
+        <ProblemBody as utoipa::ToSchema>::schemas(&mut problem);
+        problem.push(("Problem".into(), <ProblemBody as utoipa::PartialSchema>::schema()));
+        collected.components.get_or_insert_default().schemas.extend(problem);
+        let document = serde_json::to_value(&collected).unwrap_or_default();
+        document::complete(document, &Frame {
+            info: json!({
+                "title": "Khoosheh", "version": env!("CARGO_PKG_VERSION"), "description": DESCRIPTION,
+                "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+            }),
+            tags: TAGS,
+            permissions: PERMISSIONS,
+            roles: &|permission| Role::holding(permission).into_iter().map(Role::name).collect(),
+        })
+    });
+    &DOCUMENT
+}

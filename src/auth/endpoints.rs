@@ -1,0 +1,344 @@
+//! Logging in and out: the endpoints of OAuth 2.
+
+use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use sea_orm::{EntityTrait, TransactionTrait};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{
+    Authenticator, CurrentCaller,
+    account::{self, Kind},
+    failures, password, session,
+};
+use crate::{
+    config::Config,
+    http::{Body, Database, Problem, Text, Violation, Write, Answer, catalogue, client},
+};
+
+/// The routes of this module, below `/api/v1`.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(create_token).service(revoke_token).service(get_me).service(change_password);
+}
+
+/// The routes of this module that stand at the root.
+pub fn well_known_routes(config: &mut ServiceConfig) {
+    config.service(list_signing_keys).service(get_authorization_server);
+}
+
+/// A token request, as a form (RFC 6749). Parameters that are not known are ignored, as the RFC asks.
+#[derive(Deserialize, ToSchema)]
+pub struct TokenRequest {
+    /// How the caller proves who it is.
+    #[schema(required, value_type = GrantType, example = "password")]
+    grant_type: Option<String>,
+    /// The user name, with `password`.
+    #[schema(max_length = 100, nullable = false, example = "isipo")]
+    username: Option<String>,
+    /// The password, with `password`.
+    #[schema(max_length = 200, nullable = false, format = Password, example = "correct horse battery staple")]
+    password: Option<String>,
+    /// The refresh token, with `refresh_token`. It can be used once.
+    #[schema(max_length = 200, nullable = false)]
+    refresh_token: Option<String>,
+    /// The client id, with `client_credentials`; HTTP Basic works as well.
+    #[schema(max_length = 100, nullable = false)]
+    client_id: Option<String>,
+    /// The client secret, with `client_credentials`; HTTP Basic works as well.
+    #[schema(max_length = 200, nullable = false, format = Password)]
+    client_secret: Option<String>,
+    /// Permissions asked for, separated by spaces; all that the account has when left out.
+    #[schema(max_length = 1000, nullable = false)]
+    scope: Option<String>,
+}
+
+/// The grant types of RFC 6749 that are served.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code)]
+pub enum GrantType {
+    /// A person's user name and password.
+    Password,
+    /// A refresh token from an earlier answer.
+    RefreshToken,
+    /// An API client's id and secret.
+    ClientCredentials,
+}
+
+/// The tokens (RFC 6749, section 5.1).
+#[derive(Serialize, ToSchema)]
+pub struct TokenResponse {
+    /// The access token, a JWT (RFC 9068): send it as `Authorization: Bearer …`.
+    #[schema(example = "eyJ0eXAiOiJhdCtqd3Qi…")]
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(value_type = String, example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds that the access token lives.
+    #[schema(minimum = 1, example = 900)]
+    expires_in: i64,
+    /// The refresh token, for people: it gives new tokens once.
+    #[schema(required = false, nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    /// The permissions that the token carries, separated by spaces.
+    #[schema(example = "reference:read clusters:read reports:read")]
+    scope: String,
+}
+
+/// Get tokens
+///
+/// The token endpoint of OAuth 2: `password` for people, `client_credentials` for API clients, `refresh_token`
+/// to go on. A refresh token works once; using it again ends the session, since somebody else may hold it.
+/// Several failed logins close the account and the address for some minutes (429).
+#[utoipa::path(
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = TokenResponse, description = "Tokens")),
+    security(()),
+)]
+#[post("/auth/token")]
+pub async fn create_token(
+    request: HttpRequest, form: Body<TokenRequest>, db: Database, authenticator: web::Data<Authenticator>, config: web::Data<Config>,
+) -> Result<HttpResponse, Problem> {
+    let issued = match form.0.grant_type.as_deref() {
+        Some("password") => log_in(&request, &form.0, &db, &config).await,
+        Some("client_credentials") => log_in_client(&request, &form.0, &db, &config).await,
+        Some("refresh_token") => refresh(&form.0, &db, &config).await,
+        Some(_) => Err(oauth(Problem::new(&catalogue::INVALID_TOKEN_REQUEST), "unsupported_grant_type")),
+        None => Err(invalid_request("grant_type")),
+    };
+    let (account, session, refresh_token) = issued?;
+    let held = account.permissions();
+    let permissions: Vec<String> = match form.0.scope.as_deref().map(str::trim).filter(|scope| !scope.is_empty()) {
+        None => held,
+        Some(scope) => scope.split(' ').filter(|asked| held.iter().any(|p| p == asked)).map(str::to_owned).collect(),
+    };
+    let answer = TokenResponse {
+        access_token: authenticator.issue(&account, session, &permissions)?,
+        token_type: "Bearer",
+        expires_in: authenticator.lifetime(),
+        refresh_token,
+        scope: permissions.join(" "),
+    };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
+}
+
+type Issued = (account::Model, Option<Uuid>, Option<String>);
+
+async fn log_in(request: &HttpRequest, form: &TokenRequest, db: &Database, config: &Config) -> Result<Issued, Problem> {
+    let username = form.username.as_deref().ok_or_else(|| invalid_request("username"))?;
+    let secret = form.password.clone().ok_or_else(|| invalid_request("password"))?;
+    let account = prove(request, db, config, username, secret, Kind::Person).await?;
+    let account = account.ok_or_else(|| oauth(Problem::new(&catalogue::INVALID_GRANT), "invalid_grant"))?;
+    let transaction = db.begin().await?;
+    let session = session::begin(&transaction, account.id).await?;
+    let refresh_token = session::issue(&transaction, session, config.refresh_token_days).await?;
+    transaction.commit().await?;
+    Ok((account, Some(session), Some(refresh_token)))
+}
+
+async fn log_in_client(request: &HttpRequest, form: &TokenRequest, db: &Database, config: &Config) -> Result<Issued, Problem> {
+    let basic = basic_credentials(request);
+    let (id, secret) = match (basic, &form.client_id, &form.client_secret) {
+        (Some(pair), ..) => pair,
+        (None, Some(id), Some(secret)) => (id.clone(), secret.clone()),
+        _ => return Err(invalid_request("client_id")),
+    };
+    let account = prove(request, db, config, &id, secret, Kind::Client).await?;
+    let refused = || {
+        let problem = Problem::new(&catalogue::INVALID_CLIENT).header(header::WWW_AUTHENTICATE, "Basic realm=\"khoosheh\"");
+        oauth(problem, "invalid_client")
+    };
+    Ok((account.ok_or_else(refused)?, None, None))
+}
+
+async fn refresh(form: &TokenRequest, db: &Database, config: &Config) -> Result<Issued, Problem> {
+    let token = form.refresh_token.as_deref().ok_or_else(|| invalid_request("refresh_token"))?;
+    let refused = || oauth(Problem::new(&catalogue::INVALID_GRANT), "invalid_grant");
+    let transaction = db.begin().await?;
+    // The end of a session whose token was reused is committed as well.
+    let Some(session) = session::redeem(&transaction, token).await? else {
+        transaction.commit().await?;
+        return Err(refused());
+    };
+    let account = account::Entity::find_by_id(session.account_id).one(&transaction).await?;
+    let account = account.filter(account::Model::is_usable).ok_or_else(refused)?;
+    let refresh_token = session::issue(&transaction, session.id, config.refresh_token_days).await?;
+    transaction.commit().await?;
+    Ok((account, Some(session.id), Some(refresh_token)))
+}
+
+/// The account, if the secret is its own. Takes as long when there is no such account.
+async fn prove(
+    request: &HttpRequest, db: &Database, config: &Config, username: &str, secret: String, kind: Kind,
+) -> Result<Option<account::Model>, Problem> {
+    let attempt = failures::attempt(db.get_ref(), config, username, &client::address(request)).await?;
+    let account = account::by_username(db.get_ref(), username).await?.filter(|account| account.kind == kind && account.is_usable());
+    let hash = account.as_ref().map(|account| account.password_hash.clone());
+    if password::verify(secret, hash).await? {
+        attempt.succeeded(db.get_ref()).await?;
+        return Ok(account);
+    }
+    Ok(None)
+}
+
+/// HTTP Basic, as RFC 6749, section 2.3.1, has it: both parts are form-encoded.
+fn basic_credentials(request: &HttpRequest) -> Option<(String, String)> {
+    let header = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = header.split_once(' ')?;
+    let decoded = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(encoded.trim()).ok())??;
+    let text = String::from_utf8(decoded).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let decode = |part: &str| percent_encoding::percent_decode_str(&part.replace('+', " ")).decode_utf8().ok().map(|part| part.into_owned());
+    Some((decode(id)?, decode(secret)?))
+}
+
+fn invalid_request(parameter: &'static str) -> Problem {
+    let problem = Problem::new(&catalogue::INVALID_TOKEN_REQUEST)
+        .violation(Violation::body(format!("/{parameter}"), "required", Text::new("این پارامتر لازم است.", "This parameter is required.")));
+    oauth(problem, "invalid_request")
+}
+
+/// Adds what clients of RFC 6749 look for.
+fn oauth(problem: Problem, error: &'static str) -> Problem {
+    let description = problem.to_string();
+    problem.member("error", error).member("error_description", description)
+}
+
+/// A revocation request, as a form (RFC 7009).
+#[derive(Deserialize, ToSchema)]
+pub struct RevocationRequest {
+    /// The refresh token or access token.
+    #[schema(max_length = 4000, min_length = 1)]
+    token: String,
+    /// Which of the two it is; not needed.
+    #[schema(max_length = 100, nullable = false, example = "refresh_token")]
+    #[allow(dead_code)]
+    token_type_hint: Option<String>,
+}
+
+/// Log out
+///
+/// Ends the session that a token belongs to: its refresh token at once, its access tokens within seconds.
+/// A token that is not known is no error (RFC 7009, section 2.2).
+#[utoipa::path(
+    request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "The session is over")),
+    security(()),
+)]
+#[post("/auth/revoke")]
+pub async fn revoke_token(form: Body<RevocationRequest>, db: Database, authenticator: web::Data<Authenticator>) -> Result<HttpResponse, Problem> {
+    let session = match session::of_refresh_token(db.get_ref(), &form.0.token).await? {
+        Some(session) => Some(session),
+        None => authenticator.session_of(&form.0.token),
+    };
+    if let Some(session) = session {
+        session::revoke(db.get_ref(), session).await?;
+        authenticator.forget();
+    }
+    Ok(HttpResponse::Ok().finish())
+}
+
+/// Who the caller is.
+#[derive(Serialize, ToSchema)]
+pub struct Me {
+    /// The account.
+    id: Uuid,
+    /// The user name or client id.
+    #[schema(example = "lorestan")]
+    username: String,
+    /// The role.
+    #[schema(example = "provincial_manager")]
+    role: super::Role,
+    /// The province that exists for the caller; null for the nation.
+    #[schema(required, example = "IR-15")]
+    province: Option<String>,
+    /// What the token allows.
+    #[schema(example = json!(["clusters:read", "clusters:write"]))]
+    permissions: Vec<String>,
+}
+
+/// Who am I
+///
+/// The account behind the token, with its role, scope and permissions: draw your menus from it.
+#[utoipa::path(responses((status = 200, body = Me, description = "The caller")), security(("oauth2" = [])))]
+#[get("/auth/me")]
+pub async fn get_me(caller: CurrentCaller) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(Me {
+        id: caller.id,
+        username: caller.username.clone(),
+        role: caller.role,
+        province: caller.scope.province().map(str::to_owned),
+        permissions: caller.permissions.clone(),
+    })
+}
+
+/// A change of one's own password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The password until now.
+    #[schema(max_length = 200, format = Password, example = "the password until now")]
+    current_password: String,
+    /// The new one, of 12 characters at least.
+    #[schema(min_length = 12, max_length = 200, format = Password, example = "correct horse battery staple")]
+    new_password: String,
+}
+
+/// Change my password
+///
+/// Ends all sessions of the account: log in again with the new password.
+#[utoipa::path(request_body = PasswordChange, responses((status = 204, description = "Changed")), security(("oauth2" = [])))]
+#[post("/auth/password")]
+pub async fn change_password(
+    change: Body<PasswordChange>, write: Write, request: HttpRequest, authenticator: web::Data<Authenticator>, config: web::Data<Config>,
+) -> Result<Answer, Problem> {
+    let db = write.database();
+    let account = prove(&request, &db, &config, &write.caller.username, change.0.current_password, Kind::Person).await?;
+    let before = account.ok_or_else(|| {
+        Problem::invalid(vec![Violation::body("/current_password", "wrong_password", Text::new("گذرواژهٔ کنونی درست نیست.", "The current password is not right."))])
+    })?;
+    let mut row = before.clone();
+    row.password_hash = password::hash(change.0.new_password).await?;
+    let answer = write.run(async |transaction| {
+        transaction.update(&before, row).await?;
+        session::revoke_all(&**transaction, before.id).await?;
+        Ok(Answer::no_content())
+    });
+    let answer = answer.await?;
+    authenticator.forget();
+    Ok(answer)
+}
+
+/// The keys that verify access tokens
+///
+/// A JSON Web Key Set (RFC 7517).
+#[utoipa::path(responses((status = 200, body = serde_json::Value, description = "The public keys")), security(()))]
+#[get("/.well-known/jwks.json")]
+pub async fn list_signing_keys(authenticator: web::Data<Authenticator>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=300")).json(authenticator.key_set())
+}
+
+/// What the authorization server can do
+///
+/// Metadata after RFC 8414, from which OAuth 2 libraries configure themselves.
+#[utoipa::path(responses((status = 200, body = serde_json::Value, description = "The metadata")), security(()))]
+#[get("/.well-known/oauth-authorization-server")]
+pub async fn get_authorization_server(authenticator: web::Data<Authenticator>) -> HttpResponse {
+    let issuer = authenticator.issuer();
+    let scopes: Vec<&str> = super::policy::PERMISSIONS.iter().map(|(name, _)| *name).collect();
+    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=300")).json(json!({
+        "issuer": issuer,
+        "token_endpoint": format!("{issuer}/api/v1/auth/token"),
+        "revocation_endpoint": format!("{issuer}/api/v1/auth/revoke"),
+        "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+        "grant_types_supported": ["password", "refresh_token", "client_credentials"],
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "scopes_supported": scopes,
+        "service_documentation": format!("{issuer}/docs/"),
+    }))
+}

@@ -1,0 +1,71 @@
+//! Who calls and what they may do: accounts, passwords, tokens, roles and scopes.
+
+pub mod account;
+pub mod endpoints;
+pub mod failures;
+pub mod password;
+pub mod policy;
+pub mod session;
+pub mod token;
+
+use std::sync::Arc;
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use uuid::Uuid;
+
+pub use policy::{Role, Scope};
+pub use token::Authenticator;
+
+use crate::http::{Call, Problem, Ready, catalogue};
+
+/// The account behind a request.
+#[derive(Debug)]
+pub struct Caller {
+    /// The account.
+    pub id: Uuid,
+    /// Its user name or client id.
+    pub username: String,
+    /// Its role.
+    pub role: Role,
+    /// The part of the country that exists for it.
+    pub scope: Scope,
+    /// What it may do.
+    pub permissions: Vec<String>,
+    /// The session that its token belongs to; none for an API client.
+    pub session: Option<Uuid>,
+}
+
+impl Caller {
+    /// Whether the caller holds a permission.
+    pub fn may(&self, permission: &str) -> bool {
+        self.permissions.iter().any(|held| held == permission)
+    }
+
+    /// A record of this province is the caller's to write; 403 otherwise.
+    pub fn check_province(&self, province: &str) -> Result<(), Problem> {
+        match &self.scope {
+            Scope::Province(own) if own != province => Err(Problem::new(&catalogue::OUTSIDE_SCOPE)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The caller as an extractor.
+pub struct CurrentCaller(pub Arc<Caller>);
+
+impl std::ops::Deref for CurrentCaller {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl FromRequest for CurrentCaller {
+    type Error = Problem;
+    type Future = Ready<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Call::of(request).and_then(|call| call.caller()).map(Self))
+    }
+}

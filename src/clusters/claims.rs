@@ -1,0 +1,257 @@
+//! Claims: who says that a cluster exists, when, and under which name. Sources contradict each other, so a
+//! cluster keeps what each of them says.
+
+use actix_web::{delete, get, patch, post};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    entity::prelude::*,
+    sea_query::{Condition, Query as SqlQuery, SimpleExpr},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::entity as clusters;
+use crate::{
+    auth::Scope,
+    http::{Answer, Body, Database, Page, Paging, Patch, Precondition, Problem, Shape, SortKey, Visible, VisibleEver, Write, page::Listed},
+    persian::Date,
+    store::{ExternalRef, Record, RecordInfo, SqlKind, external_ref::ExternalRefs},
+};
+
+/// The routes of this resource.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(list_claims).service(create_claim).service(get_claim).service(update_claim).service(delete_claim);
+}
+
+/// A claim.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "cluster_claim")]
+pub struct Model {
+    /// See [`crate::store::Columns`], as for the columns below.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// Its version.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: DateTimeUtc,
+    /// By which account.
+    pub created_by: Uuid,
+    /// When it was last changed.
+    pub updated_at: DateTimeUtc,
+    /// By which account.
+    pub updated_by: Uuid,
+    /// When it was deleted.
+    pub deleted_at: Option<DateTimeUtc>,
+    /// What other systems call it.
+    pub external_refs: ExternalRefs,
+    /// The hash of its newest history entry.
+    pub history_hash: String,
+    /// The cluster.
+    pub cluster_id: Uuid,
+    /// Who says so.
+    pub source_title: String,
+    /// Where it can be read.
+    pub source_url: Option<String>,
+    /// When it was said.
+    pub claimed_on: Option<ChronoDate>,
+    /// Under which name.
+    pub claimed_name: Option<String>,
+    /// Anything else.
+    pub note: Option<String>,
+}
+
+/// The cluster it is about.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    /// The cluster.
+    #[sea_orm(belongs_to = "super::entity::Entity", from = "Column::ClusterId", to = "super::entity::Column::Id")]
+    Cluster,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+crate::record_columns!(Model);
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = Claim;
+
+    const RESOURCE: &'static str = "cluster_claim";
+    const PATH_PARAMETER: &'static str = "claim_id";
+    const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|cluster| Column::ClusterId.eq(cluster));
+
+    fn view(&self) -> Claim {
+        Claim::from(self)
+    }
+
+    /// A claim exists for whom its cluster exists.
+    fn visible_to(scope: &Scope) -> Condition {
+        let visible = SqlQuery::select()
+            .column(clusters::Column::Id)
+            .from(clusters::Entity)
+            .cond_where(clusters::Model::visible_to(scope))
+            .and_where(clusters::Column::DeletedAt.is_null())
+            .to_owned();
+        Condition::all().add(Column::ClusterId.in_subquery(visible))
+    }
+
+    fn province(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "cluster_claim.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+}
+
+/// A claim about a cluster.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Claim {
+    #[serde(flatten)]
+    info: RecordInfo,
+    /// The cluster.
+    cluster_id: Uuid,
+    /// Who says so.
+    #[schema(example = "Provincial company: industrial clusters of Lorestan identified up to late 1392")]
+    source_title: String,
+    /// Where it can be read.
+    #[schema(required)]
+    source_url: Option<String>,
+    /// When it was said.
+    #[schema(required, format = Date, value_type = Option<String>, example = "2014-02-26")]
+    claimed_on: Option<Date>,
+    /// Under which name.
+    #[schema(required, example = "سنگ")]
+    claimed_name: Option<String>,
+    /// Anything else.
+    #[schema(required)]
+    note: Option<String>,
+}
+
+impl From<&Model> for Claim {
+    fn from(row: &Model) -> Self {
+        Self {
+            info: row.into(),
+            cluster_id: row.cluster_id,
+            source_title: row.source_title.clone(),
+            source_url: row.source_url.clone(),
+            claimed_on: row.claimed_on.map(Date::from),
+            claimed_name: row.claimed_name.clone(),
+            note: row.note.clone(),
+        }
+    }
+}
+
+/// What a claim is made of. Only `source_title` is needed.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimInput {
+    /// Who says so.
+    #[schema(min_length = 1, max_length = 500, pattern = "\\S", example = "Provincial company: industrial clusters of Lorestan identified up to late 1392")]
+    pub source_title: String,
+    /// Where it can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^https?://[^\\s]{1,1990}$")]
+    pub source_url: Option<String>,
+    /// When it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = Date, value_type = Option<String>, example = "2014-02-26")]
+    pub claimed_on: Option<Date>,
+    /// Under which name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200, pattern = "\\S", example = "سنگ")]
+    pub claimed_name: Option<String>,
+    /// Anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
+    pub note: Option<String>,
+    /// What other systems call the claim.
+    #[serde(default)]
+    #[schema(max_items = 20, example = json!([]))]
+    pub external_refs: Vec<ExternalRef>,
+}
+
+impl From<&Model> for ClaimInput {
+    fn from(row: &Model) -> Self {
+        Self {
+            source_title: row.source_title.clone(),
+            source_url: row.source_url.clone(),
+            claimed_on: row.claimed_on.map(Date::from),
+            claimed_name: row.claimed_name.clone(),
+            note: row.note.clone(),
+            external_refs: row.external_refs.0.clone(),
+        }
+    }
+}
+
+impl ClaimInput {
+    /// A new claim about a cluster.
+    pub fn into_new_row(self, cluster_id: Uuid) -> Model {
+        let (nobody, epoch) = (Uuid::nil(), DateTime::<Utc>::UNIX_EPOCH);
+        self.onto_row(&Model {
+            id: nobody, version: 0, created_at: epoch, created_by: nobody, updated_at: epoch, updated_by: nobody, deleted_at: None,
+            external_refs: ExternalRefs::default(), history_hash: String::new(),
+            cluster_id, source_title: String::new(), source_url: None, claimed_on: None, claimed_name: None, note: None,
+        })
+    }
+
+    fn onto_row(self, row: &Model) -> Model {
+        Model {
+            source_title: self.source_title,
+            source_url: self.source_url,
+            claimed_on: self.claimed_on.map(Date::naive),
+            claimed_name: self.claimed_name,
+            note: self.note,
+            external_refs: ExternalRefs(self.external_refs),
+            ..row.clone()
+        }
+    }
+}
+
+/// List the claims about a cluster
+///
+/// Oldest first, unless sorted by `-id`.
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster"), Paging<Model>), responses((status = 200, body = Page<Claim>)), security(("oauth2" = ["clusters:read"])))]
+#[get("/clusters/{id}/claims")]
+pub async fn list_claims(cluster: Visible<clusters::Model>, paging: Paging<Model>, db: Database, shape: Shape) -> Result<Answer, Problem> {
+    let claims = Entity::find().filter(Column::ClusterId.eq(cluster.id)).filter(Column::DeletedAt.is_null());
+    shape.page(&paging.fetch(db.get_ref(), claims, Model::view).await?)
+}
+
+/// Record a claim about a cluster
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster")), request_body = ClaimInput, responses((status = 201, body = Claim)), security(("oauth2" = ["clusters:write"])))]
+#[post("/clusters/{id}/claims")]
+pub async fn create_claim(cluster: Visible<clusters::Model>, input: Body<ClaimInput>, write: Write, shape: Shape) -> Result<Answer, Problem> {
+    let row = input.0.into_new_row(cluster.id);
+    write.run(async |transaction| {
+        let row = transaction.insert(row).await?;
+        Ok(shape.record(&row)?.created(format!("/api/v1/clusters/{}/claims/{}", row.cluster_id, row.id)))
+    }).await
+}
+
+/// Read a claim
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster"), ("claim_id" = String, Path, format = "uuid", description = "The id of the claim")), responses((status = 200, body = Claim)), security(("oauth2" = ["clusters:read"])))]
+#[get("/clusters/{id}/claims/{claim_id}")]
+pub async fn get_claim(claim: Visible<Model>, shape: Shape) -> Result<Answer, Problem> {
+    shape.record(&*claim)
+}
+
+/// Change a claim
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster"), ("claim_id" = String, Path, format = "uuid", description = "The id of the claim")), request_body = ClaimInput, responses((status = 200, body = Claim)), security(("oauth2" = ["clusters:write"])))]
+#[patch("/clusters/{id}/claims/{claim_id}")]
+pub async fn update_claim(claim: Visible<Model>, precondition: Precondition, patch: Patch, write: Write, shape: Shape) -> Result<Answer, Problem> {
+    precondition.holds_for(&*claim)?;
+    let row = patch.onto(&ClaimInput::from(&*claim))?.onto_row(&claim);
+    write.run(async |transaction| shape.record(&transaction.update(&*claim, row).await?)).await
+}
+
+/// Delete a claim
+///
+/// Leaves a tombstone. Repeating it is no error.
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster"), ("claim_id" = String, Path, format = "uuid", description = "The id of the claim")), responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
+#[delete("/clusters/{id}/claims/{claim_id}")]
+pub async fn delete_claim(claim: VisibleEver<Model>, precondition: Precondition, write: Write) -> Result<Answer, Problem> {
+    write.delete(&claim.0, &precondition).await
+}

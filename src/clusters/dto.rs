@@ -1,0 +1,401 @@
+//! Clusters as clients see and write them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{
+    entity::{Classes, Model, Precision, Texts},
+    rules::State,
+};
+use crate::{
+    http::{Problem, Text, Violation},
+    industries::{IsicClass, IsicCode},
+    persian::{Date, calendar::Period, text},
+    provinces::ProvinceCode,
+    store::{ExternalRef, RecordInfo, external_ref::ExternalRefs},
+    values::{Amount, Name},
+};
+
+/// A class of ISIC that a cluster works in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Isic {
+    /// The class.
+    pub code: IsicClass,
+    /// Whether it is the main one. Where none is marked, the first is it.
+    #[serde(default)]
+    #[schema(example = true)]
+    pub primary: bool,
+}
+
+/// A point on the map (WGS 84).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Location {
+    /// Degrees north.
+    #[schema(minimum = -90, maximum = 90, example = 33.4878)]
+    pub latitude: f64,
+    /// Degrees east.
+    #[schema(minimum = -180, maximum = 180, example = 48.3558)]
+    pub longitude: f64,
+}
+
+/// A cluster (خوشهٔ صنعتی): business units of one region and one industrial orientation that cooperate with
+/// and complement one another, and share challenges and opportunities.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Cluster {
+    #[serde(flatten)]
+    info: RecordInfo,
+    /// The code in the programme.
+    #[schema(example = "15-0001")]
+    code: String,
+    /// The name in Persian, as given.
+    #[schema(example = "سنگ")]
+    name_fa: String,
+    /// The name in English.
+    #[schema(required, example = "Stone")]
+    name_en: Option<String>,
+    /// Other names.
+    #[schema(example = json!(["سنگ ساختمانی"]))]
+    aliases: Vec<Name>,
+    /// The province.
+    province: ProvinceCode,
+    /// The counties.
+    #[schema(example = json!(["خرم‌آباد", "ازنا"]))]
+    counties: Vec<Name>,
+    /// Where it is.
+    #[schema(required)]
+    location: Option<Location>,
+    /// Products and services.
+    #[schema(example = json!(["سنگ تزئینی"]))]
+    products: Vec<Name>,
+    /// The classes of ISIC Rev. 4, the primary one first.
+    isic: Vec<Isic>,
+    /// Where it stands in the programme. It changes by `POST /clusters/{id}/transitions` only.
+    state: State,
+    /// The states that may follow.
+    #[schema(example = json!([{"to": "prioritised"}]))]
+    allowed_transitions: Vec<AllowedTransition>,
+    /// The day it was identified, or the first day of the month, quarter or year.
+    #[schema(required, format = Date, value_type = Option<String>, example = json!(null))]
+    identified_on: Option<Date>,
+    /// How precisely that day is known.
+    #[schema(required, example = "not_later_than")]
+    identified_precision: Option<Precision>,
+    /// The day by which it was identified at the latest. Counts "as of" a day go by it.
+    #[schema(required, format = Date, value_type = Option<String>, example = "2014-03-20")]
+    identified_not_later_than: Option<Date>,
+    /// Persons employed.
+    #[schema(required, minimum = 0, example = 1850)]
+    employment_total: Option<i32>,
+    /// Women among them.
+    #[schema(required, minimum = 0, example = 210)]
+    employment_female: Option<i32>,
+    /// Turnover in a year, in whole rials.
+    #[schema(required, example = "120000000000")]
+    annual_turnover_irr: Option<Amount>,
+    /// Exports in a year, in whole US dollars.
+    #[schema(required, example = "2500000")]
+    export_usd: Option<Amount>,
+}
+
+/// A state that may follow.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AllowedTransition {
+    /// What to send as `to`.
+    to: State,
+}
+
+impl From<&Model> for Cluster {
+    fn from(row: &Model) -> Self {
+        let input = ClusterInput::from(row);
+        Self {
+            info: row.into(),
+            code: row.code.clone(),
+            name_fa: input.name_fa,
+            name_en: input.name_en,
+            aliases: input.aliases,
+            province: input.province,
+            counties: input.counties,
+            location: input.location,
+            products: input.products,
+            isic: input.isic,
+            state: row.state,
+            allowed_transitions: row.state.next().iter().map(|state| AllowedTransition { to: *state }).collect(),
+            identified_on: input.identified_on,
+            identified_precision: input.identified_precision,
+            identified_not_later_than: input.identified_not_later_than,
+            employment_total: input.employment_total,
+            employment_female: input.employment_female,
+            annual_turnover_irr: input.annual_turnover_irr,
+            export_usd: input.export_usd,
+        }
+    }
+}
+
+/// What a cluster is made of. Only `province`, `name_fa` and `isic` are needed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterInput {
+    /// The code in the programme; given out by the service when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$", nullable = false)]
+    pub code: Option<String>,
+    /// The name in Persian. In a province no two clusters have the same, spaces and letter forms aside.
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "سنگ")]
+    pub name_fa: String,
+    /// The name in English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "Stone")]
+    pub name_en: Option<String>,
+    /// Other names; they are searched as well.
+    #[serde(default)]
+    #[schema(max_items = 20, example = json!(["سنگ ساختمانی"]))]
+    pub aliases: Vec<Name>,
+    /// The province.
+    pub province: ProvinceCode,
+    /// The counties.
+    #[serde(default)]
+    #[schema(max_items = 50, example = json!(["خرم‌آباد", "ازنا"]))]
+    pub counties: Vec<Name>,
+    /// Where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// Products and services.
+    #[serde(default)]
+    #[schema(max_items = 50, example = json!(["سنگ تزئینی"]))]
+    pub products: Vec<Name>,
+    /// The classes of ISIC Rev. 4; one is primary.
+    #[schema(min_items = 1, max_items = 20)]
+    pub isic: Vec<Isic>,
+    /// The day it was identified, or a day in the month, quarter or year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = Date, value_type = Option<String>)]
+    pub identified_on: Option<Date>,
+    /// How precisely that day is known; `day` when left out. With `not_later_than` there is no day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "not_later_than")]
+    pub identified_precision: Option<Precision>,
+    /// The day by which it was identified at the latest; the end of the month, quarter or year when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = Date, value_type = Option<String>, example = "2014-03-20")]
+    pub identified_not_later_than: Option<Date>,
+    /// Persons employed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 100_000_000, example = 1850)]
+    pub employment_total: Option<i32>,
+    /// Women among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 100_000_000, example = 210)]
+    pub employment_female: Option<i32>,
+    /// Turnover in a year, in whole rials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annual_turnover_irr: Option<Amount>,
+    /// Exports in a year, in whole US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export_usd: Option<Amount>,
+    /// What other systems call the cluster.
+    #[serde(default)]
+    #[schema(max_items = 20, example = json!([{"system": "lorestan-erp", "key": "K-17"}]))]
+    pub external_refs: Vec<ExternalRef>,
+}
+
+impl From<&Model> for ClusterInput {
+    fn from(row: &Model) -> Self {
+        Self {
+            code: Some(row.code.clone()),
+            name_fa: row.name_fa.clone(),
+            name_en: row.name_en.clone(),
+            aliases: row.aliases.0.clone(),
+            province: ProvinceCode(row.province.clone()),
+            counties: row.counties.0.clone(),
+            location: row.latitude.zip(row.longitude).map(|(latitude, longitude)| Location { latitude, longitude }),
+            products: row.products.0.clone(),
+            isic: row.isic.0.clone(),
+            identified_on: row.identified_on.map(Date::from),
+            identified_precision: row.identified_precision,
+            identified_not_later_than: row.identified_not_later_than.map(Date::from),
+            employment_total: row.employment_total,
+            employment_female: row.employment_female,
+            annual_turnover_irr: row.annual_turnover_irr.map(Amount),
+            export_usd: row.export_usd.map(Amount),
+            external_refs: row.external_refs.0.clone(),
+        }
+    }
+}
+
+impl ClusterInput {
+    /// A new cluster, a candidate still, under a code that is to be filled in where it is empty.
+    pub fn into_new_row(self) -> Result<Model, Problem> {
+        let (nobody, epoch) = (Uuid::nil(), DateTime::<Utc>::UNIX_EPOCH);
+        self.onto_row(&Model {
+            id: nobody, version: 0, created_at: epoch, created_by: nobody, updated_at: epoch, updated_by: nobody, deleted_at: None,
+            external_refs: ExternalRefs::default(), history_hash: String::new(),
+            code: String::new(), name_fa: String::new(), name_en: None, name_key: String::new(), aliases: Texts::default(),
+            province: String::new(), counties: Texts::default(), latitude: None, longitude: None, products: Texts::default(),
+            isic: Classes::default(), primary_isic: String::new(), state: State::Candidate,
+            identified_on: None, identified_precision: None, identified_not_later_than: None,
+            employment_total: None, employment_female: None, annual_turnover_irr: None, export_usd: None,
+        })
+    }
+
+    /// The row with this input. All rules between the fields are checked here, together.
+    pub fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        let mut faults = Vec::new();
+        let isic = ordered_classes(self.isic, &mut faults);
+        let identified = Identified::check(self.identified_on, self.identified_precision, self.identified_not_later_than, &mut faults);
+        if self.employment_female.unwrap_or(0) > self.employment_total.unwrap_or(i32::MAX) {
+            faults.push(Violation::body("/employment_female", "too_large", Text::new(
+                "شمار زنان شاغل از شمار همهٔ شاغلان بیشتر است.",
+                "There cannot be more women employed than persons.",
+            )));
+        }
+        let name_key = text::key(&self.name_fa);
+        if name_key.is_empty() {
+            faults.push(Violation::body("/name_fa", "wrong_pattern", Text::new(
+                "نام باید دست‌کم یک حرف یا رقم داشته باشد.", "The name needs a letter or a digit.")));
+        }
+        if !faults.is_empty() {
+            return Err(Problem::invalid(faults));
+        }
+        Ok(Model {
+            code: self.code.unwrap_or_else(|| row.code.clone()),
+            name_key,
+            name_fa: self.name_fa,
+            name_en: self.name_en,
+            aliases: Texts(self.aliases),
+            province: self.province.0,
+            counties: Texts(self.counties),
+            latitude: self.location.map(|location| location.latitude),
+            longitude: self.location.map(|location| location.longitude),
+            products: Texts(self.products),
+            primary_isic: isic.first().map(|class| class.code.0.clone()).unwrap_or_default(),
+            isic: Classes(isic),
+            identified_on: identified.on.map(Date::naive),
+            identified_precision: identified.precision,
+            identified_not_later_than: identified.not_later_than.map(Date::naive),
+            employment_total: self.employment_total,
+            employment_female: self.employment_female,
+            annual_turnover_irr: self.annual_turnover_irr.map(|amount| amount.0),
+            export_usd: self.export_usd.map(|amount| amount.0),
+            external_refs: ExternalRefs(self.external_refs),
+            ..row.clone()
+        })
+    }
+}
+
+/// The classes with the primary one first: the one that is marked, or else the first.
+fn ordered_classes(mut classes: Vec<Isic>, faults: &mut Vec<Violation>) -> Vec<Isic> {
+    for (index, class) in classes.iter().enumerate() {
+        if classes[..index].iter().any(|earlier| earlier.code == class.code) {
+            faults.push(Violation::body(format!("/isic/{index}/code"), "repeated_items", Text::new(
+                "این رشته دو بار آمده است.", "This class is given twice.")));
+        }
+        if class.primary && classes[..index].iter().any(|earlier| earlier.primary) {
+            faults.push(Violation::body(format!("/isic/{index}/primary"), "several_primary", Text::new(
+                "تنها یک رشته می‌تواند اصلی باشد.", "Only one class can be primary.")));
+        }
+    }
+    let primary = classes.iter().position(|class| class.primary).unwrap_or(0);
+    if let Some(first) = classes.get_mut(primary) {
+        first.primary = true;
+        classes[..=primary].rotate_right(1);
+    }
+    classes
+}
+
+/// When a cluster was identified, as far as it is known.
+struct Identified {
+    on: Option<Date>,
+    precision: Option<Precision>,
+    not_later_than: Option<Date>,
+}
+
+impl Identified {
+    /// "By the end of 1392" is a bound and not a day; a day, month, quarter or year implies its own bound.
+    fn check(on: Option<Date>, precision: Option<Precision>, not_later_than: Option<Date>, faults: &mut Vec<Violation>) -> Self {
+        let today = Date::today_in_iran();
+        let mut fault = |field: &str, code, fa: &'static str, en: &'static str| {
+            faults.push(Violation::body(format!("/{field}"), code, Text::new(fa, en)));
+        };
+        let period = match precision {
+            Some(Precision::NotLaterThan) => None,
+            Some(Precision::Month) => Some(Period::Month),
+            Some(Precision::Quarter) => Some(Period::Quarter),
+            Some(Precision::Year) => Some(Period::Year),
+            Some(Precision::Day) | None => Some(Period::Day),
+        };
+        if on.is_some_and(|day| day > today) {
+            fault("identified_on", "in_future", "تاریخ شناسایی نمی‌تواند در آینده باشد.", "The identification cannot lie in the future.");
+        }
+        match (on, period) {
+            (Some(_), None) => {
+                fault("identified_on", "not_applicable", "با دقت not_later_than روز شناسایی دانسته نیست.", "With the precision not_later_than there is no day.");
+                Self { on, precision, not_later_than }
+            }
+            (Some(day), Some(period)) => {
+                if not_later_than.is_some_and(|bound| bound < day) {
+                    fault("identified_not_later_than", "too_early", "کران بالا پیش از روز شناسایی است.", "The upper bound lies before the day.");
+                }
+                let precision = Some(precision.unwrap_or(Precision::Day));
+                Self { on, precision, not_later_than: not_later_than.or(Some(day.end_of(period))) }
+            }
+            (None, _) => {
+                if precision.is_some_and(|precision| precision != Precision::NotLaterThan) {
+                    fault("identified_on", "required", "این دقت تاریخ شناسایی می‌خواهد.", "This precision needs a day.");
+                }
+                if precision == Some(Precision::NotLaterThan) && not_later_than.is_none() {
+                    fault("identified_not_later_than", "required", "کران بالای تاریخ لازم است.", "The upper bound is needed.");
+                }
+                Self { on, precision: not_later_than.map(|_| Precision::NotLaterThan), not_later_than }
+            }
+        }
+    }
+}
+
+/// A change of state.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterTransition {
+    /// The new state, one of the cluster's `allowed_transitions`.
+    #[schema(example = "identified")]
+    pub to: State,
+    /// The day from which it was so, today when left out: not in the future, and not before the change before it.
+    #[serde(default)]
+    #[schema(format = Date, value_type = Option<String>, example = "2014-03-20")]
+    pub effective_on: Option<Date>,
+    /// The decision behind it.
+    #[serde(default)]
+    pub decision_id: Option<Uuid>,
+    /// Why; needed to merge, split or withdraw.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "مصوبهٔ کارگروه استانی")]
+    pub reason: Option<String>,
+}
+
+/// Which clusters to list.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct ClusterFilter {
+    /// Any of these states.
+    #[param(style = Form, explode = false, min_items = 1, max_items = 11)]
+    pub state: Option<Vec<State>>,
+    /// Any of these provinces.
+    #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
+    pub province: Option<Vec<ProvinceCode>>,
+    /// Any of these industries, of any level of ISIC: `C`, `23`, `239` or `2396`.
+    #[param(style = Form, explode = false, min_items = 1, max_items = 50)]
+    pub isic: Option<Vec<IsicCode>>,
+    /// Any of these counties.
+    #[param(style = Form, explode = false, min_items = 1, max_items = 50)]
+    pub county: Option<Vec<Name>>,
+    /// Identified by this day at the latest.
+    #[param(format = Date, value_type = Option<String>)]
+    pub identified_by: Option<Date>,
+    /// Words of the names, code and products, or the beginnings of words. «كشاورزي» finds «کشاورزی».
+    #[param(min_length = 1, max_length = 100)]
+    pub q: Option<String>,
+    /// Changed at this moment or later.
+    pub updated_since: Option<DateTime<Utc>>,
+}

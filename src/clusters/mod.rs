@@ -1,0 +1,226 @@
+//! Industrial clusters: the model resource. Read this folder first; the others are made like it.
+//!
+//! A request reads three files: this one (routes and handlers), [`dto`] (what clients send and see, with
+//! the rules between fields) and [`entity`] (the table and its queries). [`rules`] holds the states.
+
+pub mod claims;
+pub mod dto;
+pub mod entity;
+pub mod rules;
+
+use actix_web::{delete, get, patch, post, put, web};
+use serde_json::json;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use self::{
+    dto::{Cluster, ClusterFilter, ClusterInput, ClusterTransition},
+    entity::{Model, Precision},
+    rules::State,
+};
+use crate::{
+    auth::CurrentCaller,
+    http::{
+        Answer, Body, Database, Page, Paging, Patch, Precondition, Problem, Query, Shape, Text, Violation, Visible, VisibleEver, Write, catalogue,
+    },
+    persian::Date,
+    store::{
+        ExternalRef, Record, Transaction,
+        change_log::{self, History},
+        code,
+        status_event::{self, Event},
+    },
+};
+
+/// The routes of this resource. `by-ref` comes before `{id}`, which would match it as well.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(list_clusters)
+        .service(create_cluster)
+        .service(get_cluster_by_reference)
+        .service(put_cluster_by_reference)
+        .service(get_cluster)
+        .service(update_cluster)
+        .service(delete_cluster)
+        .service(transition_cluster)
+        .service(get_cluster_history)
+        .configure(claims::routes);
+}
+
+/// List clusters
+///
+/// The clusters that exist for the caller, filtered, sorted and in pages.
+#[utoipa::path(params(ClusterFilter, Paging<Model>), responses((status = 200, body = Page<Cluster>)), security(("oauth2" = ["clusters:read"])))]
+#[get("/clusters")]
+pub async fn list_clusters(filter: Query<ClusterFilter>, paging: Paging<Model>, caller: CurrentCaller, db: Database, shape: Shape) -> Result<Answer, Problem> {
+    let page = paging.fetch(db.get_ref(), entity::list(&caller.scope, &filter), Model::view).await?;
+    shape.page(&page)
+}
+
+/// Register a cluster
+///
+/// Only `province`, `name_fa` and `isic` are needed. It begins as a `candidate`; its state changes by
+/// transitions. Send an `Idempotency-Key` to be able to repeat the request safely.
+#[utoipa::path(request_body = ClusterInput, responses((status = 201, body = Cluster)), security(("oauth2" = ["clusters:write"])))]
+#[post("/clusters")]
+pub async fn create_cluster(input: Body<ClusterInput>, write: Write, shape: Shape) -> Result<Answer, Problem> {
+    write.caller.check_province(&input.0.province.0)?;
+    let row = input.0.into_new_row()?;
+    write.run(async |transaction| created(&register(transaction, row).await?, &shape)).await
+}
+
+/// Read a cluster
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster")), responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:read"])))]
+#[get("/clusters/{id}")]
+pub async fn get_cluster(cluster: Visible<Model>, shape: Shape) -> Result<Answer, Problem> {
+    shape.record(&*cluster)
+}
+
+/// Change a cluster
+///
+/// A JSON Merge Patch. The result must keep every rule that holds for a new cluster.
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster")), request_body = ClusterInput, responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:write"])))]
+#[patch("/clusters/{id}")]
+pub async fn update_cluster(cluster: Visible<Model>, precondition: Precondition, patch: Patch, write: Write, shape: Shape) -> Result<Answer, Problem> {
+    precondition.holds_for(&*cluster)?;
+    let input: ClusterInput = patch.onto(&ClusterInput::from(&*cluster))?;
+    write.caller.check_province(&input.province.0)?;
+    let row = input.onto_row(&cluster)?;
+    write.run(async |transaction| shape.record(&transaction.update(&*cluster, row).await?)).await
+}
+
+/// Delete a cluster
+///
+/// Leaves a tombstone: nothing is deleted for good, and the name becomes free. Repeating it is no error.
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster")), responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
+#[delete("/clusters/{id}")]
+pub async fn delete_cluster(cluster: VisibleEver<Model>, precondition: Precondition, write: Write) -> Result<Answer, Problem> {
+    write.delete(&cluster.0, &precondition).await
+}
+
+/// Read a cluster by another system's reference
+#[utoipa::path(
+    params(("system" = String, Path, description = "The other system", example = "lorestan-erp"), ("key" = String, Path, description = "The key there", example = "K-17")),
+    responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:read"])),
+)]
+#[get("/clusters/by-ref/{system}/{key}")]
+pub async fn get_cluster_by_reference(reference: web::Path<(String, String)>, caller: CurrentCaller, db: Database, shape: Shape) -> Result<Answer, Problem> {
+    let (system, key) = reference.into_inner();
+    let row = entity::by_reference(db.get_ref(), &caller.scope, &system, &key).await?;
+    shape.record(&row.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))?)
+}
+
+/// Create or replace a cluster by another system's reference
+///
+/// Creates the cluster that the other system calls so (201), or replaces it (200), which needs `If-Match`.
+/// A field that is left out is emptied; the reference itself is always kept.
+#[utoipa::path(
+    params(("system" = String, Path, description = "The other system", example = "lorestan-erp"), ("key" = String, Path, description = "The key there", example = "K-17")),
+    request_body = ClusterInput,
+    responses((status = 200, body = Cluster, description = "Replaced"), (status = 201, body = Cluster, description = "Created")),
+    security(("oauth2" = ["clusters:write"])),
+)]
+#[put("/clusters/by-ref/{system}/{key}")]
+pub async fn put_cluster_by_reference(
+    reference: web::Path<(String, String)>, input: Body<ClusterInput>, precondition: Precondition, write: Write, shape: Shape,
+) -> Result<Answer, Problem> {
+    let (system, key) = reference.into_inner();
+    let reference = ExternalRef::parse(system, key)?;
+    let mut input = input.0;
+    write.caller.check_province(&input.province.0)?;
+    let found = entity::by_reference(write.database().get_ref(), &write.caller.scope, &reference.system, &reference.key).await?;
+    if !input.external_refs.contains(&reference) {
+        input.external_refs.push(reference);
+    }
+    match found {
+        None => {
+            precondition.holds_for_none()?;
+            let row = input.into_new_row()?;
+            write.run(async |transaction| created(&register(transaction, row).await?, &shape)).await
+        }
+        Some(before) => {
+            precondition.holds_for(&before)?;
+            let row = input.onto_row(&before)?;
+            write.run(async |transaction| shape.record(&transaction.update(&before, row).await?)).await
+        }
+    }
+}
+
+/// Change the state of a cluster
+///
+/// The only way in which `state` changes. `effective_on` says since when it has been so; the service itself
+/// keeps when it learned of it. A transition to `identified` gives the identification date where none is known.
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster")), request_body = ClusterTransition, responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:write"])))]
+#[post("/clusters/{id}/transitions")]
+pub async fn transition_cluster(
+    cluster: Visible<Model>, precondition: Precondition, transition: Body<ClusterTransition>, write: Write, shape: Shape,
+) -> Result<Answer, Problem> {
+    write.run(async |transaction| {
+        precondition.holds_for(&*cluster)?;
+        shape.record(&change_state(transaction, &cluster, transition.0).await?)
+    }).await
+}
+
+/// The history of a cluster
+///
+/// Who changed what and when, from which value to which, oldest first. Each entry carries the hash of the one
+/// before it. A deleted cluster keeps its history.
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster")), responses((status = 200, body = History)), security(("oauth2" = ["clusters:read"])))]
+#[get("/clusters/{id}/history")]
+pub async fn get_cluster_history(cluster: VisibleEver<Model>, db: Database, shape: Shape) -> Result<Answer, Problem> {
+    shape.items(&change_log::history(db.get_ref(), &cluster.0).await?)
+}
+
+fn created(row: &Model, shape: &Shape) -> Result<Answer, Problem> {
+    Ok(shape.record(row)?.created(format!("/api/v1/clusters/{}", row.id)))
+}
+
+/// Writes a new cluster, and gives it a code where it has none: the province's number and a count.
+pub async fn register(transaction: &Transaction, mut row: Model) -> Result<Model, Problem> {
+    if row.code.is_empty() {
+        let prefix = row.province.trim_start_matches("IR-").to_owned();
+        row.code = format!("{prefix}-{:04}", code::next(transaction, &format!("cluster {prefix}")).await?);
+    }
+    transaction.insert(row).await
+}
+
+/// Applies a transition that the rules allow, and records since when it holds.
+async fn change_state(transaction: &Transaction, cluster: &Model, transition: ClusterTransition) -> Result<Model, Problem> {
+    let (from, to) = (cluster.state, transition.to);
+    if !from.next().contains(&to) {
+        let allowed: Vec<String> = from.next().iter().map(|state| state.name()).collect();
+        return Err(Problem::new(&catalogue::TRANSITION_NOT_ALLOWED)
+            .detail(Text::new(
+                format!("از «{}» نمی‌توان به «{}» رفت.", from.name(), to.name()),
+                format!("'{}' cannot follow '{}'.", to.name(), from.name()),
+            ))
+            .member("allowed", json!(allowed)));
+    }
+    let effective_on = transition.effective_on.unwrap_or_else(Date::today_in_iran);
+    let mut faults = Vec::new();
+    if effective_on > Date::today_in_iran() {
+        faults.push(Violation::body("/effective_on", "in_future", Text::new(
+            "تاریخ تغییر وضعیت نمی‌تواند در آینده باشد.", "A change of state cannot lie in the future.")));
+    }
+    if let Some(latest) = status_event::latest(&**transaction, cluster).await?.filter(|latest| effective_on < *latest) {
+        let day = latest.naive();
+        faults.push(Violation::body("/effective_on", "too_early", Text::new(
+            format!("تغییر وضعیت پیشین در {day} (میلادی) بوده است."), format!("The change of state before it was on {day}."))));
+    }
+    if to.needs_reason() && transition.reason.is_none() {
+        faults.push(Violation::body("/reason", "required", Text::new("برای این گذار دلیل لازم است.", "This transition needs a reason.")));
+    }
+    if !faults.is_empty() {
+        return Err(Problem::invalid(faults));
+    }
+    let mut row = cluster.clone();
+    row.state = to;
+    if to == State::Identified && row.identified_not_later_than.is_none() {
+        row.identified_on = Some(effective_on.naive());
+        row.identified_precision = Some(Precision::Day);
+        row.identified_not_later_than = Some(effective_on.naive());
+    }
+    let row = transaction.transition(cluster, row).await?;
+    let event = Event { from: &from.name(), to: &to.name(), effective_on, decision_id: transition.decision_id, reason: transition.reason };
+    status_event::record(transaction, cluster, event).await?;
+    Ok(row)
+}

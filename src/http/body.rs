@@ -1,0 +1,220 @@
+//! What a request carries: query, body and merge patch, each held against the document before it is typed.
+
+use std::{future::Future, ops::Deref, pin::Pin};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    http::header,
+    web,
+};
+use futures_util::StreamExt;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use super::{Call, Problem, Ready, Text, Violation, catalogue, contract};
+use crate::{config::Config, persian::calendar};
+
+/// The query parameters of an operation. Unknown and unacceptable ones were refused by the guard.
+pub struct Query<T>(pub T);
+
+impl<T> Deref for Query<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = Ready<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Call::of(request).and_then(|call| {
+            let typed = calendar::using(call.calendar(), || T::deserialize(call.query()));
+            typed.map(Self).map_err(|error| Problem::invalid_query(vec![Violation::query("", "invalid", mistyped(&error))]))
+        }))
+    }
+}
+
+/// A request body, JSON or form, as the document describes it.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let call = Call::of(&request)?;
+            let mut value = read(&request, payload, &call).await?;
+            call.operation().body(&mut value, call.calendar())?;
+            typed(value, &call).map(Self)
+        })
+    }
+}
+
+/// A JSON Merge Patch (RFC 7396).
+pub struct Patch {
+    members: Value,
+    call: Call,
+}
+
+impl FromRequest for Patch {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let call = Call::of(&request)?;
+            let mut members = read(&request, payload, &call).await?;
+            call.operation().body(&mut members, call.calendar())?;
+            Ok(Self { members, call })
+        })
+    }
+}
+
+impl Patch {
+    /// The input that the record's present input becomes, held against the same rules as at its creation.
+    pub fn onto<T: Serialize + DeserializeOwned>(self, present: &T) -> Result<T, Problem> {
+        let present = calendar::using(self.call.calendar(), || serde_json::to_value(present));
+        let mut merged = present.map_err(Problem::internal)?;
+        merge(&mut merged, self.members);
+        self.call.operation().merged(&mut merged, self.call.calendar())?;
+        typed(merged, &self.call)
+    }
+}
+
+/// The algorithm of RFC 7396, section 2.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    if let Value::Object(target) = target {
+        for (name, value) in patch {
+            if value.is_null() {
+                target.shift_remove(&name);
+            } else {
+                merge(target.entry(name).or_insert(Value::Null), value);
+            }
+        }
+    }
+}
+
+fn typed<T: DeserializeOwned>(value: Value, call: &Call) -> Result<T, Problem> {
+    calendar::using(call.calendar(), || serde_json::from_value(value))
+        .map_err(|error| Problem::invalid(vec![Violation::body("", "invalid", mistyped(&error))]))
+}
+
+/// What the schema let pass and the type does not: the message names no type of ours.
+fn mistyped(error: &serde_json::Error) -> Text {
+    Text::new(format!("مقداری پذیرفته نیست: {error}"), format!("A value is not acceptable: {error}"))
+}
+
+async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Value, Problem> {
+    let media_type = accepted_media_type(request, call)?;
+    let config = request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"))?;
+    let reading = read_bytes(payload, config.body_limit);
+    let bytes = tokio::time::timeout(config.body_timeout(), reading)
+        .await
+        .map_err(|_| Problem::new(&catalogue::REQUEST_TIMEOUT).header(header::CONNECTION, "close"))??;
+    request.extensions_mut().insert(RawBody(bytes.clone()));
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let byte = error.valid_up_to();
+        Problem::new(&catalogue::MALFORMED_JSON).detail(Text::new(
+            format!("بدنهٔ درخواست از بایت {byte} به بعد UTF-8 درستی نیست."),
+            format!("The request body is not valid UTF-8 from byte {byte} on."),
+        ))
+    })?;
+    if media_type == "application/x-www-form-urlencoded" {
+        return form(text);
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Problem::new(&catalogue::MALFORMED_JSON)
+            .detail(Text::new(
+                format!("بدنهٔ درخواست در سطر {line}، ستون {column} JSON درستی نیست: {error}"),
+                format!("The request body is not well-formed JSON: {error}."),
+            ))
+            .member("line", line)
+            .member("column", column)
+    })
+}
+
+/// The bytes of the body as they came, from which a repeated request is recognised.
+#[derive(Clone)]
+pub struct RawBody(pub web::Bytes);
+
+fn accepted_media_type(request: &HttpRequest, call: &Call) -> Result<String, Problem> {
+    let accepted = &call.operation().media_types;
+    let given = request.content_type().to_ascii_lowercase();
+    if accepted.contains(&given) {
+        return Ok(given);
+    }
+    let list = accepted.join(", ");
+    Err(Problem::new(&catalogue::UNSUPPORTED_MEDIA_TYPE)
+        .detail(Text::new(
+            format!("Content-Type باید یکی از این‌ها باشد: {list}"),
+            format!("The Content-Type must be one of: {list}"),
+        ))
+        .header(header::ACCEPT, list))
+}
+
+async fn read_bytes(mut payload: Payload, limit: usize) -> Result<web::Bytes, Problem> {
+    let mut bytes = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::new(&catalogue::MALFORMED_REQUEST))?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(Problem::new(&catalogue::PAYLOAD_TOO_LARGE)
+                .detail(Text::new(
+                    format!("بدنهٔ درخواست نباید از {limit} بایت بزرگ‌تر باشد."),
+                    format!("The request body may have at most {limit} bytes."),
+                ))
+                .header(header::CONNECTION, "close"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+fn form(text: &str) -> Result<Value, Problem> {
+    let malformed = || Problem::new(&catalogue::MALFORMED_FORM);
+    let mut values = Map::new();
+    for (name, value) in contract::pairs(text).map_err(|()| malformed())? {
+        if values.insert(name, Value::String(value)).is_some() {
+            return Err(malformed());
+        }
+    }
+    Ok(Value::Object(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn merge_patch_follows_the_examples_of_rfc_7396() {
+        for (target, patch, result) in [
+            (json!({"a":"b"}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":"b"}), json!({"b":"c"}), json!({"a":"b","b":"c"})),
+            (json!({"a":"b"}), json!({"a":null}), json!({})),
+            (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
+            (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
+            (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
+            (json!(["a","b"]), json!(["c","d"]), json!(["c","d"])),
+            (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
+            (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
+        ] {
+            let mut merged = target.clone();
+            super::merge(&mut merged, patch);
+            assert_eq!(merged, result);
+        }
+    }
+}

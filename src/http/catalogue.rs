@@ -1,0 +1,172 @@
+//! The catalogue of problems: every `code` a client can meet, once, with its status and its words.
+//! It is served for readers at `/problems` and `/problems/{code}`.
+
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::problem::{Language, Problem};
+
+/// A kind of problem.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProblemKind)]
+pub struct Kind {
+    /// The stable name; never changes.
+    #[schema(value_type = String, example = "not_found")]
+    pub code: &'static str,
+    /// The HTTP status code that it comes with.
+    #[schema(minimum = 400, maximum = 599, example = 404)]
+    pub status: u16,
+    /// What it is, in Persian.
+    #[schema(value_type = String, example = "یافت نشد")]
+    pub title_fa: &'static str,
+    /// What it is, in English.
+    #[schema(value_type = String, example = "Not found")]
+    pub title_en: &'static str,
+    /// What can be done about it, in Persian.
+    #[schema(value_type = String)]
+    pub detail_fa: &'static str,
+    /// What can be done about it, in English.
+    #[schema(value_type = String)]
+    pub detail_en: &'static str,
+}
+
+impl Kind {
+    /// The title in one language.
+    pub fn title(&self, language: Language) -> &'static str {
+        match language {
+            Language::Persian => self.title_fa,
+            Language::English => self.title_en,
+        }
+    }
+
+    /// The usual detail in one language.
+    pub fn detail(&self, language: Language) -> &'static str {
+        match language {
+            Language::Persian => self.detail_fa,
+            Language::English => self.detail_en,
+        }
+    }
+}
+
+macro_rules! catalogue {
+    ($($name:ident $status:literal $code:literal: $title_fa:literal, $title_en:literal; $detail_fa:literal, $detail_en:literal.)*) => {
+        $(
+            #[doc = concat!("`", $code, "` (", stringify!($status), "): ", $detail_en)]
+            pub const $name: Kind = Kind {
+                code: $code, status: $status,
+                title_fa: $title_fa, title_en: $title_en, detail_fa: $detail_fa, detail_en: $detail_en,
+            };
+        )*
+        /// Every kind of problem.
+        pub const CATALOGUE: &[Kind] = &[$($name),*];
+    };
+}
+
+catalogue! {
+    MALFORMED_JSON 400 "malformed_json": "JSON نادرست", "Malformed JSON";
+        "بدنهٔ درخواست JSON درستی نیست.", "The request body is not well-formed JSON.".
+    MALFORMED_FORM 400 "malformed_form": "فرم نادرست", "Malformed form";
+        "بدنهٔ درخواست فرم درستی نیست.", "The request body is not a well-formed form.".
+    MALFORMED_REQUEST 400 "malformed_request": "درخواست نادرست", "Malformed request";
+        "درخواست خوانده نشد.", "The request could not be read.".
+    INVALID_PARAMETER 400 "invalid_parameter": "پارامتر نامعتبر", "Invalid parameter";
+        "یک یا چند پارامتر درخواست پذیرفته نیست؛ errors را ببینید.", "One or more parameters are not acceptable; see errors.".
+    INVALID_CURSOR 400 "invalid_cursor": "نشانگر صفحهٔ نامعتبر", "Invalid cursor";
+        "cursor خراب است یا به پرس‌وجوی دیگری تعلق دارد؛ فهرست را از آغاز بخوانید.",
+        "The cursor is broken or belongs to another query; read the list from its start.".
+    INVALID_GRANT 400 "invalid_grant": "ورود ناموفق", "Invalid grant";
+        "نام کاربری، گذرواژه یا توکن نوسازی درست نیست.", "The user name, password or refresh token is not right.".
+    INVALID_TOKEN_REQUEST 400 "invalid_token_request": "درخواست توکن نادرست", "Invalid token request";
+        "درخواست توکن با RFC 6749 نمی‌خواند.", "The token request does not follow RFC 6749.".
+    UNAUTHENTICATED 401 "unauthenticated": "ورود لازم است", "Authentication required";
+        "یک توکن دسترسی معتبر در سرآیند Authorization بفرستید.", "Send a valid access token in the Authorization header.".
+    INVALID_CLIENT 401 "invalid_client": "سامانهٔ ناشناس", "Invalid client";
+        "شناسه یا رمز سامانه درست نیست.", "The client id or secret is not right.".
+    FORBIDDEN 403 "forbidden": "اجازه ندارید", "Forbidden";
+        "نقش شما اجازهٔ این کار را ندارد.", "Your role does not allow this.".
+    OUTSIDE_SCOPE 403 "outside_scope": "بیرون از حوزهٔ شما", "Outside your scope";
+        "این استان بیرون از حوزهٔ شماست.", "This province lies outside your scope.".
+    NOT_FOUND 404 "not_found": "یافت نشد", "Not found";
+        "چیزی در این نشانی نیست، یا بیرون از حوزهٔ دید شماست.", "Nothing is here, or it lies outside what you may see.".
+    METHOD_NOT_ALLOWED 405 "method_not_allowed": "روش نامجاز", "Method not allowed";
+        "این نشانی چنین روشی را نمی‌پذیرد؛ سرآیند Allow را ببینید.", "This address does not accept the method; see the Allow header.".
+    NOT_ACCEPTABLE 406 "not_acceptable": "قالب پاسخ ناممکن", "Not acceptable";
+        "این نشانی به قالبی که Accept می‌خواهد پاسخ نمی‌دهد.", "This address does not answer in a format that Accept asks for.".
+    REQUEST_TIMEOUT 408 "request_timeout": "درخواست کند", "Request timeout";
+        "بدنهٔ درخواست به‌هنگام نرسید.", "The request body did not arrive in time.".
+    DUPLICATE 409 "duplicate": "تکراری", "Duplicate";
+        "چنین رکوردی از پیش هست.", "Such a record exists already.".
+    TRANSITION_NOT_ALLOWED 409 "transition_not_allowed": "گذار نامجاز", "Transition not allowed";
+        "از وضعیت کنونی نمی‌توان به وضعیت خواسته رفت؛ allowed_transitions را ببینید.",
+        "The state asked for cannot follow the present one; see allowed_transitions.".
+    REQUEST_IN_PROGRESS 409 "request_in_progress": "درخواست در دست انجام", "Request in progress";
+        "درخواستی با همین Idempotency-Key هنوز در دست انجام است.", "A request with this Idempotency-Key is still running.".
+    STALE_VERSION 412 "stale_version": "نسخهٔ کهنه", "Stale version";
+        "رکورد در این میان تغییر کرده است؛ آن را دوباره بخوانید و تغییر خود را بر نسخهٔ تازه بنشانید.",
+        "The record has changed meanwhile; read it again and apply your change to the new version.".
+    PAYLOAD_TOO_LARGE 413 "payload_too_large": "بدنهٔ بیش از اندازه", "Payload too large";
+        "بدنهٔ درخواست از اندازهٔ مجاز بزرگ‌تر است.", "The request body is larger than allowed.".
+    URI_TOO_LONG 414 "uri_too_long": "نشانی بیش از اندازه بلند", "URI too long";
+        "نشانی درخواست از اندازهٔ مجاز بلندتر است.", "The address of the request is longer than allowed.".
+    UNSUPPORTED_MEDIA_TYPE 415 "unsupported_media_type": "نوع محتوای ناپذیرفته", "Unsupported media type";
+        "Content-Type این درخواست پذیرفته نیست.", "The Content-Type of the request is not accepted.".
+    VALIDATION_FAILED 422 "validation_failed": "دادهٔ نامعتبر", "Validation failed";
+        "یک یا چند مقدار پذیرفته نیست؛ errors را ببینید.", "One or more values are not acceptable; see errors.".
+    IDEMPOTENCY_KEY_REUSED 422 "idempotency_key_reused": "کلید تکرار با بدنهٔ دیگر", "Idempotency key reused";
+        "این Idempotency-Key پیش‌تر با درخواست دیگری آمده است.", "This Idempotency-Key came with another request before.".
+    PRECONDITION_REQUIRED 428 "precondition_required": "If-Match لازم است", "Precondition required";
+        "برای تغییر رکورد، ETag آن را در If-Match بفرستید.", "To change a record, send its ETag in If-Match.".
+    TOO_MANY_REQUESTS 429 "too_many_requests": "درخواست بیش از اندازه", "Too many requests";
+        "کمی بعد دوباره بکوشید؛ سرآیند Retry-After را ببینید.", "Try again a little later; see the Retry-After header.".
+    TOO_MANY_FAILED_LOGINS 429 "too_many_failed_logins": "ورود ناموفق بیش از اندازه", "Too many failed logins";
+        "پس از چند ورود ناموفق، ورود برای مدتی بسته است؛ سرآیند Retry-After را ببینید.",
+        "After several failures, logging in is closed for a while; see the Retry-After header.".
+    HEADERS_TOO_LARGE 431 "headers_too_large": "سرآیندهای بیش از اندازه", "Headers too large";
+        "سرآیندهای درخواست از اندازهٔ مجاز بزرگ‌ترند.", "The headers of the request are larger than allowed.".
+    INTERNAL_ERROR 500 "internal_error": "خطای درونی", "Internal error";
+        "خطایی در سامانه رخ داد؛ request_id را به پشتیبانی بدهید.", "Something failed on our side; give the request_id to the support.".
+    UNAVAILABLE 503 "unavailable": "موقتاً در دسترس نیست", "Temporarily unavailable";
+        "پایگاه داده موقتاً در دسترس نیست؛ کمی بعد دوباره بکوشید.", "The database is away for a moment; try again a little later.".
+    TIMED_OUT 503 "timed_out": "پاسخ دیر شد", "Timed out";
+        "پاسخ به‌هنگام آماده نشد؛ کمی بعد دوباره بکوشید.", "The answer was not ready in time; try again a little later.".
+}
+
+/// The kind for a status code that a library gave without saying more.
+pub fn of_status(status: u16) -> &'static Kind {
+    match status {
+        401 => &UNAUTHENTICATED,
+        403 => &FORBIDDEN,
+        404 => &NOT_FOUND,
+        405 => &METHOD_NOT_ALLOWED,
+        406 => &NOT_ACCEPTABLE,
+        408 => &REQUEST_TIMEOUT,
+        413 => &PAYLOAD_TOO_LARGE,
+        414 => &URI_TOO_LONG,
+        415 => &UNSUPPORTED_MEDIA_TYPE,
+        431 => &HEADERS_TOO_LARGE,
+        400..=499 => &MALFORMED_REQUEST,
+        503 => &UNAVAILABLE,
+        _ => &INTERNAL_ERROR,
+    }
+}
+
+/// The error catalogue
+///
+/// Every `code` that a problem can carry, with its status and its words in both languages.
+#[utoipa::path(responses((status = 200, body = Vec<Kind>, description = "All kinds of problems")), security(()))]
+#[get("/problems")]
+pub async fn list_problem_kinds() -> HttpResponse {
+    HttpResponse::Ok().json(CATALOGUE)
+}
+
+/// One entry of the error catalogue
+///
+/// The address that the `type` of a problem names.
+#[utoipa::path(params(("code" = String, Path, example = "not_found", description = "The code of the problem", max_length = 64)),
+    responses((status = 200, body = Kind, description = "The kind of problem")), security(()))]
+#[get("/problems/{code}")]
+pub async fn get_problem_kind(code: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let kind = CATALOGUE.iter().find(|kind| kind.code == *code).ok_or_else(|| Problem::new(&NOT_FOUND))?;
+    Ok(HttpResponse::Ok().json(kind))
+}

@@ -1,0 +1,117 @@
+//! Compression of answers (RFC 9110, section 8.4): above a threshold, and at levels whose cost a list can bear.
+
+use std::io::Write;
+
+use actix_web::{
+    Error,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderValue},
+    middleware::Next,
+    web,
+};
+
+/// Answers below this many bytes fit into one or two packets anyway.
+const THRESHOLD: u64 = 2_048;
+
+const ENCODINGS: [&str; 3] = ["zstd", "br", "gzip"];
+
+/// Compresses text that is large enough, by what `Accept-Encoding` prefers.
+pub async fn compress(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let wanted = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| preferred(value.to_str().ok()?));
+    let response = next.call(request).await?.map_into_boxed_body();
+    let is_large = matches!(response.response().body().size(), BodySize::Sized(size) if size >= THRESHOLD);
+    if !is_large || !is_text(&response) {
+        return Ok(response);
+    }
+    let (request, mut response) = response.into_parts();
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    let Some(encoding) = wanted else { return Ok(ServiceResponse::new(request, response)) };
+    let (mut response, body) = response.into_parts();
+    let body = match body.try_into_bytes() {
+        Ok(bytes) => bytes,
+        Err(stream) => return Ok(ServiceResponse::new(request, response.set_body(stream))),
+    };
+    match encode(encoding, &body) {
+        Ok(encoded) => {
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+            mark(headers, encoding);
+            Ok(ServiceResponse::new(request, response.set_body(web::Bytes::from(encoded)).map_into_boxed_body()))
+        }
+        Err(_) => Ok(ServiceResponse::new(request, response.set_body(body).map_into_boxed_body())),
+    }
+}
+
+/// A strong ETag differs by encoding (RFC 9110, section 8.8.3): the encoding's name is appended.
+fn mark(headers: &mut header::HeaderMap, encoding: &str) {
+    let tag = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()?.strip_suffix('"').map(str::to_owned));
+    if let Some(value) = tag.and_then(|tag| HeaderValue::from_str(&format!("{tag}-{encoding}\"")).ok()) {
+        headers.insert(header::ETAG, value);
+    }
+}
+
+/// An ETag without the encoding that [`compress`] appended.
+pub fn without_encoding(tag: &str) -> std::borrow::Cow<'_, str> {
+    let bare = ENCODINGS.iter().find_map(|encoding| tag.strip_suffix('"')?.strip_suffix(&format!("-{encoding}")));
+    bare.map_or(tag.into(), |bare| format!("{bare}\"").into())
+}
+
+fn is_text(response: &ServiceResponse<BoxBody>) -> bool {
+    let headers = response.headers();
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    !headers.contains_key(header::CONTENT_ENCODING)
+        && ["text/", "application/json", "application/javascript", "application/problem+json", "image/svg"]
+            .iter()
+            .any(|prefix| media_type.starts_with(prefix))
+}
+
+/// The encoding with the highest weight; among equals the first of [`ENCODINGS`].
+fn preferred(accept: &str) -> Option<&'static str> {
+    let offers: Vec<(&str, f32)> = accept.split(',').map(|offer| {
+        let (name, parameters) = offer.split_once(';').unwrap_or((offer, ""));
+        let weight = parameters.trim().strip_prefix("q=").map_or(1.0, |q| q.parse().unwrap_or(0.0));
+        (name.trim(), weight)
+    }).collect();
+    let weight = |encoding: &str| {
+        let named = offers.iter().find(|(name, _)| name.eq_ignore_ascii_case(encoding));
+        named.or_else(|| offers.iter().find(|(name, _)| *name == "*")).map_or(0.0, |(_, weight)| *weight)
+    };
+    ENCODINGS.into_iter().rev().max_by(|a, b| weight(a).total_cmp(&weight(b))).filter(|best| weight(best) > 0.0)
+}
+
+fn encode(encoding: &str, body: &[u8]) -> std::io::Result<Vec<u8>> {
+    match encoding {
+        "zstd" => zstd::bulk::compress(body, 1),
+        "br" => {
+            let mut writer = brotli::CompressorWriter::new(Vec::new(), 4096, 1, 20);
+            writer.write_all(body)?;
+            Ok(writer.into_inner())
+        }
+        _ => {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            writer.write_all(body)?;
+            writer.finish()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{preferred, without_encoding};
+
+    #[test]
+    fn the_heaviest_known_encoding_wins() {
+        assert_eq!(preferred("gzip, deflate, br, zstd"), Some("zstd"));
+        assert_eq!(preferred("gzip;q=0.9, br;q=0.5"), Some("gzip"));
+        assert_eq!(preferred("*"), Some("zstd"));
+        assert_eq!(preferred("gzip;q=0, identity"), None);
+        assert_eq!(preferred(""), None);
+    }
+
+    #[test]
+    fn an_etag_is_recognised_in_every_encoding() {
+        assert_eq!(without_encoding("\"7-gzip\""), "\"7\"");
+        assert_eq!(without_encoding("\"7\""), "\"7\"");
+    }
+}

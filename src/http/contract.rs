@@ -1,0 +1,438 @@
+//! The OpenAPI document as law: what it says of an operation is what is checked.
+//!
+//! At start the document becomes one [`Operation`] for each method and path: who may call it, which query
+//! parameters it knows, which body it takes. Requests are held against these, so that a bound, a pattern or
+//! a list of values stands once, in the schema that clients read, and every broken rule is found at once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use actix_web::{
+    dev::ResourceDef,
+    http::Method,
+    web::Bytes,
+};
+use jsonschema::{Draft, JsonType, ValidationError, Validator, error::{TypeKind, ValidationErrorKind}};
+use serde_json::{Map, Value, json};
+
+use super::{
+    document::properties,
+    problem::{Place, Problem, Text, Violation},
+};
+use crate::persian::{Calendar, Date, calendar, text};
+
+/// Who may call an operation.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, without a token.
+    Public,
+    /// Every account whose role or grant holds all these permissions.
+    Permissions(Vec<String>),
+}
+
+/// One method on one path.
+pub struct Operation {
+    /// The `operationId`.
+    pub id: String,
+    /// Who may call it.
+    pub access: Access,
+    /// The media types that its body may come in; none when it takes no body.
+    pub media_types: Vec<String>,
+    /// The media types that it answers in.
+    pub formats: Vec<String>,
+    /// The columns of its list as CSV; `a.b` for a member of a member.
+    pub columns: Vec<String>,
+    parameters: HashMap<String, Kind>,
+    required: bool,
+    query: Validator,
+    body: Option<Validator>,
+    merged: Option<Validator>,
+}
+
+/// How a parameter's text becomes a JSON value.
+#[derive(Clone, Copy)]
+enum Kind {
+    Integer,
+    Number,
+    Boolean,
+    Text,
+    List,
+}
+
+/// Every operation of the document, and the document itself.
+pub struct Contract {
+    /// The document as it is served.
+    pub document: Bytes,
+    operations: HashMap<String, Arc<Operation>>,
+    paths: Vec<(ResourceDef, Vec<Method>)>,
+}
+
+impl Contract {
+    /// Reads the document. Fails, at start-up, when a schema in it is not a schema.
+    pub fn new(document: &Value) -> Result<Self, String> {
+        let mut operations = HashMap::new();
+        let mut paths = Vec::new();
+        for (path, item) in document["paths"].as_object().into_iter().flatten() {
+            let mut methods = Vec::new();
+            for (method, operation) in item.as_object().into_iter().flatten() {
+                let method = Method::from_bytes(method.to_uppercase().as_bytes()).map_err(|e| e.to_string())?;
+                let key = format!("{method} {path}");
+                operations.insert(key, Arc::new(Operation::new(document, operation)?));
+                methods.push(method);
+            }
+            if methods.contains(&Method::GET) {
+                methods.push(Method::HEAD);
+            }
+            paths.push((ResourceDef::new(path.as_str()), methods));
+        }
+        Ok(Self { document: Bytes::from(document.to_string()), operations, paths })
+    }
+
+    /// The operation of a method and a path pattern such as `/api/v1/clusters/{id}`.
+    pub fn operation(&self, method: &Method, pattern: &str) -> Option<&Arc<Operation>> {
+        self.operations.get(&format!("{method} {pattern}"))
+    }
+
+    /// The methods that a path answers; none for an unknown path.
+    pub fn methods(&self, path: &str) -> &[Method] {
+        self.paths.iter().find(|(resource, _)| resource.is_match(path)).map_or(&[], |(_, methods)| methods)
+    }
+}
+
+impl Operation {
+    fn new(document: &Value, operation: &Value) -> Result<Self, String> {
+        let mut properties = Map::new();
+        let mut parameters = HashMap::new();
+        let mut required = Vec::new();
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let parameter = resolve(document, parameter);
+            if parameter["in"] != "query" {
+                continue;
+            }
+            let (Some(name), schema) = (parameter["name"].as_str(), &parameter["schema"]) else { continue };
+            parameters.insert(name.to_owned(), Kind::of(resolve(document, schema)));
+            properties.insert(name.to_owned(), schema.clone());
+            if parameter["required"] == true {
+                required.push(name);
+            }
+        }
+        let is_required = !required.is_empty();
+        let query = json!({
+            "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+        });
+        let content = operation["requestBody"]["content"].as_object();
+        let body = content.and_then(|content| content.values().next()).map(|media| &media["schema"]);
+        let merged = body
+            .and_then(|schema| schema["$ref"].as_str()?.strip_suffix("Patch"))
+            .map(|input| json!({ "$ref": format!("{input}Input") }));
+        let answer = operation["responses"]["200"]["content"].as_object();
+        Ok(Self {
+            id: operation["operationId"].as_str().unwrap_or_default().to_owned(),
+            access: access(operation),
+            media_types: content.map(|content| content.keys().cloned().collect()).unwrap_or_default(),
+            formats: answer.map(|content| content.keys().cloned().collect()).unwrap_or_default(),
+            columns: columns(operation, &document["components"]["schemas"]),
+            parameters,
+            required: is_required,
+            query: validator(document, &query)?,
+            body: body.map(|schema| validator(document, schema)).transpose()?,
+            merged: merged.map(|schema| validator(document, &schema)).transpose()?,
+        })
+    }
+
+    /// Reads a query string: every parameter typed as the document says. 400 names all that are unknown,
+    /// repeated or not acceptable.
+    pub fn query(&self, raw: &str, calendar: Calendar) -> Result<Value, Problem> {
+        if raw.is_empty() && !self.required {
+            return Ok(Value::Object(Map::new()));
+        }
+        let mut violations = Vec::new();
+        let mut values = Map::new();
+        for (name, value) in pairs(raw).map_err(|()| malformed_query())? {
+            if values.contains_key(&name) {
+                violations.push(Violation::query(&name, "repeated", Text::new(
+                    "این پارامتر بیش از یک بار آمده است؛ چند مقدار را با ویرگول جدا کنید.",
+                    "This parameter is repeated; separate several values by commas.",
+                )));
+                continue;
+            }
+            let mut value = self.parameters.get(&name).map_or(Value::Null, |kind| kind.read(value));
+            clean(&mut value, &mut format!("/{name}"), Place::Query, &mut violations);
+            values.insert(name, value);
+        }
+        let values = Value::Object(values);
+        violations.extend(check(&self.query, &values, calendar, Place::Query));
+        if violations.is_empty() { Ok(values) } else { Err(Problem::invalid_query(violations)) }
+    }
+
+    /// Checks a parsed body and brings its text into NFC. 422 names everything that is not acceptable.
+    pub fn body(&self, body: &mut Value, calendar: Calendar) -> Result<(), Problem> {
+        self.refuse(self.body.as_ref(), body, calendar)
+    }
+
+    /// Checks what a merge patch has made of a record.
+    pub fn merged(&self, body: &mut Value, calendar: Calendar) -> Result<(), Problem> {
+        self.refuse(self.merged.as_ref(), body, calendar)
+    }
+
+    fn refuse(&self, validator: Option<&Validator>, body: &mut Value, calendar: Calendar) -> Result<(), Problem> {
+        let mut violations = Vec::new();
+        clean(body, &mut String::new(), Place::Body, &mut violations);
+        let Some(validator) = validator else {
+            return Err(Problem::internal(format!("operation {} documents no such body", self.id)));
+        };
+        violations.extend(check(validator, body, calendar, Place::Body));
+        if violations.is_empty() { Ok(()) } else { Err(Problem::invalid(violations)) }
+    }
+}
+
+impl Kind {
+    fn of(schema: &Value) -> Self {
+        match schema["type"].as_str() {
+            Some("integer") => Self::Integer,
+            Some("number") => Self::Number,
+            Some("boolean") => Self::Boolean,
+            Some("array") => Self::List,
+            _ => Self::Text,
+        }
+    }
+
+    /// Text that is not of the kind stays text, and the schema then says what was expected.
+    fn read(self, text: String) -> Value {
+        match self {
+            Self::Integer => text::latin_digits(&text).parse::<i64>().map_or(Value::String(text), Value::from),
+            Self::Number => text.parse::<f64>().map_or(Value::String(text), Value::from),
+            Self::Boolean => text.parse::<bool>().map_or(Value::String(text), Value::from),
+            Self::Text => Value::String(text),
+            Self::List => text.split(',').map(Value::from).collect(),
+        }
+    }
+}
+
+/// The pairs of a query string or of a form; an error where an escape does not give UTF-8.
+pub fn pairs(raw: &str) -> Result<Vec<(String, String)>, ()> {
+    let decode = |part: &str| {
+        let spaced = part.replace('+', " ");
+        let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().map(|text| text.into_owned());
+        decoded.map_err(|_| ())
+    };
+    raw.split('&')
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            Ok((decode(name)?, decode(value)?))
+        })
+        .collect()
+}
+
+fn malformed_query() -> Problem {
+    Problem::new(&super::catalogue::INVALID_PARAMETER)
+        .detail(Text::new("رشتهٔ پرس‌وجو UTF-8 درستی نیست.", "The query string is not valid UTF-8."))
+}
+
+fn access(operation: &Value) -> Access {
+    let permissions = operation["security"].as_array().into_iter().flatten().find_map(|entry| entry["oauth2"].as_array());
+    match permissions {
+        Some(list) => Access::Permissions(list.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect()),
+        // Deny by default: an operation is public only where it says so with an empty requirement.
+        None if operation["security"] == json!([{}]) => Access::Public,
+        None => Access::Permissions(vec!["nobody".to_owned()]),
+    }
+}
+
+/// The columns of what an operation lists: the properties of its items, and one level of theirs.
+fn columns(operation: &Value, schemas: &Value) -> Vec<String> {
+    let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+    let items = properties(schema, schemas).into_iter().find(|(name, _)| *name == "items").map(|(_, list)| &list["items"]);
+    let mut columns = Vec::new();
+    for (name, property) in items.map(|item| properties(item, schemas)).unwrap_or_default() {
+        let object = property["oneOf"].as_array().and_then(|list| list.iter().find(|s| s["type"] != "null")).unwrap_or(property);
+        match properties(object, schemas).as_slice() {
+            [] => columns.push(name.to_owned()),
+            inner => columns.extend(inner.iter().map(|(member, _)| format!("{name}.{member}"))),
+        }
+    }
+    columns
+}
+
+fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let target = value["$ref"].as_str().and_then(|r| document.pointer(r.trim_start_matches('#')));
+    target.unwrap_or(value)
+}
+
+fn validator(document: &Value, schema: &Value) -> Result<Validator, String> {
+    let mut root = json!({ "components": document["components"] });
+    root["allOf"] = json!([schema]);
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .should_validate_formats(true)
+        .with_format("date", |text: &str| Date::parse(text).is_ok())
+        .with_format("int64", |text: &str| text.parse::<i64>().is_ok())
+        .build(&root)
+        .map_err(|error| error.to_string())
+}
+
+/// Brings all text into NFC and whole floats into integers, and refuses NUL, which no database keeps.
+fn clean(value: &mut Value, pointer: &mut String, place: Place, violations: &mut Vec<Violation>) {
+    let length = pointer.len();
+    match value {
+        Value::String(string) => {
+            if let std::borrow::Cow::Owned(normal) = text::nfc(string) {
+                *string = normal;
+            }
+            if string.contains('\0') {
+                violations.push(violation(place, pointer.clone(), "nul_character", Text::new(
+                    "نویسهٔ NUL (U+0000) پذیرفته نیست.",
+                    "The character NUL (U+0000) is not accepted.",
+                )));
+            }
+        }
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|f| number.is_f64() && f.fract() == 0.0 && f.abs() < 9e15);
+            if let Some(whole) = whole {
+                *value = Value::from(whole as i64);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                pointer.push_str(&format!("/{index}"));
+                clean(item, pointer, place, violations);
+                pointer.truncate(length);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                pointer.push('/');
+                pointer.push_str(&escape(name));
+                clean(member, pointer, place, violations);
+                pointer.truncate(length);
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// Escapes a name for a JSON pointer (RFC 6901, section 3).
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn violation(place: Place, pointer: String, code: &'static str, detail: Text) -> Violation {
+    match place {
+        Place::Query => Violation::query(pointer.trim_start_matches('/'), code, detail),
+        _ => Violation::body(pointer, code, detail),
+    }
+}
+
+fn check(validator: &Validator, value: &Value, calendar: Calendar, place: Place) -> Vec<Violation> {
+    calendar::using(calendar, || {
+        let mut violations = Vec::new();
+        for error in validator.iter_errors(value) {
+            explain(&error, place, &mut violations);
+        }
+        violations
+    })
+}
+
+/// Puts one broken rule of a schema into words.
+fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Vec<Violation>) {
+    use ValidationErrorKind as K;
+    let at = error.instance_path().to_string();
+    let (pointer, code, detail) = match error.kind() {
+        // Of alternatives, the one that has the value's own type says what is wrong inside it.
+        K::AnyOf { context } | K::OneOfNotValid { context } => {
+            let nearest = context.iter().find(|branch| !branch.iter().any(|e| {
+                matches!(e.kind(), K::Type { .. }) && e.instance_path().to_string() == at
+            }));
+            return match nearest.or(context.last()) {
+                Some(branch) => branch.iter().for_each(|e| explain(e, place, violations)),
+                None => violations.push(violation(place, at, "invalid", Text::new("این مقدار پذیرفته نیست.", "This value is not acceptable."))),
+            };
+        }
+        K::AdditionalProperties { unexpected } => {
+            for name in unexpected {
+                let (code, detail) = match place {
+                    Place::Query => ("unknown_parameter", Text::new(
+                        format!("پارامتر «{name}» شناخته نیست."),
+                        format!("There is no parameter '{name}' here."),
+                    )),
+                    _ => ("unknown_field", Text::new(
+                        format!("فیلد «{name}» شناخته نیست."),
+                        format!("There is no field '{name}' here."),
+                    )),
+                };
+                violations.push(violation(place, format!("{at}/{}", escape(name)), code, detail));
+            }
+            return;
+        }
+        K::Required { property } => (
+            format!("{at}/{}", escape(property.as_str().unwrap_or_default())),
+            "required",
+            Text::new("این فیلد لازم است.", "This field is required."),
+        ),
+        K::Type { kind } => (at, "wrong_type", wrong_type(kind)),
+        K::MaxLength { limit } => (at, "too_long", Text::new(
+            format!("درازای متن نباید از {limit} نویسه بیشتر باشد."), format!("The text may have at most {limit} characters."))),
+        K::MinLength { limit } => (at, "too_short", Text::new(
+            format!("درازای متن نباید از {limit} نویسه کمتر باشد."), format!("The text must have at least {limit} characters."))),
+        K::Minimum { limit } => (at, "too_small", Text::new(
+            format!("کمترین مقدار پذیرفته {limit} است."), format!("The least accepted value is {limit}."))),
+        K::Maximum { limit } => (at, "too_large", Text::new(
+            format!("بیشترین مقدار پذیرفته {limit} است."), format!("The greatest accepted value is {limit}."))),
+        K::MinItems { limit } => (at, "too_few_items", Text::new(
+            format!("دست‌کم {limit} مورد لازم است."), format!("At least {limit} items are needed."))),
+        K::MaxItems { limit } => (at, "too_many_items", Text::new(
+            format!("حداکثر {limit} مورد پذیرفته است."), format!("At most {limit} items are accepted."))),
+        K::UniqueItems => (at, "repeated_items", Text::new("موردها نباید تکراری باشند.", "The items must differ from one another.")),
+        K::Enum { options } => (at, "not_in_list", not_in_list(options)),
+        K::Pattern { pattern } => (at, "wrong_pattern", Text::new(
+            format!("مقدار با الگوی {pattern} نمی‌خواند."), format!("The value does not match the pattern {pattern}."))),
+        K::Format { format } => (at, "wrong_format", wrong_format(format, error.instance())),
+        _ => (at, "invalid", Text::new("این مقدار پذیرفته نیست.", "This value is not acceptable.")),
+    };
+    violations.push(violation(place, pointer, code, detail));
+}
+
+fn wrong_type(kind: &TypeKind) -> Text {
+    let types: Vec<JsonType> = match kind {
+        TypeKind::Single(single) => vec![*single],
+        TypeKind::Multiple(set) => set.iter().collect(),
+    };
+    let name = |json_type: &JsonType| match json_type {
+        JsonType::Array => ("آرایه", "an array"),
+        JsonType::Boolean => ("true یا false", "true or false"),
+        JsonType::Integer => ("عدد صحیح", "an integer"),
+        JsonType::Null => ("null", "null"),
+        JsonType::Number => ("عدد", "a number"),
+        JsonType::Object => ("شیء", "an object"),
+        JsonType::String => ("رشتهٔ متنی", "a string"),
+    };
+    let (fa, en): (Vec<_>, Vec<_>) = types.iter().map(name).unzip();
+    Text::new(format!("نوع مقدار باید {} باشد.", fa.join(" یا ")), format!("The value must be {}.", en.join(" or ")))
+}
+
+/// Long lists (such as the classes of ISIC) are not repeated in full.
+fn not_in_list(options: &Value) -> Text {
+    let names: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let more = if names.len() > 40 { ", …" } else { "" };
+    let list = names.iter().take(40).copied().collect::<Vec<_>>().join(", ");
+    Text::new(
+        format!("مقدار باید یکی از این‌ها باشد: {list}{more}"),
+        format!("The value must be one of: {list}{more}"),
+    )
+}
+
+fn wrong_format(format: &str, value: &Value) -> Text {
+    let date_error = value.as_str().filter(|_| format == "date").and_then(|text| Date::parse(text).err());
+    if let Some(error) = date_error {
+        return Text::new(error.detail_fa(), error.detail_en());
+    }
+    match format {
+        "uuid" => Text::new("مقدار باید UUID باشد.", "The value must be a UUID."),
+        "date-time" => Text::new(
+            "مقدار باید زمان RFC 3339 باشد، مانند 2026-11-23T08:30:00Z.",
+            "The value must be an RFC 3339 timestamp such as 2026-11-23T08:30:00Z.",
+        ),
+        "int64" => Text::new("مقدار باید عدد صحیح ۶۴ بیتی باشد.", "The value must be a 64-bit integer."),
+        other => Text::new(format!("مقدار باید از قالب {other} باشد."), format!("The value must be of the format {other}.")),
+    }
+}

@@ -1,0 +1,153 @@
+//! What goes around every request: its id, HEAD, the limit of time, panics, problems in the caller's
+//! language, security headers, metrics and one line in the log.
+
+use std::{
+    borrow::Cow,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+use futures_util::FutureExt;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::{
+    Call, Problem, catalogue,
+    problem::Language,
+    rate_limit::Remaining,
+};
+use crate::config::Config;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of the request: taken from `X-Request-Id`, or made.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+impl RequestId {
+    /// The id that the envelope has set.
+    pub fn of(request: &HttpRequest) -> String {
+        request.extensions().get::<Self>().map(|id| id.0.clone()).unwrap_or_default()
+    }
+
+    fn take_or_make(headers: &HeaderMap) -> Self {
+        let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+        let usable = given.filter(|id| (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
+        Self(usable.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))
+    }
+}
+
+/// The middleware, outermost of all.
+pub async fn envelope(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let id = RequestId::take_or_make(request.headers());
+    request.extensions_mut().insert(id.clone());
+    if request.method() == Method::HEAD {
+        // The dispatcher leaves out the body of the answer to a HEAD by itself.
+        request.head_mut().method = Method::GET;
+    }
+    let (method, path, language) = (request.method().clone(), request.path().to_owned(), language(request.headers()));
+    let limit = request.app_data::<web::Data<Config>>().map(|config| config.request_timeout());
+    let span = tracing::info_span!("request", id = id.0.as_str(), %method, path, account = tracing::field::Empty);
+
+    let work = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let outcome = tokio::time::timeout(limit.unwrap_or(Duration::MAX), work).instrument(span.clone()).await;
+    let (mut outcome, operation) = span.in_scope(|| match outcome {
+        Ok(Ok(Ok(response))) => {
+            let operation = Call::of(response.request()).map_or_else(|_| "none".to_owned(), |call| call.operation().id.clone());
+            (Ok(finished(response, language, &id)), operation)
+        }
+        Ok(Ok(Err(error))) => (Err(of_error(&error).render(language, &path, &id.0)), "none".to_owned()),
+        Ok(Err(_)) => (Err(Problem::internal("a handler panicked").render(language, &path, &id.0)), "none".to_owned()),
+        Err(_) => (Err(Problem::new(&catalogue::TIMED_OUT).retry_after(2).render(language, &path, &id.0)), "none".to_owned()),
+    });
+    let remaining = outcome.as_ref().ok().and_then(|response| response.request().extensions().get::<Remaining>().copied());
+    let headers = match &mut outcome {
+        Ok(response) => response.headers_mut(),
+        Err(response) => response.headers_mut(),
+    };
+    decorate(headers, &id, path.starts_with("/docs"), remaining);
+    let status = outcome.as_ref().map_or_else(|response| response.status(), |response| response.status()).as_u16();
+    let elapsed = started.elapsed();
+    let labels = [("operation", operation.clone()), ("status", status.to_string())];
+    metrics::histogram!("http_request_seconds", &labels).record(elapsed.as_secs_f64());
+    span.in_scope(|| tracing::info!(operation, status, milliseconds = elapsed.as_secs_f64() * 1e3, "answered"));
+    // Where the request is gone with its future, the finished answer travels as an error.
+    outcome.map_err(|response| InternalError::from_response("", response).into())
+}
+
+/// An answer, in which a problem is rendered for the caller, and a library's bare error becomes one.
+fn finished<B: MessageBody + 'static>(response: ServiceResponse<B>, language: Language, id: &RequestId) -> ServiceResponse<BoxBody> {
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    let problem = match response.response().error() {
+        Some(error) => of_error(error),
+        None if is_error && !response.headers().contains_key(header::CONTENT_TYPE) => {
+            Cow::Owned(Problem::new(catalogue::of_status(response.status().as_u16())))
+        }
+        None => return response.map_into_boxed_body(),
+    };
+    tracing::debug!(%problem, "refused");
+    let rendered = problem.render(language, response.request().path(), &id.0);
+    ServiceResponse::new(response.request().clone(), rendered)
+}
+
+fn of_error(error: &Error) -> Cow<'_, Problem> {
+    match error.as_error::<Problem>() {
+        Some(problem) => Cow::Borrowed(problem),
+        None => Cow::Owned(Problem::new(catalogue::of_status(error.as_response_error().status_code().as_u16()))),
+    }
+}
+
+/// The language that `Accept-Language` weighs most (RFC 9110, section 12.5.4); Persian when it names neither.
+fn language(headers: &HeaderMap) -> Language {
+    let accept = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut best = (0.0, Language::Persian);
+    for range in accept.split(',') {
+        let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+        let weight = parameters.trim().strip_prefix("q=").map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+        let language = match name.trim().get(..2).map(str::to_ascii_lowercase).as_deref() {
+            Some("fa") => Language::Persian,
+            Some("en") => Language::English,
+            _ => continue,
+        };
+        if weight > best.0 {
+            best = (weight, language);
+        }
+    }
+    best.1
+}
+
+fn decorate(headers: &mut HeaderMap, id: &RequestId, is_documentation: bool, remaining: Option<Remaining>) {
+    let mut set = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    set(X_REQUEST_ID, &id.0);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(header::REFERRER_POLICY, "no-referrer");
+    set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
+    set(header::CONTENT_SECURITY_POLICY, if is_documentation {
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+    } else {
+        "default-src 'none'; frame-ancestors 'none'"
+    });
+    // IETF draft-ietf-httpapi-ratelimit-headers: the policy, and what is left of it.
+    if let Some(Remaining { quota, left }) = remaining {
+        set(HeaderName::from_static("ratelimit-policy"), &format!("\"default\";q={quota};w=60"));
+        set(HeaderName::from_static("ratelimit"), &format!("\"default\";r={left}"));
+    }
+}

@@ -1,0 +1,195 @@
+//! The guard before every handler: it finds the operation in the document, and lets pass only a caller
+//! who may call it, with a query string that it knows.
+
+use std::sync::Arc;
+
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::Next,
+    web,
+};
+use serde_json::Value;
+
+use super::{
+    Database, Problem, Text, catalogue, client,
+    contract::{Access, Contract, Operation},
+    document::PREFIX,
+    rate_limit::RateLimit,
+};
+use crate::{
+    auth::{Authenticator, Caller},
+    persian::Calendar,
+};
+
+/// The formats of lists and reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `application/json`.
+    Json,
+    /// `text/csv`.
+    Csv,
+}
+
+/// What the guard found out about the request, for the extractors.
+#[derive(Clone)]
+pub struct Call(Arc<Parts>);
+
+struct Parts {
+    operation: Arc<Operation>,
+    query: Value,
+    calendar: Calendar,
+    format: Format,
+    caller: Option<Arc<Caller>>,
+}
+
+impl Call {
+    /// The call that the guard let pass.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        request.extensions().get::<Self>().cloned().ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
+    }
+
+    /// The operation of the document.
+    pub fn operation(&self) -> &Operation {
+        &self.0.operation
+    }
+
+    /// The query parameters, typed.
+    pub fn query(&self) -> &Value {
+        &self.0.query
+    }
+
+    /// The calendar of the dates in the request and the answer.
+    pub fn calendar(&self) -> Calendar {
+        self.0.calendar
+    }
+
+    /// The format of the answer.
+    pub fn format(&self) -> Format {
+        self.0.format
+    }
+
+    /// Who calls; an error on public operations.
+    pub fn caller(&self) -> Result<Arc<Caller>, Problem> {
+        self.0.caller.clone().ok_or_else(|| Problem::new(&catalogue::UNAUTHENTICATED))
+    }
+}
+
+/// The middleware.
+pub async fn guard(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, Error> {
+    match admit(&request).await {
+        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+        Err(problem) => Ok(request.error_response(problem).map_into_right_body()),
+    }
+}
+
+async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
+    let missing = || Problem::internal("the application lacks its data");
+    let contract = request.app_data::<web::Data<Contract>>().ok_or_else(missing)?;
+    let limit = request.app_data::<web::Data<RateLimit>>().ok_or_else(missing)?;
+    let operation = request.match_pattern().and_then(|pattern| contract.operation(request.method(), &pattern));
+    let Some(operation) = operation else {
+        // Nothing below the prefix may be reached past the document.
+        return if request.path().starts_with(PREFIX) { Err(no_operation(contract, request.path())) } else { Ok(()) };
+    };
+    let address = client::address(request.request());
+    let caller = match &operation.access {
+        Access::Public => {
+            if request.path().starts_with(PREFIX) {
+                limit.take(request.request(), &address)?;
+            }
+            None
+        }
+        Access::Permissions(permissions) => {
+            let caller = match authenticate(request).await {
+                Ok(caller) => caller,
+                Err(problem) => {
+                    limit.take(request.request(), &address)?;
+                    return Err(problem);
+                }
+            };
+            limit.take(request.request(), &caller.username)?;
+            if !permissions.iter().all(|permission| caller.may(permission)) {
+                return Err(Problem::new(&catalogue::FORBIDDEN));
+            }
+            tracing::Span::current().record("account", caller.username.as_str());
+            Some(caller)
+        }
+    };
+    let calendar = calendar(request.query_string());
+    let query = operation.query(request.query_string(), calendar)?;
+    let format = format(request, operation, &query)?;
+    let call = Call(Arc::new(Parts { operation: operation.clone(), query, calendar, format, caller }));
+    request.extensions_mut().insert(call);
+    Ok(())
+}
+
+/// 404 for an unknown path, 405 with `Allow` for a path that has other methods.
+pub fn no_operation(contract: &Contract, path: &str) -> Problem {
+    let methods = contract.methods(path);
+    if methods.is_empty() {
+        return Problem::new(&catalogue::NOT_FOUND);
+    }
+    let list = methods.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ");
+    Problem::new(&catalogue::METHOD_NOT_ALLOWED).header(header::ALLOW, list)
+}
+
+async fn authenticate(request: &ServiceRequest) -> Result<Arc<Caller>, Problem> {
+    let challenge = |value: &str| Problem::new(&catalogue::UNAUTHENTICATED).header(header::WWW_AUTHENTICATE, value);
+    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    let Some(token) = token else { return Err(challenge("Bearer realm=\"khoosheh\"")) };
+    let missing = || Problem::internal("the application lacks its data");
+    let authenticator = request.app_data::<web::Data<Authenticator>>().ok_or_else(missing)?;
+    let db = request.app_data::<Database>().ok_or_else(missing)?;
+    let caller = authenticator.caller(db.get_ref(), token).await?;
+    caller.ok_or_else(|| challenge("Bearer realm=\"khoosheh\", error=\"invalid_token\""))
+}
+
+/// Read before the other parameters, since it says how their dates are written. A bad value is refused with them.
+fn calendar(query: &str) -> Calendar {
+    match query.split('&').find_map(|part| part.strip_prefix("calendar=")) {
+        Some("persian") => Calendar::Persian,
+        _ => Calendar::Gregorian,
+    }
+}
+
+/// `format=` before `Accept` (RFC 9110, section 12.5.1).
+fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Result<Format, Problem> {
+    match query["format"].as_str() {
+        Some("csv") => return Ok(Format::Csv),
+        Some(_) => return Ok(Format::Json),
+        None => {}
+    }
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
+    if operation.formats.is_empty() {
+        return Ok(Format::Json);
+    }
+    let weight = |media_type: &str| {
+        let family = media_type.split('/').next().unwrap_or_default();
+        let offers = accept.split(',').filter_map(|offer| {
+            let mut parts = offer.split(';').map(str::trim);
+            let name = parts.next()?.to_ascii_lowercase();
+            let specificity = if name == media_type { 3 } else if name == format!("{family}/*") { 2 } else if name == "*/*" { 1 } else { 0 };
+            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+            (specificity > 0).then_some((specificity, weight))
+        });
+        offers.max_by_key(|(specificity, _)| *specificity).map_or(0.0, |(_, weight)| weight)
+    };
+    // Problems are JSON too: a client that names only their type still gets JSON.
+    let json = weight("application/json").max(weight("application/problem+json"));
+    let csv = if operation.formats.iter().any(|format| format == "text/csv") { weight("text/csv") } else { 0.0 };
+    if json <= 0.0 && csv <= 0.0 {
+        let list = operation.formats.join(", ");
+        return Err(Problem::new(&catalogue::NOT_ACCEPTABLE).detail(Text::new(
+            format!("پاسخ تنها در این قالب‌ها داده می‌شود: {list}"),
+            format!("The answer comes in these formats only: {list}"),
+        )));
+    }
+    Ok(if csv > json { Format::Csv } else { Format::Json })
+}

@@ -1,0 +1,38 @@
+//! The HTTP contract, once: what every operation does alike.
+//!
+//! A request passes [`envelope`] (request id, language, limits of time, panics, problems, logging) and
+//! [`guard`] (token, permission, query string, all against the OpenAPI document). A handler then takes what
+//! it needs as extractors ([`body`], [`visible`], [`page`], [`precondition`], [`write`]) and answers in the
+//! [`shape`] that the caller asked for.
+
+pub mod body;
+pub mod catalogue;
+pub mod client;
+pub mod compress;
+pub mod contract;
+pub mod csv;
+pub mod document;
+pub mod envelope;
+pub mod guard;
+pub mod page;
+pub mod precondition;
+pub mod problem;
+pub mod rate_limit;
+pub mod shape;
+pub mod visible;
+pub mod write;
+
+pub use body::{Body, Patch, Query};
+pub use guard::Call;
+pub use page::{Page, Paging, SortKey};
+pub use precondition::Precondition;
+pub use problem::{Problem, Text, Violation};
+pub use shape::{Answer, Shape};
+pub use visible::{Visible, VisibleEver};
+pub use write::Write;
+
+/// The pool of the worker that handles the request.
+pub type Database = actix_web::web::Data<sea_orm::DatabaseConnection>;
+
+/// An extractor's answer that is ready at once.
+pub(crate) type Ready<T> = std::future::Ready<Result<T, Problem>>;

@@ -1,0 +1,229 @@
+//! Keyset pages: each begins where the last one ended, so that page 10,000 costs what page 1 costs.
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sea_orm::{
+    ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value as SqlValue,
+    sea_query::{Condition, Expr, ExprTrait, SimpleExpr},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use utoipa::{
+    IntoParams, ToSchema,
+    openapi::{
+        Object, ObjectBuilder, Required,
+        path::{Parameter, ParameterBuilder, ParameterIn, ParameterStyle},
+        schema::{ArrayBuilder, SchemaType, Type},
+    },
+};
+
+use super::{Call, Problem, Ready, catalogue};
+use crate::store::SqlKind;
+
+const MAX_PAGE_SIZE: u64 = 200;
+const DEFAULT_PAGE_SIZE: u64 = 50;
+
+/// A part of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The records, in the order asked for.
+    pub items: Vec<T>,
+    /// What to send as `cursor` for the next page; null on the last one.
+    #[schema(required, example = json!(null), max_length = 2000)]
+    pub next_cursor: Option<String>,
+    /// How many records there are in all; only with `count=true`.
+    #[schema(required = false, nullable = false, minimum = 0, example = 11)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+}
+
+/// Something a list can be sorted by: an SQL expression that is never null and has an index.
+pub struct SortKey<M: 'static> {
+    /// Its name in `sort=`.
+    pub name: &'static str,
+    /// The expression, as the index has it.
+    pub sql: &'static str,
+    /// The type of the expression.
+    pub kind: SqlKind,
+    /// Its value for one row.
+    pub value: fn(&M) -> SqlValue,
+}
+
+/// A row type with lists.
+pub trait Listed: sea_orm::ModelTrait + sea_orm::FromQueryResult + 'static {
+    /// What the lists can be sorted by. The last one is unique.
+    const SORT_KEYS: &'static [SortKey<Self>];
+}
+
+/// `page_size`, `cursor`, `count` and `sort` of a list.
+pub struct Paging<M: Listed> {
+    size: u64,
+    count: bool,
+    sort: Vec<(&'static SortKey<M>, Order)>,
+    sort_text: String,
+    after: Option<Vec<SqlValue>>,
+    query_hash: String,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Cursor {
+    sort: String,
+    query: String,
+    after: Vec<Value>,
+}
+
+impl<M: Listed> FromRequest for Paging<M> {
+    type Error = Problem;
+    type Future = Ready<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Call::of(request).and_then(|call| Self::read(call.query())))
+    }
+}
+
+impl<M: Listed> Paging<M> {
+    fn read(query: &Value) -> Result<Self, Problem> {
+        let names: Vec<&str> = query["sort"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let sort = Self::order(&names);
+        let sort_text = sort.iter().map(|(key, order)| format!("{}{}", if *order == Order::Desc { "-" } else { "" }, key.name));
+        let sort_text = sort_text.collect::<Vec<_>>().join(",");
+        let query_hash = filter_hash(query);
+        let after = match query["cursor"].as_str() {
+            Some(text) => Some(Self::decode(text, &sort_text, &query_hash, &sort)?),
+            None => None,
+        };
+        Ok(Self {
+            size: query["page_size"].as_u64().unwrap_or(DEFAULT_PAGE_SIZE),
+            count: query["count"].as_bool().unwrap_or(false),
+            sort,
+            sort_text,
+            after,
+            query_hash,
+        })
+    }
+
+    /// The keys asked for, up to the first unique one. Where it is missing it is added, in the direction of
+    /// the key before it, so that one index serves the whole order.
+    fn order(names: &[&str]) -> Vec<(&'static SortKey<M>, Order)> {
+        let Some(unique) = M::SORT_KEYS.last() else { return Vec::new() };
+        let mut sort: Vec<(&'static SortKey<M>, Order)> = Vec::new();
+        for name in names {
+            let (bare, order) = name.strip_prefix('-').map_or((*name, Order::Asc), |bare| (bare, Order::Desc));
+            let key = M::SORT_KEYS.iter().find(|key| key.name == bare);
+            sort.extend(key.filter(|key| sort.iter().all(|(other, _)| other.name != key.name)).map(|key| (key, order)));
+        }
+        if let Some(end) = sort.iter().position(|(key, _)| key.name == unique.name) {
+            sort.truncate(end + 1);
+        } else {
+            let order = sort.last().map_or(Order::Asc, |(_, order)| order.clone());
+            sort.push((unique, order));
+        }
+        sort
+    }
+
+    fn decode(text: &str, sort_text: &str, query_hash: &str, sort: &[(&SortKey<M>, Order)]) -> Result<Vec<SqlValue>, Problem> {
+        let broken = || Problem::new(&catalogue::INVALID_CURSOR);
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| broken())?;
+        let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| broken())?;
+        if cursor.sort != sort_text || cursor.query != query_hash || cursor.after.len() != sort.len() {
+            return Err(broken());
+        }
+        let values = sort.iter().zip(&cursor.after).map(|((key, _), value)| key.kind.from_json(value));
+        values.collect::<Option<_>>().ok_or_else(broken)
+    }
+
+    /// Reads the page. `view` makes a row's representation.
+    pub async fn fetch<C: ConnectionTrait, V>(&self, db: &C, select: Select<M::Entity>, view: impl Fn(&M) -> V) -> Result<Page<V>, Problem>
+    where
+        M::Entity: EntityTrait<Model = M>,
+        M: Sync + Send,
+    {
+        let total = if self.count { Some(select.clone().count(db).await?) } else { None };
+        let mut select = select.limit(self.size + 1);
+        for (key, order) in &self.sort {
+            select = select.order_by(Expr::cust(key.sql), order.clone());
+        }
+        if let Some(after) = &self.after {
+            select = select.filter(self.past(after));
+        }
+        let mut rows = select.all(db).await?;
+        let has_next = rows.len() as u64 > self.size;
+        rows.truncate(self.size as usize);
+        let next_cursor = rows.last().filter(|_| has_next).map(|row| self.encode(row));
+        Ok(Page { items: rows.iter().map(view).collect(), next_cursor, total })
+    }
+
+    /// What comes after these values. In one direction a row comparison says it, which one index answers;
+    /// in mixed directions the first key bounds the range and the rest is compared key by key.
+    fn past(&self, after: &[SqlValue]) -> Condition {
+        let expressions: Vec<SimpleExpr> = self.sort.iter().map(|(key, _)| Expr::cust(key.sql)).collect();
+        let values: Vec<SimpleExpr> = after.iter().cloned().map(SimpleExpr::from).collect();
+        let beyond = |expression: SimpleExpr, value: SimpleExpr, order: &Order| match order {
+            Order::Desc => expression.lt(value),
+            _ => expression.gt(value),
+        };
+        let first = &self.sort[0].1;
+        if self.sort.iter().all(|(_, order)| order == first) {
+            return Condition::all().add(beyond(Expr::tuple(expressions), Expr::tuple(values), first));
+        }
+        let bound = match first {
+            Order::Desc => expressions[0].clone().lte(values[0].clone()),
+            _ => expressions[0].clone().gte(values[0].clone()),
+        };
+        let mut either = Condition::any();
+        for (index, (_, order)) in self.sort.iter().enumerate() {
+            let equal = (0..index).fold(Condition::all(), |all, i| all.add(expressions[i].clone().eq(values[i].clone())));
+            either = either.add(equal.add(beyond(expressions[index].clone(), values[index].clone(), order)));
+        }
+        Condition::all().add(bound).add(either)
+    }
+
+    fn encode(&self, row: &M) -> String {
+        let after = self.sort.iter().map(|(key, _)| SqlKind::to_json((key.value)(row))).collect();
+        let cursor = Cursor { sort: self.sort_text.clone(), query: self.query_hash.clone(), after };
+        URL_SAFE_NO_PAD.encode(json!(cursor).to_string())
+    }
+}
+
+/// A cursor belongs to the filter it was made with; the shape of the answer may change between pages.
+fn filter_hash(query: &Value) -> String {
+    const OF_THE_ANSWER: [&str; 8] = ["cursor", "page_size", "count", "fields", "format", "calendar", "sort", "include"];
+    let mut hash = Sha256::new();
+    let mut filters: Vec<_> = query.as_object().into_iter().flatten().filter(|(name, _)| !OF_THE_ANSWER.contains(&name.as_str())).collect();
+    filters.sort_by_key(|(name, _)| name.as_str());
+    for (name, value) in filters {
+        hash.update(format!("{name}={value}\n"));
+    }
+    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl<M: Listed> IntoParams for Paging<M> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let integer = |maximum: u64, default: u64| {
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1.0)).maximum(Some(maximum as f64)).default(Some(json!(default))).build()
+        };
+        let names = M::SORT_KEYS.iter().flat_map(|key| [key.name.to_owned(), format!("-{}", key.name)]);
+        let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build();
+        let sort = ArrayBuilder::new().items(name).min_items(Some(1)).max_items(Some(M::SORT_KEYS.len())).unique_items(true).build();
+        let cursor = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(2000)).build();
+        vec![
+            parameter("page_size", "How many records a page holds.", integer(MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE)).build(),
+            parameter("cursor", "Where to go on: the `next_cursor` of the page before, with the same filters and sort.", cursor).build(),
+            parameter("count", "Also tell the `total`. It costs as much as the page itself: ask for it once.",
+                Object::with_type(SchemaType::Type(Type::Boolean))).build(),
+            parameter("sort", "The order, by one or more keys separated by commas; `-` turns one round. A missing value sorts as the smallest, a missing date as the latest.", sort)
+                .style(Some(ParameterStyle::Form)).explode(Some(false)).build(),
+        ]
+    }
+}
+
+fn parameter(name: &str, description: &str, schema: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema))
+}
+

@@ -1,0 +1,51 @@
+//! `If-Match` (RFC 9110, section 13.1.1): no change without having seen the present version.
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
+
+use super::{Problem, Ready, catalogue, shape};
+use crate::store::Record;
+
+/// The condition that the caller sets.
+pub struct Precondition {
+    if_match: Option<String>,
+    if_none_match: Option<String>,
+}
+
+impl FromRequest for Precondition {
+    type Error = Problem;
+    type Future = Ready<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = |name| Some(request.headers().get(name)?.to_str().unwrap_or("unreadable").to_owned());
+        std::future::ready(Ok(Self { if_match: read(header::IF_MATCH), if_none_match: read(header::IF_NONE_MATCH) }))
+    }
+}
+
+impl Precondition {
+    /// The caller has seen this version: 428 without `If-Match`, 412 with the current `ETag` when it is stale.
+    pub fn holds_for<R: Record>(&self, row: &R) -> Result<(), Problem> {
+        if self.if_none_match.as_deref() == Some("*") {
+            return Err(stale(row));
+        }
+        let Some(tags) = &self.if_match else {
+            return Err(Problem::new(&catalogue::PRECONDITION_REQUIRED).header(header::ETAG, shape::etag(row.version())));
+        };
+        let is_current = tags.split(',').map(str::trim).any(|tag| tag == "*" || version(tag) == Some(row.version()));
+        if is_current { Ok(()) } else { Err(stale(row)) }
+    }
+
+    /// There is no record yet: 412 where the caller expects one.
+    pub fn holds_for_none(&self) -> Result<(), Problem> {
+        if self.if_match.is_some() { Err(Problem::new(&catalogue::STALE_VERSION)) } else { Ok(()) }
+    }
+}
+
+/// 412 with the `ETag` of the present version.
+fn stale<R: Record>(row: &R) -> Problem {
+    Problem::new(&catalogue::STALE_VERSION).header(header::ETAG, shape::etag(row.version()))
+}
+
+/// The version in an ETag of any representation: the digits before the first `-`.
+fn version(tag: &str) -> Option<i64> {
+    tag.strip_prefix('"')?.strip_suffix('"')?.split('-').next()?.parse().ok()
+}

@@ -1,0 +1,60 @@
+//! A limit on requests for each account, or for each address where there is no account yet.
+//!
+//! The count is kept by each instance for itself, so that it costs no round trip: behind N instances a
+//! caller may get N times as much. The limit on failed logins, which must not grow so, is kept in the database.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use actix_web::{HttpMessage, HttpRequest};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
+use moka::sync::Cache;
+
+use super::{Problem, catalogue};
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
+
+/// The limits of all callers seen lately.
+pub struct RateLimit {
+    quota: Option<Quota>,
+    callers: Cache<String, Arc<Limiter>>,
+}
+
+/// What is left to a caller, as the `RateLimit` headers say it.
+#[derive(Clone, Copy)]
+pub struct Remaining {
+    /// Requests allowed in a minute.
+    pub quota: u32,
+    /// Requests left at this moment.
+    pub left: u32,
+}
+
+impl RateLimit {
+    /// A limit of so many requests a minute; 0 sets none. A minute's worth may come at once.
+    pub fn new(per_minute: u32) -> Self {
+        let callers = Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(120)).build();
+        Self { quota: NonZeroU32::new(per_minute).map(Quota::per_minute), callers }
+    }
+
+    /// Counts one request. 429 with `Retry-After` when there are too many.
+    pub fn take(&self, request: &HttpRequest, caller: &str) -> Result<(), Problem> {
+        let Some(quota) = self.quota else { return Ok(()) };
+        let limiter = self.callers.get_with_by_ref(caller, || Arc::new(RateLimiter::direct(quota).with_middleware()));
+        match limiter.check() {
+            Ok(snapshot) => {
+                let remaining = Remaining { quota: quota.burst_size().get(), left: snapshot.remaining_burst_capacity() };
+                request.extensions_mut().insert(remaining);
+                Ok(())
+            }
+            Err(not_until) => {
+                request.extensions_mut().insert(Remaining { quota: quota.burst_size().get(), left: 0 });
+                let wait = not_until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
+                Err(Problem::new(&catalogue::TOO_MANY_REQUESTS).retry_after(wait))
+            }
+        }
+    }
+}

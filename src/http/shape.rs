@@ -1,0 +1,190 @@
+//! Answers in the shape the caller asked for: calendar, fields, format, and ETag.
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    dev::Payload,
+    http::{Method, StatusCode, header},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{Call, Page, Problem, Ready, csv, guard::Format};
+use crate::{
+    persian::{Calendar, calendar},
+    store::{Record, RecordInfo},
+};
+
+/// A finished answer. It can be kept beside the write that made it, to be given again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Answer {
+    /// An answer without a body (204).
+    pub fn no_content() -> Self {
+        Self { status: 204, headers: Vec::new(), body: String::new() }
+    }
+
+    /// Adds a header.
+    pub fn with_header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_string(), value.into()));
+        self
+    }
+
+    /// Makes it a 201 that says where the new record is.
+    pub fn created(mut self, location: impl Into<String>) -> Self {
+        self.status = 201;
+        self.with_header(header::LOCATION, location)
+    }
+}
+
+impl Responder for Answer {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::build(status);
+        for (name, value) in &self.headers {
+            response.append_header((name.as_str(), value.as_str()));
+        }
+        response.body(self.body)
+    }
+}
+
+/// How the caller wants the answer, from `calendar`, `fields`, `format`, `Accept` and `If-None-Match`.
+pub struct Shape {
+    request: HttpRequest,
+    call: Call,
+}
+
+impl FromRequest for Shape {
+    type Error = Problem;
+    type Future = Ready<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let call = Call::of(request);
+        std::future::ready(call.map(|call| Self { request: request.clone(), call }))
+    }
+}
+
+impl Shape {
+    /// One record, under the ETag of its version.
+    pub fn record<R: Record>(&self, row: &R) -> Result<Answer, Problem> {
+        self.version(&row.view(), row.version())
+    }
+
+    /// The representation of one version of a record.
+    pub fn version<V: Serialize>(&self, view: &V, version: i64) -> Result<Answer, Problem> {
+        let body = self.json(view)?;
+        let is_plain = self.fields().is_none() && self.call.calendar() == Calendar::Gregorian;
+        let tag = if is_plain { etag(version) } else { format!("\"{version}-{}\"", digest(&body)) };
+        Ok(self.finish("application/json", body, tag))
+    }
+
+    /// A page of a list, with `Link: rel="next"` while there is a next one (RFC 8288).
+    pub fn page<V: Serialize>(&self, page: &Page<V>) -> Result<Answer, Problem> {
+        let answer = self.items(page)?;
+        Ok(match &page.next_cursor {
+            Some(cursor) => answer.with_header(header::LINK, self.next_link(cursor)),
+            None => answer,
+        })
+    }
+
+    /// Anything that has `items`: as JSON or as CSV, under the hash of its content.
+    pub fn items<V: Serialize>(&self, list: &V) -> Result<Answer, Problem> {
+        match self.call.format() {
+            Format::Json => self.value(list),
+            Format::Csv => {
+                let value = calendar::using(self.call.calendar(), || serde_json::to_value(list)).map_err(Problem::internal)?;
+                let columns = self.call.operation().columns.iter().filter(|column| {
+                    self.fields().is_none_or(|fields| fields.iter().any(|f| column.split('.').next() == Some(*f)))
+                });
+                let body = csv::table(&columns.map(String::as_str).collect::<Vec<_>>(), &value["items"])?;
+                let tag = format!("\"{}\"", digest(&body));
+                let disposition = format!("attachment; filename=\"{}.csv\"", self.call.operation().id);
+                Ok(self.finish("text/csv; charset=utf-8; header=present", body, tag)
+                    .with_header(header::CONTENT_DISPOSITION, disposition))
+            }
+        }
+    }
+
+    /// Any value, under the hash of its content.
+    pub fn value<V: Serialize>(&self, value: &V) -> Result<Answer, Problem> {
+        let body = self.json(value)?;
+        let tag = format!("\"{}\"", digest(&body));
+        Ok(self.finish("application/json", body, tag))
+    }
+
+    fn fields(&self) -> Option<Vec<&str>> {
+        Some(self.call.query()["fields"].as_array()?.iter().filter_map(Value::as_str).collect())
+    }
+
+    fn json<V: Serialize>(&self, value: &V) -> Result<String, Problem> {
+        let text = calendar::using(self.call.calendar(), || match self.fields() {
+            None => serde_json::to_string(value),
+            Some(fields) => {
+                let mut value = serde_json::to_value(value)?;
+                let records = match value.get_mut("items").and_then(Value::as_array_mut) {
+                    Some(items) => items.iter_mut().collect(),
+                    None => vec![&mut value],
+                };
+                for record in records.into_iter().filter_map(Value::as_object_mut) {
+                    record.retain(|name, _| fields.contains(&name.as_str()));
+                }
+                serde_json::to_string(&value)
+            }
+        });
+        text.map_err(Problem::internal)
+    }
+
+    fn finish(&self, media_type: &str, body: String, tag: String) -> Answer {
+        let is_known = matches!(*self.request.method(), Method::GET | Method::HEAD)
+            && self.header(header::IF_NONE_MATCH).is_some_and(|known| none_match_names(known, &tag));
+        let (status, body) = if is_known { (304, String::new()) } else { (200, body) };
+        let answer = Answer { status, headers: Vec::new(), body }
+            .with_header(header::ETAG, tag)
+            .with_header(header::CACHE_CONTROL, "private, no-cache")
+            .with_header(header::VARY, "Accept, Authorization");
+        if is_known { answer } else { answer.with_header(header::CONTENT_TYPE, media_type) }
+    }
+
+    fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.request.headers().get(name)?.to_str().ok()
+    }
+
+    fn next_link(&self, cursor: &str) -> String {
+        let kept = self.request.query_string().split('&').filter(|part| !part.is_empty() && !part.starts_with("cursor="));
+        let query = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect::<Vec<_>>().join("&");
+        format!("<{}?{query}>; rel=\"next\"", self.request.path())
+    }
+}
+
+/// The ETag of a version in its plain representation. Other representations append a hash after `-`.
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// Weak comparison of `If-None-Match` (RFC 9110, section 13.1.2), whatever the encoding of the answer was.
+fn none_match_names(header: &str, tag: &str) -> bool {
+    header.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| {
+        known == "*" || super::compress::without_encoding(known) == tag
+    })
+}
+
+fn digest(body: &str) -> String {
+    let hash = Sha256::digest(body.as_bytes());
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a record and its view say of themselves, for handlers that only have the view.
+impl RecordInfo {
+    /// The plain ETag of this version.
+    pub fn etag(&self) -> String {
+        etag(self.version)
+    }
+}

@@ -1,0 +1,72 @@
+//! The record that a path names, if the caller may see it. Whoever holds one may use it.
+
+use std::{future::Future, ops::Deref, pin::Pin};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use sea_orm::{EntityTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::{Call, Database, Problem, catalogue};
+use crate::store::{Record, alive};
+
+/// A live record within the caller's scope; 404 otherwise.
+pub struct Visible<R>(pub R);
+
+/// A record within the caller's scope, also one that is deleted.
+pub struct VisibleEver<R>(pub R);
+
+impl<R> Deref for Visible<R> {
+    type Target = R;
+
+    fn deref(&self) -> &R {
+        &self.0
+    }
+}
+
+impl<R: Record> FromRequest for Visible<R> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let row = load::<R>(request.clone());
+        Box::pin(async move {
+            match row.await? {
+                row if row.deleted_at().is_none() => Ok(Self(row)),
+                _ => Err(Problem::new(&catalogue::NOT_FOUND)),
+            }
+        })
+    }
+}
+
+impl<R: Record> FromRequest for VisibleEver<R> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let row = load::<R>(request.clone());
+        Box::pin(async move { row.await.map(Self) })
+    }
+}
+
+/// The path names the record by `{id}`, and a record under it by `{<resource>_id}`.
+async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
+    let not_found = || Problem::new(&catalogue::NOT_FOUND);
+    let (call, db) = (Call::of(&request)?, database(&request)?);
+    let segments = request.match_info();
+    let own = segments.get(R::PATH_PARAMETER).and_then(|text| Uuid::parse_str(text).ok()).ok_or_else(not_found)?;
+    let mut select = R::Entity::find().filter(R::visible_to(&call.caller()?.scope)).filter(R::is(own));
+    if let Some(parent) = R::PARENT {
+        let id = segments.get("id").and_then(|text| Uuid::parse_str(text).ok()).ok_or_else(not_found)?;
+        select = select.filter(parent(id));
+    }
+    select.one(db.get_ref()).await?.ok_or_else(not_found)
+}
+
+fn database(request: &HttpRequest) -> Result<Database, Problem> {
+    request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))
+}
+
+/// Restricts a query to what a caller may see and what is not deleted.
+pub fn visible_rows<R: Record>(scope: &crate::auth::Scope) -> sea_orm::Select<R::Entity> {
+    R::Entity::find().filter(R::visible_to(scope)).filter(alive::<R>())
+}

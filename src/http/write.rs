@@ -1,0 +1,119 @@
+//! Writes that are safe to repeat: one transaction holds the change, its history and its answer.
+
+use std::sync::Arc;
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header};
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use sha2::{Digest, Sha256};
+
+use super::{Answer, Call, Database, Precondition, Problem, Ready, Text, Violation, body::RawBody, catalogue, envelope::RequestId};
+use crate::{
+    auth::Caller,
+    store::{Record, Transaction, idempotent_answer, lock, now},
+};
+
+/// The name of the header (IETF draft-ietf-httpapi-idempotency-key-header).
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The right to write, and the promise to write once.
+pub struct Write {
+    request: HttpRequest,
+    db: Database,
+    /// Who writes.
+    pub caller: Arc<Caller>,
+}
+
+impl FromRequest for Write {
+    type Error = Problem;
+    type Future = Ready<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let write = || {
+            let db = request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))?;
+            Ok(Self { request: request.clone(), db, caller: Call::of(request)?.caller()? })
+        };
+        std::future::ready(write())
+    }
+}
+
+impl Write {
+    /// The pool of the worker.
+    pub fn database(&self) -> Database {
+        self.db.clone()
+    }
+
+    /// Does the work in one transaction and gives its answer. With an `Idempotency-Key`, the answer is kept
+    /// in the same transaction for 24 hours, and a repetition gets it without doing the work again.
+    pub async fn run(self, work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+        let key = self.idempotency_key()?;
+        let request_id = RequestId::of(&self.request);
+        let transaction = Transaction::begin(self.db.get_ref(), self.caller.id, request_id).await?;
+        let Some(key) = key else {
+            let answer = work(&transaction).await?;
+            transaction.commit().await?;
+            return Ok(answer);
+        };
+        if !lock::try_for_transaction(&*transaction, &format!("{}:{key}", self.caller.id)).await? {
+            return Err(Problem::new(&catalogue::REQUEST_IN_PROGRESS).retry_after(1));
+        }
+        let fingerprint = self.fingerprint();
+        let kept = idempotent_answer::Entity::find_by_id((self.caller.id, key.clone())).one(&*transaction).await?;
+        match kept {
+            Some(kept) if kept.is_current() => {
+                if kept.fingerprint != fingerprint {
+                    return Err(Problem::new(&catalogue::IDEMPOTENCY_KEY_REUSED));
+                }
+                let answer: Answer = serde_json::from_value(kept.answer).map_err(Problem::internal)?;
+                return Ok(answer.with_header(header::HeaderName::from_static("idempotency-replayed"), "true"));
+            }
+            Some(outdated) => {
+                idempotent_answer::Entity::delete_by_id((outdated.account_id, outdated.idempotency_key)).exec(&*transaction).await?;
+            }
+            None => {}
+        }
+        let answer = work(&transaction).await?;
+        let kept = idempotent_answer::ActiveModel {
+            account_id: Set(self.caller.id),
+            idempotency_key: Set(key),
+            fingerprint: Set(fingerprint),
+            answer: Set(serde_json::to_value(&answer).map_err(Problem::internal)?),
+            created_at: Set(now()),
+        };
+        idempotent_answer::Entity::insert(kept).exec_without_returning(&*transaction).await?;
+        transaction.commit().await?;
+        Ok(answer)
+    }
+
+    /// Leaves a tombstone (204), which repeating it does not change, whatever the ETag.
+    pub async fn delete<R: Record>(self, row: &R, precondition: &Precondition) -> Result<Answer, Problem> {
+        if row.deleted_at().is_some() {
+            return Ok(Answer::no_content());
+        }
+        precondition.holds_for(row)?;
+        self.run(async |transaction| transaction.delete(row).await.map(|_| Answer::no_content())).await
+    }
+
+    fn idempotency_key(&self) -> Result<Option<String>, Problem> {
+        let Some(value) = self.request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
+        if self.request.method() != actix_web::http::Method::POST {
+            return Ok(None);
+        }
+        let key = value.to_str().ok().filter(|key| (1..=200).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+        key.map(|key| Some(key.to_owned())).ok_or_else(|| {
+            Problem::invalid_query(vec![Violation::header("Idempotency-Key", "wrong_pattern", Text::new(
+                "کلید تکرار باید ۱ تا ۲۰۰ نویسهٔ چاپی اسکی بدون فاصله باشد.",
+                "An idempotency key has 1 to 200 printable ASCII characters without spaces.",
+            ))])
+        })
+    }
+
+    /// The same request has the same method, address and body.
+    fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(format!("{} {}\n", self.request.method(), self.request.uri()));
+        if let Some(RawBody(body)) = self.request.extensions().get::<RawBody>() {
+            hash.update(body);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

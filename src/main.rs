@@ -1,0 +1,270 @@
+//! The command line of Khoosheh.
+
+use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use khoosheh::{
+    api,
+    auth::{Role, account, password, session},
+    config::{Config, LogFormat},
+    demo, server,
+    store::{Transaction, connection},
+};
+use sea_orm::DatabaseConnection;
+use tracing_subscriber::EnvFilter;
+use uuid::Uuid;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Khoosheh: the system of record for industrial-cluster development.
+#[derive(Parser)]
+#[command(name = "khoosheh", version, about)]
+struct CommandLine {
+    /// A TOML file with the configuration.
+    #[arg(long, global = true, env = "KHOOSHEH_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try it: an embedded database with the clusters of Lorestan and one account per role.
+    Demo {
+        /// Where to listen; a loopback address.
+        #[arg(long)]
+        bind: Option<SocketAddr>,
+        /// The SQLite database.
+        #[arg(long)]
+        database_url: Option<String>,
+    },
+    /// Run the service.
+    Serve {
+        /// Only say whether the configuration is right, and what it is.
+        #[arg(long)]
+        check_config: bool,
+    },
+    /// Bring the tables of the database up to date, or take them back.
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// Print the OpenAPI document; no database is needed.
+    Openapi,
+    /// Keep accounts, above all the first one.
+    #[command(subcommand)]
+    User(User),
+}
+
+#[derive(Subcommand)]
+enum Migrate {
+    /// Apply what is missing.
+    Up,
+    /// Take back the last change, and what it held.
+    Down,
+    /// Say what is applied.
+    Status,
+}
+
+#[derive(Subcommand)]
+enum User {
+    /// Create an account. Its password comes from standard input, else a random one is made and printed.
+    Create {
+        #[command(flatten)]
+        name: Username,
+        /// The role, such as `national_admin`.
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// The province, for roles that have one.
+        #[arg(long)]
+        province: Option<String>,
+        /// The name that people see.
+        #[arg(long)]
+        display_name: Option<String>,
+    },
+    /// Set a new password, from standard input or a random one, and end all sessions.
+    Password(Username),
+    /// Shut an account out and end all its sessions.
+    Disable(Username),
+}
+
+#[derive(Args)]
+struct Username {
+    /// The user name.
+    username: String,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
+}
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    let outcome = actix_web::rt::System::new().block_on(run(line));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("khoosheh: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+async fn run(line: CommandLine) -> Outcome {
+    if let Command::Openapi = line.command {
+        return Ok(writeln!(std::io::stdout(), "{:#}", api::document())?);
+    }
+    let mut config = Config::load(line.config.as_deref())?;
+    match line.command {
+        Command::Openapi => Ok(()),
+        Command::Demo { bind, database_url } => {
+            if let Some(bind) = bind {
+                config.bind = bind;
+            }
+            if let Some(url) = database_url {
+                config.database_url = url;
+            }
+            demonstrate(config).await
+        }
+        Command::Serve { check_config: true } => {
+            let mut shown = config;
+            shown.database_url = without_password(&shown.database_url);
+            Ok(writeln!(std::io::stdout(), "the configuration is right:\n{}", serde_json::to_string_pretty(&shown)?)?)
+        }
+        Command::Serve { .. } => {
+            log_to_stderr(&config);
+            let running = server::start(config).await?;
+            tracing::info!(address = %running.address, "ready");
+            running.until_signal().await;
+            Ok(())
+        }
+        Command::Migrate(direction) => migrate(&config, direction).await,
+        Command::User(command) => keep_user(&connection::connect(&config.database_url, 1).await?, command).await,
+    }
+}
+
+async fn demonstrate(mut config: Config) -> Outcome {
+    if let Some(refusal) = demo::refusal(&config) {
+        return Err(refusal.into());
+    }
+    config.check()?;
+    // A demonstration is also what tools are tried against: they ask faster than people.
+    config.requests_per_minute = 0;
+    config.public_url = format!("http://{}", config.bind);
+    config.log_filter = std::env::var("KHOOSHEH_LOG_FILTER").unwrap_or_else(|_| "warn".into());
+    log_to_stderr(&config);
+    let db = connection::connect(&config.database_url, 1).await?;
+    server::migrate(&db).await?;
+    let given = std::env::var("KHOOSHEH_DEMO_PASSWORD").ok().filter(|password| !password.is_empty());
+    let password = given.clone().unwrap_or_else(password::random);
+    let is_new = demo::fill(&db, &password).await?;
+    let running = server::start(config).await?;
+    let text = match (is_new, given) {
+        (true, _) => welcome(running.address, &password, "The password of all of them"),
+        (false, Some(given)) => welcome(running.address, &given, "The data of an earlier start is kept, with the password that it was made with. KHOOSHEH_DEMO_PASSWORD now"),
+        (false, None) => welcome(running.address, "PASSWORD", "The data of an earlier start is kept, with the password that was printed then. In its place below"),
+    };
+    writeln!(std::io::stdout(), "{text}")?;
+    running.until_signal().await;
+    Ok(())
+}
+
+fn welcome(address: SocketAddr, password: &str, about_password: &str) -> String {
+    format!(
+        "Khoosheh is ready.\n\n  \
+         API            http://{address}/api/v1\n  \
+         Documentation  http://{address}/docs/\n  \
+         OpenAPI        http://{address}/openapi.json\n\n\
+         Accounts: admin, isipo (national_manager), ministry (national_viewer), lorestan and kerman (provincial_manager),\n  \
+         lorestan-viewer, supervisor, cda; API client: integrator\n\
+         {about_password}: {password}\n\n\
+         Try the report of the clusters of Lorestan identified by the end of 1392:\n\n  \
+         curl -s -H \"Authorization: Bearer $(curl -s http://{address}/api/v1/auth/token -d grant_type=password -d username=lorestan \
+         --data-urlencode 'password={password}' | sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')\" \
+         'http://{address}/api/v1/reports/identified-clusters?province=IR-15&as_of=1392-12-29&calendar=persian'\n"
+    )
+}
+
+async fn migrate(config: &Config, direction: Migrate) -> Outcome {
+    let db = connection::connect(&config.database_url, 2).await?;
+    match direction {
+        Migrate::Up => server::migrate(&db).await?,
+        Migrate::Down => connection::migrate_down(&db).await?,
+        Migrate::Status => {}
+    }
+    for (name, is_applied) in connection::migrations(&db).await? {
+        writeln!(std::io::stdout(), "{} {name}", if is_applied { "applied" } else { "missing" })?;
+    }
+    Ok(())
+}
+
+async fn keep_user(db: &DatabaseConnection, command: User) -> Outcome {
+    let transaction = Transaction::begin(db, Uuid::nil(), "command line".to_owned()).await?;
+    let find = async |username: &str| {
+        let found = account::by_username(&*transaction, username).await?;
+        found.filter(|account| account.deleted_at.is_none()).ok_or_else(|| Box::<dyn std::error::Error>::from(format!("there is no account {username}")))
+    };
+    match command {
+        User::Create { name, role, province, display_name } => {
+            let display_name = display_name.as_deref().unwrap_or(&name.username);
+            let input = khoosheh::users::dto::UserInput::for_command_line(&name.username, display_name, role, province)?;
+            let mut row = input.into_new_row()?;
+            row.password_hash = password::hash(new_password()?).await?;
+            transaction.insert(row).await?;
+        }
+        User::Password(name) => {
+            let before = find(&name.username).await?;
+            let mut row = before.clone();
+            row.password_hash = password::hash(new_password()?).await?;
+            transaction.update(&before, row).await?;
+            session::revoke_all(&*transaction, before.id).await?;
+        }
+        User::Disable(name) => {
+            let before = find(&name.username).await?;
+            let mut row = before.clone();
+            row.disabled = true;
+            transaction.update(&before, row).await?;
+            session::revoke_all(&*transaction, before.id).await?;
+        }
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// A line of standard input where it is not a terminal; else a random password, printed once.
+fn new_password() -> Result<String, Box<dyn std::error::Error>> {
+    use std::io::IsTerminal;
+    let mut given = String::new();
+    if !std::io::stdin().is_terminal() {
+        std::io::stdin().read_line(&mut given)?;
+    }
+    let given = given.trim_end_matches(['\r', '\n']);
+    if given.is_empty() {
+        let random = password::random();
+        writeln!(std::io::stdout(), "password: {random}")?;
+        return Ok(random);
+    }
+    if given.chars().count() < password::MIN_LENGTH {
+        return Err(format!("a password has {} characters at least", password::MIN_LENGTH).into());
+    }
+    Ok(given.to_owned())
+}
+
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 < at => {
+            let user = url[scheme + 3..at].split(':').next().unwrap_or_default();
+            format!("{}{user}:…{}", &url[..scheme + 3], &url[at..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+fn log_to_stderr(config: &Config) {
+    let filter = EnvFilter::try_new(&config.log_filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}

@@ -1,0 +1,91 @@
+//! The 31 provinces, a code list that comes with the binary (`data/provinces.csv`).
+
+pub mod entity;
+
+use std::sync::LazyLock;
+
+use actix_web::get;
+use serde::{Deserialize, Serialize};
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use crate::http::{Answer, Database, Page, Paging, Problem, Query, Shape, catalogue};
+
+/// The routes of this resource.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(list_provinces).service(get_province);
+}
+
+/// A province.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Province {
+    /// The code in force since 2020-11-24.
+    pub code: ProvinceCode,
+    /// The code before: the same letters may have meant another province then.
+    #[schema(pattern = "^IR-[0-9]{2}$", example = "IR-20")]
+    pub code_before_2020_11_24: String,
+    /// The name in Persian.
+    #[schema(example = "لرستان")]
+    pub name_fa: String,
+    /// The name in English.
+    #[schema(example = "Lorestan")]
+    pub name_en: String,
+}
+
+/// The code of a province: ISO 3166-2:IR as in force since 2020-11-24.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProvinceCode(pub String);
+
+impl PartialSchema for ProvinceCode {
+    fn schema() -> RefOr<Schema> {
+        let codes = ALL.iter().map(|province| province.code.0.clone());
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(codes))
+            .examples([serde_json::json!("IR-15")])
+            .description(Some("The code of a province: ISO 3166-2:IR as in force since 2020-11-24."))
+            .into()
+    }
+}
+
+impl ToSchema for ProvinceCode {}
+
+/// The provinces, as the file lists them.
+pub static ALL: LazyLock<Vec<Province>> = LazyLock::new(|| {
+    let file = include_str!("../../data/provinces.csv");
+    csv::Reader::from_reader(file.as_bytes()).deserialize().filter_map(Result::ok).collect()
+});
+
+/// Which provinces to list.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct ProvinceFilter {
+    /// A part of the Persian or English name.
+    #[param(min_length = 1, max_length = 100)]
+    pub q: Option<String>,
+    /// The code before 2020-11-24, to translate an old one.
+    #[param(pattern = "^IR-[0-9]{2}$")]
+    pub code_before_2020_11_24: Option<String>,
+}
+
+/// List provinces
+///
+/// The 31 provinces with their codes of today and of before 2020-11-24. Take care: IR-15 was Kerman and is
+/// Lorestan now.
+#[utoipa::path(params(ProvinceFilter, Paging<entity::Model>), responses((status = 200, body = Page<Province>)), security(("oauth2" = ["reference:read"])))]
+#[get("/provinces")]
+pub async fn list_provinces(filter: Query<ProvinceFilter>, paging: Paging<entity::Model>, db: Database, shape: Shape) -> Result<Answer, Problem> {
+    let page = paging.fetch(db.get_ref(), entity::list(&filter), entity::Model::view).await?;
+    shape.page(&page)
+}
+
+/// Read a province
+#[utoipa::path(params(("code" = String, Path, description = "The code in force", example = "IR-15")), responses((status = 200, body = Province)), security(("oauth2" = ["reference:read"])))]
+#[get("/provinces/{code}")]
+pub async fn get_province(code: actix_web::web::Path<String>, db: Database, shape: Shape) -> Result<Answer, Problem> {
+    let row = entity::by_code(db.get_ref(), &code).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))?;
+    shape.value(&row.view())
+}

@@ -1,0 +1,203 @@
+//! The change log: one entry for each version of each record, chained by hashes.
+//!
+//! An entry keeps the record as it was after the change, so that history, the change feed and "as it was
+//! known then" all read the same rows.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sea_orm::{
+    QueryOrder, Select,
+    entity::prelude::*,
+    sea_query::{Alias, ExprTrait, Query},
+};
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use super::Record;
+use crate::http::Problem;
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "change_log")]
+pub struct Model {
+    /// Grows with each entry, but is taken before the commit.
+    #[sea_orm(primary_key)]
+    pub seq: i64,
+    /// The transaction on PostgreSQL, from which the order of commits follows; 0 on SQLite, which has one writer.
+    pub transaction_id: i64,
+    /// Which kind of record.
+    pub resource: String,
+    /// The record.
+    pub record_id: Uuid,
+    /// The version that the change made.
+    pub version: i64,
+    /// What was done.
+    pub kind: ChangeKind,
+    /// The province that the record belongs to.
+    pub province: Option<String>,
+    /// When.
+    pub changed_at: DateTimeUtc,
+    /// By which account.
+    pub changed_by: Uuid,
+    /// In which request.
+    pub request_id: String,
+    /// The record after the change, in full.
+    pub data: Json,
+    /// The hash of the record's entry before; empty for the first.
+    pub previous_hash: String,
+    /// The hash of this entry.
+    pub hash: String,
+}
+
+/// It stands alone.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What was done to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// It was created.
+    Created,
+    /// Fields were changed.
+    Updated,
+    /// Its state was changed.
+    Transitioned,
+    /// It was deleted.
+    Deleted,
+}
+
+impl Model {
+    /// The hash of the entry: SHA-256 over the hash before and what the entry says, in hexadecimal.
+    pub fn compute_hash(&self) -> String {
+        let mut hash = Sha256::new();
+        let changed_at = self.changed_at.to_rfc3339_opts(SecondsFormat::Micros, true);
+        for part in [
+            self.previous_hash.as_str(),
+            &self.resource,
+            &self.record_id.to_string(),
+            &self.version.to_string(),
+            &self.kind.to_value(),
+            &changed_at,
+            &self.changed_by.to_string(),
+            &canonical(&self.data),
+        ] {
+            hash.update(part.len().to_string());
+            hash.update(":");
+            hash.update(part);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// JSON with sorted names (after RFC 8785), since a database may give an object's members in another order.
+fn canonical(value: &Value) -> String {
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    sorted.to_string()
+}
+
+/// The entries that were the newest of their records at a moment, of records that were not deleted then.
+pub fn known_at(resource: &str, moment: DateTimeUtc) -> Select<Entity> {
+    let newer = Alias::new("newer");
+    let overtaken = Query::select()
+        .expr(Expr::val(1))
+        .from_as(Entity, newer.clone())
+        .and_where(Expr::col((newer.clone(), Column::Resource)).eq(resource))
+        .and_where(Expr::col((newer.clone(), Column::RecordId)).equals((Entity, Column::RecordId)))
+        .and_where(Expr::col((newer.clone(), Column::Version)).gt(Expr::col((Entity, Column::Version))))
+        .and_where(Expr::col((newer, Column::ChangedAt)).lte(moment))
+        .to_owned();
+    Entity::find()
+        .filter(Column::Resource.eq(resource))
+        .filter(Column::ChangedAt.lte(moment))
+        .filter(Column::Kind.ne(ChangeKind::Deleted))
+        .filter(Expr::exists(overtaken).not())
+        .order_by_asc(Column::RecordId)
+}
+
+/// One change of a record, field by field.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryEntry {
+    /// The version that the change made.
+    #[schema(minimum = 1, example = 2)]
+    pub version: i64,
+    /// What was done.
+    pub kind: ChangeKind,
+    /// When.
+    pub changed_at: DateTime<Utc>,
+    /// By which account.
+    pub changed_by: Uuid,
+    /// The `X-Request-Id` of the request that did it.
+    #[schema(example = "0193f0a0-0000-7000-8000-00000000abcd")]
+    pub request_id: String,
+    /// Every field that differs from the version before.
+    pub changes: Vec<FieldChange>,
+    /// The hash of the entry before; empty for the first.
+    #[schema(example = "")]
+    pub previous_hash: String,
+    /// The hash of this entry: SHA-256 over the hash before and all that the entry says.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    pub hash: String,
+}
+
+/// One field, before and after.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FieldChange {
+    /// The field.
+    #[schema(example = "name_en")]
+    pub field: String,
+    /// Its value before; null where there was none.
+    #[schema(example = json!("Stone"))]
+    pub from: Value,
+    /// Its value after.
+    #[schema(example = json!("Stone and marble"))]
+    pub to: Value,
+}
+
+/// The whole history of a record, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct History {
+    /// One entry for each version.
+    pub items: Vec<HistoryEntry>,
+}
+
+/// Reads the history of a record.
+pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<History, Problem> {
+    let entries = Entity::find()
+        .filter(Column::Resource.eq(R::RESOURCE))
+        .filter(Column::RecordId.eq(row.id()))
+        .order_by_asc(Column::Version)
+        .all(db)
+        .await?;
+    let mut before = Value::Null;
+    let items = entries.into_iter().map(|entry| {
+        let changes = differences(&before, &entry.data);
+        before = entry.data;
+        HistoryEntry {
+            version: entry.version,
+            kind: entry.kind,
+            changed_at: entry.changed_at,
+            changed_by: entry.changed_by,
+            request_id: entry.request_id,
+            changes,
+            previous_hash: entry.previous_hash,
+            hash: entry.hash,
+        }
+    });
+    Ok(History { items: items.collect() })
+}
+
+/// What the entry itself tells is not told again as a change.
+fn differences(before: &Value, after: &Value) -> Vec<FieldChange> {
+    const OF_THE_ENTRY: [&str; 7] = ["id", "version", "created_at", "created_by", "updated_at", "updated_by", "allowed_transitions"];
+    let fields = after.as_object().into_iter().flatten().filter(|(name, _)| !OF_THE_ENTRY.contains(&name.as_str()));
+    fields
+        .filter(|(name, value)| before[name.as_str()] != **value)
+        .map(|(name, value)| FieldChange { field: name.clone(), from: before[name.as_str()].clone(), to: value.clone() })
+        .collect()
+}

@@ -1,0 +1,20 @@
+//! Codes that the service gives out itself, counted without gaps by prefix.
+
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+
+use super::Transaction;
+use crate::http::Problem;
+
+#[derive(FromQueryResult)]
+struct Counter {
+    last: i64,
+}
+
+/// The next number of a prefix, from 1. Two transactions never get the same one.
+pub async fn next(transaction: &Transaction, prefix: &str) -> Result<i64, Problem> {
+    let sql = "INSERT INTO code_counter (prefix, last) VALUES ($1, 1) \
+               ON CONFLICT (prefix) DO UPDATE SET last = code_counter.last + 1 RETURNING last";
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, [prefix.into()]);
+    let counter = Counter::find_by_statement(statement).one(&**transaction).await?;
+    counter.map(|counter| counter.last).ok_or_else(|| Problem::internal("no number was given"))
+}

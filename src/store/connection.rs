@@ -1,0 +1,76 @@
+//! Connecting to a database, and bringing its tables up to date.
+
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
+
+use super::lock;
+
+/// A pool of so many connections, made when they are first used. Each worker has its own pool, so that no
+/// connection wanders between threads.
+pub async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(sqlite_creates_its_file(url));
+    options
+        .max_connections(connections)
+        .min_connections(0)
+        .connect_lazy(true)
+        .connect_timeout(Duration::from_secs(3))
+        .acquire_timeout(Duration::from_secs(3))
+        .test_before_acquire_if_idle_for(Duration::from_secs(15))
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|options| {
+            use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+            options
+                .journal_mode(SqliteJournalMode::Wal)
+                // With WAL, anything less than FULL may lose the last commits when the power fails.
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(Duration::from_secs(10))
+                .foreign_keys(true)
+                .optimize_on_close(true, None)
+        })
+        .map_sqlx_postgres_opts(|options| options.application_name("khoosheh"));
+    let mut db = Database::connect(options).await?;
+    db.set_metric_callback(|info| {
+        metrics::histogram!("database_statement_seconds", "failed" => info.failed.to_string()).record(info.elapsed.as_secs_f64());
+    });
+    Ok(db)
+}
+
+/// `mode=rwc` creates the file where it is missing.
+fn sqlite_creates_its_file(url: &str) -> String {
+    if url.starts_with("sqlite:") && !url.contains("mode=") {
+        let separator = if url.contains('?') { '&' } else { '?' };
+        return format!("{url}{separator}mode=rwc");
+    }
+    url.to_owned()
+}
+
+/// Brings the tables up to date. Several instances may do so at once: on PostgreSQL one does, the others wait.
+pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        let guard = db.begin().await?;
+        lock::for_transaction(&guard, "migrate").await?;
+        Migrator::up(db, None).await?;
+        return guard.commit().await;
+    }
+    Migrator::up(db, None).await
+}
+
+/// Whether the tables are those that this build expects.
+pub async fn is_migrated(db: &DatabaseConnection) -> Result<bool, DbErr> {
+    let applied = Migrator::get_applied_migrations(db).await?;
+    Ok(applied.len() == Migrator::migrations().len())
+}
+
+/// Takes back the last change of the tables.
+pub async fn migrate_down(db: &DatabaseConnection) -> Result<(), DbErr> {
+    Migrator::down(db, Some(1)).await
+}
+
+/// The names of all changes of the tables, and whether they are applied.
+pub async fn migrations(db: &DatabaseConnection) -> Result<Vec<(String, bool)>, DbErr> {
+    let applied = Migrator::get_applied_migrations(db).await?;
+    let is_applied = |name: &str| applied.iter().any(|migration| migration.name() == name);
+    Ok(Migrator::migrations().iter().map(|migration| (migration.name().to_owned(), is_applied(migration.name()))).collect())
+}

@@ -1,0 +1,71 @@
+//! The names that other systems have for a record; a system and a key name one record only.
+
+use sea_orm::{FromJsonQueryResult, entity::prelude::*};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::http::{Problem, catalogue};
+
+/// What another system calls the record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalRef {
+    /// The other system.
+    #[schema(pattern = "^[a-z0-9][a-z0-9._-]{0,63}$", example = "lorestan-erp")]
+    pub system: String,
+    /// The record's key there.
+    #[schema(pattern = "^[^\\s/?#%\\\\][^/?#%\\\\]{0,199}$", min_length = 1, max_length = 200, example = "K-17")]
+    pub key: String,
+}
+
+impl ExternalRef {
+    /// Reads a reference from the two segments of a path; 404 where no record can be called so.
+    pub fn parse(system: String, key: String) -> Result<Self, Problem> {
+        let is_system = (1..=64).contains(&system.len())
+            && system.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+            && system.as_bytes()[0].is_ascii_alphanumeric();
+        let is_key = (1..=200).contains(&key.chars().count())
+            && !key.starts_with(char::is_whitespace)
+            && !key.contains(['/', '?', '#', '%', '\\'])
+            && !key.contains(char::is_control);
+        if is_system && is_key { Ok(Self { system, key }) } else { Err(Problem::new(&catalogue::NOT_FOUND)) }
+    }
+}
+
+/// The references of a record, as a column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct ExternalRefs(pub Vec<ExternalRef>);
+
+/// The table that keeps them unique and finds a record by one.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "external_ref")]
+pub struct Model {
+    /// Which kind of record.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub resource: String,
+    /// The other system.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub system: String,
+    /// The key there.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub reference: String,
+    /// The record.
+    pub record_id: Uuid,
+}
+
+/// It stands alone.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A query for the record that another system calls so.
+pub fn record_ids(resource: &str, system: &str, key: &str) -> sea_orm::sea_query::SelectStatement {
+    sea_orm::sea_query::Query::select()
+        .column(Column::RecordId)
+        .from(Entity)
+        .and_where(Column::Resource.eq(resource))
+        .and_where(Column::System.eq(system))
+        .and_where(Column::Reference.eq(key))
+        .to_owned()
+}

@@ -1,0 +1,29 @@
+//! Storage: the connection, and the one way in which records change.
+//!
+//! A record changes through a [`Transaction`] only. It stamps version, time and author, and writes the entry
+//! of the change log, the search terms and the external references with the row itself, so that no resource
+//! can forget them. What SQLite and PostgreSQL do differently stands in this folder and nowhere else.
+
+pub mod change_log;
+pub mod code;
+pub mod connection;
+pub mod external_ref;
+pub mod fault;
+pub mod idempotent_answer;
+pub mod lock;
+pub mod record;
+pub mod search;
+pub mod sql;
+pub mod status_event;
+pub mod transaction;
+
+pub use external_ref::ExternalRef;
+pub use record::{Columns, ColumnsMut, Record, RecordInfo, alive};
+pub use sql::SqlKind;
+pub use transaction::Transaction;
+
+/// The present moment in UTC, cut to the microseconds that both databases keep.
+pub fn now() -> chrono::DateTime<chrono::Utc> {
+    use chrono::{SubsecRound, Utc};
+    Utc::now().trunc_subsecs(6)
+}

@@ -1,0 +1,47 @@
+//! SQL values as they go into a cursor and come back.
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use sea_orm::Value as SqlValue;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// The type of something a list is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SqlKind {
+    /// Text.
+    Text,
+    /// A 64-bit integer.
+    Integer,
+    /// A UUID.
+    Uuid,
+    /// A moment in UTC.
+    Timestamp,
+    /// A day.
+    Date,
+}
+
+impl SqlKind {
+    /// The value that a cursor holds as JSON; none where it is of another type.
+    pub fn from_json(self, value: &Value) -> Option<SqlValue> {
+        Some(match self {
+            Self::Text => value.as_str().filter(|text| !text.contains('\0'))?.into(),
+            Self::Integer => value.as_i64()?.into(),
+            Self::Uuid => value.as_str()?.parse::<Uuid>().ok()?.into(),
+            Self::Timestamp => value.as_str()?.parse::<DateTime<Utc>>().ok()?.into(),
+            Self::Date => value.as_str()?.parse::<NaiveDate>().ok()?.into(),
+        })
+    }
+
+    /// The JSON that [`SqlKind::from_json`] reads.
+    pub fn to_json(value: SqlValue) -> Value {
+        match value {
+            SqlValue::String(text) => json!(text),
+            SqlValue::BigInt(number) => json!(number),
+            SqlValue::Int(number) => json!(number),
+            SqlValue::Uuid(id) => json!(id),
+            SqlValue::ChronoDateTimeUtc(moment) => json!(moment.map(|m| m.to_rfc3339_opts(SecondsFormat::Micros, true))),
+            SqlValue::ChronoDate(day) => json!(day),
+            _ => Value::Null,
+        }
+    }
+}

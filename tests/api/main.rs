@@ -1,0 +1,10 @@
+//! The tests of the API: conversations with the running service, on SQLite and on PostgreSQL.
+//!
+//! Every answer that a [`support::Client`] gets is held against the OpenAPI document.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod conform;
+mod support;
+
+mod clusters;

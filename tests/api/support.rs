@@ -1,0 +1,306 @@
+//! A service for each test, on a database of its own, and clients that talk to it as somebody.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use khoosheh::{
+    config::Config,
+    demo,
+    server::{self, Running},
+    store::connection,
+};
+use reqwest::{Method, header::HeaderMap};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use serde_json::Value;
+
+use crate::conform;
+
+/// The password of all accounts of the demonstration data, with which every test begins.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes of `async fn name(service: &Service)` a test on each database.
+#[macro_export]
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            #[actix_web::test]
+            async fn sqlite() {
+                $crate::support::with_service($crate::support::Backend::Sqlite, async |service| super::$name(service).await).await;
+            }
+
+            #[actix_web::test]
+            async fn postgres() {
+                $crate::support::with_service($crate::support::Backend::Postgres, async |service| super::$name(service).await).await;
+            }
+        }
+    )*};
+}
+
+/// Starts a service, has the test talk to it, and stops it. Without PostgreSQL its half is skipped, except in CI.
+pub async fn with_service(backend: Backend, test: impl AsyncFnOnce(&Service)) {
+    let Some(service) = Service::start(backend, |_| {}).await else { return };
+    test(&service).await;
+    service.stop().await;
+}
+
+pub struct Service {
+    pub backend: Backend,
+    pub address: String,
+    pub config: Config,
+    running: Running,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Service {
+    /// A service on a fresh copy of the demonstration data; none where there is no PostgreSQL.
+    pub async fn start(backend: Backend, adjust: impl FnOnce(&mut Config)) -> Option<Self> {
+        let (database_url, folder) = match backend {
+            Backend::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let file = folder.path().join("test.sqlite");
+                std::fs::copy(sqlite_template(), &file).unwrap();
+                (format!("sqlite://{}", file.display()), Some(folder))
+            }
+            Backend::Postgres => (postgres_copy().await?, None),
+        };
+        let mut config = Config {
+            bind: ([127, 0, 0, 1], 0).into(),
+            database_url,
+            workers: 2,
+            requests_per_minute: 0,
+            shutdown_timeout_seconds: 5,
+            ..Config::default()
+        };
+        adjust(&mut config);
+        let running = server::start(config.clone()).await.unwrap();
+        Some(Self { backend, address: format!("http://{}", running.address), config, running, _folder: folder })
+    }
+
+    pub async fn stop(self) {
+        self.running.stop().await;
+        if self.backend == Backend::Postgres {
+            let (_, name) = self.config.database_url.rsplit_once('/').unwrap();
+            admin().await.unwrap().execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
+        }
+    }
+
+    /// A connection past the service, to look at what is stored.
+    pub async fn database(&self) -> DatabaseConnection {
+        connection::connect(&self.config.database_url, 1).await.unwrap()
+    }
+
+    pub fn anonymous(&self) -> Client {
+        Client { http: reqwest::Client::new(), address: self.address.clone(), token: None }
+    }
+
+    /// A client logged in as one of the demonstration's people.
+    pub async fn login(&self, username: &str) -> Client {
+        let form = [("grant_type", "password"), ("username", username), ("password", PASSWORD)];
+        let answer = self.anonymous().form("/api/v1/auth/token", &form).await;
+        assert_eq!(answer.status, 200, "{username} cannot log in: {}", answer.text);
+        Client { token: Some(answer.body["access_token"].as_str().unwrap().to_owned()), ..self.anonymous() }
+    }
+
+    /// A client with the tokens of the demonstration's API client.
+    pub async fn login_integrator(&self) -> Client {
+        let form = [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", PASSWORD)];
+        let answer = self.anonymous().form("/api/v1/auth/token", &form).await;
+        Client { token: Some(answer.body["access_token"].as_str().unwrap().to_owned()), ..self.anonymous() }
+    }
+}
+
+#[derive(Clone)]
+pub struct Client {
+    pub http: reqwest::Client,
+    pub address: String,
+    pub token: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+    /// The body where it is JSON; null otherwise.
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn etag(&self) -> &str {
+        self.header("etag")
+    }
+
+    pub fn id(&self) -> &str {
+        self.body["id"].as_str().unwrap()
+    }
+
+    /// The code of a problem.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// Pointer and code of each broken rule, sorted.
+    pub fn errors(&self) -> Vec<(&str, &str)> {
+        let errors = self.body["errors"].as_array().into_iter().flatten();
+        let mut pairs: Vec<_> = errors.map(|error| (error["pointer"].as_str().unwrap(), error["code"].as_str().unwrap())).collect();
+        pairs.sort();
+        pairs
+    }
+
+    /// One field of each item of a list.
+    pub fn items(&self, field: &str) -> Vec<&str> {
+        self.body["items"].as_array().unwrap().iter().map(|item| item[field].as_str().unwrap()).collect()
+    }
+}
+
+impl Client {
+    /// A request with the client's token; `path` begins with `/`.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.address)).header("accept-language", "en");
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request, and holds the answer against the document.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let request = request.build().unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = self.http.execute(request).await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let answer = Answer { status, headers, text, body };
+        conform::check(&method, &path, &answer);
+        answer
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn form(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.send(self.request(Method::POST, path).form(form)).await
+    }
+
+    pub async fn patch(&self, path: &str, etag: &str, body: Value) -> Answer {
+        self.send(self.request(Method::PATCH, path).header("if-match", etag).json(&body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::PUT, path).json(&body)).await
+    }
+
+    pub async fn delete(&self, path: &str, etag: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path).header("if-match", etag)).await
+    }
+
+    /// A change of state.
+    pub async fn transition(&self, path: &str, etag: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, &format!("{path}/transitions")).header("if-match", etag).json(&body)).await
+    }
+
+    /// The demonstration's cluster of a name.
+    pub async fn cluster_named(&self, name: &str) -> Answer {
+        let found = self.send(self.request(Method::GET, "/api/v1/clusters").query(&[("q", name)])).await;
+        let id = found.body["items"][0]["id"].as_str().unwrap_or_else(|| panic!("no cluster {name}")).to_owned();
+        self.get(&format!("/api/v1/clusters/{id}")).await
+    }
+}
+
+/// Runs on a thread and runtime of its own: what is made once outlives the test that makes it.
+fn once<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    std::thread::spawn(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)).join().unwrap()
+}
+
+async fn fill(url: &str) {
+    let db = connection::connect(url, 1).await.unwrap();
+    server::migrate(&db).await.unwrap();
+    assert!(demo::fill(&db, PASSWORD).await.unwrap());
+    // Tests start many services: they share the key that signs tokens.
+    khoosheh::auth::Authenticator::load(&db, &Config::default()).await.unwrap();
+    db.close().await.unwrap();
+}
+
+fn sqlite_template() -> PathBuf {
+    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
+    TEMPLATE
+        .get_or_init(|| {
+            let file = std::env::temp_dir().join(format!("khoosheh-template-{}.sqlite", std::process::id()));
+            let _ = std::fs::remove_file(&file);
+            let url = format!("sqlite://{}", file.display());
+            once(async move { fill(&url).await });
+            file
+        })
+        .clone()
+}
+
+fn admin_url() -> String {
+    std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into())
+}
+
+async fn admin() -> Option<DatabaseConnection> {
+    let db = connection::connect(&admin_url(), 1).await.unwrap();
+    db.execute_unprepared("SELECT 1").await.ok().map(|_| db)
+}
+
+fn database_url(name: &str) -> String {
+    let url = admin_url();
+    format!("{}/{name}", url.rsplit_once('/').unwrap().0)
+}
+
+/// A copy of the template database; the template is made once in a run.
+async fn postgres_copy() -> Option<String> {
+    static TEMPLATE: OnceLock<Option<String>> = OnceLock::new();
+    static COPIES: AtomicUsize = AtomicUsize::new(0);
+    let template = TEMPLATE.get_or_init(|| once(postgres_template())).clone();
+    let Some(template) = template else {
+        assert!(std::env::var_os("CI").is_none(), "PostgreSQL does not answer at {}", admin_url());
+        eprintln!("skipped: PostgreSQL does not answer at {}", admin_url());
+        return None;
+    };
+    let name = format!("{template}_{}", COPIES.fetch_add(1, Ordering::Relaxed));
+    admin().await?.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await.unwrap();
+    Some(database_url(&name))
+}
+
+async fn postgres_template() -> Option<String> {
+    let admin = admin().await?;
+    drop_leftovers(&admin).await;
+    let name = format!("khoosheh_test_{}", std::process::id());
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+    fill(&database_url(&name)).await;
+    Some(name)
+}
+
+/// Databases of earlier runs whose process is gone.
+async fn drop_leftovers(admin: &DatabaseConnection) {
+    let sql = "SELECT datname FROM pg_database WHERE datname LIKE 'khoosheh\\_test\\_%'";
+    for row in admin.query_all_raw(sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, sql)).await.unwrap() {
+        let name: String = row.try_get("", "datname").unwrap();
+        let is_running = name.split('_').nth(2).is_some_and(|pid| std::path::Path::new("/proc").join(pid).exists());
+        if !is_running {
+            admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
+        }
+    }
+}
