@@ -66,15 +66,18 @@ pub fn document() -> &'static Value {
         problem.push(("Problem".into(), <ProblemBody as utoipa::PartialSchema>::schema()));
         collected.components.get_or_insert_default().schemas.extend(problem);
         let document = serde_json::to_value(&collected).unwrap_or_default();
-        document::complete(document, &Frame {
-            info: json!({
-                "title": "Khoosheh", "version": env!("CARGO_PKG_VERSION"), "description": DESCRIPTION,
-                "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
-            }),
-            tags: TAGS,
-            permissions: PERMISSIONS,
-            roles: &|permission| Role::holding(permission).into_iter().map(Role::name).collect(),
-        })
+        document::complete(
+            document,
+            &Frame {
+                info: json!({
+                    "title": "Khoosheh", "version": env!("CARGO_PKG_VERSION"), "description": DESCRIPTION,
+                    "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+                }),
+                tags: TAGS,
+                permissions: PERMISSIONS,
+                roles: &|permission| Role::holding(permission).into_iter().map(Role::name).collect(),
+            },
+        )
     });
     &DOCUMENT
 }

@@ -98,9 +98,7 @@ impl Config {
             }
             figment = figment.merge(Toml::file(file));
         }
-        let figment = figment
-            .merge(Env::raw().only(&["DATABASE_URL"]))
-            .merge(Env::prefixed("KHOOSHEH_").ignore(&["demo_password", "config"]));
+        let figment = figment.merge(Env::raw().only(&["DATABASE_URL"])).merge(Env::prefixed("KHOOSHEH_").ignore(&["demo_password", "config"]));
         let config: Self = figment.extract().map_err(|error| error.into_iter().map(|e| e.to_string()).collect::<Vec<_>>().join("\n"))?;
         config.check()?;
         Ok(config)

@@ -94,10 +94,23 @@ pub fn account_row(username: &str, display_name: &str, role: Role, province: Opt
     };
     let (nobody, epoch) = (Uuid::nil(), DateTime::<Utc>::UNIX_EPOCH);
     account::Model {
-        id: nobody, version: 0, created_at: epoch, created_by: nobody, updated_at: epoch, updated_by: nobody, deleted_at: None,
-        external_refs: ExternalRefs::default(), history_hash: String::new(),
-        kind, username: username.to_owned(), display_name: display_name.to_owned(), role, province: province.map(str::to_owned),
-        scopes: Scopes(scopes), password_hash, disabled: false,
+        id: nobody,
+        version: 0,
+        created_at: epoch,
+        created_by: nobody,
+        updated_at: epoch,
+        updated_by: nobody,
+        deleted_at: None,
+        external_refs: ExternalRefs::default(),
+        history_hash: String::new(),
+        kind,
+        username: username.to_owned(),
+        display_name: display_name.to_owned(),
+        role,
+        province: province.map(str::to_owned),
+        scopes: Scopes(scopes),
+        password_hash,
+        disabled: false,
     }
 }
 
@@ -144,7 +157,6 @@ async fn load(transaction: &Transaction, row: Row) -> Result<(), Problem> {
 }
 
 fn persian(day: &str) -> Result<Date, Problem> {
-    calendar::using(Calendar::Persian, || Date::parse(day)).map_err(|error| {
-        Problem::invalid(vec![Violation::body("", "wrong_format", Text::new(error.detail_fa(), error.detail_en()))])
-    })
+    calendar::using(Calendar::Persian, || Date::parse(day))
+        .map_err(|error| Problem::invalid(vec![Violation::body("", "wrong_format", Text::new(error.detail_fa(), error.detail_en()))]))
 }

@@ -162,8 +162,14 @@ async fn demonstrate(mut config: Config) -> Outcome {
     let running = server::start(config).await?;
     let text = match (is_new, given) {
         (true, _) => welcome(running.address, &password, "The password of all of them"),
-        (false, Some(given)) => welcome(running.address, &given, "The data of an earlier start is kept, with the password that it was made with. KHOOSHEH_DEMO_PASSWORD now"),
-        (false, None) => welcome(running.address, "PASSWORD", "The data of an earlier start is kept, with the password that was printed then. In its place below"),
+        (false, Some(given)) => welcome(
+            running.address,
+            &given,
+            "The data of an earlier start is kept, with the password that it was made with. KHOOSHEH_DEMO_PASSWORD now",
+        ),
+        (false, None) => {
+            welcome(running.address, "PASSWORD", "The data of an earlier start is kept, with the password that was printed then. In its place below")
+        }
     };
     writeln!(std::io::stdout(), "{text}")?;
     running.until_signal().await;
@@ -203,7 +209,9 @@ async fn keep_user(db: &DatabaseConnection, command: User) -> Outcome {
     let transaction = Transaction::begin(db, Uuid::nil(), "command line".to_owned()).await?;
     let find = async |username: &str| {
         let found = account::by_username(&*transaction, username).await?;
-        found.filter(|account| account.deleted_at.is_none()).ok_or_else(|| Box::<dyn std::error::Error>::from(format!("there is no account {username}")))
+        found
+            .filter(|account| account.deleted_at.is_none())
+            .ok_or_else(|| Box::<dyn std::error::Error>::from(format!("there is no account {username}")))
     };
     match command {
         User::Create { name, role, province, display_name } => {

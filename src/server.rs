@@ -10,12 +10,7 @@ use std::{
 };
 
 use actix_cors::Cors;
-use actix_web::{
-    App, HttpRequest, HttpResponse, HttpServer,
-    dev::ServerHandle,
-    middleware::from_fn,
-    web,
-};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, middleware::from_fn, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sea_orm::DatabaseConnection;
 use utoipa_actix_web::AppExt;
@@ -154,8 +149,27 @@ fn documentation() -> SwaggerUi {
 fn cors(config: &Config) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers(["authorization", "content-type", "accept", "accept-language", "if-match", "if-none-match", "idempotency-key", "x-request-id"])
-        .expose_headers(["etag", "link", "location", "retry-after", "x-request-id", "ratelimit", "ratelimit-policy", "idempotency-replayed", "content-disposition"])
+        .allowed_headers([
+            "authorization",
+            "content-type",
+            "accept",
+            "accept-language",
+            "if-match",
+            "if-none-match",
+            "idempotency-key",
+            "x-request-id",
+        ])
+        .expose_headers([
+            "etag",
+            "link",
+            "location",
+            "retry-after",
+            "x-request-id",
+            "ratelimit",
+            "ratelimit-policy",
+            "idempotency-replayed",
+            "content-disposition",
+        ])
         .max_age(3600);
     config.cors_origins.iter().fold(cors, |cors, origin| match origin.as_str() {
         "*" => cors.allow_any_origin(),
@@ -181,7 +195,11 @@ async fn keep_house(db: DatabaseConnection) {
         interval.tick().await;
         let month_ago = now() - chrono::TimeDelta::days(30);
         let forgotten = async {
-            Ok::<_, sea_orm::DbErr>((idempotent_answer::forget_old(&db).await?, failures::forget_old(&db).await?, session::forget_old(&db, month_ago).await?))
+            Ok::<_, sea_orm::DbErr>((
+                idempotent_answer::forget_old(&db).await?,
+                failures::forget_old(&db).await?,
+                session::forget_old(&db, month_ago).await?,
+            ))
         };
         match forgotten.await {
             Ok(counts) => tracing::debug!(?counts, "kept house"),

@@ -38,6 +38,7 @@ token=$(curl --silent --show-error --fail "$base/api/v1/auth/token" --data grant
   --data-urlencode "password=$KHOOSHEH_DEMO_PASSWORD" |
   python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
 
+export PYTHONPATH=$root/tools PYTHONDONTWRITEBYTECODE=1
 cd "$tmp" # what Schemathesis leaves behind goes with it
 timeout --signal=INT --kill-after=30 "${FUZZ_SECONDS:-540}" "$root/.venv/bin/schemathesis" \
   --no-color --config-file "$root/tools/schemathesis.toml" run "$base/openapi.json" \

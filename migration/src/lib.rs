@@ -7,7 +7,7 @@
 
 pub use sea_orm_migration::prelude::{MigratorTrait, SchemaManager};
 use sea_orm_migration::{
-    prelude::{async_trait, DbErr, MigrationTrait},
+    prelude::{DbErr, MigrationTrait, async_trait},
     sea_orm::{ConnectionTrait, DbBackend},
 };
 
@@ -70,9 +70,7 @@ fn spell(backend: DbBackend, sql: &str) -> String {
         ("counter", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "integer PRIMARY KEY AUTOINCREMENT"),
     ]
     .iter()
-    .fold(sql.to_owned(), |text, (name, on_postgres, on_sqlite)| {
-        text.replace(&format!("{{{name}}}"), if postgres { on_postgres } else { on_sqlite })
-    })
+    .fold(sql.to_owned(), |text, (name, on_postgres, on_sqlite)| text.replace(&format!("{{{name}}}"), if postgres { on_postgres } else { on_sqlite }))
 }
 
 /// Declares a migration from its two scripts.

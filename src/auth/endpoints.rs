@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use sea_orm::{EntityTrait, TransactionTrait};
+use sea_orm::EntityTrait;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     config::Config,
-    http::{Body, Database, Problem, Text, Violation, Write, Answer, catalogue, client},
+    http::{Answer, Body, Database, Problem, Text, Violation, Write, catalogue, client},
+    store::connection,
 };
 
 /// The routes of this module, below `/api/v1`.
@@ -101,7 +102,11 @@ pub struct TokenResponse {
 )]
 #[post("/auth/token")]
 pub async fn create_token(
-    request: HttpRequest, form: Body<TokenRequest>, db: Database, authenticator: web::Data<Authenticator>, config: web::Data<Config>,
+    request: HttpRequest,
+    form: Body<TokenRequest>,
+    db: Database,
+    authenticator: web::Data<Authenticator>,
+    config: web::Data<Config>,
 ) -> Result<HttpResponse, Problem> {
     let issued = match form.0.grant_type.as_deref() {
         Some("password") => log_in(&request, &form.0, &db, &config).await,
@@ -133,7 +138,7 @@ async fn log_in(request: &HttpRequest, form: &TokenRequest, db: &Database, confi
     let secret = form.password.clone().ok_or_else(|| invalid_request("password"))?;
     let account = prove(request, db, config, username, secret, Kind::Person).await?;
     let account = account.ok_or_else(|| oauth(Problem::new(&catalogue::INVALID_GRANT), "invalid_grant"))?;
-    let transaction = db.begin().await?;
+    let transaction = connection::begin_to_write(db.get_ref()).await?;
     let session = session::begin(&transaction, account.id).await?;
     let refresh_token = session::issue(&transaction, session, config.refresh_token_days).await?;
     transaction.commit().await?;
@@ -158,7 +163,7 @@ async fn log_in_client(request: &HttpRequest, form: &TokenRequest, db: &Database
 async fn refresh(form: &TokenRequest, db: &Database, config: &Config) -> Result<Issued, Problem> {
     let token = form.refresh_token.as_deref().ok_or_else(|| invalid_request("refresh_token"))?;
     let refused = || oauth(Problem::new(&catalogue::INVALID_GRANT), "invalid_grant");
-    let transaction = db.begin().await?;
+    let transaction = connection::begin_to_write(db.get_ref()).await?;
     // The end of a session whose token was reused is committed as well.
     let Some(session) = session::redeem(&transaction, token).await? else {
         transaction.commit().await?;
@@ -173,7 +178,12 @@ async fn refresh(form: &TokenRequest, db: &Database, config: &Config) -> Result<
 
 /// The account, if the secret is its own. Takes as long when there is no such account.
 async fn prove(
-    request: &HttpRequest, db: &Database, config: &Config, username: &str, secret: String, kind: Kind,
+    request: &HttpRequest,
+    db: &Database,
+    config: &Config,
+    username: &str,
+    secret: String,
+    kind: Kind,
 ) -> Result<Option<account::Model>, Problem> {
     let attempt = failures::attempt(db.get_ref(), config, username, &client::address(request)).await?;
     let account = account::by_username(db.get_ref(), username).await?.filter(|account| account.kind == kind && account.is_usable());
@@ -197,8 +207,11 @@ fn basic_credentials(request: &HttpRequest) -> Option<(String, String)> {
 }
 
 fn invalid_request(parameter: &'static str) -> Problem {
-    let problem = Problem::new(&catalogue::INVALID_TOKEN_REQUEST)
-        .violation(Violation::body(format!("/{parameter}"), "required", Text::new("این پارامتر لازم است.", "This parameter is required.")));
+    let problem = Problem::new(&catalogue::INVALID_TOKEN_REQUEST).violation(Violation::body(
+        format!("/{parameter}"),
+        "required",
+        Text::new("این پارامتر لازم است.", "This parameter is required."),
+    ));
     oauth(problem, "invalid_request")
 }
 
@@ -294,12 +307,20 @@ pub struct PasswordChange {
 #[utoipa::path(request_body = PasswordChange, responses((status = 204, description = "Changed")), security(("oauth2" = [])))]
 #[post("/auth/password")]
 pub async fn change_password(
-    change: Body<PasswordChange>, write: Write, request: HttpRequest, authenticator: web::Data<Authenticator>, config: web::Data<Config>,
+    change: Body<PasswordChange>,
+    write: Write,
+    request: HttpRequest,
+    authenticator: web::Data<Authenticator>,
+    config: web::Data<Config>,
 ) -> Result<Answer, Problem> {
     let db = write.database();
     let account = prove(&request, &db, &config, &write.caller.username, change.0.current_password, Kind::Person).await?;
     let before = account.ok_or_else(|| {
-        Problem::invalid(vec![Violation::body("/current_password", "wrong_password", Text::new("گذرواژهٔ کنونی درست نیست.", "The current password is not right."))])
+        Problem::invalid(vec![Violation::body(
+            "/current_password",
+            "wrong_password",
+            Text::new("گذرواژهٔ کنونی درست نیست.", "The current password is not right."),
+        )])
     })?;
     let mut row = before.clone();
     row.password_hash = password::hash(change.0.new_password).await?;

@@ -45,11 +45,7 @@ pub async fn attempt(db: &impl ConnectionTrait, config: &Config, username: &str,
     let account = subject("account", &username.to_lowercase());
     let limits = [(account.clone(), config.login_failures_per_account), (subject("address", address), config.login_failures_per_address)];
     let ids = [Uuid::now_v7(), Uuid::now_v7()];
-    let rows = limits.iter().zip(ids).map(|((subject, _), id)| ActiveModel {
-        id: Set(id),
-        subject: Set(subject.clone()),
-        failed_at: Set(now()),
-    });
+    let rows = limits.iter().zip(ids).map(|((subject, _), id)| ActiveModel { id: Set(id), subject: Set(subject.clone()), failed_at: Set(now()) });
     Entity::insert_many(rows).exec_without_returning(db).await?;
     for (subject, limit) in &limits {
         if let Some(oldest) = over_limit(db, subject, *limit).await? {

@@ -119,10 +119,7 @@ async fn end(db: &impl ConnectionTrait, which: sea_orm::sea_query::SimpleExpr) -
 /// Forgets refresh tokens that expired before a moment, and sessions that have none left.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
     let tokens = refresh_token::Entity::delete_many().filter(refresh_token::Column::ExpiresAt.lt(before)).exec(db).await?;
-    let alive = sea_orm::sea_query::Query::select()
-        .column(refresh_token::Column::SessionId)
-        .from(refresh_token::Entity)
-        .to_owned();
+    let alive = sea_orm::sea_query::Query::select().column(refresh_token::Column::SessionId).from(refresh_token::Entity).to_owned();
     let old = Entity::delete_many().filter(Column::CreatedAt.lt(before)).filter(Column::Id.not_in_subquery(alive)).exec(db).await?;
     Ok(tokens.rows_affected + old.rows_affected)
 }

@@ -198,11 +198,7 @@ async fn make_first_key(db: &DatabaseConnection) -> Result<(), Problem> {
     crate::store::lock::for_transaction(&*transaction, "first signing key").await?;
     if Entity::find().one(&*transaction).await?.is_none() {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(Problem::internal)?;
-        let key = ActiveModel {
-            id: Set(Uuid::now_v7().simple().to_string()),
-            pkcs8: Set(pkcs8.as_ref().to_vec()),
-            created_at: Set(now()),
-        };
+        let key = ActiveModel { id: Set(Uuid::now_v7().simple().to_string()), pkcs8: Set(pkcs8.as_ref().to_vec()), created_at: Set(now()) };
         Entity::insert(key).exec_without_returning(&*transaction).await?;
     }
     transaction.commit().await

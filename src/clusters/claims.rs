@@ -102,8 +102,7 @@ impl Record for Model {
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] =
-        &[SortKey { name: "id", sql: "cluster_claim.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "cluster_claim.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A claim about a cluster.
@@ -120,7 +119,7 @@ pub struct Claim {
     #[schema(required)]
     source_url: Option<String>,
     /// When it was said.
-    #[schema(required, format = Date, value_type = Option<String>, example = "2014-02-26")]
+    #[schema(required)]
     claimed_on: Option<Date>,
     /// Under which name.
     #[schema(required, example = "سنگ")]
@@ -149,15 +148,23 @@ impl From<&Model> for Claim {
 #[serde(deny_unknown_fields)]
 pub struct ClaimInput {
     /// Who says so.
-    #[schema(min_length = 1, max_length = 500, pattern = "\\S", example = "Provincial company: industrial clusters of Lorestan identified up to late 1392")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "\\S",
+        example = "Provincial company: industrial clusters of Lorestan identified up to late 1392"
+    )]
     pub source_title: String,
     /// Where it can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(pattern = "^https?://[^\\s]{1,1990}$")]
+    #[schema(
+        max_length = 2000,
+        pattern = "^https?://[\\p{L}\\p{N}.-]+(:[0-9]{1,5})?(/[^\\s]*)?$",
+        example = "https://www.lorestan-industry.example/clusters"
+    )]
     pub source_url: Option<String>,
     /// When it was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(format = Date, value_type = Option<String>, example = "2014-02-26")]
     pub claimed_on: Option<Date>,
     /// Under which name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,9 +198,21 @@ impl ClaimInput {
     pub fn into_new_row(self, cluster_id: Uuid) -> Model {
         let (nobody, epoch) = (Uuid::nil(), DateTime::<Utc>::UNIX_EPOCH);
         self.onto_row(&Model {
-            id: nobody, version: 0, created_at: epoch, created_by: nobody, updated_at: epoch, updated_by: nobody, deleted_at: None,
-            external_refs: ExternalRefs::default(), history_hash: String::new(),
-            cluster_id, source_title: String::new(), source_url: None, claimed_on: None, claimed_name: None, note: None,
+            id: nobody,
+            version: 0,
+            created_at: epoch,
+            created_by: nobody,
+            updated_at: epoch,
+            updated_by: nobody,
+            deleted_at: None,
+            external_refs: ExternalRefs::default(),
+            history_hash: String::new(),
+            cluster_id,
+            source_title: String::new(),
+            source_url: None,
+            claimed_on: None,
+            claimed_name: None,
+            note: None,
         })
     }
 
@@ -225,10 +244,12 @@ pub async fn list_claims(cluster: Visible<clusters::Model>, paging: Paging<Model
 #[post("/clusters/{id}/claims")]
 pub async fn create_claim(cluster: Visible<clusters::Model>, input: Body<ClaimInput>, write: Write, shape: Shape) -> Result<Answer, Problem> {
     let row = input.0.into_new_row(cluster.id);
-    write.run(async |transaction| {
-        let row = transaction.insert(row).await?;
-        Ok(shape.record(&row)?.created(format!("/api/v1/clusters/{}/claims/{}", row.cluster_id, row.id)))
-    }).await
+    write
+        .run(async |transaction| {
+            let row = transaction.insert(row).await?;
+            Ok(shape.record(&row)?.created(format!("/api/v1/clusters/{}/claims/{}", row.cluster_id, row.id)))
+        })
+        .await
 }
 
 /// Read a claim

@@ -79,13 +79,13 @@ pub struct Cluster {
     #[schema(example = json!([{"to": "prioritised"}]))]
     allowed_transitions: Vec<AllowedTransition>,
     /// The day it was identified, or the first day of the month, quarter or year.
-    #[schema(required, format = Date, value_type = Option<String>, example = json!(null))]
+    #[schema(required, example = json!(null))]
     identified_on: Option<Date>,
     /// How precisely that day is known.
     #[schema(required, example = "not_later_than")]
     identified_precision: Option<Precision>,
     /// The day by which it was identified at the latest. Counts "as of" a day go by it.
-    #[schema(required, format = Date, value_type = Option<String>, example = "2014-03-20")]
+    #[schema(required)]
     identified_not_later_than: Option<Date>,
     /// Persons employed.
     #[schema(required, minimum = 0, example = 1850)]
@@ -172,7 +172,6 @@ pub struct ClusterInput {
     pub isic: Vec<Isic>,
     /// The day it was identified, or a day in the month, quarter or year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(format = Date, value_type = Option<String>)]
     pub identified_on: Option<Date>,
     /// How precisely that day is known; `day` when left out. With `not_later_than` there is no day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,7 +179,6 @@ pub struct ClusterInput {
     pub identified_precision: Option<Precision>,
     /// The day by which it was identified at the latest; the end of the month, quarter or year when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(format = Date, value_type = Option<String>, example = "2014-03-20")]
     pub identified_not_later_than: Option<Date>,
     /// Persons employed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -231,13 +229,35 @@ impl ClusterInput {
     pub fn into_new_row(self) -> Result<Model, Problem> {
         let (nobody, epoch) = (Uuid::nil(), DateTime::<Utc>::UNIX_EPOCH);
         self.onto_row(&Model {
-            id: nobody, version: 0, created_at: epoch, created_by: nobody, updated_at: epoch, updated_by: nobody, deleted_at: None,
-            external_refs: ExternalRefs::default(), history_hash: String::new(),
-            code: String::new(), name_fa: String::new(), name_en: None, name_key: String::new(), aliases: Texts::default(),
-            province: String::new(), counties: Texts::default(), latitude: None, longitude: None, products: Texts::default(),
-            isic: Classes::default(), primary_isic: String::new(), state: State::Candidate,
-            identified_on: None, identified_precision: None, identified_not_later_than: None,
-            employment_total: None, employment_female: None, annual_turnover_irr: None, export_usd: None,
+            id: nobody,
+            version: 0,
+            created_at: epoch,
+            created_by: nobody,
+            updated_at: epoch,
+            updated_by: nobody,
+            deleted_at: None,
+            external_refs: ExternalRefs::default(),
+            history_hash: String::new(),
+            code: String::new(),
+            name_fa: String::new(),
+            name_en: None,
+            name_key: String::new(),
+            aliases: Texts::default(),
+            province: String::new(),
+            counties: Texts::default(),
+            latitude: None,
+            longitude: None,
+            products: Texts::default(),
+            isic: Classes::default(),
+            primary_isic: String::new(),
+            state: State::Candidate,
+            identified_on: None,
+            identified_precision: None,
+            identified_not_later_than: None,
+            employment_total: None,
+            employment_female: None,
+            annual_turnover_irr: None,
+            export_usd: None,
         })
     }
 
@@ -247,15 +267,19 @@ impl ClusterInput {
         let isic = ordered_classes(self.isic, &mut faults);
         let identified = Identified::check(self.identified_on, self.identified_precision, self.identified_not_later_than, &mut faults);
         if self.employment_female.unwrap_or(0) > self.employment_total.unwrap_or(i32::MAX) {
-            faults.push(Violation::body("/employment_female", "too_large", Text::new(
-                "شمار زنان شاغل از شمار همهٔ شاغلان بیشتر است.",
-                "There cannot be more women employed than persons.",
-            )));
+            faults.push(Violation::body(
+                "/employment_female",
+                "too_large",
+                Text::new("شمار زنان شاغل از شمار همهٔ شاغلان بیشتر است.", "There cannot be more women employed than persons."),
+            ));
         }
         let name_key = text::key(&self.name_fa);
         if name_key.is_empty() {
-            faults.push(Violation::body("/name_fa", "wrong_pattern", Text::new(
-                "نام باید دست‌کم یک حرف یا رقم داشته باشد.", "The name needs a letter or a digit.")));
+            faults.push(Violation::body(
+                "/name_fa",
+                "wrong_pattern",
+                Text::new("نام باید دست‌کم یک حرف یا رقم داشته باشد.", "The name needs a letter or a digit."),
+            ));
         }
         if !faults.is_empty() {
             return Err(Problem::invalid(faults));
@@ -290,12 +314,18 @@ impl ClusterInput {
 fn ordered_classes(mut classes: Vec<Isic>, faults: &mut Vec<Violation>) -> Vec<Isic> {
     for (index, class) in classes.iter().enumerate() {
         if classes[..index].iter().any(|earlier| earlier.code == class.code) {
-            faults.push(Violation::body(format!("/isic/{index}/code"), "repeated_items", Text::new(
-                "این رشته دو بار آمده است.", "This class is given twice.")));
+            faults.push(Violation::body(
+                format!("/isic/{index}/code"),
+                "repeated_items",
+                Text::new("این رشته دو بار آمده است.", "This class is given twice."),
+            ));
         }
         if class.primary && classes[..index].iter().any(|earlier| earlier.primary) {
-            faults.push(Violation::body(format!("/isic/{index}/primary"), "several_primary", Text::new(
-                "تنها یک رشته می‌تواند اصلی باشد.", "Only one class can be primary.")));
+            faults.push(Violation::body(
+                format!("/isic/{index}/primary"),
+                "several_primary",
+                Text::new("تنها یک رشته می‌تواند اصلی باشد.", "Only one class can be primary."),
+            ));
         }
     }
     let primary = classes.iter().position(|class| class.primary).unwrap_or(0);
@@ -332,7 +362,12 @@ impl Identified {
         }
         match (on, period) {
             (Some(_), None) => {
-                fault("identified_on", "not_applicable", "با دقت not_later_than روز شناسایی دانسته نیست.", "With the precision not_later_than there is no day.");
+                fault(
+                    "identified_on",
+                    "not_applicable",
+                    "با دقت not_later_than روز شناسایی دانسته نیست.",
+                    "With the precision not_later_than there is no day.",
+                );
                 Self { on, precision, not_later_than }
             }
             (Some(day), Some(period)) => {
@@ -364,7 +399,6 @@ pub struct ClusterTransition {
     pub to: State,
     /// The day from which it was so, today when left out: not in the future, and not before the change before it.
     #[serde(default)]
-    #[schema(format = Date, value_type = Option<String>, example = "2014-03-20")]
     pub effective_on: Option<Date>,
     /// The decision behind it.
     #[serde(default)]
@@ -391,7 +425,6 @@ pub struct ClusterFilter {
     #[param(style = Form, explode = false, min_items = 1, max_items = 50)]
     pub county: Option<Vec<Name>>,
     /// Identified by this day at the latest.
-    #[param(format = Date, value_type = Option<String>)]
     pub identified_by: Option<Date>,
     /// Words of the names, code and products, or the beginnings of words. «كشاورزي» finds «کشاورزی».
     #[param(min_length = 1, max_length = 100)]

@@ -128,10 +128,16 @@ impl Record for Model {
         Unique {
             index: "cluster_name",
             columns: "cluster.province, cluster.name_key",
-            violation: || Violation::body("/name_fa", "duplicate", Text::new(
-                "در این استان خوشه‌ای با همین نام هست (با چشم‌پوشی از فاصله و شکل حروف).",
-                "The province has a cluster of this name already (spaces and letter forms aside).",
-            )),
+            violation: || {
+                Violation::body(
+                    "/name_fa",
+                    "duplicate",
+                    Text::new(
+                        "در این استان خوشه‌ای با همین نام هست (با چشم‌پوشی از فاصله و شکل حروف).",
+                        "The province has a cluster of this name already (spaces and letter forms aside).",
+                    ),
+                )
+            },
         },
         Unique {
             index: "cluster_code",

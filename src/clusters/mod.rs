@@ -51,7 +51,13 @@ pub fn routes(config: &mut ServiceConfig) {
 /// The clusters that exist for the caller, filtered, sorted and in pages.
 #[utoipa::path(params(ClusterFilter, Paging<Model>), responses((status = 200, body = Page<Cluster>)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters")]
-pub async fn list_clusters(filter: Query<ClusterFilter>, paging: Paging<Model>, caller: CurrentCaller, db: Database, shape: Shape) -> Result<Answer, Problem> {
+pub async fn list_clusters(
+    filter: Query<ClusterFilter>,
+    paging: Paging<Model>,
+    caller: CurrentCaller,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
     let page = paging.fetch(db.get_ref(), entity::list(&caller.scope, &filter), Model::view).await?;
     shape.page(&page)
 }
@@ -80,7 +86,13 @@ pub async fn get_cluster(cluster: Visible<Model>, shape: Shape) -> Result<Answer
 /// A JSON Merge Patch. The result must keep every rule that holds for a new cluster.
 #[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster")), request_body = ClusterInput, responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:write"])))]
 #[patch("/clusters/{id}")]
-pub async fn update_cluster(cluster: Visible<Model>, precondition: Precondition, patch: Patch, write: Write, shape: Shape) -> Result<Answer, Problem> {
+pub async fn update_cluster(
+    cluster: Visible<Model>,
+    precondition: Precondition,
+    patch: Patch,
+    write: Write,
+    shape: Shape,
+) -> Result<Answer, Problem> {
     precondition.holds_for(&*cluster)?;
     let input: ClusterInput = patch.onto(&ClusterInput::from(&*cluster))?;
     write.caller.check_province(&input.province.0)?;
@@ -103,7 +115,12 @@ pub async fn delete_cluster(cluster: VisibleEver<Model>, precondition: Precondit
     responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:read"])),
 )]
 #[get("/clusters/by-ref/{system}/{key}")]
-pub async fn get_cluster_by_reference(reference: web::Path<(String, String)>, caller: CurrentCaller, db: Database, shape: Shape) -> Result<Answer, Problem> {
+pub async fn get_cluster_by_reference(
+    reference: web::Path<(String, String)>,
+    caller: CurrentCaller,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
     let (system, key) = reference.into_inner();
     let row = entity::by_reference(db.get_ref(), &caller.scope, &system, &key).await?;
     shape.record(&row.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))?)
@@ -121,7 +138,11 @@ pub async fn get_cluster_by_reference(reference: web::Path<(String, String)>, ca
 )]
 #[put("/clusters/by-ref/{system}/{key}")]
 pub async fn put_cluster_by_reference(
-    reference: web::Path<(String, String)>, input: Body<ClusterInput>, precondition: Precondition, write: Write, shape: Shape,
+    reference: web::Path<(String, String)>,
+    input: Body<ClusterInput>,
+    precondition: Precondition,
+    write: Write,
+    shape: Shape,
 ) -> Result<Answer, Problem> {
     let (system, key) = reference.into_inner();
     let reference = ExternalRef::parse(system, key)?;
@@ -152,12 +173,18 @@ pub async fn put_cluster_by_reference(
 #[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster")), request_body = ClusterTransition, responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:write"])))]
 #[post("/clusters/{id}/transitions")]
 pub async fn transition_cluster(
-    cluster: Visible<Model>, precondition: Precondition, transition: Body<ClusterTransition>, write: Write, shape: Shape,
+    cluster: Visible<Model>,
+    precondition: Precondition,
+    transition: Body<ClusterTransition>,
+    write: Write,
+    shape: Shape,
 ) -> Result<Answer, Problem> {
-    write.run(async |transaction| {
-        precondition.holds_for(&*cluster)?;
-        shape.record(&change_state(transaction, &cluster, transition.0).await?)
-    }).await
+    write
+        .run(async |transaction| {
+            precondition.holds_for(&*cluster)?;
+            shape.record(&change_state(transaction, &cluster, transition.0).await?)
+        })
+        .await
 }
 
 /// The history of a cluster
@@ -198,13 +225,19 @@ async fn change_state(transaction: &Transaction, cluster: &Model, transition: Cl
     let effective_on = transition.effective_on.unwrap_or_else(Date::today_in_iran);
     let mut faults = Vec::new();
     if effective_on > Date::today_in_iran() {
-        faults.push(Violation::body("/effective_on", "in_future", Text::new(
-            "تاریخ تغییر وضعیت نمی‌تواند در آینده باشد.", "A change of state cannot lie in the future.")));
+        faults.push(Violation::body(
+            "/effective_on",
+            "in_future",
+            Text::new("تاریخ تغییر وضعیت نمی‌تواند در آینده باشد.", "A change of state cannot lie in the future."),
+        ));
     }
     if let Some(latest) = status_event::latest(&**transaction, cluster).await?.filter(|latest| effective_on < *latest) {
         let day = latest.naive();
-        faults.push(Violation::body("/effective_on", "too_early", Text::new(
-            format!("تغییر وضعیت پیشین در {day} (میلادی) بوده است."), format!("The change of state before it was on {day}."))));
+        faults.push(Violation::body(
+            "/effective_on",
+            "too_early",
+            Text::new(format!("تغییر وضعیت پیشین در {day} (میلادی) بوده است."), format!("The change of state before it was on {day}.")),
+        ));
     }
     if to.needs_reason() && transition.reason.is_none() {
         faults.push(Violation::body("/reason", "required", Text::new("برای این گذار دلیل لازم است.", "This transition needs a reason.")));

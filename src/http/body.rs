@@ -2,12 +2,7 @@
 
 use std::{future::Future, ops::Deref, pin::Pin};
 
-use actix_web::{
-    FromRequest, HttpMessage, HttpRequest,
-    dev::Payload,
-    http::header,
-    web,
-};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web};
 use futures_util::StreamExt;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -160,10 +155,7 @@ fn accepted_media_type(request: &HttpRequest, call: &Call) -> Result<String, Pro
     }
     let list = accepted.join(", ");
     Err(Problem::new(&catalogue::UNSUPPORTED_MEDIA_TYPE)
-        .detail(Text::new(
-            format!("Content-Type باید یکی از این‌ها باشد: {list}"),
-            format!("The Content-Type must be one of: {list}"),
-        ))
+        .detail(Text::new(format!("Content-Type باید یکی از این‌ها باشد: {list}"), format!("The Content-Type must be one of: {list}")))
         .header(header::ACCEPT, list))
 }
 
@@ -208,7 +200,7 @@ mod tests {
             (json!({"a":["b"]}), json!({"a":"c"}), json!({"a":"c"})),
             (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
             (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
-            (json!(["a","b"]), json!(["c","d"]), json!(["c","d"])),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
             (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
             (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
         ] {

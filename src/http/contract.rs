@@ -6,12 +6,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use actix_web::{
-    dev::ResourceDef,
-    http::Method,
-    web::Bytes,
+use actix_web::{dev::ResourceDef, http::Method, web::Bytes};
+use jsonschema::{
+    Draft, JsonType, ValidationError, Validator,
+    error::{TypeKind, ValidationErrorKind},
 };
-use jsonschema::{Draft, JsonType, ValidationError, Validator, error::{TypeKind, ValidationErrorKind}};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -121,9 +120,7 @@ impl Operation {
         });
         let content = operation["requestBody"]["content"].as_object();
         let body = content.and_then(|content| content.values().next()).map(|media| &media["schema"]);
-        let merged = body
-            .and_then(|schema| schema["$ref"].as_str()?.strip_suffix("Patch"))
-            .map(|input| json!({ "$ref": format!("{input}Input") }));
+        let merged = body.and_then(|schema| schema["$ref"].as_str()?.strip_suffix("Patch")).map(|input| json!({ "$ref": format!("{input}Input") }));
         let answer = operation["responses"]["200"]["content"].as_object();
         Ok(Self {
             id: operation["operationId"].as_str().unwrap_or_default().to_owned(),
@@ -149,10 +146,14 @@ impl Operation {
         let mut values = Map::new();
         for (name, value) in pairs(raw).map_err(|()| malformed_query())? {
             if values.contains_key(&name) {
-                violations.push(Violation::query(&name, "repeated", Text::new(
-                    "این پارامتر بیش از یک بار آمده است؛ چند مقدار را با ویرگول جدا کنید.",
-                    "This parameter is repeated; separate several values by commas.",
-                )));
+                violations.push(Violation::query(
+                    &name,
+                    "repeated",
+                    Text::new(
+                        "این پارامتر بیش از یک بار آمده است؛ چند مقدار را با ویرگول جدا کنید.",
+                        "This parameter is repeated; separate several values by commas.",
+                    ),
+                ));
                 continue;
             }
             let mut value = self.parameters.get(&name).map_or(Value::Null, |kind| kind.read(value));
@@ -225,8 +226,7 @@ pub fn pairs(raw: &str) -> Result<Vec<(String, String)>, ()> {
 }
 
 fn malformed_query() -> Problem {
-    Problem::new(&super::catalogue::INVALID_PARAMETER)
-        .detail(Text::new("رشتهٔ پرس‌وجو UTF-8 درستی نیست.", "The query string is not valid UTF-8."))
+    Problem::new(&super::catalogue::INVALID_PARAMETER).detail(Text::new("رشتهٔ پرس‌وجو UTF-8 درستی نیست.", "The query string is not valid UTF-8."))
 }
 
 fn access(operation: &Value) -> Access {
@@ -280,10 +280,12 @@ fn clean(value: &mut Value, pointer: &mut String, place: Place, violations: &mut
                 *string = normal;
             }
             if string.contains('\0') {
-                violations.push(violation(place, pointer.clone(), "nul_character", Text::new(
-                    "نویسهٔ NUL (U+0000) پذیرفته نیست.",
-                    "The character NUL (U+0000) is not accepted.",
-                )));
+                violations.push(violation(
+                    place,
+                    pointer.clone(),
+                    "nul_character",
+                    Text::new("نویسهٔ NUL (U+0000) پذیرفته نیست.", "The character NUL (U+0000) is not accepted."),
+                ));
             }
         }
         Value::Number(number) => {
@@ -340,9 +342,8 @@ fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Vec<Viola
     let (pointer, code, detail) = match error.kind() {
         // Of alternatives, the one that has the value's own type says what is wrong inside it.
         K::AnyOf { context } | K::OneOfNotValid { context } => {
-            let nearest = context.iter().find(|branch| !branch.iter().any(|e| {
-                matches!(e.kind(), K::Type { .. }) && e.instance_path().to_string() == at
-            }));
+            let nearest =
+                context.iter().find(|branch| !branch.iter().any(|e| matches!(e.kind(), K::Type { .. }) && e.instance_path().to_string() == at));
             return match nearest.or(context.last()) {
                 Some(branch) => branch.iter().for_each(|e| explain(e, place, violations)),
                 None => violations.push(violation(place, at, "invalid", Text::new("این مقدار پذیرفته نیست.", "This value is not acceptable."))),
@@ -351,41 +352,48 @@ fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Vec<Viola
         K::AdditionalProperties { unexpected } => {
             for name in unexpected {
                 let (code, detail) = match place {
-                    Place::Query => ("unknown_parameter", Text::new(
-                        format!("پارامتر «{name}» شناخته نیست."),
-                        format!("There is no parameter '{name}' here."),
-                    )),
-                    _ => ("unknown_field", Text::new(
-                        format!("فیلد «{name}» شناخته نیست."),
-                        format!("There is no field '{name}' here."),
-                    )),
+                    Place::Query => {
+                        ("unknown_parameter", Text::new(format!("پارامتر «{name}» شناخته نیست."), format!("There is no parameter '{name}' here.")))
+                    }
+                    _ => ("unknown_field", Text::new(format!("فیلد «{name}» شناخته نیست."), format!("There is no field '{name}' here."))),
                 };
                 violations.push(violation(place, format!("{at}/{}", escape(name)), code, detail));
             }
             return;
         }
-        K::Required { property } => (
-            format!("{at}/{}", escape(property.as_str().unwrap_or_default())),
-            "required",
-            Text::new("این فیلد لازم است.", "This field is required."),
-        ),
+        K::Required { property } => {
+            (format!("{at}/{}", escape(property.as_str().unwrap_or_default())), "required", Text::new("این فیلد لازم است.", "This field is required."))
+        }
         K::Type { kind } => (at, "wrong_type", wrong_type(kind)),
-        K::MaxLength { limit } => (at, "too_long", Text::new(
-            format!("درازای متن نباید از {limit} نویسه بیشتر باشد."), format!("The text may have at most {limit} characters."))),
-        K::MinLength { limit } => (at, "too_short", Text::new(
-            format!("درازای متن نباید از {limit} نویسه کمتر باشد."), format!("The text must have at least {limit} characters."))),
-        K::Minimum { limit } => (at, "too_small", Text::new(
-            format!("کمترین مقدار پذیرفته {limit} است."), format!("The least accepted value is {limit}."))),
-        K::Maximum { limit } => (at, "too_large", Text::new(
-            format!("بیشترین مقدار پذیرفته {limit} است."), format!("The greatest accepted value is {limit}."))),
-        K::MinItems { limit } => (at, "too_few_items", Text::new(
-            format!("دست‌کم {limit} مورد لازم است."), format!("At least {limit} items are needed."))),
-        K::MaxItems { limit } => (at, "too_many_items", Text::new(
-            format!("حداکثر {limit} مورد پذیرفته است."), format!("At most {limit} items are accepted."))),
+        K::MaxLength { limit } => (
+            at,
+            "too_long",
+            Text::new(format!("درازای متن نباید از {limit} نویسه بیشتر باشد."), format!("The text may have at most {limit} characters.")),
+        ),
+        K::MinLength { limit } => (
+            at,
+            "too_short",
+            Text::new(format!("درازای متن نباید از {limit} نویسه کمتر باشد."), format!("The text must have at least {limit} characters.")),
+        ),
+        K::Minimum { limit } => {
+            (at, "too_small", Text::new(format!("کمترین مقدار پذیرفته {limit} است."), format!("The least accepted value is {limit}.")))
+        }
+        K::Maximum { limit } => {
+            (at, "too_large", Text::new(format!("بیشترین مقدار پذیرفته {limit} است."), format!("The greatest accepted value is {limit}.")))
+        }
+        K::MinItems { limit } => {
+            (at, "too_few_items", Text::new(format!("دست‌کم {limit} مورد لازم است."), format!("At least {limit} items are needed.")))
+        }
+        K::MaxItems { limit } => {
+            (at, "too_many_items", Text::new(format!("حداکثر {limit} مورد پذیرفته است."), format!("At most {limit} items are accepted.")))
+        }
         K::UniqueItems => (at, "repeated_items", Text::new("موردها نباید تکراری باشند.", "The items must differ from one another.")),
         K::Enum { options } => (at, "not_in_list", not_in_list(options)),
-        K::Pattern { pattern } => (at, "wrong_pattern", Text::new(
-            format!("مقدار با الگوی {pattern} نمی‌خواند."), format!("The value does not match the pattern {pattern}."))),
+        K::Pattern { pattern } => (
+            at,
+            "wrong_pattern",
+            Text::new(format!("مقدار با الگوی {pattern} نمی‌خواند."), format!("The value does not match the pattern {pattern}.")),
+        ),
         K::Format { format } => (at, "wrong_format", wrong_format(format, error.instance())),
         _ => (at, "invalid", Text::new("این مقدار پذیرفته نیست.", "This value is not acceptable.")),
     };
@@ -415,10 +423,7 @@ fn not_in_list(options: &Value) -> Text {
     let names: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let more = if names.len() > 40 { ", …" } else { "" };
     let list = names.iter().take(40).copied().collect::<Vec<_>>().join(", ");
-    Text::new(
-        format!("مقدار باید یکی از این‌ها باشد: {list}{more}"),
-        format!("The value must be one of: {list}{more}"),
-    )
+    Text::new(format!("مقدار باید یکی از این‌ها باشد: {list}{more}"), format!("The value must be one of: {list}{more}"))
 }
 
 fn wrong_format(format: &str, value: &Value) -> Text {

@@ -23,12 +23,22 @@ pub struct Frame<'a> {
 /// The prefix of all resources.
 pub const PREFIX: &str = "/api/v1";
 
+/// The media type of an answer to `fields=`: what is required in the full one may be missing there.
+pub const SPARSE: &str = "application/vnd.khoosheh.sparse+json";
+
 /// Completes a document. The result is what clients see and what the [`super::contract`] enforces.
 pub fn complete(mut document: Value, frame: &Frame<'_>) -> Value {
     document["openapi"] = json!("3.1.0");
     document["info"] = frame.info.clone();
     document["servers"] = json!([{ "url": "/", "description": "This service" }]);
+    bound_dates(&mut document);
+    refer_to_items(&mut document["components"]["schemas"]);
     add_patches(&mut document);
+    document["components"]["schemas"]["Sparse"] = json!({
+        "type": "object",
+        "description": "What `application/json` would have held, each record with the fields that `fields` names and no others.",
+        "example": { "id": "0193f0a0-0000-7000-8000-000000000000" },
+    });
     let schemas = document["components"]["schemas"].clone();
     let mut used_tags = Vec::new();
     for (path, item) in members(&mut document["paths"]) {
@@ -40,6 +50,7 @@ pub fn complete(mut document: Value, frame: &Frame<'_>) -> Value {
             complete_operation(path, method, tag, operation, &schemas, frame);
         }
     }
+    add_links(&mut document);
     let described = frame.tags.iter().filter(|(name, _)| used_tags.iter().any(|tag| tag == name));
     document["tags"] = described.map(|(name, text)| json!({ "name": name, "description": text })).collect();
     document["components"]["responses"] = shared_responses();
@@ -64,8 +75,29 @@ fn tag_of(path: &str) -> String {
     .to_owned()
 }
 
-/// For each `XInput` that a PATCH takes, adds `XPatch`: the same properties, none required, all nullable
-/// (RFC 7396: null removes).
+/// No date of the programme lies outside the years 1000 to 8999 of either calendar.
+fn bound_dates(value: &mut Value) {
+    if value.get("format").is_some_and(|format| format == "date") {
+        value["pattern"] = json!("^[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}$");
+    }
+    match value {
+        Value::Object(parts) => parts.values_mut().for_each(bound_dates),
+        Value::Array(parts) => parts.iter_mut().for_each(bound_dates),
+        _ => {}
+    }
+}
+
+/// utoipa spells out the items of a `Page_X`; a client generator wants them to be `X`.
+fn refer_to_items(schemas: &mut Value) {
+    for (name, schema) in members(schemas) {
+        if let Some(item) = name.strip_prefix("Page_") {
+            schema["properties"]["items"]["items"] = json!({ "$ref": format!("#/components/schemas/{item}") });
+        }
+    }
+}
+
+/// For each `XInput` that a PATCH takes, adds `XPatch`: the same properties, none required, and null for
+/// each that the record can be without (RFC 7396: null removes).
 fn add_patches(document: &mut Value) {
     let mut inputs = Vec::new();
     for (_, item) in members(&mut document["paths"]) {
@@ -78,13 +110,16 @@ fn add_patches(document: &mut Value) {
     }
     for name in inputs {
         let mut patch = document["components"]["schemas"][format!("{name}Input")].clone();
+        let required = patch["required"].take();
         if let Some(patch) = patch.as_object_mut() {
-            patch.remove("required");
-            patch.insert("description".into(), json!(format!(
-                "A JSON Merge Patch (RFC 7396) of {name}Input: a field left out stays as it is, null removes it."
-            )));
+            patch.shift_remove("required");
+            patch.insert(
+                "description".into(),
+                json!(format!("A JSON Merge Patch (RFC 7396) of {name}Input: a field left out stays as it is, null removes it.")),
+            );
         }
-        for (_, property) in members(&mut patch["properties"]) {
+        let is_required = |name: &str| required.as_array().is_some_and(|list| list.iter().any(|required| required == name));
+        for (_, property) in members(&mut patch["properties"]).filter(|(name, _)| !is_required(name)) {
             make_nullable(property);
         }
         document["components"]["schemas"][format!("{name}Patch")] = patch;
@@ -156,6 +191,7 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     }
     if let Some(fields) = fields_parameter(method, is_resource, operation, schemas) {
         parameters.push(fields);
+        operation["responses"]["200"]["content"][SPARSE] = json!({ "schema": { "$ref": "#/components/schemas/Sparse" } });
     }
     if !parameters.is_empty() {
         operation["parameters"] = Value::Array(parameters);
@@ -175,9 +211,7 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
         statuses.extend([("304", "NotModified"), ("406", "NotAcceptable")]);
     }
     if has_body {
-        statuses.extend([
-            ("408", "RequestTimeout"), ("413", "PayloadTooLarge"), ("415", "UnsupportedMediaType"), ("422", "ValidationFailed"),
-        ]);
+        statuses.extend([("408", "RequestTimeout"), ("413", "PayloadTooLarge"), ("415", "UnsupportedMediaType"), ("422", "ValidationFailed")]);
     }
     if is_resource && method != "get" {
         statuses.push(("409", "Conflict"));
@@ -221,8 +255,7 @@ fn complete_success(status: &str, response: &mut Value, is_resource: bool, schem
         refer("Location");
     }
     refer("X-Request-Id");
-    let is_page = response.pointer("/content/application~1json/schema/$ref").and_then(Value::as_str)
-        .is_some_and(|r| r.contains("/Page_"));
+    let is_page = response.pointer("/content/application~1json/schema/$ref").and_then(Value::as_str).is_some_and(|r| r.contains("/Page_"));
     if is_page {
         refer("Link");
     }
@@ -275,45 +308,73 @@ fn add_examples(content: &mut Value, schemas: &Value) {
     }
 }
 
-/// An example built from those of the properties.
+/// An example: the given one, or one that is built from those of the parts.
 fn example(schema: &Value, schemas: &Value) -> Value {
-    let resolved = resolve(schema, schemas);
-    for given in [&schema["example"], &resolved["example"], &resolved["examples"][0], &resolved["default"]] {
-        if !given.is_null() {
-            return given.clone();
+    given_example(schema, schemas).unwrap_or_else(|| {
+        let resolved = resolve(schema, schemas);
+        match resolved["type"].as_str() {
+            Some("array") => json!([]),
+            Some("object") => json!({}),
+            Some("integer" | "number") => json!(1),
+            Some("boolean") => json!(true),
+            Some("string") => json!(if resolved["format"] == "date" { "2014-03-20" } else { "…" }),
+            _ => Value::Null,
         }
+    })
+}
+
+fn given_example(schema: &Value, schemas: &Value) -> Option<Value> {
+    let resolved = resolve(schema, schemas);
+    if let Some(given) = schema.get("example").or(resolved.get("example")).or(resolved["examples"].get(0)).or(resolved["enum"].get(0)) {
+        return Some(given.clone());
     }
-    let found = properties(schema, schemas);
-    if !found.is_empty() {
-        let shown = found.into_iter().filter(|(_, property)| is_shown(property, schemas));
-        return shown.map(|(name, property)| (name.to_owned(), example(property, schemas))).collect::<Map<_, _>>().into();
+    let alternatives = resolved["oneOf"].as_array().into_iter().flatten();
+    if let Some(example) = alternatives.filter(|part| part["type"] != "null").find_map(|part| given_example(part, schemas)) {
+        return Some(example);
     }
-    if let Some(first) = resolved["enum"].get(0) {
-        return first.clone();
+    let parts = properties(resolved, schemas);
+    if !parts.is_empty() {
+        let required = required_properties(resolved, schemas);
+        let shown = parts.into_iter().filter_map(|(name, part)| {
+            let value = if required.contains(&name) { Some(example(part, schemas)) } else { given_example(part, schemas) };
+            Some((name.to_owned(), value?))
+        });
+        return Some(Value::Object(shown.collect()));
     }
-    let alternatives = resolved["oneOf"].as_array().or(resolved["anyOf"].as_array());
-    if let Some(value) = alternatives.and_then(|list| list.iter().find(|s| s["type"] != "null")) {
-        return example(value, schemas);
-    }
-    match resolved["type"].as_str().or(resolved["type"][0].as_str()) {
-        Some("array") => json!([example(&resolved["items"], schemas)]),
-        Some("integer" | "number") => json!(1),
-        Some("boolean") => json!(true),
-        Some("string") => json!(match resolved["format"].as_str() {
-            Some("uuid") => "0193f0a0-0000-7000-8000-000000000000",
-            Some("date-time") => "2026-11-23T08:30:00.000000Z",
-            Some("date") => "2014-03-20",
-            _ => "…",
-        }),
-        _ => Value::Null,
+    match (resolved["type"].as_str(), resolved["format"].as_str()) {
+        (Some("array"), _) => given_example(&resolved["items"], schemas).map(|item| json!([item])),
+        (Some("string"), Some("uuid")) => Some(json!("0193f0a0-0000-7000-8000-000000000000")),
+        (Some("string"), Some("date-time")) => Some(json!("2026-11-23T08:30:00.000000Z")),
+        _ => None,
     }
 }
 
-/// An optional field without an example of its own says nothing in an example.
-fn is_shown(property: &Value, schemas: &Value) -> bool {
-    let resolved = resolve(property, schemas);
-    let nullable = |value: &Value| value["type"].as_array().is_some_and(|types| types.contains(&json!("null")));
-    !nullable(resolved) || !property["example"].is_null() || resolved["examples"].is_array()
+fn required_properties<'a>(schema: &'a Value, schemas: &'a Value) -> Vec<&'a str> {
+    let schema = resolve(schema, schemas);
+    let own = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    own.chain(schema["allOf"].as_array().into_iter().flatten().flat_map(|part| required_properties(part, schemas))).collect()
+}
+
+/// From the answer that has a record, links lead to what can be done with it (OpenAPI, Link Object).
+fn add_links(document: &mut Value) {
+    let paths = document["paths"].clone();
+    for (path, item) in paths.as_object().into_iter().flatten() {
+        let Some((collection, own)) = path.strip_suffix('}').and_then(|p| p.rsplit_once("/{")).filter(|_| item.get("patch").is_some()) else {
+            continue;
+        };
+        let parents = collection.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+        let mut parameters: Map<String, Value> = parents.map(|name| (format!("path.{name}"), json!(format!("$request.path.{name}")))).collect();
+        parameters.insert(format!("path.{own}"), json!("$response.body#/id"));
+        let mut links = Map::new();
+        for method in ["get", "patch", "delete"] {
+            let id = item[method]["operationId"].as_str().unwrap_or_default();
+            links.insert(id.to_owned(), json!({ "operationId": id, "parameters": parameters }));
+            parameters.insert("header.If-Match".into(), json!("$response.header.ETag"));
+        }
+        document["paths"][collection]["post"]["responses"]["201"]["links"] = Value::Object(links.clone());
+        links.shift_remove(item["get"]["operationId"].as_str().unwrap_or_default());
+        document["paths"][path]["get"]["responses"]["200"]["links"] = Value::Object(links);
+    }
 }
 
 fn describe_roles(operation: &mut Value, frame: &Frame<'_>) {
@@ -332,11 +393,13 @@ fn shared_responses() -> Value {
     let about = |statuses: &[u16], description: &str| {
         let codes: Vec<_> = CATALOGUE.iter().filter(|kind| statuses.contains(&kind.status)).collect();
         let names = codes.iter().map(|kind| format!("`{}`", kind.code)).collect::<Vec<_>>().join(", ");
-        let example = codes.first().map(|kind| json!({
-            "type": format!("/problems/{}", kind.code), "title": kind.title_en, "status": kind.status,
-            "detail": kind.detail_en, "instance": "/api/v1/clusters", "code": kind.code,
-            "request_id": "0193f0a0-0000-7000-8000-00000000abcd",
-        }));
+        let example = codes.first().map(|kind| {
+            json!({
+                "type": format!("/problems/{}", kind.code), "title": kind.title_en, "status": kind.status,
+                "detail": kind.detail_en, "instance": "/api/v1/clusters", "code": kind.code,
+                "request_id": "0193f0a0-0000-7000-8000-00000000abcd",
+            })
+        });
         let mut response = json!({
             "description": format!("{description} Codes: {names}."),
             "headers": { "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } },
@@ -344,7 +407,7 @@ fn shared_responses() -> Value {
                 "schema": { "$ref": "#/components/schemas/Problem" }, "example": example,
             } },
         });
-        for (status, header) in [(405, "Allow"), (429, "Retry-After"), (503, "Retry-After"), (401, "WWW-Authenticate"), (412, "ETag")] {
+        for (status, header) in [(429, "Retry-After"), (503, "Retry-After"), (401, "WWW-Authenticate"), (412, "ETag")] {
             if statuses.contains(&status) {
                 response["headers"][header] = json!({ "$ref": format!("#/components/headers/{header}") });
             }
@@ -373,10 +436,8 @@ fn shared_responses() -> Value {
 }
 
 fn shared_parameters() -> Value {
-    let header = |name: &str, required: bool, description: &str, schema: Value| {
-        json!({ "name": name, "in": "header", "required": required, "description": description, "schema": schema })
-    };
-    let etag = || json!({ "type": "string", "minLength": 1, "maxLength": 1000, "example": "\"1\"" });
+    let header = |name: &str, required: bool, description: &str, schema: Value| json!({ "name": name, "in": "header", "required": required, "description": description, "schema": schema });
+    let etag = || json!({ "type": "string", "example": "\"1\"" });
     json!({
         "Calendar": {
             "name": "calendar", "in": "query",
@@ -384,7 +445,7 @@ fn shared_parameters() -> Value {
             "schema": { "type": "string", "enum": ["gregorian", "persian"], "default": "gregorian" },
         },
         "AcceptLanguage": header("Accept-Language", false, "The language of problems: `fa` (the default) or `en`.",
-            json!({ "type": "string", "maxLength": 200, "example": "en" })),
+            json!({ "type": "string", "example": "en" })),
         "IdempotencyKey": header("Idempotency-Key", false,
             "Makes the request safe to repeat: within 24 hours, the same key and body get the first answer again.",
             json!({ "type": "string", "pattern": "^[!-~]{1,200}$" })),
@@ -401,7 +462,6 @@ fn shared_headers() -> Value {
         "Location": text("The address of the new record.", "/api/v1/clusters/0193f0a0-0000-7000-8000-000000000000"),
         "Link": text("`rel=\"next\"`: the next page (RFC 8288).", "</api/v1/clusters?cursor=eyJ…>; rel=\"next\""),
         "X-Request-Id": text("The id of this request, yours or ours.", "0193f0a0-0000-7000-8000-00000000abcd"),
-        "Allow": text("The methods that this address answers.", "GET, HEAD"),
         "Retry-After": { "description": "Seconds to wait.", "schema": { "type": "integer", "minimum": 0 }, "example": 1 },
         "WWW-Authenticate": text("How to authenticate (RFC 6750).", "Bearer realm=\"khoosheh\""),
     })

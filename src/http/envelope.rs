@@ -23,11 +23,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{
-    Call, Problem, catalogue,
-    problem::Language,
-    rate_limit::Remaining,
-};
+use super::{Call, Problem, catalogue, problem::Language, rate_limit::Remaining};
 use crate::config::Config;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -140,11 +136,14 @@ fn decorate(headers: &mut HeaderMap, id: &RequestId, is_documentation: bool, rem
     set(header::X_FRAME_OPTIONS, "DENY");
     set(header::REFERRER_POLICY, "no-referrer");
     set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
-    set(header::CONTENT_SECURITY_POLICY, if is_documentation {
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
-    } else {
-        "default-src 'none'; frame-ancestors 'none'"
-    });
+    set(
+        header::CONTENT_SECURITY_POLICY,
+        if is_documentation {
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+        } else {
+            "default-src 'none'; frame-ancestors 'none'"
+        },
+    );
     // IETF draft-ietf-httpapi-ratelimit-headers: the policy, and what is left of it.
     if let Some(Remaining { quota, left }) = remaining {
         set(HeaderName::from_static("ratelimit-policy"), &format!("\"default\";q={quota};w=60"));

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     Database, Problem, Text, catalogue, client,
     contract::{Access, Contract, Operation},
-    document::PREFIX,
+    document::{PREFIX, SPARSE},
     rate_limit::RateLimit,
 };
 use crate::{
@@ -175,21 +175,27 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
         let offers = accept.split(',').filter_map(|offer| {
             let mut parts = offer.split(';').map(str::trim);
             let name = parts.next()?.to_ascii_lowercase();
-            let specificity = if name == media_type { 3 } else if name == format!("{family}/*") { 2 } else if name == "*/*" { 1 } else { 0 };
+            let specificity = if name == media_type {
+                3
+            } else if name == format!("{family}/*") {
+                2
+            } else if name == "*/*" {
+                1
+            } else {
+                0
+            };
             let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
             (specificity > 0).then_some((specificity, weight))
         });
         offers.max_by_key(|(specificity, _)| *specificity).map_or(0.0, |(_, weight)| weight)
     };
     // Problems are JSON too: a client that names only their type still gets JSON.
-    let json = weight("application/json").max(weight("application/problem+json"));
+    let json = ["application/json", "application/problem+json", SPARSE].into_iter().map(weight).fold(0.0, f32::max);
     let csv = if operation.formats.iter().any(|format| format == "text/csv") { weight("text/csv") } else { 0.0 };
     if json <= 0.0 && csv <= 0.0 {
         let list = operation.formats.join(", ");
-        return Err(Problem::new(&catalogue::NOT_ACCEPTABLE).detail(Text::new(
-            format!("پاسخ تنها در این قالب‌ها داده می‌شود: {list}"),
-            format!("The answer comes in these formats only: {list}"),
-        )));
+        return Err(Problem::new(&catalogue::NOT_ACCEPTABLE)
+            .detail(Text::new(format!("پاسخ تنها در این قالب‌ها داده می‌شود: {list}"), format!("The answer comes in these formats only: {list}"))));
     }
     Ok(if csv > json { Format::Csv } else { Format::Json })
 }

@@ -219,11 +219,5 @@ impl<M: Listed> IntoParams for Paging<M> {
 }
 
 fn parameter(name: &str, description: &str, schema: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>) -> ParameterBuilder {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(ParameterIn::Query)
-        .required(Required::False)
-        .description(Some(description))
-        .schema(Some(schema))
+    ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).required(Required::False).description(Some(description)).schema(Some(schema))
 }
-

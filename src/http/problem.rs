@@ -103,13 +103,7 @@ struct Parts {
 impl Problem {
     /// A problem of the catalogue, with its usual detail.
     pub fn new(kind: &'static Kind) -> Self {
-        Self(Box::new(Parts {
-            kind,
-            detail: None,
-            violations: Vec::new(),
-            headers: Vec::new(),
-            members: Map::new(),
-        }))
+        Self(Box::new(Parts { kind, detail: None, violations: Vec::new(), headers: Vec::new(), members: Map::new() }))
     }
 
     /// A body that breaks rules (422), all of them at once.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Call, Page, Problem, Ready, csv, guard::Format};
+use super::{Call, Page, Problem, Ready, csv, document::SPARSE, guard::Format};
 use crate::{
     persian::{Calendar, calendar},
     store::{Record, RecordInfo},
@@ -83,7 +83,7 @@ impl Shape {
         let body = self.json(view)?;
         let is_plain = self.fields().is_none() && self.call.calendar() == Calendar::Gregorian;
         let tag = if is_plain { etag(version) } else { format!("\"{version}-{}\"", digest(&body)) };
-        Ok(self.finish("application/json", body, tag))
+        Ok(self.finish(self.media_type(), body, tag))
     }
 
     /// A page of a list, with `Link: rel="next"` while there is a next one (RFC 8288).
@@ -101,14 +101,16 @@ impl Shape {
             Format::Json => self.value(list),
             Format::Csv => {
                 let value = calendar::using(self.call.calendar(), || serde_json::to_value(list)).map_err(Problem::internal)?;
-                let columns = self.call.operation().columns.iter().filter(|column| {
-                    self.fields().is_none_or(|fields| fields.iter().any(|f| column.split('.').next() == Some(*f)))
-                });
+                let columns = self
+                    .call
+                    .operation()
+                    .columns
+                    .iter()
+                    .filter(|column| self.fields().is_none_or(|fields| fields.iter().any(|f| column.split('.').next() == Some(*f))));
                 let body = csv::table(&columns.map(String::as_str).collect::<Vec<_>>(), &value["items"])?;
                 let tag = format!("\"{}\"", digest(&body));
                 let disposition = format!("attachment; filename=\"{}.csv\"", self.call.operation().id);
-                Ok(self.finish("text/csv; charset=utf-8; header=present", body, tag)
-                    .with_header(header::CONTENT_DISPOSITION, disposition))
+                Ok(self.finish("text/csv; charset=utf-8; header=present", body, tag).with_header(header::CONTENT_DISPOSITION, disposition))
             }
         }
     }
@@ -117,7 +119,11 @@ impl Shape {
     pub fn value<V: Serialize>(&self, value: &V) -> Result<Answer, Problem> {
         let body = self.json(value)?;
         let tag = format!("\"{}\"", digest(&body));
-        Ok(self.finish("application/json", body, tag))
+        Ok(self.finish(self.media_type(), body, tag))
+    }
+
+    fn media_type(&self) -> &'static str {
+        if self.fields().is_some() { SPARSE } else { "application/json" }
     }
 
     fn fields(&self) -> Option<Vec<&str>> {
@@ -171,9 +177,7 @@ pub fn etag(version: i64) -> String {
 
 /// Weak comparison of `If-None-Match` (RFC 9110, section 13.1.2), whatever the encoding of the answer was.
 fn none_match_names(header: &str, tag: &str) -> bool {
-    header.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| {
-        known == "*" || super::compress::without_encoding(known) == tag
-    })
+    header.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == "*" || super::compress::without_encoding(known) == tag)
 }
 
 fn digest(body: &str) -> String {

@@ -100,10 +100,14 @@ impl Write {
         }
         let key = value.to_str().ok().filter(|key| (1..=200).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
         key.map(|key| Some(key.to_owned())).ok_or_else(|| {
-            Problem::invalid_query(vec![Violation::header("Idempotency-Key", "wrong_pattern", Text::new(
-                "کلید تکرار باید ۱ تا ۲۰۰ نویسهٔ چاپی اسکی بدون فاصله باشد.",
-                "An idempotency key has 1 to 200 printable ASCII characters without spaces.",
-            ))])
+            Problem::invalid_query(vec![Violation::header(
+                "Idempotency-Key",
+                "wrong_pattern",
+                Text::new(
+                    "کلید تکرار باید ۱ تا ۲۰۰ نویسهٔ چاپی اسکی بدون فاصله باشد.",
+                    "An idempotency key has 1 to 200 printable ASCII characters without spaces.",
+                ),
+            )])
         })
     }
 

@@ -101,8 +101,11 @@ pub static ALL: LazyLock<Vec<Industry>> = LazyLock::new(|| {
 /// The prefixes that the classes of a code of any level begin with: those of its divisions for a section,
 /// the code itself otherwise.
 pub fn class_prefixes(code: &str) -> Vec<&str> {
-    let divisions: Vec<&str> =
-        ALL.iter().filter(|industry| industry.parent.as_ref().is_some_and(|parent| parent.0 == code) && industry.level == Level::Division).map(|i| i.code.0.as_str()).collect();
+    let divisions: Vec<&str> = ALL
+        .iter()
+        .filter(|industry| industry.parent.as_ref().is_some_and(|parent| parent.0 == code) && industry.level == Level::Division)
+        .map(|i| i.code.0.as_str())
+        .collect();
     if divisions.is_empty() { ALL.iter().filter(|industry| industry.code.0 == code).map(|i| i.code.0.as_str()).collect() } else { divisions }
 }
 

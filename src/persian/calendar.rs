@@ -126,13 +126,8 @@ impl Date {
 
     /// Year, month (1..=12) and day of the month in the Persian calendar.
     pub fn persian(self) -> (i32, u8, u8) {
-        let date =
-            PersianDate::from_rata_die(RataDie::new(self.0.num_days_from_ce().into()), Persian);
-        (
-            date.year().extended_year(),
-            date.month().ordinal,
-            date.day_of_month().0,
-        )
+        let date = PersianDate::from_rata_die(RataDie::new(self.0.num_days_from_ce().into()), Persian);
+        (date.year().extended_year(), date.month().ordinal, date.day_of_month().0)
     }
 
     /// The day as `YYYY-MM-DD` in `calendar`, with ASCII digits.
@@ -151,16 +146,12 @@ impl Date {
             Period::Year => 12,
         };
         // Every month has a day 29 and no period crosses `LAST`: the fall-back is never taken.
-        let last_day = (29..=31)
-            .rev()
-            .find_map(|day| Self::from_persian(year, last_month, day));
+        let last_day = (29..=31).rev().find_map(|day| Self::from_persian(year, last_month, day));
         last_day.unwrap_or(self)
     }
 
     fn in_range(date: NaiveDate) -> Option<Self> {
-        (Self::FIRST.0..=Self::LAST.0)
-            .contains(&date)
-            .then_some(Self(date))
+        (Self::FIRST.0..=Self::LAST.0).contains(&date).then_some(Self(date))
     }
 
     fn written(self, calendar: Calendar) -> [u8; 10] {
@@ -182,11 +173,8 @@ fn naive_from_persian(year: i32, month: u8, day: u8) -> Option<NaiveDate> {
 fn fields(text: &str) -> Option<(i32, u8, u8)> {
     let (year, rest) = text.split_once('-')?;
     let (month, day) = rest.split_once('-')?;
-    let year = digits::<4>(year)?
-        .iter()
-        .fold(0, |year, &digit| year * 10 + i32::from(digit));
-    let [month, day] =
-        [digits::<2>(month)?, digits::<2>(day)?].map(|[tens, ones]| tens * 10 + ones);
+    let year = digits::<4>(year)?.iter().fold(0, |year, &digit| year * 10 + i32::from(digit));
+    let [month, day] = [digits::<2>(month)?, digits::<2>(day)?].map(|[tens, ones]| tens * 10 + ones);
     Some((year, month, day))
 }
 
@@ -265,10 +253,7 @@ impl DateError {
                 name_fa(*calendar),
                 example(*calendar),
             ),
-            Self::Nonexistent(calendar, day) => format!(
-                "تاریخ \u{2066}{day}\u{2069} در تقویم {} وجود ندارد.",
-                name_fa(*calendar),
-            ),
+            Self::Nonexistent(calendar, day) => format!("تاریخ \u{2066}{day}\u{2069} در تقویم {} وجود ندارد.", name_fa(*calendar),),
             Self::OutOfRange(calendar) => format!(
                 "تاریخ در تقویم {} باید از \u{2066}{}\u{2069} تا \u{2066}{}\u{2069} باشد.",
                 name_fa(*calendar),
@@ -281,10 +266,7 @@ impl DateError {
     /// The reason in English, for the `detail` of a problem.
     pub fn detail_en(&self) -> String {
         match self {
-            Self::Malformed(calendar) => format!(
-                "A date is written YYYY-MM-DD in the {calendar:?} calendar, for example {}.",
-                example(*calendar),
-            ),
+            Self::Malformed(calendar) => format!("A date is written YYYY-MM-DD in the {calendar:?} calendar, for example {}.", example(*calendar),),
             Self::Nonexistent(calendar, day) => {
                 format!("The date {day} does not exist in the {calendar:?} calendar.")
             }

@@ -3,15 +3,11 @@
 
 use std::borrow::Cow;
 
-use icu_normalizer::{
-    ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed,
-    properties::CanonicalCombiningClassMapBorrowed,
-};
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed, properties::CanonicalCombiningClassMapBorrowed};
 
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 const NFKD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfkd();
-const COMBINING: CanonicalCombiningClassMapBorrowed<'static> =
-    CanonicalCombiningClassMapBorrowed::new();
+const COMBINING: CanonicalCombiningClassMapBorrowed<'static> = CanonicalCombiningClassMapBorrowed::new();
 
 /// The letters in the order of Persian dictionaries; the Kurdish ones beside the letters they
 /// derive from.
@@ -47,11 +43,7 @@ pub fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut gap = false;
     // Decomposed, so that a letter and its diacritic part company by one general rule.
-    for c in NFKD
-        .normalize_iter(text.chars())
-        .flat_map(char::to_lowercase)
-        .filter(|&c| !vanishes(c))
-    {
+    for c in NFKD.normalize_iter(text.chars()).flat_map(char::to_lowercase).filter(|&c| !vanishes(c)) {
         if c.is_alphanumeric() {
             if gap && !folded.is_empty() {
                 folded.push(' ');
@@ -73,17 +65,8 @@ pub fn fold(text: &str) -> String {
 /// compares bytes; on PostgreSQL the column needs `COLLATE "C"`. Different folded forms have
 /// different keys, but for their spaces.
 pub fn key(text: &str) -> String {
-    let place = |c| {
-        (FIRST_PLACE..)
-            .zip(ALPHABET.chars())
-            .find(|&(_, letter)| letter == c)
-            .map_or(c, |(place, _)| place)
-    };
-    fold(text)
-        .chars()
-        .filter(|&c| c != ' ')
-        .map(place)
-        .collect()
+    let place = |c| (FIRST_PLACE..).zip(ALPHABET.chars()).find(|&(_, letter)| letter == c).map_or(c, |(place, _)| place);
+    fold(text).chars().filter(|&c| c != ' ').map(place).collect()
 }
 
 /// The words under which a text is found in a prefix index, each once, in byte order: those of its
@@ -120,12 +103,7 @@ pub fn is_national_code(text: &str) -> bool {
         return false;
     };
     let [body @ .., check] = code.map(u32::from);
-    let rest = body
-        .iter()
-        .zip((2..=10).rev())
-        .map(|(digit, weight)| digit * weight)
-        .sum::<u32>()
-        % 11;
+    let rest = body.iter().zip((2..=10).rev()).map(|(digit, weight)| digit * weight).sum::<u32>() % 11;
     let expected = if rest < 2 { rest } else { 11 - rest };
     check == expected && body != [check; 9]
 }
@@ -142,12 +120,7 @@ pub fn is_legal_id(text: &str) -> bool {
     };
     let [body @ .., tenth, check] = id.map(u32::from);
     let weights = [29, 27, 23, 19, 17].into_iter().cycle();
-    let sum: u32 = body
-        .iter()
-        .chain([&tenth])
-        .zip(weights)
-        .map(|(digit, weight)| (digit + tenth + 2) * weight)
-        .sum();
+    let sum: u32 = body.iter().chain([&tenth]).zip(weights).map(|(digit, weight)| (digit + tenth + 2) * weight).sum();
     check == sum % 11 % 10 && body[3..] != [0; 6]
 }
 
@@ -156,12 +129,7 @@ pub(super) fn digits<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut digits = [0; N];
     let mut chars = text.chars();
     for place in &mut digits {
-        *place = chars
-            .next()
-            .map(ascii_digit)?
-            .to_digit(10)?
-            .try_into()
-            .ok()?;
+        *place = chars.next().map(ascii_digit)?.to_digit(10)?.try_into().ok()?;
     }
     chars.next().is_none().then_some(digits)
 }
@@ -177,12 +145,12 @@ fn ascii_digit(c: char) -> char {
 
 fn vanishes(c: char) -> bool {
     match c {
-        '\u{621}' | '\u{674}' => true,               // hamza, high hamza
-        '\u{640}' => true,                           // tatweel
-        '\u{61C}' | '\u{200E}' | '\u{200F}' => true, // bidirectional marks
-        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => true, // embeddings, isolates
+        '\u{621}' | '\u{674}' => true,                                       // hamza, high hamza
+        '\u{640}' => true,                                                   // tatweel
+        '\u{61C}' | '\u{200E}' | '\u{200F}' => true,                         // bidirectional marks
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => true,           // embeddings, isolates
         '\u{AD}' | '\u{34F}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}' => true, // soft hyphen, joiners
-        '\u{FE00}'..='\u{FE0F}' => true,             // variation selectors
+        '\u{FE00}'..='\u{FE0F}' => true,                                     // variation selectors
         _ => COMBINING.get_u8(c) != 0,
     }
 }

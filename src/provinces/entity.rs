@@ -1,10 +1,6 @@
 //! The table of provinces.
 
-use sea_orm::{
-    Select, Set,
-    entity::prelude::*,
-    sea_query::OnConflict,
-};
+use sea_orm::{Select, Set, entity::prelude::*, sea_query::OnConflict};
 
 use super::{ALL, Province, ProvinceCode, ProvinceFilter};
 use crate::{

@@ -42,7 +42,9 @@ pub const REPORT: Report = Report {
         Column { name: "state", title_fa: "وضعیت در آن روز", title_en: "State on that day" },
         Column { name: "identified_on", title_fa: "تاریخ شناسایی", title_en: "Day of identification" },
         Column { name: "identified_precision", title_fa: "دقت تاریخ", title_en: "Precision of that day" },
-        Column { name: "identified_not_later_than", title_fa: "کران بالای تاریخ شناسایی", title_en: "Identified on this day at the latest" },
+        Column {
+            name: "identified_not_later_than", title_fa: "کران بالای تاریخ شناسایی", title_en: "Identified on this day at the latest"
+        },
         Column { name: "sources", title_fa: "منابع", title_en: "Sources" },
     ],
 };
@@ -54,7 +56,6 @@ pub struct Parameters {
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
     /// The day that the report speaks of; today when left out.
-    #[param(format = Date, value_type = Option<String>)]
     pub as_of: Option<Date>,
     /// What the service knew at this moment; now when left out. With the same `as_of` and `known_at` the
     /// report says the same for ever.
@@ -65,7 +66,6 @@ pub struct Parameters {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IdentifiedClusters {
     /// The day it speaks of.
-    #[schema(format = Date, value_type = String, example = "2014-03-20")]
     as_of: Date,
     /// What was known at this moment is counted; null for what is known now.
     #[schema(required)]
@@ -101,13 +101,12 @@ pub struct IdentifiedCluster {
     /// Its state on that day.
     state: State,
     /// The day it was identified, or the first day of the month, quarter or year.
-    #[schema(required, format = Date, value_type = Option<String>, example = json!(null))]
+    #[schema(required, example = json!(null))]
     identified_on: Option<Date>,
     /// How precisely that day is known.
     #[schema(required, example = "not_later_than")]
     identified_precision: Option<Precision>,
     /// The day by which it was identified at the latest: it decides whether the cluster counts.
-    #[schema(format = Date, value_type = String, example = "2014-03-20")]
     identified_not_later_than: Date,
     /// Who says so.
     #[schema(example = json!(["Provincial company: industrial clusters of Lorestan identified up to late 1392"]))]
@@ -149,7 +148,6 @@ struct Row {
 pub async fn get_identified_clusters(parameters: Query<Parameters>, caller: CurrentCaller, db: Database, shape: Shape) -> Result<Answer, Problem> {
     shape.items(&report(db.get_ref(), &caller.scope, &parameters).await?)
 }
-
 
 async fn report(db: &DatabaseConnection, scope: &Scope, parameters: &Parameters) -> Result<IdentifiedClusters, Problem> {
     let as_of = parameters.as_of.unwrap_or_else(Date::today_in_iran);
@@ -198,9 +196,13 @@ fn clusters_sql(provinces: &str, is_known_at: bool) -> String {
              (SELECT 1 FROM change_log n WHERE n.resource = l.resource AND n.record_id = l.record_id AND n.version > l.version AND n.changed_at <= $3)".to_owned(),
          "AND e.recorded_at <= $3")
     } else {
-        ("SELECT id, province, code, name_fa, name_en, primary_isic, CAST(identified_on AS text) AS identified_on, \
+        (
+            "SELECT id, province, code, name_fa, name_en, primary_isic, CAST(identified_on AS text) AS identified_on, \
           identified_precision, CAST(identified_not_later_than AS text) AS identified_not_later_than \
-          FROM cluster WHERE deleted_at IS NULL".to_owned(), "")
+          FROM cluster WHERE deleted_at IS NULL"
+                .to_owned(),
+            "",
+        )
     };
     format!(
         "SELECT * FROM (SELECT c.*, i.code AS isic_code, i.title_en AS isic_title, \

@@ -168,12 +168,8 @@ pub struct History {
 
 /// Reads the history of a record.
 pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<History, Problem> {
-    let entries = Entity::find()
-        .filter(Column::Resource.eq(R::RESOURCE))
-        .filter(Column::RecordId.eq(row.id()))
-        .order_by_asc(Column::Version)
-        .all(db)
-        .await?;
+    let entries =
+        Entity::find().filter(Column::Resource.eq(R::RESOURCE)).filter(Column::RecordId.eq(row.id())).order_by_asc(Column::Version).all(db).await?;
     let mut before = Value::Null;
     let items = entries.into_iter().map(|entry| {
         let changes = differences(&before, &entry.data);

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, TransactionTrait};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 
 use super::lock;
 
@@ -46,15 +48,19 @@ fn sqlite_creates_its_file(url: &str) -> String {
     url.to_owned()
 }
 
-/// Brings the tables up to date. Several instances may do so at once: on PostgreSQL one does, the others wait.
+/// Brings the tables up to date, in one transaction. Several instances may do so at once: one does, the others wait.
 pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
-    if db.get_database_backend() == DbBackend::Postgres {
-        let guard = db.begin().await?;
-        lock::for_transaction(&guard, "migrate").await?;
-        Migrator::up(db, None).await?;
-        return guard.commit().await;
-    }
-    Migrator::up(db, None).await
+    let transaction = begin_to_write(db).await?;
+    lock::for_transaction(&transaction, "migrate").await?;
+    Migrator::up(&transaction, None).await?;
+    transaction.commit().await
+}
+
+/// Begins a transaction that will write. A deferred SQLite transaction that turns writer half way would fail
+/// instead of waiting for its turn.
+pub async fn begin_to_write(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    db.begin_with_options(options).await
 }
 
 /// Whether the tables are those that this build expects.

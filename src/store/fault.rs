@@ -19,9 +19,7 @@ impl From<DbErr> for Problem {
 pub fn of_write(error: DbErr, unique: &[Unique]) -> Problem {
     if let Some(SqlErr::UniqueConstraintViolation(message)) = error.sql_err() {
         let hit = unique.iter().find(|unique| message.contains(unique.index) || message.ends_with(unique.columns));
-        return hit.map_or_else(|| Problem::new(&catalogue::DUPLICATE), |unique| {
-            Problem::new(&catalogue::DUPLICATE).violation((unique.violation)())
-        });
+        return hit.map_or_else(|| Problem::new(&catalogue::DUPLICATE), |unique| Problem::new(&catalogue::DUPLICATE).violation((unique.violation)()));
     }
     error.into()
 }
@@ -35,8 +33,12 @@ fn is_away(error: &DbErr) -> bool {
         _ => return false,
     };
     match cause.as_ref() {
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
         sqlx::Error::Database(fault) => match fault.code().as_deref() {
             // SQLite: busy, locked, cannot open; disk I/O error.
             Some("5" | "6" | "10" | "14" | "261" | "517") => true,

@@ -45,9 +45,10 @@ pub fn matches<R: Record>(query: &str) -> Condition {
 
 /// The rows that have, in one field, a term beginning with any of the prefixes.
 pub fn has_prefix<R: Record>(field: &str, prefixes: &[impl AsRef<str>]) -> SimpleExpr {
-    let any = prefixes.iter().map(AsRef::as_ref).fold(Condition::any(), |any, prefix| {
-        any.add(Column::Term.gte(prefix).and(Column::Term.lt(format!("{prefix}\u{10FFFF}"))))
-    });
+    let any = prefixes
+        .iter()
+        .map(AsRef::as_ref)
+        .fold(Condition::any(), |any, prefix| any.add(Column::Term.gte(prefix).and(Column::Term.lt(format!("{prefix}\u{10FFFF}")))));
     has_term::<R>(field, any)
 }
 

@@ -4,8 +4,9 @@ use std::ops::Deref;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::{NotSet, Set}, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait,
-    QueryFilter, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter,
     sea_query::{Alias, Expr, ExprTrait},
 };
 use uuid::Uuid;
@@ -13,8 +14,9 @@ use uuid::Uuid;
 use super::{
     Record,
     change_log::{self, ChangeKind},
-    external_ref, fault, now, search,
+    connection, external_ref, fault, now,
     record::Unique,
+    search,
 };
 use crate::http::{Problem, Text, Violation, catalogue};
 
@@ -37,9 +39,7 @@ impl Deref for Transaction {
 impl Transaction {
     /// Begins to write.
     pub async fn begin(db: &DatabaseConnection, account_id: Uuid, request_id: String) -> Result<Self, Problem> {
-        // A deferred SQLite transaction that turns writer half way fails instead of waiting.
-        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
-        let inner = db.begin_with_options(options).await?;
+        let inner = connection::begin_to_write(db).await?;
         Ok(Self { inner, account_id, request_id, now: now() })
     }
 
@@ -206,8 +206,11 @@ impl Transaction {
 const EXTERNAL_REF: &[Unique] = &[Unique {
     index: "external_ref_pkey",
     columns: "external_ref.resource, external_ref.system, external_ref.reference",
-    violation: || Violation::body("/external_refs", "duplicate", Text::new(
-        "این شناسهٔ بیرونی از آنِ رکورد دیگری است.",
-        "This external reference belongs to another record.",
-    )),
+    violation: || {
+        Violation::body(
+            "/external_refs",
+            "duplicate",
+            Text::new("این شناسهٔ بیرونی از آنِ رکورد دیگری است.", "This external reference belongs to another record."),
+        )
+    },
 }];

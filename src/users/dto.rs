@@ -137,10 +137,23 @@ impl UserInput {
     pub fn into_new_row(&self) -> Result<Model, Problem> {
         let (nobody, epoch) = (Default::default(), DateTime::<Utc>::UNIX_EPOCH);
         self.onto_row(&Model {
-            id: nobody, version: 0, created_at: epoch, created_by: nobody, updated_at: epoch, updated_by: nobody, deleted_at: None,
-            external_refs: ExternalRefs::default(), history_hash: String::new(),
-            kind: Kind::Person, username: String::new(), display_name: String::new(), role: self.role, province: None,
-            scopes: Scopes::default(), password_hash: String::new(), disabled: false,
+            id: nobody,
+            version: 0,
+            created_at: epoch,
+            created_by: nobody,
+            updated_at: epoch,
+            updated_by: nobody,
+            deleted_at: None,
+            external_refs: ExternalRefs::default(),
+            history_hash: String::new(),
+            kind: Kind::Person,
+            username: String::new(),
+            display_name: String::new(),
+            role: self.role,
+            province: None,
+            scopes: Scopes::default(),
+            password_hash: String::new(),
+            disabled: false,
         })
     }
 
@@ -148,7 +161,9 @@ impl UserInput {
     pub fn onto_row(&self, row: &Model) -> Result<Model, Problem> {
         let fault = match (self.role.province(), &self.province) {
             (Belonging::Province, None) => Some(("required", Text::new("این نقش استان می‌خواهد.", "This role needs a province."))),
-            (Belonging::Nation, Some(_)) => Some(("not_applicable", Text::new("این نقش ملی است و استان ندارد.", "This role is national and has no province."))),
+            (Belonging::Nation, Some(_)) => {
+                Some(("not_applicable", Text::new("این نقش ملی است و استان ندارد.", "This role is national and has no province.")))
+            }
             _ => None,
         };
         if let Some((code, detail)) = fault {

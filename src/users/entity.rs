@@ -25,10 +25,7 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "account_username",
         columns: "account.username",
-        violation: || Violation::body("/username", "duplicate", Text::new(
-            "این نام کاربری از پیش هست.",
-            "This user name exists already.",
-        )),
+        violation: || Violation::body("/username", "duplicate", Text::new("این نام کاربری از پیش هست.", "This user name exists already.")),
     }];
 
     fn view(&self) -> User {

@@ -26,7 +26,13 @@ pub fn routes(config: &mut ServiceConfig) {
 /// All accounts of people, filtered by role, province or a part of the name.
 #[utoipa::path(params(UserFilter, Paging<account::Model>), responses((status = 200, body = Page<User>)), security(("oauth2" = ["users:manage"])))]
 #[get("/users")]
-pub async fn list_users(filter: Query<UserFilter>, paging: Paging<account::Model>, caller: CurrentCaller, db: Database, shape: Shape) -> Result<Answer, Problem> {
+pub async fn list_users(
+    filter: Query<UserFilter>,
+    paging: Paging<account::Model>,
+    caller: CurrentCaller,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
     let page = paging.fetch(db.get_ref(), entity::list(&caller.scope, &filter), account::Model::view).await?;
     shape.page(&page)
 }
@@ -39,10 +45,12 @@ pub async fn list_users(filter: Query<UserFilter>, paging: Paging<account::Model
 pub async fn create_user(input: Body<UserInput>, write: Write, shape: Shape) -> Result<Answer, Problem> {
     let mut row = input.0.into_new_row()?;
     row.password_hash = password::hash(input.0.required_password()?).await?;
-    write.run(async |transaction| {
-        let row = transaction.insert(row).await?;
-        Ok(shape.record(&row)?.created(format!("/api/v1/users/{}", row.id)))
-    }).await
+    write
+        .run(async |transaction| {
+            let row = transaction.insert(row).await?;
+            Ok(shape.record(&row)?.created(format!("/api/v1/users/{}", row.id)))
+        })
+        .await
 }
 
 /// Read a user
@@ -58,7 +66,12 @@ pub async fn get_user(user: Visible<account::Model>, shape: Shape) -> Result<Ans
 #[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the user")), request_body = UserInput, responses((status = 200, body = User)), security(("oauth2" = ["users:manage"])))]
 #[patch("/users/{id}")]
 pub async fn update_user(
-    user: Visible<account::Model>, precondition: Precondition, patch: Patch, write: Write, shape: Shape, authenticator: web::Data<Authenticator>,
+    user: Visible<account::Model>,
+    precondition: Precondition,
+    patch: Patch,
+    write: Write,
+    shape: Shape,
+    authenticator: web::Data<Authenticator>,
 ) -> Result<Answer, Problem> {
     precondition.holds_for(&*user)?;
     let input: UserInput = patch.onto(&UserInput::from(&*user))?;
@@ -83,15 +96,22 @@ pub async fn update_user(
 /// The account can no longer be used; what it did keeps its name.
 #[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the user")), responses((status = 204, description = "Deleted")), security(("oauth2" = ["users:manage"])))]
 #[delete("/users/{id}")]
-pub async fn delete_user(user: VisibleEver<account::Model>, precondition: Precondition, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
+pub async fn delete_user(
+    user: VisibleEver<account::Model>,
+    precondition: Precondition,
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
     let user = user.0;
     if user.deleted_at.is_none() {
         precondition.holds_for(&user)?;
-        write.run(async |transaction| {
-            transaction.delete(&user).await?;
-            session::revoke_all(&**transaction, user.id).await?;
-            Ok(Answer::no_content())
-        }).await?;
+        write
+            .run(async |transaction| {
+                transaction.delete(&user).await?;
+                session::revoke_all(&**transaction, user.id).await?;
+                Ok(Answer::no_content())
+            })
+            .await?;
         authenticator.forget();
     }
     Ok(Answer::no_content())

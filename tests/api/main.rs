@@ -6,5 +6,8 @@
 
 mod conform;
 mod support;
+mod sweep;
 
+mod access;
+mod cluster_rules;
 mod clusters;

@@ -54,29 +54,62 @@ pub async fn with_service(backend: Backend, test: impl AsyncFnOnce(&Service)) {
     service.stop().await;
 }
 
+/// A database of its own for one test.
+pub struct Scratch {
+    pub url: String,
+    backend: Backend,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Scratch {
+    /// A fresh copy of the demonstration data; none where there is no PostgreSQL.
+    pub async fn copy(backend: Backend) -> Option<Self> {
+        match backend {
+            Backend::Sqlite => {
+                let scratch = Self::file();
+                std::fs::copy(sqlite_template(), scratch.url.trim_start_matches("sqlite://")).unwrap();
+                Some(scratch)
+            }
+            Backend::Postgres => Some(Self { url: postgres_database(true).await?, backend, _folder: None }),
+        }
+    }
+
+    /// A database without tables; none where there is no PostgreSQL.
+    pub async fn empty(backend: Backend) -> Option<Self> {
+        match backend {
+            Backend::Sqlite => Some(Self::file()),
+            Backend::Postgres => Some(Self { url: postgres_database(false).await?, backend, _folder: None }),
+        }
+    }
+
+    fn file() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { url: format!("sqlite://{}", folder.path().join("test.sqlite").display()), backend: Backend::Sqlite, _folder: Some(folder) }
+    }
+
+    pub async fn remove(self) {
+        if self.backend == Backend::Postgres {
+            let (_, name) = self.url.rsplit_once('/').unwrap();
+            admin().await.unwrap().execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
+        }
+    }
+}
+
 pub struct Service {
     pub backend: Backend,
     pub address: String,
     pub config: Config,
     running: Running,
-    _folder: Option<tempfile::TempDir>,
+    scratch: Scratch,
 }
 
 impl Service {
     /// A service on a fresh copy of the demonstration data; none where there is no PostgreSQL.
     pub async fn start(backend: Backend, adjust: impl FnOnce(&mut Config)) -> Option<Self> {
-        let (database_url, folder) = match backend {
-            Backend::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                let file = folder.path().join("test.sqlite");
-                std::fs::copy(sqlite_template(), &file).unwrap();
-                (format!("sqlite://{}", file.display()), Some(folder))
-            }
-            Backend::Postgres => (postgres_copy().await?, None),
-        };
+        let scratch = Scratch::copy(backend).await?;
         let mut config = Config {
             bind: ([127, 0, 0, 1], 0).into(),
-            database_url,
+            database_url: scratch.url.clone(),
             workers: 2,
             requests_per_minute: 0,
             shutdown_timeout_seconds: 5,
@@ -84,15 +117,21 @@ impl Service {
         };
         adjust(&mut config);
         let running = server::start(config.clone()).await.unwrap();
-        Some(Self { backend, address: format!("http://{}", running.address), config, running, _folder: folder })
+        Some(Self { backend, address: format!("http://{}", running.address), config, running, scratch })
     }
 
     pub async fn stop(self) {
         self.running.stop().await;
-        if self.backend == Backend::Postgres {
-            let (_, name) = self.config.database_url.rsplit_once('/').unwrap();
-            admin().await.unwrap().execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
-        }
+        self.scratch.remove().await;
+    }
+
+    /// One more instance on the same database, perhaps with another configuration, and a client of nobody that talks to it.
+    pub async fn beside(&self, adjust: impl FnOnce(&mut Config)) -> (Running, Client) {
+        let mut config = self.config.clone();
+        adjust(&mut config);
+        let running = server::start(config).await.unwrap();
+        let client = Client { address: format!("http://{}", running.address), ..self.anonymous() };
+        (running, client)
     }
 
     /// A connection past the service, to look at what is stored.
@@ -106,10 +145,7 @@ impl Service {
 
     /// A client logged in as one of the demonstration's people.
     pub async fn login(&self, username: &str) -> Client {
-        let form = [("grant_type", "password"), ("username", username), ("password", PASSWORD)];
-        let answer = self.anonymous().form("/api/v1/auth/token", &form).await;
-        assert_eq!(answer.status, 200, "{username} cannot log in: {}", answer.text);
-        Client { token: Some(answer.body["access_token"].as_str().unwrap().to_owned()), ..self.anonymous() }
+        self.anonymous().login(username).await
     }
 
     /// A client with the tokens of the demonstration's API client.
@@ -162,6 +198,15 @@ impl Answer {
         pairs
     }
 
+    /// Every refusal is a problem of RFC 9457 that names itself, the request and its address.
+    pub fn check_problem(&self, path: &str) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{path}: {}", self.text);
+        assert_eq!(self.body["status"], self.status, "{path}: {}", self.text);
+        assert_eq!(self.body["type"], format!("/problems/{}", self.code()), "{path}: {}", self.text);
+        assert_eq!(self.body["request_id"], self.header("x-request-id"), "{path}: {}", self.text);
+        assert_eq!(self.body["instance"], path, "{path}: {}", self.text);
+    }
+
     /// One field of each item of a list.
     pub fn items(&self, field: &str) -> Vec<&str> {
         self.body["items"].as_array().unwrap().iter().map(|item| item[field].as_str().unwrap()).collect()
@@ -169,6 +214,19 @@ impl Answer {
 }
 
 impl Client {
+    /// The same client, logged in as one of the demonstration's people.
+    pub async fn login(&self, username: &str) -> Self {
+        let form = [("grant_type", "password"), ("username", username), ("password", PASSWORD)];
+        let answer = self.form("/api/v1/auth/token", &form).await;
+        assert_eq!(answer.status, 200, "{username} cannot log in: {}", answer.text);
+        self.with_token(answer.body["access_token"].as_str().unwrap())
+    }
+
+    /// The same client with another token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
     /// A request with the client's token; `path` begins with `/`.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.address)).header("accept-language", "en");
@@ -188,6 +246,9 @@ impl Client {
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         let answer = Answer { status, headers, text, body };
         conform::check(&method, &path, &answer);
+        if status >= 400 && method != Method::HEAD {
+            answer.check_problem(&path);
+        }
         answer
     }
 
@@ -269,8 +330,8 @@ fn database_url(name: &str) -> String {
     format!("{}/{name}", url.rsplit_once('/').unwrap().0)
 }
 
-/// A copy of the template database; the template is made once in a run.
-async fn postgres_copy() -> Option<String> {
+/// A new database, a copy of the template or an empty one; the template is made once in a run.
+async fn postgres_database(is_copy: bool) -> Option<String> {
     static TEMPLATE: OnceLock<Option<String>> = OnceLock::new();
     static COPIES: AtomicUsize = AtomicUsize::new(0);
     let template = TEMPLATE.get_or_init(|| once(postgres_template())).clone();
@@ -280,7 +341,8 @@ async fn postgres_copy() -> Option<String> {
         return None;
     };
     let name = format!("{template}_{}", COPIES.fetch_add(1, Ordering::Relaxed));
-    admin().await?.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await.unwrap();
+    let of = if is_copy { format!("TEMPLATE {template} STRATEGY file_copy") } else { String::new() };
+    admin().await?.execute_unprepared(&format!("CREATE DATABASE {name} {of}")).await.unwrap();
     Some(database_url(&name))
 }
 

@@ -11,10 +11,7 @@ use super::*;
 /// ("The Persian calendar for 3000 years", Earth, Moon, and Planets 74, 1996), as the JavaScript
 /// library jalaali-js has it: independent of ICU.
 fn borkowski(year: i32) -> (NaiveDate, bool) {
-    const BREAKS: [i32; 20] = [
-        -61, 9, 38, 199, 426, 686, 756, 818, 1111, 1181, 1210, 1635, 2060, 2097, 2192, 2262, 2324,
-        2394, 2456, 3178,
-    ];
+    const BREAKS: [i32; 20] = [-61, 9, 38, 199, 426, 686, 756, 818, 1111, 1181, 1210, 1635, 2060, 2097, 2192, 2262, 2324, 2394, 2456, 3178];
     let gregorian = year + 621;
     let at = BREAKS.iter().position(|&end| year < end).unwrap();
     let mut leaps = -14;
@@ -33,10 +30,7 @@ fn borkowski(year: i32) -> (NaiveDate, bool) {
         n += (jump + 4) / 33 * 33 - jump;
     }
     let is_leap = ((n + 1) % 33 - 1) % 4 == 0;
-    (
-        NaiveDate::from_ymd_opt(gregorian, 3, march).unwrap(),
-        is_leap,
-    )
+    (NaiveDate::from_ymd_opt(gregorian, 3, march).unwrap(), is_leap)
 }
 
 fn day(text: &str) -> Date {
@@ -48,10 +42,7 @@ fn every_day_of_two_centuries_agrees_with_an_independent_calendar() {
     let (mut expected, _) = borkowski(1300);
     for year in 1300..=1500 {
         let (nowruz, is_leap) = borkowski(year);
-        assert_eq!(
-            nowruz, expected,
-            "the year before {year} has the wrong length"
-        );
+        assert_eq!(nowruz, expected, "the year before {year} has the wrong length");
         for month in 1..=12 {
             let length = match month {
                 1..=6 => 31,
@@ -83,43 +74,20 @@ fn known_days() {
         ("0001-01-01", "0622-03-21"),
         ("9377-12-30", "9999-03-20"),
     ] {
-        assert_eq!(
-            using(Calendar::Persian, || day(persian)),
-            day(gregorian),
-            "{persian}"
-        );
+        assert_eq!(using(Calendar::Persian, || day(persian)), day(gregorian), "{persian}");
         assert_eq!(day(gregorian).in_calendar(Calendar::Persian), persian);
         assert_eq!(day(gregorian).in_calendar(Calendar::Gregorian), gregorian);
     }
-    assert_eq!(
-        (day("0622-03-21"), day("9999-03-20")),
-        (Date::FIRST, Date::LAST)
-    );
-    assert_eq!(
-        using(Calendar::Persian, || day("۱۳۹۲-۱۲-٢٩")),
-        day("2014-03-20")
-    );
+    assert_eq!((day("0622-03-21"), day("9999-03-20")), (Date::FIRST, Date::LAST));
+    assert_eq!(using(Calendar::Persian, || day("۱۳۹۲-۱۲-٢٩")), day("2014-03-20"));
 }
 
 #[test]
 fn what_is_no_date_says_why() {
     use Calendar::{Gregorian, Persian};
     let refusal = |calendar, text: &str| using(calendar, || Date::parse(text)).unwrap_err();
-    for text in [
-        "",
-        "1392",
-        "1392-1-01",
-        "1392/12/29",
-        "01392-12-29",
-        "1392-12-29 ",
-        "1392-12--9",
-        "१३९२-12-29",
-    ] {
-        assert_eq!(
-            refusal(Persian, text),
-            DateError::Malformed(Persian),
-            "{text}"
-        );
+    for text in ["", "1392", "1392-1-01", "1392/12/29", "01392-12-29", "1392-12-29 ", "1392-12--9", "१३९२-12-29"] {
+        assert_eq!(refusal(Persian, text), DateError::Malformed(Persian), "{text}");
     }
     for (calendar, text) in [
         (Persian, "1392-12-30"),
@@ -131,10 +99,7 @@ fn what_is_no_date_says_why() {
         (Gregorian, "2014-02-29"),
         (Gregorian, "2014-99-99"),
     ] {
-        assert!(
-            matches!(refusal(calendar, text), DateError::Nonexistent(..)),
-            "{text}"
-        );
+        assert!(matches!(refusal(calendar, text), DateError::Nonexistent(..)), "{text}");
     }
     for (calendar, text) in [
         (Persian, "0000-01-01"),
@@ -144,33 +109,18 @@ fn what_is_no_date_says_why() {
         (Gregorian, "0622-03-20"),
         (Gregorian, "9999-03-21"),
     ] {
-        assert_eq!(
-            refusal(calendar, text),
-            DateError::OutOfRange(calendar),
-            "{text}"
-        );
+        assert_eq!(refusal(calendar, text), DateError::OutOfRange(calendar), "{text}");
     }
 
     let error = refusal(Persian, "۱۳۹۲-12-30");
-    assert_eq!(
-        error.detail_en(),
-        "The date 1392-12-30 does not exist in the Persian calendar."
-    );
+    assert_eq!(error.detail_en(), "The date 1392-12-30 does not exist in the Persian calendar.");
     assert_eq!(error.to_string(), error.detail_en());
-    assert_eq!(
-        error.detail_fa(),
-        "تاریخ \u{2066}1392-12-30\u{2069} در تقویم هجری شمسی وجود ندارد."
-    );
+    assert_eq!(error.detail_fa(), "تاریخ \u{2066}1392-12-30\u{2069} در تقویم هجری شمسی وجود ندارد.");
     assert_eq!(
         refusal(Persian, "9378-01-01").detail_fa(),
         "تاریخ در تقویم هجری شمسی باید از \u{2066}0001-01-01\u{2069} تا \u{2066}9377-12-30\u{2069} باشد."
     );
-    for (year, month, day) in [
-        (0, 1, 1),
-        (9378, 1, 1),
-        (i32::MAX, 1, 1),
-        (i32::MIN, 255, 255),
-    ] {
+    for (year, month, day) in [(0, 1, 1), (9378, 1, 1), (i32::MAX, 1, 1), (i32::MIN, 255, 255)] {
         assert_eq!(Date::from_persian(year, month, day), None);
     }
 }
@@ -181,31 +131,22 @@ fn json_is_in_the_calendar_of_the_closure() {
     assert_eq!(serde_json::to_string(&date).unwrap(), "\"2014-03-20\"");
     using(Calendar::Persian, || {
         assert_eq!(serde_json::to_string(&date).unwrap(), "\"1392-12-29\"");
-        assert_eq!(
-            serde_json::from_str::<Date>("\"1392-12-29\"").unwrap(),
-            date
-        );
+        assert_eq!(serde_json::from_str::<Date>("\"1392-12-29\"").unwrap(), date);
         assert_eq!(using(Calendar::Gregorian, current), Calendar::Gregorian);
         assert_eq!(current(), Calendar::Persian);
         assert_eq!(
-            serde_json::from_str::<Date>("\"1392-12-30\"")
-                .unwrap_err()
-                .to_string(),
+            serde_json::from_str::<Date>("\"1392-12-30\"").unwrap_err().to_string(),
             "The date 1392-12-30 does not exist in the Persian calendar. at line 1 column 12"
         );
     });
     assert_eq!(current(), Calendar::Gregorian);
-    assert_eq!(
-        serde_json::from_str::<Calendar>("\"persian\"").unwrap(),
-        Calendar::Persian
-    );
+    assert_eq!(serde_json::from_str::<Calendar>("\"persian\"").unwrap(), Calendar::Persian);
     assert!(serde_json::from_str::<Date>("20140320").is_err());
 }
 
 #[test]
 fn a_panic_gives_the_earlier_calendar_back() {
-    let panicked =
-        panic::catch_unwind(|| using(Calendar::Persian, || panic::resume_unwind(Box::new(()))));
+    let panicked = panic::catch_unwind(|| using(Calendar::Persian, || panic::resume_unwind(Box::new(()))));
     assert!(panicked.is_err());
     assert_eq!(current(), Calendar::Gregorian);
 }
@@ -222,10 +163,7 @@ fn periods_end_where_the_persian_calendar_says() {
             ("9377-11-05", "9377-11-30", "9377-12-30", "9377-12-30"),
         ] {
             let ends = [Period::Day, Period::Month, Period::Quarter, Period::Year];
-            assert_eq!(
-                ends.map(|period| day(date).end_of(period)),
-                [date, month, quarter, year].map(day)
-            );
+            assert_eq!(ends.map(|period| day(date).end_of(period)), [date, month, quarter, year].map(day));
         }
     });
 }
