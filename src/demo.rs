@@ -134,7 +134,7 @@ async fn load(transaction: &Transaction, row: Row) -> Result<(), Problem> {
         employment_female: None,
         annual_turnover_irr: None,
         export_usd: None,
-        external_refs: Vec::new(),
+        external_refs: ExternalRefs::default(),
     };
     let candidate = clusters::register(transaction, input.into_new_row()?).await?;
     let claim = ClaimInput { source_title: row.source.clone(), claimed_name: Some(row.name_fa.clone()), ..ClaimInput::default() };

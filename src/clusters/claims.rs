@@ -16,7 +16,7 @@ use crate::{
     auth::Scope,
     http::{Answer, Body, Database, Page, Paging, Patch, Precondition, Problem, Shape, SortKey, Visible, VisibleEver, Write, page::Listed},
     persian::Date,
-    store::{ExternalRef, Record, RecordInfo, SqlKind, external_ref::ExternalRefs},
+    store::{Record, RecordInfo, SqlKind, external_ref::ExternalRefs},
 };
 
 /// The routes of this resource.
@@ -176,8 +176,7 @@ pub struct ClaimInput {
     pub note: Option<String>,
     /// What other systems call the claim.
     #[serde(default)]
-    #[schema(max_items = 20, example = json!([]))]
-    pub external_refs: Vec<ExternalRef>,
+    pub external_refs: ExternalRefs,
 }
 
 impl From<&Model> for ClaimInput {
@@ -188,7 +187,7 @@ impl From<&Model> for ClaimInput {
             claimed_on: row.claimed_on.map(Date::from),
             claimed_name: row.claimed_name.clone(),
             note: row.note.clone(),
-            external_refs: row.external_refs.0.clone(),
+            external_refs: row.external_refs.clone(),
         }
     }
 }
@@ -223,7 +222,7 @@ impl ClaimInput {
             claimed_on: self.claimed_on.map(Date::naive),
             claimed_name: self.claimed_name,
             note: self.note,
-            external_refs: ExternalRefs(self.external_refs),
+            external_refs: self.external_refs,
             ..row.clone()
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     industries::{IsicClass, IsicCode},
     persian::{Date, calendar::Period, text},
     provinces::ProvinceCode,
-    store::{ExternalRef, RecordInfo, external_ref::ExternalRefs},
+    store::{RecordInfo, external_ref::ExternalRefs},
     values::{Amount, Name},
 };
 
@@ -78,7 +78,7 @@ pub struct Cluster {
     /// The states that may follow.
     #[schema(example = json!([{"to": "prioritised"}]))]
     allowed_transitions: Vec<AllowedTransition>,
-    /// The day it was identified, or the first day of the month, quarter or year.
+    /// The day it was identified, or a day in that month, quarter or year: see `identified_precision`.
     #[schema(required, example = json!(null))]
     identified_on: Option<Date>,
     /// How precisely that day is known.
@@ -196,8 +196,7 @@ pub struct ClusterInput {
     pub export_usd: Option<Amount>,
     /// What other systems call the cluster.
     #[serde(default)]
-    #[schema(max_items = 20, example = json!([{"system": "lorestan-erp", "key": "K-17"}]))]
-    pub external_refs: Vec<ExternalRef>,
+    pub external_refs: ExternalRefs,
 }
 
 impl From<&Model> for ClusterInput {
@@ -219,7 +218,7 @@ impl From<&Model> for ClusterInput {
             employment_female: row.employment_female,
             annual_turnover_irr: row.annual_turnover_irr.map(Amount),
             export_usd: row.export_usd.map(Amount),
-            external_refs: row.external_refs.0.clone(),
+            external_refs: row.external_refs.clone(),
         }
     }
 }
@@ -304,7 +303,7 @@ impl ClusterInput {
             employment_female: self.employment_female,
             annual_turnover_irr: self.annual_turnover_irr.map(|amount| amount.0),
             export_usd: self.export_usd.map(|amount| amount.0),
-            external_refs: ExternalRefs(self.external_refs),
+            external_refs: self.external_refs,
             ..row.clone()
         })
     }

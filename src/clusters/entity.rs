@@ -16,7 +16,12 @@ use crate::{
     http::{SortKey, Text, Violation, page::Listed, visible::visible_rows},
     industries::class_prefixes,
     persian::{Date, text},
-    store::{Record, SqlKind, external_ref::ExternalRefs, record::Unique, search},
+    store::{
+        ExternalRef, Record, SqlKind,
+        external_ref::{self, ExternalRefs},
+        record::Unique,
+        search,
+    },
     values::Name,
 };
 
@@ -69,7 +74,7 @@ pub struct Model {
     pub primary_isic: String,
     /// Where it stands.
     pub state: State,
-    /// The beginning of the day, month, quarter or year in which it was identified.
+    /// The day it was identified, or a day in that month, quarter or year.
     pub identified_on: Option<ChronoDate>,
     /// How precisely that is known.
     pub identified_precision: Option<Precision>,
@@ -238,7 +243,12 @@ pub fn list(scope: &Scope, filter: &ClusterFilter) -> Select<Entity> {
 }
 
 /// The cluster that another system calls so, if it lies within the scope and is not deleted.
-pub async fn by_reference(db: &impl ConnectionTrait, scope: &Scope, system: &str, key: &str) -> Result<Option<Model>, DbErr> {
-    let found = crate::store::external_ref::record_ids(Model::RESOURCE, system, key);
+pub async fn by_reference(db: &impl ConnectionTrait, scope: &Scope, reference: &ExternalRef) -> Result<Option<Model>, DbErr> {
+    let found = external_ref::record_ids(Model::RESOURCE, reference);
     visible_rows::<Model>(scope).filter(Column::Id.in_subquery(found)).one(db).await
+}
+
+/// Whether a cluster has this code, or had it when it was deleted.
+pub async fn has_code(db: &impl ConnectionTrait, code: &str) -> Result<bool, DbErr> {
+    Ok(Entity::find().filter(Column::Code.eq(code)).count(db).await? > 0)
 }

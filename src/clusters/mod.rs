@@ -122,7 +122,8 @@ pub async fn get_cluster_by_reference(
     shape: Shape,
 ) -> Result<Answer, Problem> {
     let (system, key) = reference.into_inner();
-    let row = entity::by_reference(db.get_ref(), &caller.scope, &system, &key).await?;
+    let reference = ExternalRef::parse(system, key)?;
+    let row = entity::by_reference(db.get_ref(), &caller.scope, &reference).await?;
     shape.record(&row.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))?)
 }
 
@@ -148,9 +149,9 @@ pub async fn put_cluster_by_reference(
     let reference = ExternalRef::parse(system, key)?;
     let mut input = input.0;
     write.caller.check_province(&input.province.0)?;
-    let found = entity::by_reference(write.database().get_ref(), &write.caller.scope, &reference.system, &reference.key).await?;
-    if !input.external_refs.contains(&reference) {
-        input.external_refs.push(reference);
+    let found = entity::by_reference(write.database().get_ref(), &write.caller.scope, &reference).await?;
+    if !input.external_refs.0.contains(&reference) {
+        input.external_refs.0.push(reference);
     }
     match found {
         None => {
@@ -201,10 +202,12 @@ fn created(row: &Model, shape: &Shape) -> Result<Answer, Problem> {
     Ok(shape.record(row)?.created(format!("/api/v1/clusters/{}", row.id)))
 }
 
-/// Writes a new cluster, and gives it a code where it has none: the province's number and a count.
+/// Writes a new cluster, and gives it a code where it has none: the province's number and a count, past codes
+/// that were given by hand.
 pub async fn register(transaction: &Transaction, mut row: Model) -> Result<Model, Problem> {
-    if row.code.is_empty() {
-        let prefix = row.province.trim_start_matches("IR-").to_owned();
+    let is_given_out = row.code.is_empty();
+    let prefix = row.province.trim_start_matches("IR-").to_owned();
+    while row.code.is_empty() || (is_given_out && entity::has_code(&**transaction, &row.code).await?) {
         row.code = format!("{prefix}-{:04}", code::next(transaction, &format!("cluster {prefix}")).await?);
     }
     transaction.insert(row).await

@@ -116,6 +116,10 @@ fn mistyped(error: &serde_json::Error) -> Text {
 async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Value, Problem> {
     let media_type = accepted_media_type(request, call)?;
     let config = request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"))?;
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > config.body_limit) {
+        return Err(too_large(config.body_limit));
+    }
     let reading = read_bytes(payload, config.body_limit);
     let bytes = tokio::time::timeout(config.body_timeout(), reading)
         .await
@@ -159,17 +163,18 @@ fn accepted_media_type(request: &HttpRequest, call: &Call) -> Result<String, Pro
         .header(header::ACCEPT, list))
 }
 
+fn too_large(limit: usize) -> Problem {
+    Problem::new(&catalogue::PAYLOAD_TOO_LARGE)
+        .detail(Text::new(format!("بدنهٔ درخواست نباید از {limit} بایت بزرگ‌تر باشد."), format!("The request body may have at most {limit} bytes.")))
+        .header(header::CONNECTION, "close")
+}
+
 async fn read_bytes(mut payload: Payload, limit: usize) -> Result<web::Bytes, Problem> {
     let mut bytes = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::new(&catalogue::MALFORMED_REQUEST))?;
         if bytes.len() + chunk.len() > limit {
-            return Err(Problem::new(&catalogue::PAYLOAD_TOO_LARGE)
-                .detail(Text::new(
-                    format!("بدنهٔ درخواست نباید از {limit} بایت بزرگ‌تر باشد."),
-                    format!("The request body may have at most {limit} bytes."),
-                ))
-                .header(header::CONNECTION, "close"));
+            return Err(too_large(limit));
         }
         bytes.extend_from_slice(&chunk);
     }
@@ -179,7 +184,7 @@ async fn read_bytes(mut payload: Payload, limit: usize) -> Result<web::Bytes, Pr
 fn form(text: &str) -> Result<Value, Problem> {
     let malformed = || Problem::new(&catalogue::MALFORMED_FORM);
     let mut values = Map::new();
-    for (name, value) in contract::pairs(text).map_err(|()| malformed())? {
+    for (name, value) in contract::pairs(text).ok_or_else(malformed)? {
         if values.insert(name, Value::String(value)).is_some() {
             return Err(malformed());
         }

@@ -144,7 +144,7 @@ impl Operation {
         }
         let mut violations = Vec::new();
         let mut values = Map::new();
-        for (name, value) in pairs(raw).map_err(|()| malformed_query())? {
+        for (name, value) in pairs(raw).ok_or_else(malformed_query)? {
             if values.contains_key(&name) {
                 violations.push(Violation::query(
                     &name,
@@ -209,24 +209,22 @@ impl Kind {
     }
 }
 
-/// The pairs of a query string or of a form; an error where an escape does not give UTF-8.
-pub fn pairs(raw: &str) -> Result<Vec<(String, String)>, ()> {
-    let decode = |part: &str| {
-        let spaced = part.replace('+', " ");
-        let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8().map(|text| text.into_owned());
-        decoded.map_err(|_| ())
-    };
-    raw.split('&')
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            Ok((decode(name)?, decode(value)?))
-        })
-        .collect()
+/// The pairs of a query string or of a form; none where an escape is broken or does not give UTF-8.
+pub fn pairs(raw: &str) -> Option<Vec<(String, String)>> {
+    let parts = raw.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")));
+    parts.map(|(name, value)| Some((decode(&name.replace('+', " "))?, decode(&value.replace('+', " "))?))).collect()
+}
+
+/// Text without its percent-escapes; none where one is broken or does not give UTF-8.
+pub fn decode(text: &str) -> Option<String> {
+    let is_whole = text.split('%').skip(1).all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()));
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8().ok().filter(|_| is_whole);
+    decoded.map(|text| text.into_owned())
 }
 
 fn malformed_query() -> Problem {
-    Problem::new(&super::catalogue::INVALID_PARAMETER).detail(Text::new("رشتهٔ پرس‌وجو UTF-8 درستی نیست.", "The query string is not valid UTF-8."))
+    Problem::new(&super::catalogue::INVALID_PARAMETER)
+        .detail(Text::new("رشتهٔ پرس‌وجو درست رمز نشده یا UTF-8 نیست.", "The query string is not properly escaped UTF-8."))
 }
 
 fn access(operation: &Value) -> Access {

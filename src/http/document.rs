@@ -108,22 +108,31 @@ fn add_patches(document: &mut Value) {
         inputs.push(name.to_owned());
         *content = json!({ "application/merge-patch+json": media, "application/json": media });
     }
+    let schemas = document["components"]["schemas"].clone();
     for name in inputs {
-        let mut patch = document["components"]["schemas"][format!("{name}Input")].clone();
-        let required = patch["required"].take();
-        if let Some(patch) = patch.as_object_mut() {
-            patch.shift_remove("required");
-            patch.insert(
-                "description".into(),
-                json!(format!("A JSON Merge Patch (RFC 7396) of {name}Input: a field left out stays as it is, null removes it.")),
-            );
-        }
-        let is_required = |name: &str| required.as_array().is_some_and(|list| list.iter().any(|required| required == name));
-        for (_, property) in members(&mut patch["properties"]).filter(|(name, _)| !is_required(name)) {
-            make_nullable(property);
-        }
+        let mut patch = patch_of(&schemas[format!("{name}Input")], &schemas);
+        patch["description"] = json!(format!("A JSON Merge Patch (RFC 7396) of {name}Input: a field left out stays as it is, null removes it."));
         document["components"]["schemas"][format!("{name}Patch")] = patch;
     }
+}
+
+/// An object of which any part may be given, also of the objects in it.
+fn patch_of(object: &Value, schemas: &Value) -> Value {
+    let mut patch = object.clone();
+    let required = patch["required"].take();
+    if let Some(patch) = patch.as_object_mut() {
+        patch.shift_remove("required");
+    }
+    for (name, property) in members(&mut patch["properties"]) {
+        let inner = property["oneOf"].as_array().and_then(|parts| parts.iter().find(|part| part["type"] != "null")).unwrap_or(property);
+        if resolve(inner, schemas).get("properties").is_some() {
+            *property = patch_of(resolve(inner, schemas), schemas);
+        }
+        if !required.as_array().is_some_and(|list| list.iter().any(|required| required == name)) {
+            make_nullable(property);
+        }
+    }
+    patch
 }
 
 fn make_nullable(property: &mut Value) {
@@ -451,7 +460,9 @@ fn shared_parameters() -> Value {
             json!({ "type": "string", "pattern": "^[!-~]{1,200}$" })),
         "IfMatch": header("If-Match", true, "The `ETag` of the version that you have seen.", etag()),
         "IfMatchOnReplace": header("If-Match", false, "The `ETag` of the version that you have seen; needed when the record exists.", etag()),
-        "IfNoneMatch": header("If-None-Match", false, "The `ETag` that you hold; while it is current the answer is 304.", etag()),
+        // Without an example: interactive documentation would send it, and get 304.
+        "IfNoneMatch": header("If-None-Match", false, "The `ETag` that you hold; while it is current the answer is 304.",
+            json!({ "type": "string" })),
     })
 }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::{
     Database, Problem, Text, catalogue, client,
-    contract::{Access, Contract, Operation},
+    contract::{self, Access, Contract, Operation},
     document::{PREFIX, SPARSE},
     rate_limit::RateLimit,
 };
@@ -89,6 +89,10 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     let missing = || Problem::internal("the application lacks its data");
     let contract = request.app_data::<web::Data<Contract>>().ok_or_else(missing)?;
     let limit = request.app_data::<web::Data<RateLimit>>().ok_or_else(missing)?;
+    // No record has a name that is not text, and no database takes NUL.
+    if !contract::decode(request.path()).is_some_and(|path| !path.contains('\0')) {
+        return Err(Problem::new(&catalogue::NOT_FOUND));
+    }
     let operation = request.match_pattern().and_then(|pattern| contract.operation(request.method(), &pattern));
     let Some(operation) = operation else {
         // Nothing below the prefix may be reached past the document.

@@ -69,8 +69,7 @@ pub fn list(filter: &IndustryFilter) -> Select<Entity> {
 
 /// The industry of a code.
 pub async fn by_code(db: &impl ConnectionTrait, code: &str) -> Result<Option<Model>, DbErr> {
-    // PostgreSQL knows no NUL in text.
-    Entity::find_by_id(code.replace('\0', "")).one(db).await
+    Entity::find_by_id(code).one(db).await
 }
 
 /// Brings the table up to date with the list in the binary.

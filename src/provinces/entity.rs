@@ -67,8 +67,7 @@ pub fn list(filter: &ProvinceFilter) -> Select<Entity> {
 
 /// The province of a code.
 pub async fn by_code(db: &impl ConnectionTrait, code: &str) -> Result<Option<Model>, DbErr> {
-    // PostgreSQL knows no NUL in text.
-    Entity::find_by_id(code.replace('\0', "")).one(db).await
+    Entity::find_by_id(code).one(db).await
 }
 
 /// Brings the table up to date with the list in the binary.

@@ -100,7 +100,7 @@ pub struct IdentifiedCluster {
     primary_isic: PrimaryIsic,
     /// Its state on that day.
     state: State,
-    /// The day it was identified, or the first day of the month, quarter or year.
+    /// The day it was identified, or a day in that month, quarter or year: see `identified_precision`.
     #[schema(required, example = json!(null))]
     identified_on: Option<Date>,
     /// How precisely that day is known.

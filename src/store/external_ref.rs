@@ -2,7 +2,10 @@
 
 use sea_orm::{FromJsonQueryResult, entity::prelude::*};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ArrayBuilder, RefOr, Schema},
+};
 
 use crate::http::{Problem, catalogue};
 
@@ -32,9 +35,23 @@ impl ExternalRef {
     }
 }
 
-/// The references of a record, as a column.
+/// The references of a record, in its column and in its representation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+#[serde(transparent)]
 pub struct ExternalRefs(pub Vec<ExternalRef>);
+
+impl PartialSchema for ExternalRefs {
+    fn schema() -> RefOr<Schema> {
+        let items = utoipa::openapi::Ref::from_schema_name("ExternalRef");
+        ArrayBuilder::new().items(items).max_items(Some(20)).unique_items(true).examples([serde_json::json!([])]).into()
+    }
+}
+
+impl ToSchema for ExternalRefs {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push(("ExternalRef".into(), ExternalRef::schema()));
+    }
+}
 
 /// The table that keeps them unique and finds a record by one.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -60,12 +77,12 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// A query for the record that another system calls so.
-pub fn record_ids(resource: &str, system: &str, key: &str) -> sea_orm::sea_query::SelectStatement {
+pub fn record_ids(resource: &str, reference: &ExternalRef) -> sea_orm::sea_query::SelectStatement {
     sea_orm::sea_query::Query::select()
         .column(Column::RecordId)
         .from(Entity)
         .and_where(Column::Resource.eq(resource))
-        .and_where(Column::System.eq(system))
-        .and_where(Column::Reference.eq(key))
+        .and_where(Column::System.eq(&reference.system))
+        .and_where(Column::Reference.eq(&reference.key))
         .to_owned()
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::ExternalRef;
+use super::{ExternalRef, external_ref::ExternalRefs};
 use crate::{auth::Scope, http::Violation};
 
 /// A row type that is kept with versions, history and tombstones.
@@ -140,7 +140,7 @@ macro_rules! record_columns {
                     created_by: row.created_by,
                     updated_at: row.updated_at,
                     updated_by: row.updated_by,
-                    external_refs: row.external_refs.0.clone(),
+                    external_refs: row.external_refs.clone(),
                 }
             }
         }
@@ -164,5 +164,5 @@ pub struct RecordInfo {
     /// The account that changed it last.
     pub updated_by: Uuid,
     /// What other systems call it.
-    pub external_refs: Vec<ExternalRef>,
+    pub external_refs: ExternalRefs,
 }

@@ -12,7 +12,7 @@ use crate::{
     },
     http::{Problem, Text, Violation},
     provinces::{ALL, ProvinceCode},
-    store::{ExternalRef, RecordInfo, external_ref::ExternalRefs},
+    store::{RecordInfo, external_ref::ExternalRefs},
 };
 
 /// A user account.
@@ -77,8 +77,7 @@ pub struct UserInput {
     pub disabled: bool,
     /// What other systems call the account.
     #[serde(default)]
-    #[schema(max_items = 20, example = json!([]))]
-    pub external_refs: Vec<ExternalRef>,
+    pub external_refs: ExternalRefs,
 }
 
 /// The roles of people.
@@ -104,7 +103,7 @@ impl From<&Model> for UserInput {
             province: row.province.clone().map(ProvinceCode),
             password: None,
             disabled: row.disabled,
-            external_refs: row.external_refs.0.clone(),
+            external_refs: row.external_refs.clone(),
         }
     }
 }
@@ -123,7 +122,15 @@ impl UserInput {
             return Err(format!("there is no province {unknown}"));
         }
         let (username, display_name) = (username.to_owned(), display_name.to_owned());
-        Ok(Self { username, display_name, role, province: province.map(ProvinceCode), password: None, disabled: false, external_refs: Vec::new() })
+        Ok(Self {
+            username,
+            display_name,
+            role,
+            province: province.map(ProvinceCode),
+            password: None,
+            disabled: false,
+            external_refs: ExternalRefs::default(),
+        })
     }
 
     /// The password of a new account.
@@ -175,7 +182,7 @@ impl UserInput {
             role: self.role,
             province: self.province.as_ref().map(|province| province.0.clone()),
             disabled: self.disabled,
-            external_refs: ExternalRefs(self.external_refs.clone()),
+            external_refs: self.external_refs.clone(),
             ..row.clone()
         })
     }

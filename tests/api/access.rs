@@ -223,6 +223,9 @@ async fn nobody_writes_into_another_province(service: &Service) {
     refused(kerman.put("/api/v1/clusters/by-ref/province-erp/new", outside.clone()).await);
     refused(kerman.put(&format!("/api/v1/clusters/by-ref/province-erp/{}", foreign.key), outside).await);
     refused(kerman.patch(&format!("/api/v1/clusters/{}", own.cluster), "\"1\"", json!({"province": "IR-15"})).await);
+    // References are unique in the whole service: what is taken elsewhere can be neither seen nor taken.
+    let taken = json!({"province": "IR-08", "name_fa": "ورشو", "isic": [{"code": "2599"}]});
+    assert_eq!(kerman.put(&format!("/api/v1/clusters/by-ref/province-erp/{}", foreign.key), taken).await.code(), "duplicate");
     let count = service.login("lorestan").await.get("/api/v1/clusters?count=true").await;
     assert_eq!(count.body["total"], 12, "eleven and the one of this test");
     assert_eq!(kerman.get(&format!("/api/v1/clusters/{}", own.cluster)).await.etag(), "\"1\"");

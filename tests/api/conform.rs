@@ -59,3 +59,9 @@ fn validator(place: &str, schema: &Value) -> &'static Validator {
         Box::leak(Box::new(jsonschema::draft202012::new(&root).unwrap()))
     })
 }
+
+/// A schema of the document, with the formats of its values.
+pub fn schema(schema: &Value) -> Validator {
+    let root = json!({ "components": api::document()["components"], "allOf": [schema] });
+    jsonschema::options().with_draft(jsonschema::Draft::Draft202012).should_validate_formats(true).build(&root).unwrap()
+}

@@ -5,9 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod conform;
+mod raw;
 mod support;
 mod sweep;
 
 mod access;
+mod bad_input;
+mod bad_requests;
+mod claims;
 mod cluster_rules;
 mod clusters;
+mod reports;
