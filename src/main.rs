@@ -152,7 +152,9 @@ async fn demonstrate(mut config: Config) -> Outcome {
     // A demonstration is also what tools are tried against: they ask faster than people.
     config.requests_per_minute = 0;
     config.public_url = format!("http://{}", config.bind);
-    config.log_filter = std::env::var("KHOOSHEH_LOG_FILTER").unwrap_or_else(|_| "warn".into());
+    if config.log_filter == Config::default().log_filter {
+        config.log_filter = "warn".into();
+    }
     log_to_stderr(&config);
     let db = connection::connect(&config.database_url, 1).await?;
     server::migrate(&db).await?;

@@ -1,9 +1,12 @@
 //! Claims: who says that a cluster exists, when, and under which name. Sources contradict each other, so a
 //! cluster keeps what each of them says.
 
+use std::collections::HashMap;
+
 use actix_web::{delete, get, patch, post};
 use chrono::{DateTime, Utc};
 use sea_orm::{
+    QueryOrder,
     entity::prelude::*,
     sea_query::{Condition, Query as SqlQuery, SimpleExpr},
 };
@@ -226,6 +229,16 @@ impl ClaimInput {
             ..row.clone()
         }
     }
+}
+
+/// The live claims about some clusters, oldest first, in one query.
+pub async fn of_clusters(db: &impl ConnectionTrait, clusters: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, Vec<Claim>>, DbErr> {
+    let rows = Entity::find().filter(Column::ClusterId.is_in(clusters)).filter(Column::DeletedAt.is_null()).order_by_asc(Column::Id);
+    let mut claims: HashMap<Uuid, Vec<Claim>> = HashMap::new();
+    for row in rows.all(db).await? {
+        claims.entry(row.cluster_id).or_default().push(row.view());
+    }
+    Ok(claims)
 }
 
 /// List the claims about a cluster

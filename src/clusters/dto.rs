@@ -6,12 +6,13 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{
+    claims::Claim,
     entity::{Classes, Model, Precision, Texts},
     rules::State,
 };
 use crate::{
     http::{Problem, Text, Violation},
-    industries::{IsicClass, IsicCode},
+    industries::{Industry, IsicClass, IsicCode},
     persian::{Date, calendar::Period, text},
     provinces::ProvinceCode,
     store::{RecordInfo, external_ref::ExternalRefs},
@@ -99,6 +100,33 @@ pub struct Cluster {
     /// Exports in a year, in whole US dollars.
     #[schema(required, example = "2500000")]
     export_usd: Option<Amount>,
+    /// The claims about it, oldest first; with `include=claims`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub claims: Option<Vec<Claim>>,
+    /// The primary class of ISIC; with `include=industry`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub industry: Option<Industry>,
+}
+
+/// What can be had with a cluster in the same answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ClusterInclude)]
+pub enum Include {
+    /// The claims about it.
+    Claims,
+    /// Its primary class of ISIC.
+    Industry,
+}
+
+/// What to bring with each cluster.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct Including {
+    /// Related records to bring with each cluster, in one query each, however many clusters there are.
+    #[param(inline, style = Form, explode = false, min_items = 1, max_items = 2)]
+    pub include: Option<Vec<Include>>,
 }
 
 /// A state that may follow.
@@ -131,7 +159,21 @@ impl From<&Model> for Cluster {
             employment_female: input.employment_female,
             annual_turnover_irr: input.annual_turnover_irr,
             export_usd: input.export_usd,
+            claims: None,
+            industry: None,
         }
+    }
+}
+
+impl Cluster {
+    /// Its id.
+    pub fn id(&self) -> Uuid {
+        self.info.id
+    }
+
+    /// Its primary class.
+    pub fn primary_class(&self) -> Option<&str> {
+        self.isic.first().map(|class| class.code.0.as_str())
     }
 }
 

@@ -9,11 +9,12 @@ pub mod entity;
 pub mod rules;
 
 use actix_web::{delete, get, patch, post, put, web};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
-    dto::{Cluster, ClusterFilter, ClusterInput, ClusterTransition},
+    dto::{Cluster, ClusterFilter, ClusterInput, ClusterTransition, Include, Including},
     entity::{Model, Precision},
     rules::State,
 };
@@ -22,6 +23,7 @@ use crate::{
     http::{
         Answer, Body, Database, Page, Paging, Patch, Precondition, Problem, Query, Shape, Text, Violation, Visible, VisibleEver, Write, catalogue,
     },
+    industries,
     persian::Date,
     store::{
         ExternalRef, Record, Transaction,
@@ -49,16 +51,18 @@ pub fn routes(config: &mut ServiceConfig) {
 /// List clusters
 ///
 /// The clusters that exist for the caller, filtered, sorted and in pages.
-#[utoipa::path(params(ClusterFilter, Paging<Model>), responses((status = 200, body = Page<Cluster>)), security(("oauth2" = ["clusters:read"])))]
+#[utoipa::path(params(ClusterFilter, Including, Paging<Model>), responses((status = 200, body = Page<Cluster>)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters")]
 pub async fn list_clusters(
     filter: Query<ClusterFilter>,
+    including: Query<Including>,
     paging: Paging<Model>,
     caller: CurrentCaller,
     db: Database,
     shape: Shape,
 ) -> Result<Answer, Problem> {
-    let page = paging.fetch(db.get_ref(), entity::list(&caller.scope, &filter), Model::view).await?;
+    let mut page = paging.fetch(db.get_ref(), entity::list(&caller.scope, &filter), Model::view).await?;
+    include(db.get_ref(), &including, &mut page.items).await?;
     shape.page(&page)
 }
 
@@ -75,10 +79,12 @@ pub async fn create_cluster(input: Body<ClusterInput>, write: Write, shape: Shap
 }
 
 /// Read a cluster
-#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster")), responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:read"])))]
+#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster"), Including), responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters/{id}")]
-pub async fn get_cluster(cluster: Visible<Model>, shape: Shape) -> Result<Answer, Problem> {
-    shape.record(&*cluster)
+pub async fn get_cluster(cluster: Visible<Model>, including: Query<Including>, db: Database, shape: Shape) -> Result<Answer, Problem> {
+    let mut view = [cluster.view()];
+    include(db.get_ref(), &including, &mut view).await?;
+    shape.version(&view[0], cluster.version)
 }
 
 /// Change a cluster
@@ -196,6 +202,21 @@ pub async fn transition_cluster(
 #[get("/clusters/{id}/history")]
 pub async fn get_cluster_history(cluster: VisibleEver<Model>, db: Database, shape: Shape) -> Result<Answer, Problem> {
     shape.items(&change_log::history(db.get_ref(), &cluster.0).await?)
+}
+
+/// Brings what is asked for with each cluster, by one query for each kind.
+async fn include(db: &impl ConnectionTrait, including: &Including, clusters: &mut [Cluster]) -> Result<(), Problem> {
+    let wanted = including.include.as_deref().unwrap_or_default();
+    if wanted.contains(&Include::Claims) {
+        let mut claims = claims::of_clusters(db, clusters.iter().map(Cluster::id)).await?;
+        clusters.iter_mut().for_each(|cluster| cluster.claims = Some(claims.remove(&cluster.id()).unwrap_or_default()));
+    }
+    if wanted.contains(&Include::Industry) {
+        let industries = industries::entity::by_codes(db, clusters.iter().filter_map(Cluster::primary_class)).await?;
+        let find = |class: &str| industries.iter().find(|industry| industry.code == class).map(industries::entity::Model::view);
+        clusters.iter_mut().for_each(|cluster| cluster.industry = cluster.primary_class().and_then(find));
+    }
+    Ok(())
 }
 
 fn created(row: &Model, shape: &Shape) -> Result<Answer, Problem> {

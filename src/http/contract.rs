@@ -7,15 +7,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use actix_web::{dev::ResourceDef, http::Method, web::Bytes};
-use jsonschema::{
-    Draft, JsonType, ValidationError, Validator,
-    error::{TypeKind, ValidationErrorKind},
-};
+use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
 
 use super::{
     document::properties,
     problem::{Place, Problem, Text, Violation},
+    words,
 };
 use crate::persian::{Calendar, Date, calendar, text};
 
@@ -278,7 +276,7 @@ fn clean(value: &mut Value, pointer: &mut String, place: Place, violations: &mut
                 *string = normal;
             }
             if string.contains('\0') {
-                violations.push(violation(
+                violations.push(Violation::new(
                     place,
                     pointer.clone(),
                     "nul_character",
@@ -312,130 +310,16 @@ fn clean(value: &mut Value, pointer: &mut String, place: Place, violations: &mut
 }
 
 /// Escapes a name for a JSON pointer (RFC 6901, section 3).
-fn escape(name: &str) -> String {
+pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
-}
-
-fn violation(place: Place, pointer: String, code: &'static str, detail: Text) -> Violation {
-    match place {
-        Place::Query => Violation::query(pointer.trim_start_matches('/'), code, detail),
-        _ => Violation::body(pointer, code, detail),
-    }
 }
 
 fn check(validator: &Validator, value: &Value, calendar: Calendar, place: Place) -> Vec<Violation> {
     calendar::using(calendar, || {
         let mut violations = Vec::new();
         for error in validator.iter_errors(value) {
-            explain(&error, place, &mut violations);
+            words::explain(&error, place, &mut violations);
         }
         violations
     })
-}
-
-/// Puts one broken rule of a schema into words.
-fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Vec<Violation>) {
-    use ValidationErrorKind as K;
-    let at = error.instance_path().to_string();
-    let (pointer, code, detail) = match error.kind() {
-        // Of alternatives, the one that has the value's own type says what is wrong inside it.
-        K::AnyOf { context } | K::OneOfNotValid { context } => {
-            let nearest =
-                context.iter().find(|branch| !branch.iter().any(|e| matches!(e.kind(), K::Type { .. }) && e.instance_path().to_string() == at));
-            return match nearest.or(context.last()) {
-                Some(branch) => branch.iter().for_each(|e| explain(e, place, violations)),
-                None => violations.push(violation(place, at, "invalid", Text::new("این مقدار پذیرفته نیست.", "This value is not acceptable."))),
-            };
-        }
-        K::AdditionalProperties { unexpected } => {
-            for name in unexpected {
-                let (code, detail) = match place {
-                    Place::Query => {
-                        ("unknown_parameter", Text::new(format!("پارامتر «{name}» شناخته نیست."), format!("There is no parameter '{name}' here.")))
-                    }
-                    _ => ("unknown_field", Text::new(format!("فیلد «{name}» شناخته نیست."), format!("There is no field '{name}' here."))),
-                };
-                violations.push(violation(place, format!("{at}/{}", escape(name)), code, detail));
-            }
-            return;
-        }
-        K::Required { property } => {
-            (format!("{at}/{}", escape(property.as_str().unwrap_or_default())), "required", Text::new("این فیلد لازم است.", "This field is required."))
-        }
-        K::Type { kind } => (at, "wrong_type", wrong_type(kind)),
-        K::MaxLength { limit } => (
-            at,
-            "too_long",
-            Text::new(format!("درازای متن نباید از {limit} نویسه بیشتر باشد."), format!("The text may have at most {limit} characters.")),
-        ),
-        K::MinLength { limit } => (
-            at,
-            "too_short",
-            Text::new(format!("درازای متن نباید از {limit} نویسه کمتر باشد."), format!("The text must have at least {limit} characters.")),
-        ),
-        K::Minimum { limit } => {
-            (at, "too_small", Text::new(format!("کمترین مقدار پذیرفته {limit} است."), format!("The least accepted value is {limit}.")))
-        }
-        K::Maximum { limit } => {
-            (at, "too_large", Text::new(format!("بیشترین مقدار پذیرفته {limit} است."), format!("The greatest accepted value is {limit}.")))
-        }
-        K::MinItems { limit } => {
-            (at, "too_few_items", Text::new(format!("دست‌کم {limit} مورد لازم است."), format!("At least {limit} items are needed.")))
-        }
-        K::MaxItems { limit } => {
-            (at, "too_many_items", Text::new(format!("حداکثر {limit} مورد پذیرفته است."), format!("At most {limit} items are accepted.")))
-        }
-        K::UniqueItems => (at, "repeated_items", Text::new("موردها نباید تکراری باشند.", "The items must differ from one another.")),
-        K::Enum { options } => (at, "not_in_list", not_in_list(options)),
-        K::Pattern { pattern } => (
-            at,
-            "wrong_pattern",
-            Text::new(format!("مقدار با الگوی {pattern} نمی‌خواند."), format!("The value does not match the pattern {pattern}.")),
-        ),
-        K::Format { format } => (at, "wrong_format", wrong_format(format, error.instance())),
-        _ => (at, "invalid", Text::new("این مقدار پذیرفته نیست.", "This value is not acceptable.")),
-    };
-    violations.push(violation(place, pointer, code, detail));
-}
-
-fn wrong_type(kind: &TypeKind) -> Text {
-    let types: Vec<JsonType> = match kind {
-        TypeKind::Single(single) => vec![*single],
-        TypeKind::Multiple(set) => set.iter().collect(),
-    };
-    let name = |json_type: &JsonType| match json_type {
-        JsonType::Array => ("آرایه", "an array"),
-        JsonType::Boolean => ("true یا false", "true or false"),
-        JsonType::Integer => ("عدد صحیح", "an integer"),
-        JsonType::Null => ("null", "null"),
-        JsonType::Number => ("عدد", "a number"),
-        JsonType::Object => ("شیء", "an object"),
-        JsonType::String => ("رشتهٔ متنی", "a string"),
-    };
-    let (fa, en): (Vec<_>, Vec<_>) = types.iter().map(name).unzip();
-    Text::new(format!("نوع مقدار باید {} باشد.", fa.join(" یا ")), format!("The value must be {}.", en.join(" or ")))
-}
-
-/// Long lists (such as the classes of ISIC) are not repeated in full.
-fn not_in_list(options: &Value) -> Text {
-    let names: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let more = if names.len() > 40 { ", …" } else { "" };
-    let list = names.iter().take(40).copied().collect::<Vec<_>>().join(", ");
-    Text::new(format!("مقدار باید یکی از این‌ها باشد: {list}{more}"), format!("The value must be one of: {list}{more}"))
-}
-
-fn wrong_format(format: &str, value: &Value) -> Text {
-    let date_error = value.as_str().filter(|_| format == "date").and_then(|text| Date::parse(text).err());
-    if let Some(error) = date_error {
-        return Text::new(error.detail_fa(), error.detail_en());
-    }
-    match format {
-        "uuid" => Text::new("مقدار باید UUID باشد.", "The value must be a UUID."),
-        "date-time" => Text::new(
-            "مقدار باید زمان RFC 3339 باشد، مانند 2026-11-23T08:30:00Z.",
-            "The value must be an RFC 3339 timestamp such as 2026-11-23T08:30:00Z.",
-        ),
-        "int64" => Text::new("مقدار باید عدد صحیح ۶۴ بیتی باشد.", "The value must be a 64-bit integer."),
-        other => Text::new(format!("مقدار باید از قالب {other} باشد."), format!("The value must be of the format {other}.")),
-    }
 }

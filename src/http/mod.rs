@@ -20,6 +20,7 @@ pub mod problem;
 pub mod rate_limit;
 pub mod shape;
 pub mod visible;
+pub mod words;
 pub mod write;
 
 pub use body::{Body, Patch, Query};

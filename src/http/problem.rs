@@ -71,19 +71,24 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// A violation in the body, at a JSON pointer (RFC 6901).
+    /// A violation at a place; the pointer is a JSON pointer (RFC 6901) into it.
+    pub fn new(place: Place, pointer: impl Into<String>, code: &'static str, detail: Text) -> Self {
+        Self { place, pointer: pointer.into(), code, detail }
+    }
+
+    /// A violation in the body.
     pub fn body(pointer: impl Into<String>, code: &'static str, detail: Text) -> Self {
-        Self { place: Place::Body, pointer: pointer.into(), code, detail }
+        Self::new(Place::Body, pointer, code, detail)
     }
 
     /// A violation in the query string; the pointer is `/` and the parameter's name.
     pub fn query(parameter: &str, code: &'static str, detail: Text) -> Self {
-        Self { place: Place::Query, pointer: format!("/{parameter}"), code, detail }
+        Self::new(Place::Query, format!("/{parameter}"), code, detail)
     }
 
     /// A violation in a header; the pointer is `/` and the header's name.
     pub fn header(name: &str, code: &'static str, detail: Text) -> Self {
-        Self { place: Place::Header, pointer: format!("/{name}"), code, detail }
+        Self::new(Place::Header, format!("/{name}"), code, detail)
     }
 }
 

@@ -81,7 +81,7 @@ impl Shape {
     /// The representation of one version of a record.
     pub fn version<V: Serialize>(&self, view: &V, version: i64) -> Result<Answer, Problem> {
         let body = self.json(view)?;
-        let is_plain = self.fields().is_none() && self.call.calendar() == Calendar::Gregorian;
+        let is_plain = self.fields().is_none() && self.call.calendar() == Calendar::Gregorian && self.call.query()["include"].is_null();
         let tag = if is_plain { etag(version) } else { format!("\"{version}-{}\"", digest(&body)) };
         Ok(self.finish(self.media_type(), body, tag))
     }

@@ -72,6 +72,11 @@ pub async fn by_code(db: &impl ConnectionTrait, code: &str) -> Result<Option<Mod
     Entity::find_by_id(code).one(db).await
 }
 
+/// The industries of some codes, in one query.
+pub async fn by_codes(db: &impl ConnectionTrait, codes: impl IntoIterator<Item = &str>) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::Code.is_in(codes)).all(db).await
+}
+
 /// Brings the table up to date with the list in the binary.
 pub async fn load(db: &impl ConnectionTrait) -> Result<(), Problem> {
     let columns = [Column::Level, Column::Parent, Column::TitleEn, Column::TitleFa, Column::Folded];

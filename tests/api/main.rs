@@ -10,9 +10,14 @@ mod support;
 mod sweep;
 
 mod access;
+mod auth;
 mod bad_input;
 mod bad_requests;
 mod claims;
 mod cluster_rules;
 mod clusters;
+mod filters;
+mod lists;
 mod reports;
+mod tokens;
+mod users;
