@@ -11,7 +11,7 @@ use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
 
 use super::{
-    document::properties,
+    document::{properties, required_properties},
     problem::{Place, Problem, Text, Violation},
     words,
 };
@@ -235,12 +235,14 @@ fn access(operation: &Value) -> Access {
     }
 }
 
-/// The columns of what an operation lists: the properties of its items, and one level of theirs.
+/// The columns of what an operation lists: the properties that each of its items has, and one level of theirs.
 fn columns(operation: &Value, schemas: &Value) -> Vec<String> {
     let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
-    let items = properties(schema, schemas).into_iter().find(|(name, _)| *name == "items").map(|(_, list)| &list["items"]);
+    let lists = properties(schema, schemas);
+    let Some(item) = lists.iter().find(|(name, _)| *name == "items").map(|(_, list)| &list["items"]) else { return Vec::new() };
+    let required = required_properties(item, schemas);
     let mut columns = Vec::new();
-    for (name, property) in items.map(|item| properties(item, schemas)).unwrap_or_default() {
+    for (name, property) in properties(item, schemas).into_iter().filter(|(name, _)| required.contains(name)) {
         let object = property["oneOf"].as_array().and_then(|list| list.iter().find(|s| s["type"] != "null")).unwrap_or(property);
         match properties(object, schemas).as_slice() {
             [] => columns.push(name.to_owned()),

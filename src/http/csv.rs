@@ -18,14 +18,14 @@ pub fn table(columns: &[&str], rows: &Value) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(Problem::internal)
 }
 
-/// A cell. Several values are separated by `;`; of an object with a `code` the code is shown.
+/// A cell. Several values are separated by `;`; of an object its `code` is shown, or its only member.
 fn cell(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Null => "".into(),
         Value::String(text) => defuse(text),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(";").into(),
-        Value::Object(members) => match members.get("code") {
-            Some(code) => cell(code),
+        Value::Object(members) => match members.get("code").or(members.values().next().filter(|_| members.len() == 1)) {
+            Some(shown) => cell(shown),
             None => value.to_string().into(),
         },
         other => other.to_string().into(),

@@ -70,6 +70,9 @@ pub struct Violation {
     detail: Text,
 }
 
+/// The code of a date that is well-formed and that its calendar does not have, such as 1392-12-30.
+pub const NO_SUCH_DAY: &str = "no_such_day";
+
 impl Violation {
     /// A violation at a place; the pointer is a JSON pointer (RFC 6901) into it.
     pub fn new(place: Place, pointer: impl Into<String>, code: &'static str, detail: Text) -> Self {
@@ -118,9 +121,11 @@ impl Problem {
         problem
     }
 
-    /// A query string that breaks rules (400), all of them at once.
+    /// A query string that breaks rules (400), all of them at once. One that is understood, but names a day that
+    /// its calendar does not have, is 422 as in a body.
     pub fn invalid_query(violations: Vec<Violation>) -> Self {
-        let mut problem = Self::new(&catalogue::INVALID_PARAMETER);
+        let is_understood = violations.iter().all(|violation| violation.code == NO_SUCH_DAY);
+        let mut problem = Self::new(if is_understood { &catalogue::VALIDATION_FAILED } else { &catalogue::INVALID_PARAMETER });
         problem.0.violations = violations;
         problem
     }

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::{
     contract::escape,
-    problem::{Place, Text, Violation},
+    problem::{NO_SUCH_DAY, Place, Text, Violation},
 };
-use crate::persian::Date;
+use crate::persian::{Date, calendar::DateError};
 
 /// Puts one broken rule of a schema into words.
 pub fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Vec<Violation>) {
@@ -70,7 +70,10 @@ pub fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Vec<V
             "wrong_pattern",
             Text::new(format!("مقدار با الگوی {pattern} نمی‌خواند."), format!("The value does not match the pattern {pattern}.")),
         ),
-        Rule::Format { format } => (at, "wrong_format", wrong_format(format, error.instance())),
+        Rule::Format { format } => {
+            let (code, detail) = wrong_format(format, error.instance());
+            (at, code, detail)
+        }
         _ => (at, "invalid", Text::new("این مقدار پذیرفته نیست.", "This value is not acceptable.")),
     };
     violations.push(Violation::new(place, pointer, code, detail));
@@ -102,12 +105,13 @@ fn not_in_list(options: &Value) -> Text {
     Text::new(format!("مقدار باید یکی از این‌ها باشد: {list}{more}"), format!("The value must be one of: {list}{more}"))
 }
 
-fn wrong_format(format: &str, value: &Value) -> Text {
+fn wrong_format(format: &str, value: &Value) -> (&'static str, Text) {
     let date_error = value.as_str().filter(|_| format == "date").and_then(|text| Date::parse(text).err());
     if let Some(error) = date_error {
-        return Text::new(error.detail_fa(), error.detail_en());
+        let code = if matches!(error, DateError::Nonexistent(..)) { NO_SUCH_DAY } else { "wrong_format" };
+        return (code, Text::new(error.detail_fa(), error.detail_en()));
     }
-    match format {
+    let detail = match format {
         "uuid" => Text::new("مقدار باید UUID باشد.", "The value must be a UUID."),
         "date-time" => Text::new(
             "مقدار باید زمان RFC 3339 باشد، مانند 2026-11-23T08:30:00Z.",
@@ -115,5 +119,6 @@ fn wrong_format(format: &str, value: &Value) -> Text {
         ),
         "int64" => Text::new("مقدار باید عدد صحیح ۶۴ بیتی باشد.", "The value must be a 64-bit integer."),
         other => Text::new(format!("مقدار باید از قالب {other} باشد."), format!("The value must be of the format {other}.")),
-    }
+    };
+    ("wrong_format", detail)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{members, properties, resolve};
+use super::{members, properties, required_properties, resolve};
 
 /// Gives each media type that has a schema and no example one.
 pub fn add_examples(content: &mut Value, schemas: &Value) {
@@ -53,10 +53,4 @@ fn given_example(schema: &Value, schemas: &Value) -> Option<Value> {
         (Some("string"), Some("date-time")) => Some(json!("2026-11-23T08:30:00.000000Z")),
         _ => None,
     }
-}
-
-fn required_properties<'a>(schema: &'a Value, schemas: &'a Value) -> Vec<&'a str> {
-    let schema = resolve(schema, schemas);
-    let own = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    own.chain(schema["allOf"].as_array().into_iter().flatten().flat_map(|part| required_properties(part, schemas))).collect()
 }

@@ -171,6 +171,9 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     if has_body {
         statuses.extend([("408", "RequestTimeout"), ("413", "PayloadTooLarge"), ("415", "UnsupportedMediaType"), ("422", "ValidationFailed")]);
     }
+    if !has_body && has_date(operation) {
+        statuses.push(("422", "ValidationFailed"));
+    }
     if is_resource && method != "get" {
         statuses.push(("409", "Conflict"));
     }
@@ -194,6 +197,10 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     if let Some(responses) = operation["responses"].as_object_mut() {
         responses.sort_keys();
     }
+}
+
+fn has_date(operation: &Value) -> bool {
+    operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["schema"]["format"] == "date")
 }
 
 fn complete_success(status: &str, response: &mut Value, is_resource: bool, schemas: &Value) {
@@ -250,6 +257,13 @@ pub fn properties<'a>(schema: &'a Value, schemas: &'a Value) -> Vec<(&'a str, &'
     let mut found: Vec<_> = schema["allOf"].as_array().into_iter().flatten().flat_map(|part| properties(part, schemas)).collect();
     found.extend(schema["properties"].as_object().into_iter().flatten().map(|(name, s)| (name.as_str(), s)));
     found
+}
+
+/// The required properties of a schema, through references and `allOf`.
+pub fn required_properties<'a>(schema: &'a Value, schemas: &'a Value) -> Vec<&'a str> {
+    let schema = resolve(schema, schemas);
+    let own = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    own.chain(schema["allOf"].as_array().into_iter().flatten().flat_map(|part| required_properties(part, schemas))).collect()
 }
 
 fn resolve<'a>(schema: &'a Value, schemas: &'a Value) -> &'a Value {
