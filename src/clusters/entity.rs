@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{
     auth::Scope,
-    http::{SortKey, Text, Violation, page::Listed, visible::visible_rows},
+    http::{SortKey, Text, Violation, page::Listed},
     industries::class_prefixes,
     persian::{Date, text},
     store::{
         ExternalRef, Record, SqlKind,
         external_ref::{self, ExternalRefs},
         record::Unique,
-        search,
+        search, visible_rows,
     },
     values::Name,
 };

@@ -61,16 +61,15 @@ pub struct Paging<M: Listed> {
     size: u64,
     count: bool,
     sort: Vec<(&'static SortKey<M>, Order)>,
-    sort_text: String,
     after: Option<Vec<SqlValue>>,
-    query_hash: String,
+    filters: String,
 }
 
+/// Where a page ended. The checksum tells a cursor that was damaged, or made for another list.
 #[derive(Deserialize, Serialize)]
 struct Cursor {
-    sort: String,
-    query: String,
     after: Vec<Value>,
+    checksum: String,
 }
 
 impl<M: Listed> FromRequest for Paging<M> {
@@ -86,21 +85,17 @@ impl<M: Listed> Paging<M> {
     fn read(query: &Value) -> Result<Self, Problem> {
         let names: Vec<&str> = query["sort"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let sort = Self::order(&names);
-        let sort_text = sort.iter().map(|(key, order)| format!("{}{}", if *order == Order::Desc { "-" } else { "" }, key.name));
-        let sort_text = sort_text.collect::<Vec<_>>().join(",");
-        let query_hash = filter_hash(query);
-        let after = match query["cursor"].as_str() {
-            Some(text) => Some(Self::decode(text, &sort_text, &query_hash, &sort)?),
-            None => None,
-        };
-        Ok(Self {
+        let mut paging = Self {
             size: query["page_size"].as_u64().unwrap_or(DEFAULT_PAGE_SIZE),
             count: query["count"].as_bool().unwrap_or(false),
             sort,
-            sort_text,
-            after,
-            query_hash,
-        })
+            after: None,
+            filters: filters(query),
+        };
+        if let Some(cursor) = query["cursor"].as_str() {
+            paging.after = Some(paging.decode(cursor).ok_or_else(|| Problem::new(&catalogue::INVALID_CURSOR))?);
+        }
+        Ok(paging)
     }
 
     /// The keys asked for, up to the first unique one. Where it is missing it is added, in the direction of
@@ -122,15 +117,12 @@ impl<M: Listed> Paging<M> {
         sort
     }
 
-    fn decode(text: &str, sort_text: &str, query_hash: &str, sort: &[(&SortKey<M>, Order)]) -> Result<Vec<SqlValue>, Problem> {
-        let broken = || Problem::new(&catalogue::INVALID_CURSOR);
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| broken())?;
-        let cursor: Cursor = serde_json::from_slice(&bytes).map_err(|_| broken())?;
-        if cursor.sort != sort_text || cursor.query != query_hash || cursor.after.len() != sort.len() {
-            return Err(broken());
+    fn decode(&self, text: &str) -> Option<Vec<SqlValue>> {
+        let cursor: Cursor = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        if cursor.after.len() != self.sort.len() || cursor.checksum != self.checksum(&cursor.after) {
+            return None;
         }
-        let values = sort.iter().zip(&cursor.after).map(|((key, _), value)| key.kind.from_json(value));
-        values.collect::<Option<_>>().ok_or_else(broken)
+        self.sort.iter().zip(&cursor.after).map(|((key, _), value)| key.kind.from_json(value)).collect()
     }
 
     /// Reads the page. `view` makes a row's representation.
@@ -180,22 +172,24 @@ impl<M: Listed> Paging<M> {
     }
 
     fn encode(&self, row: &M) -> String {
-        let after = self.sort.iter().map(|(key, _)| SqlKind::to_json((key.value)(row))).collect();
-        let cursor = Cursor { sort: self.sort_text.clone(), query: self.query_hash.clone(), after };
-        URL_SAFE_NO_PAD.encode(json!(cursor).to_string())
+        let after: Vec<Value> = self.sort.iter().map(|(key, _)| SqlKind::to_json((key.value)(row))).collect();
+        let checksum = self.checksum(&after);
+        URL_SAFE_NO_PAD.encode(json!(Cursor { after, checksum }).to_string())
+    }
+
+    fn checksum(&self, after: &[Value]) -> String {
+        let order: Vec<_> = self.sort.iter().map(|(key, order)| (key.name, *order == Order::Desc)).collect();
+        let hash = Sha256::digest(json!([order, self.filters, after]).to_string());
+        URL_SAFE_NO_PAD.encode(&hash[..9])
     }
 }
 
-/// A cursor belongs to the filter it was made with; the shape of the answer may change between pages.
-fn filter_hash(query: &Value) -> String {
+/// What decides which rows a list has; the shape of the answer may change between pages.
+fn filters(query: &Value) -> String {
     const OF_THE_ANSWER: [&str; 8] = ["cursor", "page_size", "count", "fields", "format", "calendar", "sort", "include"];
-    let mut hash = Sha256::new();
     let mut filters: Vec<_> = query.as_object().into_iter().flatten().filter(|(name, _)| !OF_THE_ANSWER.contains(&name.as_str())).collect();
     filters.sort_by_key(|(name, _)| name.as_str());
-    for (name, value) in filters {
-        hash.update(format!("{name}={value}\n"));
-    }
-    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    json!(filters).to_string()
 }
 
 impl<M: Listed> IntoParams for Paging<M> {

@@ -7,7 +7,7 @@ use sea_orm::{EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::{Call, Database, Problem, catalogue};
-use crate::store::{Record, alive};
+use crate::store::Record;
 
 /// A live record within the caller's scope; 404 otherwise.
 pub struct Visible<R>(pub R);
@@ -64,9 +64,4 @@ async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
 
 fn database(request: &HttpRequest) -> Result<Database, Problem> {
     request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))
-}
-
-/// Restricts a query to what a caller may see and what is not deleted.
-pub fn visible_rows<R: Record>(scope: &crate::auth::Scope) -> sea_orm::Select<R::Entity> {
-    R::Entity::find().filter(R::visible_to(scope)).filter(alive::<R>())
 }

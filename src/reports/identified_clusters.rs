@@ -13,10 +13,10 @@ use super::{Column, Report};
 use crate::{
     auth::{CurrentCaller, Scope},
     clusters::{claims, entity::Precision, rules::State},
-    http::{Answer, Database, Problem, Query, Shape, visible::visible_rows},
+    http::{Answer, Database, Problem, Query, Shape},
     persian::Date,
     provinces::{ALL, ProvinceCode},
-    store::{Record, change_log},
+    store::{Record, change_log, visible_rows},
 };
 
 /// The routes of this report.

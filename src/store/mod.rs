@@ -18,7 +18,7 @@ pub mod status_event;
 pub mod transaction;
 
 pub use external_ref::ExternalRef;
-pub use record::{Columns, ColumnsMut, Record, RecordInfo, alive};
+pub use record::{Columns, ColumnsMut, Record, RecordInfo, visible_rows};
 pub use sql::SqlKind;
 pub use transaction::Transaction;
 

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait,
-    sea_query::{Condition, Expr, ExprTrait, SimpleExpr},
+    ActiveModelBehavior, ActiveModelTrait, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait, QueryFilter, Select,
+    sea_query::{Alias, Condition, Expr, ExprTrait, SimpleExpr},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -42,13 +42,14 @@ pub trait Record:
     }
     /// The condition that a row is the one with this id.
     fn is(id: Uuid) -> SimpleExpr {
-        Expr::col((Self::Entity::default(), sea_orm::sea_query::Alias::new("id"))).eq(id)
+        Expr::col((Self::Entity::default(), Alias::new("id"))).eq(id)
     }
 }
 
-/// The condition that a row is not deleted.
-pub fn alive<R: Record>() -> SimpleExpr {
-    Expr::col((R::Entity::default(), sea_orm::sea_query::Alias::new("deleted_at"))).is_null()
+/// The live rows that exist for a scope: where every list begins.
+pub fn visible_rows<R: Record>(scope: &Scope) -> Select<R::Entity> {
+    let is_alive = Expr::col((R::Entity::default(), Alias::new("deleted_at"))).is_null();
+    R::Entity::find().filter(R::visible_to(scope)).filter(is_alive)
 }
 
 /// A unique index and what its violation means.

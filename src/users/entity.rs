@@ -12,9 +12,9 @@ use crate::{
         Scope,
         account::{self, Column, Kind, Model},
     },
-    http::{SortKey, Text, Violation, page::Listed, visible::visible_rows},
+    http::{SortKey, Text, Violation, page::Listed},
     persian::text,
-    store::{Record, SqlKind, record::Unique, search},
+    store::{Record, SqlKind, record::Unique, search, visible_rows},
 };
 
 impl Record for Model {

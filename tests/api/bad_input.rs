@@ -80,7 +80,7 @@ async fn every_broken_rule_is_named_at_once(service: &Service) {
             ("/export_usd", "wrong_type"),
             ("/external_refs/0/key", "required"),
             ("/external_refs/0/system", "wrong_type"),
-            ("/identified_on", "wrong_format"),
+            ("/identified_on", "no_such_day"),
             ("/isic", "wrong_type"),
             ("/location/altitude", "unknown_field"),
             ("/location/latitude", "wrong_type"),
@@ -176,7 +176,7 @@ async fn query_strings_are_read_strictly(service: &Service) {
         ("q=%00", vec![("/q", "nul_character")]),
         ("q=a%00b&state=x", vec![("/q", "nul_character"), ("/state/0", "not_in_list")]),
         ("updated_since=yesterday", vec![("/updated_since", "wrong_format")]),
-        ("identified_by=1392-12-30&calendar=persian", vec![("/identified_by", "wrong_format")]),
+        ("identified_by=1392/12/29", vec![("/identified_by", "wrong_format"), ("/identified_by", "wrong_pattern")]),
         ("calendar=lunar", vec![("/calendar", "not_in_list")]),
         ("format=pdf", vec![("/format", "not_in_list")]),
     ] {
@@ -184,6 +184,8 @@ async fn query_strings_are_read_strictly(service: &Service) {
         assert_eq!((answer.status, answer.code(), answer.errors()), (400, "invalid_parameter", errors), "{query}: {}", answer.text);
         assert!(answer.body["errors"].as_array().unwrap().iter().all(|error| error["in"] == "query"), "{query}: {}", answer.text);
     }
+    let no_day = isipo.get(&format!("{CLUSTERS}?identified_by=1392-12-30&calendar=persian")).await;
+    assert_eq!((no_day.status, no_day.errors()), (422, vec![("/identified_by", "no_such_day")]), "{}", no_day.text);
     for query in ["q=%FF", "q=%D8", "%C0%80=1", "q=%ZZ", "q=%", "q=%2", "q=%u0633"] {
         let answer = raw::send(&isipo, "GET", &format!("{CLUSTERS}?{query}"), &[], b"").await;
         assert_eq!((answer.status, answer.code()), (400, "invalid_parameter"), "{query}: {}", answer.text);

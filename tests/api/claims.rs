@@ -61,7 +61,7 @@ async fn a_claim_needs_its_source_only(service: &Service) {
         (json!({}), vec![("/source_title", "required")]),
         (json!({"source_title": " \t"}), vec![("/source_title", "wrong_pattern")]),
         (json!({"source_title": "x", "source_url": "javascript:alert(1)"}), vec![("/source_url", "wrong_pattern")]),
-        (json!({"source_title": "x", "claimed_on": "2013-02-29"}), vec![("/claimed_on", "wrong_format")]),
+        (json!({"source_title": "x", "claimed_on": "2013-02-29"}), vec![("/claimed_on", "no_such_day")]),
         (json!({"source_title": "x", "cluster_id": "y"}), vec![("/cluster_id", "unknown_field")]),
         (
             json!({"source_title": "x".repeat(501), "note": ""}),

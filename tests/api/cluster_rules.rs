@@ -185,7 +185,7 @@ async fn a_date_that_contradicts_itself_is_refused(service: &Service) {
             json!("2014-02-29"),
             json!("dusk"),
             json!(5),
-            vec![("/identified_not_later_than", "wrong_type"), ("/identified_on", "wrong_format"), ("/identified_precision", "not_in_list")],
+            vec![("/identified_not_later_than", "wrong_type"), ("/identified_on", "no_such_day"), ("/identified_precision", "not_in_list")],
         ),
     ] {
         let input = json!({"identified_on": on, "identified_precision": precision, "identified_not_later_than": bound});

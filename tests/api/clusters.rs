@@ -157,7 +157,7 @@ async fn the_result_of_a_patch_is_held_against_every_rule(service: &Service) {
         (json!({"name_fa": "!؟"}), vec![("/name_fa", "wrong_pattern")]),
         (json!({"employment_female": 91}), vec![("/employment_female", "too_large")]),
         (json!({"employment_total": -1}), vec![("/employment_total", "too_small")]),
-        (json!({"annual_turnover_irr": "12.5"}), vec![("/annual_turnover_irr", "wrong_pattern")]),
+        (json!({"annual_turnover_irr": "007"}), vec![("/annual_turnover_irr", "wrong_pattern")]),
         (json!({"annual_turnover_irr": 12}), vec![("/annual_turnover_irr", "wrong_type")]),
         (json!({"location": {"latitude": 91, "longitude": 0}}), vec![("/location/latitude", "too_large")]),
         (json!(["name_en"]), vec![("", "wrong_type")]),

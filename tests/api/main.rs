@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod conform;
+mod process;
 mod raw;
 mod support;
 mod sweep;
@@ -16,8 +17,14 @@ mod bad_requests;
 mod claims;
 mod cluster_rules;
 mod clusters;
+mod command_line;
+mod concurrency;
 mod filters;
 mod lists;
+mod openapi;
+mod operation;
+mod persian;
 mod reports;
+mod resilience;
 mod tokens;
 mod users;

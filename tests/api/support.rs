@@ -125,6 +125,13 @@ impl Service {
         self.scratch.remove().await;
     }
 
+    /// The same service after a restart, at a new address.
+    pub async fn restart(self) -> Self {
+        self.running.stop().await;
+        let running = server::start(self.config.clone()).await.unwrap();
+        Self { address: format!("http://{}", running.address), running, ..self }
+    }
+
     /// One more instance on the same database, perhaps with another configuration, and a client of nobody that talks to it.
     pub async fn beside(&self, adjust: impl FnOnce(&mut Config)) -> (Running, Client) {
         let mut config = self.config.clone();

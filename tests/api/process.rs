@@ -1,0 +1,115 @@
+//! The real binary, as an operator runs it.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex},
+};
+
+use crate::support::Client;
+
+/// The binary with these arguments and these variables, and nothing of this process's environment.
+fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_khoosheh"));
+    command.args(arguments).env_clear().envs(variables.iter().copied());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// What a command that ends has answered.
+pub struct Outcome {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a command to its end.
+pub async fn run(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Outcome {
+    let mut child = command(arguments, variables).spawn().unwrap();
+    // A command that reads no input may be gone already.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output: Output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Outcome { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// A server that runs; killed when it is dropped.
+pub struct Server {
+    child: Child,
+    pub address: String,
+    /// What it has printed until it was ready.
+    pub greeting: String,
+    /// What it has logged since.
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    /// Starts `serve` on a database, and waits until it is ready.
+    pub async fn serve(url: &str, variables: &[(&str, &str)]) -> Self {
+        let own = [("DATABASE_URL", url), ("KHOOSHEH_BIND", "127.0.0.1:0"), ("KHOOSHEH_WORKERS", "2"), ("KHOOSHEH_REQUESTS_PER_MINUTE", "0")];
+        Self::start(&["serve"], &[&own[..], variables].concat()).await
+    }
+
+    /// Starts a command that serves. It is ready when a line names its address.
+    pub async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child = command(arguments, variables).spawn().unwrap();
+        let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+        let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
+        for pipe in [Box::new(stdout) as Box<dyn Read + Send>, Box::new(stderr)] {
+            let sender = sender.clone();
+            std::thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        }
+        drop(sender);
+        let mut greeting = String::new();
+        let address = loop {
+            let line = lines.recv().await.unwrap_or_else(|| panic!("{arguments:?} ended: {greeting}"));
+            greeting.push_str(&format!("{line}\n"));
+            let found = line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').find(|word| word.starts_with("127.0.0.1:"));
+            if let Some(address) = found {
+                break address.to_owned();
+            }
+        };
+        let log = Arc::new(Mutex::new(String::new()));
+        let kept = log.clone();
+        tokio::spawn(async move {
+            while let Some(line) = lines.recv().await {
+                kept.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        Self { child, address: format!("http://{address}"), greeting, log }
+    }
+
+    /// A client of nobody.
+    pub fn client(&self) -> Client {
+        Client { http: reqwest::Client::new(), address: self.address.clone(), token: None }
+    }
+
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// `kill -9`.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub fn terminate(&self) {
+        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+    }
+
+    /// Waits for its end.
+    pub async fn ended(mut self) -> i32 {
+        let end = tokio::task::spawn_blocking(move || self.child.wait().unwrap().code().unwrap_or(-1));
+        tokio::time::timeout(std::time::Duration::from_secs(30), end).await.expect("an end within 30 s").unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
