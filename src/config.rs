@@ -112,7 +112,10 @@ impl Config {
                 faults.push(fault.to_owned());
             }
         };
-        require(self.is_sqlite() || self.is_postgres(), "database_url must begin with sqlite:// or postgres://");
+        require(
+            (self.is_sqlite() && !self.database_url.contains("memory")) || self.is_postgres(),
+            "database_url must be sqlite://FILE or postgres://…",
+        );
         require(self.public_url.starts_with("http://") || self.public_url.starts_with("https://"), "public_url must begin with http:// or https://");
         require((1..=256).contains(&self.workers), "workers must be from 1 to 256");
         require((1..=64).contains(&self.connections_per_worker), "connections_per_worker must be from 1 to 64");

@@ -1,6 +1,5 @@
 //! The demonstration: one account per role and the clusters of Lorestan, in an embedded database.
 
-use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -92,17 +91,7 @@ pub fn account_row(username: &str, display_name: &str, role: Role, province: Opt
         Role::Integrator => (Kind::Client, role.permissions().iter().map(|scope| (*scope).to_owned()).collect()),
         _ => (Kind::Person, Vec::new()),
     };
-    let (nobody, epoch) = (Uuid::nil(), DateTime::<Utc>::UNIX_EPOCH);
     account::Model {
-        id: nobody,
-        version: 0,
-        created_at: epoch,
-        created_by: nobody,
-        updated_at: epoch,
-        updated_by: nobody,
-        deleted_at: None,
-        external_refs: ExternalRefs::default(),
-        history_hash: String::new(),
         kind,
         username: username.to_owned(),
         display_name: display_name.to_owned(),
@@ -110,7 +99,7 @@ pub fn account_row(username: &str, display_name: &str, role: Role, province: Opt
         province: province.map(str::to_owned),
         scopes: Scopes(scopes),
         password_hash,
-        disabled: false,
+        ..account::Model::default()
     }
 }
 

@@ -2,15 +2,21 @@
 
 use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
 
+use actix_web::http::Method;
 use clap::{Args, Parser, Subcommand};
 use khoosheh::{
     api,
     auth::{Role, account, password, session},
     config::{Config, LogFormat},
-    demo, server,
+    demo,
+    http::contract::Contract,
+    persian::Calendar,
+    server,
     store::{Transaction, connection},
+    users::dto::UserInput,
 };
 use sea_orm::DatabaseConnection;
+use serde_json::json;
 use tracing_subscriber::EnvFilter;
 use uuid::Uuid;
 
@@ -208,36 +214,35 @@ async fn migrate(config: &Config, direction: Migrate) -> Outcome {
 }
 
 async fn keep_user(db: &DatabaseConnection, command: User) -> Outcome {
-    let transaction = Transaction::begin(db, Uuid::nil(), "command line".to_owned()).await?;
-    let find = async |username: &str| {
-        let found = account::by_username(&*transaction, username).await?;
-        found
-            .filter(|account| account.deleted_at.is_none())
-            .ok_or_else(|| Box::<dyn std::error::Error>::from(format!("there is no account {username}")))
-    };
-    match command {
+    // What waits for a person is done before the transaction, which others wait for.
+    let (name, change): (String, Box<dyn FnOnce(&mut account::Model)>) = match command {
         User::Create { name, role, province, display_name } => {
-            let display_name = display_name.as_deref().unwrap_or(&name.username);
-            let input = khoosheh::users::dto::UserInput::for_command_line(&name.username, display_name, role, province)?;
-            let mut row = input.into_new_row()?;
+            let mut input = json!({ "username": name.username, "display_name": display_name.unwrap_or(name.username), "role": role });
+            if let Some(province) = province {
+                input["province"] = json!(province);
+            }
+            let contract = Contract::new(api::document())?;
+            let operation = contract.operation(&Method::POST, "/api/v1/users").ok_or("the document has no users")?;
+            operation.body(&mut input, Calendar::Gregorian).map_err(|problem| format!("{input} cannot be created: {problem}"))?;
+            let mut row = serde_json::from_value::<UserInput>(input)?.into_new_row()?;
             row.password_hash = password::hash(new_password()?).await?;
+            let transaction = Transaction::begin(db, Uuid::nil(), "command line".to_owned()).await?;
             transaction.insert(row).await?;
+            return Ok(transaction.commit().await?);
         }
         User::Password(name) => {
-            let before = find(&name.username).await?;
-            let mut row = before.clone();
-            row.password_hash = password::hash(new_password()?).await?;
-            transaction.update(&before, row).await?;
-            session::revoke_all(&*transaction, before.id).await?;
+            let hash = password::hash(new_password()?).await?;
+            (name.username, Box::new(|row| row.password_hash = hash))
         }
-        User::Disable(name) => {
-            let before = find(&name.username).await?;
-            let mut row = before.clone();
-            row.disabled = true;
-            transaction.update(&before, row).await?;
-            session::revoke_all(&*transaction, before.id).await?;
-        }
-    }
+        User::Disable(name) => (name.username, Box::new(|row| row.disabled = true)),
+    };
+    let transaction = Transaction::begin(db, Uuid::nil(), "command line".to_owned()).await?;
+    let found = account::by_username(&*transaction, &name).await?;
+    let before = found.filter(|account| account.deleted_at.is_none()).ok_or_else(|| format!("there is no account {name}"))?;
+    let mut row = before.clone();
+    change(&mut row);
+    transaction.update(&before, row).await?;
+    session::revoke_all(&*transaction, before.id).await?;
     Ok(transaction.commit().await?)
 }
 

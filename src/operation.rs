@@ -57,7 +57,12 @@ pub async fn get_readiness(db: Database, shutdown: web::Data<Shutdown>) -> Resul
     if shutdown.0.load(Ordering::Relaxed) {
         return Err(unavailable("سامانه در حال خاموش شدن است.", "The service is shutting down."));
     }
-    if !connection::is_migrated(db.get_ref()).await? {
+    let is_migrated = connection::is_migrated(db.get_ref()).await.map_err(|error| {
+        let away = unavailable("پایگاه داده در دسترس نیست.", "The database is away.");
+        tracing::warn!(%error, "not ready");
+        away
+    })?;
+    if !is_migrated {
         return Err(unavailable("جدول‌های پایگاه داده به‌روز نیستند.", "The tables of the database are not up to date."));
     }
     Ok(HttpResponse::Ok().json(Health { status: "ok" }))

@@ -21,6 +21,7 @@ CREATE INDEX account_updated_at ON account (updated_at, id);
 CREATE TABLE session (
     id {uuid} PRIMARY KEY,
     account_id {uuid} NOT NULL REFERENCES account (id),
+    scope text NOT NULL,
     created_at {timestamp} NOT NULL,
     revoked_at {timestamp}
 );

@@ -30,6 +30,7 @@ CREATE UNIQUE INDEX cluster_name ON cluster (province, name_key) WHERE deleted_a
 CREATE INDEX cluster_by_name ON cluster (name_key, id);
 CREATE INDEX cluster_by_province ON cluster (province, id);
 CREATE INDEX cluster_by_province_code ON cluster (province, code, id);
+CREATE INDEX cluster_by_province_updated_at ON cluster (province, updated_at, id);
 CREATE INDEX cluster_by_state ON cluster (state, id);
 CREATE INDEX cluster_by_created_at ON cluster (created_at, id);
 CREATE INDEX cluster_by_updated_at ON cluster (updated_at, id);
@@ -47,5 +48,13 @@ CREATE TABLE cluster_claim (
     note text
 );
 CREATE INDEX cluster_claim_cluster ON cluster_claim (cluster_id, id)",
-    down: "DROP TABLE cluster_claim; DROP TABLE cluster"
+    down: "
+DELETE FROM external_ref WHERE resource IN ('cluster', 'cluster_claim');
+DELETE FROM search_term WHERE resource IN ('cluster', 'cluster_claim');
+DELETE FROM status_event WHERE resource = 'cluster';
+DELETE FROM change_log WHERE resource IN ('cluster', 'cluster_claim');
+DELETE FROM code_counter WHERE prefix LIKE 'cluster %';
+DELETE FROM idempotent_answer;
+DROP TABLE cluster_claim;
+DROP TABLE cluster"
 }

@@ -7,7 +7,7 @@ use super::policy::{Role, Scope};
 use crate::store::external_ref::ExternalRefs;
 
 /// An account.
-#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "account")]
 pub struct Model {
     /// See [`crate::store::Columns`], as for the columns below.
@@ -56,10 +56,11 @@ impl ActiveModelBehavior for ActiveModel {}
 crate::record_columns!(Model);
 
 /// Who is behind an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 pub enum Kind {
     /// A person, who logs in with a password.
+    #[default]
     Person,
     /// A system, which gets tokens with its secret.
     Client,
@@ -92,5 +93,8 @@ impl Model {
 
 /// The account of a user name or client id.
 pub async fn by_username(db: &impl ConnectionTrait, username: &str) -> Result<Option<Model>, DbErr> {
+    if username.contains('\0') {
+        return Ok(None);
+    }
     Entity::find().filter(Column::Username.eq(username.to_lowercase())).one(db).await
 }

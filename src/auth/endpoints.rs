@@ -1,9 +1,11 @@
 //! Logging in and out: the endpoints of OAuth 2.
 
-use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
+use std::pin::Pin;
+
+use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, get, http::header, post, web};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sea_orm::EntityTrait;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    http::{Answer, Body, Database, Problem, Text, Violation, Write, catalogue, client},
+    http::{Answer, Body, Database, Problem, Text, Violation, Write, catalogue, client, contract},
     store::connection,
 };
 
@@ -30,12 +32,35 @@ pub fn well_known_routes(config: &mut ServiceConfig) {
     config.service(list_signing_keys).service(get_authorization_server);
 }
 
+/// The form of an OAuth 2 endpoint. What is wrong with it is told as RFC 6749, section 5.2, asks.
+pub struct OauthForm<T>(T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OauthForm<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let form = Body::<T>::from_request(request, payload);
+        Box::pin(async move {
+            match form.await {
+                Ok(form) => Ok(Self(form.0)),
+                Err(problem) if matches!(problem.code(), "validation_failed" | "malformed_form") => {
+                    let is_grant = problem.names("/grant_type", "not_in_list");
+                    let error = if is_grant { "unsupported_grant_type" } else { "invalid_request" };
+                    Err(oauth(problem.into_kind(&catalogue::INVALID_TOKEN_REQUEST), error))
+                }
+                Err(problem) => Err(problem),
+            }
+        })
+    }
+}
+
 /// A token request, as a form (RFC 6749). Parameters that are not known are ignored, as the RFC asks.
 #[derive(Deserialize, ToSchema)]
 pub struct TokenRequest {
     /// How the caller proves who it is.
-    #[schema(required, value_type = GrantType, example = "password")]
-    grant_type: Option<String>,
+    #[schema(value_type = GrantType, example = "password")]
+    grant_type: String,
     /// The user name, with `password`.
     #[schema(max_length = 100, nullable = false, example = "isipo")]
     username: Option<String>,
@@ -103,61 +128,63 @@ pub struct TokenResponse {
 #[post("/auth/token")]
 pub async fn create_token(
     request: HttpRequest,
-    form: Body<TokenRequest>,
+    form: OauthForm<TokenRequest>,
     db: Database,
     authenticator: web::Data<Authenticator>,
     config: web::Data<Config>,
 ) -> Result<HttpResponse, Problem> {
-    let issued = match form.0.grant_type.as_deref() {
-        Some("password") => log_in(&request, &form.0, &db, &config).await,
-        Some("client_credentials") => log_in_client(&request, &form.0, &db, &config).await,
-        Some("refresh_token") => refresh(&form.0, &db, &config).await,
-        Some(_) => Err(oauth(Problem::new(&catalogue::INVALID_TOKEN_REQUEST), "unsupported_grant_type")),
-        None => Err(invalid_request("grant_type")),
-    };
-    let (account, session, refresh_token) = issued?;
-    let held = account.permissions();
-    let permissions: Vec<String> = match form.0.scope.as_deref().map(str::trim).filter(|scope| !scope.is_empty()) {
-        None => held,
-        Some(scope) => scope.split(' ').filter(|asked| held.iter().any(|p| p == asked)).map(str::to_owned).collect(),
+    let form = form.0;
+    let issued = match form.grant_type.as_str() {
+        "password" => log_in(&request, &form, &db, &config).await?,
+        "client_credentials" => log_in_client(&request, &form, &db, &config).await?,
+        _ => refresh(&form, &db, &config).await?,
     };
     let answer = TokenResponse {
-        access_token: authenticator.issue(&account, session, &permissions)?,
+        access_token: authenticator.issue(&issued.account, issued.session, &issued.scope)?,
         token_type: "Bearer",
         expires_in: authenticator.lifetime(),
-        refresh_token,
-        scope: permissions.join(" "),
+        refresh_token: issued.refresh_token,
+        scope: issued.scope,
     };
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
-type Issued = (account::Model, Option<Uuid>, Option<String>);
+/// What a token request has come to.
+struct Issued {
+    account: account::Model,
+    session: Uuid,
+    scope: String,
+    refresh_token: Option<String>,
+}
 
 async fn log_in(request: &HttpRequest, form: &TokenRequest, db: &Database, config: &Config) -> Result<Issued, Problem> {
     let username = form.username.as_deref().ok_or_else(|| invalid_request("username"))?;
     let secret = form.password.clone().ok_or_else(|| invalid_request("password"))?;
     let account = prove(request, db, config, username, secret, Kind::Person).await?;
     let account = account.ok_or_else(|| oauth(Problem::new(&catalogue::INVALID_GRANT), "invalid_grant"))?;
+    let scope = granted(form, &account.permissions())?;
     let transaction = connection::begin_to_write(db.get_ref()).await?;
-    let session = session::begin(&transaction, account.id).await?;
+    let session = session::begin(&transaction, account.id, &scope).await?;
     let refresh_token = session::issue(&transaction, session, config.refresh_token_days).await?;
     transaction.commit().await?;
-    Ok((account, Some(session), Some(refresh_token)))
+    Ok(Issued { account, session, scope, refresh_token: Some(refresh_token) })
 }
 
 async fn log_in_client(request: &HttpRequest, form: &TokenRequest, db: &Database, config: &Config) -> Result<Issued, Problem> {
-    let basic = basic_credentials(request);
-    let (id, secret) = match (basic, &form.client_id, &form.client_secret) {
+    let (id, secret) = match (basic_credentials(request), &form.client_id, &form.client_secret) {
         (Some(pair), ..) => pair,
         (None, Some(id), Some(secret)) => (id.clone(), secret.clone()),
-        _ => return Err(invalid_request("client_id")),
+        (None, None, _) => return Err(invalid_request("client_id")),
+        (None, Some(_), None) => return Err(invalid_request("client_secret")),
     };
     let account = prove(request, db, config, &id, secret, Kind::Client).await?;
-    let refused = || {
+    let account = account.ok_or_else(|| {
         let problem = Problem::new(&catalogue::INVALID_CLIENT).header(header::WWW_AUTHENTICATE, "Basic realm=\"khoosheh\"");
         oauth(problem, "invalid_client")
-    };
-    Ok((account.ok_or_else(refused)?, None, None))
+    })?;
+    let scope = granted(form, &account.permissions())?;
+    let session = session::begin(db.get_ref(), account.id, &scope).await?;
+    Ok(Issued { account, session, scope, refresh_token: None })
 }
 
 async fn refresh(form: &TokenRequest, db: &Database, config: &Config) -> Result<Issued, Problem> {
@@ -171,9 +198,22 @@ async fn refresh(form: &TokenRequest, db: &Database, config: &Config) -> Result<
     };
     let account = account::Entity::find_by_id(session.account_id).one(&transaction).await?;
     let account = account.filter(account::Model::is_usable).ok_or_else(refused)?;
+    let permissions = account.permissions();
+    let held: Vec<String> = session.scope.split(' ').map(str::to_owned).filter(|granted| permissions.contains(granted)).collect();
+    let scope = granted(form, &held)?;
     let refresh_token = session::issue(&transaction, session.id, config.refresh_token_days).await?;
     transaction.commit().await?;
-    Ok((account, Some(session.id), Some(refresh_token)))
+    Ok(Issued { account, session: session.id, scope, refresh_token: Some(refresh_token) })
+}
+
+/// The permissions asked for, which must be held; all that are held where none is named.
+fn granted(form: &TokenRequest, held: &[String]) -> Result<String, Problem> {
+    let asked: Vec<&str> = form.scope.as_deref().unwrap_or_default().split_ascii_whitespace().collect();
+    if asked.iter().any(|asked| held.iter().all(|held| held != asked)) {
+        let detail = Text::new("دسترسی خواسته‌شده وجود ندارد یا از آنِ این حساب نیست.", "The scope does not exist, or the account does not have it.");
+        return Err(oauth(Problem::new(&catalogue::INVALID_TOKEN_REQUEST).detail(detail), "invalid_scope"));
+    }
+    Ok(if asked.is_empty() { held.join(" ") } else { asked.join(" ") })
 }
 
 /// The account, if the secret is its own. Takes as long when there is no such account.
@@ -202,7 +242,7 @@ fn basic_credentials(request: &HttpRequest) -> Option<(String, String)> {
     let decoded = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(encoded.trim()).ok())??;
     let text = String::from_utf8(decoded).ok()?;
     let (id, secret) = text.split_once(':')?;
-    let decode = |part: &str| percent_encoding::percent_decode_str(&part.replace('+', " ")).decode_utf8().ok().map(|part| part.into_owned());
+    let decode = |part: &str| contract::decode(&part.replace('+', " "));
     Some((decode(id)?, decode(secret)?))
 }
 
@@ -243,7 +283,11 @@ pub struct RevocationRequest {
     security(()),
 )]
 #[post("/auth/revoke")]
-pub async fn revoke_token(form: Body<RevocationRequest>, db: Database, authenticator: web::Data<Authenticator>) -> Result<HttpResponse, Problem> {
+pub async fn revoke_token(
+    form: OauthForm<RevocationRequest>,
+    db: Database,
+    authenticator: web::Data<Authenticator>,
+) -> Result<HttpResponse, Problem> {
     let session = match session::of_refresh_token(db.get_ref(), &form.0.token).await? {
         Some(session) => Some(session),
         None => authenticator.session_of(&form.0.token),
@@ -313,6 +357,9 @@ pub async fn change_password(
     authenticator: web::Data<Authenticator>,
     config: web::Data<Config>,
 ) -> Result<Answer, Problem> {
+    if write.caller.role == super::Role::Integrator {
+        return Err(Problem::new(&catalogue::FORBIDDEN));
+    }
     let db = write.database();
     let account = prove(&request, &db, &config, &write.caller.username, change.0.current_password, Kind::Person).await?;
     let before = account.ok_or_else(|| {

@@ -31,8 +31,6 @@ pub struct Caller {
     pub scope: Scope,
     /// What it may do.
     pub permissions: Vec<String>,
-    /// The session that its token belongs to; none for an API client.
-    pub session: Option<Uuid>,
 }
 
 impl Caller {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What an account is in the programme.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -27,7 +27,8 @@ pub enum Role {
     Supervisor,
     /// Reads the province; milestones, evidence, measurements and reports of assigned projects.
     Cda,
-    /// An API client: what its granted scopes say, in one province or the nation.
+    /// An API client: what its granted scopes say, in one province or the nation. Without a grant it may do nothing.
+    #[default]
     Integrator,
 }
 

@@ -16,6 +16,8 @@ pub struct Model {
     pub id: Uuid,
     /// Whose it is.
     pub account_id: Uuid,
+    /// The permissions that were granted, separated by spaces; a refresh never gives more (RFC 6749, section 6).
+    pub scope: String,
     /// When it began.
     pub created_at: DateTimeUtc,
     /// When it was ended.
@@ -55,9 +57,10 @@ pub mod refresh_token {
 }
 
 /// Begins a session.
-pub async fn begin(db: &impl ConnectionTrait, account_id: Uuid) -> Result<Uuid, DbErr> {
+pub async fn begin(db: &impl ConnectionTrait, account_id: Uuid, scope: &str) -> Result<Uuid, DbErr> {
     let id = Uuid::now_v7();
-    let session = ActiveModel { id: Set(id), account_id: Set(account_id), created_at: Set(now()), revoked_at: Set(None) };
+    let session =
+        ActiveModel { id: Set(id), account_id: Set(account_id), scope: Set(scope.to_owned()), created_at: Set(now()), revoked_at: Set(None) };
     Entity::insert(session).exec_without_returning(db).await?;
     Ok(id)
 }

@@ -56,8 +56,7 @@ struct Claims {
     roles: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     province: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sid: Option<Uuid>,
+    sid: Uuid,
 }
 
 /// Signs and verifies access tokens.
@@ -117,7 +116,7 @@ impl Authenticator {
     }
 
     /// An access token for an account, with these of its permissions.
-    pub fn issue(&self, account: &account::Model, session: Option<Uuid>, permissions: &[String]) -> Result<String, Problem> {
+    pub fn issue(&self, account: &account::Model, session: Uuid, scope: &str) -> Result<String, Problem> {
         let issued_at = now().timestamp();
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -127,7 +126,7 @@ impl Authenticator {
             iat: issued_at,
             exp: issued_at + self.lifetime,
             jti: Uuid::now_v7(),
-            scope: permissions.join(" "),
+            scope: scope.to_owned(),
             roles: vec![account.role.name()],
             province: account.province.clone(),
             sid: session,
@@ -144,11 +143,9 @@ impl Authenticator {
         }
         let Some(claims) = self.verify(token) else { return Ok(None) };
         let Some(account) = account::Entity::find_by_id(claims.sub).one(db).await?.filter(account::Model::is_usable) else { return Ok(None) };
-        if let Some(id) = claims.sid {
-            let session = session::Entity::find_by_id(id).one(db).await?;
-            if session.is_none_or(|session| session.revoked_at.is_some()) {
-                return Ok(None);
-            }
+        let session = session::Entity::find_by_id(claims.sid).one(db).await?;
+        if session.is_none_or(|session| session.revoked_at.is_some()) {
+            return Ok(None);
         }
         let granted: Vec<&str> = claims.scope.split(' ').collect();
         let caller = Arc::new(Caller {
@@ -157,7 +154,6 @@ impl Authenticator {
             permissions: account.permissions().into_iter().filter(|permission| granted.contains(&permission.as_str())).collect(),
             role: account.role,
             username: account.username,
-            session: claims.sid,
         });
         self.remembered.insert(hash, (caller.clone(), claims.exp));
         Ok(Some(caller))
@@ -165,7 +161,7 @@ impl Authenticator {
 
     /// The session that a valid access token belongs to.
     pub fn session_of(&self, token: &str) -> Option<Uuid> {
-        self.verify(token)?.sid
+        self.verify(token).map(|claims| claims.sid)
     }
 
     /// Forgets what this instance remembers of tokens, so that a change of an account counts here at once.

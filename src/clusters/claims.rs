@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use actix_web::{delete, get, patch, post};
-use chrono::{DateTime, Utc};
 use sea_orm::{
     QueryOrder,
     entity::prelude::*,
@@ -28,7 +27,7 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 /// A claim.
-#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "cluster_claim")]
 pub struct Model {
     /// See [`crate::store::Columns`], as for the columns below.
@@ -81,6 +80,7 @@ impl Record for Model {
     type View = Claim;
 
     const RESOURCE: &'static str = "cluster_claim";
+    const DAYS: &'static [&'static str] = &["claimed_on"];
     const PATH_PARAMETER: &'static str = "claim_id";
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|cluster| Column::ClusterId.eq(cluster));
 
@@ -117,7 +117,7 @@ pub struct Claim {
     cluster_id: Uuid,
     /// Who says so.
     #[schema(example = "Provincial company: industrial clusters of Lorestan identified up to late 1392")]
-    source_title: String,
+    pub source_title: String,
     /// Where it can be read.
     #[schema(required)]
     source_url: Option<String>,
@@ -198,24 +198,7 @@ impl From<&Model> for ClaimInput {
 impl ClaimInput {
     /// A new claim about a cluster.
     pub fn into_new_row(self, cluster_id: Uuid) -> Model {
-        let (nobody, epoch) = (Uuid::nil(), DateTime::<Utc>::UNIX_EPOCH);
-        self.onto_row(&Model {
-            id: nobody,
-            version: 0,
-            created_at: epoch,
-            created_by: nobody,
-            updated_at: epoch,
-            updated_by: nobody,
-            deleted_at: None,
-            external_refs: ExternalRefs::default(),
-            history_hash: String::new(),
-            cluster_id,
-            source_title: String::new(),
-            source_url: None,
-            claimed_on: None,
-            claimed_name: None,
-            note: None,
-        })
+        self.onto_row(&Model { cluster_id, ..Model::default() })
     }
 
     fn onto_row(self, row: &Model) -> Model {

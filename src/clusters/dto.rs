@@ -13,7 +13,7 @@ use super::{
 use crate::{
     http::{Problem, Text, Violation},
     industries::{Industry, IsicClass, IsicCode},
-    persian::{Date, calendar::Period, text},
+    persian::{Date, text},
     provinces::ProvinceCode,
     store::{RecordInfo, external_ref::ExternalRefs},
     values::{Amount, Name},
@@ -154,7 +154,7 @@ impl From<&Model> for Cluster {
             allowed_transitions: row.state.next().iter().map(|state| AllowedTransition { to: *state }).collect(),
             identified_on: input.identified_on,
             identified_precision: input.identified_precision,
-            identified_not_later_than: input.identified_not_later_than,
+            identified_not_later_than: row.identified_not_later_than.map(Date::from),
             employment_total: input.employment_total,
             employment_female: input.employment_female,
             annual_turnover_irr: input.annual_turnover_irr,
@@ -255,7 +255,12 @@ impl From<&Model> for ClusterInput {
             isic: row.isic.0.clone(),
             identified_on: row.identified_on.map(Date::from),
             identified_precision: row.identified_precision,
-            identified_not_later_than: row.identified_not_later_than.map(Date::from),
+            identified_not_later_than: row.identified_not_later_than.map(Date::from).filter(|bound| {
+                // A bound that follows from the day follows a changed day too: it is not an input of its own.
+                row.identified_on
+                    .zip(row.identified_precision.and_then(Precision::period))
+                    .is_none_or(|(on, period)| Date::from(on).end_of(period) != *bound)
+            }),
             employment_total: row.employment_total,
             employment_female: row.employment_female,
             annual_turnover_irr: row.annual_turnover_irr.map(Amount),
@@ -268,38 +273,7 @@ impl From<&Model> for ClusterInput {
 impl ClusterInput {
     /// A new cluster, a candidate still, under a code that is to be filled in where it is empty.
     pub fn into_new_row(self) -> Result<Model, Problem> {
-        let (nobody, epoch) = (Uuid::nil(), DateTime::<Utc>::UNIX_EPOCH);
-        self.onto_row(&Model {
-            id: nobody,
-            version: 0,
-            created_at: epoch,
-            created_by: nobody,
-            updated_at: epoch,
-            updated_by: nobody,
-            deleted_at: None,
-            external_refs: ExternalRefs::default(),
-            history_hash: String::new(),
-            code: String::new(),
-            name_fa: String::new(),
-            name_en: None,
-            name_key: String::new(),
-            aliases: Texts::default(),
-            province: String::new(),
-            counties: Texts::default(),
-            latitude: None,
-            longitude: None,
-            products: Texts::default(),
-            isic: Classes::default(),
-            primary_isic: String::new(),
-            state: State::Candidate,
-            identified_on: None,
-            identified_precision: None,
-            identified_not_later_than: None,
-            employment_total: None,
-            employment_female: None,
-            annual_turnover_irr: None,
-            export_usd: None,
-        })
+        self.onto_row(&Model::default())
     }
 
     /// The row with this input. All rules between the fields are checked here, together.
@@ -315,6 +289,10 @@ impl ClusterInput {
             ));
         }
         let name_key = text::key(&self.name_fa);
+        if name_key.len() > 2_000 {
+            // «ﷺ» is one character and folds to eighteen: the index and the cursor have their limits.
+            faults.push(Violation::body("/name_fa", "too_long", Text::new("این نام بیش از اندازه بلند است.", "This name is too long.")));
+        }
         if name_key.is_empty() {
             faults.push(Violation::body(
                 "/name_fa",
@@ -391,13 +369,7 @@ impl Identified {
         let mut fault = |field: &str, code, fa: &'static str, en: &'static str| {
             faults.push(Violation::body(format!("/{field}"), code, Text::new(fa, en)));
         };
-        let period = match precision {
-            Some(Precision::NotLaterThan) => None,
-            Some(Precision::Month) => Some(Period::Month),
-            Some(Precision::Quarter) => Some(Period::Quarter),
-            Some(Precision::Year) => Some(Period::Year),
-            Some(Precision::Day) | None => Some(Period::Day),
-        };
+        let period = precision.unwrap_or(Precision::Day).period();
         if on.is_some_and(|day| day > today) {
             fault("identified_on", "in_future", "تاریخ شناسایی نمی‌تواند در آینده باشد.", "The identification cannot lie in the future.");
         }
@@ -468,7 +440,7 @@ pub struct ClusterFilter {
     /// Identified by this day at the latest.
     pub identified_by: Option<Date>,
     /// Words of the names, code and products, or the beginnings of words. «كشاورزي» finds «کشاورزی».
-    #[param(min_length = 1, max_length = 100)]
+    #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
     pub q: Option<String>,
     /// Changed at this moment or later.
     pub updated_since: Option<DateTime<Utc>>,

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     auth::Scope,
-    http::{SortKey, Text, Violation, page::Listed},
+    http::{Problem, SortKey, Text, Violation, page::Listed},
     industries::class_prefixes,
-    persian::{Date, text},
+    persian::{Date, calendar::Period, text},
     store::{
         ExternalRef, Record, SqlKind,
         external_ref::{self, ExternalRefs},
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A cluster.
-#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "cluster")]
 pub struct Model {
     /// See [`crate::store::Columns`], as for the columns below.
@@ -124,11 +124,25 @@ pub enum Precision {
     NotLaterThan,
 }
 
+impl Precision {
+    /// The period that a date of this precision names; none where only the upper bound is known.
+    pub fn period(self) -> Option<Period> {
+        match self {
+            Self::Day => Some(Period::Day),
+            Self::Month => Some(Period::Month),
+            Self::Quarter => Some(Period::Quarter),
+            Self::Year => Some(Period::Year),
+            Self::NotLaterThan => None,
+        }
+    }
+}
+
 impl Record for Model {
     type Active = ActiveModel;
     type View = Cluster;
 
     const RESOURCE: &'static str = "cluster";
+    const DAYS: &'static [&'static str] = &["identified_on", "identified_not_later_than"];
     const UNIQUE: &'static [Unique] = &[
         Unique {
             index: "cluster_name",
@@ -147,7 +161,7 @@ impl Record for Model {
         Unique {
             index: "cluster_code",
             columns: "cluster.code",
-            violation: || Violation::body("/code", "duplicate", Text::new("این کد از آنِ خوشهٔ دیگری است.", "This code belongs to another cluster.")),
+            violation: || Violation::body("/code", "duplicate", Text::new("این کد آزاد نیست.", "This code is not free.")),
         },
     ];
 
@@ -213,7 +227,7 @@ impl Listed for Model {
 }
 
 /// The clusters in a scope that a filter lets through.
-pub fn list(scope: &Scope, filter: &ClusterFilter) -> Select<Entity> {
+pub fn list(scope: &Scope, filter: &ClusterFilter) -> Result<Select<Entity>, Problem> {
     let mut conditions: Vec<SimpleExpr> = Vec::new();
     if let Some(states) = &filter.state {
         conditions.push(Column::State.is_in(states.iter().copied()));
@@ -223,8 +237,7 @@ pub fn list(scope: &Scope, filter: &ClusterFilter) -> Select<Entity> {
     }
     if let Some(codes) = &filter.isic {
         let prefixes: Vec<&str> = codes.iter().flat_map(|code| class_prefixes(&code.0)).collect();
-        // A well-formed code that ISIC does not have is nobody's.
-        conditions.push(if prefixes.is_empty() { Expr::cust("1 = 0") } else { search::has_prefix::<Model>(ISIC, &prefixes) });
+        conditions.push(search::has_prefix::<Model>(ISIC, &prefixes));
     }
     if let Some(counties) = &filter.county {
         conditions.push(search::has_any::<Model>(COUNTY, counties.iter().map(|county| text::key(&county.0))));
@@ -237,9 +250,9 @@ pub fn list(scope: &Scope, filter: &ClusterFilter) -> Select<Entity> {
     }
     let mut all = conditions.into_iter().fold(Condition::all(), Condition::add);
     if let Some(query) = &filter.q {
-        all = all.add(search::matches::<Model>(query));
+        all = all.add(search::matches::<Model>(query)?);
     }
-    visible_rows::<Model>(scope).filter(all)
+    Ok(visible_rows::<Model>(scope).filter(all))
 }
 
 /// The cluster that another system calls so, if it lies within the scope and is not deleted.

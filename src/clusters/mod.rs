@@ -10,26 +10,20 @@ pub mod rules;
 
 use actix_web::{delete, get, patch, post, put, web};
 use sea_orm::ConnectionTrait;
-use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     dto::{Cluster, ClusterFilter, ClusterInput, ClusterTransition, Include, Including},
-    entity::{Model, Precision},
-    rules::State,
+    entity::Model,
 };
 use crate::{
     auth::CurrentCaller,
-    http::{
-        Answer, Body, Database, Page, Paging, Patch, Precondition, Problem, Query, Shape, Text, Violation, Visible, VisibleEver, Write, catalogue,
-    },
+    http::{Answer, Body, Database, Page, Paging, Patch, Precondition, Problem, Query, Shape, Visible, VisibleEver, Write, catalogue},
     industries,
-    persian::Date,
     store::{
         ExternalRef, Record, Transaction,
         change_log::{self, History},
         code,
-        status_event::{self, Event},
     },
 };
 
@@ -61,7 +55,7 @@ pub async fn list_clusters(
     db: Database,
     shape: Shape,
 ) -> Result<Answer, Problem> {
-    let mut page = paging.fetch(db.get_ref(), entity::list(&caller.scope, &filter), Model::view).await?;
+    let mut page = paging.fetch(db.get_ref(), entity::list(&caller.scope, &filter)?, Model::view).await?;
     include(db.get_ref(), &including, &mut page.items).await?;
     shape.page(&page)
 }
@@ -157,7 +151,7 @@ pub async fn put_cluster_by_reference(
     write.caller.check_province(&input.province.0)?;
     let found = entity::by_reference(write.database().get_ref(), &write.caller.scope, &reference).await?;
     if !input.external_refs.0.contains(&reference) {
-        input.external_refs.0.push(reference);
+        input.external_refs.add(reference)?;
     }
     match found {
         None => {
@@ -189,7 +183,7 @@ pub async fn transition_cluster(
     write
         .run(async |transaction| {
             precondition.holds_for(&*cluster)?;
-            shape.record(&change_state(transaction, &cluster, transition.0).await?)
+            shape.record(&rules::change_state(transaction, &cluster, transition.0).await?)
         })
         .await
 }
@@ -232,52 +226,4 @@ pub async fn register(transaction: &Transaction, mut row: Model) -> Result<Model
         row.code = format!("{prefix}-{:04}", code::next(transaction, &format!("cluster {prefix}")).await?);
     }
     transaction.insert(row).await
-}
-
-/// Applies a transition that the rules allow, and records since when it holds.
-async fn change_state(transaction: &Transaction, cluster: &Model, transition: ClusterTransition) -> Result<Model, Problem> {
-    let (from, to) = (cluster.state, transition.to);
-    if !from.next().contains(&to) {
-        let allowed: Vec<String> = from.next().iter().map(|state| state.name()).collect();
-        return Err(Problem::new(&catalogue::TRANSITION_NOT_ALLOWED)
-            .detail(Text::new(
-                format!("از «{}» نمی‌توان به «{}» رفت.", from.name(), to.name()),
-                format!("'{}' cannot follow '{}'.", to.name(), from.name()),
-            ))
-            .member("allowed", json!(allowed)));
-    }
-    let effective_on = transition.effective_on.unwrap_or_else(Date::today_in_iran);
-    let mut faults = Vec::new();
-    if effective_on > Date::today_in_iran() {
-        faults.push(Violation::body(
-            "/effective_on",
-            "in_future",
-            Text::new("تاریخ تغییر وضعیت نمی‌تواند در آینده باشد.", "A change of state cannot lie in the future."),
-        ));
-    }
-    if let Some(latest) = status_event::latest(&**transaction, cluster).await?.filter(|latest| effective_on < *latest) {
-        let day = latest.naive();
-        faults.push(Violation::body(
-            "/effective_on",
-            "too_early",
-            Text::new(format!("تغییر وضعیت پیشین در {day} (میلادی) بوده است."), format!("The change of state before it was on {day}.")),
-        ));
-    }
-    if to.needs_reason() && transition.reason.is_none() {
-        faults.push(Violation::body("/reason", "required", Text::new("برای این گذار دلیل لازم است.", "This transition needs a reason.")));
-    }
-    if !faults.is_empty() {
-        return Err(Problem::invalid(faults));
-    }
-    let mut row = cluster.clone();
-    row.state = to;
-    if to == State::Identified && row.identified_not_later_than.is_none() {
-        row.identified_on = Some(effective_on.naive());
-        row.identified_precision = Some(Precision::Day);
-        row.identified_not_later_than = Some(effective_on.naive());
-    }
-    let row = transaction.transition(cluster, row).await?;
-    let event = Event { from: &from.name(), to: &to.name(), effective_on, decision_id: transition.decision_id, reason: transition.reason };
-    status_event::record(transaction, cluster, event).await?;
-    Ok(row)
 }

@@ -124,7 +124,6 @@ async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Va
     let bytes = tokio::time::timeout(config.body_timeout(), reading)
         .await
         .map_err(|_| Problem::new(&catalogue::REQUEST_TIMEOUT).header(header::CONNECTION, "close"))??;
-    request.extensions_mut().insert(RawBody(bytes.clone()));
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let byte = error.valid_up_to();
         Problem::new(&catalogue::MALFORMED_JSON).detail(Text::new(
@@ -135,7 +134,7 @@ async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Va
     if media_type == "application/x-www-form-urlencoded" {
         return form(text);
     }
-    serde_json::from_str(text).map_err(|error| {
+    let value: Value = serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Problem::new(&catalogue::MALFORMED_JSON)
             .detail(Text::new(
@@ -144,10 +143,22 @@ async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Va
             ))
             .member("line", line)
             .member("column", column)
-    })
+    })?;
+    // The fingerprint of a repeated request is kept: no fast hash of a password may be part of it.
+    let recognised = if call.operation().is_secret { without_passwords(&value).into() } else { bytes };
+    request.extensions_mut().insert(RawBody(recognised));
+    Ok(value)
 }
 
-/// The bytes of the body as they came, from which a repeated request is recognised.
+fn without_passwords(body: &Value) -> String {
+    let mut shown = body.clone();
+    if let Some(members) = shown.as_object_mut() {
+        members.retain(|name, _| !name.contains("password"));
+    }
+    shown.to_string()
+}
+
+/// The bytes of the body as they came, but for passwords: from them a repeated request is recognised.
 #[derive(Clone)]
 pub struct RawBody(pub web::Bytes);
 
@@ -184,7 +195,8 @@ async fn read_bytes(mut payload: Payload, limit: usize) -> Result<web::Bytes, Pr
 fn form(text: &str) -> Result<Value, Problem> {
     let malformed = || Problem::new(&catalogue::MALFORMED_FORM);
     let mut values = Map::new();
-    for (name, value) in contract::pairs(text).ok_or_else(malformed)? {
+    // Parameters without a value count as left out (RFC 6749, section 3.2).
+    for (name, value) in contract::pairs(text).ok_or_else(malformed)?.into_iter().filter(|(_, value)| !value.is_empty()) {
         if values.insert(name, Value::String(value)).is_some() {
             return Err(malformed());
         }

@@ -7,11 +7,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use actix_web::{dev::ResourceDef, http::Method, web::Bytes};
+use chrono::{DateTime, Datelike, Utc};
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
 
 use super::{
-    document::{properties, required_properties},
+    document::{self, required_properties},
     problem::{Place, Problem, Text, Violation},
     words,
 };
@@ -38,6 +39,10 @@ pub struct Operation {
     pub formats: Vec<String>,
     /// The columns of its list as CSV; `a.b` for a member of a member.
     pub columns: Vec<String>,
+    /// Whether it says 406 to an `Accept` that it cannot serve.
+    pub negotiates: bool,
+    /// Whether its body holds a password.
+    pub is_secret: bool,
     parameters: HashMap<String, Kind>,
     required: bool,
     query: Validator,
@@ -126,6 +131,10 @@ impl Operation {
             media_types: content.map(|content| content.keys().cloned().collect()).unwrap_or_default(),
             formats: answer.map(|content| content.keys().cloned().collect()).unwrap_or_default(),
             columns: columns(operation, &document["components"]["schemas"]),
+            negotiates: operation["responses"].get("406").is_some(),
+            is_secret: body.is_some_and(|schema| {
+                document::properties(schema, &document["components"]["schemas"]).iter().any(|(_, p)| p["format"] == "password")
+            }),
             parameters,
             required: is_required,
             query: validator(document, &query)?,
@@ -238,13 +247,13 @@ fn access(operation: &Value) -> Access {
 /// The columns of what an operation lists: the properties that each of its items has, and one level of theirs.
 fn columns(operation: &Value, schemas: &Value) -> Vec<String> {
     let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
-    let lists = properties(schema, schemas);
+    let lists = document::properties(schema, schemas);
     let Some(item) = lists.iter().find(|(name, _)| *name == "items").map(|(_, list)| &list["items"]) else { return Vec::new() };
     let required = required_properties(item, schemas);
     let mut columns = Vec::new();
-    for (name, property) in properties(item, schemas).into_iter().filter(|(name, _)| required.contains(name)) {
+    for (name, property) in document::properties(item, schemas).into_iter().filter(|(name, _)| required.contains(name)) {
         let object = property["oneOf"].as_array().and_then(|list| list.iter().find(|s| s["type"] != "null")).unwrap_or(property);
-        match properties(object, schemas).as_slice() {
+        match document::properties(object, schemas).as_slice() {
             [] => columns.push(name.to_owned()),
             inner => columns.extend(inner.iter().map(|(member, _)| format!("{name}.{member}"))),
         }
@@ -264,6 +273,7 @@ fn validator(document: &Value, schema: &Value) -> Result<Validator, String> {
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
         .with_format("date", |text: &str| Date::parse(text).is_ok())
+        .with_format("date-time", |text: &str| text.parse::<DateTime<Utc>>().is_ok_and(|moment| (1..=9999).contains(&moment.year())))
         .with_format("int64", |text: &str| text.parse::<i64>().is_ok())
         .build(&root)
         .map_err(|error| error.to_string())
@@ -316,12 +326,16 @@ pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
+/// A body that is wrong everywhere is told enough of it.
+const MOST_VIOLATIONS: usize = 100;
+
 fn check(validator: &Validator, value: &Value, calendar: Calendar, place: Place) -> Vec<Violation> {
     calendar::using(calendar, || {
         let mut violations = Vec::new();
-        for error in validator.iter_errors(value) {
+        for error in validator.iter_errors(value).take(MOST_VIOLATIONS) {
             words::explain(&error, place, &mut violations);
         }
+        violations.truncate(MOST_VIOLATIONS);
         violations
     })
 }

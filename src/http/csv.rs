@@ -35,7 +35,7 @@ fn cell(value: &Value) -> Cow<'_, str> {
 /// A spreadsheet takes text that begins like a formula for one: an apostrophe before it prevents that
 /// (OWASP, CSV injection). Numbers stay numbers.
 fn defuse(text: &str) -> Cow<'_, str> {
-    let is_risky = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let is_risky = text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
     if is_risky && text.parse::<f64>().is_err() { format!("'{text}").into() } else { text.into() }
 }
 

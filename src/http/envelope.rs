@@ -56,7 +56,7 @@ pub async fn envelope(mut request: ServiceRequest, next: Next<impl MessageBody +
     }
     let (method, path, language) = (request.method().clone(), request.path().to_owned(), language(request.headers()));
     let limit = request.app_data::<web::Data<Config>>().map(|config| config.request_timeout());
-    let span = tracing::info_span!("request", id = id.0.as_str(), %method, path, account = tracing::field::Empty);
+    let span = tracing::error_span!("request", id = id.0.as_str(), %method, path, account = tracing::field::Empty);
 
     let work = AssertUnwindSafe(next.call(request)).catch_unwind();
     let outcome = tokio::time::timeout(limit.unwrap_or(Duration::MAX), work).instrument(span.clone()).await;
@@ -95,7 +95,10 @@ fn finished<B: MessageBody + 'static>(response: ServiceResponse<B>, language: La
         None => return response.map_into_boxed_body(),
     };
     tracing::debug!(%problem, "refused");
-    let rendered = problem.render(language, response.request().path(), &id.0);
+    let mut rendered = problem.render(language, response.request().path(), &id.0);
+    // What CORS has said of the answer holds for the problem as well.
+    let kept = response.headers().iter().filter(|(name, _)| name.as_str().starts_with("access-control-") || **name == header::VARY);
+    kept.for_each(|(name, value)| rendered.headers_mut().append(name.clone(), value.clone()));
     ServiceResponse::new(response.request().clone(), rendered)
 }
 

@@ -90,7 +90,7 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     let contract = request.app_data::<web::Data<Contract>>().ok_or_else(missing)?;
     let limit = request.app_data::<web::Data<RateLimit>>().ok_or_else(missing)?;
     // No record has a name that is not text, and no database takes NUL.
-    if !contract::decode(request.path()).is_some_and(|path| !path.contains('\0')) {
+    if contract::decode(request.path()).is_none_or(|path| path.contains('\0')) {
         return Err(Problem::new(&catalogue::NOT_FOUND));
     }
     let operation = request.match_pattern().and_then(|pattern| contract.operation(request.method(), &pattern));
@@ -157,8 +157,10 @@ async fn authenticate(request: &ServiceRequest) -> Result<Arc<Caller>, Problem> 
 
 /// Read before the other parameters, since it says how their dates are written. A bad value is refused with them.
 fn calendar(query: &str) -> Calendar {
-    match query.split('&').find_map(|part| part.strip_prefix("calendar=")) {
-        Some("persian") => Calendar::Persian,
+    let is_persian = |(name, value): &(String, String)| name == "calendar" && value == "persian";
+    let is_named = query.contains("calendar") || query.contains('%');
+    match contract::pairs(query).filter(|_| is_named) {
+        Some(pairs) if pairs.iter().any(is_persian) => Calendar::Persian,
         _ => Calendar::Gregorian,
     }
 }
@@ -171,7 +173,7 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
         None => {}
     }
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
-    if operation.formats.is_empty() {
+    if !operation.negotiates {
         return Ok(Format::Json);
     }
     let weight = |media_type: &str| {

@@ -18,7 +18,7 @@ use utoipa::{
     },
 };
 
-use super::{Call, Problem, Ready, catalogue};
+use super::{Call, Problem, Ready, Text, Violation, catalogue};
 use crate::store::SqlKind;
 
 const MAX_PAGE_SIZE: u64 = 200;
@@ -84,7 +84,7 @@ impl<M: Listed> FromRequest for Paging<M> {
 impl<M: Listed> Paging<M> {
     fn read(query: &Value) -> Result<Self, Problem> {
         let names: Vec<&str> = query["sort"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let sort = Self::order(&names);
+        let sort = Self::order(&names)?;
         let mut paging = Self {
             size: query["page_size"].as_u64().unwrap_or(DEFAULT_PAGE_SIZE),
             count: query["count"].as_bool().unwrap_or(false),
@@ -100,13 +100,16 @@ impl<M: Listed> Paging<M> {
 
     /// The keys asked for, up to the first unique one. Where it is missing it is added, in the direction of
     /// the key before it, so that one index serves the whole order.
-    fn order(names: &[&str]) -> Vec<(&'static SortKey<M>, Order)> {
-        let Some(unique) = M::SORT_KEYS.last() else { return Vec::new() };
+    fn order(names: &[&str]) -> Result<Vec<(&'static SortKey<M>, Order)>, Problem> {
+        let Some(unique) = M::SORT_KEYS.last() else { return Ok(Vec::new()) };
         let mut sort: Vec<(&'static SortKey<M>, Order)> = Vec::new();
         for name in names {
             let (bare, order) = name.strip_prefix('-').map_or((*name, Order::Asc), |bare| (bare, Order::Desc));
-            let key = M::SORT_KEYS.iter().find(|key| key.name == bare);
-            sort.extend(key.filter(|key| sort.iter().all(|(other, _)| other.name != key.name)).map(|key| (key, order)));
+            if sort.iter().any(|(earlier, _)| earlier.name == bare) {
+                let detail = Text::new(format!("«{bare}» دو بار آمده است."), format!("'{bare}' is given twice."));
+                return Err(Problem::invalid_query(vec![Violation::query("sort", "repeated", detail)]));
+            }
+            sort.extend(M::SORT_KEYS.iter().find(|key| key.name == bare).map(|key| (key, order)));
         }
         if let Some(end) = sort.iter().position(|(key, _)| key.name == unique.name) {
             sort.truncate(end + 1);
@@ -114,7 +117,7 @@ impl<M: Listed> Paging<M> {
             let order = sort.last().map_or(Order::Asc, |(_, order)| order.clone());
             sort.push((unique, order));
         }
-        sort
+        Ok(sort)
     }
 
     fn decode(&self, text: &str) -> Option<Vec<SqlValue>> {

@@ -106,12 +106,14 @@ struct Parts {
     violations: Vec<Violation>,
     headers: Vec<(HeaderName, HeaderValue)>,
     members: Map<String, Value>,
+    /// For the log and the command line; never part of an answer.
+    cause: Option<String>,
 }
 
 impl Problem {
     /// A problem of the catalogue, with its usual detail.
     pub fn new(kind: &'static Kind) -> Self {
-        Self(Box::new(Parts { kind, detail: None, violations: Vec::new(), headers: Vec::new(), members: Map::new() }))
+        Self(Box::new(Parts { kind, detail: None, violations: Vec::new(), headers: Vec::new(), members: Map::new(), cause: None }))
     }
 
     /// A body that breaks rules (422), all of them at once.
@@ -133,7 +135,13 @@ impl Problem {
     /// A fault of ours (500): what happened goes to the log, never to the client.
     pub fn internal(cause: impl fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
-        Self::new(&catalogue::INTERNAL_ERROR)
+        Self::new(&catalogue::INTERNAL_ERROR).cause(cause)
+    }
+
+    /// Keeps what was behind it, for the log and the command line.
+    pub fn cause(mut self, cause: impl fmt::Display) -> Self {
+        self.0.cause = Some(cause.to_string());
+        self
     }
 
     /// Says more precisely what happened.
@@ -170,6 +178,17 @@ impl Problem {
     /// The stable code, such as `not_found`.
     pub fn code(&self) -> &'static str {
         self.0.kind.code
+    }
+
+    /// Whether it names this broken rule.
+    pub fn names(&self, pointer: &str, code: &str) -> bool {
+        self.0.violations.iter().any(|violation| violation.pointer == pointer && violation.code == code)
+    }
+
+    /// The same broken rules as another kind of problem.
+    pub fn into_kind(mut self, kind: &'static Kind) -> Self {
+        self.0.kind = kind;
+        self
     }
 
     /// The answer in one language. `instance` is the path of the request.
@@ -216,6 +235,9 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(cause) = &self.0.cause {
+            return formatter.write_str(cause);
+        }
         let detail = self.0.detail.as_ref().map_or(self.0.kind.detail(Language::English), |text| &text.en);
         write!(formatter, "{}: {detail}", self.0.kind.code)?;
         self.0.violations.iter().try_for_each(|v| write!(formatter, "; {}: {}", v.pointer, v.detail.en))

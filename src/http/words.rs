@@ -108,7 +108,11 @@ fn not_in_list(options: &Value) -> Text {
 fn wrong_format(format: &str, value: &Value) -> (&'static str, Text) {
     let date_error = value.as_str().filter(|_| format == "date").and_then(|text| Date::parse(text).err());
     if let Some(error) = date_error {
-        let code = if matches!(error, DateError::Nonexistent(..)) { NO_SUCH_DAY } else { "wrong_format" };
+        let code = match error {
+            DateError::Nonexistent(..) => NO_SUCH_DAY,
+            DateError::OutOfRange(..) => "out_of_range",
+            DateError::Malformed(..) => "wrong_format",
+        };
         return (code, Text::new(error.detail_fa(), error.detail_en()));
     }
     let detail = match format {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header};
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter};
 use sha2::{Digest, Sha256};
 
 use super::{Answer, Call, Database, Precondition, Problem, Ready, Text, Violation, body::RawBody, catalogue, envelope::RequestId};
@@ -90,7 +90,16 @@ impl Write {
             return Ok(Answer::no_content());
         }
         precondition.holds_for(row)?;
-        self.run(async |transaction| transaction.delete(row).await.map(|_| Answer::no_content())).await
+        let db = self.database();
+        let outcome = self.run(async |transaction| transaction.delete(row).await.map(|_| Answer::no_content())).await;
+        if outcome.as_ref().is_err_and(|problem| problem.code() == catalogue::STALE_VERSION.code) {
+            // Somebody was faster: if with the same deletion, there is nothing left to do.
+            let present = R::Entity::find().filter(R::is(row.id())).one(db.get_ref()).await?;
+            if present.is_none_or(|present| present.deleted_at().is_some()) {
+                return Ok(Answer::no_content());
+            }
+        }
+        outcome
     }
 
     fn idempotency_key(&self) -> Result<Option<String>, Problem> {

@@ -83,9 +83,9 @@ impl PartialSchema for IsicCode {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .pattern(Some("^([A-U]|[0-9]{2,4})$"))
+            .enum_values(Some(ALL.iter().map(|industry| industry.code.0.clone())))
             .examples([serde_json::json!("23")])
-            .description(Some("A code of ISIC Rev. 4 of any level: `C`, `23`, `239` or `2396`."))
+            .description(Some("A code of ISIC Rev. 4 of any level: `C`, `23`, `239` or `2396`; see `/industries`."))
             .into()
     }
 }
@@ -118,7 +118,7 @@ pub struct IndustryFilter {
     /// The children of this code.
     pub parent: Option<IsicCode>,
     /// A part of the title.
-    #[param(min_length = 1, max_length = 100)]
+    #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
     pub q: Option<String>,
 }
 

@@ -71,17 +71,18 @@ pub enum Period {
 
 /// A day, written `YYYY-MM-DD` in the [`current`] calendar.
 ///
-/// Every `Date` lies in the years 1 to 9377 of the Persian calendar, 0622-03-21 to 9999-03-20 in
+/// Every `Date` lies in the years 1000 to 8377 of the Persian calendar, 1621-03-21 to 8999-03-19 in
 /// the Gregorian one. Hence each has four year digits in both calendars, and what was written in
 /// one can be read back in the other.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Date(NaiveDate);
 
 impl Date {
-    /// 0001-01-01 in the Persian calendar, as `icu_calendar` extends it backwards.
-    pub const FIRST: Self = Self::constant(622, 3, 21);
-    /// The last day of the Persian year 9377, the last year that ends within the Gregorian 9999.
-    pub const LAST: Self = Self::constant(9999, 3, 20);
+    /// 1000-01-01 in the Persian calendar. Between here and [`Date::LAST`] both calendars write years that begin
+    /// with 1 to 8, which is what the OpenAPI document says of dates, and no date of the programme lies outside.
+    pub const FIRST: Self = Self::constant(1621, 3, 21);
+    /// The last day of the Persian year 8377, the last year that ends within the Gregorian 8999.
+    pub const LAST: Self = Self::constant(8999, 3, 19);
 
     const fn constant(year: i32, month: u32, day: u32) -> Self {
         match NaiveDate::from_ymd_opt(year, month, day) {
@@ -107,7 +108,7 @@ impl Date {
         Self::in_range(date).ok_or(DateError::OutOfRange(calendar))
     }
 
-    /// The day of a Persian year (1..=9377), month (1..=12) and day of the month; `None` when there
+    /// The day of a Persian year (1000..=8377), month (1..=12) and day of the month; `None` when there
     /// is no such day.
     pub fn from_persian(year: i32, month: u8, day: u8) -> Option<Self> {
         naive_from_persian(year, month, day).and_then(Self::in_range)

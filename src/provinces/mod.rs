@@ -64,7 +64,7 @@ pub static ALL: LazyLock<Vec<Province>> = LazyLock::new(|| {
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ProvinceFilter {
     /// A part of the Persian or English name.
-    #[param(min_length = 1, max_length = 100)]
+    #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
     pub q: Option<String>,
     /// The code before 2020-11-24, to translate an old one.
     #[param(pattern = "^IR-[0-9]{2}$")]

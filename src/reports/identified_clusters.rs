@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use actix_web::get;
 use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseConnection, FromQueryResult, QueryOrder, QuerySelect, Statement, Value as SqlValue, entity::prelude::*};
+use sea_orm::{DatabaseConnection, FromQueryResult, Statement, Value as SqlValue, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -13,10 +13,10 @@ use super::{Column, Report};
 use crate::{
     auth::{CurrentCaller, Scope},
     clusters::{claims, entity::Precision, rules::State},
-    http::{Answer, Database, Problem, Query, Shape},
+    http::{Answer, Database, Problem, Query, Shape, Text, Violation},
     persian::Date,
     provinces::{ALL, ProvinceCode},
-    store::{Record, change_log, visible_rows},
+    store::{Record, change_log, now},
 };
 
 /// The routes of this report.
@@ -151,12 +151,16 @@ pub async fn get_identified_clusters(parameters: Query<Parameters>, caller: Curr
 
 async fn report(db: &DatabaseConnection, scope: &Scope, parameters: &Parameters) -> Result<IdentifiedClusters, Problem> {
     let as_of = parameters.as_of.unwrap_or_else(Date::today_in_iran);
+    if parameters.known_at.is_some_and(|moment| moment > now()) {
+        let detail = Text::new("این زمان هنوز نرسیده است.", "This moment has not come yet.");
+        return Err(Problem::invalid_query(vec![Violation::query("known_at", "in_future", detail)]));
+    }
     let sql = clusters_sql(&provinces(scope, parameters), parameters.known_at.is_some());
     let mut values: Vec<SqlValue> = vec![as_of.naive().into(), as_of.naive().to_string().into()];
     values.extend(parameters.known_at.map(SqlValue::from));
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     let rows = Row::find_by_statement(statement).all(db).await?;
-    let mut titles = sources(db, scope, parameters.known_at).await?;
+    let mut titles = sources(db, rows.iter().map(|row| row.id).collect(), parameters.known_at).await?;
     let items: Vec<_> = rows.into_iter().map(|row| row.into_item(&mut titles)).collect::<Result<_, _>>()?;
     Ok(IdentifiedClusters {
         as_of,
@@ -223,22 +227,23 @@ fn provinces(scope: &Scope, parameters: &Parameters) -> String {
     asked.into_iter().chain(own).map(|codes| format!(" AND c.province IN ({codes})")).collect()
 }
 
-/// The titles of the sources of each cluster, in the order in which they were recorded.
-async fn sources(db: &DatabaseConnection, scope: &Scope, known_at: Option<DateTime<Utc>>) -> Result<HashMap<Uuid, Vec<String>>, Problem> {
-    let claims: Vec<(Uuid, String)> = match known_at {
+/// The titles of the sources of some clusters, in the order in which they were recorded.
+async fn sources(db: &DatabaseConnection, clusters: Vec<Uuid>, known_at: Option<DateTime<Utc>>) -> Result<HashMap<Uuid, Vec<String>>, Problem> {
+    let mut titles: HashMap<Uuid, Vec<String>> = HashMap::new();
+    match known_at {
         None => {
-            let claims = visible_rows::<claims::Model>(scope).order_by_asc(claims::Column::Id);
-            claims.select_only().columns([claims::Column::ClusterId, claims::Column::SourceTitle]).into_tuple().all(db).await?
+            for (cluster, claims) in claims::of_clusters(db, clusters).await? {
+                titles.insert(cluster, claims.into_iter().map(|claim| claim.source_title).collect());
+            }
         }
         Some(moment) => {
-            let entries = change_log::known_at(claims::Model::RESOURCE, moment).all(db).await?;
             let text = |entry: &change_log::Model, field: &str| entry.data[field].as_str().unwrap_or_default().to_owned();
-            entries.iter().filter_map(|entry| Some((text(entry, "cluster_id").parse().ok()?, text(entry, "source_title")))).collect()
+            for entry in change_log::known_at(claims::Model::RESOURCE, moment).all(db).await? {
+                if let Some(cluster) = text(&entry, "cluster_id").parse().ok().filter(|id| clusters.contains(id)) {
+                    titles.entry(cluster).or_default().push(text(&entry, "source_title"));
+                }
+            }
         }
-    };
-    let mut titles: HashMap<Uuid, Vec<String>> = HashMap::new();
-    for (cluster, title) in claims {
-        titles.entry(cluster).or_default().push(title);
     }
     Ok(titles)
 }

@@ -3,7 +3,7 @@
 //! An entry keeps the record as it was after the change, so that history, the change feed and "as it was
 //! known then" all read the same rows.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use sea_orm::{
     QueryOrder, Select,
     entity::prelude::*,
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::Record;
-use crate::http::Problem;
+use crate::{http::Problem, persian::Date};
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -84,6 +84,8 @@ impl Model {
             &self.kind.to_value(),
             &changed_at,
             &self.changed_by.to_string(),
+            &self.request_id,
+            self.province.as_deref().unwrap_or_default(),
             &canonical(&self.data),
         ] {
             hash.update(part.len().to_string());
@@ -152,11 +154,28 @@ pub struct FieldChange {
     #[schema(example = "name_en")]
     pub field: String,
     /// Its value before; null where there was none.
-    #[schema(example = json!("Stone"))]
-    pub from: Value,
+    #[schema(value_type = Value, example = json!("Stone"))]
+    pub from: Shown,
     /// Its value after.
-    #[schema(example = json!("Stone and marble"))]
-    pub to: Value,
+    #[schema(value_type = Value, example = json!("Stone and marble"))]
+    pub to: Shown,
+}
+
+/// A value as the log keeps it. A day is shown in the calendar that the caller asks for.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Shown {
+    /// A day.
+    Day(Date),
+    /// Anything else.
+    Other(Value),
+}
+
+impl Shown {
+    fn new(value: &Value, is_day: bool) -> Self {
+        let day = value.as_str().filter(|_| is_day).and_then(|text| text.parse::<NaiveDate>().ok());
+        day.map_or_else(|| Self::Other(value.clone()), |day| Self::Day(day.into()))
+    }
 }
 
 /// The whole history of a record, oldest first.
@@ -172,7 +191,7 @@ pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Hi
         Entity::find().filter(Column::Resource.eq(R::RESOURCE)).filter(Column::RecordId.eq(row.id())).order_by_asc(Column::Version).all(db).await?;
     let mut before = Value::Null;
     let items = entries.into_iter().map(|entry| {
-        let changes = differences(&before, &entry.data);
+        let changes = differences(&before, &entry.data, R::DAYS);
         before = entry.data;
         HistoryEntry {
             version: entry.version,
@@ -189,11 +208,14 @@ pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Hi
 }
 
 /// What the entry itself tells is not told again as a change.
-fn differences(before: &Value, after: &Value) -> Vec<FieldChange> {
+fn differences(before: &Value, after: &Value, days: &[&str]) -> Vec<FieldChange> {
     const OF_THE_ENTRY: [&str; 7] = ["id", "version", "created_at", "created_by", "updated_at", "updated_by", "allowed_transitions"];
     let fields = after.as_object().into_iter().flatten().filter(|(name, _)| !OF_THE_ENTRY.contains(&name.as_str()));
     fields
         .filter(|(name, value)| before[name.as_str()] != **value)
-        .map(|(name, value)| FieldChange { field: name.clone(), from: before[name.as_str()].clone(), to: value.clone() })
+        .map(|(name, value)| {
+            let is_day = days.contains(&name.as_str());
+            FieldChange { field: name.clone(), from: Shown::new(&before[name.as_str()], is_day), to: Shown::new(value, is_day) }
+        })
         .collect()
 }

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
 };
 
 use super::lock;
+
+/// A statement that takes longer would outlive the request that waits for it (PostgreSQL).
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A pool of so many connections, made when they are first used. Each worker has its own pool, so that no
 /// connection wanders between threads.
@@ -20,6 +24,7 @@ pub async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, 
         .connect_timeout(Duration::from_secs(3))
         .acquire_timeout(Duration::from_secs(3))
         .test_before_acquire_if_idle_for(Duration::from_secs(15))
+        .statement_timeout(STATEMENT_TIMEOUT)
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|options| {
             use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -63,15 +68,22 @@ pub async fn begin_to_write(db: &DatabaseConnection) -> Result<DatabaseTransacti
     db.begin_with_options(options).await
 }
 
-/// Whether the tables are those that this build expects.
+/// Whether the tables are those that this build expects. It only reads, so that a health check writes nothing
+/// and an account without rights on the schema can serve.
 pub async fn is_migrated(db: &DatabaseConnection) -> Result<bool, DbErr> {
-    let applied = Migrator::get_applied_migrations(db).await?;
-    Ok(applied.len() == Migrator::migrations().len())
+    db.query_one_raw(Statement::from_string(db.get_database_backend(), "SELECT 1")).await?;
+    let applied = Statement::from_string(db.get_database_backend(), "SELECT count(*) AS applied FROM seaql_migrations");
+    // Where the table is missing, nothing is applied.
+    let count = db.query_one_raw(applied).await.ok().flatten().and_then(|row| row.try_get::<i64>("", "applied").ok());
+    Ok(count == i64::try_from(Migrator::migrations().len()).ok())
 }
 
 /// Takes back the last change of the tables.
 pub async fn migrate_down(db: &DatabaseConnection) -> Result<(), DbErr> {
-    Migrator::down(db, Some(1)).await
+    let transaction = begin_to_write(db).await?;
+    lock::for_transaction(&transaction, "migrate").await?;
+    Migrator::down(&transaction, Some(1)).await?;
+    transaction.commit().await
 }
 
 /// The names of all changes of the tables, and whether they are applied.

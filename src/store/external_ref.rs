@@ -7,7 +7,10 @@ use utoipa::{
     openapi::{ArrayBuilder, RefOr, Schema},
 };
 
-use crate::http::{Problem, catalogue};
+use crate::{
+    http::{Problem, Text, Violation, catalogue},
+    persian::text,
+};
 
 /// What another system calls the record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -17,13 +20,14 @@ pub struct ExternalRef {
     #[schema(pattern = "^[a-z0-9][a-z0-9._-]{0,63}$", example = "lorestan-erp")]
     pub system: String,
     /// The record's key there.
-    #[schema(pattern = "^[^\\s/?#%\\\\][^/?#%\\\\]{0,199}$", min_length = 1, max_length = 200, example = "K-17")]
+    #[schema(pattern = "^[^\\s\\p{Cc}/?#%\\\\][^\\p{Cc}/?#%\\\\]{0,199}$", min_length = 1, max_length = 200, example = "K-17")]
     pub key: String,
 }
 
 impl ExternalRef {
     /// Reads a reference from the two segments of a path; 404 where no record can be called so.
     pub fn parse(system: String, key: String) -> Result<Self, Problem> {
+        let key = text::nfc(&key).into_owned();
         let is_system = (1..=64).contains(&system.len())
             && system.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
             && system.as_bytes()[0].is_ascii_alphanumeric();
@@ -40,10 +44,31 @@ impl ExternalRef {
 #[serde(transparent)]
 pub struct ExternalRefs(pub Vec<ExternalRef>);
 
+/// The most references of a record.
+const MOST: usize = 20;
+
+impl ExternalRefs {
+    /// Adds one reference; 422 where there are too many then.
+    pub fn add(&mut self, reference: ExternalRef) -> Result<(), Problem> {
+        self.0.push(reference);
+        if self.0.len() <= MOST {
+            return Ok(());
+        }
+        Err(Problem::invalid(vec![Violation::body(
+            "/external_refs",
+            "too_many_items",
+            Text::new(
+                format!("با شناسهٔ نشانی بیش از {MOST} شناسهٔ بیرونی می‌شود."),
+                format!("With the one of the address there are more than {MOST} references."),
+            ),
+        )]))
+    }
+}
+
 impl PartialSchema for ExternalRefs {
     fn schema() -> RefOr<Schema> {
         let items = utoipa::openapi::Ref::from_schema_name("ExternalRef");
-        ArrayBuilder::new().items(items).max_items(Some(20)).unique_items(true).examples([serde_json::json!([])]).into()
+        ArrayBuilder::new().items(items).max_items(Some(MOST)).unique_items(true).examples([serde_json::json!([])]).into()
     }
 }
 

@@ -9,7 +9,7 @@ impl From<DbErr> for Problem {
     fn from(error: DbErr) -> Self {
         if is_away(&error) {
             tracing::warn!(%error, "the database is away");
-            return Self::new(&catalogue::UNAVAILABLE).retry_after(2);
+            return Self::new(&catalogue::UNAVAILABLE).retry_after(2).cause(error);
         }
         Self::internal(error)
     }
@@ -24,28 +24,26 @@ pub fn of_write(error: DbErr, unique: &[Unique]) -> Problem {
     error.into()
 }
 
-/// The connection could not be had, broke, or the database is too busy or shutting down.
+/// The connection could not be had, broke, or the database is too busy, read-only, full or shutting down.
 fn is_away(error: &DbErr) -> bool {
     let cause = match error {
-        DbErr::ConnectionAcquire(_) => return true,
-        DbErr::Conn(RuntimeErr::SqlxError(cause)) | DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => cause,
-        DbErr::Conn(_) => return true,
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return true,
+        DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => cause,
         _ => return false,
     };
     match cause.as_ref() {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(fault) => match fault.code().as_deref() {
-            // SQLite: busy, locked, cannot open; disk I/O error.
-            Some("5" | "6" | "10" | "14" | "261" | "517") => true,
-            // PostgreSQL: connection exceptions, insufficient resources, operator intervention, deadlock, serialization.
-            Some(code) => ["08", "53", "57P", "40001", "40P01", "55P03"].iter().any(|class| code.starts_with(class)) || code == "3D000",
-            None => false,
-        },
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(fault) if fault.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() => {
+            // Busy, locked, read-only, I/O error, full, cannot open; the upper bits say more (SQLite result codes).
+            let code = fault.code().and_then(|code| code.parse::<u32>().ok());
+            code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
+        }
+        sqlx::Error::Database(fault) => {
+            // Classes and codes of PostgreSQL: connection, resources, operator, deadlock, serialization, lock, read-only,
+            // refused and cancelled statements, a database that is not there.
+            const AWAY: [&str; 11] = ["08", "53", "57", "28", "40001", "40P01", "55P03", "55000", "25006", "3D000", "58"];
+            fault.code().is_some_and(|code| AWAY.iter().any(|away| code.starts_with(away)))
+        }
         _ => false,
     }
 }

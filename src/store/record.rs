@@ -25,6 +25,8 @@ pub trait Record:
     const RESOURCE: &'static str;
     /// The segment of a path that holds the record's id.
     const PATH_PARAMETER: &'static str = "id";
+    /// The fields of the representation that are days.
+    const DAYS: &'static [&'static str] = &[];
     /// For a record under another: the condition that it belongs to the one in `{id}`.
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = None;
     /// What each unique index means to a client: its name, its columns as SQLite tells them, the problem.

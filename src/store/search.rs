@@ -3,13 +3,18 @@
 //! One table with one index serves every resource on both databases, without a `LIKE '%…%'` that would
 //! have to read everything.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{
     entity::prelude::*,
     sea_query::{Alias, Condition, ExprTrait, LikeExpr, Query, SimpleExpr},
 };
 
 use super::Record;
-use crate::persian::text;
+use crate::{
+    http::{Problem, Text, Violation},
+    persian::text,
+};
 
 /// One term of one record.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -38,9 +43,20 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The field that `q=` searches.
 pub const WORD: &str = "word";
 
-/// The rows that have a word beginning with each word of the query.
-pub fn matches<R: Record>(query: &str) -> Condition {
-    text::query_words(query).iter().fold(Condition::all(), |all, word| all.add(has_prefix::<R>(WORD, &[word])))
+/// The most words of a query that are looked up: each costs a look into the index.
+const MOST_WORDS: usize = 12;
+
+/// The rows that have a word beginning with each word of the query. A query without a word finds nothing.
+pub fn matches<R: Record>(query: &str) -> Result<Condition, Problem> {
+    let words: BTreeSet<String> = text::query_words(query).into_iter().collect();
+    if words.len() > MOST_WORDS {
+        let detail = Text::new(format!("حداکثر {MOST_WORDS} واژه جست‌وجو می‌شود."), format!("At most {MOST_WORDS} words are searched for."));
+        return Err(Problem::invalid_query(vec![Violation::query("q", "too_many_words", detail)]));
+    }
+    if words.is_empty() {
+        return Ok(Condition::all().add(Expr::cust("1 = 0")));
+    }
+    Ok(words.iter().fold(Condition::all(), |all, word| all.add(has_prefix::<R>(WORD, &[word]))))
 }
 
 /// The rows that have, in one field, a term beginning with any of the prefixes.
@@ -70,6 +86,10 @@ fn has_term<R: Record>(field: &str, condition: Condition) -> SimpleExpr {
 
 /// A column of folded text contains the folded query. For code lists of fixed size only: it reads them whole.
 pub fn contains(column: impl ColumnTrait, query: &str) -> SimpleExpr {
-    let escaped = text::fold(query).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let folded = text::fold(query);
+    if folded.is_empty() {
+        return Expr::cust("1 = 0");
+    }
+    let escaped = folded.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     column.like(LikeExpr::new(format!("%{escaped}%")).escape('\\'))
 }

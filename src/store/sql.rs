@@ -1,6 +1,6 @@
 //! SQL values as they go into a cursor and come back.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
 use sea_orm::Value as SqlValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,6 +20,9 @@ pub enum SqlKind {
     Date,
 }
 
+/// The years that both databases keep and sort.
+const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
+
 impl SqlKind {
     /// The value that a cursor holds as JSON; none where it is of another type.
     pub fn from_json(self, value: &Value) -> Option<SqlValue> {
@@ -27,8 +30,8 @@ impl SqlKind {
             Self::Text => value.as_str().filter(|text| !text.contains('\0'))?.into(),
             Self::Integer => value.as_i64()?.into(),
             Self::Uuid => value.as_str()?.parse::<Uuid>().ok()?.into(),
-            Self::Timestamp => value.as_str()?.parse::<DateTime<Utc>>().ok()?.into(),
-            Self::Date => value.as_str()?.parse::<NaiveDate>().ok()?.into(),
+            Self::Timestamp => value.as_str()?.parse::<DateTime<Utc>>().ok().filter(|moment| YEARS.contains(&moment.year()))?.into(),
+            Self::Date => value.as_str()?.parse::<NaiveDate>().ok().filter(|day| YEARS.contains(&day.year()))?.into(),
         })
     }
 

@@ -170,13 +170,16 @@ impl Transaction {
         let mut terms = row.terms();
         terms.sort();
         terms.dedup();
-        let terms = terms.into_iter().map(|(field, term)| search::ActiveModel {
-            resource: Set(R::RESOURCE.to_owned()),
-            field: Set(field.to_owned()),
-            term: Set(term),
-            record_id: Set(row.id()),
-        });
-        search::Entity::insert_many(terms).exec_without_returning(&self.inner).await?;
+        // A statement takes a limited number of parameters.
+        for some in terms.chunks(1_000) {
+            let terms = some.iter().map(|(field, term)| search::ActiveModel {
+                resource: Set(R::RESOURCE.to_owned()),
+                field: Set((*field).to_owned()),
+                term: Set(term.clone()),
+                record_id: Set(row.id()),
+            });
+            search::Entity::insert_many(terms).exec_without_returning(&self.inner).await?;
+        }
         let references = row.external_refs().iter().map(|reference| external_ref::ActiveModel {
             resource: Set(R::RESOURCE.to_owned()),
             system: Set(reference.system.clone()),
@@ -206,11 +209,5 @@ impl Transaction {
 const EXTERNAL_REF: &[Unique] = &[Unique {
     index: "external_ref_pkey",
     columns: "external_ref.resource, external_ref.system, external_ref.reference",
-    violation: || {
-        Violation::body(
-            "/external_refs",
-            "duplicate",
-            Text::new("این شناسهٔ بیرونی از آنِ رکورد دیگری است.", "This external reference belongs to another record."),
-        )
-    },
+    violation: || Violation::body("/external_refs", "duplicate", Text::new("این شناسهٔ بیرونی آزاد نیست.", "This external reference is not free.")),
 }];

@@ -7,11 +7,11 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     auth::{
         Role,
-        account::{Kind, Model, Scopes},
+        account::{Kind, Model},
         policy::Belonging,
     },
     http::{Problem, Text, Violation},
-    provinces::{ALL, ProvinceCode},
+    provinces::ProvinceCode,
     store::{RecordInfo, external_ref::ExternalRefs},
 };
 
@@ -109,30 +109,6 @@ impl From<&Model> for UserInput {
 }
 
 impl UserInput {
-    /// An account as the command line creates it.
-    pub fn for_command_line(username: &str, display_name: &str, role: Role, province: Option<String>) -> Result<Self, String> {
-        let is_name = username.len() >= 2 && username.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b));
-        if !is_name {
-            return Err(format!("{username}: a user name has small Latin letters, digits, '.', '_' and '-'"));
-        }
-        if role == Role::Integrator {
-            return Err("an integrator is an API client and not a user".into());
-        }
-        if let Some(unknown) = province.as_ref().filter(|code| ALL.iter().all(|known| known.code.0 != **code)) {
-            return Err(format!("there is no province {unknown}"));
-        }
-        let (username, display_name) = (username.to_owned(), display_name.to_owned());
-        Ok(Self {
-            username,
-            display_name,
-            role,
-            province: province.map(ProvinceCode),
-            password: None,
-            disabled: false,
-            external_refs: ExternalRefs::default(),
-        })
-    }
-
     /// The password of a new account.
     pub fn required_password(&self) -> Result<String, Problem> {
         self.password.clone().ok_or_else(|| {
@@ -142,26 +118,7 @@ impl UserInput {
 
     /// A row for a new account, still without a password.
     pub fn into_new_row(&self) -> Result<Model, Problem> {
-        let (nobody, epoch) = (Default::default(), DateTime::<Utc>::UNIX_EPOCH);
-        self.onto_row(&Model {
-            id: nobody,
-            version: 0,
-            created_at: epoch,
-            created_by: nobody,
-            updated_at: epoch,
-            updated_by: nobody,
-            deleted_at: None,
-            external_refs: ExternalRefs::default(),
-            history_hash: String::new(),
-            kind: Kind::Person,
-            username: String::new(),
-            display_name: String::new(),
-            role: self.role,
-            province: None,
-            scopes: Scopes::default(),
-            password_hash: String::new(),
-            disabled: false,
-        })
+        self.onto_row(&Model { kind: Kind::Person, ..Model::default() })
     }
 
     /// The row with this input. The province must fit the role.
@@ -192,13 +149,13 @@ impl UserInput {
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct UserFilter {
     /// Any of these roles.
-    #[param(style = Form, explode = false, min_items = 1, max_items = 8)]
+    #[param(style = Form, explode = false, min_items = 1, max_items = 7, value_type = Option<Vec<UserRole>>)]
     pub role: Option<Vec<Role>>,
     /// Any of these provinces.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
     /// Words that the user name or display name has, or the beginnings of words.
-    #[param(min_length = 1, max_length = 100)]
+    #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
     pub q: Option<String>,
     /// Changed at this moment or later.
     pub updated_since: Option<DateTime<Utc>>,

@@ -12,7 +12,7 @@ use crate::{
         Scope,
         account::{self, Column, Kind, Model},
     },
-    http::{SortKey, Text, Violation, page::Listed},
+    http::{Problem, SortKey, Text, Violation, page::Listed},
     persian::text,
     store::{Record, SqlKind, record::Unique, search, visible_rows},
 };
@@ -56,7 +56,7 @@ impl Listed for Model {
 }
 
 /// The users in a scope that a filter lets through.
-pub fn list(scope: &Scope, filter: &UserFilter) -> Select<account::Entity> {
+pub fn list(scope: &Scope, filter: &UserFilter) -> Result<Select<account::Entity>, Problem> {
     let mut conditions: Vec<SimpleExpr> = Vec::new();
     if let Some(roles) = &filter.role {
         conditions.push(Column::Role.is_in(roles.iter().copied()));
@@ -69,9 +69,9 @@ pub fn list(scope: &Scope, filter: &UserFilter) -> Select<account::Entity> {
     }
     let mut all = conditions.into_iter().fold(Condition::all(), Condition::add);
     if let Some(query) = &filter.q {
-        all = all.add(search::matches::<Model>(query));
+        all = all.add(search::matches::<Model>(query)?);
     }
-    visible_rows::<Model>(scope).filter(all)
+    Ok(visible_rows::<Model>(scope).filter(all))
 }
 
 /// Whether a change takes something from the user that running sessions still grant.

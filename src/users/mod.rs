@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use self::dto::{User, UserFilter, UserInput};
 use crate::{
     auth::{Authenticator, CurrentCaller, account, password, session},
-    http::{Answer, Body, Database, Page, Paging, Patch, Precondition, Problem, Query, Shape, Visible, VisibleEver, Write},
+    http::{Answer, Body, Database, Page, Paging, Patch, Precondition, Problem, Query, Shape, Text, Visible, VisibleEver, Write, catalogue},
     store::{
         Record,
         change_log::{self, History},
@@ -33,7 +33,7 @@ pub async fn list_users(
     db: Database,
     shape: Shape,
 ) -> Result<Answer, Problem> {
-    let page = paging.fetch(db.get_ref(), entity::list(&caller.scope, &filter), account::Model::view).await?;
+    let page = paging.fetch(db.get_ref(), entity::list(&caller.scope, &filter)?, account::Model::view).await?;
     shape.page(&page)
 }
 
@@ -76,6 +76,9 @@ pub async fn update_user(
     precondition.holds_for(&*user)?;
     let input: UserInput = patch.onto(&UserInput::from(&*user))?;
     let mut row = input.onto_row(&user)?;
+    if user.id == write.caller.id && (row.role != user.role || row.disabled) {
+        return Err(own_account());
+    }
     if let Some(new) = input.password {
         row.password_hash = password::hash(new).await?;
     }
@@ -115,6 +118,14 @@ pub async fn delete_user(
         authenticator.forget();
     }
     Ok(Answer::no_content())
+}
+
+/// Nobody locks themselves out: another administrator has to do it.
+fn own_account() -> Problem {
+    Problem::new(&catalogue::FORBIDDEN).detail(Text::new(
+        "نقش، بستن یا حذف حساب خودتان را مدیر دیگری باید انجام دهد.",
+        "Another administrator has to change the role of your own account, disable or delete it.",
+    ))
 }
 
 /// The history of a user

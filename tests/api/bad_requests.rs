@@ -171,7 +171,7 @@ async fn huge_requests_are_refused(service: &Service) {
     let isipo = service.login("isipo").await;
     let many = (0..5_000).map(|n| format!("p{n}=1")).collect::<Vec<_>>().join("&");
     let answer = raw::send(&isipo, "GET", &format!("{CLUSTERS}?{many}"), &[], b"").await;
-    assert_eq!((answer.status, answer.code(), answer.errors().len()), (400, "invalid_parameter", 5_000));
+    assert_eq!((answer.status, answer.code(), answer.errors().len()), (400, "invalid_parameter", 100), "enough of them are named");
     let (long, headers) = ("x".repeat(1_000_000), (0..200).map(|n| format!("x-{n}")).collect::<Vec<_>>());
     let headers: Vec<(&str, &str)> = headers.iter().map(|name| (name.as_str(), "1")).collect();
     for (path, headers) in [

@@ -32,7 +32,11 @@ async fn tables_come_first(backend: Backend) {
     let last = refused.stderr.lines().last().unwrap_or_default();
     assert!(refused.code == 1 && last.starts_with("khoosheh: ") && last.contains("khoosheh migrate up"), "{}", refused.stderr);
     let missing = run(&["migrate", "status"], &url, "").await;
-    assert!(missing.code == 0 && missing.stdout.lines().count() > 0 && missing.stdout.lines().all(|line| line.starts_with("missing ")), "{}", missing.stdout);
+    assert!(
+        missing.code == 0 && missing.stdout.lines().count() > 0 && missing.stdout.lines().all(|line| line.starts_with("missing ")),
+        "{}",
+        missing.stdout
+    );
 
     let up = || run(&["migrate", "up"], &url, "");
     for outcome in <[_; 4]>::from(tokio::join!(up(), up(), up(), up())) {

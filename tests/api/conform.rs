@@ -32,8 +32,10 @@ pub fn check(method: &Method, path: &str, answer: &Answer) {
     let media_type = answer.header("content-type").split(';').next().unwrap().trim();
     let media = content.get(media_type).unwrap_or_else(|| panic!("{place}: the media type {media_type} is not documented"));
     if media_type.contains("json") {
-        let errors: Vec<String> =
-            validator(&place, &media["schema"]).iter_errors(&answer.body).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        let errors: Vec<String> = validator(&format!("{place} {media_type}"), &media["schema"])
+            .iter_errors(&answer.body)
+            .map(|e| format!("{}: {e}", e.instance_path()))
+            .collect();
         assert!(errors.is_empty(), "{place}: {errors:#?}\n{}", answer.text);
     }
 }

@@ -242,7 +242,9 @@ async fn a_database_may_go_away_and_come_back() {
 
     for _ in 0..2 {
         cable.pull();
-        for answer in [isipo.get(CLUSTERS).await, write("گیوه").await, isipo.get("/health/ready").await, isipo.get("/api/v1/clusters?count=true").await] {
+        for answer in
+            [isipo.get(CLUSTERS).await, write("گیوه").await, isipo.get("/health/ready").await, isipo.get("/api/v1/clusters?count=true").await]
+        {
             assert_eq!((answer.status, answer.code(), answer.header("retry-after")), (503, "unavailable", "2"), "{}", answer.text);
         }
         let form = [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", "x")];

@@ -96,7 +96,6 @@ impl Scratch {
 }
 
 pub struct Service {
-    pub backend: Backend,
     pub address: String,
     pub config: Config,
     running: Running,
@@ -117,7 +116,7 @@ impl Service {
         };
         adjust(&mut config);
         let running = server::start(config.clone()).await.unwrap();
-        Some(Self { backend, address: format!("http://{}", running.address), config, running, scratch })
+        Some(Self { address: format!("http://{}", running.address), config, running, scratch })
     }
 
     pub async fn stop(self) {

@@ -162,6 +162,9 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     if is_guarded {
         statuses.extend([("401", "Unauthenticated"), ("403", "Forbidden")]);
     }
+    if path.ends_with("/auth/token") {
+        statuses.push(("401", "Unauthenticated"));
+    }
     if path.contains('{') {
         statuses.push(("404", "NotFound"));
     }
