@@ -14,7 +14,7 @@ use crate::{
         self,
         claims::ClaimInput,
         dto::{ClusterInput, Isic},
-        entity::Precision,
+        identified::Precision,
         rules::State,
     },
     config::Config,

@@ -215,7 +215,7 @@ async fn migrate(config: &Config, direction: Migrate) -> Outcome {
 
 async fn keep_user(db: &DatabaseConnection, command: User) -> Outcome {
     // What waits for a person is done before the transaction, which others wait for.
-    let (name, change): (String, Box<dyn FnOnce(&mut account::Model)>) = match command {
+    let (name, new_hash) = match command {
         User::Create { name, role, province, display_name } => {
             let mut input = json!({ "username": name.username, "display_name": display_name.unwrap_or(name.username), "role": role });
             if let Some(province) = province {
@@ -232,15 +232,18 @@ async fn keep_user(db: &DatabaseConnection, command: User) -> Outcome {
         }
         User::Password(name) => {
             let hash = password::hash(new_password()?).await?;
-            (name.username, Box::new(|row| row.password_hash = hash))
+            (name.username, Some(hash))
         }
-        User::Disable(name) => (name.username, Box::new(|row| row.disabled = true)),
+        User::Disable(name) => (name.username, None),
     };
     let transaction = Transaction::begin(db, Uuid::nil(), "command line".to_owned()).await?;
     let found = account::by_username(&*transaction, &name).await?;
     let before = found.filter(|account| account.deleted_at.is_none()).ok_or_else(|| format!("there is no account {name}"))?;
     let mut row = before.clone();
-    change(&mut row);
+    match new_hash {
+        Some(hash) => row.password_hash = hash,
+        None => row.disabled = true,
+    }
     transaction.update(&before, row).await?;
     session::revoke_all(&*transaction, before.id).await?;
     Ok(transaction.commit().await?)

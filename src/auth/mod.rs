@@ -3,6 +3,7 @@
 pub mod account;
 pub mod endpoints;
 pub mod failures;
+pub mod grants;
 pub mod password;
 pub mod policy;
 pub mod session;

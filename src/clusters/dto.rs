@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::{
     claims::Claim,
-    entity::{Classes, Model, Precision, Texts},
+    entity::{Classes, Model, Texts},
+    identified::{Identified, Precision},
     rules::State,
 };
 use crate::{
@@ -353,54 +354,6 @@ fn ordered_classes(mut classes: Vec<Isic>, faults: &mut Vec<Violation>) -> Vec<I
         classes[..=primary].rotate_right(1);
     }
     classes
-}
-
-/// When a cluster was identified, as far as it is known.
-struct Identified {
-    on: Option<Date>,
-    precision: Option<Precision>,
-    not_later_than: Option<Date>,
-}
-
-impl Identified {
-    /// "By the end of 1392" is a bound and not a day; a day, month, quarter or year implies its own bound.
-    fn check(on: Option<Date>, precision: Option<Precision>, not_later_than: Option<Date>, faults: &mut Vec<Violation>) -> Self {
-        let today = Date::today_in_iran();
-        let mut fault = |field: &str, code, fa: &'static str, en: &'static str| {
-            faults.push(Violation::body(format!("/{field}"), code, Text::new(fa, en)));
-        };
-        let period = precision.unwrap_or(Precision::Day).period();
-        if on.is_some_and(|day| day > today) {
-            fault("identified_on", "in_future", "تاریخ شناسایی نمی‌تواند در آینده باشد.", "The identification cannot lie in the future.");
-        }
-        match (on, period) {
-            (Some(_), None) => {
-                fault(
-                    "identified_on",
-                    "not_applicable",
-                    "با دقت not_later_than روز شناسایی دانسته نیست.",
-                    "With the precision not_later_than there is no day.",
-                );
-                Self { on, precision, not_later_than }
-            }
-            (Some(day), Some(period)) => {
-                if not_later_than.is_some_and(|bound| bound < day) {
-                    fault("identified_not_later_than", "too_early", "کران بالا پیش از روز شناسایی است.", "The upper bound lies before the day.");
-                }
-                let precision = Some(precision.unwrap_or(Precision::Day));
-                Self { on, precision, not_later_than: not_later_than.or(Some(day.end_of(period))) }
-            }
-            (None, _) => {
-                if precision.is_some_and(|precision| precision != Precision::NotLaterThan) {
-                    fault("identified_on", "required", "این دقت تاریخ شناسایی می‌خواهد.", "This precision needs a day.");
-                }
-                if precision == Some(Precision::NotLaterThan) && not_later_than.is_none() {
-                    fault("identified_not_later_than", "required", "کران بالای تاریخ لازم است.", "The upper bound is needed.");
-                }
-                Self { on, precision: not_later_than.map(|_| Precision::NotLaterThan), not_later_than }
-            }
-        }
-    }
 }
 
 /// A change of state.

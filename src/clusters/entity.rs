@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     dto::{Cluster, ClusterFilter, Isic},
+    identified::Precision,
     rules::State,
 };
 use crate::{
     auth::Scope,
     http::{Problem, SortKey, Text, Violation, page::Listed},
     industries::class_prefixes,
-    persian::{Date, calendar::Period, text},
+    persian::{Date, text},
     store::{
         ExternalRef, Record, SqlKind,
         external_ref::{self, ExternalRefs},
@@ -105,37 +106,6 @@ pub struct Texts(pub Vec<Name>);
 /// Several classes of ISIC in a column.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Classes(pub Vec<Isic>);
-
-/// How precisely a date is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, utoipa::ToSchema)]
-#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = DatePrecision)]
-pub enum Precision {
-    /// To the day.
-    Day,
-    /// To the Persian month.
-    Month,
-    /// To the Persian quarter.
-    Quarter,
-    /// To the Persian year.
-    Year,
-    /// Only its upper bound is known.
-    NotLaterThan,
-}
-
-impl Precision {
-    /// The period that a date of this precision names; none where only the upper bound is known.
-    pub fn period(self) -> Option<Period> {
-        match self {
-            Self::Day => Some(Period::Day),
-            Self::Month => Some(Period::Month),
-            Self::Quarter => Some(Period::Quarter),
-            Self::Year => Some(Period::Year),
-            Self::NotLaterThan => None,
-        }
-    }
-}
 
 impl Record for Model {
     type Active = ActiveModel;

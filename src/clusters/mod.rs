@@ -1,11 +1,13 @@
 //! Industrial clusters: the model resource. Read this folder first; the others are made like it.
 //!
 //! A request reads three files: this one (routes and handlers), [`dto`] (what clients send and see, with
-//! the rules between fields) and [`entity`] (the table and its queries). [`rules`] holds the states.
+//! the rules between fields) and [`entity`] (the table and its queries). [`rules`] holds the states,
+//! [`identified`] the uncertain date.
 
 pub mod claims;
 pub mod dto;
 pub mod entity;
+pub mod identified;
 pub mod rules;
 
 use actix_web::{delete, get, patch, post, put, web};

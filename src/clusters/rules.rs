@@ -5,10 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::{
-    dto::ClusterTransition,
-    entity::{Model, Precision},
-};
+use super::{dto::ClusterTransition, entity::Model, identified::Precision};
 use crate::{
     http::{Problem, Text, Violation, catalogue},
     persian::Date,

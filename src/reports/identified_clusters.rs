@@ -12,7 +12,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{Column, Report};
 use crate::{
     auth::{CurrentCaller, Scope},
-    clusters::{claims, entity::Precision, rules::State},
+    clusters::{claims, identified::Precision, rules::State},
     http::{Answer, Database, Problem, Query, Shape, Text, Violation},
     persian::Date,
     provinces::{ALL, ProvinceCode},

@@ -20,7 +20,12 @@ pub struct ExternalRef {
     #[schema(pattern = "^[a-z0-9][a-z0-9._-]{0,63}$", example = "lorestan-erp")]
     pub system: String,
     /// The record's key there.
-    #[schema(pattern = "^[^\\s\\p{Cc}/?#%\\\\][^\\p{Cc}/?#%\\\\]{0,199}$", min_length = 1, max_length = 200, example = "K-17")]
+    #[schema(
+        pattern = "^[^\\s\\u0000-\\u001f\\u007f-\\u009f/?#%\\\\][^\\u0000-\\u001f\\u007f-\\u009f/?#%\\\\]{0,199}$",
+        min_length = 1,
+        max_length = 200,
+        example = "K-17"
+    )]
     pub key: String,
 }
 

@@ -108,6 +108,9 @@ pub async fn delete_user(
     let user = user.0;
     if user.deleted_at.is_none() {
         precondition.holds_for(&user)?;
+        if user.id == write.caller.id {
+            return Err(own_account());
+        }
         write
             .run(async |transaction| {
                 transaction.delete(&user).await?;

@@ -11,6 +11,7 @@ mod support;
 mod sweep;
 
 mod access;
+mod attacks;
 mod auth;
 mod bad_input;
 mod bad_requests;
@@ -20,6 +21,7 @@ mod clusters;
 mod command_line;
 mod concurrency;
 mod filters;
+mod includes;
 mod lists;
 mod openapi;
 mod operation;
