@@ -267,8 +267,10 @@ fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 }
 
 fn validator(document: &Value, schema: &Value) -> Result<Validator, String> {
-    let mut root = json!({ "components": document["components"] });
-    root["allOf"] = json!([schema]);
+    // Each validator keeps its own copy: with all schemas of the document in each, they would fill 100 MB.
+    let mut needed = Map::new();
+    collect_schemas(&document["components"]["schemas"], schema, &mut needed);
+    let root = json!({ "allOf": [schema], "components": { "schemas": needed } });
     jsonschema::options()
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
@@ -277,6 +279,22 @@ fn validator(document: &Value, schema: &Value) -> Result<Validator, String> {
         .with_format("int64", |text: &str| text.parse::<i64>().is_ok())
         .build(&root)
         .map_err(|error| error.to_string())
+}
+
+/// Adds the schemas that a schema refers to, and those that they refer to.
+fn collect_schemas(schemas: &Value, schema: &Value, found: &mut Map<String, Value>) {
+    match schema {
+        Value::Object(members) => {
+            let name = members.get("$ref").and_then(|r| r.as_str()?.strip_prefix("#/components/schemas/"));
+            if let Some(name) = name.filter(|name| !found.contains_key(*name)) {
+                found.insert(name.to_owned(), schemas[name].clone());
+                collect_schemas(schemas, &schemas[name], found);
+            }
+            members.values().for_each(|member| collect_schemas(schemas, member, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_schemas(schemas, item, found)),
+        _ => {}
+    }
 }
 
 /// Brings all text into NFC and whole floats into integers, and refuses NUL, which no database keeps.

@@ -16,6 +16,7 @@ on_both!(
     a_transition_that_breaks_rules_names_them_all,
     identification_sets_the_date_where_none_is_known,
     a_date_is_as_precise_as_it_is_known,
+    a_bound_that_was_derived_follows_its_date,
     a_date_that_contradicts_itself_is_refused,
     one_class_is_primary,
     a_deleted_cluster_frees_what_was_its_own,
@@ -171,6 +172,24 @@ async fn a_date_is_as_precise_as_it_is_known(service: &Service) {
     assert_eq!(dates(&created), [Value::Null, json!("not_later_than"), json!("1392-12-29")]);
     let gregorian = lorestan.get(created.header("location")).await;
     assert_eq!(dates(&gregorian), [Value::Null, json!("not_later_than"), json!("2014-03-20")]);
+}
+
+async fn a_bound_that_was_derived_follows_its_date(service: &Service) {
+    let lorestan = service.login("lorestan").await;
+    let created = register(&lorestan, "ورشو", json!({"identified_on": "2014-01-05", "identified_precision": "month"})).await;
+    assert_eq!(dates(&created), ["2014-01-05", "month", "2014-01-20"]);
+    for (patch, expected) in [
+        (json!({"identified_on": "2012-05-05"}), ["2012-05-05", "month", "2012-05-20"]),
+        (json!({"identified_precision": "year"}), ["2012-05-05", "year", "2013-03-20"]),
+        (json!({"identified_on": "2014-01-05"}), ["2014-01-05", "year", "2014-03-20"]),
+        (json!({"name_en": "x"}), ["2014-01-05", "year", "2014-03-20"]),
+        (json!({"identified_not_later_than": "2015-01-01"}), ["2014-01-05", "year", "2015-01-01"]),
+        (json!({"identified_on": "2013-06-01"}), ["2013-06-01", "year", "2015-01-01"]),
+        (json!({"identified_not_later_than": null}), ["2013-06-01", "year", "2014-03-20"]),
+    ] {
+        let changed = lorestan.patch(created.header("location"), "*", patch).await;
+        assert_eq!((changed.status, dates(&changed)), (200, expected.map(Value::from)), "{}", changed.text);
+    }
 }
 
 async fn a_date_that_contradicts_itself_is_refused(service: &Service) {
