@@ -7,7 +7,7 @@ CREATE TABLE province (
     code_before_2020_11_24 {key} NOT NULL UNIQUE,
     name_fa text NOT NULL,
     name_en text NOT NULL,
-    name_key {key} NOT NULL UNIQUE,
+    name_order {key} NOT NULL UNIQUE,
     folded text NOT NULL
 );
 CREATE TABLE industry (

@@ -8,6 +8,7 @@ CREATE TABLE cluster (
     name_fa text NOT NULL,
     name_en text,
     name_key {key} NOT NULL,
+    name_order {key} NOT NULL,
     aliases {json} NOT NULL,
     province {key} NOT NULL REFERENCES province (code),
     counties {json} NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE cluster (
 );
 CREATE UNIQUE INDEX cluster_code ON cluster (code);
 CREATE UNIQUE INDEX cluster_name ON cluster (province, name_key) WHERE deleted_at IS NULL;
-CREATE INDEX cluster_by_name ON cluster (name_key, id);
+CREATE INDEX cluster_by_name ON cluster (name_order, id);
 CREATE INDEX cluster_by_province ON cluster (province, id);
 CREATE INDEX cluster_by_province_code ON cluster (province, code, id);
 CREATE INDEX cluster_by_province_updated_at ON cluster (province, updated_at, id);

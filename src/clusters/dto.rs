@@ -307,6 +307,7 @@ impl ClusterInput {
         Ok(Model {
             code: self.code.unwrap_or_else(|| row.code.clone()),
             name_key,
+            name_order: text::order(&self.name_fa),
             name_fa: self.name_fa,
             name_en: self.name_en,
             aliases: Texts(self.aliases),

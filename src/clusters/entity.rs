@@ -55,8 +55,10 @@ pub struct Model {
     pub name_fa: String,
     /// Its English name.
     pub name_en: Option<String>,
-    /// The Persian name in the form that is unique in a province and sorts as a dictionary does.
+    /// The Persian name in the form that is unique in a province.
     pub name_key: String,
+    /// The Persian name in the form that sorts as a dictionary does.
+    pub name_order: String,
     /// Its other names.
     pub aliases: Texts,
     /// The code of its province.
@@ -162,7 +164,7 @@ const COUNTY: &str = "county";
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "name_fa", sql: "cluster.name_key", kind: SqlKind::Text, value: |row| row.name_key.as_str().into() },
+        SortKey { name: "name_fa", sql: "cluster.name_order", kind: SqlKind::Text, value: |row| row.name_order.as_str().into() },
         SortKey { name: "code", sql: "cluster.code", kind: SqlKind::Text, value: |row| row.code.as_str().into() },
         SortKey { name: "province", sql: "cluster.province", kind: SqlKind::Text, value: |row| row.province.as_str().into() },
         SortKey { name: "state", sql: "cluster.state", kind: SqlKind::Text, value: |row| row.state.name().into() },

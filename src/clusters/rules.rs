@@ -87,6 +87,15 @@ pub async fn change_state(transaction: &Transaction, cluster: &Model, transition
             .member("allowed", json!(allowed)));
     }
     let effective_on = transition.effective_on.unwrap_or_else(Date::today_in_iran);
+    let mut row = cluster.clone();
+    row.state = to;
+    if to == State::Identified && row.identified_not_later_than.is_none() {
+        row.identified_on = Some(effective_on.naive());
+        row.identified_precision = Some(Precision::Day);
+        row.identified_not_later_than = Some(effective_on.naive());
+    }
+    // First of all, so that whoever lost a race learns that (412), and not what the winner's change makes wrong.
+    let row = transaction.transition(cluster, row).await?;
     let mut faults = Vec::new();
     if effective_on > Date::today_in_iran() {
         faults.push(Violation::body(
@@ -109,14 +118,6 @@ pub async fn change_state(transaction: &Transaction, cluster: &Model, transition
     if !faults.is_empty() {
         return Err(Problem::invalid(faults));
     }
-    let mut row = cluster.clone();
-    row.state = to;
-    if to == State::Identified && row.identified_not_later_than.is_none() {
-        row.identified_on = Some(effective_on.naive());
-        row.identified_precision = Some(Precision::Day);
-        row.identified_not_later_than = Some(effective_on.naive());
-    }
-    let row = transaction.transition(cluster, row).await?;
     let event = Event { from: &from.name(), to: &to.name(), effective_on, decision_id: transition.decision_id, reason: transition.reason };
     status_event::record(transaction, cluster, event).await?;
     Ok(row)

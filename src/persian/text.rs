@@ -17,6 +17,9 @@ const ALPHABET: &str = "ابپتثجچحخدذرڕزژسشصضطظعغفڤقکگ
 /// never yields.
 const FIRST_PLACE: char = '\u{E000}';
 
+/// Where [`order`] puts آ: just before the first letter.
+const ALEF_WITH_MADDA: &str = "\u{D7FF}";
+
 /// The text as it is kept: Unicode NFC and otherwise as given. Borrows what already is NFC.
 pub fn nfc(text: &str) -> Cow<'_, str> {
     NFC.normalize(text)
@@ -57,7 +60,7 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-/// The folded form made for uniqueness and order, to be stored beside a name and never shown.
+/// The folded form made for uniqueness and (but for آ, see [`order`]) order, to be stored beside a name and never shown.
 ///
 /// It has no spaces, so «قزل آلا», «قزل‌آلا» and «قزلآلا» share a key. Each letter of the alphabet
 /// is a character whose code point follows the dictionary (و before ه, پ after ب), so the *bytes*
@@ -67,6 +70,12 @@ pub fn fold(text: &str) -> String {
 pub fn key(text: &str) -> String {
     let place = |c| (FIRST_PLACE..).zip(ALPHABET.chars()).find(|&(_, letter)| letter == c).map_or(c, |(place, _)| place);
     fold(text).chars().filter(|&c| c != ' ').map(place).collect()
+}
+
+/// The [`key`] for order alone: in dictionaries آ comes before every other ا, though in comparison the two are one
+/// letter.
+pub fn order(text: &str) -> String {
+    nfc(text).split('آ').map(key).collect::<Vec<_>>().join(ALEF_WITH_MADDA)
 }
 
 /// The words under which a text is found in a prefix index, each once, in byte order: those of its

@@ -23,7 +23,7 @@ pub struct Model {
     /// The name in English.
     pub name_en: String,
     /// The Persian name in the form that sorts as a dictionary does.
-    pub name_key: String,
+    pub name_order: String,
     /// Both names folded, for search.
     pub folded: String,
 }
@@ -36,7 +36,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "name_fa", sql: "province.name_key", kind: SqlKind::Text, value: |row| row.name_key.as_str().into() },
+        SortKey { name: "name_fa", sql: "province.name_order", kind: SqlKind::Text, value: |row| row.name_order.as_str().into() },
         SortKey { name: "code", sql: "province.code", kind: SqlKind::Text, value: |row| row.code.as_str().into() },
     ];
 }
@@ -77,10 +77,10 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<(), Problem> {
         code_before_2020_11_24: Set(province.code_before_2020_11_24.clone()),
         name_fa: Set(province.name_fa.clone()),
         name_en: Set(province.name_en.clone()),
-        name_key: Set(text::key(&province.name_fa)),
+        name_order: Set(text::order(&province.name_fa)),
         folded: Set(text::fold(&format!("{} {}", province.name_fa, province.name_en))),
     });
-    let columns = [Column::CodeBefore20201124, Column::NameFa, Column::NameEn, Column::NameKey, Column::Folded];
+    let columns = [Column::CodeBefore20201124, Column::NameFa, Column::NameEn, Column::NameOrder, Column::Folded];
     let upsert = OnConflict::column(Column::Code).update_columns(columns).to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(db).await?;
     Ok(())

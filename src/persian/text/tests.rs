@@ -138,3 +138,12 @@ proptest! {
         prop_assert!(index.contains(&parts[..2].concat()));
     }
 }
+
+#[test]
+fn alef_with_madda_comes_first_and_is_the_same_letter() {
+    let mut names = ["اسب", "آهن", "ابریشم", "آب", "بلور", "آجر"];
+    names.sort_by_key(|name| order(name));
+    assert_eq!(names, ["آب", "آجر", "آهن", "ابریشم", "اسب", "بلور"]);
+    assert_eq!(key("آهن"), key("اهن"));
+    assert_eq!(order("سنگ"), key("سنگ"));
+}
