@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{Call, Page, Problem, Ready, csv, document::SPARSE, guard::Format};
 use crate::{
     persian::{Calendar, calendar},
-    store::{Record, RecordInfo},
+    store::Record,
 };
 
 /// A finished answer. It can be kept beside the write that made it, to be given again.
@@ -183,12 +183,4 @@ fn none_match_names(header: &str, tag: &str) -> bool {
 fn digest(body: &str) -> String {
     let hash = Sha256::digest(body.as_bytes());
     hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// What a record and its view say of themselves, for handlers that only have the view.
-impl RecordInfo {
-    /// The plain ETag of this version.
-    pub fn etag(&self) -> String {
-        etag(self.version)
-    }
 }

@@ -25,6 +25,7 @@ mod includes;
 mod lists;
 mod openapi;
 mod operation;
+mod outage;
 mod persian;
 mod reports;
 mod resilience;

@@ -233,6 +233,7 @@ async fn a_parameter_that_is_not_understood_is_refused(service: &Service) {
         ("asof=2014-03-20", ("/asof", "unknown_parameter")),
         ("province=IR-15,IR-31", ("/province/1", "not_in_list")),
         ("known_at=yesterday", ("/known_at", "wrong_format")),
+        ("known_at=2100-01-01T00:00:00Z", ("/known_at", "in_future")),
         ("as_of=2014-03-20&as_of=2014-03-21", ("/as_of", "repeated")),
         ("format=xlsx", ("/format", "not_in_list")),
     ] {
