@@ -57,3 +57,8 @@ impl PartialSchema for Name {
 }
 
 impl ToSchema for Name {}
+
+/// Bytes in hexadecimal, two small letters or digits each.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

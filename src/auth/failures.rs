@@ -9,6 +9,7 @@ use crate::{
     config::Config,
     http::{Problem, catalogue},
     store::now,
+    values::hex,
 };
 
 /// A login that failed, or is still being checked.
@@ -77,8 +78,7 @@ async fn over_limit(db: &impl ConnectionTrait, subject: &str, limit: u64) -> Res
 
 fn subject(kind: &str, name: &str) -> String {
     let hash = Sha256::digest(name.as_bytes());
-    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{kind}:{hex}")
+    format!("{kind}:{}", hex(&hash[..16]))
 }
 
 /// Forgets the failures that no longer count.

@@ -11,6 +11,8 @@ use actix_web::{
     web,
 };
 
+use super::preference::preferences;
+
 /// Answers below this many bytes fit into one or two packets anyway.
 const THRESHOLD: u64 = 2_048;
 
@@ -68,14 +70,7 @@ fn is_text(response: &ServiceResponse<BoxBody>) -> bool {
 
 /// The encoding with the highest weight; among equals the first of [`ENCODINGS`].
 fn preferred(accept: &str) -> Option<&'static str> {
-    let offers: Vec<(&str, f32)> = accept
-        .split(',')
-        .map(|offer| {
-            let (name, parameters) = offer.split_once(';').unwrap_or((offer, ""));
-            let weight = parameters.trim().strip_prefix("q=").map_or(1.0, |q| q.parse().unwrap_or(0.0));
-            (name.trim(), weight)
-        })
-        .collect();
+    let offers: Vec<(&str, f32)> = preferences(accept).collect();
     let weight = |encoding: &str| {
         let named = offers.iter().find(|(name, _)| name.eq_ignore_ascii_case(encoding));
         named.or_else(|| offers.iter().find(|(name, _)| *name == "*")).map_or(0.0, |(_, weight)| *weight)

@@ -23,7 +23,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{Call, Problem, catalogue, problem::Language, rate_limit::Remaining};
+use super::{Call, Problem, catalogue, preference::preferences, problem::Language, rate_limit::Remaining};
 use crate::config::Config;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -113,10 +113,8 @@ fn of_error(error: &Error) -> Cow<'_, Problem> {
 fn language(headers: &HeaderMap) -> Language {
     let accept = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut best = (0.0, Language::Persian);
-    for range in accept.split(',') {
-        let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
-        let weight = parameters.trim().strip_prefix("q=").map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
-        let language = match name.trim().get(..2).map(str::to_ascii_lowercase).as_deref() {
+    for (name, weight) in preferences(accept) {
+        let language = match name.get(..2).map(str::to_ascii_lowercase).as_deref() {
             Some("fa") => Language::Persian,
             Some("en") => Language::English,
             _ => continue,

@@ -17,6 +17,7 @@ use super::{
     Database, Problem, Text, catalogue, client,
     contract::{self, Access, Contract, Operation},
     document::{PREFIX, SPARSE},
+    preference::preferences,
     rate_limit::RateLimit,
 };
 use crate::{
@@ -178,9 +179,8 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
     }
     let weight = |media_type: &str| {
         let family = media_type.split('/').next().unwrap_or_default();
-        let offers = accept.split(',').filter_map(|offer| {
-            let mut parts = offer.split(';').map(str::trim);
-            let name = parts.next()?.to_ascii_lowercase();
+        let offers = preferences(accept).filter_map(|(name, weight)| {
+            let name = name.to_ascii_lowercase();
             let specificity = if name == media_type {
                 3
             } else if name == format!("{family}/*") {
@@ -190,7 +190,6 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
             } else {
                 0
             };
-            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
             (specificity > 0).then_some((specificity, weight))
         });
         offers.max_by_key(|(specificity, _)| *specificity).map_or(0.0, |(_, weight)| weight)

@@ -16,6 +16,7 @@ pub mod envelope;
 pub mod guard;
 pub mod page;
 pub mod precondition;
+pub mod preference;
 pub mod problem;
 pub mod rate_limit;
 pub mod shape;

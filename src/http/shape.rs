@@ -14,6 +14,7 @@ use super::{Call, Page, Problem, Ready, csv, document::SPARSE, guard::Format};
 use crate::{
     persian::{Calendar, calendar},
     store::Record,
+    values::hex,
 };
 
 /// A finished answer. It can be kept beside the write that made it, to be given again.
@@ -181,6 +182,5 @@ fn none_match_names(header: &str, tag: &str) -> bool {
 }
 
 fn digest(body: &str) -> String {
-    let hash = Sha256::digest(body.as_bytes());
-    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(body.as_bytes())[..8])
 }

@@ -10,6 +10,7 @@ use super::{Answer, Call, Database, Precondition, Problem, Ready, Text, Violatio
 use crate::{
     auth::Caller,
     store::{Record, Transaction, idempotent_answer, lock, now},
+    values::hex,
 };
 
 /// The name of the header (IETF draft-ietf-httpapi-idempotency-key-header).
@@ -127,6 +128,6 @@ impl Write {
         if let Some(RawBody(body)) = self.request.extensions().get::<RawBody>() {
             hash.update(body);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
 }

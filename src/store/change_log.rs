@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::Record;
-use crate::{http::Problem, persian::Date};
+use crate::{http::Problem, persian::Date, values::hex};
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -92,7 +92,7 @@ impl Model {
             hash.update(":");
             hash.update(part);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
 }
 
