@@ -2,29 +2,36 @@
 
 use std::sync::LazyLock;
 
-use actix_web::{App, middleware::from_fn};
+use actix_web::{App, middleware::from_fn, web};
 use serde_json::{Value, json};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 
 use crate::{
+    api_clients,
     auth::{self, Role, policy::PERMISSIONS},
-    clusters,
+    cdas, clusters,
     http::{
-        catalogue,
+        Problem, catalogue,
+        contract::Contract,
         document::{self, Frame, PREFIX},
         problem::ProblemBody,
     },
-    industries, operation, provinces, reports, users,
+    industries, milestones, operation, organisations, projects, provinces, reports, users,
 };
 
 /// Name and description of each tag, in the order of the documentation.
 const TAGS: &[(&str, &str)] = &[
     ("auth", "Logging in and out (OAuth 2), and who one is."),
     ("clusters", "Industrial clusters, the claims about them and their history."),
+    ("organisations", "Ministries, provincial companies, associations, banks, firms: all that have a part in projects."),
+    ("cdas", "Cluster development agents: who directs projects."),
+    ("projects", "Cluster development projects, with their assignments, supervisions, partners, phases and milestones."),
+    ("milestones", "What projects have to reach, by when, and how far they are."),
     ("reports", "Reports. Each says what was true on a day, as it was known at a moment."),
     ("provinces", "The provinces and their codes."),
     ("industries", "The industries of ISIC Rev. 4."),
     ("users", "Accounts of people."),
+    ("api-clients", "Accounts of other systems."),
     ("service", "The service itself: health, metrics, the document and the catalogue of problems."),
 ];
 
@@ -45,10 +52,15 @@ pub fn routes(config: &mut ServiceConfig) {
             scope(PREFIX)
                 .configure(auth::endpoints::routes)
                 .configure(clusters::routes)
+                .configure(organisations::routes)
+                .configure(cdas::routes)
+                .configure(projects::routes)
+                .configure(milestones::routes)
                 .configure(reports::routes)
                 .configure(provinces::routes)
                 .configure(industries::routes)
-                .configure(users::routes),
+                .configure(users::routes)
+                .configure(api_clients::routes),
         )
         .configure(auth::endpoints::well_known_routes)
         .configure(operation::routes)
@@ -80,4 +92,10 @@ pub fn document() -> &'static Value {
         )
     });
     &DOCUMENT
+}
+
+/// The document as what requests are held against. It takes a moment to make and never changes: a process makes it once.
+pub fn contract() -> Result<web::Data<Contract>, Problem> {
+    static CONTRACT: LazyLock<Result<web::Data<Contract>, String>> = LazyLock::new(|| Contract::new(document()).map(web::Data::new));
+    CONTRACT.clone().map_err(Problem::internal)
 }

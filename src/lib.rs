@@ -4,14 +4,21 @@
 //! modules never import a resource; inside a resource, `mod → dto → entity`.
 
 pub mod api;
+pub mod api_clients;
 pub mod auth;
+pub mod cdas;
 pub mod clusters;
 pub mod config;
 pub mod demo;
 pub mod http;
 pub mod industries;
+pub mod lifecycle;
+pub mod milestones;
 pub mod operation;
+pub mod organisations;
 pub mod persian;
+pub mod personal;
+pub mod projects;
 pub mod provinces;
 pub mod reports;
 pub mod server;

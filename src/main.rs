@@ -6,19 +6,17 @@ use actix_web::http::Method;
 use clap::{Args, Parser, Subcommand};
 use khoosheh::{
     api,
-    auth::{Role, account, password, session},
+    auth::{Caller, Role, account, password},
     config::{Config, LogFormat},
     demo,
-    http::contract::Contract,
     persian::Calendar,
     server,
-    store::{Transaction, connection},
+    store::{Input, Transaction, connection},
     users::dto::UserInput,
 };
 use sea_orm::DatabaseConnection;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
-use uuid::Uuid;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -221,12 +219,12 @@ async fn keep_user(db: &DatabaseConnection, command: User) -> Outcome {
             if let Some(province) = province {
                 input["province"] = json!(province);
             }
-            let contract = Contract::new(api::document())?;
+            let contract = api::contract()?;
             let operation = contract.operation(&Method::POST, "/api/v1/users").ok_or("the document has no users")?;
             operation.body(&mut input, Calendar::Gregorian).map_err(|problem| format!("{input} cannot be created: {problem}"))?;
-            let mut row = serde_json::from_value::<UserInput>(input)?.into_new_row()?;
+            let mut row = serde_json::from_value::<UserInput>(input)?.onto_row(&account::Model::default())?;
             row.password_hash = password::hash(new_password()?).await?;
-            let transaction = Transaction::begin(db, Uuid::nil(), "command line".to_owned()).await?;
+            let transaction = Transaction::begin(db, Caller::service(), "command line".to_owned()).await?;
             transaction.insert(row).await?;
             return Ok(transaction.commit().await?);
         }
@@ -236,7 +234,7 @@ async fn keep_user(db: &DatabaseConnection, command: User) -> Outcome {
         }
         User::Disable(name) => (name.username, None),
     };
-    let transaction = Transaction::begin(db, Uuid::nil(), "command line".to_owned()).await?;
+    let transaction = Transaction::begin(db, Caller::service(), "command line".to_owned()).await?;
     let found = account::by_username(&*transaction, &name).await?;
     let before = found.filter(|account| account.deleted_at.is_none()).ok_or_else(|| format!("there is no account {name}"))?;
     let mut row = before.clone();
@@ -245,7 +243,6 @@ async fn keep_user(db: &DatabaseConnection, command: User) -> Outcome {
         None => row.disabled = true,
     }
     transaction.update(&before, row).await?;
-    session::revoke_all(&*transaction, before.id).await?;
     Ok(transaction.commit().await?)
 }
 

@@ -51,7 +51,7 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
     if !connection::is_migrated(&first).await? {
         return Err(Problem::internal("the tables are not up to date: run `khoosheh migrate up`"));
     }
-    let contract = web::Data::new(Contract::new(api::document()).map_err(Problem::internal)?);
+    let contract = api::contract()?;
     let authenticator = web::Data::new(Authenticator::load(&first, &config).await?);
     let rate_limit = web::Data::new(RateLimit::new(config.requests_per_minute));
     let shutdown = web::Data::new(Shutdown::default());

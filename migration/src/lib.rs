@@ -15,6 +15,10 @@ mod m20261123_000001_code_lists;
 mod m20261123_000002_accounts;
 mod m20261123_000003_records;
 mod m20261123_000004_clusters;
+mod m20261124_000005_organisations;
+mod m20261124_000006_cdas;
+mod m20261124_000007_projects;
+mod m20261124_000008_milestones;
 
 /// Every change of the tables, oldest first.
 pub struct Migrator;
@@ -27,6 +31,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000002_accounts::Migration),
             Box::new(m20261123_000003_records::Migration),
             Box::new(m20261123_000004_clusters::Migration),
+            Box::new(m20261124_000005_organisations::Migration),
+            Box::new(m20261124_000006_cdas::Migration),
+            Box::new(m20261124_000007_projects::Migration),
+            Box::new(m20261124_000008_milestones::Migration),
         ]
     }
 }

@@ -4,56 +4,30 @@ use sea_orm::{FromJsonQueryResult, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
 use super::policy::{Role, Scope};
-use crate::store::external_ref::ExternalRefs;
 
-/// An account.
-#[derive(Clone, Debug, Default, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "account")]
-pub struct Model {
-    /// See [`crate::store::Columns`], as for the columns below.
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub id: Uuid,
-    /// Its version.
-    pub version: i64,
-    /// When it was created.
-    pub created_at: DateTimeUtc,
-    /// By which account.
-    pub created_by: Uuid,
-    /// When it was last changed.
-    pub updated_at: DateTimeUtc,
-    /// By which account.
-    pub updated_by: Uuid,
-    /// When it was deleted.
-    pub deleted_at: Option<DateTimeUtc>,
-    /// What other systems call it.
-    pub external_refs: ExternalRefs,
-    /// The hash of its newest history entry.
-    pub history_hash: String,
-    /// A person or a system.
-    pub kind: Kind,
-    /// The user name or client id, in lower case.
-    pub username: String,
-    /// The name that people see.
-    pub display_name: String,
-    /// Its role.
-    pub role: Role,
-    /// Its province, where it belongs to one.
-    pub province: Option<String>,
-    /// The scopes granted to an API client.
-    pub scopes: Scopes,
-    /// The password or client secret, hashed with argon2id (PHC string).
-    pub password_hash: String,
-    /// Whether it is shut out.
-    pub disabled: bool,
+crate::store::record_table! {
+    /// An account.
+    "account" {
+        /// A person or a system.
+        kind: Kind,
+        /// The user name or client id, in lower case.
+        username: String,
+        /// The name that people see.
+        display_name: String,
+        /// Its role.
+        role: Role,
+        /// Its province, where it belongs to one.
+        province: Option<String>,
+        /// The scopes granted to an API client.
+        scopes: Scopes,
+        /// The password or client secret, hashed with argon2id (PHC string).
+        password_hash: String,
+        /// Whether it is shut out.
+        disabled: bool,
+        /// The CDA that the person is.
+        cda_id: Option<Uuid>,
+    }
 }
-
-/// It stands alone.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-crate::record_columns!(Model);
 
 /// Who is behind an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -79,6 +53,16 @@ impl Model {
     /// Whether it may be used at all.
     pub fn is_usable(&self) -> bool {
         !self.disabled && self.deleted_at.is_none()
+    }
+
+    /// Whether it has lost, since `before`, something that running sessions still grant.
+    pub fn loses_sessions(&self, before: &Self) -> bool {
+        !self.is_usable()
+            || before.password_hash != self.password_hash
+            || before.role != self.role
+            || before.province != self.province
+            || before.cda_id != self.cda_id
+            || before.scopes != self.scopes
     }
 
     /// What it may do.

@@ -80,6 +80,9 @@ pub struct Me {
     /// The province that exists for the caller; null for the nation.
     #[schema(required, example = "IR-15")]
     province: Option<String>,
+    /// The CDA that the caller is; null for everybody else.
+    #[schema(required, example = json!(null))]
+    cda_id: Option<Uuid>,
     /// What the token allows.
     #[schema(example = json!(["clusters:read", "clusters:write"]))]
     permissions: Vec<String>,
@@ -96,6 +99,7 @@ pub async fn get_me(caller: CurrentCaller) -> HttpResponse {
         username: caller.username.clone(),
         role: caller.role,
         province: caller.scope.province().map(str::to_owned),
+        cda_id: caller.cda_id,
         permissions: caller.permissions.clone(),
     })
 }
@@ -121,13 +125,13 @@ pub async fn change_password(
     change: Body<PasswordChange>,
     write: Write,
     request: HttpRequest,
+    db: Database,
     authenticator: web::Data<Authenticator>,
     config: web::Data<Config>,
 ) -> Result<Answer, Problem> {
     if write.caller.role == Role::Integrator {
         return Err(Problem::new(&catalogue::FORBIDDEN));
     }
-    let db = write.database();
     let account = prove(&request, &db, &config, &write.caller.username, change.0.current_password, Kind::Person).await?;
     let before = account.ok_or_else(|| {
         Problem::invalid(vec![Violation::body(
@@ -138,12 +142,7 @@ pub async fn change_password(
     })?;
     let mut row = before.clone();
     row.password_hash = password::hash(change.0.new_password).await?;
-    let answer = write.run(async |transaction| {
-        transaction.update(&before, row).await?;
-        session::revoke_all(&**transaction, before.id).await?;
-        Ok(Answer::no_content())
-    });
-    let answer = answer.await?;
+    let answer = write.update_own(&before, row).await?;
     authenticator.forget();
     Ok(answer)
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub use policy::{Role, Scope};
 pub use token::Authenticator;
 
-use crate::http::{Call, Problem, Ready, catalogue};
+use crate::http::{Call, Problem, Ready};
 
 /// The account behind a request.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Caller {
     pub scope: Scope,
     /// What it may do.
     pub permissions: Vec<String>,
+    /// The CDA that it is, where it is one.
+    pub cda_id: Option<Uuid>,
 }
 
 impl Caller {
@@ -40,12 +42,11 @@ impl Caller {
         self.permissions.iter().any(|held| held == permission)
     }
 
-    /// A record of this province is the caller's to write; 403 otherwise.
-    pub fn check_province(&self, province: &str) -> Result<(), Problem> {
-        match &self.scope {
-            Scope::Province(own) if own != province => Err(Problem::new(&catalogue::OUTSIDE_SCOPE)),
-            _ => Ok(()),
-        }
+    /// The service itself, at the command line and at start-up.
+    pub fn service() -> Arc<Self> {
+        let role = Role::NationalAdmin;
+        let permissions = role.permissions().iter().map(|permission| (*permission).to_owned()).collect();
+        Arc::new(Self { id: Uuid::nil(), username: String::new(), role, scope: Scope::Nation, permissions, cda_id: None })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The role table: who may do what.
 
+use std::sync::LazyLock;
+
 use sea_orm::{
     DeriveActiveEnum, EnumIter, Iterable,
     prelude::StringLen,
@@ -37,21 +39,38 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("reference:read", "Read provinces and industries"),
     ("clusters:read", "Read clusters, their claims and their history"),
     ("clusters:write", "Create, change and delete clusters and claims; change the state of clusters"),
+    ("organisations:read", "Read organisations"),
+    ("organisations:write", "Create, change and delete organisations"),
+    ("cdas:read", "Read CDAs, without their personal data"),
+    ("cdas:write", "Create, change and delete CDAs; change their state"),
+    ("projects:read", "Read projects with their assignments, supervisions, partners and phases"),
+    ("projects:write", "Create, change and delete projects and what belongs to them; change the state of projects"),
+    ("milestones:read", "Read milestones"),
+    ("milestones:write", "Create, change and delete milestones, begin and submit them; for CDAs those of their projects"),
+    ("milestones:review", "Accept and return milestones; for supervisors those of their projects"),
+    ("personal-data:read", "See national codes, legal ids, phone numbers and email addresses unmasked"),
     ("reports:read", "Read reports"),
     ("users:manage", "Manage user accounts"),
+    ("api-clients:manage", "Manage API clients"),
 ];
 
-const READ: &[&str] = &["reference:read", "clusters:read", "reports:read"];
-const WRITE: &[&str] = &["reference:read", "clusters:read", "reports:read", "clusters:write"];
-const ALL: &[&str] = &["reference:read", "clusters:read", "reports:read", "clusters:write", "users:manage"];
+const READ: [&str; 7] = ["reference:read", "clusters:read", "organisations:read", "cdas:read", "projects:read", "milestones:read", "reports:read"];
+const WRITE: [&str; 7] =
+    ["clusters:write", "organisations:write", "cdas:write", "projects:write", "milestones:write", "milestones:review", "personal-data:read"];
+const MANAGE: [&str; 2] = ["users:manage", "api-clients:manage"];
 
 impl Role {
     /// What the role may do. An integrator may do what it was granted, and this at the most.
     pub fn permissions(self) -> &'static [&'static str] {
+        static ALL: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &WRITE, &MANAGE].concat());
+        static SUPERVISOR: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &["milestones:review"]].concat());
+        static CDA: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &["milestones:write"]].concat());
         match self {
-            Self::NationalAdmin => ALL,
-            Self::NationalManager | Self::ProvincialManager | Self::Integrator => WRITE,
-            Self::NationalViewer | Self::ProvincialViewer | Self::Supervisor | Self::Cda => READ,
+            Self::NationalAdmin => &ALL,
+            Self::NationalManager | Self::ProvincialManager | Self::Integrator => &ALL[..READ.len() + WRITE.len()],
+            Self::NationalViewer | Self::ProvincialViewer => &READ,
+            Self::Supervisor => &SUPERVISOR,
+            Self::Cda => &CDA,
         }
     }
 

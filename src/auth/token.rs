@@ -154,6 +154,7 @@ impl Authenticator {
             permissions: account.permissions().into_iter().filter(|permission| granted.contains(&permission.as_str())).collect(),
             role: account.role,
             username: account.username,
+            cda_id: account.cda_id,
         });
         self.remembered.insert(hash, (caller.clone(), claims.exp));
         Ok(Some(caller))
@@ -190,7 +191,7 @@ async fn keys(db: &DatabaseConnection) -> Result<Vec<Model>, DbErr> {
 
 /// Of several instances that start at once, one makes the key.
 async fn make_first_key(db: &DatabaseConnection) -> Result<(), Problem> {
-    let transaction = Transaction::begin(db, Uuid::nil(), String::new()).await?;
+    let transaction = Transaction::begin(db, Caller::service(), String::new()).await?;
     crate::store::lock::for_transaction(&*transaction, "first signing key").await?;
     if Entity::find().one(&*transaction).await?.is_none() {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(Problem::internal)?;

@@ -1,11 +1,8 @@
 //! Claims: who says that a cluster exists, when, and under which name. Sources contradict each other, so a
 //! cluster keeps what each of them says.
 
-use std::collections::HashMap;
-
 use actix_web::{delete, get, patch, post};
 use sea_orm::{
-    QueryOrder,
     entity::prelude::*,
     sea_query::{Condition, Query as SqlQuery, SimpleExpr},
 };
@@ -16,9 +13,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::entity as clusters;
 use crate::{
     auth::Scope,
-    http::{Answer, Body, Database, Page, Paging, Patch, Precondition, Problem, Shape, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
     persian::Date,
-    store::{Record, RecordInfo, SqlKind, external_ref::ExternalRefs},
+    store::{Input, Record, RecordInfo, SqlKind, external_ref::ExternalRefs},
 };
 
 /// The routes of this resource.
@@ -26,54 +23,23 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(list_claims).service(create_claim).service(get_claim).service(update_claim).service(delete_claim);
 }
 
-/// A claim.
-#[derive(Clone, Debug, Default, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "cluster_claim")]
-pub struct Model {
-    /// See [`crate::store::Columns`], as for the columns below.
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub id: Uuid,
-    /// Its version.
-    pub version: i64,
-    /// When it was created.
-    pub created_at: DateTimeUtc,
-    /// By which account.
-    pub created_by: Uuid,
-    /// When it was last changed.
-    pub updated_at: DateTimeUtc,
-    /// By which account.
-    pub updated_by: Uuid,
-    /// When it was deleted.
-    pub deleted_at: Option<DateTimeUtc>,
-    /// What other systems call it.
-    pub external_refs: ExternalRefs,
-    /// The hash of its newest history entry.
-    pub history_hash: String,
-    /// The cluster.
-    pub cluster_id: Uuid,
-    /// Who says so.
-    pub source_title: String,
-    /// Where it can be read.
-    pub source_url: Option<String>,
-    /// When it was said.
-    pub claimed_on: Option<ChronoDate>,
-    /// Under which name.
-    pub claimed_name: Option<String>,
-    /// Anything else.
-    pub note: Option<String>,
+crate::store::record_table! {
+    /// A claim.
+    "cluster_claim" {
+        /// The cluster.
+        cluster_id: Uuid,
+        /// Who says so.
+        source_title: String,
+        /// Where it can be read.
+        source_url: Option<String>,
+        /// When it was said.
+        claimed_on: Option<ChronoDate>,
+        /// Under which name.
+        claimed_name: Option<String>,
+        /// Anything else.
+        note: Option<String>,
+    }
 }
-
-/// The cluster it is about.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {
-    /// The cluster.
-    #[sea_orm(belongs_to = "super::entity::Entity", from = "Column::ClusterId", to = "super::entity::Column::Id")]
-    Cluster,
-}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-crate::record_columns!(Model);
 
 impl Record for Model {
     type Active = ActiveModel;
@@ -102,6 +68,10 @@ impl Record for Model {
     fn province(&self) -> Option<&str> {
         None
     }
+
+    fn address(&self) -> String {
+        format!("clusters/{}/claims/{}", self.cluster_id, self.id)
+    }
 }
 
 impl Listed for Model {
@@ -109,7 +79,7 @@ impl Listed for Model {
 }
 
 /// A claim about a cluster.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Claim {
     #[serde(flatten)]
     info: RecordInfo,
@@ -195,14 +165,13 @@ impl From<&Model> for ClaimInput {
     }
 }
 
-impl ClaimInput {
-    /// A new claim about a cluster.
-    pub fn into_new_row(self, cluster_id: Uuid) -> Model {
-        self.onto_row(&Model { cluster_id, ..Model::default() })
+impl Input<Model> for ClaimInput {
+    fn external_refs(&mut self) -> &mut ExternalRefs {
+        &mut self.external_refs
     }
 
-    fn onto_row(self, row: &Model) -> Model {
-        Model {
+    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        Ok(Model {
             source_title: self.source_title,
             source_url: self.source_url,
             claimed_on: self.claimed_on.map(Date::naive),
@@ -210,64 +179,46 @@ impl ClaimInput {
             note: self.note,
             external_refs: self.external_refs,
             ..row.clone()
-        }
+        })
     }
-}
-
-/// The live claims about some clusters, oldest first, in one query.
-pub async fn of_clusters(db: &impl ConnectionTrait, clusters: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, Vec<Claim>>, DbErr> {
-    let rows = Entity::find().filter(Column::ClusterId.is_in(clusters)).filter(Column::DeletedAt.is_null()).order_by_asc(Column::Id);
-    let mut claims: HashMap<Uuid, Vec<Claim>> = HashMap::new();
-    for row in rows.all(db).await? {
-        claims.entry(row.cluster_id).or_default().push(row.view());
-    }
-    Ok(claims)
 }
 
 /// List the claims about a cluster
 ///
 /// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster"), Paging<Model>), responses((status = 200, body = Page<Claim>)), security(("oauth2" = ["clusters:read"])))]
+#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Claim>)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters/{id}/claims")]
-pub async fn list_claims(cluster: Visible<clusters::Model>, paging: Paging<Model>, db: Database, shape: Shape) -> Result<Answer, Problem> {
-    let claims = Entity::find().filter(Column::ClusterId.eq(cluster.id)).filter(Column::DeletedAt.is_null());
-    shape.page(&paging.fetch(db.get_ref(), claims, Model::view).await?)
+pub async fn list_claims(cluster: Visible<clusters::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+    read.list(paging, Column::ClusterId.eq(cluster.id)).await
 }
 
 /// Record a claim about a cluster
-#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster")), request_body = ClaimInput, responses((status = 201, body = Claim)), security(("oauth2" = ["clusters:write"])))]
+#[utoipa::path(request_body = ClaimInput, responses((status = 201, body = Claim)), security(("oauth2" = ["clusters:write"])))]
 #[post("/clusters/{id}/claims")]
-pub async fn create_claim(cluster: Visible<clusters::Model>, input: Body<ClaimInput>, write: Write, shape: Shape) -> Result<Answer, Problem> {
-    let row = input.0.into_new_row(cluster.id);
-    write
-        .run(async |transaction| {
-            let row = transaction.insert(row).await?;
-            Ok(shape.record(&row)?.created(format!("/api/v1/clusters/{}/claims/{}", row.cluster_id, row.id)))
-        })
-        .await
+pub async fn create_claim(cluster: Visible<clusters::Model>, input: Body<ClaimInput>, write: Write) -> Result<Answer, Problem> {
+    write.create(input.0.onto_row(&Model { cluster_id: cluster.id, ..Model::default() })?).await
 }
 
 /// Read a claim
-#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster"), ("claim_id" = String, Path, format = "uuid", description = "The id of the claim")), responses((status = 200, body = Claim)), security(("oauth2" = ["clusters:read"])))]
+#[utoipa::path(responses((status = 200, body = Claim)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters/{id}/claims/{claim_id}")]
-pub async fn get_claim(claim: Visible<Model>, shape: Shape) -> Result<Answer, Problem> {
-    shape.record(&*claim)
+pub async fn get_claim(claim: Visible<Model>, read: Read) -> Result<Answer, Problem> {
+    read.record(&*claim).await
 }
 
 /// Change a claim
-#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster"), ("claim_id" = String, Path, format = "uuid", description = "The id of the claim")), request_body = ClaimInput, responses((status = 200, body = Claim)), security(("oauth2" = ["clusters:write"])))]
+#[utoipa::path(request_body = ClaimInput, responses((status = 200, body = Claim)), security(("oauth2" = ["clusters:write"])))]
 #[patch("/clusters/{id}/claims/{claim_id}")]
-pub async fn update_claim(claim: Visible<Model>, precondition: Precondition, patch: Patch, write: Write, shape: Shape) -> Result<Answer, Problem> {
-    precondition.holds_for(&*claim)?;
-    let row = patch.onto(&ClaimInput::from(&*claim))?.onto_row(&claim);
-    write.run(async |transaction| shape.record(&transaction.update(&*claim, row).await?)).await
+pub async fn update_claim(claim: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
+    let input: ClaimInput = patch.onto(&*claim)?;
+    write.update(&*claim, input.onto_row(&claim)?).await
 }
 
 /// Delete a claim
 ///
 /// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(params(("id" = String, Path, format = "uuid", description = "The id of the cluster"), ("claim_id" = String, Path, format = "uuid", description = "The id of the claim")), responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
+#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
 #[delete("/clusters/{id}/claims/{claim_id}")]
-pub async fn delete_claim(claim: VisibleEver<Model>, precondition: Precondition, write: Write) -> Result<Answer, Problem> {
-    write.delete(&claim.0, &precondition).await
+pub async fn delete_claim(claim: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
+    write.delete(&claim.0).await
 }

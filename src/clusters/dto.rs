@@ -1,12 +1,11 @@
 //! Clusters as clients see and write them.
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use super::{
     claims::Claim,
+    current_project::CurrentProject,
     entity::{Classes, Model, Texts},
     identified::{Identified, Precision},
     rules::State,
@@ -14,9 +13,10 @@ use super::{
 use crate::{
     http::{Problem, Text, Violation},
     industries::{Industry, IsicClass, IsicCode},
+    lifecycle::AllowedTransition,
     persian::{Date, text},
     provinces::ProvinceCode,
-    store::{RecordInfo, external_ref::ExternalRefs},
+    store::{Input, RecordInfo, external_ref::ExternalRefs},
     values::{Amount, Name},
 };
 
@@ -46,7 +46,7 @@ pub struct Location {
 
 /// A cluster (خوشهٔ صنعتی): business units of one region and one industrial orientation that cooperate with
 /// and complement one another, and share challenges and opportunities.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Cluster {
     #[serde(flatten)]
     info: RecordInfo,
@@ -79,7 +79,7 @@ pub struct Cluster {
     state: State,
     /// The states that may follow.
     #[schema(example = json!([{"to": "prioritised"}]))]
-    allowed_transitions: Vec<AllowedTransition>,
+    allowed_transitions: Vec<AllowedTransition<State>>,
     /// The day it was identified, or a day in that month, quarter or year: see `identified_precision`.
     #[schema(required, example = json!(null))]
     identified_on: Option<Date>,
@@ -101,6 +101,9 @@ pub struct Cluster {
     /// Exports in a year, in whole US dollars.
     #[schema(required, example = "2500000")]
     export_usd: Option<Amount>,
+    /// Its live project: one that is approved and not yet closed or terminated.
+    #[schema(required)]
+    pub current_project: Option<CurrentProject>,
     /// The claims about it, oldest first; with `include=claims`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -109,32 +112,6 @@ pub struct Cluster {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub industry: Option<Industry>,
-}
-
-/// What can be had with a cluster in the same answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = ClusterInclude)]
-pub enum Include {
-    /// The claims about it.
-    Claims,
-    /// Its primary class of ISIC.
-    Industry,
-}
-
-/// What to bring with each cluster.
-#[derive(Debug, Deserialize, IntoParams)]
-pub struct Including {
-    /// Related records to bring with each cluster, in one query each, however many clusters there are.
-    #[param(inline, style = Form, explode = false, min_items = 1, max_items = 2)]
-    pub include: Option<Vec<Include>>,
-}
-
-/// A state that may follow.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AllowedTransition {
-    /// What to send as `to`.
-    to: State,
 }
 
 impl From<&Model> for Cluster {
@@ -152,7 +129,7 @@ impl From<&Model> for Cluster {
             products: input.products,
             isic: input.isic,
             state: row.state,
-            allowed_transitions: row.state.next().iter().map(|state| AllowedTransition { to: *state }).collect(),
+            allowed_transitions: AllowedTransition::of(row),
             identified_on: input.identified_on,
             identified_precision: input.identified_precision,
             identified_not_later_than: row.identified_not_later_than.map(Date::from),
@@ -160,21 +137,10 @@ impl From<&Model> for Cluster {
             employment_female: input.employment_female,
             annual_turnover_irr: input.annual_turnover_irr,
             export_usd: input.export_usd,
+            current_project: None,
             claims: None,
             industry: None,
         }
-    }
-}
-
-impl Cluster {
-    /// Its id.
-    pub fn id(&self) -> Uuid {
-        self.info.id
-    }
-
-    /// Its primary class.
-    pub fn primary_class(&self) -> Option<&str> {
-        self.isic.first().map(|class| class.code.0.as_str())
     }
 }
 
@@ -271,14 +237,12 @@ impl From<&Model> for ClusterInput {
     }
 }
 
-impl ClusterInput {
-    /// A new cluster, a candidate still, under a code that is to be filled in where it is empty.
-    pub fn into_new_row(self) -> Result<Model, Problem> {
-        self.onto_row(&Model::default())
+impl Input<Model> for ClusterInput {
+    fn external_refs(&mut self) -> &mut ExternalRefs {
+        &mut self.external_refs
     }
 
-    /// The row with this input. All rules between the fields are checked here, together.
-    pub fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let mut faults = Vec::new();
         let isic = ordered_classes(self.isic, &mut faults);
         let identified = Identified::check(self.identified_on, self.identified_precision, self.identified_not_later_than, &mut faults);
@@ -357,25 +321,6 @@ fn ordered_classes(mut classes: Vec<Isic>, faults: &mut Vec<Violation>) -> Vec<I
     classes
 }
 
-/// A change of state.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClusterTransition {
-    /// The new state, one of the cluster's `allowed_transitions`.
-    #[schema(example = "identified")]
-    pub to: State,
-    /// The day from which it was so, today when left out: not in the future, and not before the change before it.
-    #[serde(default)]
-    pub effective_on: Option<Date>,
-    /// The decision behind it.
-    #[serde(default)]
-    pub decision_id: Option<Uuid>,
-    /// Why; needed to merge, split or withdraw.
-    #[serde(default)]
-    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "مصوبهٔ کارگروه استانی")]
-    pub reason: Option<String>,
-}
-
 /// Which clusters to list.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ClusterFilter {
@@ -393,9 +338,4 @@ pub struct ClusterFilter {
     pub county: Option<Vec<Name>>,
     /// Identified by this day at the latest.
     pub identified_by: Option<Date>,
-    /// Words of the names, code and products, or the beginnings of words. «كشاورزي» finds «کشاورزی».
-    #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
-    pub q: Option<String>,
-    /// Changed at this moment or later.
-    pub updated_since: Option<DateTime<Utc>>,
 }

@@ -1,105 +1,77 @@
 //! The table of clusters, and what is asked of it.
 
+use std::collections::HashMap;
+
 use sea_orm::{
-    FromJsonQueryResult, Select,
+    FromJsonQueryResult,
     entity::prelude::*,
-    sea_query::{Condition, ExprTrait, SimpleExpr},
+    sea_query::{Condition, ExprTrait},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
+    claims, current_project,
     dto::{Cluster, ClusterFilter, Isic},
     identified::Precision,
     rules::State,
 };
 use crate::{
-    auth::Scope,
     http::{Problem, SortKey, Text, Violation, page::Listed},
-    industries::class_prefixes,
+    industries::{self, IsicCode, class_prefixes},
+    lifecycle::{self, Stateful},
     persian::{Date, text},
-    store::{
-        ExternalRef, Record, SqlKind,
-        external_ref::{self, ExternalRefs},
-        record::Unique,
-        search, visible_rows,
-    },
+    provinces,
+    store::{Reading, Record, SqlKind, Transaction, code, record::Unique, search},
     values::Name,
 };
 
-/// A cluster.
-#[derive(Clone, Debug, Default, PartialEq, DeriveEntityModel)]
-#[sea_orm(table_name = "cluster")]
-pub struct Model {
-    /// See [`crate::store::Columns`], as for the columns below.
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub id: Uuid,
-    /// Its version.
-    pub version: i64,
-    /// When it was created.
-    pub created_at: DateTimeUtc,
-    /// By which account.
-    pub created_by: Uuid,
-    /// When it was last changed.
-    pub updated_at: DateTimeUtc,
-    /// By which account.
-    pub updated_by: Uuid,
-    /// When it was deleted.
-    pub deleted_at: Option<DateTimeUtc>,
-    /// What other systems call it.
-    pub external_refs: ExternalRefs,
-    /// The hash of its newest history entry.
-    pub history_hash: String,
-    /// Its code.
-    pub code: String,
-    /// Its Persian name as given.
-    pub name_fa: String,
-    /// Its English name.
-    pub name_en: Option<String>,
-    /// The Persian name in the form that is unique in a province.
-    pub name_key: String,
-    /// The Persian name in the form that sorts as a dictionary does.
-    pub name_order: String,
-    /// Its other names.
-    pub aliases: Texts,
-    /// The code of its province.
-    pub province: String,
-    /// Its counties.
-    pub counties: Texts,
-    /// Degrees north (WGS 84).
-    pub latitude: Option<f64>,
-    /// Degrees east (WGS 84).
-    pub longitude: Option<f64>,
-    /// What it makes and offers.
-    pub products: Texts,
-    /// Its classes of ISIC, the primary one first.
-    pub isic: Classes,
-    /// The primary class.
-    pub primary_isic: String,
-    /// Where it stands.
-    pub state: State,
-    /// The day it was identified, or a day in that month, quarter or year.
-    pub identified_on: Option<ChronoDate>,
-    /// How precisely that is known.
-    pub identified_precision: Option<Precision>,
-    /// The day by which it was identified at the latest.
-    pub identified_not_later_than: Option<ChronoDate>,
-    /// Persons employed.
-    pub employment_total: Option<i32>,
-    /// Women among them.
-    pub employment_female: Option<i32>,
-    /// Turnover in a year, in rials.
-    pub annual_turnover_irr: Option<i64>,
-    /// Exports in a year, in US dollars.
-    pub export_usd: Option<i64>,
+crate::store::record_table! {
+    /// A cluster.
+    "cluster" {
+        /// Its code.
+        code: String,
+        /// Its Persian name as given.
+        name_fa: String,
+        /// Its English name.
+        name_en: Option<String>,
+        /// The Persian name in the form that is unique in a province.
+        name_key: String,
+        /// The Persian name in the form that sorts as a dictionary does.
+        name_order: String,
+        /// Its other names.
+        aliases: Texts,
+        /// The code of its province.
+        province: String,
+        /// Its counties.
+        counties: Texts,
+        /// Degrees north (WGS 84).
+        latitude: Option<f64>,
+        /// Degrees east (WGS 84).
+        longitude: Option<f64>,
+        /// What it makes and offers.
+        products: Texts,
+        /// Its classes of ISIC, the primary one first.
+        isic: Classes,
+        /// The primary class.
+        primary_isic: String,
+        /// Where it stands.
+        state: State,
+        /// The day it was identified, or a day in that month, quarter or year.
+        identified_on: Option<ChronoDate>,
+        /// How precisely that is known.
+        identified_precision: Option<Precision>,
+        /// The day by which it was identified at the latest.
+        identified_not_later_than: Option<ChronoDate>,
+        /// Persons employed.
+        employment_total: Option<i32>,
+        /// Women among them.
+        employment_female: Option<i32>,
+        /// Turnover in a year, in rials.
+        annual_turnover_irr: Option<i64>,
+        /// Exports in a year, in US dollars.
+        export_usd: Option<i64>,
+    }
 }
-
-/// Its province and its primary industry are code lists; nothing is read through them.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-crate::record_columns!(Model);
 
 /// Several texts in a column.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
@@ -115,6 +87,9 @@ impl Record for Model {
 
     const RESOURCE: &'static str = "cluster";
     const DAYS: &'static [&'static str] = &["identified_on", "identified_not_later_than"];
+    const DERIVED: &'static [&'static str] = &["current_project"];
+    const INCLUDES: &'static [(&'static str, &'static str)] = &[("claims", "the claims about it"), ("industry", "its primary class of ISIC")];
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("project", "cluster_id")];
     const UNIQUE: &'static [Unique] = &[
         Unique {
             index: "cluster_name",
@@ -141,21 +116,69 @@ impl Record for Model {
         Cluster::from(self)
     }
 
-    fn visible_to(scope: &Scope) -> Condition {
-        scope.holds((Entity, Column::Province))
-    }
-
     fn province(&self) -> Option<&str> {
         Some(&self.province)
     }
 
+    fn address(&self) -> String {
+        format!("clusters/{}", self.id)
+    }
+
     fn terms(&self) -> Vec<(&'static str, String)> {
         let more = self.aliases.0.iter().chain(&self.products.0).map(|name| &name.0);
-        let names = [&self.name_fa, &self.code].into_iter().chain(&self.name_en).chain(more);
-        let words = names.flat_map(|name| text::words(name)).map(|word| (search::WORD, word));
+        let names = [Some(&self.name_fa), Some(&self.code), self.name_en.as_ref()].into_iter().chain(more.map(Some));
+        let words = search::words(names).into_iter();
         let classes = self.isic.0.iter().map(|class| (ISIC, class.code.0.clone()));
         let counties = self.counties.0.iter().map(|county| (COUNTY, text::key(&county.0)));
         words.chain(classes).chain(counties).collect()
+    }
+
+    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Cluster>, Problem> {
+        let mut projects = current_project::of_clusters(&reading.db, rows.iter().map(|row| row.id)).await?;
+        let mut claims = match reading.includes("claims") {
+            true => reading.under(claims::Column::ClusterId, rows.iter().map(|row| row.id), |claim: &claims::Model| claim.cluster_id).await?,
+            false => HashMap::new(),
+        };
+        let industries = match reading.includes("industry") {
+            true => industries::entity::by_codes(&reading.db, rows.iter().map(|row| row.primary_isic.as_str())).await?,
+            false => Vec::new(),
+        };
+        let industry = |row: &Self| industries.iter().find(|industry| industry.code == row.primary_isic).map(industries::entity::Model::view);
+        let view = |row: &Self| {
+            let mut view = row.view();
+            view.current_project = projects.remove(&row.id);
+            view.claims = reading.includes("claims").then(|| claims.remove(&row.id).unwrap_or_default());
+            view.industry = industry(row);
+            view
+        };
+        Ok(rows.iter().map(view).collect())
+    }
+
+    /// Gives out a code where there is none: the province's number and a count, past codes that were given by hand.
+    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        if self.code.is_empty() {
+            let prefix = self.province.trim_start_matches("IR-");
+            self.code = code::give_out::<Self>(transaction, "cluster", prefix).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Stateful for Model {
+    type State = State;
+
+    fn state(&self) -> State {
+        self.state
+    }
+
+    /// Entering `identified` gives the identification date where none is known.
+    fn enter(&mut self, state: State, on: Date) {
+        self.state = state;
+        if state == State::Identified && self.identified_not_later_than.is_none() {
+            self.identified_on = Some(on.naive());
+            self.identified_precision = Some(Precision::Day);
+            self.identified_not_later_than = Some(on.naive());
+        }
     }
 }
 
@@ -167,7 +190,7 @@ impl Listed for Model {
         SortKey { name: "name_fa", sql: "cluster.name_order", kind: SqlKind::Text, value: |row| row.name_order.as_str().into() },
         SortKey { name: "code", sql: "cluster.code", kind: SqlKind::Text, value: |row| row.code.as_str().into() },
         SortKey { name: "province", sql: "cluster.province", kind: SqlKind::Text, value: |row| row.province.as_str().into() },
-        SortKey { name: "state", sql: "cluster.state", kind: SqlKind::Text, value: |row| row.state.name().into() },
+        SortKey { name: "state", sql: "cluster.state", kind: SqlKind::Text, value: |row| lifecycle::State::name(row.state).into() },
         SortKey { name: "created_at", sql: "cluster.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
         SortKey { name: "updated_at", sql: "cluster.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
         SortKey {
@@ -198,42 +221,20 @@ impl Listed for Model {
     ];
 }
 
-/// The clusters in a scope that a filter lets through.
-pub fn list(scope: &Scope, filter: &ClusterFilter) -> Result<Select<Entity>, Problem> {
-    let mut conditions: Vec<SimpleExpr> = Vec::new();
-    if let Some(states) = &filter.state {
-        conditions.push(Column::State.is_in(states.iter().copied()));
+impl ClusterFilter {
+    /// What the filter lets through.
+    pub fn condition(&self) -> Condition {
+        let industries = |codes: &Vec<IsicCode>| {
+            let prefixes: Vec<&str> = codes.iter().flat_map(|code| class_prefixes(&code.0)).collect();
+            search::has_prefix::<Model>(ISIC, &prefixes)
+        };
+        let counties = |list: &Vec<Name>| search::has_any::<Model>(COUNTY, list.iter().map(|county| text::key(&county.0)));
+        let bound = Expr::cust("COALESCE(cluster.identified_not_later_than, '9999-12-31')");
+        Condition::all()
+            .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
+            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
+            .add_option(self.isic.as_ref().map(industries))
+            .add_option(self.county.as_ref().map(counties))
+            .add_option(self.identified_by.map(|day| bound.lte(day.naive())))
     }
-    if let Some(provinces) = &filter.province {
-        conditions.push(Column::Province.is_in(provinces.iter().map(|province| province.0.as_str())));
-    }
-    if let Some(codes) = &filter.isic {
-        let prefixes: Vec<&str> = codes.iter().flat_map(|code| class_prefixes(&code.0)).collect();
-        conditions.push(search::has_prefix::<Model>(ISIC, &prefixes));
-    }
-    if let Some(counties) = &filter.county {
-        conditions.push(search::has_any::<Model>(COUNTY, counties.iter().map(|county| text::key(&county.0))));
-    }
-    if let Some(day) = filter.identified_by {
-        conditions.push(Expr::cust("COALESCE(cluster.identified_not_later_than, '9999-12-31')").lte(Date::naive(day)));
-    }
-    if let Some(since) = filter.updated_since {
-        conditions.push(Column::UpdatedAt.gte(since));
-    }
-    let mut all = conditions.into_iter().fold(Condition::all(), Condition::add);
-    if let Some(query) = &filter.q {
-        all = all.add(search::matches::<Model>(query)?);
-    }
-    Ok(visible_rows::<Model>(scope).filter(all))
-}
-
-/// The cluster that another system calls so, if it lies within the scope and is not deleted.
-pub async fn by_reference(db: &impl ConnectionTrait, scope: &Scope, reference: &ExternalRef) -> Result<Option<Model>, DbErr> {
-    let found = external_ref::record_ids(Model::RESOURCE, reference);
-    visible_rows::<Model>(scope).filter(Column::Id.in_subquery(found)).one(db).await
-}
-
-/// Whether a cluster has this code, or had it when it was deleted.
-pub async fn has_code(db: &impl ConnectionTrait, code: &str) -> Result<bool, DbErr> {
-    Ok(Entity::find().filter(Column::Code.eq(code)).count(db).await? > 0)
 }

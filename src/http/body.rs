@@ -4,11 +4,16 @@ use std::{future::Future, ops::Deref, pin::Pin};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web};
 use futures_util::StreamExt;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Call, Problem, Ready, Text, Violation, catalogue, contract};
-use crate::{config::Config, persian::calendar};
+use super::{Call, Precondition, Problem, Ready, Text, Violation, catalogue, contract};
+use crate::{
+    config::Config,
+    persian::calendar,
+    personal,
+    store::{Input, Record},
+};
 
 /// The query parameters of an operation. Unknown and unacceptable ones were refused by the guard.
 pub struct Query<T>(pub T);
@@ -26,11 +31,14 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = Ready<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(Call::of(request).and_then(|call| {
-            let typed = calendar::using(call.calendar(), || T::deserialize(call.query()));
-            typed.map(Self).map_err(|error| Problem::invalid_query(vec![Violation::query("", "invalid", mistyped(&error))]))
-        }))
+        std::future::ready(Call::of(request).and_then(|call| typed_query(&call).map(Self)))
     }
+}
+
+/// The parameters of a query that a type names; others are not its concern.
+pub(super) fn typed_query<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
+    let typed = calendar::using(call.calendar(), || T::deserialize(call.query()));
+    typed.map_err(|error| Problem::invalid_query(vec![Violation::query("", "invalid", mistyped(&error))]))
 }
 
 /// A request body, JSON or form, as the document describes it.
@@ -51,9 +59,10 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     }
 }
 
-/// A JSON Merge Patch (RFC 7396).
+/// A JSON Merge Patch (RFC 7396) of a version that the caller has seen.
 pub struct Patch {
     members: Value,
+    precondition: Precondition,
     call: Call,
 }
 
@@ -67,15 +76,17 @@ impl FromRequest for Patch {
             let call = Call::of(&request)?;
             let mut members = read(&request, payload, &call).await?;
             call.operation().body(&mut members, call.calendar())?;
-            Ok(Self { members, call })
+            Ok(Self { members, precondition: Precondition::of(&request), call })
         })
     }
 }
 
 impl Patch {
-    /// The input that the record's present input becomes, held against the same rules as at its creation.
-    pub fn onto<T: Serialize + DeserializeOwned>(self, present: &T) -> Result<T, Problem> {
-        let present = calendar::using(self.call.calendar(), || serde_json::to_value(present));
+    /// The input that the record's present input becomes, held against the same rules as at its creation; 428 or 412
+    /// where the caller has not seen this version.
+    pub fn onto<R: Record, I: Input<R>>(self, row: &R) -> Result<I, Problem> {
+        self.precondition.holds_for(row)?;
+        let present = personal::shown(true, || calendar::using(self.call.calendar(), || serde_json::to_value(I::from(row))));
         let mut merged = present.map_err(Problem::internal)?;
         merge(&mut merged, self.members);
         self.call.operation().merged(&mut merged, self.call.calendar())?;

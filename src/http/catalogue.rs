@@ -87,6 +87,9 @@ catalogue! {
         "نقش شما اجازهٔ این کار را ندارد.", "Your role does not allow this.".
     OUTSIDE_SCOPE 403 "outside_scope": "بیرون از حوزهٔ شما", "Outside your scope";
         "این استان بیرون از حوزهٔ شماست.", "This province lies outside your scope.".
+    NOT_ASSIGNED 403 "not_assigned": "پروژه به شما سپرده نشده است", "Not assigned to you";
+        "عامل توسعه و ناظر تنها در پروژه‌هایی می‌نویسند که امروز به آنان سپرده شده است.",
+        "CDAs and supervisors write in the projects that are assigned to them today.".
     NOT_FOUND 404 "not_found": "یافت نشد", "Not found";
         "چیزی در این نشانی نیست، یا بیرون از حوزهٔ دید شماست.", "Nothing is here, or it lies outside what you may see.".
     METHOD_NOT_ALLOWED 405 "method_not_allowed": "روش نامجاز", "Method not allowed";
@@ -97,6 +100,15 @@ catalogue! {
         "بدنهٔ درخواست به‌هنگام نرسید.", "The request body did not arrive in time.".
     DUPLICATE 409 "duplicate": "تکراری", "Duplicate";
         "چنین رکوردی از پیش هست.", "Such a record exists already.".
+    LEAD_ASSIGNED 409 "lead_assigned": "پروژه عامل اصلی دارد", "There is a lead CDA";
+        "در این مدت عامل توسعهٔ اصلی دیگری در پروژه هست؛ نخست انتصاب او را پایان دهید.",
+        "In that time the project has another lead CDA; end that assignment first.".
+    STILL_REFERRED_TO 409 "still_referred_to": "هنوز در کار است", "Still referred to";
+        "رکوردهای زنده‌ای به این رکورد وابسته‌اند؛ referred_by را ببینید و نخست آن‌ها را بردارید.",
+        "Live records refer to this one; see referred_by, and remove those first.".
+    MOVED_AWAY 409 "moved_away": "جابه‌جایی ناممکن", "It cannot move";
+        "رکوردهایی که به این رکورد وابسته‌اند یا بوده‌اند در این استان‌اند؛ این رکورد نمی‌تواند به استان دیگری برود.",
+        "Records that depend on it, or did, lie in this province: it cannot go to another one.".
     TRANSITION_NOT_ALLOWED 409 "transition_not_allowed": "گذار نامجاز", "Transition not allowed";
         "از وضعیت کنونی نمی‌توان به وضعیت خواسته رفت؛ allowed_transitions را ببینید.",
         "The state asked for cannot follow the present one; see allowed_transitions.".

@@ -16,14 +16,17 @@ use super::{
     problem::{Place, Problem, Text, Violation},
     words,
 };
-use crate::persian::{Calendar, Date, calendar, text};
+use crate::{
+    persian::{Calendar, Date, calendar, text},
+    personal::{Email, LegalId, NationalCode, Phone},
+};
 
 /// Who may call an operation.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everybody, without a token.
     Public,
-    /// Every account whose role or grant holds all these permissions.
+    /// Every account whose role or grant holds one of these permissions; every account where there is none.
     Permissions(Vec<String>),
 }
 
@@ -235,9 +238,9 @@ fn malformed_query() -> Problem {
 }
 
 fn access(operation: &Value) -> Access {
-    let permissions = operation["security"].as_array().into_iter().flatten().find_map(|entry| entry["oauth2"].as_array());
+    let permissions = document::permissions(operation);
     match permissions {
-        Some(list) => Access::Permissions(list.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect()),
+        Some(list) => Access::Permissions(list.into_iter().map(str::to_owned).collect()),
         // Deny by default: an operation is public only where it says so with an empty requirement.
         None if operation["security"] == json!([{}]) => Access::Public,
         None => Access::Permissions(vec!["nobody".to_owned()]),
@@ -277,6 +280,10 @@ fn validator(document: &Value, schema: &Value) -> Result<Validator, String> {
         .with_format("date", |text: &str| Date::parse(text).is_ok())
         .with_format("date-time", |text: &str| text.parse::<DateTime<Utc>>().is_ok_and(|moment| (1..=9999).contains(&moment.year())))
         .with_format("int64", |text: &str| text.parse::<i64>().is_ok())
+        .with_format(NationalCode::FORMAT, |text: &str| NationalCode::parse(text).is_some())
+        .with_format(LegalId::FORMAT, |text: &str| LegalId::parse(text).is_some())
+        .with_format(Phone::FORMAT, |text: &str| Phone::parse(text).is_some())
+        .with_format(Email::FORMAT, |text: &str| Email::parse(text).is_some())
         .build(&root)
         .map_err(|error| error.to_string())
 }

@@ -2,8 +2,8 @@
 //!
 //! A request passes [`envelope`] (request id, language, limits of time, panics, problems, logging) and
 //! [`guard`] (token, permission, query string, all against the OpenAPI document). A handler then takes what
-//! it needs as extractors ([`body`], [`visible`], [`page`], [`precondition`], [`write`]) and answers in the
-//! [`shape`] that the caller asked for.
+//! it needs as extractors ([`body`], [`visible`], [`page`], [`read`], [`write`]) and answers in the [`shape`] that the
+//! caller asked for.
 
 pub mod body;
 pub mod catalogue;
@@ -19,6 +19,7 @@ pub mod precondition;
 pub mod preference;
 pub mod problem;
 pub mod rate_limit;
+pub mod read;
 pub mod shape;
 pub mod visible;
 pub mod words;
@@ -29,8 +30,9 @@ pub use guard::Call;
 pub use page::{Page, Paging, SortKey};
 pub use precondition::Precondition;
 pub use problem::{Problem, Text, Violation};
+pub use read::{Including, Read, Search};
 pub use shape::{Answer, Shape};
-pub use visible::{Visible, VisibleEver};
+pub use visible::{Referred, Visible, VisibleEver};
 pub use write::Write;
 
 /// The pool of the worker that handles the request.

@@ -38,6 +38,13 @@ pub struct Page<T> {
     pub total: Option<u64>,
 }
 
+impl<T> Page<T> {
+    /// The same page with other items, such as the representations of its rows.
+    pub fn with<V>(self, items: Vec<V>) -> Page<V> {
+        Page { items, next_cursor: self.next_cursor, total: self.total }
+    }
+}
+
 /// Something a list can be sorted by: an SQL expression that is never null and has an index.
 pub struct SortKey<M: 'static> {
     /// Its name in `sort=`.
@@ -128,8 +135,8 @@ impl<M: Listed> Paging<M> {
         self.sort.iter().zip(&cursor.after).map(|((key, _), value)| key.kind.from_json(value)).collect()
     }
 
-    /// Reads the page. `view` makes a row's representation.
-    pub async fn fetch<C: ConnectionTrait, V>(&self, db: &C, select: Select<M::Entity>, view: impl Fn(&M) -> V) -> Result<Page<V>, Problem>
+    /// Reads the page.
+    pub async fn fetch<C: ConnectionTrait>(&self, db: &C, select: Select<M::Entity>) -> Result<Page<M>, Problem>
     where
         M::Entity: EntityTrait<Model = M>,
         M: Sync + Send,
@@ -146,7 +153,7 @@ impl<M: Listed> Paging<M> {
         let has_next = rows.len() as u64 > self.size;
         rows.truncate(self.size as usize);
         let next_cursor = rows.last().filter(|_| has_next).map(|row| self.encode(row));
-        Ok(Page { items: rows.iter().map(view).collect(), next_cursor, total })
+        Ok(Page { items: rows, next_cursor, total })
     }
 
     /// What comes after these values. In one direction a row comparison says it, which one index answers;
@@ -215,6 +222,6 @@ impl<M: Listed> IntoParams for Paging<M> {
     }
 }
 
-fn parameter(name: &str, description: &str, schema: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>) -> ParameterBuilder {
+pub(super) fn parameter(name: &str, description: &str, schema: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>) -> ParameterBuilder {
     ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).required(Required::False).description(Some(description)).schema(Some(schema))
 }

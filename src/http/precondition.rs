@@ -1,27 +1,24 @@
 //! `If-Match` (RFC 9110, section 13.1.1): no change without having seen the present version.
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
+use actix_web::{HttpRequest, http::header};
 
-use super::{Problem, Ready, catalogue, shape};
+use super::{Problem, catalogue, shape};
 use crate::store::Record;
 
 /// The condition that the caller sets.
+#[derive(Clone)]
 pub struct Precondition {
     if_match: Option<String>,
     if_none_match: Option<String>,
 }
 
-impl FromRequest for Precondition {
-    type Error = Problem;
-    type Future = Ready<Self>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let read = |name| Some(request.headers().get(name)?.to_str().unwrap_or("unreadable").to_owned());
-        std::future::ready(Ok(Self { if_match: read(header::IF_MATCH), if_none_match: read(header::IF_NONE_MATCH) }))
-    }
-}
-
 impl Precondition {
+    /// The condition of a request.
+    pub fn of(request: &HttpRequest) -> Self {
+        let read = |name| Some(request.headers().get(name)?.to_str().unwrap_or("unreadable").to_owned());
+        Self { if_match: read(header::IF_MATCH), if_none_match: read(header::IF_NONE_MATCH) }
+    }
+
     /// The caller has seen this version: 428 without `If-Match`, 412 with the current `ETag` when it is stale.
     pub fn holds_for<R: Record>(&self, row: &R) -> Result<(), Problem> {
         if self.if_none_match.as_deref() == Some("*") {

@@ -284,14 +284,26 @@ pub struct ProblemBody {
     #[schema(example = "0193f0a0-0000-7000-8000-00000000abcd")]
     request_id: String,
     /// Every broken rule at once, where the request itself was at fault.
-    #[schema(required = false)]
+    #[schema(required = false, nullable = false)]
     errors: Option<Vec<ViolationBody>>,
     /// The error code of OAuth 2 (RFC 6749, section 5.2); at the token endpoints only.
-    #[schema(required = false, example = "invalid_grant")]
+    #[schema(required = false, nullable = false, example = "invalid_grant")]
     error: Option<String>,
     /// The same as `detail`, under the name of RFC 6749; at the token endpoints only.
-    #[schema(required = false)]
+    #[schema(required = false, nullable = false)]
     error_description: Option<String>,
+    /// The states that may follow, with `transition_not_allowed`.
+    #[schema(required = false, nullable = false, example = json!(["approved"]))]
+    allowed: Option<Vec<String>>,
+    /// What kinds of records are in the way, with `still_referred_to`.
+    #[schema(required = false, nullable = false, example = json!(["milestone"]))]
+    referred_by: Option<Vec<String>>,
+    /// The line of the body, with `malformed_json`.
+    #[schema(required = false, nullable = false, minimum = 1, example = 1)]
+    line: Option<usize>,
+    /// The column in that line, with `malformed_json`.
+    #[schema(required = false, nullable = false, minimum = 0, example = 12)]
+    column: Option<usize>,
 }
 
 /// One broken rule.

@@ -10,10 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Call, Page, Problem, Ready, csv, document::SPARSE, guard::Format};
+use super::{
+    Call, Page, Problem, Ready, csv,
+    document::{PREFIX, SPARSE},
+    guard::Format,
+};
 use crate::{
-    persian::{Calendar, calendar},
-    store::Record,
+    personal,
+    store::{Reading, Record},
     values::hex,
 };
 
@@ -23,12 +27,15 @@ pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
+    /// The body with a secret that is shown once.
+    #[serde(skip)]
+    body_once: Option<String>,
 }
 
 impl Answer {
     /// An answer without a body (204).
     pub fn no_content() -> Self {
-        Self { status: 204, headers: Vec::new(), body: String::new() }
+        Self { status: 204, headers: Vec::new(), body: String::new(), body_once: None }
     }
 
     /// Adds a header.
@@ -37,10 +44,19 @@ impl Answer {
         self
     }
 
+    /// Adds a member that is told this once and not kept: a repeated request gets the answer without it.
+    pub fn with_secret(mut self, name: &str, secret: &str) -> Result<Self, Problem> {
+        let mut body: Value = serde_json::from_str(&self.body).map_err(Problem::internal)?;
+        body[name] = Value::from(secret);
+        self.body_once = Some(body.to_string());
+        self.headers.retain(|(name, _)| name != header::CACHE_CONTROL.as_str());
+        Ok(self.with_header(header::CACHE_CONTROL, "no-store"))
+    }
+
     /// Makes it a 201 that says where the new record is.
-    pub fn created(mut self, location: impl Into<String>) -> Self {
+    pub fn created<R: Record>(mut self, row: &R) -> Self {
         self.status = 201;
-        self.with_header(header::LOCATION, location)
+        self.with_header(header::LOCATION, format!("{PREFIX}/{}", row.address()))
     }
 }
 
@@ -53,11 +69,12 @@ impl Responder for Answer {
         for (name, value) in &self.headers {
             response.append_header((name.as_str(), value.as_str()));
         }
-        response.body(self.body)
+        response.body(self.body_once.unwrap_or(self.body))
     }
 }
 
 /// How the caller wants the answer, from `calendar`, `fields`, `format`, `Accept` and `If-None-Match`.
+#[derive(Clone)]
 pub struct Shape {
     request: HttpRequest,
     call: Call,
@@ -68,22 +85,23 @@ impl FromRequest for Shape {
     type Future = Ready<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let call = Call::of(request);
-        std::future::ready(call.map(|call| Self { request: request.clone(), call }))
+        std::future::ready(Call::of(request).map(|call| Self::new(request, &call)))
     }
 }
 
 impl Shape {
-    /// One record, under the ETag of its version.
-    pub fn record<R: Record>(&self, row: &R) -> Result<Answer, Problem> {
-        self.version(&row.view(), row.version())
+    /// The shape of the answer to a request.
+    pub(super) fn new(request: &HttpRequest, call: &Call) -> Self {
+        Self { request: request.clone(), call: call.clone() }
     }
 
-    /// The representation of one version of a record.
-    pub fn version<V: Serialize>(&self, view: &V, version: i64) -> Result<Answer, Problem> {
-        let body = self.json(view)?;
-        let is_plain = self.fields().is_none() && self.call.calendar() == Calendar::Gregorian && self.call.query()["include"].is_null();
-        let tag = if is_plain { etag(version) } else { format!("\"{version}-{}\"", digest(&body)) };
+    /// One record, under the ETag of its version; of version and content, where the answer is not what the version alone says:
+    /// with derived or included parts, masked, in another calendar, sparse.
+    pub async fn record<R: Record>(&self, row: &R, reading: &Reading<'_>) -> Result<Answer, Problem> {
+        let mut views = R::views(std::slice::from_ref(row), reading).await?;
+        let body = self.json(&views.pop())?;
+        let plain = personal::shown(true, || serde_json::to_string(&row.view())).map_err(Problem::internal)?;
+        let tag = if body == plain { etag(row.version()) } else { format!("\"{}-{}\"", row.version(), digest(&body)) };
         Ok(self.finish(self.media_type(), body, tag))
     }
 
@@ -101,7 +119,7 @@ impl Shape {
         match self.call.format() {
             Format::Json => self.value(list),
             Format::Csv => {
-                let value = calendar::using(self.call.calendar(), || serde_json::to_value(list)).map_err(Problem::internal)?;
+                let value = self.call.rendered(|| serde_json::to_value(list)).map_err(Problem::internal)?;
                 let columns = self
                     .call
                     .operation()
@@ -132,7 +150,7 @@ impl Shape {
     }
 
     fn json<V: Serialize>(&self, value: &V) -> Result<String, Problem> {
-        let text = calendar::using(self.call.calendar(), || match self.fields() {
+        let text = self.call.rendered(|| match self.fields() {
             None => serde_json::to_string(value),
             Some(fields) => {
                 let mut value = serde_json::to_value(value)?;
@@ -153,7 +171,7 @@ impl Shape {
         let is_known = matches!(*self.request.method(), Method::GET | Method::HEAD)
             && self.header(header::IF_NONE_MATCH).is_some_and(|known| none_match_names(known, &tag));
         let (status, body) = if is_known { (304, String::new()) } else { (200, body) };
-        let answer = Answer { status, headers: Vec::new(), body }
+        let answer = Answer { status, headers: Vec::new(), body, body_once: None }
             .with_header(header::ETAG, tag)
             .with_header(header::CACHE_CONTROL, "private, no-cache")
             .with_header(header::VARY, "Accept, Authorization");

@@ -2,12 +2,15 @@
 
 use std::{future::Future, ops::Deref, pin::Pin};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
-use sea_orm::{EntityTrait, QueryFilter};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use sea_orm::{
+    EntityTrait, QueryFilter,
+    sea_query::{Alias, Expr, ExprTrait},
+};
 use uuid::Uuid;
 
-use super::{Call, Database, Problem, catalogue};
-use crate::store::Record;
+use super::{Call, Problem, catalogue, read::database};
+use crate::store::{ExternalRef, Record, external_ref, visible_rows};
 
 /// A live record within the caller's scope; 404 otherwise.
 pub struct Visible<R>(pub R);
@@ -62,6 +65,38 @@ async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
     select.one(db.get_ref()).await?.ok_or_else(not_found)
 }
 
-fn database(request: &HttpRequest) -> Result<Database, Problem> {
-    request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))
+/// The record that another system calls as the path says (`by-ref/{system}/{key}`), where it exists for the caller.
+pub struct Referred<R> {
+    /// What the other system calls it.
+    pub reference: ExternalRef,
+    found: Option<R>,
+}
+
+impl<R> Referred<R> {
+    /// The record; 404 where there is none.
+    pub fn row(self) -> Result<R, Problem> {
+        self.found.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
+    }
+
+    /// The reference, and the record where there is one.
+    pub fn into_parts(self) -> (ExternalRef, Option<R>) {
+        (self.reference, self.found)
+    }
+}
+
+impl<R: Record> FromRequest for Referred<R> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let (call, db) = (Call::of(&request)?, database(&request)?);
+            let (system, key) = web::Path::<(String, String)>::extract(&request).await.map_err(|_| Problem::new(&catalogue::NOT_FOUND))?.into_inner();
+            let reference = ExternalRef::parse(system, key)?;
+            let named = Expr::col((R::Entity::default(), Alias::new("id"))).in_subquery(external_ref::record_ids(R::RESOURCE, &reference));
+            let found = visible_rows::<R>(&call.caller()?.scope).filter(named).one(db.get_ref()).await?;
+            Ok(Self { reference, found })
+        })
+    }
 }

@@ -121,6 +121,19 @@ fn wrong_format(format: &str, value: &Value) -> (&'static str, Text) {
             "مقدار باید زمان RFC 3339 باشد، مانند 2026-11-23T08:30:00Z.",
             "The value must be an RFC 3339 timestamp such as 2026-11-23T08:30:00Z.",
         ),
+        "national-code" => Text::new(
+            "کد ملی ده رقم است و رقم آخر آن باید با بقیه بخواند.",
+            "A national code has ten digits, and the last of them must agree with the others.",
+        ),
+        "legal-id" => Text::new(
+            "شناسهٔ ملی یازده رقم است و رقم آخر آن باید با بقیه بخواند.",
+            "A national id of a legal person has eleven digits, and the last of them must agree with the others.",
+        ),
+        "phone" => Text::new(
+            "مقدار باید شمارهٔ تلفن درستی باشد، مانند 09121234567 یا +989121234567.",
+            "The value must be a valid phone number such as +989121234567 or 09121234567.",
+        ),
+        "email-address" => Text::new("مقدار باید نشانی رایانامه باشد.", "The value must be an email address."),
         "int64" => Text::new("مقدار باید عدد صحیح ۶۴ بیتی باشد.", "The value must be a 64-bit integer."),
         other => Text::new(format!("مقدار باید از قالب {other} باشد."), format!("The value must be of the format {other}.")),
     };

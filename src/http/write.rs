@@ -6,10 +6,15 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::heade
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter};
 use sha2::{Digest, Sha256};
 
-use super::{Answer, Call, Database, Precondition, Problem, Ready, Text, Violation, body::RawBody, catalogue, envelope::RequestId};
+use super::{
+    Answer, Call, Database, Precondition, Problem, Ready, Referred, Shape, Text, Violation, body::RawBody, catalogue, envelope::RequestId,
+    read::database,
+};
 use crate::{
     auth::Caller,
-    store::{Record, Transaction, idempotent_answer, lock, now},
+    lifecycle::{self, Stateful, Transition},
+    personal,
+    store::{Input, Reading, Record, Transaction, idempotent_answer, lock, now},
     values::hex,
 };
 
@@ -20,6 +25,8 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub struct Write {
     request: HttpRequest,
     db: Database,
+    precondition: Precondition,
+    shape: Shape,
     /// Who writes.
     pub caller: Arc<Caller>,
 }
@@ -30,25 +37,112 @@ impl FromRequest for Write {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let write = || {
-            let db = request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))?;
-            Ok(Self { request: request.clone(), db, caller: Call::of(request)?.caller()? })
+            let (db, call) = (database(request)?, Call::of(request)?);
+            let (precondition, shape) = (Precondition::of(request), Shape::new(request, &call));
+            Ok(Self { request: request.clone(), db, precondition, shape, caller: call.caller()? })
         };
         std::future::ready(write())
     }
 }
 
 impl Write {
-    /// The pool of the worker.
-    pub fn database(&self) -> Database {
-        self.db.clone()
+    /// Creates a record (201).
+    pub async fn create<R: Record>(self, row: R) -> Result<Answer, Problem> {
+        self.create_with(row, Ok).await
+    }
+
+    /// Creates a record, and adds something to the answer.
+    pub async fn create_with<R: Record>(self, row: R, add: impl FnOnce(Answer) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+        let (shape, caller) = (self.shape.clone(), self.caller.clone());
+        self.run(async |transaction| {
+            let row = transaction.insert(row).await?;
+            add(shape.record(&row, &reading(transaction, &caller)).await?.created(&row))
+        })
+        .await
+    }
+
+    /// Changes a record that was read as `before`, in a version that the caller has seen.
+    pub async fn update<R: Record>(self, before: &R, row: R) -> Result<Answer, Problem> {
+        self.update_with(before, row, Ok).await
+    }
+
+    /// Changes a record, and adds something to the answer.
+    pub async fn update_with<R: Record>(self, before: &R, row: R, add: impl FnOnce(Answer) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+        let (shape, caller, precondition) = (self.shape.clone(), self.caller.clone(), self.precondition.clone());
+        self.run(async |transaction| {
+            precondition.holds_for(before)?;
+            add(shape.record(&transaction.update(before, row).await?, &reading(transaction, &caller)).await?)
+        })
+        .await
+    }
+
+    /// Changes a record that is the caller's own and has no ETag that it could have seen.
+    pub async fn update_own<R: Record>(self, before: &R, row: R) -> Result<Answer, Problem> {
+        self.run(async |transaction| transaction.update(before, row).await.map(|_| Answer::no_content())).await
+    }
+
+    /// Creates the record of a reference (201), or replaces it (200) in a version that the caller has seen.
+    pub async fn put<R: Record + Default, I: Input<R>>(self, referred: Referred<R>, mut input: I) -> Result<Answer, Problem> {
+        let (reference, found) = referred.into_parts();
+        input.external_refs().add(reference)?;
+        match found {
+            None => {
+                self.precondition.holds_for_none()?;
+                self.create(input.onto_row(&R::default())?).await
+            }
+            Some(before) => {
+                self.precondition.holds_for(&before)?;
+                let row = input.onto_row(&before)?;
+                self.update(&before, row).await
+            }
+        }
+    }
+
+    /// Changes the state of a record in a version that the caller has seen.
+    pub async fn transition<R: Stateful>(self, before: &R, transition: Transition<R::State>) -> Result<Answer, Problem> {
+        self.transition_with(before, transition, |_| {}).await
+    }
+
+    /// Changes the state of a record, and what comes with it. The precondition is part of the work: a repeated request gets
+    /// its first answer, although the version has changed.
+    pub async fn transition_with<R: Stateful>(
+        self,
+        before: &R,
+        transition: Transition<R::State>,
+        adjust: impl FnOnce(&mut R),
+    ) -> Result<Answer, Problem> {
+        let (shape, caller, precondition) = (self.shape.clone(), self.caller.clone(), self.precondition.clone());
+        self.run(async |transaction| {
+            precondition.holds_for(before)?;
+            shape.record(&lifecycle::change(transaction, before, transition, adjust).await?, &reading(transaction, &caller)).await
+        })
+        .await
+    }
+
+    /// Leaves a tombstone (204), which repeating it does not change, whatever the ETag.
+    pub async fn delete<R: Record>(self, row: &R) -> Result<Answer, Problem> {
+        if row.deleted_at().is_some() {
+            return Ok(Answer::no_content());
+        }
+        self.precondition.holds_for(row)?;
+        let db = self.db.clone();
+        let outcome = self.run(async |transaction| transaction.delete(row).await.map(|_| Answer::no_content())).await;
+        if outcome.as_ref().is_err_and(|problem| problem.code() == catalogue::STALE_VERSION.code) {
+            // Somebody was faster: if with the same deletion, there is nothing left to do.
+            let present = R::Entity::find().filter(R::is(row.id())).one(db.get_ref()).await?;
+            if present.is_none_or(|present| present.deleted_at().is_some()) {
+                return Ok(Answer::no_content());
+            }
+        }
+        outcome
     }
 
     /// Does the work in one transaction and gives its answer. With an `Idempotency-Key`, the answer is kept
     /// in the same transaction for 24 hours, and a repetition gets it without doing the work again.
-    pub async fn run(self, work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+    async fn run(self, work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
         let key = self.idempotency_key()?;
         let request_id = RequestId::of(&self.request);
-        let transaction = Transaction::begin(self.db.get_ref(), self.caller.id, request_id).await?;
+        let transaction = Transaction::begin(self.db.get_ref(), self.caller.clone(), request_id).await?;
         let Some(key) = key else {
             let answer = work(&transaction).await?;
             transaction.commit().await?;
@@ -85,24 +179,6 @@ impl Write {
         Ok(answer)
     }
 
-    /// Leaves a tombstone (204), which repeating it does not change, whatever the ETag.
-    pub async fn delete<R: Record>(self, row: &R, precondition: &Precondition) -> Result<Answer, Problem> {
-        if row.deleted_at().is_some() {
-            return Ok(Answer::no_content());
-        }
-        precondition.holds_for(row)?;
-        let db = self.database();
-        let outcome = self.run(async |transaction| transaction.delete(row).await.map(|_| Answer::no_content())).await;
-        if outcome.as_ref().is_err_and(|problem| problem.code() == catalogue::STALE_VERSION.code) {
-            // Somebody was faster: if with the same deletion, there is nothing left to do.
-            let present = R::Entity::find().filter(R::is(row.id())).one(db.get_ref()).await?;
-            if present.is_none_or(|present| present.deleted_at().is_some()) {
-                return Ok(Answer::no_content());
-            }
-        }
-        outcome
-    }
-
     fn idempotency_key(&self) -> Result<Option<String>, Problem> {
         let Some(value) = self.request.headers().get(IDEMPOTENCY_KEY) else { return Ok(None) };
         if self.request.method() != actix_web::http::Method::POST {
@@ -121,13 +197,19 @@ impl Write {
         })
     }
 
-    /// The same request has the same method, address and body.
+    /// The same request has the same method, address and body, and comes from an account that may still see the answer.
     fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
+        hash.update([u8::from(self.caller.may(personal::PERMISSION))]);
         hash.update(format!("{} {}\n", self.request.method(), self.request.uri()));
         if let Some(RawBody(body)) = self.request.extensions().get::<RawBody>() {
             hash.update(body);
         }
         hex(&hash.finalize())
     }
+}
+
+/// What the author of a write reads of it in the same transaction.
+fn reading<'a>(transaction: &'a Transaction, caller: &'a Caller) -> Reading<'a> {
+    Reading { db: (&**transaction).into(), scope: &caller.scope, include: Vec::new() }
 }

@@ -128,8 +128,9 @@ pub struct IndustryFilter {
 #[utoipa::path(params(IndustryFilter, Paging<entity::Model>), responses((status = 200, body = Page<Industry>)), security(("oauth2" = ["reference:read"])))]
 #[get("/industries")]
 pub async fn list_industries(filter: Query<IndustryFilter>, paging: Paging<entity::Model>, db: Database, shape: Shape) -> Result<Answer, Problem> {
-    let page = paging.fetch(db.get_ref(), entity::list(&filter), entity::Model::view).await?;
-    shape.page(&page)
+    let page = paging.fetch(db.get_ref(), entity::list(&filter)).await?;
+    let views = page.items.iter().map(entity::Model::view).collect();
+    shape.page(&page.with(views))
 }
 
 /// Read an industry

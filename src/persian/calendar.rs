@@ -151,6 +151,19 @@ impl Date {
         last_day.unwrap_or(self)
     }
 
+    /// The first day of the *Persian* period that holds this day.
+    pub fn start_of(self, period: Period) -> Self {
+        let (year, month, _) = self.persian();
+        let first_month = match period {
+            Period::Day => return self,
+            Period::Month => month,
+            Period::Quarter => (month - 1) / 3 * 3 + 1,
+            Period::Year => 1,
+        };
+        // Every month has a first day and `FIRST` begins a year: the fall-back is never taken.
+        Self::from_persian(year, first_month, 1).unwrap_or(self)
+    }
+
     fn in_range(date: NaiveDate) -> Option<Self> {
         (Self::FIRST.0..=Self::LAST.0).contains(&date).then_some(Self(date))
     }

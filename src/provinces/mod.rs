@@ -12,7 +12,7 @@ use utoipa::{
 };
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::http::{Answer, Database, Page, Paging, Problem, Query, Shape, catalogue};
+use crate::http::{Answer, Database, Page, Paging, Problem, Query, Shape, Text, Violation, catalogue};
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
@@ -54,6 +54,20 @@ impl PartialSchema for ProvinceCode {
 
 impl ToSchema for ProvinceCode {}
 
+/// A record refers to another one of its own province, or to a national one; 422 at `pointer` otherwise.
+pub fn check_same(own: &str, other: Option<&str>, pointer: &str) -> Result<(), Problem> {
+    if other.is_none_or(|other| other == own) {
+        return Ok(());
+    }
+    let detail = Text::new("این رکورد از استان دیگری است.", "That record belongs to another province.");
+    Err(Problem::invalid(vec![Violation::body(pointer, "other_province", detail)]))
+}
+
+/// The codes as text.
+pub fn codes(list: &[ProvinceCode]) -> impl Iterator<Item = &str> {
+    list.iter().map(|code| code.0.as_str())
+}
+
 /// The provinces, as the file lists them.
 pub static ALL: LazyLock<Vec<Province>> = LazyLock::new(|| {
     let file = include_str!("../../data/provinces.csv");
@@ -78,8 +92,9 @@ pub struct ProvinceFilter {
 #[utoipa::path(params(ProvinceFilter, Paging<entity::Model>), responses((status = 200, body = Page<Province>)), security(("oauth2" = ["reference:read"])))]
 #[get("/provinces")]
 pub async fn list_provinces(filter: Query<ProvinceFilter>, paging: Paging<entity::Model>, db: Database, shape: Shape) -> Result<Answer, Problem> {
-    let page = paging.fetch(db.get_ref(), entity::list(&filter), entity::Model::view).await?;
-    shape.page(&page)
+    let page = paging.fetch(db.get_ref(), entity::list(&filter)).await?;
+    let views = page.items.iter().map(entity::Model::view).collect();
+    shape.page(&page.with(views))
 }
 
 /// Read a province

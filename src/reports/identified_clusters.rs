@@ -16,7 +16,7 @@ use crate::{
     http::{Answer, Database, Problem, Query, Shape, Text, Violation},
     persian::Date,
     provinces::{ALL, ProvinceCode},
-    store::{Record, change_log, now},
+    store::{Reading, Record, change_log, now},
 };
 
 /// The routes of this report.
@@ -232,7 +232,8 @@ async fn sources(db: &DatabaseConnection, clusters: Vec<Uuid>, known_at: Option<
     let mut titles: HashMap<Uuid, Vec<String>> = HashMap::new();
     match known_at {
         None => {
-            for (cluster, claims) in claims::of_clusters(db, clusters).await? {
+            let reading = Reading { db: db.into(), scope: &Scope::Nation, include: Vec::new() };
+            for (cluster, claims) in reading.under(claims::Column::ClusterId, clusters, |claim: &claims::Model| claim.cluster_id).await? {
                 titles.insert(cluster, claims.into_iter().map(|claim| claim.source_title).collect());
             }
         }

@@ -3,19 +3,21 @@
 //! An entry keeps the record as it was after the change, so that history, the change feed and "as it was
 //! known then" all read the same rows.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use sea_orm::{
     QueryOrder, Select,
     entity::prelude::*,
     sea_query::{Alias, ExprTrait, Query},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::Record;
-use crate::{http::Problem, persian::Date, values::hex};
+use crate::{http::Problem, persian::Date, personal, values::hex};
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -161,20 +163,37 @@ pub struct FieldChange {
     pub to: Shown,
 }
 
-/// A value as the log keeps it. A day is shown in the calendar that the caller asks for.
+/// A value as the log keeps it. Days are shown in the calendar that the caller asks for, personal data as the caller may see it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Shown {
     /// A day.
     Day(Date),
+    /// Personal data, in clear or masked.
+    Personal(#[serde(serialize_with = "masked")] String),
+    /// Several values.
+    List(Vec<Self>),
+    /// An object.
+    Object(BTreeMap<String, Self>),
     /// Anything else.
     Other(Value),
 }
 
+fn masked<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    if personal::is_shown() { serializer.serialize_str(text) } else { serializer.serialize_str(&personal::mask(text)) }
+}
+
 impl Shown {
-    fn new(value: &Value, is_day: bool) -> Self {
-        let day = value.as_str().filter(|_| is_day).and_then(|text| text.parse::<NaiveDate>().ok());
-        day.map_or_else(|| Self::Other(value.clone()), |day| Self::Day(day.into()))
+    fn new<R: Record>(field: &str, value: &Value) -> Self {
+        match value {
+            Value::Array(items) => Self::List(items.iter().map(|item| Self::new::<R>(field, item)).collect()),
+            Value::Object(members) => Self::Object(members.iter().map(|(name, member)| (name.clone(), Self::new::<R>(name, member))).collect()),
+            Value::String(text) if R::PERSONAL.contains(&field) => Self::Personal(text.clone()),
+            Value::String(text) if R::DAYS.contains(&field) => {
+                text.parse::<NaiveDate>().map_or_else(|_| Self::Other(value.clone()), |day| Self::Day(day.into()))
+            }
+            _ => Self::Other(value.clone()),
+        }
     }
 }
 
@@ -191,7 +210,7 @@ pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Hi
         Entity::find().filter(Column::Resource.eq(R::RESOURCE)).filter(Column::RecordId.eq(row.id())).order_by_asc(Column::Version).all(db).await?;
     let mut before = Value::Null;
     let items = entries.into_iter().map(|entry| {
-        let changes = differences(&before, &entry.data, R::DAYS);
+        let changes = differences::<R>(&before, &entry.data);
         before = entry.data;
         HistoryEntry {
             version: entry.version,
@@ -208,14 +227,14 @@ pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Hi
 }
 
 /// What the entry itself tells is not told again as a change.
-fn differences(before: &Value, after: &Value, days: &[&str]) -> Vec<FieldChange> {
+fn differences<R: Record>(before: &Value, after: &Value) -> Vec<FieldChange> {
     const OF_THE_ENTRY: [&str; 7] = ["id", "version", "created_at", "created_by", "updated_at", "updated_by", "allowed_transitions"];
     let fields = after.as_object().into_iter().flatten().filter(|(name, _)| !OF_THE_ENTRY.contains(&name.as_str()));
     fields
         .filter(|(name, value)| before[name.as_str()] != **value)
         .map(|(name, value)| {
-            let is_day = days.contains(&name.as_str());
-            FieldChange { field: name.clone(), from: Shown::new(&before[name.as_str()], is_day), to: Shown::new(value, is_day) }
+            let shown = |value| Shown::new::<R>(name, value);
+            FieldChange { field: name.clone(), from: shown(&before[name.as_str()]), to: shown(value) }
         })
         .collect()
 }

@@ -53,8 +53,11 @@ pub struct ExternalRefs(pub Vec<ExternalRef>);
 const MOST: usize = 20;
 
 impl ExternalRefs {
-    /// Adds one reference; 422 where there are too many then.
+    /// Adds one reference, if it is not there; 422 where there are too many then.
     pub fn add(&mut self, reference: ExternalRef) -> Result<(), Problem> {
+        if self.0.contains(&reference) {
+            return Ok(());
+        }
         self.0.push(reference);
         if self.0.len() <= MOST {
             return Ok(());

@@ -15,13 +15,17 @@ impl From<DbErr> for Problem {
     }
 }
 
-/// A unique index that a write has hit becomes its own problem.
+/// A unique index or a foreign key that a write has hit becomes its own problem.
 pub fn of_write(error: DbErr, unique: &[Unique]) -> Problem {
-    if let Some(SqlErr::UniqueConstraintViolation(message)) = error.sql_err() {
-        let hit = unique.iter().find(|unique| message.contains(unique.index) || message.ends_with(unique.columns));
-        return hit.map_or_else(|| Problem::new(&catalogue::DUPLICATE), |unique| Problem::new(&catalogue::DUPLICATE).violation((unique.violation)()));
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(message)) => {
+            let hit = unique.iter().find(|unique| message.contains(unique.index) || message.ends_with(unique.columns));
+            hit.map_or_else(|| Problem::new(&catalogue::DUPLICATE), |unique| Problem::new(&catalogue::DUPLICATE).violation((unique.violation)()))
+        }
+        // What a record refers to was looked up before: only its own province, to which others hold, can be in the way.
+        Some(SqlErr::ForeignKeyConstraintViolation(_)) => Problem::new(&catalogue::MOVED_AWAY),
+        _ => error.into(),
     }
-    error.into()
 }
 
 /// The connection could not be had, broke, or the database is too busy, read-only, full or shutting down.

@@ -18,7 +18,8 @@ pub mod status_event;
 pub mod transaction;
 
 pub use external_ref::ExternalRef;
-pub use record::{Columns, ColumnsMut, Record, RecordInfo, visible_rows};
+pub(crate) use record::record_table;
+pub use record::{Columns, ColumnsMut, Input, Reading, Record, RecordInfo, visible_rows};
 pub use sql::SqlKind;
 pub use transaction::Transaction;
 

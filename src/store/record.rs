@@ -1,16 +1,26 @@
 //! What every record has and says of itself.
 
+use std::{
+    collections::{BTreeSet, HashMap},
+    future::Future,
+};
+
 use chrono::{DateTime, Utc};
+use futures_util::future::LocalBoxFuture;
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait, QueryFilter, Select,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, DatabaseExecutor, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait, Order,
+    QueryFilter, QueryOrder, Select,
     sea_query::{Alias, Condition, Expr, ExprTrait, SimpleExpr},
 };
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{ExternalRef, external_ref::ExternalRefs};
-use crate::{auth::Scope, http::Violation};
+use super::{ExternalRef, Transaction, external_ref::ExternalRefs};
+use crate::{
+    auth::Scope,
+    http::{Problem, Violation},
+};
 
 /// A row type that is kept with versions, history and tombstones.
 pub trait Record:
@@ -19,7 +29,7 @@ pub trait Record:
     /// The active model of the table.
     type Active: ActiveModelTrait<Entity = Self::Entity> + ActiveModelBehavior + Send;
     /// The representation that clients see.
-    type View: Serialize;
+    type View: Serialize + Clone;
 
     /// The name in history, change feed and references, such as `cluster`.
     const RESOURCE: &'static str;
@@ -27,24 +37,113 @@ pub trait Record:
     const PATH_PARAMETER: &'static str = "id";
     /// The fields of the representation that are days.
     const DAYS: &'static [&'static str] = &[];
+    /// The fields of the representation that are personal data.
+    const PERSONAL: &'static [&'static str] = &[];
+    /// The fields of the representation that follow from other records: the history does not keep them.
+    const DERIVED: &'static [&'static str] = &[];
+    /// What `include=` can bring: name and description.
+    const INCLUDES: &'static [(&'static str, &'static str)] = &[];
     /// For a record under another: the condition that it belongs to the one in `{id}`.
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = None;
+    /// The tables and columns whose live rows keep the record from being deleted.
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[];
     /// What each unique index means to a client: its name, its columns as SQLite tells them, the problem.
     const UNIQUE: &'static [Unique] = &[];
 
-    /// The representation in full, whoever may see it.
+    /// The representation of the row alone, in full, whoever may see it: what history keeps.
     fn view(&self) -> Self::View;
-    /// Which rows a scope holds.
-    fn visible_to(scope: &Scope) -> Condition;
+    /// Which rows a scope holds; those of its province, where the table says nothing else.
+    fn visible_to(scope: &Scope) -> Condition {
+        scope.holds((Self::Entity::default(), Alias::new("province")))
+    }
     /// The province that the record belongs to; none for a national one.
     fn province(&self) -> Option<&str>;
+    /// Its address below `/api/v1`, such as `clusters/{id}`.
+    fn address(&self) -> String;
     /// Field and term pairs that the record is found by (see [`super::search`]).
     fn terms(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
+    /// The representations of some rows, with what is derived and what is asked for, in a number of statements that does
+    /// not depend on the number of rows.
+    fn views(rows: &[Self], _: &Reading<'_>) -> impl Future<Output = Result<Vec<Self::View>, Problem>> {
+        std::future::ready(Ok(rows.iter().map(Self::view).collect()))
+    }
+    /// The last word before a row is written: fills in what follows from other records, and checks the rules between them.
+    fn settle(&mut self, _before: Option<&Self>, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
+        std::future::ready(Ok(()))
+    }
+    /// The last word before a row becomes a tombstone, beyond what [`Record::REFERRED_BY`] says.
+    fn release(&self, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
+        std::future::ready(Ok(()))
+    }
+    /// Whether a caller of this scope may write the record, which is known to be visible.
+    fn is_writable_in(&self, scope: &Scope) -> bool {
+        scope.province().is_none() || self.province().is_none() || self.province() == scope.province()
+    }
     /// The condition that a row is the one with this id.
     fn is(id: Uuid) -> SimpleExpr {
         Expr::col((Self::Entity::default(), Alias::new("id"))).eq(id)
+    }
+}
+
+/// What clients write of a record. The same type serves creation, merge patch and replacement.
+pub trait Input<R>: Serialize + DeserializeOwned + for<'a> From<&'a R> {
+    /// The names that other systems have for the record.
+    fn external_refs(&mut self) -> &mut ExternalRefs;
+    /// The row with this input. All rules between the fields are checked here, together.
+    fn onto_row(self, row: &R) -> Result<R, Problem>;
+}
+
+/// For whom records are read, and what is to come with them.
+pub struct Reading<'a> {
+    /// The pool, or the transaction that has just written.
+    pub db: DatabaseExecutor<'a>,
+    /// The part of the country that exists for the caller.
+    pub scope: &'a Scope,
+    /// What `include=` asks for.
+    pub include: Vec<&'a str>,
+}
+
+impl Reading<'_> {
+    /// Whether `include=` asks for this.
+    pub fn includes(&self, name: &str) -> bool {
+        self.include.contains(&name)
+    }
+
+    /// The representations of the records of these ids that exist for the caller, with what is derived and nothing included.
+    pub async fn by_ids<R: Record>(&self, ids: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, R::View>, Problem> {
+        let ids: BTreeSet<Uuid> = ids.into_iter().collect();
+        let id = Expr::col((R::Entity::default(), Alias::new("id")));
+        let rows = visible_rows::<R>(self.scope).filter(id.is_in(ids)).all(&self.db).await?;
+        let plain = Reading { db: self.executor(), scope: self.scope, include: Vec::new() };
+        // Boxed: the representations of one kind of record may ask for those of the same kind.
+        let views: LocalBoxFuture<'_, _> = Box::pin(R::views(&rows, &plain));
+        Ok(rows.iter().map(Columns::id).zip(views.await?).collect())
+    }
+
+    fn executor(&self) -> DatabaseExecutor<'_> {
+        match &self.db {
+            DatabaseExecutor::Connection(pool) => DatabaseExecutor::Connection(pool),
+            DatabaseExecutor::Transaction(transaction) => DatabaseExecutor::Transaction(transaction),
+            DatabaseExecutor::OwnedTransaction(transaction) => DatabaseExecutor::Transaction(transaction),
+        }
+    }
+
+    /// The representations of the records under some others, oldest first, in one statement. `parent` tells whose each is.
+    pub async fn under<R: Record>(
+        &self,
+        column: impl ColumnTrait,
+        parents: impl IntoIterator<Item = Uuid>,
+        parent: impl Fn(&R) -> Uuid,
+    ) -> Result<HashMap<Uuid, Vec<R::View>>, Problem> {
+        let id = Expr::col((R::Entity::default(), Alias::new("id")));
+        let rows = visible_rows::<R>(self.scope).filter(column.is_in(parents)).order_by(id, Order::Asc);
+        let mut found: HashMap<Uuid, Vec<R::View>> = HashMap::new();
+        for row in rows.all(&self.db).await? {
+            found.entry(parent(&row)).or_default().push(row.view());
+        }
+        Ok(found)
     }
 }
 
@@ -64,7 +163,7 @@ pub struct Unique {
     pub violation: fn() -> Violation,
 }
 
-/// Access to the columns that every record has; implemented by [`crate::record_columns`].
+/// Access to the columns that every record has; implemented by `record_table!`.
 pub trait Columns: Clone + Send + Sync {
     /// The id (UUIDv7).
     fn id(&self) -> Uuid;
@@ -100,11 +199,42 @@ pub struct ColumnsMut<'a> {
     pub history_hash: &'a mut String,
 }
 
-/// Implements [`Columns`] for a model, and [`RecordInfo`]'s conversion from it.
-#[macro_export]
-macro_rules! record_columns {
-    ($model:ty) => {
-        impl $crate::store::Columns for $model {
+/// Declares the table of a record: the columns that every record has, then its own.
+macro_rules! record_table {
+    ($(#[$about:meta])* $table:literal { $($(#[$about_column:meta])* $column:ident: $type:ty,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, Default, PartialEq, sea_orm::DeriveEntityModel)]
+        #[sea_orm(table_name = $table)]
+        pub struct Model {
+            /// The id (UUIDv7).
+            #[sea_orm(primary_key, auto_increment = false)]
+            pub id: uuid::Uuid,
+            /// 1 at creation, one more at each change.
+            pub version: i64,
+            /// When it was created.
+            pub created_at: chrono::DateTime<chrono::Utc>,
+            /// Which account created it.
+            pub created_by: uuid::Uuid,
+            /// When it was last changed.
+            pub updated_at: chrono::DateTime<chrono::Utc>,
+            /// Which account changed it last.
+            pub updated_by: uuid::Uuid,
+            /// When it was deleted, if it was.
+            pub deleted_at: Option<chrono::DateTime<chrono::Utc>>,
+            /// What other systems call it.
+            pub external_refs: crate::store::external_ref::ExternalRefs,
+            /// The hash of its newest history entry.
+            pub history_hash: String,
+            $($(#[$about_column])* pub $column: $type,)*
+        }
+
+        /// What it refers to is read by statements of its own.
+        #[derive(Copy, Clone, Debug, sea_orm::EnumIter, sea_orm::DeriveRelation)]
+        pub enum Relation {}
+
+        impl sea_orm::ActiveModelBehavior for ActiveModel {}
+
+        impl crate::store::Columns for Model {
             fn id(&self) -> uuid::Uuid {
                 self.id
             }
@@ -117,11 +247,11 @@ macro_rules! record_columns {
             fn history_hash(&self) -> &str {
                 &self.history_hash
             }
-            fn external_refs(&self) -> &[$crate::store::ExternalRef] {
+            fn external_refs(&self) -> &[crate::store::ExternalRef] {
                 &self.external_refs.0
             }
-            fn columns_mut(&mut self) -> $crate::store::ColumnsMut<'_> {
-                $crate::store::ColumnsMut {
+            fn columns_mut(&mut self) -> crate::store::ColumnsMut<'_> {
+                crate::store::ColumnsMut {
                     id: &mut self.id,
                     version: &mut self.version,
                     created_at: &mut self.created_at,
@@ -134,8 +264,8 @@ macro_rules! record_columns {
             }
         }
 
-        impl From<&$model> for $crate::store::RecordInfo {
-            fn from(row: &$model) -> Self {
+        impl From<&Model> for crate::store::RecordInfo {
+            fn from(row: &Model) -> Self {
                 Self {
                     id: row.id,
                     version: row.version,
@@ -149,6 +279,7 @@ macro_rules! record_columns {
         }
     };
 }
+pub(crate) use record_table;
 
 /// What every record tells of itself.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -46,6 +46,11 @@ pub const WORD: &str = "word";
 /// The most words of a query that are looked up: each costs a look into the index.
 const MOST_WORDS: usize = 12;
 
+/// The terms of some names and codes, as far as there are any.
+pub fn words<'a>(names: impl IntoIterator<Item = Option<&'a String>>) -> Vec<(&'static str, String)> {
+    names.into_iter().flatten().flat_map(|name| text::words(name)).map(|word| (WORD, word)).collect()
+}
+
 /// The rows that have a word beginning with each word of the query. A query without a word finds nothing.
 pub fn matches<R: Record>(query: &str) -> Result<Condition, Problem> {
     let words: BTreeSet<String> = text::query_words(query).into_iter().collect();

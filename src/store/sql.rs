@@ -48,3 +48,8 @@ impl SqlKind {
         }
     }
 }
+
+/// `$first, $second, …`: the places of so many values in a statement, counted from one number on.
+pub fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+}

@@ -74,7 +74,7 @@ pub async fn record<R: Record>(transaction: &Transaction, row: &R, event: Event<
         to_state: Set(event.to.to_owned()),
         effective_on: Set(event.effective_on.naive()),
         recorded_at: Set(transaction.now()),
-        recorded_by: Set(transaction.account_id()),
+        recorded_by: Set(transaction.author().id),
         decision_id: Set(event.decision_id),
         reason: Set(event.reason),
     };

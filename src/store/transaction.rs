@@ -1,29 +1,33 @@
 //! The one way in which records change.
 
-use std::ops::Deref;
+use std::{ops::Deref, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter,
-    sea_query::{Alias, Expr, ExprTrait},
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter,
+    sea_query::{Alias, Expr, ExprTrait, LockType, Query},
 };
 use uuid::Uuid;
 
 use super::{
     Record,
     change_log::{self, ChangeKind},
-    connection, external_ref, fault, now,
-    record::Unique,
+    connection, external_ref, fault, lock, now,
+    record::{Unique, visible_rows},
     search,
 };
-use crate::http::{Problem, Text, Violation, catalogue};
+use crate::{
+    auth::Caller,
+    http::{Problem, Text, Violation, catalogue},
+    personal,
+};
 
 /// A transaction that knows who writes, when, and in which request.
 pub struct Transaction {
     inner: DatabaseTransaction,
-    account_id: Uuid,
+    author: Arc<Caller>,
     request_id: String,
     now: DateTime<Utc>,
 }
@@ -38,9 +42,9 @@ impl Deref for Transaction {
 
 impl Transaction {
     /// Begins to write.
-    pub async fn begin(db: &DatabaseConnection, account_id: Uuid, request_id: String) -> Result<Self, Problem> {
+    pub async fn begin(db: &DatabaseConnection, author: Arc<Caller>, request_id: String) -> Result<Self, Problem> {
         let inner = connection::begin_to_write(db).await?;
-        Ok(Self { inner, account_id, request_id, now: now() })
+        Ok(Self { inner, author, request_id, now: now() })
     }
 
     /// Makes everything durable.
@@ -54,8 +58,24 @@ impl Transaction {
     }
 
     /// Who writes.
-    pub fn account_id(&self) -> Uuid {
-        self.account_id
+    pub fn author(&self) -> &Caller {
+        &self.author
+    }
+
+    /// Waits until nobody else writes what hangs together with a record, and keeps others waiting until the end.
+    pub async fn lock<R: Record>(&self, id: Uuid) -> Result<(), Problem> {
+        Ok(lock::for_transaction(&self.inner, &format!("{} {id}", R::RESOURCE)).await?)
+    }
+
+    /// The record that another one is to refer to, if it exists for the author; 422 at `pointer` otherwise. Nobody deletes
+    /// it before the end of the transaction.
+    pub async fn referred<R: Record>(&self, id: Uuid, pointer: &str) -> Result<R, Problem> {
+        self.lock::<R>(id).await?;
+        let found = visible_rows::<R>(&self.author.scope).filter(R::is(id)).one(&self.inner).await?;
+        found.ok_or_else(|| {
+            let detail = Text::new("چنین رکوردی نیست، یا بیرون از حوزهٔ دید شماست.", "There is no such record, or it lies outside what you may see.");
+            Problem::invalid(vec![Violation::body(pointer, "unknown_record", detail)])
+        })
     }
 
     /// Creates a record. Its columns of identity and version are set here.
@@ -64,9 +84,11 @@ impl Transaction {
         *columns.id = Uuid::now_v7();
         *columns.version = 1;
         *columns.created_at = self.now;
-        *columns.created_by = self.account_id;
+        *columns.created_by = self.author.id;
         *columns.updated_at = self.now;
-        *columns.updated_by = self.account_id;
+        *columns.updated_by = self.author.id;
+        row.settle(None, self).await?;
+        self.check_scope(&row)?;
         self.log(&mut row, ChangeKind::Created, "").await?;
         let active = row.clone().into_active_model().reset_all();
         let inserted = R::Entity::insert(active).exec_without_returning(&self.inner).await;
@@ -96,22 +118,24 @@ impl Transaction {
         let columns = row.columns_mut();
         *columns.version = before.version() + 1;
         *columns.updated_at = self.now;
-        *columns.updated_by = self.account_id;
-        // The row first: of many writers with the same version, all but one stop here.
+        *columns.updated_by = self.author.id;
+        // The row first: of many writers with the same version, all but one stop here, and learn it before any other rule.
+        self.hold(before).await?;
+        self.check_scope(before)?;
+        if kind == ChangeKind::Deleted {
+            self.check_unreferred(before).await?;
+            before.release(self).await?;
+        } else {
+            self.check_scope(&row)?;
+            row.settle(Some(before), self).await?;
+            self.check_scope(&row)?;
+        }
         row.columns_mut().history_hash.clear();
         let entry = self.entry(&row, kind, before.history_hash())?;
         *row.columns_mut().history_hash = entry.hash.clone();
         let active = row.clone().into_active_model().reset_all();
-        let updated = R::Entity::update_many()
-            .set(active)
-            .filter(R::is(before.id()))
-            .filter(Expr::col((R::Entity::default(), Alias::new("version"))).eq(before.version()))
-            .exec(&self.inner)
-            .await
-            .map_err(|error| fault::of_write(error, R::UNIQUE))?;
-        if updated.rows_affected == 0 {
-            return Err(self.stale(before).await?);
-        }
+        let updated = R::Entity::update_many().set(active).filter(R::is(before.id())).exec(&self.inner).await;
+        updated.map_err(|error| fault::of_write(error, R::UNIQUE))?;
         self.append(entry).await?;
         if before.terms() != row.terms() || before.external_refs() != row.external_refs() || kind == ChangeKind::Deleted {
             self.unindex(&row).await?;
@@ -122,12 +146,50 @@ impl Transaction {
         Ok(row)
     }
 
-    /// 412 with the ETag that the record has by now.
-    async fn stale<R: Record>(&self, before: &R) -> Result<Problem, Problem> {
-        let current = R::Entity::find().filter(R::is(before.id())).one(&self.inner).await?;
+    /// 403 for what is visible and yet not the author's to write.
+    fn check_scope<R: Record>(&self, row: &R) -> Result<(), Problem> {
+        if row.is_writable_in(&self.author.scope) { Ok(()) } else { Err(Problem::new(&catalogue::OUTSIDE_SCOPE)) }
+    }
+
+    /// 409 while live records refer to it.
+    async fn check_unreferred<R: Record>(&self, row: &R) -> Result<(), Problem> {
+        if R::REFERRED_BY.is_empty() {
+            return Ok(());
+        }
+        self.lock::<R>(row.id()).await?;
+        let mut tables = Vec::new();
+        for (table, column) in R::REFERRED_BY {
+            let referring = Query::select()
+                .expr(Expr::val(1))
+                .from(Alias::new(*table))
+                .and_where(Expr::col(Alias::new(*column)).eq(row.id()))
+                .and_where(Expr::col(Alias::new("deleted_at")).is_null())
+                .limit(1)
+                .to_owned();
+            if self.inner.query_one(&referring).await?.is_some() {
+                tables.push(*table);
+            }
+        }
+        if tables.is_empty() { Ok(()) } else { Err(Problem::new(&catalogue::STILL_REFERRED_TO).member("referred_by", tables)) }
+    }
+
+    /// Locks the row as it was read before; 412 with the present ETag where somebody has changed it since.
+    async fn hold<R: Record>(&self, before: &R) -> Result<(), Problem> {
+        let version = Query::select()
+            .column(Alias::new("version"))
+            .from(R::Entity::default())
+            .and_where(R::is(before.id()))
+            // Not `FOR UPDATE`, which those who only refer to the row would wait for.
+            .lock(LockType::NoKeyUpdate)
+            .to_owned();
+        let row = self.inner.query_one(&version).await?;
+        let present = row.map(|row| row.try_get::<i64>("", "version")).transpose()?;
+        if present == Some(before.version()) {
+            return Ok(());
+        }
         let problem = Problem::new(&catalogue::STALE_VERSION);
-        Ok(match current {
-            Some(row) => problem.header(actix_web::http::header::ETAG, crate::http::shape::etag(row.version())),
+        Err(match present {
+            Some(version) => problem.header(actix_web::http::header::ETAG, crate::http::shape::etag(version)),
             None => problem,
         })
     }
@@ -139,6 +201,10 @@ impl Transaction {
     }
 
     fn entry<R: Record>(&self, row: &R, kind: ChangeKind, previous_hash: &str) -> Result<change_log::Model, Problem> {
+        let mut data = personal::shown(true, || serde_json::to_value(row.view())).map_err(Problem::internal)?;
+        if let Some(fields) = data.as_object_mut() {
+            fields.retain(|name, _| !R::DERIVED.contains(&name.as_str()));
+        }
         let mut entry = change_log::Model {
             seq: 0,
             transaction_id: 0,
@@ -148,9 +214,9 @@ impl Transaction {
             kind,
             province: row.province().map(str::to_owned),
             changed_at: self.now,
-            changed_by: self.account_id,
+            changed_by: self.author.id,
             request_id: self.request_id.clone(),
-            data: serde_json::to_value(row.view()).map_err(Problem::internal)?,
+            data,
             previous_hash: previous_hash.to_owned(),
             hash: String::new(),
         };

@@ -1,8 +1,8 @@
 //! Users as clients see and write them.
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 use crate::{
     auth::{
@@ -12,11 +12,11 @@ use crate::{
     },
     http::{Problem, Text, Violation},
     provinces::ProvinceCode,
-    store::{RecordInfo, external_ref::ExternalRefs},
+    store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
 
 /// A user account.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct User {
     #[serde(flatten)]
     info: RecordInfo,
@@ -35,6 +35,9 @@ pub struct User {
     /// Whether the account is shut out.
     #[schema(example = false)]
     disabled: bool,
+    /// The CDA that the user is; null for everybody else.
+    #[schema(required, example = json!(null))]
+    cda_id: Option<Uuid>,
 }
 
 impl From<&Model> for User {
@@ -46,6 +49,7 @@ impl From<&Model> for User {
             role: row.role,
             province: row.province.clone().map(ProvinceCode),
             disabled: row.disabled,
+            cda_id: row.cda_id,
         }
     }
 }
@@ -75,6 +79,9 @@ pub struct UserInput {
     #[serde(default)]
     #[schema(example = false)]
     pub disabled: bool,
+    /// The CDA that the user is, for the role `cda`: its assignments say in which projects the user writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cda_id: Option<Uuid>,
     /// What other systems call the account.
     #[serde(default)]
     pub external_refs: ExternalRefs,
@@ -103,6 +110,7 @@ impl From<&Model> for UserInput {
             province: row.province.clone().map(ProvinceCode),
             password: None,
             disabled: row.disabled,
+            cda_id: row.cda_id,
             external_refs: row.external_refs.clone(),
         }
     }
@@ -115,31 +123,42 @@ impl UserInput {
             Problem::invalid(vec![Violation::body("/password", "required", Text::new("این فیلد لازم است.", "This field is required."))])
         })
     }
+}
 
-    /// A row for a new account, still without a password.
-    pub fn into_new_row(&self) -> Result<Model, Problem> {
-        self.onto_row(&Model { kind: Kind::Person, ..Model::default() })
+impl Input<Model> for UserInput {
+    fn external_refs(&mut self) -> &mut ExternalRefs {
+        &mut self.external_refs
     }
 
-    /// The row with this input. The province must fit the role.
-    pub fn onto_row(&self, row: &Model) -> Result<Model, Problem> {
-        let fault = match (self.role.province(), &self.province) {
-            (Belonging::Province, None) => Some(("required", Text::new("این نقش استان می‌خواهد.", "This role needs a province."))),
-            (Belonging::Nation, Some(_)) => {
-                Some(("not_applicable", Text::new("این نقش ملی است و استان ندارد.", "This role is national and has no province.")))
+    /// The province and the CDA must fit the role. A password is not part of the row before it is hashed.
+    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        let mut faults = Vec::new();
+        match (self.role.province(), &self.province) {
+            (Belonging::Province, None) => {
+                faults.push(Violation::body("/province", "required", Text::new("این نقش استان می‌خواهد.", "This role needs a province.")));
             }
-            _ => None,
-        };
-        if let Some((code, detail)) = fault {
-            return Err(Problem::invalid(vec![Violation::body("/province", code, detail)]));
+            (Belonging::Nation, Some(_)) => {
+                let detail = Text::new("این نقش ملی است و استان ندارد.", "This role is national and has no province.");
+                faults.push(Violation::body("/province", "not_applicable", detail));
+            }
+            _ => {}
+        }
+        if self.cda_id.is_some() && self.role != Role::Cda {
+            let detail = Text::new("تنها نقش عامل توسعه به یک عامل توسعه پیوند می‌خورد.", "Only the role of a CDA is tied to a CDA.");
+            faults.push(Violation::body("/cda_id", "not_applicable", detail));
+        }
+        if !faults.is_empty() {
+            return Err(Problem::invalid(faults));
         }
         Ok(Model {
-            username: self.username.clone(),
-            display_name: self.display_name.clone(),
+            kind: Kind::Person,
+            username: self.username,
+            display_name: self.display_name,
             role: self.role,
-            province: self.province.as_ref().map(|province| province.0.clone()),
+            province: self.province.map(|province| province.0),
             disabled: self.disabled,
-            external_refs: self.external_refs.clone(),
+            cda_id: self.cda_id,
+            external_refs: self.external_refs,
             ..row.clone()
         })
     }
@@ -154,9 +173,4 @@ pub struct UserFilter {
     /// Any of these provinces.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
-    /// Words that the user name or display name has, or the beginnings of words.
-    #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
-    pub q: Option<String>,
-    /// Changed at this moment or later.
-    pub updated_since: Option<DateTime<Utc>>,
 }

@@ -1,20 +1,18 @@
 //! The accounts of people as records. The table itself is [`crate::auth::account`], which logging in needs.
 
-use sea_orm::{
-    Select,
-    entity::prelude::*,
-    sea_query::{Condition, SimpleExpr},
-};
+use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::dto::{User, UserFilter};
 use crate::{
     auth::{
         Scope,
         account::{self, Column, Kind, Model},
+        session,
     },
+    cdas,
     http::{Problem, SortKey, Text, Violation, page::Listed},
-    persian::text,
-    store::{Record, SqlKind, record::Unique, search, visible_rows},
+    provinces,
+    store::{Record, SqlKind, Transaction, record::Unique, search},
 };
 
 impl Record for Model {
@@ -40,9 +38,29 @@ impl Record for Model {
         self.province.as_deref()
     }
 
+    fn address(&self) -> String {
+        format!("users/{}", self.id)
+    }
+
     fn terms(&self) -> Vec<(&'static str, String)> {
-        let words = [&self.username, &self.display_name].into_iter().flat_map(|name| text::words(name));
-        words.map(|word| (search::WORD, word)).collect()
+        search::words([Some(&self.username), Some(&self.display_name)])
+    }
+
+    /// The CDA of an account is one of its province. What running sessions must no longer grant ends them.
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        let is_same = |before: &Self| before.cda_id == self.cda_id && before.province == self.province;
+        if let Some(cda) = self.cda_id.filter(|_| !before.is_some_and(is_same)) {
+            let cda: cdas::entity::Model = transaction.referred(cda, "/cda_id").await?;
+            provinces::check_same(&cda.province, self.province.as_deref(), "/cda_id")?;
+        }
+        if before.is_some_and(|before| self.loses_sessions(before)) {
+            session::revoke_all(&**transaction, self.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+        Ok(session::revoke_all(&**transaction, self.id).await?)
     }
 }
 
@@ -55,26 +73,11 @@ impl Listed for Model {
     ];
 }
 
-/// The users in a scope that a filter lets through.
-pub fn list(scope: &Scope, filter: &UserFilter) -> Result<Select<account::Entity>, Problem> {
-    let mut conditions: Vec<SimpleExpr> = Vec::new();
-    if let Some(roles) = &filter.role {
-        conditions.push(Column::Role.is_in(roles.iter().copied()));
+impl UserFilter {
+    /// What the filter lets through.
+    pub fn condition(&self) -> Condition {
+        Condition::all()
+            .add_option(self.role.as_ref().map(|roles| Column::Role.is_in(roles.iter().copied())))
+            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
     }
-    if let Some(provinces) = &filter.province {
-        conditions.push(Column::Province.is_in(provinces.iter().map(|province| province.0.as_str())));
-    }
-    if let Some(since) = filter.updated_since {
-        conditions.push(Column::UpdatedAt.gte(since));
-    }
-    let mut all = conditions.into_iter().fold(Condition::all(), Condition::add);
-    if let Some(query) = &filter.q {
-        all = all.add(search::matches::<Model>(query)?);
-    }
-    Ok(visible_rows::<Model>(scope).filter(all))
-}
-
-/// Whether a change takes something from the user that running sessions still grant.
-pub fn loses_sessions(before: &Model, after: &Model) -> bool {
-    after.disabled || before.password_hash != after.password_hash || before.role != after.role || before.province != after.province
 }

@@ -112,15 +112,22 @@ async fn a_proxy_is_believed_in_its_last_word_only(service: &Service) {
 
 async fn taking_a_migration_back_leaves_nothing(service: &Service) {
     let db = service.database().await;
-    connection::migrate_down(&db).await.unwrap();
-    assert_eq!(service.anonymous().get("/health/ready").await.status, 503);
+    let has_clusters =
+        async || connection::migrations(&db).await.unwrap().iter().any(|(name, is_applied)| name.ends_with("_clusters") && *is_applied);
+    while has_clusters().await {
+        connection::migrate_down(&db).await.unwrap();
+        assert_eq!(service.anonymous().get("/health/ready").await.status, 503);
+    }
     server::migrate(&db).await.unwrap();
     assert_eq!(service.anonymous().get("/health/ready").await.status, 200);
-    for table in ["search_term", "external_ref", "status_event", "code_counter"] {
-        let sql = Statement::from_string(db.get_database_backend(), format!("SELECT count(*) AS n FROM {table}"));
+    // Accounts are older than clusters, and found by their words too.
+    let of_others = "WHERE resource NOT IN ('user', 'api_client')";
+    for (table, condition) in
+        [("search_term", of_others), ("external_ref", of_others), ("change_log", of_others), ("status_event", ""), ("code_counter", "")]
+    {
+        let sql = Statement::from_string(db.get_database_backend(), format!("SELECT count(*) AS n FROM {table} {condition}"));
         let left: i64 = db.query_one_raw(sql).await.unwrap().unwrap().try_get("", "n").unwrap();
-        // Accounts are found by their words too.
-        assert!(left == 0 || table == "search_term", "{table}: {left}");
+        assert_eq!(left, 0, "{table}");
     }
     let isipo = service.login("isipo").await;
     let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);

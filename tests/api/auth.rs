@@ -53,7 +53,7 @@ async fn a_person_logs_in_and_goes_on(service: &Service) {
     let first = log_in(&nobody, "lorestan", PASSWORD).await;
     assert_eq!((first.status, first.header("cache-control")), (200, "no-store"));
     assert_eq!((text(&first, "token_type"), &first.body["expires_in"]), ("Bearer", &json!(900)));
-    assert_eq!(text(&first, "scope"), "reference:read clusters:read reports:read clusters:write");
+    assert_eq!(text(&first, "scope"), crate::roles::DOMAIN.concat().join(" "));
     let me = nobody.with_token(text(&first, "access_token")).get("/api/v1/auth/me").await;
     assert_eq!((text(&me, "username"), text(&me, "role"), text(&me, "province")), ("lorestan", "provincial_manager", "IR-15"));
 
@@ -105,7 +105,7 @@ async fn an_api_client_gets_tokens(service: &Service) {
     };
     for answer in [&by_body, &basic("integrator", PASSWORD).await, &basic("integrator", &PASSWORD.replace(' ', "+")).await] {
         assert_eq!((answer.status, answer.body.get("refresh_token")), (200, None), "{}", answer.text);
-        assert_eq!(text(answer, "scope"), "reference:read clusters:read reports:read clusters:write");
+        assert_eq!(text(answer, "scope"), crate::roles::DOMAIN.concat().join(" "));
         assert!(is_live(&nobody, text(answer, "access_token")).await);
     }
     for answer in [

@@ -55,7 +55,7 @@ async fn addresses_that_name_nothing_are_not_found(service: &Service) {
             }
         }
     }
-    let trailing = format!("{CLUSTERS}/{}/", records.cluster);
+    let trailing = format!("{CLUSTERS}/{}/", records.id("cluster"));
     for path in
         ["/", "/nothing", "/api", "/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v2/clusters", "/API/V1/clusters", "//api/v1/clusters", &trailing]
     {

@@ -165,23 +165,23 @@ async fn a_key_works_across_instances(service: &Service) {
 
 async fn codes_are_consecutive_however_many_ask(service: &Service) {
     let isipo = service.login("isipo").await;
-    let post = |client: &Client, n| client.request(Method::POST, CLUSTERS).json(&cluster(&format!("خوشهٔ {n}"), json!({"province": "IR-08"})));
+    let post = |client: &Client, n| client.request(Method::POST, CLUSTERS).json(&cluster(&format!("خوشهٔ {n}"), json!({"province": "IR-00"})));
     let created = at_once(&isipo, 20, post).await;
     assert!(created.iter().all(|answer| answer.status == 201), "{created:#?}");
     let codes: BTreeSet<&str> = created.iter().map(|answer| answer.body["code"].as_str().unwrap()).collect();
-    let expected: Vec<String> = (1..=20).map(|number| format!("08-{number:04}")).collect();
+    let expected: Vec<String> = (1..=20).map(|number| format!("00-{number:04}")).collect();
     assert_eq!(codes.into_iter().collect::<Vec<_>>(), expected);
 }
 
 async fn of_many_with_one_name_one_is_created(service: &Service) {
     let isipo = service.login("isipo").await;
     let spellings = ["قالی‌بافی", "قالی بافی", "قالیبافی", "قالي‌بافي", "قالـی بافی", "قالیِ بافی", "قالی-بافی", "قَالی بافی"];
-    let post = |client: &Client, n: usize| client.request(Method::POST, CLUSTERS).json(&cluster(spellings[n], json!({"province": "IR-08"})));
+    let post = |client: &Client, n: usize| client.request(Method::POST, CLUSTERS).json(&cluster(spellings[n], json!({"province": "IR-00"})));
     let (created, refused) = split(at_once(&isipo, 8, post).await, 201);
     assert_eq!((created.len(), refused.len()), (1, 7));
     assert!(refused.iter().all(|answer| (answer.status, answer.errors()) == (409, vec![("/name_fa", "duplicate")])));
-    assert_eq!((total(&isipo, "قالی").await, created[0].body["code"].as_str()), (json!(1), Some("08-0001")));
-    assert_eq!(register(&isipo, "گلیم", json!({"province": "IR-08"})).await.body["code"], "08-0002", "what was refused took no code");
+    assert_eq!((total(&isipo, "قالی").await, created[0].body["code"].as_str()), (json!(1), Some("00-0001")));
+    assert_eq!(register(&isipo, "گلیم", json!({"province": "IR-00"})).await.body["code"], "00-0002", "what was refused took no code");
 }
 
 async fn of_many_puts_of_one_reference_one_creates(service: &Service) {

@@ -87,6 +87,7 @@ async fn a_database_may_go_away_and_come_back() {
     let (running, beside) = cable.service(&service, |_| {}).await;
     let isipo = beside.login("isipo").await;
     let write = async |name: &str| isipo.post(CLUSTERS, json!({"province": "IR-15", "name_fa": name, "isic": [{"code": "2599"}]})).await;
+    let before = isipo.count(CLUSTERS).await;
     assert_eq!(write("ورشو").await.status, 201);
 
     for _ in 0..2 {
@@ -110,8 +111,7 @@ async fn a_database_may_go_away_and_come_back() {
         }
     }
     assert_eq!(write("گیوه").await.status, 201);
-    let total = isipo.get("/api/v1/clusters?count=true").await.body["total"].clone();
-    assert_eq!(total, 13, "what was refused was not written");
+    assert_eq!(isipo.count(CLUSTERS).await, before + 2, "what was refused was not written");
     running.stop().await;
     service.stop().await;
 }
@@ -121,6 +121,7 @@ async fn a_database_that_says_nothing_holds_nobody_up() {
     let Some((service, cable)) = service_with_cable().await else { return };
     let (running, beside) = cable.service(&service, |config| (config.body_timeout_seconds, config.request_timeout_seconds) = (1, 2)).await;
     let isipo = beside.login("isipo").await;
+    let before = isipo.count(CLUSTERS).await;
     cable.set(CableState::Stalled);
     let body = json!({"province": "IR-15", "name_fa": "گیوه", "isic": [{"code": "2599"}]});
     let (read, written, ready) = tokio::join!(isipo.get(CLUSTERS), isipo.post(CLUSTERS, body.clone()), isipo.get("/health/ready"));
@@ -132,7 +133,7 @@ async fn a_database_that_says_nothing_holds_nobody_up() {
     cable.set(CableState::Plugged);
     until(async || Some(isipo.get("/health/ready").await).filter(|answer| answer.status == 200)).await;
     until(async || Some(isipo.post(CLUSTERS, body.clone()).await).filter(|answer| answer.status != 503)).await;
-    assert_eq!(isipo.get("/api/v1/clusters?count=true").await.body["total"], 12, "it is written once");
+    assert_eq!(isipo.count(CLUSTERS).await, before + 1, "it is written once");
     running.stop().await;
     service.stop().await;
 }

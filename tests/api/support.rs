@@ -287,6 +287,13 @@ impl Client {
         self.send(self.request(Method::POST, &format!("{path}/transitions")).header("if-match", etag).json(&body)).await
     }
 
+    /// How many records a list has; `list` may have a query.
+    pub async fn count(&self, list: &str) -> u64 {
+        let counted = format!("{list}{}count=true&page_size=1", if list.contains('?') { '&' } else { '?' });
+        let answer = self.get(&counted).await;
+        answer.body["total"].as_u64().unwrap_or_else(|| panic!("{counted}: {}", answer.text))
+    }
+
     /// The demonstration's cluster of a name.
     pub async fn cluster_named(&self, name: &str) -> Answer {
         let found = self.send(self.request(Method::GET, "/api/v1/clusters").query(&[("q", name)])).await;

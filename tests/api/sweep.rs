@@ -1,10 +1,15 @@
-//! Every operation of the document, and records that exist to call it on.
+//! Every operation of the document, records that exist to call it on, and bodies to call it with.
 
-use khoosheh::api;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use khoosheh::{api, persian::text};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::support::{Answer, Client, Service};
+use crate::support::{Client, PASSWORD, Service};
 
 pub struct Operation {
     pub method: Method,
@@ -21,9 +26,21 @@ pub fn operations() -> Vec<Operation> {
     found.collect()
 }
 
+/// Those that need a token.
+pub fn guarded() -> Vec<Operation> {
+    operations().into_iter().filter(Operation::is_guarded).collect()
+}
+
 impl Operation {
     pub fn id(&self) -> &'static str {
         self.document["operationId"].as_str().unwrap()
+    }
+
+    /// What it is about, such as `cluster`.
+    pub fn kind(&self) -> &'static str {
+        let (_, kind) = self.id().split_once('_').unwrap();
+        let kind = ["_by_reference", "_history"].iter().fold(kind, |kind, ending| kind.trim_end_matches(ending));
+        kind.strip_prefix("project_").unwrap_or(kind)
     }
 
     /// Whether it needs a token. Everything does that is not explicitly public.
@@ -31,10 +48,25 @@ impl Operation {
         self.document["security"] != json!([{}])
     }
 
+    /// Whether it answers with a list.
+    pub fn is_list(&self) -> bool {
+        self.method == Method::GET && self.takes("format")
+    }
+
     /// The media types of its body; none where it takes no body.
     pub fn media_types(&self) -> Vec<&'static str> {
         let content = self.document["requestBody"]["content"].as_object();
         content.into_iter().flat_map(|content| content.keys().map(String::as_str)).collect()
+    }
+
+    /// The parameter of this name, or of this reference.
+    pub fn parameter(&self, name: &str) -> Option<&'static Value> {
+        let shared = format!("#/components/parameters/{name}");
+        self.document["parameters"].as_array()?.iter().find(|parameter| parameter["name"] == name || parameter["$ref"] == shared)
+    }
+
+    pub fn takes(&self, parameter: &str) -> bool {
+        self.parameter(parameter).is_some()
     }
 
     /// Its path with these values in the place of its parameters.
@@ -49,46 +81,131 @@ impl Operation {
     /// Its path, where it names these records.
     pub fn path_to(&self, records: &Records) -> String {
         self.path(|name| match name {
-            "id" if self.pattern.contains("/users/") => records.user.clone(),
-            "id" => records.cluster.clone(),
-            "claim_id" => records.claim.clone(),
+            "id" => records.id(&self.pattern.split('/').nth(3).unwrap().trim_end_matches('s').replace('-', "_")).to_owned(),
             "system" => "province-erp".to_owned(),
             "key" => records.key.clone(),
             "code" if self.pattern.contains("/provinces/") => "IR-15".to_owned(),
             "code" if self.pattern.contains("/industries/") => "2396".to_owned(),
             "code" => "not_found".to_owned(),
-            other => panic!("{}: say here what stands for {{{other}}}", self.pattern),
+            other => records.id(other.strip_suffix("_id").unwrap_or_else(|| panic!("{}: what stands for {{{other}}}?", self.pattern))).to_owned(),
         })
     }
 
-    /// A request with an `If-Match` of this value where the operation takes one.
+    /// A request with an `If-Match` of this value where the operation needs one.
     pub fn request(&self, client: &Client, path: &str, if_match: &str) -> reqwest::RequestBuilder {
         let request = client.request(self.method.clone(), path);
-        let changes = matches!(self.method, Method::PATCH | Method::DELETE) || self.pattern.ends_with("/transitions");
-        if changes { request.header("if-match", if_match) } else { request }
+        if self.takes("IfMatch") { request.header("if-match", if_match) } else { request }
+    }
+
+    /// The schema of its body.
+    pub fn schema(&self) -> &'static Value {
+        let media = &self.document["requestBody"]["content"][self.media_types()[0]];
+        api::document().pointer(media["schema"]["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap()
+    }
+
+    /// A body with which it succeeds: the example of the document, with these records in the place of others, and with
+    /// values of its own where they are unique.
+    pub fn body(&self, records: &Records) -> Value {
+        let mut body = self.document["requestBody"]["content"][self.media_types()[0]]["example"].clone();
+        let number = next_number();
+        // The first of its kind is made with the reference of the records, others without.
+        let is_another = self.method == Method::POST && records.ids.contains_key(self.kind());
+        let references = if is_another { json!([]) } else { json!([{"system": "province-erp", "key": records.key}]) };
+        let own = match (self.id().split('_').next().unwrap(), self.kind()) {
+            ("transition", "cluster") => json!({"to": "identified"}),
+            ("transition", "cda") => json!({"to": "certified"}),
+            ("transition", "project") => json!({"to": "approved"}),
+            ("transition", "milestone") => json!({"to": "in_progress", "accepted_fraction_bp": null}),
+            ("change", "password") => json!({"current_password": PASSWORD, "new_password": PASSWORD}),
+            (_, "organisation") => json!({"legal_id": with_check_digit(100_000_000 + number, 10, text::is_legal_id)}),
+            (_, "cda") => json!({"national_code": with_check_digit(number, 9, text::is_national_code)}),
+            (_, "cluster") => json!({"name_fa": format!("گلیم {number}"), "identified_on": "2014-03-20"}),
+            (_, "claim" | "supervision") => json!({}),
+            (_, "project") => json!({"cluster_id": records.id("cluster"), "organisation_id": records.id("organisation")}),
+            (_, "assignment") => json!({"cda_id": records.id("cda"), "role": if is_another { "assistant" } else { "lead" }}),
+            (_, "partner") => json!({"organisation_id": records.id("organisation")}),
+            (_, "phase") => json!({"phase": if is_another { "evaluation" } else { "diagnostic" }, "actual_start": "2014-03-20"}),
+            (_, "milestone") => json!({"project_id": records.id("project")}),
+            (_, "user") => json!({"username": format!("user-{number}"), "role": "provincial_manager"}),
+            (_, "api_client") => json!({"client_id": format!("client-{number}")}),
+            _ => panic!("{}: say here what makes the example of its body a good one", self.id()),
+        };
+        let body_fields = body.as_object_mut().unwrap();
+        body_fields.extend(own.as_object().unwrap().clone());
+        let shared = [("province", json!(records.province)), ("external_refs", references)];
+        body_fields.extend(shared.into_iter().filter(|(name, _)| self.schema()["properties"].get(name).is_some()).map(|(n, v)| (n.to_owned(), v)));
+        body_fields.retain(|_, value| !value.is_null());
+        body
+    }
+
+    /// What a good body becomes by breaking one rule of its schema, with the pointer and code that say so.
+    pub fn broken(&self, good: &Value) -> Vec<(Value, String, &'static str)> {
+        let schema = self.schema();
+        let with = |name: &str, value: Option<Value>| {
+            let mut body: Map<String, Value> = good.as_object().unwrap().clone();
+            match value {
+                Some(value) => body.insert(name.to_owned(), value),
+                None => body.remove(name),
+            };
+            Value::Object(body)
+        };
+        let required = schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap());
+        let missing = required.map(|name| (with(name, None), format!("/{name}"), "required"));
+        let wrong = schema["properties"].as_object().unwrap().iter().map(|(name, schema)| {
+            let value = if schema["type"].to_string().contains("boolean") { json!("true") } else { json!(true) };
+            (with(name, Some(value)), format!("/{name}"), "wrong_type")
+        });
+        missing.chain(wrong).chain([(with("surprise", Some(json!(1))), "/surprise".to_owned(), "unknown_field")]).collect()
     }
 }
 
-/// A cluster of one province with a claim and a reference, and a user.
+fn next_number() -> u32 {
+    static NUMBER: AtomicU32 = AtomicU32::new(1_000_000);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The number in so many digits, and the digit that makes it right.
+fn with_check_digit(number: u32, digits: usize, is_right: fn(&str) -> bool) -> String {
+    (0..10).map(|check| format!("{number:0digits$}{check}")).find(|code| is_right(code)).unwrap()
+}
+
+/// One record of every kind, all of one province, with the same external reference.
 pub struct Records {
-    pub cluster: String,
-    pub claim: String,
+    pub province: String,
     pub key: String,
-    pub user: String,
+    ids: HashMap<&'static str, String>,
 }
 
 impl Records {
-    /// Registers them, as ISIPO.
+    /// Makes them, by the operations of the document and the examples of their bodies.
     pub async fn make(service: &Service, province: &str) -> Self {
-        let isipo = service.login("isipo").await;
-        let key = format!("of-{province}");
-        let references = json!([{"system": "province-erp", "key": key}]);
-        let cluster = isipo
-            .post("/api/v1/clusters", json!({"province": province, "name_fa": "گلیم", "isic": [{"code": "1393"}], "external_refs": references}))
-            .await;
-        let claim = isipo.post(&format!("/api/v1/clusters/{}/claims", cluster.id()), json!({"source_title": "سند استان"})).await;
-        let users = service.login("admin").await.get("/api/v1/users?q=ministry").await;
-        let id = |answer: &Answer| answer.id().to_owned();
-        Self { cluster: id(&cluster), claim: id(&claim), key, user: users.items("id")[0].to_owned() }
+        let admin = service.login("admin").await;
+        let mut records = Self { province: province.to_owned(), key: format!("key-{}", next_number()), ids: HashMap::new() };
+        let mut creations: Vec<_> = guarded().into_iter().filter(|operation| operation.document["responses"].get("201").is_some()).collect();
+        creations.retain(|operation| operation.method == Method::POST && operation.id() != "create_project_milestone");
+        // What others refer to comes first.
+        creations
+            .sort_by_key(|operation| ["organisation", "cda", "cluster", "project"].iter().position(|kind| *kind == operation.kind()).unwrap_or(9));
+        for operation in creations {
+            let made = admin.send(operation.request(&admin, &operation.path_to(&records), "*").json(&operation.body(&records))).await;
+            assert_eq!(made.status, 201, "{}: {}", operation.id(), made.text);
+            records.ids.insert(operation.kind(), made.id().to_owned());
+        }
+        records
+    }
+
+    /// The one of a kind.
+    pub fn id(&self, kind: &str) -> &str {
+        self.ids.get(kind).unwrap_or_else(|| panic!("no {kind} is made"))
+    }
+
+    pub fn ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.ids.iter().map(|(kind, id)| (*kind, id.as_str()))
+    }
+
+    /// The same records, but for those of some kinds, which are others.
+    pub fn with(&self, others: &Self, kinds: impl Fn(&str) -> bool) -> Self {
+        let ids = self.ids().map(|(kind, id)| (kind, if kinds(kind) { others.id(kind) } else { id }.to_owned()));
+        Self { province: self.province.clone(), key: self.key.clone(), ids: ids.collect() }
     }
 }

@@ -30,6 +30,9 @@ pub const PREFIX: &str = "/api/v1";
 /// The media type of an answer to `fields=`: what is required in the full one may be missing there.
 pub const SPARSE: &str = "application/vnd.khoosheh.sparse+json";
 
+/// What a POST that changes a record ends in; any other one makes a new record.
+const CHANGING_POSTS: [&str; 2] = ["/transitions", "/secret"];
+
 /// Completes a document. The result is what clients see and what the [`super::contract`] enforces.
 pub fn complete(mut document: Value, frame: &Frame<'_>) -> Value {
     document["openapi"] = json!("3.1.0");
@@ -40,6 +43,7 @@ pub fn complete(mut document: Value, frame: &Frame<'_>) -> Value {
     add_patches(&mut document);
     document["components"]["schemas"]["Sparse"] = json!({
         "type": "object",
+        "additionalProperties": true,
         "description": "What `application/json` would have held, each record with the fields that `fields` names and no others.",
         "example": { "id": "0193f0a0-0000-7000-8000-000000000000" },
     });
@@ -91,12 +95,41 @@ fn bound_dates(value: &mut Value) {
     }
 }
 
-/// utoipa spells out the items of a `Page_X`; a client generator wants them to be `X`.
+/// utoipa spells out the items of a `Page_X` and the states of a `Transition_X`; a client generator wants them to be `X`.
 fn refer_to_items(schemas: &mut Value) {
     for (name, schema) in members(schemas) {
         if let Some(item) = name.strip_prefix("Page_") {
             schema["properties"]["items"]["items"] = json!({ "$ref": format!("#/components/schemas/{item}") });
         }
+        if let Some(state) = name.strip_prefix("Transition_").or(name.strip_prefix("AllowedTransition_")) {
+            schema["properties"]["to"] = json!({ "$ref": format!("#/components/schemas/{state}") });
+        }
+    }
+}
+
+/// Describes the parameters of the path that the handler leaves to its extractors: ids, and references.
+fn add_path_parameters(path: &str, operation: &mut Value) {
+    let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let segments: Vec<&str> = path.split('/').collect();
+    let mut given = Vec::new();
+    for (index, segment) in segments.iter().enumerate() {
+        let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else { continue };
+        if parameters.iter().any(|parameter| parameter["in"] == "path" && parameter["name"] == name) {
+            continue;
+        }
+        let (about, schema) = match name {
+            "system" => ("The other system".to_owned(), json!({ "type": "string", "example": "lorestan-erp" })),
+            "key" => ("The record's key there".to_owned(), json!({ "type": "string", "example": "K-17" })),
+            _ => {
+                let record = segments[index - 1].trim_end_matches('s').replace('-', " ");
+                (format!("The id of the {record}"), json!({ "type": "string", "format": "uuid" }))
+            }
+        };
+        given.push(json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema }));
+    }
+    if !given.is_empty() {
+        given.append(&mut parameters);
+        operation["parameters"] = Value::Array(given);
     }
 }
 
@@ -112,11 +145,12 @@ fn never_null(schema: &mut Value) {
 
 fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Value, schemas: &Value, frame: &Frame<'_>) {
     operation["tags"] = json!([tag]);
+    add_path_parameters(path, operation);
     let is_resource = path.starts_with(PREFIX) && tag != "auth";
-    let is_guarded = operation["security"].as_array().is_some_and(|list| list.iter().any(|s| s.get("oauth2").is_some()));
+    let is_guarded = permissions(operation).is_some();
     let has_body = operation.get("requestBody").is_some();
     let has_parameters = operation["parameters"].as_array().is_some_and(|list| !list.is_empty());
-    let changes_existing = matches!(method, "patch" | "delete" | "put") || path.ends_with("/transitions");
+    let changes_existing = matches!(method, "patch" | "delete" | "put") || CHANGING_POSTS.iter().any(|end| path.ends_with(end));
 
     if is_guarded {
         describe_roles(operation, frame);
@@ -174,7 +208,8 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     if has_body {
         statuses.extend([("408", "RequestTimeout"), ("413", "PayloadTooLarge"), ("415", "UnsupportedMediaType"), ("422", "ValidationFailed")]);
     }
-    if !has_body && has_date(operation) {
+    // An `Idempotency-Key` may have come with another request before.
+    if is_resource && method == "post" || !has_body && has_date(operation) {
         statuses.push(("422", "ValidationFailed"));
     }
     if is_resource && method != "get" {
@@ -296,12 +331,21 @@ fn add_links(document: &mut Value) {
     }
 }
 
+/// The permissions of which an operation needs one; none in the list where a token alone is enough, no list where it is public.
+pub fn permissions(operation: &Value) -> Option<Vec<&str>> {
+    let mut lists = operation["security"].as_array().into_iter().flatten().filter_map(|entry| entry["oauth2"].as_array()).peekable();
+    lists.peek()?;
+    Some(lists.flatten().filter_map(Value::as_str).collect())
+}
+
 fn describe_roles(operation: &mut Value, frame: &Frame<'_>) {
-    let required = operation["security"][0]["oauth2"].as_array().cloned().unwrap_or_default();
-    let roles = match required.first().and_then(Value::as_str) {
-        Some(permission) => (frame.roles)(permission),
-        None => vec!["every role".to_owned()],
-    };
+    let mut roles: Vec<String> = Vec::new();
+    for permission in permissions(operation).unwrap_or_default() {
+        roles.extend((frame.roles)(permission).into_iter().filter(|role| !roles.contains(role)).collect::<Vec<_>>());
+    }
+    if roles.is_empty() {
+        roles.push("every role".to_owned());
+    }
     let words = roles.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>().join(", ");
     let text = operation["description"].as_str().unwrap_or_default();
     operation["description"] = json!(format!("{text}\n\nWho may call it: {words}.").trim());

@@ -40,7 +40,7 @@ pub fn responses() -> Value {
         "NotAcceptable": about(&[406], "No format that `Accept` asks for can be given."),
         "RequestTimeout": about(&[408], "The body did not arrive in time."),
         "Conflict": about(&[409], "The present state does not allow it."),
-        "StaleVersion": about(&[412], "The record has changed since the `ETag` given; the current one is in `ETag`."),
+        "StaleVersion": about(&[412], "The record has changed since the `ETag` given; `ETag` names its present version, as `If-Match` takes it."),
         "PayloadTooLarge": about(&[413], "The body is too large."),
         "UnsupportedMediaType": about(&[415], "The body is of a media type that is not accepted."),
         "ValidationFailed": about(&[422], "One or more values break a rule; `errors` names them all."),
@@ -58,7 +58,7 @@ pub fn parameters() -> Value {
     json!({
         "Calendar": {
             "name": "calendar", "in": "query",
-            "description": "The calendar of every date in the request and the answer. Persian dates look like `1392-12-29`.",
+            "description": "The calendar of every date in the request and the answer. Persian dates look like `1392-12-29`: `format: date` then means a day of that calendar, so read dates as text.",
             "schema": { "type": "string", "enum": ["gregorian", "persian"], "default": "gregorian" },
         },
         "AcceptLanguage": header("Accept-Language", false, "The language of problems: `fa` (the default) or `en`.",
@@ -78,7 +78,7 @@ pub fn parameters() -> Value {
 pub fn headers() -> Value {
     let text = |description: &str, example: &str| json!({ "description": description, "schema": { "type": "string" }, "example": example });
     json!({
-        "ETag": text("The version of this representation (RFC 9110).", "\"1\""),
+        "ETag": text("The version of this representation (RFC 9110): the record's version, and where the answer holds more than that version alone, `-` and a hash. `If-Match` compares the versions.", "\"1\""),
         "Location": text("The address of the new record.", "/api/v1/clusters/0193f0a0-0000-7000-8000-000000000000"),
         "Link": text("`rel=\"next\"`: the next page (RFC 8288).", "</api/v1/clusters?cursor=eyJ…>; rel=\"next\""),
         "X-Request-Id": text("The id of this request, yours or ours.", "0193f0a0-0000-7000-8000-00000000abcd"),

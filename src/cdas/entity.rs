@@ -1,0 +1,125 @@
+//! The table of CDAs, and what is asked of it.
+
+use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    dto::{Cda, CdaFilter, Certificate},
+    rules::State,
+};
+use crate::{
+    auth::account,
+    http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
+    lifecycle::Stateful,
+    persian::Date,
+    personal::{Email, NationalCode, Phone},
+    provinces,
+    store::{Record, SqlKind, Transaction, record::Unique, search},
+};
+
+crate::store::record_table! {
+    /// A CDA.
+    "cda" {
+        /// The national code.
+        national_code: NationalCode,
+        /// The Persian name as given.
+        name_fa: String,
+        /// The English name.
+        name_en: Option<String>,
+        /// The Persian name in the form that sorts as a dictionary does.
+        name_order: String,
+        /// The mobile number.
+        mobile: Option<Phone>,
+        /// The email address.
+        email: Option<Email>,
+        /// The code of the province.
+        province: String,
+        /// The education.
+        education: Option<String>,
+        /// The certificates and trainings.
+        certificates: Certificates,
+        /// Where the CDA stands.
+        state: State,
+    }
+}
+
+/// Several certificates in a column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Certificates(pub Vec<Certificate>);
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = Cda;
+
+    const RESOURCE: &'static str = "cda";
+    const DAYS: &'static [&'static str] = &["issued_on", "expires_on"];
+    const PERSONAL: &'static [&'static str] = &["national_code", "mobile", "email"];
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("assignment", "cda_id"), ("account", "cda_id")];
+    const UNIQUE: &'static [Unique] = &[Unique {
+        index: "cda_national_code",
+        columns: "cda.national_code",
+        violation: || {
+            Violation::body("/national_code", "duplicate", Text::new("این کد ملی از پیش ثبت شده است.", "This national code is registered already."))
+        },
+    }];
+
+    fn view(&self) -> Cda {
+        Cda::from(self)
+    }
+
+    fn province(&self) -> Option<&str> {
+        Some(&self.province)
+    }
+
+    fn address(&self) -> String {
+        format!("cdas/{}", self.id)
+    }
+
+    /// The national code is not among them: whoever sees it masked could guess it digit by digit.
+    fn terms(&self) -> Vec<(&'static str, String)> {
+        search::words([Some(&self.name_fa), self.name_en.as_ref()])
+    }
+
+    /// A CDA whose account belongs to a province stays there.
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        if before.is_none_or(|before| before.province == self.province) {
+            return Ok(());
+        }
+        transaction.lock::<Self>(self.id).await?;
+        let tied = account::Entity::find().filter(account::Column::CdaId.eq(self.id)).filter(account::Column::DeletedAt.is_null());
+        match tied.one(&**transaction).await? {
+            Some(_) => Err(Problem::new(&catalogue::MOVED_AWAY)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Stateful for Model {
+    type State = State;
+
+    fn state(&self) -> State {
+        self.state
+    }
+
+    fn enter(&mut self, state: State, _: Date) {
+        self.state = state;
+    }
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[
+        SortKey { name: "name_fa", sql: "cda.name_order", kind: SqlKind::Text, value: |row| row.name_order.as_str().into() },
+        SortKey { name: "created_at", sql: "cda.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
+        SortKey { name: "updated_at", sql: "cda.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey { name: "id", sql: "cda.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+    ];
+}
+
+impl CdaFilter {
+    /// What the filter lets through.
+    pub fn condition(&self) -> Condition {
+        Condition::all()
+            .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
+            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
+    }
+}

@@ -1,0 +1,67 @@
+//! The eleven clusters of Lorestan: what the first source says of each, and the state that a second one reports for some.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{day, insert};
+use crate::{
+    clusters::{claims, dto::ClusterInput, entity, rules::State},
+    http::Problem,
+    lifecycle::State as _,
+    store::{
+        Transaction,
+        status_event::{self, Event},
+    },
+};
+
+/// A row of `data/lorestan-1392.csv`. Dates are Persian.
+#[derive(Debug, Deserialize)]
+struct Row {
+    province: String,
+    name_fa: String,
+    name_en: String,
+    isic: String,
+    identified_not_later_than: String,
+    source: String,
+    state: State,
+    state_effective_on: Option<String>,
+    state_source: Option<String>,
+}
+
+/// Loads all of them.
+pub async fn load(transaction: &Transaction) -> Result<(), Problem> {
+    let file = include_str!("../../data/lorestan-1392.csv");
+    for row in csv::Reader::from_reader(file.as_bytes()).deserialize() {
+        load_one(transaction, row.map_err(Problem::internal)?).await?;
+    }
+    Ok(())
+}
+
+async fn load_one(transaction: &Transaction, row: Row) -> Result<(), Problem> {
+    let isic: Vec<Value> = row.isic.split(';').map(|code| json!({ "code": code })).collect();
+    let bound = &row.identified_not_later_than;
+    let cluster = json!({
+        "province": row.province, "name_fa": row.name_fa, "name_en": row.name_en, "isic": isic,
+        "identified_precision": "not_later_than", "identified_not_later_than": bound,
+    });
+    let candidate: entity::Model = insert::<ClusterInput, _>(transaction, cluster, Default::default()).await?;
+    let of_cluster = || claims::Model { cluster_id: candidate.id, ..Default::default() };
+    let claim = json!({ "source_title": row.source, "claimed_name": row.name_fa });
+    insert::<claims::ClaimInput, _>(transaction, claim, of_cluster()).await?;
+
+    let (effective_on, reason) = match (row.state_effective_on.filter(|day| !day.is_empty()), row.state_source) {
+        (Some(day), Some(source)) => {
+            let claim = json!({ "source_title": source, "claimed_on": day, "claimed_name": row.name_fa });
+            insert::<claims::ClaimInput, _>(transaction, claim, of_cluster()).await?;
+            (day, source)
+        }
+        _ => (bound.clone(), row.source),
+    };
+    // The sources tell where a cluster stands, not how it came there.
+    let mut moved = candidate.clone();
+    moved.state = row.state;
+    transaction.transition(&candidate, moved).await?;
+    let event =
+        Event { from: &candidate.state.name(), to: &row.state.name(), effective_on: day(&effective_on)?, decision_id: None, reason: Some(reason) };
+    status_event::record(transaction, &candidate, event).await
+}

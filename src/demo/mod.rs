@@ -1,0 +1,116 @@
+//! The demonstration: one account per role, the clusters of Lorestan with the worked example of the stone cluster's
+//! development project, and a second province, in an embedded database.
+
+mod lorestan;
+mod stone_project;
+
+use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    api_clients,
+    auth::{
+        Caller, Role,
+        account::{self, Kind, Scopes},
+        password,
+    },
+    clusters::{self, rules::State},
+    config::Config,
+    http::{Problem, Text, Violation},
+    lifecycle::{self, Transition},
+    persian::{Calendar, Date, calendar},
+    store::{Input, Record, Transaction},
+};
+
+/// The accounts of people: name, display name, role, province.
+const ACCOUNTS: &[(&str, &str, Role, Option<&str>)] = &[
+    ("admin", "مدیر سامانه", Role::NationalAdmin, None),
+    ("isipo", "سازمان صنایع کوچک و شهرک‌های صنعتی ایران", Role::NationalManager, None),
+    ("ministry", "وزارت صنعت، معدن و تجارت", Role::NationalViewer, None),
+    ("lorestan", "شرکت شهرک‌های صنعتی لرستان", Role::ProvincialManager, Some("IR-15")),
+    ("kerman", "شرکت شهرک‌های صنعتی کرمان", Role::ProvincialManager, Some("IR-08")),
+    ("lorestan-viewer", "استانداری لرستان", Role::ProvincialViewer, Some("IR-15")),
+    ("supervisor", "ناظر پروژه‌های لرستان", Role::Supervisor, Some("IR-15")),
+    ("cda", "عامل توسعهٔ خوشهٔ سنگ لرستان", Role::Cda, Some("IR-15")),
+];
+
+/// The clusters of the second province, which make the scope visible: an illustration, from no source.
+const KERMAN: &[(&str, &str, &str)] = &[("پسته", "Pistachio", "0125"), ("فرش دستباف", "Hand-woven carpets", "1393")];
+
+/// What stands in the way of a demonstration: it makes accounts with a shared password.
+pub fn refusal(config: &Config) -> Option<&'static str> {
+    if !config.is_sqlite() {
+        return Some("demo works on SQLite only: its accounts have no place in a production database");
+    }
+    if !config.bind.ip().is_loopback() {
+        return Some("demo listens on a loopback address only: its accounts share one password");
+    }
+    None
+}
+
+/// Fills a new database. One that has accounts already is left as it is; returns whether it was filled.
+pub async fn fill(db: &DatabaseConnection, password: &str) -> Result<bool, Problem> {
+    if account::Entity::find().count(db).await? > 0 {
+        return Ok(false);
+    }
+    let hash = password::hash_now(password).map_err(Problem::internal)?;
+    let transaction = Transaction::begin(db, Caller::service(), "demo".to_owned()).await?;
+    let mut accounts = std::collections::HashMap::new();
+    for (username, display_name, role, province) in ACCOUNTS {
+        let row = account::Model {
+            username: (*username).to_owned(),
+            display_name: (*display_name).to_owned(),
+            role: *role,
+            province: province.map(str::to_owned),
+            password_hash: hash.clone(),
+            ..account::Model::default()
+        };
+        accounts.insert(*username, transaction.insert(row).await?);
+    }
+    let scopes = Role::Integrator.permissions().iter().map(|scope| (*scope).to_owned()).collect();
+    let client = api_clients::entity::Model {
+        kind: Kind::Client,
+        username: "integrator".to_owned(),
+        display_name: "سامانهٔ شرکت شهرک‌های صنعتی لرستان".to_owned(),
+        province: Some("IR-15".to_owned()),
+        scopes: Scopes(scopes),
+        password_hash: hash,
+        ..api_clients::entity::Model::default()
+    };
+    transaction.insert(client).await?;
+    lorestan::load(&transaction).await?;
+    for (name_fa, name_en, isic) in KERMAN {
+        let cluster = json!({
+            "province": "IR-08", "name_fa": name_fa, "name_en": name_en, "isic": [{ "code": isic }],
+            "identified_precision": "not_later_than", "identified_not_later_than": "1394-12-29",
+        });
+        let cluster: clusters::entity::Model = insert::<clusters::dto::ClusterInput, _>(&transaction, cluster, Default::default()).await?;
+        enter(&transaction, &cluster, State::Identified, "1394-12-29").await?;
+    }
+    stone_project::load(&transaction, &accounts["cda"], &accounts["supervisor"]).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Inserts a record from its input as a client would send it, with Persian dates, onto what its address says.
+async fn insert<I: Input<R>, R: Record>(transaction: &Transaction, input: Value, onto: R) -> Result<R, Problem> {
+    transaction.insert(persian::<I>(input)?.onto_row(&onto)?).await
+}
+
+/// Changes the state of a record since a Persian day.
+async fn enter<R: lifecycle::Stateful>(transaction: &Transaction, row: &R, to: R::State, on: &str) -> Result<R, Problem> {
+    let reason = Some("دادهٔ نمونه".to_owned());
+    let transition = Transition { to, effective_on: Some(day(on)?), decision_id: None::<Uuid>, reason };
+    lifecycle::change(transaction, row, transition, |_| {}).await
+}
+
+fn persian<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    calendar::using(Calendar::Persian, || serde_json::from_value(value)).map_err(Problem::internal)
+}
+
+fn day(text: &str) -> Result<Date, Problem> {
+    calendar::using(Calendar::Persian, || Date::parse(text))
+        .map_err(|error| Problem::invalid(vec![Violation::body("", "wrong_format", Text::new(error.detail_fa(), error.detail_en()))]))
+}

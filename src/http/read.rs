@@ -1,0 +1,110 @@
+//! Reads: lists, records and histories, as far as they exist for the caller and in the shape that it asks for.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    QueryFilter,
+    sea_query::{Alias, Condition, Expr, ExprTrait, IntoCondition},
+};
+use serde::Deserialize;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        ObjectBuilder,
+        path::{Parameter, ParameterIn, ParameterStyle},
+        schema::{ArrayBuilder, Type},
+    },
+};
+
+use super::{
+    Answer, Call, Database, Paging, Problem, Ready, Shape,
+    body::typed_query,
+    page::{Listed, parameter},
+};
+use crate::{
+    auth::Caller,
+    store::{Reading, Record, change_log, search, visible_rows},
+};
+
+/// The right to read.
+pub struct Read {
+    db: Database,
+    call: Call,
+    shape: Shape,
+    /// Who reads.
+    pub caller: Arc<Caller>,
+}
+
+impl FromRequest for Read {
+    type Error = Problem;
+    type Future = Ready<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let read = || {
+            let (db, call) = (database(request)?, Call::of(request)?);
+            Ok(Self { db, caller: call.caller()?, shape: Shape::new(request, &call), call })
+        };
+        std::future::ready(read())
+    }
+}
+
+impl Read {
+    /// A page of the records that exist for the caller and fulfil a condition and the [`Search`] of the request.
+    pub async fn list<R: Record + Listed>(self, paging: Paging<R>, condition: impl IntoCondition) -> Result<Answer, Problem> {
+        let search: Search = typed_query(&self.call)?;
+        let mut all = condition.into_condition();
+        if let Some(since) = search.updated_since {
+            all = Condition::all().add(all).add(Expr::col((R::Entity::default(), Alias::new("updated_at"))).gte(since));
+        }
+        if let Some(query) = &search.q {
+            all = Condition::all().add(all).add(search::matches::<R>(query)?);
+        }
+        let page = paging.fetch(self.db.get_ref(), visible_rows::<R>(&self.caller.scope).filter(all)).await?;
+        let views = R::views(&page.items, &self.reading()).await?;
+        self.shape.page(&page.with(views))
+    }
+
+    /// One record, under the ETag of its version.
+    pub async fn record<R: Record>(self, row: &R) -> Result<Answer, Problem> {
+        self.shape.record(row, &self.reading()).await
+    }
+
+    /// The history of a record.
+    pub async fn history<R: Record>(self, row: &R) -> Result<Answer, Problem> {
+        self.shape.items(&change_log::history(self.db.get_ref(), row).await?)
+    }
+
+    fn reading(&self) -> Reading<'_> {
+        Reading { db: self.db.get_ref().into(), scope: &self.caller.scope, include: self.call.includes() }
+    }
+}
+
+pub(super) fn database(request: &HttpRequest) -> Result<Database, Problem> {
+    request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))
+}
+
+/// What every list of records can be asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Search {
+    /// Words of the names and codes, or the beginnings of words. «كشاورزي» finds «کشاورزی».
+    #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
+    pub q: Option<String>,
+    /// Changed at this moment or later.
+    pub updated_since: Option<DateTime<Utc>>,
+}
+
+/// The parameter `include=` of a kind of record: what [`Record::INCLUDES`] lists.
+pub struct Including<R>(PhantomData<R>);
+
+impl<R: Record> IntoParams for Including<R> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let list = R::INCLUDES.iter().map(|(name, about)| format!("`{name}`: {about}")).collect::<Vec<_>>().join("; ");
+        let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(R::INCLUDES.iter().map(|(name, _)| *name))).build();
+        let names = ArrayBuilder::new().items(name).min_items(Some(1)).max_items(Some(R::INCLUDES.len())).unique_items(true).build();
+        let about = format!("Related records to bring along, in a number of statements that does not depend on how many records there are. {list}.");
+        vec![parameter("include", &about, names).style(Some(ParameterStyle::Form)).explode(Some(false)).build()]
+    }
+}

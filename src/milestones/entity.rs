@@ -1,0 +1,175 @@
+//! The table of milestones, and what is asked of it.
+
+use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    dto::{Milestone, MilestoneFilter, Pillar},
+    rules::{self, State},
+};
+use crate::{
+    auth::Caller,
+    http::{Problem, SortKey, page::Listed},
+    lifecycle::Stateful,
+    persian::Date,
+    projects::{self, phases::PhaseName},
+    provinces,
+    store::{Reading, Record, SqlKind, Transaction, search},
+};
+
+crate::store::record_table! {
+    /// A milestone.
+    "milestone" {
+        /// The project.
+        project_id: Uuid,
+        /// The code of its province, which is the project's.
+        province: String,
+        /// The phase that it belongs to.
+        phase: PhaseName,
+        /// The pillar of the programme that it serves.
+        pillar: Option<Pillar>,
+        /// Its Persian title as given.
+        title_fa: String,
+        /// Its English title.
+        title_en: Option<String>,
+        /// Its part of the whole project, in basis points.
+        weight_bp: i32,
+        /// When work on it is to begin.
+        planned_start: Option<ChronoDate>,
+        /// The day by which it is to be reached.
+        due_on: ChronoDate,
+        /// Where it stands.
+        state: State,
+        /// Since when it is accepted.
+        accepted_on: Option<ChronoDate>,
+        /// How much of it is accepted, in basis points.
+        accepted_fraction_bp: i32,
+        /// What has to be reached before it.
+        predecessors: Predecessors,
+        /// What it may cost, in rials.
+        budget_irr: Option<i64>,
+        /// Whether it can be handed in with evidence only.
+        evidence_required: bool,
+    }
+}
+
+/// Several milestones in a column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Predecessors(pub Vec<Uuid>);
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = Milestone;
+
+    const RESOURCE: &'static str = "milestone";
+    const DAYS: &'static [&'static str] = &["planned_start", "due_on", "accepted_on"];
+    const INCLUDES: &'static [(&'static str, &'static str)] = &[("project", "the project")];
+
+    fn view(&self) -> Milestone {
+        Milestone::from(self)
+    }
+
+    fn province(&self) -> Option<&str> {
+        Some(&self.province)
+    }
+
+    fn address(&self) -> String {
+        format!("milestones/{}", self.id)
+    }
+
+    fn terms(&self) -> Vec<(&'static str, String)> {
+        search::words([Some(&self.title_fa), self.title_en.as_ref()])
+    }
+
+    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Milestone>, Problem> {
+        let projects = match reading.includes("project") {
+            true => reading.by_ids::<projects::entity::Model>(rows.iter().map(|row| row.project_id)).await?,
+            false => Default::default(),
+        };
+        let today = Date::today_in_iran();
+        let view = |row: &Self| {
+            let mut view = row.view();
+            view.is_overdue = Some(row.is_overdue(today));
+            view.project = projects.get(&row.project_id).cloned();
+            view
+        };
+        Ok(rows.iter().map(view).collect())
+    }
+
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        let project = self.own_project(transaction).await?;
+        self.province = project.province.clone();
+        if let Some(before) = before.filter(|before| before.state != self.state) {
+            return rules::check_who(transaction.author(), before.state, self.state);
+        }
+        rules::check_dates(transaction, &project, self).await?;
+        rules::check_predecessors(transaction, self).await
+    }
+
+    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+        self.own_project(transaction).await?;
+        rules::check_no_successor(transaction, self).await
+    }
+}
+
+impl Model {
+    /// The project, locked, if the author works in it.
+    async fn own_project(&self, transaction: &Transaction) -> Result<projects::entity::Model, Problem> {
+        let project = transaction.referred(self.project_id, "/project_id").await?;
+        projects::entity::check_assigned(transaction, self.project_id).await?;
+        Ok(project)
+    }
+
+    /// Whether it should have been accepted before this day.
+    pub fn is_overdue(&self, today: Date) -> bool {
+        self.due_on < today.naive() && !matches!(self.state, State::Accepted | State::Cancelled)
+    }
+}
+
+impl Stateful for Model {
+    type State = State;
+
+    fn state(&self) -> State {
+        self.state
+    }
+
+    /// What is accepted is accepted in whole, unless the transition says how much.
+    fn enter(&mut self, state: State, on: Date) {
+        let is_accepted = state == State::Accepted;
+        self.state = state;
+        self.accepted_on = is_accepted.then(|| on.naive());
+        self.accepted_fraction_bp = if is_accepted { 10_000 } else { 0 };
+    }
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[
+        SortKey { name: "due_on", sql: "milestone.due_on", kind: SqlKind::Date, value: |row| row.due_on.into() },
+        SortKey { name: "created_at", sql: "milestone.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
+        SortKey { name: "updated_at", sql: "milestone.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey { name: "id", sql: "milestone.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+    ];
+}
+
+impl MilestoneFilter {
+    /// What the filter lets through for a caller.
+    pub fn condition(&self, caller: &Caller) -> Condition {
+        let today = Date::today_in_iran();
+        let overdue = |wanted: bool| {
+            let open = Column::State.is_not_in([State::Accepted, State::Cancelled]);
+            let late = Condition::all().add(Column::DueOn.lt(today.naive())).add(open);
+            if wanted { late } else { late.not() }
+        };
+        Condition::all()
+            .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))
+            .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
+            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
+            .add_option(self.phase.as_ref().map(|phases| Column::Phase.is_in(phases.iter().copied())))
+            .add_option(self.pillar.as_ref().map(|pillars| Column::Pillar.is_in(pillars.iter().copied())))
+            .add_option(self.due_from.map(|day| Column::DueOn.gte(day.naive())))
+            .add_option(self.due_before.map(|day| Column::DueOn.lt(day.naive())))
+            .add_option(self.due_in.map(|period| Column::DueOn.between(today.start_of(period.into()).naive(), today.end_of(period.into()).naive())))
+            .add_option(self.overdue.map(overdue))
+            .add_option(self.mine.filter(|mine| *mine).map(|_| projects::entity::assigned_to(caller, Column::ProjectId)))
+    }
+}

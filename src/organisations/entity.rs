@@ -1,0 +1,171 @@
+//! The table of organisations, and what is asked of it.
+
+use std::collections::HashSet;
+
+use sea_orm::{
+    entity::prelude::*,
+    sea_query::{Condition, ExprTrait, Query as SqlQuery},
+};
+
+use super::dto::{Kind, Organisation, OrganisationFilter};
+use crate::{
+    auth::Scope,
+    http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
+    personal::{Email, LegalId, Phone},
+    provinces,
+    store::{Reading, Record, SqlKind, Transaction, record::Unique, search},
+};
+
+crate::store::record_table! {
+    /// An organisation.
+    "organisation" {
+        /// What it is.
+        kind: Kind,
+        /// Its Persian name as given.
+        name_fa: String,
+        /// Its English name.
+        name_en: Option<String>,
+        /// The Persian name in the form that sorts as a dictionary does.
+        name_order: String,
+        /// The code of its province; none for a national one.
+        province: Option<String>,
+        /// Its national id.
+        legal_id: Option<LegalId>,
+        /// The organisation that it is a part of.
+        parent_id: Option<Uuid>,
+        /// Its phone number.
+        phone: Option<Phone>,
+        /// Its email address.
+        email: Option<Email>,
+        /// Its site.
+        website: Option<String>,
+        /// Its postal address.
+        address: Option<String>,
+    }
+}
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = Organisation;
+
+    const RESOURCE: &'static str = "organisation";
+    const PERSONAL: &'static [&'static str] = &["legal_id", "phone", "email"];
+    const INCLUDES: &'static [(&'static str, &'static str)] = &[("parent", "the organisation that it is a part of")];
+    const REFERRED_BY: &'static [(&'static str, &'static str)] =
+        &[("organisation", "parent_id"), ("project", "organisation_id"), ("partner", "organisation_id"), ("supervision", "organisation_id")];
+    const UNIQUE: &'static [Unique] = &[Unique {
+        index: "organisation_legal_id",
+        columns: "organisation.legal_id",
+        violation: || {
+            Violation::body("/legal_id", "duplicate", Text::new("این شناسهٔ ملی از پیش ثبت شده است.", "This national id is registered already."))
+        },
+    }];
+
+    fn view(&self) -> Organisation {
+        Organisation::from(self)
+    }
+
+    /// National organisations exist for everybody.
+    fn visible_to(scope: &Scope) -> Condition {
+        Condition::any().add(scope.holds((Entity, Column::Province))).add_option(scope.province().map(|_| Column::Province.is_null()))
+    }
+
+    fn province(&self) -> Option<&str> {
+        self.province.as_deref()
+    }
+
+    /// A national organisation is kept by national offices.
+    fn is_writable_in(&self, scope: &Scope) -> bool {
+        scope.province().is_none() || self.province() == scope.province()
+    }
+
+    fn address(&self) -> String {
+        format!("organisations/{}", self.id)
+    }
+
+    fn terms(&self) -> Vec<(&'static str, String)> {
+        search::words([Some(&self.name_fa), self.name_en.as_ref()])
+    }
+
+    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Organisation>, Problem> {
+        let mut views: Vec<_> = rows.iter().map(Self::view).collect();
+        if reading.includes("parent") {
+            let parents = reading.by_ids::<Self>(rows.iter().filter_map(|row| row.parent_id)).await?;
+            for (view, row) in views.iter_mut().zip(rows) {
+                view.parent = row.parent_id.and_then(|id| parents.get(&id)).map(|parent| Box::new(parent.clone()));
+            }
+        }
+        Ok(views)
+    }
+
+    /// No organisation is a part of itself, however far up; and one that a province works with does not leave it.
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        if before.is_some_and(|before| before.province != self.province) {
+            self.check_users(transaction).await?;
+        }
+        if before.is_none_or(|before| before.parent_id != self.parent_id) && self.parent_id.is_some() {
+            self.check_parents(transaction).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Model {
+    /// The parent exists for the author; those above it need not.
+    async fn check_parents(&self, transaction: &Transaction) -> Result<(), Problem> {
+        // One lock for all parents: two writers might close a cycle together.
+        transaction.lock::<Self>(Uuid::nil()).await?;
+        let (mut above, mut seen) = (self.parent_id, HashSet::from([self.id]));
+        while let Some(id) = above {
+            if !seen.insert(id) {
+                let detail = Text::new("سازمان نمی‌تواند زیرمجموعهٔ خودش باشد.", "An organisation cannot be a part of itself.");
+                return Err(Problem::invalid(vec![Violation::body("/parent_id", "cycle", detail)]));
+            }
+            let parent = match seen.len() {
+                2 => Some(transaction.referred::<Self>(id, "/parent_id").await?),
+                _ => Entity::find_by_id(id).one(&**transaction).await?,
+            };
+            above = parent.and_then(|parent| parent.parent_id);
+        }
+        Ok(())
+    }
+
+    /// No project of another province has to do with it.
+    async fn check_users(&self, transaction: &Transaction) -> Result<(), Problem> {
+        let Some(own) = &self.province else { return Ok(()) };
+        transaction.lock::<Self>(self.id).await?;
+        for table in ["project", "supervision", "partner"] {
+            let elsewhere = SqlQuery::select()
+                .expr(Expr::val(1))
+                .from(table)
+                .and_where(Expr::col("organisation_id").eq(self.id))
+                .and_where(Expr::col("province").ne(own))
+                .and_where(Expr::col("deleted_at").is_null())
+                .limit(1)
+                .to_owned();
+            if transaction.query_one(&elsewhere).await?.is_some() {
+                return Err(Problem::new(&catalogue::MOVED_AWAY));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[
+        SortKey { name: "name_fa", sql: "organisation.name_order", kind: SqlKind::Text, value: |row| row.name_order.as_str().into() },
+        SortKey { name: "created_at", sql: "organisation.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
+        SortKey { name: "updated_at", sql: "organisation.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey { name: "id", sql: "organisation.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+    ];
+}
+
+impl OrganisationFilter {
+    /// What the filter lets through.
+    pub fn condition(&self) -> Condition {
+        Condition::all()
+            .add_option(self.kind.as_ref().map(|kinds| Column::Kind.is_in(kinds.iter().copied())))
+            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
+            .add_option(self.parent_id.map(|parent| Column::ParentId.eq(parent)))
+    }
+}

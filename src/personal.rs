@@ -1,0 +1,132 @@
+//! Personal data: national codes, legal ids, phone numbers and email addresses. Each type carries its check, its one
+//! spelling and its schema, and is shown masked unless the reader may see it.
+
+use std::{borrow::Cow, cell::Cell};
+
+use email_address::{EmailAddress, Options};
+use sea_orm::DeriveValueType;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
+};
+
+use crate::persian::text;
+
+/// The permission to see personal data.
+pub const PERMISSION: &str = "personal-data:read";
+
+thread_local! {
+    static SHOWN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does `work` with personal data in clear, or masked as it is outside of any such call. It travels like the calendar
+/// ([`crate::persian::calendar::using`]), for the same reason.
+pub fn shown<T>(in_clear: bool, work: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SHOWN.set(self.0);
+        }
+    }
+    let _earlier = Restore(SHOWN.replace(in_clear));
+    work()
+}
+
+/// Whether personal data is shown in clear within the innermost [`shown`].
+pub fn is_shown() -> bool {
+    SHOWN.get()
+}
+
+/// A value without what tells whose it is: of an email address the server, of anything else the last `kept` characters.
+pub fn mask(value: &str) -> String {
+    if let Some((_, server)) = value.split_once('@') {
+        return format!("***@{server}");
+    }
+    let length = value.chars().count();
+    let kept = if value.starts_with('+') { 2 } else { 4 };
+    value.chars().enumerate().map(|(index, c)| if c == '+' || index + kept >= length { c } else { '*' }).collect()
+}
+
+/// Declares a kind of personal data: its format in the document, how it is read, its pattern and example.
+macro_rules! personal {
+    ($(#[$about:meta])* $name:ident, $format:literal, $parse:expr, $pattern:literal, $example:literal) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, DeriveValueType)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The name of the format in the document.
+            pub const FORMAT: &'static str = $format;
+
+            /// Reads it; none where it is not one.
+            pub fn parse(text: &str) -> Option<Self> {
+                let parse: fn(&str) -> Option<String> = $parse;
+                parse(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if is_shown() { serializer.serialize_str(&self.0) } else { serializer.serialize_str(&mask(&self.0)) }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <Cow<'de, str>>::deserialize(deserializer)?;
+                Self::parse(&text).ok_or_else(|| de::Error::custom(concat!("this is no ", $format)))
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some($pattern))
+                    .examples([serde_json::json!($example)])
+                    .description(Some("Masked unless the caller has the permission `personal-data:read`."))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    };
+}
+
+personal! {
+    /// A national code (کد ملی) of a natural person.
+    NationalCode, "national-code", |code| text::is_national_code(code).then(|| text::latin_digits(code)),
+    "^([0-9]{10}|\\*{6}[0-9]{4})$", "0000000019"
+}
+
+personal! {
+    /// A national id (شناسهٔ ملی) of a legal person.
+    LegalId, "legal-id", |id| text::is_legal_id(id).then(|| text::latin_digits(id)),
+    "^([0-9]{11}|\\*{7}[0-9]{4})$", "10380284790"
+}
+
+personal! {
+    /// A phone number in E.164 (ITU-T); one without a country code is Iranian.
+    Phone, "phone", |number| {
+        let number = text::latin_digits(number);
+        // The library also reads words on the keys of a phone, and text around the number.
+        let is_plain = number.chars().all(|c| c.is_ascii_digit() || "+-()./ ".contains(c));
+        let number = phonenumber::parse(Some(phonenumber::country::IR), number).ok().filter(|number| is_plain && phonenumber::is_valid(number))?;
+        Some(number.format().mode(phonenumber::Mode::E164).to_string())
+    },
+    "^\\+[0-9*]{5,13}[0-9]{2}$", "+989121234567"
+}
+
+personal! {
+    /// An email address (RFC 5321), its server in small letters.
+    Email, "email-address", |address| {
+        let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
+        let address = EmailAddress::parse_with_options(address, options).ok()?;
+        let (user, server) = (address.local_part(), address.domain().to_lowercase());
+        // RFC 5321 allows more; nobody has such an address, and one with `*` in it would be a masked one.
+        let is_usual = user.chars().all(|c| c.is_ascii_alphanumeric() || "._%+'-".contains(c)) && server.chars().count() <= 190;
+        is_usual.then(|| format!("{user}@{server}"))
+    },
+    "^([A-Za-z0-9._%+'-]{1,64}|\\*{3})@[^@]{1,190}$", "cda@example.ir"
+}

@@ -1,0 +1,262 @@
+//! Assignments (انتصاب): which CDA works in a project, as what, and for how long.
+
+use actix_web::{delete, get, patch, post};
+use sea_orm::{
+    EnumIter,
+    entity::prelude::*,
+    sea_query::{Condition, SimpleExpr},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{dates, entity as projects};
+use crate::{
+    cdas,
+    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, catalogue, page::Listed},
+    persian::Date,
+    provinces,
+    store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
+};
+
+/// The routes of this resource.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(list_assignments).service(create_assignment).service(get_assignment).service(update_assignment).service(delete_assignment);
+}
+
+crate::store::record_table! {
+    /// An assignment of a CDA to a project.
+    "assignment" {
+        /// The project.
+        project_id: Uuid,
+        /// The code of its province, which is the project's.
+        province: String,
+        /// The CDA.
+        cda_id: Uuid,
+        /// As what.
+        role: Role,
+        /// The first day.
+        valid_from: ChronoDate,
+        /// The last day.
+        valid_to: Option<ChronoDate>,
+        /// The number of the contract.
+        contract_no: Option<String>,
+        /// Why it ended.
+        end_reason: Option<String>,
+    }
+}
+
+/// What a CDA does in a project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AssignmentRole)]
+pub enum Role {
+    /// Directs the project. A project has one at a time.
+    #[default]
+    Lead,
+    /// Helps the lead.
+    Assistant,
+}
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = Assignment;
+
+    const RESOURCE: &'static str = "assignment";
+    const DAYS: &'static [&'static str] = &["valid_from", "valid_to"];
+    const PATH_PARAMETER: &'static str = "assignment_id";
+    const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|project| Column::ProjectId.eq(project));
+
+    fn view(&self) -> Assignment {
+        Assignment::from(self)
+    }
+
+    fn province(&self) -> Option<&str> {
+        Some(&self.province)
+    }
+
+    fn address(&self) -> String {
+        format!("projects/{}/assignments/{}", self.project_id, self.id)
+    }
+
+    /// One lead at a time (rule 1 of `domain.md`), and a CDA of the project's own province. The lock on the project makes
+    /// writers wait for each other.
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        self.province = transaction.referred::<projects::Model>(self.project_id, "").await?.province;
+        if before.is_none_or(|before| before.cda_id != self.cda_id) {
+            let cda: cdas::entity::Model = transaction.referred(self.cda_id, "/cda_id").await?;
+            provinces::check_same(&self.province, Some(&cda.province), "/cda_id")?;
+        }
+        if self.role != Role::Lead {
+            return Ok(());
+        }
+        let overlapping = Entity::find()
+            .filter(Column::ProjectId.eq(self.project_id))
+            .filter(Column::Id.ne(self.id))
+            .filter(Column::DeletedAt.is_null())
+            .filter(Column::Role.eq(Role::Lead))
+            .filter(Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(self.valid_from)))
+            .filter(Condition::all().add_option(self.valid_to.map(|end| Column::ValidFrom.lte(end))));
+        match overlapping.one(&**transaction).await? {
+            None => Ok(()),
+            Some(other) => {
+                let from = other.valid_from;
+                let detail = Text::new(
+                    format!("در این مدت عامل توسعهٔ اصلی دیگری هست (از {from} میلادی)."),
+                    format!("In that time there is another lead CDA (from {from})."),
+                );
+                Err(Problem::new(&catalogue::LEAD_ASSIGNED).violation(Violation::body("/valid_from", "overlap", detail)))
+            }
+        }
+    }
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "assignment.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+}
+
+/// An assignment of a CDA to a project.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Assignment {
+    #[serde(flatten)]
+    info: RecordInfo,
+    /// The project.
+    project_id: Uuid,
+    /// The CDA.
+    cda_id: Uuid,
+    /// What the CDA does there.
+    role: Role,
+    /// The first day.
+    valid_from: Date,
+    /// The last day; null while there is no end.
+    #[schema(required, example = json!(null))]
+    valid_to: Option<Date>,
+    /// The number of the contract.
+    #[schema(required, example = "1393/112-1")]
+    contract_no: Option<String>,
+    /// Why it ended.
+    #[schema(required, example = json!(null))]
+    end_reason: Option<String>,
+}
+
+impl From<&Model> for Assignment {
+    fn from(row: &Model) -> Self {
+        let input = AssignmentInput::from(row);
+        Self {
+            info: row.into(),
+            project_id: row.project_id,
+            cda_id: input.cda_id,
+            role: input.role,
+            valid_from: input.valid_from,
+            valid_to: input.valid_to,
+            contract_no: input.contract_no,
+            end_reason: input.end_reason,
+        }
+    }
+}
+
+/// What an assignment is made of. `cda_id`, `role` and `valid_from` are needed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssignmentInput {
+    /// The CDA, of the same province as the project.
+    pub cda_id: Uuid,
+    /// What the CDA does there. A project has one `lead` at a time.
+    pub role: Role,
+    /// The first day.
+    pub valid_from: Date,
+    /// The last day; none while there is no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2017-03-20")]
+    pub valid_to: Option<Date>,
+    /// The number of the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 100, pattern = "\\S", example = "1393/112-1")]
+    pub contract_no: Option<String>,
+    /// Why it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "پایان قرارداد")]
+    pub end_reason: Option<String>,
+    /// What other systems call it.
+    #[serde(default)]
+    pub external_refs: ExternalRefs,
+}
+
+impl From<&Model> for AssignmentInput {
+    fn from(row: &Model) -> Self {
+        let row = row.clone();
+        Self {
+            cda_id: row.cda_id,
+            role: row.role,
+            valid_from: row.valid_from.into(),
+            valid_to: row.valid_to.map(Date::from),
+            contract_no: row.contract_no,
+            end_reason: row.end_reason,
+            external_refs: row.external_refs,
+        }
+    }
+}
+
+impl Input<Model> for AssignmentInput {
+    fn external_refs(&mut self) -> &mut ExternalRefs {
+        &mut self.external_refs
+    }
+
+    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        let faults = dates::in_order(Some(self.valid_from.naive()), self.valid_to.map(Date::naive), "/valid_to");
+        dates::all_or_none(faults.into_iter().collect())?;
+        Ok(Model {
+            cda_id: self.cda_id,
+            role: self.role,
+            valid_from: self.valid_from.naive(),
+            valid_to: self.valid_to.map(Date::naive),
+            contract_no: self.contract_no,
+            end_reason: self.end_reason,
+            external_refs: self.external_refs,
+            ..row.clone()
+        })
+    }
+}
+
+/// List the assignments of a project
+///
+/// Oldest first, unless sorted by `-id`.
+#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Assignment>)), security(("oauth2" = ["projects:read"])))]
+#[get("/projects/{id}/assignments")]
+pub async fn list_assignments(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+    read.list(paging, Column::ProjectId.eq(project.id)).await
+}
+
+/// Assign a CDA to a project
+///
+/// One lead at a time: a second one whose days overlap is refused (409).
+#[utoipa::path(request_body = AssignmentInput, responses((status = 201, body = Assignment)), security(("oauth2" = ["projects:write"])))]
+#[post("/projects/{id}/assignments")]
+pub async fn create_assignment(project: Visible<projects::Model>, input: Body<AssignmentInput>, write: Write) -> Result<Answer, Problem> {
+    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
+}
+
+/// Read an assignment
+#[utoipa::path(responses((status = 200, body = Assignment)), security(("oauth2" = ["projects:read"])))]
+#[get("/projects/{id}/assignments/{assignment_id}")]
+pub async fn get_assignment(assignment: Visible<Model>, read: Read) -> Result<Answer, Problem> {
+    read.record(&*assignment).await
+}
+
+/// Change an assignment
+#[utoipa::path(request_body = AssignmentInput, responses((status = 200, body = Assignment)), security(("oauth2" = ["projects:write"])))]
+#[patch("/projects/{id}/assignments/{assignment_id}")]
+pub async fn update_assignment(assignment: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
+    let input: AssignmentInput = patch.onto(&*assignment)?;
+    write.update(&*assignment, input.onto_row(&assignment)?).await
+}
+
+/// Delete an assignment
+///
+/// Leaves a tombstone. Repeating it is no error.
+#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
+#[delete("/projects/{id}/assignments/{assignment_id}")]
+pub async fn delete_assignment(assignment: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
+    write.delete(&assignment.0).await
+}

@@ -1,0 +1,289 @@
+//! The table of projects, and what is asked of it.
+
+use std::collections::HashMap;
+
+use sea_orm::{
+    FromJsonQueryResult,
+    entity::prelude::*,
+    sea_query::{Condition, ExprTrait, IntoColumnRef, Query, SelectStatement},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    assignments,
+    dates::{self, Span},
+    dto::{BudgetLine, Project, ProjectFilter},
+    figures, partners, phases,
+    rules::State,
+    supervisions,
+};
+use crate::{
+    auth::{Caller, Role},
+    cdas, clusters,
+    http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
+    lifecycle::{self, Stateful},
+    organisations,
+    persian::Date,
+    provinces,
+    store::{Reading, Record, SqlKind, Transaction, code, record::Unique, search},
+};
+
+crate::store::record_table! {
+    /// A project.
+    "project" {
+        /// Its code.
+        code: String,
+        /// The cluster that it develops.
+        cluster_id: Uuid,
+        /// Who carries it out.
+        organisation_id: Uuid,
+        /// The code of its province, which is its cluster's.
+        province: String,
+        /// Its Persian title as given.
+        title_fa: String,
+        /// Its English title.
+        title_en: Option<String>,
+        /// The Persian title in the form that sorts as a dictionary does.
+        title_order: String,
+        /// The number of the contract.
+        contract_no: Option<String>,
+        /// The first day of the contract.
+        contract_start: Option<ChronoDate>,
+        /// The last day of the contract.
+        contract_end: Option<ChronoDate>,
+        /// How long it is to take.
+        planned_months: i32,
+        /// The approved budget.
+        budget: Budget,
+        /// What the cluster is to become.
+        vision: Option<String>,
+        /// Where it stands.
+        state: State,
+        /// Where it stood when it was suspended.
+        suspended_from: Option<State>,
+    }
+}
+
+/// The budget in its column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Budget(pub Vec<BudgetLine>);
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = Project;
+
+    const RESOURCE: &'static str = "project";
+    const DAYS: &'static [&'static str] = &["contract_start", "contract_end"];
+    const INCLUDES: &'static [(&'static str, &'static str)] = &[
+        ("cluster", "the cluster that it develops"),
+        ("organisation", "who carries it out"),
+        ("lead_cda", "the whole record of the lead CDA, within `lead_cda`"),
+        ("assignments", "its assignments"),
+        ("supervisions", "its supervisions"),
+        ("partners", "its partners"),
+        ("phases", "its phases"),
+    ];
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
+        ("milestone", "project_id"),
+        ("phase", "project_id"),
+        ("assignment", "project_id"),
+        ("supervision", "project_id"),
+        ("partner", "project_id"),
+    ];
+    const UNIQUE: &'static [Unique] = &[
+        Unique {
+            index: "project_code",
+            columns: "project.code",
+            violation: || Violation::body("/code", "duplicate", Text::new("این کد آزاد نیست.", "This code is not free.")),
+        },
+        Unique {
+            index: "project_live",
+            columns: "project.cluster_id",
+            violation: || {
+                let detail = Text::new("این خوشه پروژهٔ زندهٔ دیگری دارد.", "The cluster has another live project.");
+                Violation::body("/cluster_id", "live_project", detail)
+            },
+        },
+    ];
+
+    fn view(&self) -> Project {
+        Project::from(self)
+    }
+
+    fn province(&self) -> Option<&str> {
+        Some(&self.province)
+    }
+
+    fn address(&self) -> String {
+        format!("projects/{}", self.id)
+    }
+
+    fn terms(&self) -> Vec<(&'static str, String)> {
+        search::words([Some(&self.title_fa), self.title_en.as_ref(), Some(&self.code), self.contract_no.as_ref()])
+    }
+
+    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Project>, Problem> {
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let mut figures = figures::of_projects(&reading.db, &ids).await?;
+        let (mut clusters, mut organisations, mut leads) = (HashMap::new(), HashMap::new(), HashMap::new());
+        if reading.includes("cluster") {
+            clusters = reading.by_ids::<clusters::entity::Model>(rows.iter().map(|row| row.cluster_id)).await?;
+        }
+        if reading.includes("organisation") {
+            organisations = reading.by_ids::<organisations::entity::Model>(rows.iter().map(|row| row.organisation_id)).await?;
+        }
+        if reading.includes("lead_cda") {
+            let leading = figures.values().filter_map(|figures| figures.lead_cda.as_ref()).map(|lead| lead.id);
+            leads = reading.by_ids::<cdas::entity::Model>(leading).await?;
+        }
+        let mut assignments = parts(reading, "assignments", assignments::Column::ProjectId, &ids, |row: &assignments::Model| row.project_id).await?;
+        let mut supervisions =
+            parts(reading, "supervisions", supervisions::Column::ProjectId, &ids, |row: &supervisions::Model| row.project_id).await?;
+        let mut partners = parts(reading, "partners", partners::Column::ProjectId, &ids, |row: &partners::Model| row.project_id).await?;
+        let mut phases = parts(reading, "phases", phases::Column::ProjectId, &ids, |row: &phases::Model| row.project_id).await?;
+        let view = |row: &Self| {
+            let mut figures = figures.remove(&row.id).unwrap_or_default();
+            if let Some(lead) = &mut figures.lead_cda {
+                lead.cda = leads.get(&lead.id).cloned().map(Box::new);
+            }
+            let mut view = row.view();
+            view.figures = Some(figures);
+            view.cluster = clusters.get(&row.cluster_id).cloned();
+            view.organisation = organisations.get(&row.organisation_id).cloned();
+            view.assignments = reading.includes("assignments").then(|| assignments.remove(&row.id).unwrap_or_default());
+            view.supervisions = reading.includes("supervisions").then(|| supervisions.remove(&row.id).unwrap_or_default());
+            view.partners = reading.includes("partners").then(|| partners.remove(&row.id).unwrap_or_default());
+            view.phases = reading.includes("phases").then(|| phases.remove(&row.id).unwrap_or_default());
+            view
+        };
+        Ok(rows.iter().map(view).collect())
+    }
+
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        transaction.lock::<Self>(self.id).await?;
+        if before.is_none_or(|before| before.cluster_id != self.cluster_id) {
+            self.province = transaction.referred::<clusters::entity::Model>(self.cluster_id, "/cluster_id").await?.province;
+        }
+        if before.is_none_or(|before| before.organisation_id != self.organisation_id || before.province != self.province) {
+            let organisation: organisations::entity::Model = transaction.referred(self.organisation_id, "/organisation_id").await?;
+            provinces::check_same(&self.province, organisation.province.as_deref(), "/organisation_id")?;
+        }
+        if self.code.is_empty() {
+            let prefix = format!("{}-P", self.province.trim_start_matches("IR-"));
+            self.code = code::give_out::<Self>(transaction, "project", &prefix).await?;
+        }
+        if before.is_some_and(|before| before.contract() != self.contract()) {
+            let mut faults = Vec::new();
+            for (table, columns, what) in [
+                ("phase", ["planned_start", "planned_end"], Text::new("یکی از فازها", "A phase")),
+                ("milestone", ["planned_start", "due_on"], Text::new("یکی از نقاط عطف", "A milestone")),
+            ] {
+                let inner = Span::of_rows(transaction, table, columns, self.id, None).await?;
+                faults.extend(self.contract().leaves_out(inner, ["/contract_start", "/contract_end"], &what));
+            }
+            dates::all_or_none(faults)?;
+        }
+        Ok(())
+    }
+}
+
+/// What belongs to some projects, where `include=` asks for it.
+async fn parts<R: Record>(
+    reading: &Reading<'_>,
+    name: &str,
+    column: impl ColumnTrait,
+    projects: &[Uuid],
+    project: impl Fn(&R) -> Uuid,
+) -> Result<HashMap<Uuid, Vec<R::View>>, Problem> {
+    if reading.includes(name) { reading.under(column, projects.iter().copied(), project).await } else { Ok(HashMap::new()) }
+}
+
+impl Model {
+    /// The days of the contract, within which the phases and milestones lie.
+    pub fn contract(&self) -> Span {
+        Span { from: self.contract_start, to: self.contract_end }
+    }
+}
+
+impl Stateful for Model {
+    type State = State;
+
+    fn state(&self) -> State {
+        self.state
+    }
+
+    fn allowed(&self) -> Vec<State> {
+        self.suspended_from.into_iter().chain(lifecycle::State::next(self.state).iter().copied()).collect()
+    }
+
+    fn enter(&mut self, state: State, _: Date) {
+        self.suspended_from = (state == State::Suspended).then_some(self.state);
+        self.state = state;
+    }
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[
+        SortKey { name: "title_fa", sql: "project.title_order", kind: SqlKind::Text, value: |row| row.title_order.as_str().into() },
+        SortKey { name: "code", sql: "project.code", kind: SqlKind::Text, value: |row| row.code.as_str().into() },
+        SortKey {
+            name: "contract_end",
+            sql: "COALESCE(project.contract_end, '9999-12-31')",
+            kind: SqlKind::Date,
+            value: |row| row.contract_end.or(ChronoDate::from_ymd_opt(9999, 12, 31)).into(),
+        },
+        SortKey { name: "created_at", sql: "project.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
+        SortKey { name: "updated_at", sql: "project.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey { name: "id", sql: "project.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+    ];
+}
+
+impl ProjectFilter {
+    /// What the filter lets through for a caller.
+    pub fn condition(&self, caller: &Caller) -> Condition {
+        Condition::all()
+            .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
+            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
+            .add_option(self.cluster_id.map(|id| Column::ClusterId.eq(id)))
+            .add_option(self.organisation_id.map(|id| Column::OrganisationId.eq(id)))
+            .add_option(self.cda_id.map(|id| Column::Id.in_subquery(assigned_to_cda(id))))
+            .add_option(self.mine.filter(|mine| *mine).map(|_| assigned_to(caller, Column::Id)))
+    }
+}
+
+/// The condition that a column names a project that is the caller's own work today: for a CDA or a supervisor one that is
+/// assigned to it, for everybody else any.
+pub fn assigned_to(caller: &Caller, project: impl IntoColumnRef) -> Condition {
+    let assigned = match caller.role {
+        Role::Cda => assigned_to_cda(caller.cda_id.unwrap_or_default()),
+        Role::Supervisor => today(supervisions::Entity, supervisions::Column::AccountId.eq(caller.id)),
+        _ => return Condition::all(),
+    };
+    Condition::all().add(Expr::col(project).in_subquery(assigned))
+}
+
+fn assigned_to_cda(cda: Uuid) -> SelectStatement {
+    today(assignments::Entity, assignments::Column::CdaId.eq(cda))
+}
+
+/// The projects that the live rows of an entity name which hold today.
+fn today(entity: impl EntityTrait, whose: Expr) -> SelectStatement {
+    let day = Date::today_in_iran().naive();
+    Query::select()
+        .column("project_id")
+        .from(entity)
+        .and_where(whose)
+        .and_where(Expr::col("deleted_at").is_null())
+        .and_where(Expr::col("valid_from").lte(day))
+        .cond_where(Condition::any().add(Expr::col("valid_to").is_null()).add(Expr::col("valid_to").gte(day)))
+        .to_owned()
+}
+
+/// 403 for a CDA or a supervisor to whom the project is not assigned today.
+pub async fn check_assigned(transaction: &Transaction, project: Uuid) -> Result<(), Problem> {
+    if !matches!(transaction.author().role, Role::Cda | Role::Supervisor) {
+        return Ok(());
+    }
+    let own = Entity::find_by_id(project).filter(assigned_to(transaction.author(), Column::Id)).one(&**transaction).await?;
+    own.map(|_| ()).ok_or_else(|| Problem::new(&catalogue::NOT_ASSIGNED))
+}

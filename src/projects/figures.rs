@@ -1,0 +1,139 @@
+//! What a project shows and nobody edits: its progress, its milestones ahead and overdue, and its lead CDA, as they are today.
+//! Read from the tables of milestones and assignments without knowing more of them.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value, prelude::ChronoDate};
+use serde::Serialize;
+use utoipa::{ToSchema, openapi::Ref};
+use uuid::Uuid;
+
+use crate::{cdas::dto::Cda, persian::Date, store::sql::placeholders};
+
+/// The figures of a project.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct Figures {
+    /// What is reached, in basis points: Σ weight × accepted fraction over all milestones that are not cancelled, rounded down.
+    #[schema(minimum = 0, example = 4150)]
+    progress_bp: i64,
+    /// What should be reached by today, in basis points: Σ weight of the milestones due by now.
+    #[schema(minimum = 0, example = 5000)]
+    planned_bp: i64,
+    /// Σ weight of all milestones that are not cancelled, in basis points; 10,000 when the plan is whole.
+    #[schema(minimum = 0, example = 10_000)]
+    weight_total_bp: i64,
+    /// How many milestones should have been accepted before today and are not.
+    #[schema(minimum = 0, example = 2)]
+    overdue_milestones: i64,
+    /// Of the milestones still to be accepted the one that is due first.
+    #[schema(required)]
+    next_milestone: Option<NextMilestone>,
+    /// Who leads the project today.
+    #[schema(required)]
+    pub lead_cda: Option<LeadCda>,
+}
+
+/// The milestone that is due first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NextMilestone {
+    /// The id.
+    id: Uuid,
+    /// The title in Persian.
+    #[schema(example = "مطالعهٔ شناختی خوشه")]
+    title_fa: String,
+    /// The day by which it is due.
+    due_on: Date,
+    /// Where it stands.
+    #[schema(schema_with = milestone_state)]
+    state: String,
+}
+
+/// By name: the type itself belongs to those who come after projects.
+fn milestone_state() -> Ref {
+    Ref::from_schema_name("MilestoneState")
+}
+
+/// Who leads a project.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LeadCda {
+    /// The id.
+    pub id: Uuid,
+    /// The name in Persian.
+    #[schema(example = "عامل توسعهٔ نمونه")]
+    name_fa: String,
+    /// The name in English.
+    #[schema(required, example = "Sample CDA")]
+    name_en: Option<String>,
+    /// The whole record; with `include=lead_cda`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub cda: Option<Box<Cda>>,
+}
+
+#[derive(FromQueryResult)]
+struct Sums {
+    project_id: Uuid,
+    earned: i64,
+    planned: i64,
+    total: i64,
+    overdue: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Next {
+    project_id: Uuid,
+    id: Uuid,
+    title_fa: String,
+    due_on: ChronoDate,
+    state: String,
+}
+
+#[derive(FromQueryResult)]
+struct Lead {
+    project_id: Uuid,
+    id: Uuid,
+    name_fa: String,
+    name_en: Option<String>,
+}
+
+/// The figures of some projects, in three statements. Basis points times basis points: a sum is divided once, at its end.
+pub async fn of_projects(db: &impl ConnectionTrait, projects: &[Uuid]) -> Result<HashMap<Uuid, Figures>, DbErr> {
+    let mut figures: HashMap<Uuid, Figures> = projects.iter().map(|id| (*id, Figures::default())).collect();
+    if projects.is_empty() {
+        return Ok(figures);
+    }
+    let today = Date::today_in_iran().naive();
+    let ids = placeholders(2, projects.len());
+    let ask = |sql: String| {
+        let values = std::iter::once(Value::from(today)).chain(projects.iter().map(|id| Value::from(*id)));
+        Statement::from_sql_and_values(db.get_database_backend(), sql, values)
+    };
+    let sums = ask(format!(
+        "SELECT project_id, SUM(weight_bp * accepted_fraction_bp) AS earned, \
+           SUM(CASE WHEN due_on <= $1 THEN weight_bp ELSE 0 END) AS planned, \
+           SUM(weight_bp) AS total, SUM(CASE WHEN due_on < $1 AND state <> 'accepted' THEN 1 ELSE 0 END) AS overdue \
+         FROM milestone WHERE project_id IN ({ids}) AND deleted_at IS NULL AND state <> 'cancelled' GROUP BY project_id"
+    ));
+    for sums in Sums::find_by_statement(sums).all(db).await? {
+        let of_project = figures.entry(sums.project_id).or_default();
+        of_project.progress_bp = sums.earned / 10_000;
+        (of_project.planned_bp, of_project.weight_total_bp, of_project.overdue_milestones) = (sums.planned, sums.total, sums.overdue);
+    }
+    let next = ask(format!(
+        "SELECT * FROM (SELECT project_id, id, title_fa, due_on, state, \
+           ROW_NUMBER() OVER (PARTITION BY project_id ORDER BY due_on, id) AS place \
+         FROM milestone WHERE project_id IN ({ids}) AND deleted_at IS NULL AND state NOT IN ('accepted', 'cancelled') AND $1 = $1) m WHERE place = 1"
+    ));
+    for Next { project_id, id, title_fa, due_on, state } in Next::find_by_statement(next).all(db).await? {
+        figures.entry(project_id).or_default().next_milestone = Some(NextMilestone { id, title_fa, due_on: due_on.into(), state });
+    }
+    let leads = ask(format!(
+        "SELECT a.project_id, c.id, c.name_fa, c.name_en FROM assignment a JOIN cda c ON c.id = a.cda_id \
+         WHERE a.project_id IN ({ids}) AND a.deleted_at IS NULL AND a.role = 'lead' \
+           AND a.valid_from <= $1 AND (a.valid_to IS NULL OR a.valid_to >= $1)"
+    ));
+    for Lead { project_id, id, name_fa, name_en } in Lead::find_by_statement(leads).all(db).await? {
+        figures.entry(project_id).or_default().lead_cda = Some(LeadCda { id, name_fa, name_en, cda: None });
+    }
+    Ok(figures)
+}

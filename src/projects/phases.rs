@@ -1,0 +1,249 @@
+//! Phases (فاز) of a project: when each is planned, and when it was.
+
+use actix_web::{delete, get, patch, post};
+use sea_orm::{ActiveEnum, EnumIter, entity::prelude::*, sea_query::SimpleExpr};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{
+    dates::{self, Span},
+    entity as projects,
+};
+use crate::{
+    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, page::Listed},
+    persian::Date,
+    store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs, record::Unique},
+};
+
+/// The routes of this resource.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(list_phases).service(create_phase).service(get_phase).service(update_phase).service(delete_phase);
+}
+
+crate::store::record_table! {
+    /// A phase of a project.
+    "phase" {
+        /// The project.
+        project_id: Uuid,
+        /// The code of its province, which is the project's.
+        province: String,
+        /// Which one.
+        phase: PhaseName,
+        /// Its first day as planned.
+        planned_start: ChronoDate,
+        /// Its last day as planned.
+        planned_end: ChronoDate,
+        /// When it began.
+        actual_start: Option<ChronoDate>,
+        /// When it ended.
+        actual_end: Option<ChronoDate>,
+    }
+}
+
+/// The phases of a project, in their order. Trust building runs from start to end beside the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = PhaseName)]
+pub enum PhaseName {
+    /// The diagnostic study.
+    #[default]
+    Diagnostic,
+    /// Building trust and the capacity to cooperate.
+    TrustBuilding,
+    /// Making the action plan.
+    ActionPlan,
+    /// Carrying it out.
+    Implementation,
+    /// Evaluating what was reached.
+    Evaluation,
+    /// Handing over.
+    Handover,
+}
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = Phase;
+
+    const RESOURCE: &'static str = "phase";
+    const DAYS: &'static [&'static str] = &["planned_start", "planned_end", "actual_start", "actual_end"];
+    const PATH_PARAMETER: &'static str = "phase_id";
+    const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|project| Column::ProjectId.eq(project));
+    const UNIQUE: &'static [Unique] = &[Unique {
+        index: "phase_of_project",
+        columns: "phase.project_id, phase.phase",
+        violation: || Violation::body("/phase", "duplicate", Text::new("این فاز را پروژه از پیش دارد.", "The project has this phase already.")),
+    }];
+
+    fn view(&self) -> Phase {
+        Phase::from(self)
+    }
+
+    fn province(&self) -> Option<&str> {
+        Some(&self.province)
+    }
+
+    fn address(&self) -> String {
+        format!("projects/{}/phases/{}", self.project_id, self.id)
+    }
+
+    /// Within the contract, and around the milestones of the phase.
+    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        let project: projects::Model = transaction.referred(self.project_id, "").await?;
+        self.province = project.province.clone();
+        let contract = Text::new("قرارداد", "the contract");
+        let mut faults =
+            project.contract().excludes(&[("/planned_start", Some(self.planned_start)), ("/planned_end", Some(self.planned_end))], &contract);
+        let own = Span { from: Some(self.planned_start), to: Some(self.planned_end) };
+        let what = Text::new("یکی از نقاط عطف این فاز", "A milestone of the phase");
+        let milestones = Span::of_rows(transaction, "milestone", ["planned_start", "due_on"], self.project_id, Some(self.phase.to_value())).await?;
+        faults.extend(own.leaves_out(milestones, ["/planned_start", "/planned_end"], &what));
+        dates::all_or_none(faults)
+    }
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "phase.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+}
+
+/// A phase of a project.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Phase {
+    #[serde(flatten)]
+    info: RecordInfo,
+    /// The project.
+    project_id: Uuid,
+    /// Which one.
+    phase: PhaseName,
+    /// Its first day as planned.
+    planned_start: Date,
+    /// Its last day as planned.
+    #[schema(example = "2014-09-22")]
+    planned_end: Date,
+    /// When it began.
+    #[schema(required)]
+    actual_start: Option<Date>,
+    /// When it ended.
+    #[schema(required, example = json!(null))]
+    actual_end: Option<Date>,
+}
+
+impl From<&Model> for Phase {
+    fn from(row: &Model) -> Self {
+        let input = PhaseInput::from(row);
+        Self {
+            info: row.into(),
+            project_id: row.project_id,
+            phase: input.phase,
+            planned_start: input.planned_start,
+            planned_end: input.planned_end,
+            actual_start: input.actual_start,
+            actual_end: input.actual_end,
+        }
+    }
+}
+
+/// What a phase is made of.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseInput {
+    /// Which one; each once in a project.
+    pub phase: PhaseName,
+    /// Its first day as planned, within the contract.
+    pub planned_start: Date,
+    /// Its last day as planned, within the contract. The milestones of the phase lie within it.
+    #[schema(example = "2014-09-22")]
+    pub planned_end: Date,
+    /// When it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual_start: Option<Date>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2014-10-02")]
+    pub actual_end: Option<Date>,
+    /// What other systems call it.
+    #[serde(default)]
+    pub external_refs: ExternalRefs,
+}
+
+impl From<&Model> for PhaseInput {
+    fn from(row: &Model) -> Self {
+        let row = row.clone();
+        Self {
+            phase: row.phase,
+            planned_start: row.planned_start.into(),
+            planned_end: row.planned_end.into(),
+            actual_start: row.actual_start.map(Date::from),
+            actual_end: row.actual_end.map(Date::from),
+            external_refs: row.external_refs,
+        }
+    }
+}
+
+impl Input<Model> for PhaseInput {
+    fn external_refs(&mut self) -> &mut ExternalRefs {
+        &mut self.external_refs
+    }
+
+    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        let [planned_start, planned_end] = [self.planned_start, self.planned_end].map(Date::naive);
+        let [actual_start, actual_end] = [self.actual_start, self.actual_end].map(|day| day.map(Date::naive));
+        let mut faults = Vec::new();
+        faults.extend(dates::in_order(Some(planned_start), Some(planned_end), "/planned_end"));
+        faults.extend(dates::in_order(actual_start, actual_end, "/actual_end"));
+        if actual_end.is_some() && actual_start.is_none() {
+            let detail = Text::new("فازی که پایان یافته آغازی داشته است.", "A phase that has ended has begun.");
+            faults.push(Violation::body("/actual_start", "required", detail));
+        }
+        let today = Date::today_in_iran().naive();
+        for (pointer, _) in
+            [("/actual_start", actual_start), ("/actual_end", actual_end)].iter().filter(|(_, day)| day.is_some_and(|day| day > today))
+        {
+            let detail = Text::new("آنچه رخ داده نمی‌تواند در آینده باشد.", "What has happened cannot lie in the future.");
+            faults.push(Violation::body(*pointer, "in_future", detail));
+        }
+        dates::all_or_none(faults)?;
+        Ok(Model { phase: self.phase, planned_start, planned_end, actual_start, actual_end, external_refs: self.external_refs, ..row.clone() })
+    }
+}
+
+/// List the phases of a project
+///
+/// Oldest first, unless sorted by `-id`.
+#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Phase>)), security(("oauth2" = ["projects:read"])))]
+#[get("/projects/{id}/phases")]
+pub async fn list_phases(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+    read.list(paging, Column::ProjectId.eq(project.id)).await
+}
+
+/// Add a phase to a project
+#[utoipa::path(request_body = PhaseInput, responses((status = 201, body = Phase)), security(("oauth2" = ["projects:write"])))]
+#[post("/projects/{id}/phases")]
+pub async fn create_phase(project: Visible<projects::Model>, input: Body<PhaseInput>, write: Write) -> Result<Answer, Problem> {
+    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
+}
+
+/// Read a phase
+#[utoipa::path(responses((status = 200, body = Phase)), security(("oauth2" = ["projects:read"])))]
+#[get("/projects/{id}/phases/{phase_id}")]
+pub async fn get_phase(phase: Visible<Model>, read: Read) -> Result<Answer, Problem> {
+    read.record(&*phase).await
+}
+
+/// Change a phase
+#[utoipa::path(request_body = PhaseInput, responses((status = 200, body = Phase)), security(("oauth2" = ["projects:write"])))]
+#[patch("/projects/{id}/phases/{phase_id}")]
+pub async fn update_phase(phase: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
+    let input: PhaseInput = patch.onto(&*phase)?;
+    write.update(&*phase, input.onto_row(&phase)?).await
+}
+
+/// Delete a phase
+///
+/// Leaves a tombstone. Repeating it is no error.
+#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
+#[delete("/projects/{id}/phases/{phase_id}")]
+pub async fn delete_phase(phase: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
+    write.delete(&phase.0).await
+}

@@ -1,0 +1,121 @@
+//! The role table of `domain.md` by hand: who may do what, and what every operation needs.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    support::{Client, Service},
+    sweep::{Operation, guarded, operations},
+};
+
+const READ: &[&str] = &["reference:read", "clusters:read", "organisations:read", "cdas:read", "projects:read", "milestones:read", "reports:read"];
+const WRITE: &[&str] =
+    &["clusters:write", "organisations:write", "cdas:write", "projects:write", "milestones:write", "milestones:review", "personal-data:read"];
+
+/// All domain records, with what is personal in them.
+pub const DOMAIN: [&[&str]; 2] = [READ, WRITE];
+
+/// Somebody of the demonstration.
+pub struct Account {
+    pub name: &'static str,
+    pub role: &'static str,
+    pub province: Option<&'static str>,
+    pub holds: &'static [&'static [&'static str]],
+}
+
+const fn account(name: &'static str, role: &'static str, province: Option<&'static str>, holds: &'static [&'static [&'static str]]) -> Account {
+    Account { name, role, province, holds }
+}
+
+pub const ACCOUNTS: [Account; 9] = [
+    account("admin", "national_admin", None, &[READ, WRITE, &["users:manage", "api-clients:manage"]]),
+    account("isipo", "national_manager", None, &DOMAIN),
+    account("ministry", "national_viewer", None, &[READ]),
+    account("lorestan", "provincial_manager", Some("IR-15"), &DOMAIN),
+    account("kerman", "provincial_manager", Some("IR-08"), &DOMAIN),
+    account("lorestan-viewer", "provincial_viewer", Some("IR-15"), &[READ]),
+    account("supervisor", "supervisor", Some("IR-15"), &[READ, &["milestones:review"]]),
+    account("cda", "cda", Some("IR-15"), &[READ, &["milestones:write"]]),
+    account("integrator", "integrator", Some("IR-15"), &DOMAIN),
+];
+
+/// What every guarded operation needs: one of these permissions; nothing but a valid token where there is none.
+const NEEDS: &[(&str, &str)] = &[
+    ("", "get_me change_password"),
+    ("reference:read", "list_provinces get_province list_industries get_industry"),
+    ("clusters:read", "list_clusters get_cluster get_cluster_by_reference get_cluster_history list_claims get_claim"),
+    (
+        "clusters:write",
+        "create_cluster put_cluster_by_reference update_cluster delete_cluster transition_cluster create_claim update_claim delete_claim",
+    ),
+    ("organisations:read", "list_organisations get_organisation get_organisation_by_reference get_organisation_history"),
+    ("organisations:write", "create_organisation put_organisation_by_reference update_organisation delete_organisation"),
+    ("cdas:read", "list_cdas get_cda get_cda_by_reference get_cda_history"),
+    ("cdas:write", "create_cda put_cda_by_reference update_cda delete_cda transition_cda"),
+    ("projects:read", "list_projects get_project get_project_by_reference get_project_history"),
+    ("projects:read", "list_assignments get_assignment list_supervisions get_supervision list_partners get_partner list_phases get_phase"),
+    ("projects:write", "create_project put_project_by_reference update_project delete_project transition_project"),
+    ("projects:write", "create_assignment update_assignment delete_assignment create_supervision update_supervision delete_supervision"),
+    ("projects:write", "create_partner update_partner delete_partner create_phase update_phase delete_phase"),
+    ("milestones:read", "list_milestones list_project_milestones get_milestone get_milestone_by_reference get_milestone_history"),
+    ("milestones:write", "create_milestone create_project_milestone put_milestone_by_reference update_milestone delete_milestone"),
+    ("milestones:write milestones:review", "transition_milestone"),
+    ("reports:read", "list_reports get_identified_clusters"),
+    ("users:manage", "list_users create_user get_user update_user delete_user get_user_history"),
+    ("api-clients:manage", "list_api_clients create_api_client get_api_client update_api_client delete_api_client"),
+    ("api-clients:manage", "create_api_client_secret get_api_client_history"),
+];
+
+/// What anybody may call.
+const PUBLIC: &str = "create_token revoke_token list_signing_keys get_authorization_server get_liveness get_readiness get_metrics \
+                      get_openapi_document list_problem_kinds get_problem_kind";
+
+impl Account {
+    pub fn permissions(&self) -> BTreeSet<&'static str> {
+        self.holds.iter().flat_map(|some| some.iter().copied()).collect()
+    }
+
+    /// Whether the account may call an operation somewhere.
+    pub fn may(&self, id: &str) -> bool {
+        let mut needs = needs(id).peekable();
+        needs.peek().is_none() || needs.any(|permission| self.permissions().contains(permission))
+    }
+
+    /// Whether it works in the projects that are assigned to it.
+    pub fn is_assigned(&self) -> bool {
+        matches!(self.role, "supervisor" | "cda")
+    }
+
+    pub async fn login(&self, service: &Service) -> Client {
+        match self.role {
+            "integrator" => service.login_integrator().await,
+            _ => service.login(self.name).await,
+        }
+    }
+}
+
+fn needs(id: &str) -> impl Iterator<Item = &'static str> {
+    let row = NEEDS.iter().find(|(_, ids)| ids.split_whitespace().any(|listed| listed == id));
+    row.unwrap_or_else(|| panic!("{id} is not in NEEDS")).0.split_whitespace()
+}
+
+#[test]
+fn the_tables_cover_every_operation() {
+    let sorted = |mut ids: Vec<&'static str>| {
+        ids.sort_unstable();
+        ids
+    };
+    let ids = |is_guarded: bool| sorted(operations().iter().filter(|o| o.is_guarded() == is_guarded).map(Operation::id).collect());
+    let needing = NEEDS.iter().flat_map(|(_, ids)| ids.split_whitespace()).collect();
+    assert_eq!(ids(true), sorted(needing), "say in NEEDS, once, what a new operation needs");
+    assert_eq!(ids(false), sorted(PUBLIC.split_whitespace().collect()), "say in PUBLIC what anybody may call");
+}
+
+#[test]
+fn the_document_names_the_roles() {
+    for operation in guarded() {
+        let id = operation.id();
+        let documented = operation.document["x-roles"].as_array().unwrap().iter().map(|role| role.as_str().unwrap()).collect::<BTreeSet<_>>();
+        let holders = ACCOUNTS.iter().filter(|account| account.may(id)).map(|account| account.role).collect();
+        assert_eq!(documented, if needs(id).next().is_none() { BTreeSet::from(["every role"]) } else { holders }, "{id}");
+    }
+}
