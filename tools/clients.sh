@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Makes a TypeScript client of openapi/openapi.json, compiles it strictly and runs the flow of examples/typescript with it;
+# then runs examples/provincial_morning.py twice, of which the second time must change nothing. Needs tools/install.sh.
+set -euo pipefail
+[ "${DEMO_URL:-}" ] || exec "$(dirname "$0")/with_demo.sh" "$0"
+cd "$(dirname "$0")/.."
+
+bin=tools/node_modules/.bin
+generated=tools/node_modules/.cache/khoosheh
+"$bin/openapi-typescript" openapi/openapi.json --output "$generated/schema.d.ts"
+"$bin/tsc" --project examples/typescript
+PASSWORD=$DEMO_PASSWORD node "$generated/field_day.mjs" "$DEMO_URL" cda
+
+token=$(curl --silent --show-error --fail "$DEMO_URL/api/v1/auth/token" --user "integrator:$DEMO_PASSWORD" \
+  --data grant_type=client_credentials | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+versions() {
+  for resource in organisations clusters projects milestones; do
+    curl --silent --show-error --fail --header "Authorization: Bearer $token" \
+      "$DEMO_URL/api/v1/$resource?fields=id,version&page_size=200&format=csv"
+  done
+}
+morning() { CLIENT_SECRET=$DEMO_PASSWORD examples/provincial_morning.py "$DEMO_URL" integrator; }
+
+table=$(morning)
+kept=$(versions)
+[ "$(morning)" = "$table" ] || { echo "the second morning prints another table"; exit 1; }
+[ "$(versions)" = "$kept" ] || { echo "the second morning has changed something"; exit 1; }
+echo "$table"
+# The heading, and more than one page of two.
+[ "$(wc -l <<<"$table")" -ge 4 ] || { echo "what the script has registered is not in its table"; exit 1; }
