@@ -37,34 +37,83 @@ pub enum Role {
 /// Every permission, as an OAuth 2 scope, with what it allows.
 pub const PERMISSIONS: &[(&str, &str)] = &[
     ("reference:read", "Read provinces and industries"),
-    ("clusters:read", "Read clusters, their claims and their history"),
-    ("clusters:write", "Create, change and delete clusters and claims; change the state of clusters"),
+    ("clusters:read", "Read clusters and what belongs to them: claims, lineage, feasibility studies, value chain, networks"),
+    ("clusters:write", "Create, change and delete clusters and what belongs to them; change the state of clusters"),
     ("organisations:read", "Read organisations"),
     ("organisations:write", "Create, change and delete organisations"),
+    ("enterprises:read", "Read enterprises"),
+    ("enterprises:write", "Create, change and delete enterprises"),
     ("cdas:read", "Read CDAs, without their personal data"),
     ("cdas:write", "Create, change and delete CDAs; change their state"),
-    ("projects:read", "Read projects with their assignments, supervisions, partners and phases"),
+    ("projects:read", "Read projects with their assignments, supervisions, partners, phases, baselines and joint actions"),
     ("projects:write", "Create, change and delete projects and what belongs to them; change the state of projects"),
     ("milestones:read", "Read milestones"),
     ("milestones:write", "Create, change and delete milestones, begin and submit them; for CDAs those of their projects"),
     ("milestones:review", "Accept and return milestones; for supervisors those of their projects"),
+    ("decisions:read", "Read decisions of councils and committees"),
+    ("decisions:write", "Record, change and delete decisions"),
+    ("indicators:read", "Read the catalogue of indicators"),
+    ("indicators:write", "Keep the catalogue of indicators, for the nation"),
+    ("measurements:read", "Read measurements"),
+    ("measurements:write", "Create, change and delete measurements; for CDAs those of their projects"),
+    ("progress-reports:read", "Read progress reports"),
+    ("progress-reports:write", "Write and submit progress reports; for CDAs those of their projects"),
+    ("progress-reports:review", "Review and return progress reports; for supervisors those of their projects"),
+    ("progress-reports:approve", "Approve progress reports for the province and, nationally, accept them"),
+    ("payments:read", "Read payments"),
+    ("payments:write", "Record, change and delete payments"),
+    ("attachments:read", "Read and download attachments"),
+    ("attachments:write", "Attach documents and evidence; for CDAs to what belongs to their projects"),
     ("personal-data:read", "See national codes, legal ids, phone numbers and email addresses unmasked"),
     ("reports:read", "Read reports"),
     ("users:manage", "Manage user accounts"),
     ("api-clients:manage", "Manage API clients"),
 ];
 
-const READ: [&str; 7] = ["reference:read", "clusters:read", "organisations:read", "cdas:read", "projects:read", "milestones:read", "reports:read"];
-const WRITE: [&str; 7] =
-    ["clusters:write", "organisations:write", "cdas:write", "projects:write", "milestones:write", "milestones:review", "personal-data:read"];
+const READ: [&str; 14] = [
+    "reference:read",
+    "clusters:read",
+    "organisations:read",
+    "enterprises:read",
+    "cdas:read",
+    "projects:read",
+    "milestones:read",
+    "decisions:read",
+    "indicators:read",
+    "measurements:read",
+    "progress-reports:read",
+    "payments:read",
+    "attachments:read",
+    "reports:read",
+];
+const WRITE: [&str; 16] = [
+    "clusters:write",
+    "organisations:write",
+    "enterprises:write",
+    "cdas:write",
+    "projects:write",
+    "milestones:write",
+    "milestones:review",
+    "decisions:write",
+    "indicators:write",
+    "measurements:write",
+    "progress-reports:write",
+    "progress-reports:review",
+    "progress-reports:approve",
+    "payments:write",
+    "attachments:write",
+    "personal-data:read",
+];
+const OF_SUPERVISORS: [&str; 2] = ["milestones:review", "progress-reports:review"];
+const OF_CDAS: [&str; 4] = ["milestones:write", "measurements:write", "progress-reports:write", "attachments:write"];
 const MANAGE: [&str; 2] = ["users:manage", "api-clients:manage"];
 
 impl Role {
     /// What the role may do. An integrator may do what it was granted, and this at the most.
     pub fn permissions(self) -> &'static [&'static str] {
         static ALL: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &WRITE, &MANAGE].concat());
-        static SUPERVISOR: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &["milestones:review"]].concat());
-        static CDA: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &["milestones:write"]].concat());
+        static SUPERVISOR: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &OF_SUPERVISORS].concat());
+        static CDA: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &OF_CDAS].concat());
         match self {
             Self::NationalAdmin => &ALL,
             Self::NationalManager | Self::ProvincialManager | Self::Integrator => &ALL[..READ.len() + WRITE.len()],

@@ -147,6 +147,12 @@ impl From<&Model> for Cluster {
 /// What a cluster is made of. Only `province`, `name_fa` and `isic` are needed.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "province": "IR-15", "name_fa": "سنگ", "name_en": "Stone", "counties": ["خرم‌آباد", "ازنا"], "products": ["سنگ تزئینی"],
+    "location": { "latitude": 33.4878, "longitude": 48.3558 },
+    "isic": [{ "code": "2396", "primary": true }], "identified_precision": "not_later_than", "identified_not_later_than": "2014-03-20",
+    "employment_total": 1850, "employment_female": 210, "annual_turnover_irr": "120000000000",
+}))]
 pub struct ClusterInput {
     /// The code in the programme; given out by the service when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

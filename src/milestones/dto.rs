@@ -122,6 +122,11 @@ impl From<&Model> for Milestone {
 /// What a milestone is made of. `phase`, `title_fa`, `weight_bp` and `due_on` are needed.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "project_id": "0193f0a0-0000-7000-8000-000000000000", "phase": "diagnostic", "title_fa": "مطالعهٔ شناختی خوشه",
+    "title_en": "Diagnostic study of the cluster", "weight_bp": 500, "planned_start": "2014-04-21", "due_on": "2014-06-21",
+    "evidence_required": true,
+}))]
 pub struct MilestoneInput {
     /// The project: needed at `/milestones`; under a project it is the one of the address. It never changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -226,6 +231,7 @@ impl Input<Model> for MilestoneInput {
 /// A change of a milestone's state.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "to": "in_progress", "effective_on": "2014-04-21" }))]
 pub struct MilestoneTransition {
     /// The new state, one of the milestone's `allowed_transitions`.
     #[schema(example = "in_progress")]
@@ -242,7 +248,7 @@ pub struct MilestoneTransition {
     pub reason: Option<String>,
     /// How much of it is accepted, in basis points; the whole when left out. With `accepted` only.
     #[serde(default)]
-    #[schema(minimum = 1, maximum = 10_000, example = 10_000)]
+    #[schema(minimum = 1, maximum = 10_000)]
     pub accepted_fraction_bp: Option<i32>,
 }
 

@@ -147,6 +147,7 @@ impl From<&Model> for Phase {
 /// What a phase is made of.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({ "phase": "diagnostic", "planned_start": "2014-04-21", "planned_end": "2014-09-22", "actual_start": "2014-04-21" }))]
 pub struct PhaseInput {
     /// Which one; each once in a project.
     pub phase: PhaseName,

@@ -57,6 +57,10 @@ impl From<&Model> for User {
 /// What a user account is made of.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "username": "lorestan", "display_name": "مدیر خوشه‌های لرستان", "role": "provincial_manager", "province": "IR-15",
+    "password": "correct horse battery staple",
+}))]
 pub struct UserInput {
     /// What the user logs in with: small Latin letters, digits, `.`, `_` and `-`.
     #[schema(pattern = "^[a-z0-9][a-z0-9._-]{1,49}$", example = "lorestan")]

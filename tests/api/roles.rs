@@ -7,9 +7,19 @@ use crate::{
     sweep::{Operation, guarded, operations},
 };
 
-const READ: &[&str] = &["reference:read", "clusters:read", "organisations:read", "cdas:read", "projects:read", "milestones:read", "reports:read"];
-const WRITE: &[&str] =
-    &["clusters:write", "organisations:write", "cdas:write", "projects:write", "milestones:write", "milestones:review", "personal-data:read"];
+#[rustfmt::skip]
+const READ: &[&str] = &[
+    "reference:read", "clusters:read", "organisations:read", "enterprises:read", "cdas:read", "projects:read", "milestones:read",
+    "decisions:read", "indicators:read", "measurements:read", "progress-reports:read", "payments:read", "attachments:read", "reports:read",
+];
+#[rustfmt::skip]
+const WRITE: &[&str] = &[
+    "clusters:write", "organisations:write", "enterprises:write", "cdas:write", "projects:write", "milestones:write", "milestones:review",
+    "decisions:write", "indicators:write", "measurements:write", "progress-reports:write", "progress-reports:review",
+    "progress-reports:approve", "payments:write", "attachments:write", "personal-data:read",
+];
+
+const CDA: &[&[&str]] = &[READ, &["milestones:write", "measurements:write", "progress-reports:write", "attachments:write"]];
 
 /// All domain records, with what is personal in them.
 pub const DOMAIN: [&[&str]; 2] = [READ, WRITE];
@@ -33,8 +43,8 @@ pub const ACCOUNTS: [Account; 9] = [
     account("lorestan", "provincial_manager", Some("IR-15"), &DOMAIN),
     account("kerman", "provincial_manager", Some("IR-08"), &DOMAIN),
     account("lorestan-viewer", "provincial_viewer", Some("IR-15"), &[READ]),
-    account("supervisor", "supervisor", Some("IR-15"), &[READ, &["milestones:review"]]),
-    account("cda", "cda", Some("IR-15"), &[READ, &["milestones:write"]]),
+    account("supervisor", "supervisor", Some("IR-15"), &[READ, &["milestones:review", "progress-reports:review"]]),
+    account("cda", "cda", Some("IR-15"), CDA),
     account("integrator", "integrator", Some("IR-15"), &DOMAIN),
 ];
 

@@ -119,7 +119,7 @@ impl Operation {
             ("change", "password") => json!({"current_password": PASSWORD, "new_password": PASSWORD}),
             (_, "organisation") => json!({"legal_id": with_check_digit(100_000_000 + number, 10, text::is_legal_id)}),
             (_, "cda") => json!({"national_code": with_check_digit(number, 9, text::is_national_code)}),
-            (_, "cluster") => json!({"name_fa": format!("گلیم {number}"), "identified_on": "2014-03-20"}),
+            (_, "cluster") => json!({"name_fa": format!("گلیم {number}")}),
             (_, "claim" | "supervision") => json!({}),
             (_, "project") => json!({"cluster_id": records.id("cluster"), "organisation_id": records.id("organisation")}),
             (_, "assignment") => json!({"cda_id": records.id("cda"), "role": if is_another { "assistant" } else { "lead" }}),

@@ -97,12 +97,14 @@ fn bound_dates(value: &mut Value) {
 
 /// utoipa spells out the items of a `Page_X` and the states of a `Transition_X`; a client generator wants them to be `X`.
 fn refer_to_items(schemas: &mut Value) {
+    let all = schemas.clone();
     for (name, schema) in members(schemas) {
         if let Some(item) = name.strip_prefix("Page_") {
             schema["properties"]["items"]["items"] = json!({ "$ref": format!("#/components/schemas/{item}") });
         }
         if let Some(state) = name.strip_prefix("Transition_").or(name.strip_prefix("AllowedTransition_")) {
-            schema["properties"]["to"] = json!({ "$ref": format!("#/components/schemas/{state}") });
+            // As an example the second state: nothing leads to the first.
+            schema["properties"]["to"] = json!({ "$ref": format!("#/components/schemas/{state}"), "example": all[state]["enum"][1] });
         }
     }
 }
