@@ -15,6 +15,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 # The same Debian as above: the binary is linked against its C library.
 FROM debian:bookworm-slim
 COPY --from=build /khoosheh /usr/local/bin/khoosheh
+# What an S3-compatible store shows who it is with.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+RUN install --directory --owner=10001 --group=10001 /var/lib/khoosheh
 # By default it listens on the loopback address, which nobody reaches from outside a container.
 ENV KHOOSHEH_BIND=0.0.0.0:8080 KHOOSHEH_LOG_FORMAT=json
 # A number, so that a supervisor can see without /etc/passwd that it is not root.

@@ -7,16 +7,20 @@ use serde_json::{Value, json};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 
 use crate::{
-    api_clients,
-    auth::{self, Role, policy::PERMISSIONS},
-    cdas, clusters,
+    api_clients, attachments,
+    auth::{self, Role, account, policy::PERMISSIONS},
+    cdas, clusters, decisions, enterprises,
     http::{
         Problem, catalogue,
         contract::Contract,
         document::{self, Frame, PREFIX},
         problem::ProblemBody,
     },
-    industries, milestones, operation, organisations, projects, provinces, reports, users,
+    indicators, industries,
+    lifecycle::machine::Machine,
+    measurements, milestones, operation, organisations, payments, progress_reports, projects, provinces, reports,
+    store::verify::Kind,
+    users,
 };
 
 /// Name and description of each tag, in the order of the documentation.
@@ -52,6 +56,55 @@ const DESCRIPTION: &str = "The system of record for industrial-cluster developme
     and `errors` names every broken rule at once. What lies outside your scope does not exist for you (404). \
     The full list of codes is at [/problems](/problems).";
 
+/// Every kind of record that has a history.
+pub fn kinds() -> Vec<Kind> {
+    vec![
+        Kind::of::<account::Model>(),
+        Kind::of::<api_clients::entity::Model>(),
+        Kind::of::<attachments::entity::Model>(),
+        Kind::of::<cdas::entity::Model>(),
+        Kind::of::<clusters::claims::Model>(),
+        Kind::of::<clusters::entity::Model>(),
+        Kind::of::<clusters::feasibility_studies::Model>(),
+        Kind::of::<clusters::lineage::Model>(),
+        Kind::of::<clusters::networks::Model>(),
+        Kind::of::<clusters::value_chain::Model>(),
+        Kind::of::<decisions::entity::Model>(),
+        Kind::of::<enterprises::entity::Model>(),
+        Kind::of::<indicators::entity::Model>(),
+        Kind::of::<measurements::entity::Model>(),
+        Kind::of::<milestones::baselines::Model>(),
+        Kind::of::<milestones::entity::Model>(),
+        Kind::of::<organisations::entity::Model>(),
+        Kind::of::<payments::entity::Model>(),
+        Kind::of::<progress_reports::entity::Model>(),
+        Kind::of::<projects::assignments::Model>(),
+        Kind::of::<projects::entity::Model>(),
+        Kind::of::<projects::joint_actions::Model>(),
+        Kind::of::<projects::partners::Model>(),
+        Kind::of::<projects::phases::Model>(),
+        Kind::of::<projects::supervisions::Model>(),
+    ]
+}
+
+/// The tables of states, in the order of `docs/states.md`.
+pub fn machines() -> Vec<Machine> {
+    vec![
+        Machine::of::<clusters::entity::Model>("Cluster (خوشه)", "/clusters/{id}/transitions"),
+        Machine::of::<projects::entity::Model>("Project (پروژه)", "/projects/{id}/transitions"),
+        Machine::of::<milestones::entity::Model>("Milestone (نقطهٔ عطف)", "/milestones/{id}/transitions"),
+        Machine::of::<progress_reports::entity::Model>("Progress report (گزارش پیشرفت)", "/progress-reports/{id}/transitions"),
+        Machine::of::<cdas::entity::Model>("CDA (عامل توسعه)", "/cdas/{id}/transitions"),
+    ]
+}
+
+/// What `docs/states.md` holds.
+pub fn states_document() -> String {
+    let introduction = "# States\n\nMade by `khoosheh states` from the tables in the code (`src/*/rules.rs`); a test keeps it fresh.\n";
+    let sections = machines().iter().map(Machine::document).collect::<Vec<_>>().join("\n");
+    format!("{introduction}\n{sections}")
+}
+
 /// Every route that the document describes. Each resource has one line.
 pub fn routes(config: &mut ServiceConfig) {
     config
@@ -63,6 +116,13 @@ pub fn routes(config: &mut ServiceConfig) {
                 .configure(cdas::routes)
                 .configure(projects::routes)
                 .configure(milestones::routes)
+                .configure(enterprises::routes)
+                .configure(decisions::routes)
+                .configure(attachments::routes)
+                .configure(indicators::routes)
+                .configure(measurements::routes)
+                .configure(progress_reports::routes)
+                .configure(payments::routes)
                 .configure(reports::routes)
                 .configure(provinces::routes)
                 .configure(industries::routes)
@@ -94,6 +154,7 @@ pub fn document() -> &'static Value {
                 }),
                 tags: TAGS,
                 permissions: PERMISSIONS,
+                machines: &machines(),
                 roles: &|permission| Role::holding(permission).into_iter().map(Role::name).collect(),
             },
         )

@@ -26,8 +26,17 @@ pub struct Config {
     pub body_limit: usize,
     /// Seconds a client has to send a body.
     pub body_timeout_seconds: u64,
-    /// Seconds after which a request is given up with 503.
+    /// Seconds after which a request is given up with 503; while a file is received, seconds without progress.
     pub request_timeout_seconds: u64,
+    /// Where attached files are kept: `file://FOLDER`, or `s3://BUCKET/PREFIX` with the keys in `AWS_ACCESS_KEY_ID` and
+    /// `AWS_SECRET_ACCESS_KEY`.
+    pub attachments_url: String,
+    /// The address of an S3-compatible store; that of Amazon when left out.
+    pub attachments_endpoint: Option<String>,
+    /// The region of the bucket.
+    pub attachments_region: Option<String>,
+    /// The largest file, in bytes.
+    pub attachment_limit: u64,
     /// Seconds that requests in flight have to finish at shutdown.
     pub shutdown_timeout_seconds: u64,
     /// Seconds between readiness going off and the listener closing, for a load balancer to notice.
@@ -52,6 +61,14 @@ pub struct Config {
     pub log_filter: String,
 }
 
+/// What the document says that `attachment_limit` may be at the most.
+pub const MOST_BYTES_OF_A_FILE: u64 = 5_368_709_120;
+
+/// Whether it begins with one of the schemes, goes on after it, and holds no user name or password.
+fn is_address(url: &str, schemes: &[&str]) -> bool {
+    schemes.iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains('@')))
+}
+
 /// How a line of the log looks.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
@@ -73,6 +90,10 @@ impl Default for Config {
             body_limit: 1_048_576,
             body_timeout_seconds: 10,
             request_timeout_seconds: 30,
+            attachments_url: "file://khoosheh-files".into(),
+            attachments_endpoint: None,
+            attachments_region: None,
+            attachment_limit: 26_214_400,
             shutdown_timeout_seconds: 20,
             shutdown_delay_seconds: 0,
             requests_per_minute: 6_000,
@@ -122,6 +143,15 @@ impl Config {
         require(self.body_limit >= 1_024, "body_limit must be at least 1024 bytes");
         require(self.body_timeout_seconds >= 1, "body_timeout_seconds must be at least 1");
         require(self.request_timeout_seconds > self.body_timeout_seconds, "request_timeout_seconds must exceed body_timeout_seconds");
+        require(
+            is_address(&self.attachments_url, &["file://", "s3://"]),
+            "attachments_url must be file://FOLDER or s3://BUCKET/PREFIX, without keys: they come from the environment",
+        );
+        require(
+            self.attachments_endpoint.as_deref().is_none_or(|endpoint| is_address(endpoint, &["https://", "http://"])),
+            "attachments_endpoint must be https://HOST or http://HOST, without keys",
+        );
+        require((1_024..=MOST_BYTES_OF_A_FILE).contains(&self.attachment_limit), "attachment_limit must be from 1024 to 5368709120 bytes");
         require((60..=86_400).contains(&self.access_token_seconds), "access_token_seconds must be from 60 to 86400");
         require((1..=365).contains(&self.refresh_token_days), "refresh_token_days must be from 1 to 365");
         require(self.login_failures_per_account >= 1 && self.login_failures_per_address >= 1, "login_failures_* must be at least 1");

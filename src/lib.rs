@@ -5,19 +5,27 @@
 
 pub mod api;
 pub mod api_clients;
+pub mod attachments;
 pub mod auth;
 pub mod cdas;
+pub mod checks;
 pub mod clusters;
 pub mod config;
+pub mod decisions;
 pub mod demo;
+pub mod enterprises;
 pub mod http;
+pub mod indicators;
 pub mod industries;
 pub mod lifecycle;
+pub mod measurements;
 pub mod milestones;
 pub mod operation;
 pub mod organisations;
+pub mod payments;
 pub mod persian;
 pub mod personal;
+pub mod progress_reports;
 pub mod projects;
 pub mod provinces;
 pub mod reports;

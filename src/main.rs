@@ -1,6 +1,11 @@
 //! The command line of Khoosheh.
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use actix_web::http::Method;
 use clap::{Args, Parser, Subcommand};
@@ -11,7 +16,10 @@ use khoosheh::{
     demo,
     persian::Calendar,
     server,
-    store::{Input, Transaction, connection},
+    store::{
+        Files, Input, Transaction, connection,
+        verify::{self, Intact},
+    },
     users::dto::UserInput,
 };
 use sea_orm::DatabaseConnection;
@@ -52,8 +60,12 @@ enum Command {
     /// Bring the tables of the database up to date, or take them back.
     #[command(subcommand)]
     Migrate(Migrate),
+    /// Verify the history of every record, and name the first link that is broken.
+    Verify,
     /// Print the OpenAPI document; no database is needed.
     Openapi,
+    /// Print the tables and diagrams of states, as `docs/states.md` has them; no database is needed.
+    States,
     /// Keep accounts, above all the first one.
     #[command(subcommand)]
     User(User),
@@ -116,12 +128,14 @@ fn main() -> ExitCode {
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 async fn run(line: CommandLine) -> Outcome {
-    if let Command::Openapi = line.command {
-        return Ok(writeln!(std::io::stdout(), "{:#}", api::document())?);
+    match line.command {
+        Command::Openapi => return Ok(writeln!(std::io::stdout(), "{:#}", api::document())?),
+        Command::States => return Ok(write!(std::io::stdout(), "{}", api::states_document())?),
+        _ => {}
     }
     let mut config = Config::load(line.config.as_deref())?;
     match line.command {
-        Command::Openapi => Ok(()),
+        Command::Openapi | Command::States => Ok(()),
         Command::Demo { bind, database_url } => {
             if let Some(bind) = bind {
                 config.bind = bind;
@@ -144,6 +158,7 @@ async fn run(line: CommandLine) -> Outcome {
             Ok(())
         }
         Command::Migrate(direction) => migrate(&config, direction).await,
+        Command::Verify => verify(&config).await,
         Command::User(command) => keep_user(&connection::connect(&config.database_url, 1).await?, command).await,
     }
 }
@@ -151,6 +166,9 @@ async fn run(line: CommandLine) -> Outcome {
 async fn demonstrate(mut config: Config) -> Outcome {
     if let Some(refusal) = demo::refusal(&config) {
         return Err(refusal.into());
+    }
+    if config.attachments_url == Config::default().attachments_url {
+        config.attachments_url = files_beside(&config.database_url);
     }
     config.check()?;
     // A demonstration is also what tools are tried against: they ask faster than people.
@@ -165,6 +183,9 @@ async fn demonstrate(mut config: Config) -> Outcome {
     let given = std::env::var("KHOOSHEH_DEMO_PASSWORD").ok().filter(|password| !password.is_empty());
     let password = given.clone().unwrap_or_else(password::random);
     let is_new = demo::fill(&db, &password).await?;
+    if is_new {
+        demo::enrich(&db, &Files::open(&config)?).await?;
+    }
     let running = server::start(config).await?;
     let text = match (is_new, given) {
         (true, _) => welcome(running.address, &password, "The password of all of them"),
@@ -180,6 +201,12 @@ async fn demonstrate(mut config: Config) -> Outcome {
     writeln!(std::io::stdout(), "{text}")?;
     running.until_signal().await;
     Ok(())
+}
+
+/// `khoosheh-files` for `khoosheh.sqlite`, in the same folder.
+fn files_beside(database_url: &str) -> String {
+    let file = database_url.trim_start_matches("sqlite:").trim_start_matches("//").split('?').next().unwrap_or_default();
+    format!("file://{}-files", Path::new(file).with_extension("").display())
 }
 
 fn welcome(address: SocketAddr, password: &str, about_password: &str) -> String {
@@ -209,6 +236,13 @@ async fn migrate(config: &Config, direction: Migrate) -> Outcome {
         writeln!(std::io::stdout(), "{} {name}", if is_applied { "applied" } else { "missing" })?;
     }
     Ok(())
+}
+
+async fn verify(config: &Config) -> Outcome {
+    let db = connection::connect(&config.database_url, 1).await?;
+    server::check_migrated(&db).await?;
+    let Intact { chains, entries } = verify::verify(&db, api::kinds()).await?;
+    Ok(writeln!(std::io::stdout(), "the history is whole: {entries} entries in {chains} chains")?)
 }
 
 async fn keep_user(db: &DatabaseConnection, command: User) -> Outcome {

@@ -21,10 +21,10 @@ use crate::{
     auth::{Authenticator, failures, password, session},
     config::Config,
     http::{Problem, compress, contract::Contract, envelope, guard, rate_limit::RateLimit},
-    industries,
+    indicators, industries,
     operation::Shutdown,
     provinces,
-    store::{connection, idempotent_answer, now},
+    store::{Files, connection, idempotent_answer, now},
 };
 
 /// A server that runs.
@@ -38,19 +38,27 @@ pub struct Running {
     housekeeping: tokio::task::JoinHandle<()>,
 }
 
-/// Brings tables and code lists up to date.
+/// Brings tables and code lists up to date, and adds what is new in the catalogue of indicators.
 pub async fn migrate(db: &DatabaseConnection) -> Result<(), Problem> {
     connection::migrate(db).await?;
     provinces::entity::load(db).await?;
-    industries::entity::load(db).await
+    industries::entity::load(db).await?;
+    indicators::entity::load(db).await
+}
+
+/// Tells who runs it where the tables are not up to date.
+pub async fn check_migrated(db: &DatabaseConnection) -> Result<(), Problem> {
+    if connection::is_migrated(db).await? {
+        return Ok(());
+    }
+    Err(Problem::internal("the tables are not up to date: run `khoosheh migrate up`"))
 }
 
 /// Starts the service on a database whose tables are up to date. Port 0 takes a free one.
 pub async fn start(config: Config) -> Result<Running, Problem> {
     let first = connection::connect(&config.database_url, config.connections_per_worker).await?;
-    if !connection::is_migrated(&first).await? {
-        return Err(Problem::internal("the tables are not up to date: run `khoosheh migrate up`"));
-    }
+    check_migrated(&first).await?;
+    let files = web::Data::new(Files::open(&config)?);
     let contract = api::contract()?;
     let authenticator = web::Data::new(Authenticator::load(&first, &config).await?);
     let rate_limit = web::Data::new(RateLimit::new(config.requests_per_minute));
@@ -76,6 +84,7 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
         let (app, _) = App::new()
             .app_data(web::Data::new(pool))
             .app_data(shared.clone())
+            .app_data(files.clone())
             .app_data(contract.clone())
             .app_data(authenticator.clone())
             .app_data(rate_limit.clone())

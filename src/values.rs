@@ -38,6 +38,62 @@ impl PartialSchema for Amount {
 
 impl ToSchema for Amount {}
 
+/// A decimal number of at most 12 digits before and 6 after the point, kept exactly: in millionths. It is a JSON string, so
+/// that no client rounds it to a float.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Decimal(pub i64);
+
+impl Decimal {
+    const ONE: u64 = 1_000_000;
+
+    /// How many decimals it needs.
+    pub fn decimals(self) -> usize {
+        self.fraction().len()
+    }
+
+    fn fraction(self) -> String {
+        format!("{:06}", self.0.unsigned_abs() % Self::ONE).trim_end_matches('0').to_owned()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+        let is_number = |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        let millionths = format!("{whole}{fraction:0<6}").parse::<i64>().ok();
+        millionths.filter(|_| is_number(whole, 12) && is_number(fraction, 6)).map(|millionths| Self(sign * millionths))
+    }
+}
+
+impl Serialize for Decimal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (sign, whole) = (if self.0 < 0 { "-" } else { "" }, self.0.unsigned_abs() / Self::ONE);
+        match self.fraction().as_str() {
+            "" => serializer.collect_str(&format_args!("{sign}{whole}")),
+            fraction => serializer.collect_str(&format_args!("{sign}{whole}.{fraction}")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("a decimal has at most 12 digits before and 6 after the point"))
+    }
+}
+
+impl PartialSchema for Decimal {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^-?(0|[1-9][0-9]{0,11})(\\.[0-9]{1,6})?$"))
+            .examples([serde_json::json!("12.5")])
+            .description(Some("A decimal number, as a string so that no client rounds it. Zeros at the end of its decimals are left out."))
+            .into()
+    }
+}
+
+impl ToSchema for Decimal {}
+
 /// A name or a short text in any language.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -58,7 +114,50 @@ impl PartialSchema for Name {
 
 impl ToSchema for Name {}
 
+/// A point on the map (WGS 84).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Location {
+    /// Degrees north.
+    #[schema(minimum = -90, maximum = 90, example = 33.4878)]
+    pub latitude: f64,
+    /// Degrees east.
+    #[schema(minimum = -180, maximum = 180, example = 48.3558)]
+    pub longitude: f64,
+}
+
 /// Bytes in hexadecimal, two small letters or digits each.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::{from_value, json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn decimals_come_back_as_they_went() {
+        for (given, kept, written, decimals) in [
+            ("12.5", 12_500_000, "12.5", 1),
+            ("0", 0, "0", 0),
+            ("-0", 0, "0", 0),
+            ("7.000000", 7_000_000, "7", 0),
+            ("-0.000001", -1, "-0.000001", 6),
+            ("-3.25", -3_250_000, "-3.25", 2),
+            ("100.10", 100_100_000, "100.1", 1),
+            ("999999999999.999999", 999_999_999_999_999_999, "999999999999.999999", 6),
+            ("-999999999999.999999", -999_999_999_999_999_999, "-999999999999.999999", 6),
+        ] {
+            let decimal: Decimal = from_value(json!(given)).unwrap();
+            assert_eq!((decimal, decimal.decimals()), (Decimal(kept), decimals), "{given}");
+            assert_eq!(to_value(decimal).unwrap(), json!(written), "{given}");
+        }
+        for wrong in ["", "-", ".", "1.", ".5", "1.2.3", "1e3", "+1", "1000000000000", "0.0000001", "١", "1,5", " 1", "--1", "1.-5"] {
+            assert!(from_value::<Decimal>(json!(wrong)).is_err(), "{wrong}");
+        }
+    }
 }

@@ -29,6 +29,7 @@ REFERENCES = {
     "parent_id": oldest("/organisations?province=IR-15&sort=id"),
     "cda_id": oldest("/cdas?sort=id"),
     "project_id": oldest("/projects?sort=id"),
+    "subject_id": oldest("/projects?sort=id"),
     "account_id": oldest("/users?role=supervisor&sort=id"),
 }
 OWN_ACCOUNT = get("/auth/me")["id"]
@@ -63,13 +64,19 @@ def after_call(context, case, response):
 # Problems that tell of the state of a record, a list or an earlier request.
 STATE = {
     "stale_version", "precondition_required", "invalid_cursor", "idempotency_key_reused", "transition_not_allowed",
-    "duplicate", "lead_assigned", "still_referred_to", "moved_away", "outside_scope", "not_assigned",
+    "duplicate", "lead_assigned", "still_referred_to", "moved_away", "outside_scope", "not_assigned", "requirements_missing", "plan_frozen",
+    "project_not_open", "report_locked", "period_locked", "budget_exceeded", "cda_not_certified", "not_independent",
 }
+
+# Problems of a file that is not the one its record announces.
+OF_FILES = {"unsupported_media_type", "payload_too_large"}
 
 # Violations that no schema knows: rules between fields, between records, and between a record and today.
 BEYOND_SCHEMAS = {
     "unknown_record", "other_province", "not_a_supervisor", "cycle", "immutable", "not_applicable", "in_future", "too_early",
-    "too_late", "several_primary", "too_many_words", "repeated",
+    "too_late", "several_primary", "too_many_words", "repeated", "contradiction", "not_a_firm", "wrong_size", "wrong_sha256",
+    "wrong_type_of_content", "wrong_frequency", "inactive", "frozen", "weights_not_whole", "repeated_items", "closed", "wrong_ending",
+    "too_many_decimals", "same_person", "not_certified",
 }
 
 # Such rules whose codes schemas have too: pointer (without indexes) and code.
@@ -81,6 +88,14 @@ BETWEEN_FIELDS = {
     ("/identified_on", "required"),
     ("/identified_not_later_than", "required"),
     ("/actual_start", "required"),
+    ("/feeds", "repeated_items"),
+    ("/enterprises/enterprise_id", "repeated_items"),
+    ("/members", "repeated_items"),
+    ("/criteria/criterion", "repeated_items"),
+    ("/result", "required"),
+    ("/formed_on", "required"),
+    ("/other_cluster_id", "required"),
+    ("/former_name", "required"),
     ("/organisation_id", "required"),  # of a supervision, whose supervisor may be a person
     ("/project_id", "required"),
     ("/province", "required"),
@@ -88,8 +103,11 @@ BETWEEN_FIELDS = {
     ("/reason", "required"),
     ("/name_fa", "too_long"),
     ("/external_refs", "too_many_items"),
+    ("/size_bytes", "too_large"),  # beyond what this service is configured for
     ("/location/latitude", "required"),  # of half a location, patched onto none
     ("/location/longitude", "required"),
+    *((f"/firms_by_size/{size}", "required") for size in ("micro", "small", "medium", "large")),
+    *((f"/priority_scores/{score}", "required") for score in ("importance", "promotability", "viability", "sustainability")),
 }
 
 # A date that its calendar cannot have, or that lies outside the years that both calendars can write.
@@ -108,6 +126,9 @@ def is_right(error):
 def filter_failure(context, failure, case, response):
     if type(failure).__name__ == "JsonSchemaError" and failure.schema_path[-1] == "format":
         return not ((case.query or {}).get("calendar") == "persian" and PERSIAN_DAY.fullmatch(failure.instance))
+    if type(failure).__name__ == "JsonSchemaError" and failure.schema_path[-1] in ("pattern", "oneOf"):
+        # Schemathesis reads \p{L} as the Latin letters: what is Persian is held against the document by our own tests.
+        return not isinstance(failure.instance, str) or failure.instance.isascii()
     if type(failure).__name__ not in ("RejectedPositiveData", "AcceptedNegativeData", "MissingHeaderNotRejected"):
         return True
     if case.method == "DELETE" and urllib.parse.urlsplit(response.request.url).path in deleted_again:
@@ -117,7 +138,8 @@ def filter_failure(context, failure, case, response):
     except ValueError:
         return True
     errors = problem.get("errors", [])
-    return not (problem.get("code") in STATE or (errors and all(map(is_right, errors))))
+    is_file = case.path.endswith("/content") and problem.get("code") in OF_FILES
+    return not (is_file or problem.get("code") in STATE or (errors and all(map(is_right, errors))))
 
 
 def national_code(digits):

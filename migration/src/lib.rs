@@ -19,6 +19,16 @@ mod m20261124_000005_organisations;
 mod m20261124_000006_cdas;
 mod m20261124_000007_projects;
 mod m20261124_000008_milestones;
+mod m20261124_000009_decisions;
+mod m20261124_000010_cluster_side;
+mod m20261124_000011_enterprises;
+mod m20261124_000012_attachments;
+mod m20261124_000013_indicators;
+mod m20261124_000014_measurements;
+mod m20261124_000015_payments;
+mod m20261124_000016_progress_reports;
+mod m20261124_000017_baselines;
+mod m20261124_000018_joint_actions;
 
 /// Every change of the tables, oldest first.
 pub struct Migrator;
@@ -35,6 +45,16 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000006_cdas::Migration),
             Box::new(m20261124_000007_projects::Migration),
             Box::new(m20261124_000008_milestones::Migration),
+            Box::new(m20261124_000009_decisions::Migration),
+            Box::new(m20261124_000010_cluster_side::Migration),
+            Box::new(m20261124_000011_enterprises::Migration),
+            Box::new(m20261124_000012_attachments::Migration),
+            Box::new(m20261124_000013_indicators::Migration),
+            Box::new(m20261124_000014_measurements::Migration),
+            Box::new(m20261124_000015_payments::Migration),
+            Box::new(m20261124_000016_progress_reports::Migration),
+            Box::new(m20261124_000017_baselines::Migration),
+            Box::new(m20261124_000018_joint_actions::Migration),
         ]
     }
 }

@@ -132,6 +132,11 @@ impl Role {
         }
     }
 
+    /// Whether an account of the role may belong to the nation.
+    pub fn may_be_national(self) -> bool {
+        self.province() != Belonging::Province
+    }
+
     /// The name in tokens and documents, such as `national_admin`.
     pub fn name(self) -> String {
         sea_orm::ActiveEnum::to_value(&self)
@@ -170,6 +175,11 @@ impl Scope {
             Self::Nation => Condition::all(),
             Self::Province(own) => Condition::all().add(Expr::col(province).eq(own.as_str())),
         }
+    }
+
+    /// The condition that a row's province column lies within the scope or is empty: what is national exists for everybody.
+    pub fn holds_or_national(&self, province: impl IntoColumnRef + Clone) -> Condition {
+        Condition::any().add(self.holds(province.clone())).add_option(self.province().map(|_| Expr::col(province).is_null()))
     }
 
     /// The province, where the scope is one.

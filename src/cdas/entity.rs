@@ -1,20 +1,22 @@
 //! The table of CDAs, and what is asked of it.
 
+use std::collections::HashMap;
+
 use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
 use serde::{Deserialize, Serialize};
 
 use super::{
     dto::{Cda, CdaFilter, Certificate},
-    rules::State,
+    rules::{self, State},
 };
 use crate::{
     auth::account,
     http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
-    lifecycle::Stateful,
+    lifecycle::{self, Stateful, Step},
     persian::Date,
     personal::{Email, NationalCode, Phone},
     provinces,
-    store::{Record, SqlKind, Transaction, record::Unique, search},
+    store::{Reading, Record, SqlKind, Transaction, record::Unique, search},
 };
 
 crate::store::record_table! {
@@ -53,6 +55,7 @@ impl Record for Model {
 
     const RESOURCE: &'static str = "cda";
     const DAYS: &'static [&'static str] = &["issued_on", "expires_on"];
+    const DERIVED: &'static [&'static str] = &["allowed_transitions"];
     const PERSONAL: &'static [&'static str] = &["national_code", "mobile", "email"];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("assignment", "cda_id"), ("account", "cda_id")];
     const UNIQUE: &'static [Unique] = &[Unique {
@@ -80,8 +83,22 @@ impl Record for Model {
         search::words([Some(&self.name_fa), self.name_en.as_ref()])
     }
 
+    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Cda>, Problem> {
+        let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
+        let view = |row: &Self| {
+            let mut view = row.view();
+            view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
+            view
+        };
+        Ok(rows.iter().map(view).collect())
+    }
+
     /// A CDA whose account belongs to a province stays there.
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        if before.is_some_and(|before| before.certificates != self.certificates) {
+            transaction.lock::<Self>(self.id).await?;
+            rules::check_certificates(transaction, self).await?;
+        }
         if before.is_none_or(|before| before.province == self.province) {
             return Ok(());
         }
@@ -96,6 +113,9 @@ impl Record for Model {
 
 impl Stateful for Model {
     type State = State;
+    type Facts = rules::Facts;
+
+    const STEPS: &'static [Step<Self>] = rules::STEPS;
 
     fn state(&self) -> State {
         self.state
@@ -103,6 +123,20 @@ impl Stateful for Model {
 
     fn enter(&mut self, state: State, _: Date) {
         self.state = state;
+    }
+
+    async fn facts(db: &impl ConnectionTrait, rows: &[Self], on: Date) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
+        rules::facts(db, rows, on).await
+    }
+}
+
+impl Model {
+    /// Whether one certificate holds from the first to the last of some days, or for good where there is no last one.
+    pub fn is_certified_from(&self, first: ChronoDate, last: Option<ChronoDate>) -> bool {
+        self.certificates.0.iter().any(|certificate| {
+            let expires_on = certificate.expires_on.map(Date::naive);
+            certificate.issued_on.naive() <= first && expires_on.is_none_or(|expiry| last.is_some_and(|last| last <= expiry))
+        })
     }
 }
 

@@ -49,6 +49,7 @@ impl Record for Model {
     const DAYS: &'static [&'static str] = &["claimed_on"];
     const PATH_PARAMETER: &'static str = "claim_id";
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|cluster| Column::ClusterId.eq(cluster));
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
 
     fn view(&self) -> Claim {
         Claim::from(self)

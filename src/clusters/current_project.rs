@@ -10,6 +10,8 @@ use serde::Serialize;
 use utoipa::{ToSchema, openapi::Ref};
 use uuid::Uuid;
 
+use crate::store::{Past, past};
+
 /// A cluster's live project.
 #[derive(Clone, Debug, Serialize, FromQueryResult, ToSchema)]
 pub struct CurrentProject {
@@ -33,6 +35,21 @@ fn project_state() -> Ref {
     Ref::from_schema_name("ProjectState")
 }
 
+/// The live project that a cluster had.
+pub async fn then(db: &impl ConnectionTrait, cluster: Uuid, past: Past) -> Result<Option<CurrentProject>, DbErr> {
+    let ids = past::referring(db, "project", "cluster_id", cluster).await?;
+    let known = past::records(db, "project", &["state"], ids, past).await?;
+    let mut live = known.into_iter().filter_map(|(id, fields)| {
+        let [code, title_fa, state] = ["code", "title_fa", "state"].map(|name| past::text(&fields, name));
+        let is_live = !CALM.contains(&state.as_str()) && past::text(&fields, "cluster_id") == cluster.to_string();
+        is_live.then_some(CurrentProject { cluster_id: cluster, id, code, title_fa, state })
+    });
+    Ok(live.next())
+}
+
+/// The states of a project that is not live.
+const CALM: [&str; 3] = ["draft", "closed", "terminated"];
+
 /// The live projects of some clusters, in one statement. A unique index leaves each at most one.
 pub async fn of_clusters(db: &impl ConnectionTrait, clusters: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, CurrentProject>, DbErr> {
     let column = |name: &'static str| Expr::col(Alias::new(name));
@@ -41,7 +58,7 @@ pub async fn of_clusters(db: &impl ConnectionTrait, clusters: impl Iterator<Item
         .from(Alias::new("project"))
         .and_where(column("cluster_id").is_in(clusters))
         .and_where(column("deleted_at").is_null())
-        .and_where(column("state").is_not_in(["draft", "closed", "terminated"]))
+        .and_where(column("state").is_not_in(CALM))
         .to_owned();
     let rows = CurrentProject::find_by_statement(db.get_database_backend().build(&query)).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.cluster_id, row)).collect())

@@ -4,45 +4,26 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    assessment::{Finding, Findings, FirmsBySize, PriorityScores},
     claims::Claim,
     current_project::CurrentProject,
-    entity::{Classes, Model, Texts},
+    entity::{Model, Texts},
     identified::{Identified, Precision},
     rules::State,
 };
 use crate::{
+    checks,
     http::{Problem, Text, Violation},
-    industries::{Industry, IsicClass, IsicCode},
+    industries::{
+        Industry, IsicCode,
+        classes::{Classes, Isic},
+    },
     lifecycle::AllowedTransition,
     persian::{Date, text},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
-    values::{Amount, Name},
+    values::{Amount, Location, Name},
 };
-
-/// A class of ISIC that a cluster works in.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Isic {
-    /// The class.
-    pub code: IsicClass,
-    /// Whether it is the main one. Where none is marked, the first is it.
-    #[serde(default)]
-    #[schema(example = true)]
-    pub primary: bool,
-}
-
-/// A point on the map (WGS 84).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Location {
-    /// Degrees north.
-    #[schema(minimum = -90, maximum = 90, example = 33.4878)]
-    pub latitude: f64,
-    /// Degrees east.
-    #[schema(minimum = -180, maximum = 180, example = 48.3558)]
-    pub longitude: f64,
-}
 
 /// A cluster (خوشهٔ صنعتی): business units of one region and one industrial orientation that cooperate with
 /// and complement one another, and share challenges and opportunities.
@@ -77,9 +58,9 @@ pub struct Cluster {
     isic: Vec<Isic>,
     /// Where it stands in the programme. It changes by `POST /clusters/{id}/transitions` only.
     state: State,
-    /// The states that may follow.
-    #[schema(example = json!([{"to": "prioritised"}]))]
-    allowed_transitions: Vec<AllowedTransition<State>>,
+    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from other records.
+    #[schema(example = json!([{"to": "prioritised", "needs": ["decision_id"], "missing": []}]))]
+    pub allowed_transitions: Vec<AllowedTransition<State>>,
     /// The day it was identified, or a day in that month, quarter or year: see `identified_precision`.
     #[schema(required, example = json!(null))]
     identified_on: Option<Date>,
@@ -101,6 +82,17 @@ pub struct Cluster {
     /// Exports in a year, in whole US dollars.
     #[schema(required, example = "2500000")]
     export_usd: Option<Amount>,
+    /// Its firms by size.
+    #[schema(required)]
+    firms_by_size: Option<FirmsBySize>,
+    /// Its challenges.
+    challenges: Vec<Finding>,
+    /// Its opportunities.
+    #[schema(example = json!([{"category": "market_knowledge", "text": "بازار سنگ در کشورهای همسایه"}]))]
+    opportunities: Vec<Finding>,
+    /// The scores by which it is prioritised; null before.
+    #[schema(required)]
+    priority_scores: Option<PriorityScores>,
     /// Its live project: one that is approved and not yet closed or terminated.
     #[schema(required)]
     pub current_project: Option<CurrentProject>,
@@ -129,7 +121,7 @@ impl From<&Model> for Cluster {
             products: input.products,
             isic: input.isic,
             state: row.state,
-            allowed_transitions: AllowedTransition::of(row),
+            allowed_transitions: Vec::new(),
             identified_on: input.identified_on,
             identified_precision: input.identified_precision,
             identified_not_later_than: row.identified_not_later_than.map(Date::from),
@@ -137,6 +129,10 @@ impl From<&Model> for Cluster {
             employment_female: input.employment_female,
             annual_turnover_irr: input.annual_turnover_irr,
             export_usd: input.export_usd,
+            firms_by_size: input.firms_by_size,
+            challenges: input.challenges,
+            opportunities: input.opportunities,
+            priority_scores: input.priority_scores,
             current_project: None,
             claims: None,
             industry: None,
@@ -152,6 +148,7 @@ impl From<&Model> for Cluster {
     "location": { "latitude": 33.4878, "longitude": 48.3558 },
     "isic": [{ "code": "2396", "primary": true }], "identified_precision": "not_later_than", "identified_not_later_than": "2014-03-20",
     "employment_total": 1850, "employment_female": 210, "annual_turnover_irr": "120000000000",
+    "challenges": [{ "category": "technology", "text": "دستگاه‌های برش قدیمی است" }],
 }))]
 pub struct ClusterInput {
     /// The code in the programme; given out by the service when left out.
@@ -209,6 +206,20 @@ pub struct ClusterInput {
     /// Exports in a year, in whole US dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub export_usd: Option<Amount>,
+    /// Its firms by size: all four counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firms_by_size: Option<FirmsBySize>,
+    /// Its challenges, any number in each category.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    pub challenges: Vec<Finding>,
+    /// Its opportunities, any number in each category.
+    #[serde(default)]
+    #[schema(max_items = 50, example = json!([{"category": "market_knowledge", "text": "بازار سنگ در کشورهای همسایه"}]))]
+    pub opportunities: Vec<Finding>,
+    /// The scores by which it is prioritised: all four.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority_scores: Option<PriorityScores>,
     /// What other systems call the cluster.
     #[serde(default)]
     pub external_refs: ExternalRefs,
@@ -238,6 +249,10 @@ impl From<&Model> for ClusterInput {
             employment_female: row.employment_female,
             annual_turnover_irr: row.annual_turnover_irr.map(Amount),
             export_usd: row.export_usd.map(Amount),
+            firms_by_size: row.firms_by_size,
+            challenges: row.challenges.0.clone(),
+            opportunities: row.opportunities.0.clone(),
+            priority_scores: row.priority_scores,
             external_refs: row.external_refs.clone(),
         }
     }
@@ -250,15 +265,9 @@ impl Input<Model> for ClusterInput {
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let mut faults = Vec::new();
-        let isic = ordered_classes(self.isic, &mut faults);
+        let isic = Classes::ordered(self.isic, &mut faults);
         let identified = Identified::check(self.identified_on, self.identified_precision, self.identified_not_later_than, &mut faults);
-        if self.employment_female.unwrap_or(0) > self.employment_total.unwrap_or(i32::MAX) {
-            faults.push(Violation::body(
-                "/employment_female",
-                "too_large",
-                Text::new("شمار زنان شاغل از شمار همهٔ شاغلان بیشتر است.", "There cannot be more women employed than persons."),
-            ));
-        }
+        faults.extend(checks::women_among(self.employment_female, self.employment_total));
         let name_key = text::key(&self.name_fa);
         if name_key.len() > 2_000 {
             // «ﷺ» is one character and folds to eighteen: the index and the cursor have their limits.
@@ -271,9 +280,7 @@ impl Input<Model> for ClusterInput {
                 Text::new("نام باید دست‌کم یک حرف یا رقم داشته باشد.", "The name needs a letter or a digit."),
             ));
         }
-        if !faults.is_empty() {
-            return Err(Problem::invalid(faults));
-        }
+        checks::all_or_none(faults)?;
         Ok(Model {
             code: self.code.unwrap_or_else(|| row.code.clone()),
             name_key,
@@ -286,8 +293,8 @@ impl Input<Model> for ClusterInput {
             latitude: self.location.map(|location| location.latitude),
             longitude: self.location.map(|location| location.longitude),
             products: Texts(self.products),
-            primary_isic: isic.first().map(|class| class.code.0.clone()).unwrap_or_default(),
-            isic: Classes(isic),
+            primary_isic: isic.primary(),
+            isic,
             identified_on: identified.on.map(Date::naive),
             identified_precision: identified.precision,
             identified_not_later_than: identified.not_later_than.map(Date::naive),
@@ -295,36 +302,14 @@ impl Input<Model> for ClusterInput {
             employment_female: self.employment_female,
             annual_turnover_irr: self.annual_turnover_irr.map(|amount| amount.0),
             export_usd: self.export_usd.map(|amount| amount.0),
+            firms_by_size: self.firms_by_size,
+            challenges: Findings(self.challenges),
+            opportunities: Findings(self.opportunities),
+            priority_scores: self.priority_scores,
             external_refs: self.external_refs,
             ..row.clone()
         })
     }
-}
-
-/// The classes with the primary one first: the one that is marked, or else the first.
-fn ordered_classes(mut classes: Vec<Isic>, faults: &mut Vec<Violation>) -> Vec<Isic> {
-    for (index, class) in classes.iter().enumerate() {
-        if classes[..index].iter().any(|earlier| earlier.code == class.code) {
-            faults.push(Violation::body(
-                format!("/isic/{index}/code"),
-                "repeated_items",
-                Text::new("این رشته دو بار آمده است.", "This class is given twice."),
-            ));
-        }
-        if class.primary && classes[..index].iter().any(|earlier| earlier.primary) {
-            faults.push(Violation::body(
-                format!("/isic/{index}/primary"),
-                "several_primary",
-                Text::new("تنها یک رشته می‌تواند اصلی باشد.", "Only one class can be primary."),
-            ));
-        }
-    }
-    let primary = classes.iter().position(|class| class.primary).unwrap_or(0);
-    if let Some(first) = classes.get_mut(primary) {
-        first.primary = true;
-        classes[..=primary].rotate_right(1);
-    }
-    classes
 }
 
 /// Which clusters to list.

@@ -10,18 +10,23 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    claims, current_project,
-    dto::{Cluster, ClusterFilter, Isic},
+    assessment::{Findings, FirmsBySize, PriorityScores},
+    claims,
+    current_project::{self, CurrentProject},
+    dto::{Cluster, ClusterFilter},
     identified::Precision,
-    rules::State,
+    rules::{self, State},
 };
 use crate::{
     http::{Problem, SortKey, Text, Violation, page::Listed},
-    industries::{self, IsicCode, class_prefixes},
-    lifecycle::{self, Stateful},
+    industries::{
+        self,
+        classes::{self, Classes},
+    },
+    lifecycle::{self, Stateful, Step},
     persian::{Date, text},
     provinces,
-    store::{Reading, Record, SqlKind, Transaction, code, record::Unique, search},
+    store::{Past, Reading, Record, Retrospective, SqlKind, Transaction, code, past::Fields, record::Unique, search},
     values::Name,
 };
 
@@ -70,6 +75,14 @@ crate::store::record_table! {
         annual_turnover_irr: Option<i64>,
         /// Exports in a year, in US dollars.
         export_usd: Option<i64>,
+        /// Its firms by size.
+        firms_by_size: Option<FirmsBySize>,
+        /// Its challenges.
+        challenges: Findings,
+        /// Its opportunities.
+        opportunities: Findings,
+        /// The scores by which it is prioritised.
+        priority_scores: Option<PriorityScores>,
     }
 }
 
@@ -77,19 +90,25 @@ crate::store::record_table! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Texts(pub Vec<Name>);
 
-/// Several classes of ISIC in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Classes(pub Vec<Isic>);
-
 impl Record for Model {
     type Active = ActiveModel;
     type View = Cluster;
 
     const RESOURCE: &'static str = "cluster";
     const DAYS: &'static [&'static str] = &["identified_on", "identified_not_later_than"];
-    const DERIVED: &'static [&'static str] = &["current_project"];
+    const DERIVED: &'static [&'static str] = &["allowed_transitions", "current_project"];
     const INCLUDES: &'static [(&'static str, &'static str)] = &[("claims", "the claims about it"), ("industry", "its primary class of ISIC")];
-    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("project", "cluster_id")];
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
+        ("project", "cluster_id"),
+        ("decision", "cluster_id"),
+        ("enterprise", "cluster_id"),
+        ("feasibility_study", "cluster_id"),
+        ("lineage_entry", "cluster_id"),
+        ("lineage_entry", "other_cluster_id"),
+        ("value_chain_stage", "cluster_id"),
+        ("network", "cluster_id"),
+        ("attachment", "subject_id"),
+    ];
     const UNIQUE: &'static [Unique] = &[
         Unique {
             index: "cluster_name",
@@ -128,9 +147,8 @@ impl Record for Model {
         let more = self.aliases.0.iter().chain(&self.products.0).map(|name| &name.0);
         let names = [Some(&self.name_fa), Some(&self.code), self.name_en.as_ref()].into_iter().chain(more.map(Some));
         let words = search::words(names).into_iter();
-        let classes = self.isic.0.iter().map(|class| (ISIC, class.code.0.clone()));
         let counties = self.counties.0.iter().map(|county| (COUNTY, text::key(&county.0)));
-        words.chain(classes).chain(counties).collect()
+        words.chain(self.isic.terms()).chain(counties).collect()
     }
 
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Cluster>, Problem> {
@@ -144,8 +162,10 @@ impl Record for Model {
             false => Vec::new(),
         };
         let industry = |row: &Self| industries.iter().find(|industry| industry.code == row.primary_isic).map(industries::entity::Model::view);
+        let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
         let view = |row: &Self| {
             let mut view = row.view();
+            view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
             view.current_project = projects.remove(&row.id);
             view.claims = reading.includes("claims").then(|| claims.remove(&row.id).unwrap_or_default());
             view.industry = industry(row);
@@ -166,6 +186,9 @@ impl Record for Model {
 
 impl Stateful for Model {
     type State = State;
+    type Facts = rules::Facts;
+
+    const STEPS: &'static [Step<Self>] = rules::STEPS;
 
     fn state(&self) -> State {
         self.state
@@ -180,9 +203,27 @@ impl Stateful for Model {
             self.identified_not_later_than = Some(on.naive());
         }
     }
+
+    async fn facts(db: &impl ConnectionTrait, rows: &[Self], on: Date) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
+        rules::facts(db, rows, on).await
+    }
 }
 
-const ISIC: &str = "isic";
+/// The live project that a cluster had.
+#[derive(Serialize)]
+pub struct ProjectThen {
+    current_project: Option<CurrentProject>,
+}
+
+impl Retrospective for Model {
+    const STATE_FIELDS: &'static [&'static str] = &["state"];
+    type Derived = ProjectThen;
+
+    async fn derived(&self, db: &impl ConnectionTrait, past: Past, _: &Fields) -> Result<ProjectThen, DbErr> {
+        Ok(ProjectThen { current_project: current_project::then(db, self.id, past).await? })
+    }
+}
+
 const COUNTY: &str = "county";
 
 impl Listed for Model {
@@ -224,16 +265,12 @@ impl Listed for Model {
 impl ClusterFilter {
     /// What the filter lets through.
     pub fn condition(&self) -> Condition {
-        let industries = |codes: &Vec<IsicCode>| {
-            let prefixes: Vec<&str> = codes.iter().flat_map(|code| class_prefixes(&code.0)).collect();
-            search::has_prefix::<Model>(ISIC, &prefixes)
-        };
         let counties = |list: &Vec<Name>| search::has_any::<Model>(COUNTY, list.iter().map(|county| text::key(&county.0)));
         let bound = Expr::cust("COALESCE(cluster.identified_not_later_than, '9999-12-31')");
         Condition::all()
             .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
             .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
-            .add_option(self.isic.as_ref().map(industries))
+            .add_option(self.isic.as_ref().map(|codes| classes::works_in::<Model>(codes)))
             .add_option(self.county.as_ref().map(counties))
             .add_option(self.identified_by.map(|day| bound.lte(day.naive())))
     }

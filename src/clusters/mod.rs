@@ -2,14 +2,20 @@
 //!
 //! A request reads three files: this one (routes and handlers), [`dto`] (what clients send and see, with
 //! the rules between fields) and [`entity`] (the table and its queries). [`rules`] holds the states,
-//! [`identified`] the uncertain date.
+//! [`identified`] the uncertain date, [`assessment`] challenges, opportunities and scores.
 
+pub mod assessment;
 pub mod claims;
 pub mod current_project;
 pub mod dto;
 pub mod entity;
+pub mod feasibility_studies;
 pub mod identified;
+pub mod lineage;
+pub mod members;
+pub mod networks;
 pub mod rules;
+pub mod value_chain;
 
 use actix_web::{delete, get, patch, post, put};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -20,7 +26,7 @@ use self::{
     rules::State,
 };
 use crate::{
-    http::{Answer, Body, Including, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    http::{Answer, Body, Including, Moment, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Visible, VisibleEver, Write},
     lifecycle::Transition,
     store::{Input, change_log::History},
 };
@@ -37,7 +43,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(delete_cluster)
         .service(transition_cluster)
         .service(get_cluster_history)
-        .configure(claims::routes);
+        .configure(claims::routes)
+        .configure(lineage::routes)
+        .configure(feasibility_studies::routes)
+        .configure(value_chain::routes)
+        .configure(networks::routes);
 }
 
 /// List clusters
@@ -60,10 +70,13 @@ pub async fn create_cluster(input: Body<ClusterInput>, write: Write) -> Result<A
 }
 
 /// Read a cluster
-#[utoipa::path(params(Including<Model>), responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:read"])))]
+///
+/// As it is, or with `as_of` and `known_at` as it was: in the state of that day, from what was known at that moment, also where
+/// it has been deleted since. What was cannot be changed: its `allowed_transitions` are empty, and nothing can be included.
+#[utoipa::path(params(Including<Model>, Moment), responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters/{id}")]
-pub async fn get_cluster(cluster: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*cluster).await
+pub async fn get_cluster(cluster: VisibleEver<Model>, moment: Query<Moment>, read: Read) -> Result<Answer, Problem> {
+    read.record_at(&cluster.0, moment.0).await
 }
 
 /// Change a cluster
@@ -79,7 +92,7 @@ pub async fn update_cluster(cluster: Visible<Model>, patch: Patch, write: Write)
 /// Delete a cluster
 ///
 /// Leaves a tombstone: nothing is deleted for good, and the name becomes free. Repeating it is no error. A cluster that
-/// has projects stays (409).
+/// has projects, or to which other records refer, stays (409).
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
 #[delete("/clusters/{id}")]
 pub async fn delete_cluster(cluster: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {

@@ -3,15 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{day, insert};
+use super::{insert, record};
 use crate::{
     clusters::{claims, dto::ClusterInput, entity, rules::State},
     http::Problem,
-    lifecycle::State as _,
-    store::{
-        Transaction,
-        status_event::{self, Event},
-    },
+    store::Transaction,
 };
 
 /// A row of `data/lorestan-1392.csv`. Dates are Persian.
@@ -58,10 +54,5 @@ async fn load_one(transaction: &Transaction, row: Row) -> Result<(), Problem> {
         _ => (bound.clone(), row.source),
     };
     // The sources tell where a cluster stands, not how it came there.
-    let mut moved = candidate.clone();
-    moved.state = row.state;
-    transaction.transition(&candidate, moved).await?;
-    let event =
-        Event { from: &candidate.state.name(), to: &row.state.name(), effective_on: day(&effective_on)?, decision_id: None, reason: Some(reason) };
-    status_event::record(transaction, &candidate, event).await
+    record(transaction, &candidate, row.state, &effective_on, &reason).await.map(|_| ())
 }

@@ -2,12 +2,12 @@
 //! development project, and a second province, in an embedded database.
 
 mod lorestan;
+mod programme;
 mod stone_project;
 
 use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::{
     api_clients,
@@ -19,9 +19,12 @@ use crate::{
     clusters::{self, rules::State},
     config::Config,
     http::{Problem, Text, Violation},
-    lifecycle::{self, Transition},
+    lifecycle::{State as _, Stateful},
     persian::{Calendar, Date, calendar},
-    store::{Input, Record, Transaction},
+    store::{
+        Files, Input, Record, Transaction,
+        status_event::{self, Event},
+    },
 };
 
 /// The accounts of people: name, display name, role, province.
@@ -38,6 +41,9 @@ const ACCOUNTS: &[(&str, &str, Role, Option<&str>)] = &[
 
 /// The clusters of the second province, which make the scope visible: an illustration, from no source.
 const KERMAN: &[(&str, &str, &str)] = &[("پسته", "Pistachio", "0125"), ("فرش دستباف", "Hand-woven carpets", "1393")];
+
+/// The reason given for states that no source tells.
+const ILLUSTRATION: &str = "دادهٔ نمونه";
 
 /// What stands in the way of a demonstration: it makes accounts with a shared password.
 pub fn refusal(config: &Config) -> Option<&'static str> {
@@ -87,11 +93,18 @@ pub async fn fill(db: &DatabaseConnection, password: &str) -> Result<bool, Probl
             "identified_precision": "not_later_than", "identified_not_later_than": "1394-12-29",
         });
         let cluster: clusters::entity::Model = insert::<clusters::dto::ClusterInput, _>(&transaction, cluster, Default::default()).await?;
-        enter(&transaction, &cluster, State::Identified, "1394-12-29").await?;
+        record(&transaction, &cluster, State::Identified, "1394-12-29", ILLUSTRATION).await?;
     }
     stone_project::load(&transaction, &accounts["cda"], &accounts["supervisor"]).await?;
     transaction.commit().await?;
     Ok(true)
+}
+
+/// Adds the programme at work to a database that was just filled, with its documents.
+pub async fn enrich(db: &DatabaseConnection, files: &Files) -> Result<(), Problem> {
+    let transaction = Transaction::begin(db, Caller::service(), "demo".to_owned()).await?;
+    programme::load(&transaction, files).await?;
+    transaction.commit().await
 }
 
 /// Inserts a record from its input as a client would send it, with Persian dates, onto what its address says.
@@ -99,11 +112,27 @@ async fn insert<I: Input<R>, R: Record>(transaction: &Transaction, input: Value,
     transaction.insert(persian::<I>(input)?.onto_row(&onto)?).await
 }
 
-/// Changes the state of a record since a Persian day.
-async fn enter<R: lifecycle::Stateful>(transaction: &Transaction, row: &R, to: R::State, on: &str) -> Result<R, Problem> {
-    let reason = Some("دادهٔ نمونه".to_owned());
-    let transition = Transition { to, effective_on: Some(day(on)?), decision_id: None::<Uuid>, reason };
-    lifecycle::change(transaction, row, transition, |_| {}).await
+/// Records a state of a Persian day as somebody tells it: what went before the service is not held against its rules.
+async fn record<R: Stateful>(transaction: &Transaction, row: &R, to: R::State, on: &str, reason: &str) -> Result<R, Problem> {
+    record_with(transaction, row, to, on, reason, |_| {}).await
+}
+
+/// The same, with what came along with it.
+async fn record_with<R: Stateful>(
+    transaction: &Transaction,
+    row: &R,
+    to: R::State,
+    on: &str,
+    reason: &str,
+    adjust: impl FnOnce(&mut R),
+) -> Result<R, Problem> {
+    let (effective_on, mut moved) = (day(on)?, row.clone());
+    moved.enter(to, effective_on);
+    adjust(&mut moved);
+    let moved = transaction.transition(row, moved).await?;
+    let event = Event { from: row.state().name(), to: to.name(), effective_on, decision_id: None, reason: Some(reason.to_owned()) };
+    status_event::record(transaction, &moved, &event).await?;
+    Ok(moved)
 }
 
 fn persian<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {

@@ -4,15 +4,20 @@
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Deserialize;
 use serde_json::json;
+use uuid::Uuid;
 
-use super::{day, enter, insert};
+use super::{ILLUSTRATION, insert, record, record_with};
 use crate::{
     auth::account,
     cdas::{self, dto::CdaInput, entity as cda},
     clusters::entity as clusters,
     http::Problem,
-    lifecycle::{self, Transition},
-    milestones::{self, dto::MilestoneInput},
+    milestones::{
+        baselines::{self, BaselineInput},
+        dto::MilestoneInput,
+        entity as milestone,
+        rules::State as MilestoneState,
+    },
     organisations::{dto::OrganisationInput, entity as organisation},
     projects::{
         assignments::{self, AssignmentInput},
@@ -85,7 +90,7 @@ pub async fn load(transaction: &Transaction, cda_account: &account::Model, super
         "certificates": [{ "title": "عامل توسعهٔ خوشهٔ صنعتی", "issuer": "سازمان صنایع کوچک و شهرک‌های صنعتی ایران", "issued_on": "1391-05-10" }],
     });
     let cda: cda::Model = insert::<CdaInput, _>(transaction, input, Default::default()).await?;
-    enter(transaction, &cda, cdas::rules::State::Certified, "1391-05-10").await?;
+    record(transaction, &cda, cdas::rules::State::Certified, "1391-05-10", ILLUSTRATION).await?;
     transaction.update(cda_account, account::Model { cda_id: Some(cda.id), ..cda_account.clone() }).await?;
 
     let input = json!({
@@ -115,29 +120,41 @@ pub async fn load(transaction: &Transaction, cda_account: &account::Model, super
         });
         insert::<PhaseInput, _>(transaction, input, phases::Model { project_id, ..Default::default() }).await?;
     }
-    for (state, on) in STATES {
-        project = enter(transaction, &project, *state, on).await?;
+    for (state, on) in &STATES[..4] {
+        project = record(transaction, &project, *state, on, ILLUSTRATION).await?;
     }
     let file = include_str!("../../data/stone-milestones.csv");
-    for row in csv::Reader::from_reader(file.as_bytes()).deserialize() {
-        load_milestone(transaction, &project, row.map_err(Problem::internal)?).await?;
+    let rows = csv::Reader::from_reader(file.as_bytes()).into_deserialize().collect::<Result<Vec<Row>, _>>().map_err(Problem::internal)?;
+    let mut milestones = Vec::new();
+    for row in &rows {
+        milestones.push(plan_milestone(transaction, project_id, row).await?);
+    }
+    let input = json!({ "frozen_on": "1394-01-10" });
+    insert::<BaselineInput, _>(transaction, input, baselines::Model { project_id, ..Default::default() }).await?;
+    let (implementing, on) = STATES[4];
+    record(transaction, &project, implementing, on, ILLUSTRATION).await?;
+    for (row, planned) in rows.iter().zip(milestones) {
+        work(transaction, planned.id, row).await?;
     }
     Ok(())
 }
 
-async fn load_milestone(transaction: &Transaction, project: &project::Model, row: Row) -> Result<(), Problem> {
-    use milestones::{entity::Model, rules::State};
+async fn plan_milestone(transaction: &Transaction, project_id: Uuid, row: &Row) -> Result<milestone::Model, Problem> {
     let input = json!({
         "phase": row.phase, "pillar": row.pillar, "title_fa": row.title_fa, "title_en": row.title_en, "weight_bp": row.weight_bp,
         "planned_start": row.planned_start, "due_on": row.due_on, "evidence_required": true,
     });
-    let mut milestone: Model = insert::<MilestoneInput, _>(transaction, input, Model { project_id: project.id, ..Default::default() }).await?;
-    let Some(began_on) = row.began_on else { return Ok(()) };
-    milestone = enter(transaction, &milestone, State::InProgress, &began_on).await?;
-    let Some(accepted_on) = row.accepted_on else { return Ok(()) };
-    milestone = enter(transaction, &milestone, State::Submitted, &accepted_on).await?;
-    let acceptance = Transition { to: State::Accepted, effective_on: Some(day(&accepted_on)?), decision_id: None, reason: None };
+    insert::<MilestoneInput, _>(transaction, input, milestone::Model { project_id, ..Default::default() }).await
+}
+
+/// Records how far a milestone has come.
+async fn work(transaction: &Transaction, id: Uuid, row: &Row) -> Result<(), Problem> {
+    let found = milestone::Entity::find_by_id(id).one(&**transaction).await?;
+    let (Some(milestone), Some(began_on)) = (found, &row.began_on) else { return Ok(()) };
+    let milestone = record(transaction, &milestone, MilestoneState::InProgress, began_on, ILLUSTRATION).await?;
+    let Some(accepted_on) = &row.accepted_on else { return Ok(()) };
+    let milestone = record(transaction, &milestone, MilestoneState::Submitted, accepted_on, ILLUSTRATION).await?;
     let fraction = row.accepted_fraction_bp.unwrap_or(10_000);
-    lifecycle::change(transaction, &milestone, acceptance, |row| row.accepted_fraction_bp = fraction).await?;
+    record_with(transaction, &milestone, MilestoneState::Accepted, accepted_on, ILLUSTRATION, |row| row.accepted_fraction_bp = fraction).await?;
     Ok(())
 }

@@ -129,12 +129,10 @@ async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Va
     let config = request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"))?;
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > config.body_limit) {
-        return Err(too_large(config.body_limit));
+        return Err(too_large(config.body_limit as u64));
     }
     let reading = read_bytes(payload, config.body_limit);
-    let bytes = tokio::time::timeout(config.body_timeout(), reading)
-        .await
-        .map_err(|_| Problem::new(&catalogue::REQUEST_TIMEOUT).header(header::CONNECTION, "close"))??;
+    let bytes = tokio::time::timeout(config.body_timeout(), reading).await.map_err(|_| too_slow())??;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let byte = error.valid_up_to();
         Problem::new(&catalogue::MALFORMED_JSON).detail(Text::new(
@@ -173,19 +171,28 @@ fn without_passwords(body: &Value) -> String {
 #[derive(Clone)]
 pub struct RawBody(pub web::Bytes);
 
-fn accepted_media_type(request: &HttpRequest, call: &Call) -> Result<String, Problem> {
+pub(super) fn accepted_media_type(request: &HttpRequest, call: &Call) -> Result<String, Problem> {
     let accepted = &call.operation().media_types;
     let given = request.content_type().to_ascii_lowercase();
     if accepted.contains(&given) {
         return Ok(given);
     }
-    let list = accepted.join(", ");
-    Err(Problem::new(&catalogue::UNSUPPORTED_MEDIA_TYPE)
-        .detail(Text::new(format!("Content-Type باید یکی از این‌ها باشد: {list}"), format!("The Content-Type must be one of: {list}")))
-        .header(header::ACCEPT, list))
+    Err(unsupported(accepted.join(", ")))
 }
 
-fn too_large(limit: usize) -> Problem {
+/// 415 with the media types that would be taken.
+pub(super) fn unsupported(accepted: String) -> Problem {
+    Problem::new(&catalogue::UNSUPPORTED_MEDIA_TYPE)
+        .detail(Text::new(format!("Content-Type باید یکی از این‌ها باشد: {accepted}"), format!("The Content-Type must be one of: {accepted}")))
+        .header(header::ACCEPT, accepted)
+}
+
+/// 408, after which the connection is of no use.
+pub(super) fn too_slow() -> Problem {
+    Problem::new(&catalogue::REQUEST_TIMEOUT).header(header::CONNECTION, "close")
+}
+
+pub(super) fn too_large(limit: u64) -> Problem {
     Problem::new(&catalogue::PAYLOAD_TOO_LARGE)
         .detail(Text::new(format!("بدنهٔ درخواست نباید از {limit} بایت بزرگ‌تر باشد."), format!("The request body may have at most {limit} bytes.")))
         .header(header::CONNECTION, "close")
@@ -196,7 +203,7 @@ async fn read_bytes(mut payload: Payload, limit: usize) -> Result<web::Bytes, Pr
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::new(&catalogue::MALFORMED_REQUEST))?;
         if bytes.len() + chunk.len() > limit {
-            return Err(too_large(limit));
+            return Err(too_large(limit as u64));
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -103,6 +103,14 @@ catalogue! {
     LEAD_ASSIGNED 409 "lead_assigned": "پروژه عامل اصلی دارد", "There is a lead CDA";
         "در این مدت عامل توسعهٔ اصلی دیگری در پروژه هست؛ نخست انتصاب او را پایان دهید.",
         "In that time the project has another lead CDA; end that assignment first.".
+    CDA_NOT_CERTIFIED 409 "cda_not_certified": "عامل توسعه گواهی ندارد", "The CDA is not certified";
+        "راهبر پروژه باید در همهٔ مدت انتصاب گواهی معتبر داشته باشد.",
+        "Who leads a project is certified for the whole assignment.".
+    NOT_INDEPENDENT 409 "not_independent": "ناظر و عامل توسعه یکی است", "Not independent";
+        "عامل توسعه و ناظر یک پروژه باید دو نفر باشند.", "The CDA and the supervisor of a project have to be two persons.".
+    BUDGET_EXCEEDED 409 "budget_exceeded": "بیش از بودجهٔ مصوب", "Beyond the approved budget";
+        "پرداخت‌های پروژه در هر ردیف از مبلغ مصوب آن ردیف بیشتر نمی‌شود؛ errors را ببینید.",
+        "What is paid on a budget line never exceeds its approved amount; see errors.".
     STILL_REFERRED_TO 409 "still_referred_to": "هنوز در کار است", "Still referred to";
         "رکوردهای زنده‌ای به این رکورد وابسته‌اند؛ referred_by را ببینید و نخست آن‌ها را بردارید.",
         "Live records refer to this one; see referred_by, and remove those first.".
@@ -112,6 +120,20 @@ catalogue! {
     TRANSITION_NOT_ALLOWED 409 "transition_not_allowed": "گذار نامجاز", "Transition not allowed";
         "از وضعیت کنونی نمی‌توان به وضعیت خواسته رفت؛ allowed_transitions را ببینید.",
         "The state asked for cannot follow the present one; see allowed_transitions.".
+    PLAN_FROZEN 409 "plan_frozen": "برنامه در خط مبنا تثبیت شده است", "The plan is frozen";
+        "وزن و تاریخ‌های نقاط عطف پس از ثبت خط مبنا تنها با خط مبنای تازه‌ای تغییر می‌کند؛ errors را ببینید.",
+        "Once a baseline is frozen, the weights and days of milestones change by a new baseline only; see errors.".
+    PROJECT_NOT_OPEN 409 "project_not_open": "وضعیت پروژه اجازه نمی‌دهد", "The project's state does not allow it";
+        "در وضعیت کنونی پروژه این کار ممکن نیست.", "In the present state of the project this is not possible.".
+    REPORT_LOCKED 409 "report_locked": "گزارش قفل است", "The report is locked";
+        "گزارش پیشرفت تنها پیش از ارسال یا پس از برگشت تغییر می‌کند، و تنها تا زمانی که پیش‌نویس است حذف می‌شود.",
+        "A progress report changes only before it is submitted or after it is returned, and is deleted only while it is a draft.".
+    PERIOD_LOCKED 409 "period_locked": "دوره قفل است", "The period is locked";
+        "گزارش پیشرفت این فصل در سطح ملی پذیرفته شده است؛ مقدارهای واقعی آن نه ثبت می‌شود، نه تغییر می‌کند و نه حذف می‌شود.",
+        "The progress report of this quarter is accepted nationally: its actual values are neither recorded nor changed nor deleted.".
+    REQUIREMENTS_MISSING 409 "requirements_missing": "پیش‌نیازها فراهم نیست", "Requirements are missing";
+        "این تغییر وضعیت هنوز ممکن نیست؛ missing همهٔ کمبودها را نام می‌برد.",
+        "This change of state is not possible yet; missing names everything that it lacks.".
     REQUEST_IN_PROGRESS 409 "request_in_progress": "درخواست در دست انجام", "Request in progress";
         "درخواستی با همین Idempotency-Key هنوز در دست انجام است.", "A request with this Idempotency-Key is still running.".
     STALE_VERSION 412 "stale_version": "نسخهٔ کهنه", "Stale version";

@@ -18,13 +18,13 @@ pub fn table(columns: &[&str], rows: &Value) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(Problem::internal)
 }
 
-/// A cell. Several values are separated by `;`; of an object its `code` is shown, or its only member.
+/// A cell. Several values are separated by `;`; of an object its `code` is shown, its `to`, or its only member.
 fn cell(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Null => "".into(),
         Value::String(text) => defuse(text),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(";").into(),
-        Value::Object(members) => match members.get("code").or(members.values().next().filter(|_| members.len() == 1)) {
+        Value::Object(members) => match members.get("code").or(members.get("to")).or(members.values().next().filter(|_| members.len() == 1)) {
             Some(shown) => cell(shown),
             None => value.to_string().into(),
         },

@@ -3,7 +3,9 @@
 
 use std::{
     borrow::Cow,
+    cell::Cell,
     panic::AssertUnwindSafe,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -23,7 +25,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{Call, Problem, catalogue, preference::preferences, problem::Language, rate_limit::Remaining};
+use super::{Call, Problem, catalogue, preference, problem::Language, rate_limit::Remaining};
 use crate::config::Config;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -45,6 +47,32 @@ impl RequestId {
     }
 }
 
+/// When the request is given up. Whoever receives a file renews it with all that arrives.
+#[derive(Clone, Debug)]
+pub struct Deadline(Rc<Cell<Instant>>, Duration);
+
+impl Deadline {
+    fn after(limit: Duration) -> Self {
+        Self(Rc::new(Cell::new(Instant::now() + limit)), limit)
+    }
+
+    /// The deadline that the envelope has set.
+    pub fn of(request: &HttpRequest) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or_else(|| Self::after(Duration::ZERO))
+    }
+
+    /// Gives the request its whole time again.
+    pub fn renew(&self) {
+        self.0.set(Instant::now() + self.1);
+    }
+
+    async fn passed(&self) {
+        while self.0.get() > Instant::now() {
+            tokio::time::sleep_until(self.0.get().into()).await;
+        }
+    }
+}
+
 /// The middleware, outermost of all.
 pub async fn envelope(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
@@ -54,20 +82,30 @@ pub async fn envelope(mut request: ServiceRequest, next: Next<impl MessageBody +
         // The dispatcher leaves out the body of the answer to a HEAD by itself.
         request.head_mut().method = Method::GET;
     }
-    let (method, path, language) = (request.method().clone(), request.path().to_owned(), language(request.headers()));
-    let limit = request.app_data::<web::Data<Config>>().map(|config| config.request_timeout());
+    let (method, path, language) = (request.method().clone(), request.path().to_owned(), preference::language(request.headers()));
+    request.extensions_mut().insert(language);
+    let limit = request.app_data::<web::Data<Config>>().map_or(Duration::from_secs(30), |config| config.request_timeout());
+    let deadline = Deadline::after(limit);
+    request.extensions_mut().insert(deadline.clone());
     let span = tracing::error_span!("request", id = id.0.as_str(), %method, path, account = tracing::field::Empty);
 
     let work = AssertUnwindSafe(next.call(request)).catch_unwind();
-    let outcome = tokio::time::timeout(limit.unwrap_or(Duration::MAX), work).instrument(span.clone()).await;
+    let in_time = async {
+        tokio::select! {
+            biased;
+            outcome = work => Some(outcome),
+            () = deadline.passed() => None,
+        }
+    };
+    let outcome = in_time.instrument(span.clone()).await;
     let (mut outcome, operation) = span.in_scope(|| match outcome {
-        Ok(Ok(Ok(response))) => {
+        Some(Ok(Ok(response))) => {
             let operation = Call::of(response.request()).map_or_else(|_| "none".to_owned(), |call| call.operation().id.clone());
             (Ok(finished(response, language, &id)), operation)
         }
-        Ok(Ok(Err(error))) => (Err(of_error(&error).render(language, &path, &id.0)), "none".to_owned()),
-        Ok(Err(_)) => (Err(Problem::internal("a handler panicked").render(language, &path, &id.0)), "none".to_owned()),
-        Err(_) => (Err(Problem::new(&catalogue::TIMED_OUT).retry_after(2).render(language, &path, &id.0)), "none".to_owned()),
+        Some(Ok(Err(error))) => (Err(of_error(&error).render(language, &path, &id.0)), "none".to_owned()),
+        Some(Err(_)) => (Err(Problem::internal("a handler panicked").render(language, &path, &id.0)), "none".to_owned()),
+        None => (Err(Problem::new(&catalogue::TIMED_OUT).retry_after(2).render(language, &path, &id.0)), "none".to_owned()),
     });
     let remaining = outcome.as_ref().ok().and_then(|response| response.request().extensions().get::<Remaining>().copied());
     let headers = match &mut outcome {
@@ -109,24 +147,9 @@ fn of_error(error: &Error) -> Cow<'_, Problem> {
     }
 }
 
-/// The language that `Accept-Language` weighs most (RFC 9110, section 12.5.4); Persian when it names neither.
-fn language(headers: &HeaderMap) -> Language {
-    let accept = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut best = (0.0, Language::Persian);
-    for (name, weight) in preferences(accept) {
-        let language = match name.get(..2).map(str::to_ascii_lowercase).as_deref() {
-            Some("fa") => Language::Persian,
-            Some("en") => Language::English,
-            _ => continue,
-        };
-        if weight > best.0 {
-            best = (weight, language);
-        }
-    }
-    best.1
-}
-
 fn decorate(headers: &mut HeaderMap, id: &RequestId, is_documentation: bool, remaining: Option<Remaining>) {
+    // A handler that says it itself knows better.
+    let is_sandboxed = headers.contains_key(header::CONTENT_SECURITY_POLICY);
     let mut set = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
@@ -137,14 +160,16 @@ fn decorate(headers: &mut HeaderMap, id: &RequestId, is_documentation: bool, rem
     set(header::X_FRAME_OPTIONS, "DENY");
     set(header::REFERRER_POLICY, "no-referrer");
     set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
-    set(
-        header::CONTENT_SECURITY_POLICY,
-        if is_documentation {
-            "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
-        } else {
-            "default-src 'none'; frame-ancestors 'none'"
-        },
-    );
+    if !is_sandboxed {
+        set(
+            header::CONTENT_SECURITY_POLICY,
+            if is_documentation {
+                "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+            } else {
+                "default-src 'none'; frame-ancestors 'none'"
+            },
+        );
+    }
     // IETF draft-ietf-httpapi-ratelimit-headers: the policy, and what is left of it.
     if let Some(Remaining { quota, left }) = remaining {
         set(HeaderName::from_static("ratelimit-policy"), &format!("\"default\";q={quota};w=60"));

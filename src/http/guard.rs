@@ -18,6 +18,7 @@ use super::{
     contract::{self, Access, Contract, Operation},
     document::{PREFIX, SPARSE},
     preference::preferences,
+    problem::{Language, speaking},
     rate_limit::RateLimit,
 };
 use crate::{
@@ -43,6 +44,7 @@ struct Parts {
     operation: Arc<Operation>,
     query: Value,
     calendar: Calendar,
+    language: Language,
     format: Format,
     caller: Option<Arc<Caller>>,
 }
@@ -68,10 +70,10 @@ impl Call {
         self.0.query["include"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// Serializes in the calendar that the caller asks for, with personal data in clear where it may see that.
+    /// Serializes in the calendar and the language that the caller asks for, with personal data in clear where it may see that.
     pub fn rendered<T>(&self, work: impl FnOnce() -> T) -> T {
         let in_clear = self.0.caller.as_ref().is_some_and(|caller| caller.may(personal::PERMISSION));
-        personal::shown(in_clear, || calendar::using(self.0.calendar, work))
+        speaking(self.0.language, || personal::shown(in_clear, || calendar::using(self.0.calendar, work)))
     }
 
     /// The calendar of the dates in the request and the answer.
@@ -138,7 +140,8 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     let calendar = calendar_of(request.query_string());
     let query = operation.query(request.query_string(), calendar)?;
     let format = format(request, operation, &query)?;
-    let call = Call(Arc::new(Parts { operation: operation.clone(), query, calendar, format, caller }));
+    let language = request.extensions().get::<Language>().copied().unwrap_or_default();
+    let call = Call(Arc::new(Parts { operation: operation.clone(), query, calendar, language, format, caller }));
     request.extensions_mut().insert(call);
     Ok(())
 }
@@ -207,12 +210,13 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
         offers.max_by_key(|(specificity, _)| *specificity).map_or(0.0, |(_, weight)| weight)
     };
     // Problems are JSON too: a client that names only their type still gets JSON.
-    let json = ["application/json", "application/problem+json", SPARSE].into_iter().map(weight).fold(0.0, f32::max);
-    let csv = if operation.formats.iter().any(|format| format == "text/csv") { weight("text/csv") } else { 0.0 };
-    if json <= 0.0 && csv <= 0.0 {
+    let problem = "application/problem+json";
+    if !operation.formats.iter().map(String::as_str).chain([problem]).any(|format| weight(format) > 0.0) {
         let list = operation.formats.join(", ");
         return Err(Problem::new(&catalogue::NOT_ACCEPTABLE)
             .detail(Text::new(format!("پاسخ تنها در این قالب‌ها داده می‌شود: {list}"), format!("The answer comes in these formats only: {list}"))));
     }
+    let json = ["application/json", problem, SPARSE].into_iter().map(weight).fold(0.0, f32::max);
+    let csv = if operation.formats.iter().any(|format| format == "text/csv") { weight("text/csv") } else { 0.0 };
     Ok(if csv > json { Format::Csv } else { Format::Json })
 }

@@ -2,7 +2,7 @@
 //!
 //! A request passes [`envelope`] (request id, language, limits of time, panics, problems, logging) and
 //! [`guard`] (token, permission, query string, all against the OpenAPI document). A handler then takes what
-//! it needs as extractors ([`body`], [`visible`], [`page`], [`read`], [`write`]) and answers in the [`shape`] that the
+//! it needs as extractors ([`body`], [`upload`], [`visible`], [`page`], [`read`], [`write`]) and answers in the [`shape`] that the
 //! caller asked for.
 
 pub mod body;
@@ -14,6 +14,7 @@ pub mod csv;
 pub mod document;
 pub mod envelope;
 pub mod guard;
+pub mod moment;
 pub mod page;
 pub mod precondition;
 pub mod preference;
@@ -21,17 +22,20 @@ pub mod problem;
 pub mod rate_limit;
 pub mod read;
 pub mod shape;
+pub mod upload;
 pub mod visible;
 pub mod words;
 pub mod write;
 
 pub use body::{Body, Patch, Query};
 pub use guard::Call;
+pub use moment::Moment;
 pub use page::{Page, Paging, SortKey};
 pub use precondition::Precondition;
 pub use problem::{Problem, Text, Violation};
 pub use read::{Including, Read, Search};
 pub use shape::{Answer, Shape};
+pub use upload::Upload;
 pub use visible::{Referred, Visible, VisibleEver};
 pub use write::Write;
 

@@ -1,5 +1,9 @@
 //! What a client prefers: the weighted lists of the `Accept` headers.
 
+use actix_web::http::header::{self, HeaderMap};
+
+use super::problem::Language;
+
 /// The names of a list and their weights, 1 where none is given, 0 where it is unreadable (RFC 9110, section 12.4.2).
 pub fn preferences(list: &str) -> impl Iterator<Item = (&str, f32)> {
     list.split(',').map(|offer| {
@@ -8,4 +12,21 @@ pub fn preferences(list: &str) -> impl Iterator<Item = (&str, f32)> {
         let weight = parts.find_map(|parameter| parameter.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
         (name, weight)
     })
+}
+
+/// The language that `Accept-Language` weighs most (RFC 9110, section 12.5.4); Persian when it names neither.
+pub fn language(headers: &HeaderMap) -> Language {
+    let accept = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut best = (0.0, Language::Persian);
+    for (name, weight) in preferences(accept) {
+        let language = match name.get(..2).map(str::to_ascii_lowercase).as_deref() {
+            Some("fa") => Language::Persian,
+            Some("en") => Language::English,
+            _ => continue,
+        };
+        if weight > best.0 {
+            best = (weight, language);
+        }
+    }
+    best.1
 }

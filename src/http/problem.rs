@@ -1,6 +1,6 @@
 //! The one error type of the service: problem details (RFC 9457) in Persian or English.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cell::Cell, fmt};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -9,11 +9,12 @@ use actix_web::{
         header::{self, HeaderName, HeaderValue},
     },
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::catalogue::{self, Kind};
+use crate::lifecycle::Missing;
 
 /// The language of titles and details. `code` never depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,23 @@ pub enum Language {
     Persian,
     /// English.
     English,
+}
+
+thread_local! {
+    static LANGUAGE: Cell<Language> = const { Cell::new(Language::Persian) };
+}
+
+/// Does `work` with a [`Text`] serialized in a language. It travels like the calendar ([`crate::persian::calendar::using`]),
+/// for the same reason.
+pub fn speaking<T>(language: Language, work: impl FnOnce() -> T) -> T {
+    struct Restore(Language);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            LANGUAGE.set(self.0);
+        }
+    }
+    let _earlier = Restore(LANGUAGE.replace(language));
+    work()
 }
 
 /// A sentence in both languages.
@@ -46,6 +64,12 @@ impl Text {
             Language::Persian => &self.fa,
             Language::English => &self.en,
         }
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.in_language(LANGUAGE.get()))
     }
 }
 
@@ -104,6 +128,7 @@ struct Parts {
     kind: &'static Kind,
     detail: Option<Text>,
     violations: Vec<Violation>,
+    missing: Vec<Missing>,
     headers: Vec<(HeaderName, HeaderValue)>,
     members: Map<String, Value>,
     /// For the log and the command line; never part of an answer.
@@ -113,7 +138,15 @@ struct Parts {
 impl Problem {
     /// A problem of the catalogue, with its usual detail.
     pub fn new(kind: &'static Kind) -> Self {
-        Self(Box::new(Parts { kind, detail: None, violations: Vec::new(), headers: Vec::new(), members: Map::new(), cause: None }))
+        Self(Box::new(Parts {
+            kind,
+            detail: None,
+            violations: Vec::new(),
+            missing: Vec::new(),
+            headers: Vec::new(),
+            members: Map::new(),
+            cause: None,
+        }))
     }
 
     /// A body that breaks rules (422), all of them at once.
@@ -132,6 +165,13 @@ impl Problem {
         problem
     }
 
+    /// A change of state that is refused (409), with everything that it lacks.
+    pub fn missing(missing: Vec<Missing>) -> Self {
+        let mut problem = Self::new(&catalogue::REQUIREMENTS_MISSING);
+        problem.0.missing = missing;
+        problem
+    }
+
     /// A fault of ours (500): what happened goes to the log, never to the client.
     pub fn internal(cause: impl fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
@@ -147,6 +187,14 @@ impl Problem {
     /// Says more precisely what happened.
     pub fn detail(mut self, detail: Text) -> Self {
         self.0.detail = Some(detail);
+        self
+    }
+
+    /// The same with every pointer below another one: what is wrong in a part is told as wrong in the whole.
+    pub fn below(mut self, pointer: &str) -> Self {
+        for violation in &mut self.0.violations {
+            violation.pointer.insert_str(0, pointer);
+        }
         self
     }
 
@@ -216,6 +264,9 @@ impl Problem {
                 });
                 members.insert("errors".into(), errors.collect());
             }
+            if !self.0.missing.is_empty() {
+                members.insert("missing".into(), speaking(language, || json!(self.0.missing)));
+            }
         }
         let mut response = HttpResponse::build(self.status_code());
         for header in &self.0.headers {
@@ -240,6 +291,7 @@ impl fmt::Display for Problem {
         }
         let detail = self.0.detail.as_ref().map_or(self.0.kind.detail(Language::English), |text| &text.en);
         write!(formatter, "{}: {detail}", self.0.kind.code)?;
+        self.0.missing.iter().try_for_each(|guard| write!(formatter, "; {}: {}", guard.code, guard.detail.en))?;
         self.0.violations.iter().try_for_each(|v| write!(formatter, "; {}: {}", v.pointer, v.detail.en))
     }
 }
@@ -295,6 +347,9 @@ pub struct ProblemBody {
     /// The states that may follow, with `transition_not_allowed`.
     #[schema(required = false, nullable = false, example = json!(["approved"]))]
     allowed: Option<Vec<String>>,
+    /// Everything that has to be seen to first, with `requirements_missing`.
+    #[schema(required = false, nullable = false)]
+    missing: Option<Vec<Missing>>,
     /// What kinds of records are in the way, with `still_referred_to`.
     #[schema(required = false, nullable = false, example = json!(["milestone"]))]
     referred_by: Option<Vec<String>>,

@@ -19,13 +19,14 @@ use utoipa::{
 };
 
 use super::{
-    Answer, Call, Database, Paging, Problem, Ready, Shape,
+    Answer, Call, Database, Moment, Paging, Problem, Ready, Shape, Text, Violation,
     body::typed_query,
+    catalogue,
     page::{Listed, parameter},
 };
 use crate::{
     auth::Caller,
-    store::{Reading, Record, change_log, search, visible_rows},
+    store::{Reading, Record, Retrospective, change_log, past, search, visible_rows},
 };
 
 /// The right to read.
@@ -69,6 +70,19 @@ impl Read {
     /// One record, under the ETag of its version.
     pub async fn record<R: Record>(self, row: &R) -> Result<Answer, Problem> {
         self.shape.record(row, &self.reading()).await
+    }
+
+    /// One record as it is, or as it was at a moment.
+    pub async fn record_at<R: Retrospective>(self, row: &R, moment: Moment) -> Result<Answer, Problem> {
+        let not_found = || Problem::new(&catalogue::NOT_FOUND);
+        let Some(past) = moment.past()? else {
+            return if row.deleted_at().is_none() { self.record(row).await } else { Err(not_found()) };
+        };
+        if !self.call.includes().is_empty() {
+            let detail = Text::new("رکوردهای وابسته تنها با وضعیت کنونی می‌آیند.", "Related records come along with the present only.");
+            return Err(Problem::invalid_query(vec![Violation::query("include", "not_applicable", detail)]));
+        }
+        self.shape.value(&past::view(self.db.get_ref(), row, past).await?.ok_or_else(not_found)?)
     }
 
     /// The history of a record.

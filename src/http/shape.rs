@@ -168,18 +168,13 @@ impl Shape {
     }
 
     fn finish(&self, media_type: &str, body: String, tag: String) -> Answer {
-        let is_known = matches!(*self.request.method(), Method::GET | Method::HEAD)
-            && self.header(header::IF_NONE_MATCH).is_some_and(|known| none_match_names(known, &tag));
+        let is_known = knows(&self.request, &tag);
         let (status, body) = if is_known { (304, String::new()) } else { (200, body) };
         let answer = Answer { status, headers: Vec::new(), body, body_once: None }
             .with_header(header::ETAG, tag)
             .with_header(header::CACHE_CONTROL, "private, no-cache")
-            .with_header(header::VARY, "Accept, Authorization");
+            .with_header(header::VARY, "Accept, Accept-Language, Authorization");
         if is_known { answer } else { answer.with_header(header::CONTENT_TYPE, media_type) }
-    }
-
-    fn header(&self, name: header::HeaderName) -> Option<&str> {
-        self.request.headers().get(name)?.to_str().ok()
     }
 
     fn next_link(&self, cursor: &str) -> String {
@@ -194,9 +189,12 @@ pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// Weak comparison of `If-None-Match` (RFC 9110, section 13.1.2), whatever the encoding of the answer was.
-fn none_match_names(header: &str, tag: &str) -> bool {
-    header.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == "*" || super::compress::without_encoding(known) == tag)
+/// Whether the caller of a GET holds the representation of this ETag: weak comparison of `If-None-Match` (RFC 9110,
+/// section 13.1.2), whatever the encoding of the answer was.
+pub fn knows(request: &HttpRequest, tag: &str) -> bool {
+    let header = request.headers().get(header::IF_NONE_MATCH).filter(|_| matches!(*request.method(), Method::GET | Method::HEAD));
+    let known = header.and_then(|header| header.to_str().ok()).unwrap_or_default();
+    known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == "*" || super::compress::without_encoding(known) == tag)
 }
 
 fn digest(body: &str) -> String {

@@ -78,6 +78,11 @@ impl<R> Referred<R> {
         self.found.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
     }
 
+    /// The record, where there is one.
+    pub fn found(&self) -> Option<&R> {
+        self.found.as_ref()
+    }
+
     /// The reference, and the record where there is one.
     pub fn into_parts(self) -> (ExternalRef, Option<R>) {
         (self.reference, self.found)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header};
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::{
     Answer, Call, Database, Precondition, Problem, Ready, Referred, Shape, Text, Violation, body::RawBody, catalogue, envelope::RequestId,
@@ -79,6 +80,28 @@ impl Write {
     /// Changes a record that is the caller's own and has no ETag that it could have seen.
     pub async fn update_own<R: Record>(self, before: &R, row: R) -> Result<Answer, Problem> {
         self.run(async |transaction| transaction.update(before, row).await.map(|_| Answer::no_content())).await
+    }
+
+    /// Asks the rules of a record whether the caller may write it, before much work is done for it.
+    pub async fn ask(&self, rule: impl AsyncFnOnce(&Transaction) -> Result<(), Problem>) -> Result<(), Problem> {
+        rule(&Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?).await
+    }
+
+    /// Changes a record as it is by now, whatever version the caller has seen: for what is safe to repeat. Where the change
+    /// makes no difference nothing is written.
+    pub async fn ensure<R: Record + PartialEq>(
+        self,
+        id: Uuid,
+        change: impl FnOnce(&R, &Transaction) -> Result<R, Problem>,
+    ) -> Result<Answer, Problem> {
+        let (shape, caller) = (self.shape.clone(), self.caller.clone());
+        self.run(async |transaction| {
+            let present = transaction.present::<R>(id).await?;
+            let changed = change(&present, transaction)?;
+            let row = if changed == present { present } else { transaction.update(&present, changed).await? };
+            shape.record(&row, &reading(transaction, &caller)).await
+        })
+        .await
     }
 
     /// Creates the record of a reference (201), or replaces it (200) in a version that the caller has seen.

@@ -1,5 +1,6 @@
 //! Industries after ISIC Rev. 4, a code list that comes with the binary (`data/isic4.csv`).
 
+pub mod classes;
 pub mod entity;
 
 use std::sync::LazyLock;

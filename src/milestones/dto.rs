@@ -1,6 +1,5 @@
 //! Milestones as clients see and write them.
 
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -10,27 +9,15 @@ use super::{
     rules::State,
 };
 use crate::{
+    checks,
     http::{Problem, Text, Violation},
     lifecycle::{AllowedTransition, Transition},
     persian::{Date, calendar::Period},
-    projects::{dates, dto::Project, phases::PhaseName},
+    projects::{dates, dto::Project, phases::PhaseName, pillar::Pillar},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
     values::Amount,
 };
-
-/// The pillars of the programme, after UNIDO.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-pub enum Pillar {
-    /// Networks of firms.
-    Networking,
-    /// Business development services.
-    Bds,
-    /// Institutions that support the cluster.
-    SupportInstitution,
-}
 
 /// A milestone (نقطهٔ عطف): something that a project has to reach by a day, and what part of the whole it is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -64,9 +51,9 @@ pub struct Milestone {
     due_on: Date,
     /// Where it stands. It changes by `POST /milestones/{id}/transitions` only.
     state: State,
-    /// The states that may follow.
-    #[schema(example = json!([{"to": "in_progress"}]))]
-    allowed_transitions: Vec<AllowedTransition<State>>,
+    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from other records.
+    #[schema(example = json!([{"to": "in_progress", "needs": [], "missing": []}]))]
+    pub allowed_transitions: Vec<AllowedTransition<State>>,
     /// Since when it is accepted.
     #[schema(required, example = json!(null))]
     accepted_on: Option<Date>,
@@ -82,6 +69,9 @@ pub struct Milestone {
     /// Whether it can be handed in with evidence only.
     #[schema(example = true)]
     evidence_required: bool,
+    /// The number of the baseline that has fixed its weight and its days; null before, when they may be changed freely.
+    #[schema(required, minimum = 1, example = json!(null))]
+    baseline_number: Option<i32>,
     /// Whether it should have been accepted before today. Not part of the history: it follows from the day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required, nullable = false, example = false)]
@@ -107,12 +97,13 @@ impl From<&Model> for Milestone {
             planned_start: input.planned_start,
             due_on: input.due_on,
             state: row.state,
-            allowed_transitions: AllowedTransition::of(row),
+            allowed_transitions: Vec::new(),
             accepted_on: row.accepted_on.map(Date::from),
             accepted_fraction_bp: row.accepted_fraction_bp,
             predecessors: input.predecessors,
             budget_irr: input.budget_irr,
             evidence_required: input.evidence_required,
+            baseline_number: row.baseline_number,
             is_overdue: None,
             project: None,
         }
@@ -205,10 +196,7 @@ impl Input<Model> for MilestoneInput {
             let detail = Text::new("نقطهٔ عطف به پروژهٔ دیگری نمی‌رود.", "A milestone does not go to another project.");
             faults.push(Violation::body("/project_id", "immutable", detail));
         }
-        for (index, predecessor) in self.predecessors.iter().enumerate().filter(|(index, id)| self.predecessors[..*index].contains(id)) {
-            let detail = Text::new(format!("{predecessor} دو بار آمده است."), format!("{predecessor} is given twice."));
-            faults.push(Violation::body(format!("/predecessors/{index}"), "repeated_items", detail));
-        }
+        faults.extend(checks::each_once(&self.predecessors, |index| format!("/predecessors/{index}")));
         dates::all_or_none(faults)?;
         Ok(Model {
             project_id: self.project_id.unwrap_or(row.project_id),

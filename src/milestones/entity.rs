@@ -1,20 +1,26 @@
 //! The table of milestones, and what is asked of it.
 
+use std::collections::HashMap;
+
 use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    dto::{Milestone, MilestoneFilter, Pillar},
+    dto::{Milestone, MilestoneFilter},
     rules::{self, State},
 };
 use crate::{
     auth::Caller,
     http::{Problem, SortKey, page::Listed},
-    lifecycle::Stateful,
+    lifecycle::{self, Stateful, Step},
     persian::Date,
-    projects::{self, phases::PhaseName},
+    projects::{self, phases::PhaseName, pillar::Pillar},
     provinces,
-    store::{Reading, Record, SqlKind, Transaction, search},
+    store::{
+        Past, Reading, Record, Retrospective, SqlKind, Transaction,
+        past::{self, Fields},
+        search,
+    },
 };
 
 crate::store::record_table! {
@@ -50,6 +56,8 @@ crate::store::record_table! {
         budget_irr: Option<i64>,
         /// Whether it can be handed in with evidence only.
         evidence_required: bool,
+        /// The baseline that has fixed its weight and its days.
+        baseline_number: Option<i32>,
     }
 }
 
@@ -63,7 +71,9 @@ impl Record for Model {
 
     const RESOURCE: &'static str = "milestone";
     const DAYS: &'static [&'static str] = &["planned_start", "due_on", "accepted_on"];
+    const DERIVED: &'static [&'static str] = &["allowed_transitions"];
     const INCLUDES: &'static [(&'static str, &'static str)] = &[("project", "the project")];
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("payment", "milestone_id"), ("attachment", "subject_id")];
 
     fn view(&self) -> Milestone {
         Milestone::from(self)
@@ -86,9 +96,11 @@ impl Record for Model {
             true => reading.by_ids::<projects::entity::Model>(rows.iter().map(|row| row.project_id)).await?,
             false => Default::default(),
         };
+        let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
         let today = Date::today_in_iran();
         let view = |row: &Self| {
             let mut view = row.view();
+            view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
             view.is_overdue = Some(row.is_overdue(today));
             view.project = projects.get(&row.project_id).cloned();
             view
@@ -99,15 +111,18 @@ impl Record for Model {
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         let project = self.own_project(transaction).await?;
         self.province = project.province.clone();
-        if let Some(before) = before.filter(|before| before.state != self.state) {
-            return rules::check_who(transaction.author(), before.state, self.state);
+        if before.is_some_and(|before| before.state != self.state) {
+            return rules::check_reviewer(transaction, self).await;
         }
+        projects::rules::check_open(&project)?;
+        rules::check_frozen(transaction, before, self).await?;
         rules::check_dates(transaction, &project, self).await?;
         rules::check_predecessors(transaction, self).await
     }
 
     async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
-        self.own_project(transaction).await?;
+        projects::rules::check_open(&self.own_project(transaction).await?)?;
+        rules::check_not_planned(self)?;
         rules::check_no_successor(transaction, self).await
     }
 }
@@ -128,6 +143,9 @@ impl Model {
 
 impl Stateful for Model {
     type State = State;
+    type Facts = rules::Facts;
+
+    const STEPS: &'static [Step<Self>] = rules::STEPS;
 
     fn state(&self) -> State {
         self.state
@@ -139,6 +157,36 @@ impl Stateful for Model {
         self.state = state;
         self.accepted_on = is_accepted.then(|| on.naive());
         self.accepted_fraction_bp = if is_accepted { 10_000 } else { 0 };
+    }
+
+    async fn facts(db: &impl ConnectionTrait, rows: &[Self], on: Date) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
+        rules::facts(db, rows, on).await
+    }
+
+    async fn prepare(&self, transaction: &Transaction) -> Result<(), Problem> {
+        self.own_project(transaction).await.map(|_| ())
+    }
+}
+
+/// Whether a milestone was overdue.
+#[derive(Serialize)]
+pub struct Overdue {
+    is_overdue: bool,
+}
+
+impl Retrospective for Model {
+    const STATE_FIELDS: &'static [&'static str] = &["state", "accepted_on", "accepted_fraction_bp"];
+    type Derived = Overdue;
+
+    /// Its weight and its days are those of the baseline that was in force.
+    async fn adjust(&self, db: &impl ConnectionTrait, past: Past, fields: &mut Fields) -> Result<(), DbErr> {
+        projects::plan::then(db, self.project_id, past).await?.apply(self.id, fields);
+        Ok(())
+    }
+
+    async fn derived(&self, _: &impl ConnectionTrait, past: Past, fields: &Fields) -> Result<Overdue, DbErr> {
+        let is_open = !["accepted", "cancelled"].contains(&past::text(fields, "state").as_str());
+        Ok(Overdue { is_overdue: is_open && past::day(fields, "due_on").is_some_and(|due| due < past.as_of.naive()) })
     }
 }
 

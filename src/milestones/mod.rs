@@ -1,5 +1,6 @@
 //! Milestones (نقطهٔ عطف): what a project has to reach, by when, and how much of it each is.
 
+pub mod baselines;
 pub mod dto;
 pub mod entity;
 pub mod rules;
@@ -13,7 +14,7 @@ use self::{
     entity::Model,
 };
 use crate::{
-    http::{Answer, Body, Including, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    http::{Answer, Body, Including, Moment, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Visible, VisibleEver, Write},
     projects,
     store::{Input, change_log::History},
 };
@@ -31,7 +32,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(transition_milestone)
         .service(get_milestone_history)
         .service(list_project_milestones)
-        .service(create_project_milestone);
+        .service(create_project_milestone)
+        .configure(baselines::routes);
 }
 
 /// List milestones
@@ -76,10 +78,13 @@ pub async fn create_project_milestone(
 }
 
 /// Read a milestone
-#[utoipa::path(params(Including<Model>), responses((status = 200, body = Milestone)), security(("oauth2" = ["milestones:read"])))]
+///
+/// As it is, or with `as_of` and `known_at` as it was: in the state of that day, from what was known at that moment, also where
+/// it has been deleted since. What was cannot be changed: its `allowed_transitions` are empty, and nothing can be included.
+#[utoipa::path(params(Including<Model>, Moment), responses((status = 200, body = Milestone)), security(("oauth2" = ["milestones:read"])))]
 #[get("/milestones/{id}")]
-pub async fn get_milestone(milestone: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*milestone).await
+pub async fn get_milestone(milestone: VisibleEver<Model>, moment: Query<Moment>, read: Read) -> Result<Answer, Problem> {
+    read.record_at(&milestone.0, moment.0).await
 }
 
 /// Change a milestone

@@ -1,23 +1,28 @@
-//! The states of a milestone, who may enter them, and the rules between the milestones of a project.
+//! The states of a milestone, the rules by which they change, and the rules between the milestones of a project.
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ColumnTrait, DeriveActiveEnum, EntityTrait, EnumIter, QueryFilter, prelude::StringLen};
+use sea_orm::{ColumnTrait, ConnectionTrait, DeriveActiveEnum, EntityTrait, EnumIter, FromQueryResult, QueryFilter, QuerySelect, prelude::StringLen};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::entity::{Column, Entity, Model};
+use super::{
+    baselines,
+    entity::{Column, Entity, Model},
+};
 use crate::{
-    auth::{Caller, Scope},
+    auth::Role,
+    checks,
     http::{Problem, Text, Violation, catalogue},
-    lifecycle,
+    lifecycle::{self, Guard, Need, State as _, Step, Who},
+    persian::Date,
     projects::{
         self,
         dates::{self, Span},
         phases,
     },
-    store::Transaction,
+    store::{Transaction, sql, status_event},
 };
 
 /// Where a milestone stands.
@@ -41,32 +46,133 @@ pub enum State {
     Cancelled,
 }
 
-impl lifecycle::State for State {
-    fn next(self) -> &'static [Self] {
-        use State::*;
-        match self {
-            Planned | Returned => &[InProgress],
-            InProgress => &[Submitted],
-            Submitted => &[Accepted, Returned],
-            Accepted => &[InProgress],
-            Cancelled => &[],
-        }
-    }
+impl lifecycle::State for State {}
 
-    /// To send back, and to reopen.
-    fn needs_reason(self, to: Self) -> bool {
-        to == Self::Returned || self == Self::Accepted
+const WRITER: Who = Who::Holder("milestones:write");
+const REVIEWER: Who = Who::Holder("milestones:review");
+
+/// The table.
+pub const STEPS: &[Step<Model>] = &[
+    Step { from: &[State::Planned, State::Returned], to: State::InProgress, who: WRITER, needs: &[], guards: &[IMPLEMENTING, PREDECESSORS] },
+    Step { from: &[State::InProgress], to: State::Submitted, who: WRITER, needs: &[], guards: &[IMPLEMENTING, EVIDENCE] },
+    Step { from: &[State::Submitted], to: State::Accepted, who: REVIEWER, needs: &[], guards: &[] },
+    Step { from: &[State::Submitted], to: State::Returned, who: REVIEWER, needs: &[Need::Reason], guards: &[] },
+    Step {
+        from: &[State::Accepted],
+        to: State::InProgress,
+        who: Who::National("milestones:review"),
+        needs: &[Need::Reason],
+        guards: &[IMPLEMENTING],
+    },
+    Step {
+        from: &[State::Planned, State::InProgress, State::Submitted, State::Returned],
+        to: State::Cancelled,
+        who: Who::Nobody("a re-baseline cancels it"),
+        needs: &[],
+        guards: &[],
+    },
+];
+
+const IMPLEMENTING: Guard<Model> = Guard {
+    code: "project_not_implementing",
+    fa: "پروژه در مرحلهٔ اجرا نیست.",
+    en: "The project is not being implemented.",
+    pointer: None,
+    holds: |_, facts| facts.is_implementing,
+};
+const PREDECESSORS: Guard<Model> = Guard {
+    code: "predecessors_open",
+    fa: "پیش‌نیازهایی از این نقطهٔ عطف هنوز پذیرفته نشده‌اند.",
+    en: "Some of its predecessors are not accepted yet.",
+    pointer: Some("/predecessors"),
+    holds: |_, facts| !facts.waits,
+};
+const EVIDENCE: Guard<Model> = Guard {
+    code: "no_evidence",
+    fa: "برای این نقطهٔ عطف مدرکی پیوست نشده است.",
+    en: "No evidence is attached to it.",
+    pointer: None,
+    holds: |row, facts| !row.evidence_required || facts.has_evidence,
+};
+
+/// What the guards look at.
+pub struct Facts {
+    is_implementing: bool,
+    has_evidence: bool,
+    /// Whether a predecessor is still to be accepted.
+    waits: bool,
+}
+
+#[derive(FromQueryResult)]
+struct Found {
+    id: Uuid,
+    is_implementing: bool,
+    has_evidence: bool,
+}
+
+/// The facts of some milestones, in two statements at most.
+pub async fn facts(db: &impl ConnectionTrait, rows: &[Model], on: Date) -> Result<HashMap<Uuid, Facts>, Problem> {
+    const SQL: &str = "SELECT m.id, p.state = 'implementing' AS is_implementing, \
+        EXISTS (SELECT 1 FROM attachment a WHERE a.subject_kind = 'milestone' AND a.subject_id = m.id AND a.deleted_at IS NULL \
+          AND a.received_at IS NOT NULL AND a.kind IN ('evidence', 'photo')) AS has_evidence \
+      FROM milestone m JOIN project p ON p.id = m.project_id WHERE m.id IN ({ids})";
+    let predecessors: Vec<Uuid> = rows.iter().flat_map(|row| row.predecessors.0.iter().copied()).collect();
+    let mut open: HashSet<Uuid> = HashSet::new();
+    if !predecessors.is_empty() {
+        let of_rows = Entity::find().select_only().column(Column::Id).filter(Column::Id.is_in(predecessors));
+        open.extend(of_rows.filter(Column::State.is_not_in([State::Accepted, State::Cancelled])).into_tuple::<Uuid>().all(db).await?);
+    }
+    let found = Found::find_by_statement(sql::about(db, SQL, on.naive(), rows)).all(db).await?;
+    let waits = |id: Uuid| rows.iter().any(|row| row.id == id && row.predecessors.0.iter().any(|id| open.contains(id)));
+    Ok(found.into_iter().map(|Found { id, is_implementing, has_evidence }| (id, Facts { is_implementing, has_evidence, waits: waits(id) })).collect())
+}
+
+/// Nobody accepts what the same person has submitted as its CDA.
+pub async fn check_reviewer(transaction: &Transaction, row: &Model) -> Result<(), Problem> {
+    let is_manager = !matches!(transaction.author().role, Role::Cda | Role::Supervisor);
+    if row.state != State::Accepted || is_manager {
+        return Ok(());
+    }
+    let submitted = status_event::latest_into(&**transaction, row, &State::Submitted.name()).await?;
+    match submitted.filter(|event| event.recorded_by == transaction.author().id) {
+        None => Ok(()),
+        Some(_) => Err(Problem::new(&catalogue::FORBIDDEN).detail(Text::new(
+            "پذیرش با کسی دیگر است: این نقطهٔ عطف را خود شما تحویل داده‌اید.",
+            "Somebody else has to accept it: you have submitted this milestone yourself.",
+        ))),
     }
 }
 
-/// Supervisors and managers accept and return; CDAs and managers do the rest; what was accepted is reopened by national offices.
-pub fn check_who(author: &Caller, from: State, to: State) -> Result<(), Problem> {
-    let may = match (from, to) {
-        (State::Accepted, _) => author.may("milestones:review") && author.scope == Scope::Nation,
-        (_, State::Accepted | State::Returned) => author.may("milestones:review"),
-        _ => author.may("milestones:write"),
+/// What a baseline has fixed changes by a baseline only, and what is added after it weighs nothing until the next one (rule 3 of
+/// `domain.md`). A baseline puts its own number on what it changes.
+pub async fn check_frozen(transaction: &Transaction, before: Option<&Model>, row: &Model) -> Result<(), Problem> {
+    let frozen = |pointers: Vec<&str>| match pointers.as_slice() {
+        [] => Ok(()),
+        _ => Err(pointers.iter().fold(Problem::new(&catalogue::PLAN_FROZEN), |problem, pointer| {
+            let detail = Text::new("خط مبنا این مقدار را تثبیت کرده است.", "A baseline has fixed this value.");
+            problem.violation(Violation::body(*pointer, "frozen", detail))
+        })),
     };
-    if may { Ok(()) } else { Err(Problem::new(&catalogue::FORBIDDEN)) }
+    match before.filter(|before| before.baseline_number.is_some()) {
+        Some(before) if before.baseline_number == row.baseline_number => {
+            let is_changed = [
+                ("/phase", before.phase != row.phase),
+                ("/weight_bp", before.weight_bp != row.weight_bp),
+                ("/planned_start", before.planned_start != row.planned_start),
+                ("/due_on", before.due_on != row.due_on),
+            ];
+            frozen(is_changed.into_iter().filter(|(_, changed)| *changed).map(|(pointer, _)| pointer).collect())
+        }
+        None if row.baseline_number.is_none() && row.weight_bp > 0 && baselines::latest(transaction, row.project_id).await?.is_some() => {
+            frozen(vec!["/weight_bp"])
+        }
+        _ => Ok(()),
+    }
+}
+
+/// 409 for a milestone that stands in a baseline: it is cancelled by a re-baseline, not deleted.
+pub fn check_not_planned(row: &Model) -> Result<(), Problem> {
+    if row.baseline_number.is_none() { Ok(()) } else { Err(Problem::new(&catalogue::PLAN_FROZEN)) }
 }
 
 /// A milestone lies in its phase, and in the contract where the phase is not planned (rule 5 of `domain.md`).
@@ -92,32 +198,9 @@ pub async fn check_predecessors(transaction: &Transaction, row: &Model) -> Resul
     let others = of_project(transaction, row.project_id).await?;
     let before: HashMap<Uuid, &[Uuid]> =
         others.iter().filter(|other| other.id != row.id).map(|other| (other.id, other.predecessors.0.as_slice())).collect();
-    let mut faults = Vec::new();
-    for (index, predecessor) in row.predecessors.0.iter().enumerate() {
-        let pointer = format!("/predecessors/{index}");
-        if *predecessor != row.id && !before.contains_key(predecessor) {
-            let detail = Text::new("چنین نقطهٔ عطفی در این پروژه نیست.", "The project has no such milestone.");
-            faults.push(Violation::body(pointer, "unknown_record", detail));
-        } else if leads_to(*predecessor, row.id, &before) {
-            let detail = Text::new("این نقطهٔ عطف خود در انتظار همین نقطهٔ عطف است.", "That milestone waits for this one.");
-            faults.push(Violation::body(pointer, "cycle", detail));
-        }
-    }
-    dates::all_or_none(faults)
-}
-
-/// Whether `from` is `to`, or waits for it through any number of others.
-fn leads_to(from: Uuid, to: Uuid, before: &HashMap<Uuid, &[Uuid]>) -> bool {
-    let (mut waiting, mut seen) = (vec![from], HashSet::new());
-    while let Some(id) = waiting.pop() {
-        if id == to {
-            return true;
-        }
-        if seen.insert(id) {
-            waiting.extend(before.get(&id).copied().unwrap_or_default());
-        }
-    }
-    false
+    let unknown = Text::new("چنین نقطهٔ عطفی در این پروژه نیست.", "The project has no such milestone.");
+    let cycle = Text::new("این نقطهٔ عطف خود در انتظار همین نقطهٔ عطف است.", "That milestone waits for this one.");
+    dates::all_or_none(checks::links(row.id, &row.predecessors.0, &before, "predecessors", &unknown, &cycle))
 }
 
 /// 409 while other milestones wait for this one.

@@ -2,10 +2,7 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{
-    entity::prelude::*,
-    sea_query::{Condition, ExprTrait, Query as SqlQuery},
-};
+use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::dto::{Kind, Organisation, OrganisationFilter};
 use crate::{
@@ -51,8 +48,15 @@ impl Record for Model {
     const RESOURCE: &'static str = "organisation";
     const PERSONAL: &'static [&'static str] = &["legal_id", "phone", "email"];
     const INCLUDES: &'static [(&'static str, &'static str)] = &[("parent", "the organisation that it is a part of")];
-    const REFERRED_BY: &'static [(&'static str, &'static str)] =
-        &[("organisation", "parent_id"), ("project", "organisation_id"), ("partner", "organisation_id"), ("supervision", "organisation_id")];
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
+        ("organisation", "parent_id"),
+        ("project", "organisation_id"),
+        ("project", "receiving_organisation_id"),
+        ("partner", "organisation_id"),
+        ("supervision", "organisation_id"),
+        ("enterprise", "organisation_id"),
+        ("feasibility_study", "executor_id"),
+    ];
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "organisation_legal_id",
         columns: "organisation.legal_id",
@@ -67,7 +71,7 @@ impl Record for Model {
 
     /// National organisations exist for everybody.
     fn visible_to(scope: &Scope) -> Condition {
-        Condition::any().add(scope.holds((Entity, Column::Province))).add_option(scope.province().map(|_| Column::Province.is_null()))
+        scope.holds_or_national((Entity, Column::Province))
     }
 
     fn province(&self) -> Option<&str> {
@@ -98,10 +102,17 @@ impl Record for Model {
         Ok(views)
     }
 
-    /// No organisation is a part of itself, however far up; and one that a province works with does not leave it.
+    /// No organisation is a part of itself, however far up; one that a province works with does not leave it; and the firm
+    /// behind an enterprise stays one.
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         if before.is_some_and(|before| before.province != self.province) {
-            self.check_users(transaction).await?;
+            transaction.check_users(self).await?;
+        }
+        if self.kind != Kind::Firm && before.is_some_and(|before| before.kind == Kind::Firm) {
+            transaction.lock::<Self>(self.id).await?;
+            if transaction.is_referred("enterprise", "organisation_id", self.id).await? {
+                return Err(Problem::new(&catalogue::STILL_REFERRED_TO).member("referred_by", vec!["enterprise"]));
+            }
         }
         if before.is_none_or(|before| before.parent_id != self.parent_id) && self.parent_id.is_some() {
             self.check_parents(transaction).await?;
@@ -126,26 +137,6 @@ impl Model {
                 _ => Entity::find_by_id(id).one(&**transaction).await?,
             };
             above = parent.and_then(|parent| parent.parent_id);
-        }
-        Ok(())
-    }
-
-    /// No project of another province has to do with it.
-    async fn check_users(&self, transaction: &Transaction) -> Result<(), Problem> {
-        let Some(own) = &self.province else { return Ok(()) };
-        transaction.lock::<Self>(self.id).await?;
-        for table in ["project", "supervision", "partner"] {
-            let elsewhere = SqlQuery::select()
-                .expr(Expr::val(1))
-                .from(table)
-                .and_where(Expr::col("organisation_id").eq(self.id))
-                .and_where(Expr::col("province").ne(own))
-                .and_where(Expr::col("deleted_at").is_null())
-                .limit(1)
-                .to_owned();
-            if transaction.query_one(&elsewhere).await?.is_some() {
-                return Err(Problem::new(&catalogue::MOVED_AWAY));
-            }
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 
 use std::{cell::Cell, error::Error, fmt};
 
-use chrono::{Datelike, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use icu_calendar::{cal::Persian, types::RataDie};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -117,7 +117,12 @@ impl Date {
     /// Today in Iran, at UTC+03:30 the whole year round: the law of 1401 ended daylight saving, and
     /// the clocks were last changed on 2022-09-21 (IANA time zone database, `Asia/Tehran`).
     pub fn today_in_iran() -> Self {
-        Self::from((Utc::now() + TimeDelta::minutes(210)).date_naive())
+        Self::in_iran(Utc::now())
+    }
+
+    /// The day in Iran at a moment; see [`Date::today_in_iran`].
+    pub fn in_iran(moment: DateTime<Utc>) -> Self {
+        Self::from((moment + TimeDelta::minutes(210)).date_naive())
     }
 
     /// The same day as chrono's type.

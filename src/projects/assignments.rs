@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{dates, entity as projects};
+use super::{dates, entity as projects, independence};
 use crate::{
     cdas,
     http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, catalogue, page::Listed},
@@ -83,10 +83,13 @@ impl Record for Model {
     /// One lead at a time (rule 1 of `domain.md`), and a CDA of the project's own province. The lock on the project makes
     /// writers wait for each other.
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
-        self.province = transaction.referred::<projects::Model>(self.project_id, "").await?.province;
-        if before.is_none_or(|before| before.cda_id != self.cda_id) {
+        let project: projects::Model = transaction.referred(self.project_id, "").await?;
+        self.province = project.province.clone();
+        if before.is_none_or(|before| self.is_more_than(before)) {
             let cda: cdas::entity::Model = transaction.referred(self.cda_id, "/cda_id").await?;
             provinces::check_same(&self.province, Some(&cda.province), "/cda_id")?;
+            independence::check_cda(transaction, self.project_id, &cda.name_fa, "/cda_id").await?;
+            self.check_certified(&cda, &project)?;
         }
         if self.role != Role::Lead {
             return Ok(());
@@ -109,6 +112,25 @@ impl Record for Model {
                 Err(Problem::new(&catalogue::LEAD_ASSIGNED).violation(Violation::body("/valid_from", "overlap", detail)))
             }
         }
+    }
+}
+
+impl Model {
+    /// Whether it says more than it said before: of somebody else, in another role, or of more days.
+    fn is_more_than(&self, before: &Self) -> bool {
+        let is_longer = before.valid_to.is_some_and(|end| self.valid_to.is_none_or(|later| later > end));
+        self.cda_id != before.cda_id || self.role != before.role || self.valid_from < before.valid_from || is_longer
+    }
+
+    /// Who leads is certified for the whole assignment (rule 1 of `domain.md`); without an end it lasts as long as the contract.
+    fn check_certified(&self, cda: &cdas::entity::Model, project: &projects::Model) -> Result<(), Problem> {
+        let last = self.valid_to.or(project.contract_end);
+        let is_certified = cda.state == cdas::rules::State::Certified && cda.is_certified_from(self.valid_from, last);
+        if self.role != Role::Lead || is_certified {
+            return Ok(());
+        }
+        let detail = Text::new("گواهی این عامل توسعه همهٔ مدت انتصاب را در بر نمی‌گیرد.", "The certificates of this CDA do not cover the assignment.");
+        Err(Problem::new(&catalogue::CDA_NOT_CERTIFIED).violation(Violation::body("/cda_id", "not_certified", detail)))
     }
 }
 

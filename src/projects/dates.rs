@@ -8,9 +8,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    http::{Problem, Text, Violation},
+    http::{Text, Violation},
     store::Transaction,
 };
+
+pub use crate::checks::{all_or_none, in_order};
 
 /// A stretch of days, open where an end is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,15 +76,4 @@ impl Span {
         }
         faults
     }
-}
-
-/// Two days in their order; a violation at the second one otherwise.
-pub fn in_order(first: Option<NaiveDate>, second: Option<NaiveDate>, pointer: &str) -> Option<Violation> {
-    first.zip(second).filter(|(first, second)| second < first)?;
-    Some(Violation::body(pointer, "too_early", Text::new("پایان پیش از آغاز است.", "It would end before it begins.")))
-}
-
-/// No fault, or all of them.
-pub fn all_or_none(faults: Vec<Violation>) -> Result<(), Problem> {
-    if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -28,11 +29,13 @@ use crate::{
 };
 
 /// The lines of a budget.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BudgetLineName)]
 pub enum Line {
     /// The fee of the CDA.
+    #[default]
     CdaFee,
     /// Supervision.
     Supervision,
@@ -40,6 +43,13 @@ pub enum Line {
     Subproject,
     /// Training.
     Training,
+}
+
+impl Line {
+    /// The name, such as `cda_fee`.
+    pub fn name(self) -> String {
+        self.to_value()
+    }
 }
 
 /// A line of the approved budget.
@@ -91,11 +101,14 @@ pub struct Project {
     /// What the cluster is to become.
     #[schema(required, example = "قطب صادرات سنگ تزئینی کشور")]
     vision: Option<String>,
+    /// Who receives what the project hands over.
+    #[schema(required, example = json!(null))]
+    receiving_organisation_id: Option<Uuid>,
     /// Where it stands. It changes by `POST /projects/{id}/transitions` only.
     state: State,
-    /// The states that may follow.
-    #[schema(example = json!([{"to": "approved"}]))]
-    allowed_transitions: Vec<AllowedTransition<State>>,
+    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from other records.
+    #[schema(example = json!([{"to": "approved", "needs": ["decision_id"], "missing": []}]))]
+    pub allowed_transitions: Vec<AllowedTransition<State>>,
     /// Not part of the history: they follow from other records and the day.
     #[serde(flatten)]
     #[schema(value_type = Figures)]
@@ -143,8 +156,9 @@ impl From<&Model> for Project {
             planned_months: input.planned_months,
             budget: input.budget,
             vision: input.vision,
+            receiving_organisation_id: input.receiving_organisation_id,
             state: row.state,
-            allowed_transitions: AllowedTransition::of(row),
+            allowed_transitions: Vec::new(),
             figures: None,
             cluster: None,
             organisation: None,
@@ -198,6 +212,9 @@ pub struct ProjectInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4000, pattern = "\\S", example = "قطب صادرات سنگ تزئینی کشور")]
     pub vision: Option<String>,
+    /// Who receives what the project hands over, such as an association: of the same province, or national.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiving_organisation_id: Option<Uuid>,
     /// What other systems call the project.
     #[serde(default)]
     pub external_refs: ExternalRefs,
@@ -223,6 +240,7 @@ impl From<&Model> for ProjectInput {
             planned_months: row.planned_months,
             budget: row.budget.0,
             vision: row.vision,
+            receiving_organisation_id: row.receiving_organisation_id,
             external_refs: row.external_refs,
         }
     }
@@ -255,6 +273,7 @@ impl Input<Model> for ProjectInput {
             planned_months: self.planned_months,
             budget: Budget(self.budget),
             vision: self.vision,
+            receiving_organisation_id: self.receiving_organisation_id,
             external_refs: self.external_refs,
             ..row.clone()
         })

@@ -10,22 +10,23 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    assignments,
+    assignments, budget,
     dates::{self, Span},
     dto::{BudgetLine, Project, ProjectFilter},
+    facts::{self, Facts},
     figures, partners, phases,
-    rules::State,
+    rules::{self, State},
     supervisions,
 };
 use crate::{
     auth::{Caller, Role},
     cdas, clusters,
     http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
-    lifecycle::{self, Stateful},
+    lifecycle::{self, Stateful, Step},
     organisations,
     persian::Date,
     provinces,
-    store::{Reading, Record, SqlKind, Transaction, code, record::Unique, search},
+    store::{Past, Reading, Record, Retrospective, SqlKind, Transaction, code, past::Fields, record::Unique, search, status_event::Event},
 };
 
 crate::store::record_table! {
@@ -61,6 +62,8 @@ crate::store::record_table! {
         state: State,
         /// Where it stood when it was suspended.
         suspended_from: Option<State>,
+        /// Who receives what it hands over.
+        receiving_organisation_id: Option<Uuid>,
     }
 }
 
@@ -74,6 +77,7 @@ impl Record for Model {
 
     const RESOURCE: &'static str = "project";
     const DAYS: &'static [&'static str] = &["contract_start", "contract_end"];
+    const DERIVED: &'static [&'static str] = &["allowed_transitions"];
     const INCLUDES: &'static [(&'static str, &'static str)] = &[
         ("cluster", "the cluster that it develops"),
         ("organisation", "who carries it out"),
@@ -85,10 +89,17 @@ impl Record for Model {
     ];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
         ("milestone", "project_id"),
+        ("measurement", "project_id"),
+        ("payment", "project_id"),
         ("phase", "project_id"),
         ("assignment", "project_id"),
         ("supervision", "project_id"),
         ("partner", "project_id"),
+        ("joint_action", "project_id"),
+        ("baseline", "project_id"),
+        ("decision", "project_id"),
+        ("progress_report", "project_id"),
+        ("attachment", "project_id"),
     ];
     const UNIQUE: &'static [Unique] = &[
         Unique {
@@ -141,12 +152,14 @@ impl Record for Model {
             parts(reading, "supervisions", supervisions::Column::ProjectId, &ids, |row: &supervisions::Model| row.project_id).await?;
         let mut partners = parts(reading, "partners", partners::Column::ProjectId, &ids, |row: &partners::Model| row.project_id).await?;
         let mut phases = parts(reading, "phases", phases::Column::ProjectId, &ids, |row: &phases::Model| row.project_id).await?;
+        let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
         let view = |row: &Self| {
             let mut figures = figures.remove(&row.id).unwrap_or_default();
             if let Some(lead) = &mut figures.lead_cda {
                 lead.cda = leads.get(&lead.id).cloned().map(Box::new);
             }
             let mut view = row.view();
+            view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
             view.figures = Some(figures);
             view.cluster = clusters.get(&row.cluster_id).cloned();
             view.organisation = organisations.get(&row.organisation_id).cloned();
@@ -168,6 +181,12 @@ impl Record for Model {
             let organisation: organisations::entity::Model = transaction.referred(self.organisation_id, "/organisation_id").await?;
             provinces::check_same(&self.province, organisation.province.as_deref(), "/organisation_id")?;
         }
+        if let Some(id) = self.receiving_organisation_id.filter(|_| {
+            before.is_none_or(|before| before.receiving_organisation_id != self.receiving_organisation_id || before.province != self.province)
+        }) {
+            let organisation: organisations::entity::Model = transaction.referred(id, "/receiving_organisation_id").await?;
+            provinces::check_same(&self.province, organisation.province.as_deref(), "/receiving_organisation_id")?;
+        }
         if self.code.is_empty() {
             let prefix = format!("{}-P", self.province.trim_start_matches("IR-"));
             self.code = code::give_out::<Self>(transaction, "project", &prefix).await?;
@@ -182,6 +201,9 @@ impl Record for Model {
                 faults.extend(self.contract().leaves_out(inner, ["/contract_start", "/contract_end"], &what));
             }
             dates::all_or_none(faults)?;
+        }
+        if before.is_some_and(|before| before.budget != self.budget) {
+            budget::check_paid(transaction, self).await?;
         }
         Ok(())
     }
@@ -207,18 +229,63 @@ impl Model {
 
 impl Stateful for Model {
     type State = State;
+    type Facts = Facts;
+
+    const STEPS: &'static [Step<Self>] = rules::STEPS;
 
     fn state(&self) -> State {
         self.state
     }
 
-    fn allowed(&self) -> Vec<State> {
-        self.suspended_from.into_iter().chain(lifecycle::State::next(self.state).iter().copied()).collect()
-    }
-
     fn enter(&mut self, state: State, _: Date) {
         self.suspended_from = (state == State::Suspended).then_some(self.state);
         self.state = state;
+    }
+
+    fn is_open(&self, step: &Step<Self>) -> bool {
+        let is_resumed = self.state == State::Suspended && step.to != State::Terminated;
+        step.from.contains(&self.state) && (!is_resumed || self.suspended_from == Some(step.to))
+    }
+
+    async fn facts(db: &impl ConnectionTrait, rows: &[Self], on: Date) -> Result<HashMap<Uuid, Facts>, Problem> {
+        facts::of_projects(db, rows, on).await
+    }
+
+    async fn prepare(&self, transaction: &Transaction) -> Result<(), Problem> {
+        transaction.lock_row::<clusters::entity::Model>(self.cluster_id).await?;
+        transaction.lock::<Self>(self.id).await?;
+        transaction.lock::<clusters::entity::Model>(self.cluster_id).await
+    }
+
+    /// The cluster is in development while its project is under contract, and trust building opens with the diagnostic study.
+    async fn follow(&self, from: State, event: &Event, transaction: &Transaction) -> Result<(), Problem> {
+        use clusters::rules::State as Cluster;
+        if self.state == State::Diagnostic && from == State::Contracted {
+            phases::open_trust_building(transaction, self.id, event.effective_on).await?;
+        }
+        let to = match self.state {
+            State::Contracted if from == State::Approved => Cluster::InDevelopment,
+            State::Closed => Cluster::Developed,
+            State::Terminated => Cluster::Feasible,
+            _ => return Ok(()),
+        };
+        let cluster = clusters::entity::Entity::find_by_id(self.cluster_id).one(&**transaction).await?;
+        match cluster {
+            // What is terminated before its contract has not changed the cluster.
+            Some(cluster) if cluster.state == Cluster::InDevelopment || to == Cluster::InDevelopment => {
+                lifecycle::follow(transaction, &cluster, to, event).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Retrospective for Model {
+    const STATE_FIELDS: &'static [&'static str] = &["state"];
+    type Derived = figures::Figures;
+
+    async fn derived(&self, db: &impl ConnectionTrait, past: Past, _: &Fields) -> Result<figures::Figures, DbErr> {
+        figures::then(db, self.id, past).await
     }
 }
 

@@ -8,7 +8,18 @@ use serde::Serialize;
 use utoipa::{ToSchema, openapi::Ref};
 use uuid::Uuid;
 
-use crate::{cdas::dto::Cda, persian::Date, store::sql::placeholders};
+use super::plan;
+use crate::{
+    cdas::dto::Cda,
+    http::Text,
+    lifecycle::Missing,
+    persian::Date,
+    store::{
+        Past,
+        past::{self, Fields},
+        sql::placeholders,
+    },
+};
 
 /// The figures of a project.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
@@ -31,6 +42,23 @@ pub struct Figures {
     /// Who leads the project today.
     #[schema(required)]
     pub lead_cda: Option<LeadCda>,
+    /// What is not refused yet and will be: while there are milestones, weights that do not total 10,000.
+    #[schema(example = json!([]))]
+    warnings: Vec<Missing>,
+}
+
+impl Figures {
+    /// Takes over the sums, and warns of weights that are not whole.
+    fn sum_up(&mut self, earned: i64, planned: i64, total: i64, overdue: i64) {
+        // Basis points times basis points: a sum is divided once, at its end.
+        self.progress_bp = earned / 10_000;
+        (self.planned_bp, self.weight_total_bp, self.overdue_milestones) = (planned, total, overdue);
+        if total != 10_000 {
+            let detail =
+                Text::new(format!("جمع وزن نقاط عطف {total} است، نه ۱۰٬۰۰۰."), format!("The weights of the milestones total {total}, not 10,000."));
+            self.warnings = vec![Missing { code: "weights_not_whole", detail, pointer: None }];
+        }
+    }
 }
 
 /// The milestone that is due first.
@@ -96,7 +124,50 @@ struct Lead {
     name_en: Option<String>,
 }
 
-/// The figures of some projects, in three statements. Basis points times basis points: a sum is divided once, at its end.
+/// The figures that a project had.
+pub async fn then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Result<Figures, DbErr> {
+    let day = past.as_of.naive();
+    let ids = past::referring(db, "milestone", "project_id", project).await?;
+    let mut known = past::records(db, "milestone", &["state", "accepted_fraction_bp"], ids, past).await?;
+    let plan = plan::then(db, project, past).await?;
+    known.iter_mut().for_each(|(id, fields)| plan.apply(*id, fields));
+    let mut figures = Figures::default();
+    let ([mut earned, mut planned, mut total, mut overdue], mut open) = ([0; 4], Vec::new());
+    for (id, fields) in &known {
+        let (weight, state, due_on) = (past::number(fields, "weight_bp"), past::text(fields, "state"), past::day(fields, "due_on"));
+        let Some(due_on) = due_on.filter(|_| state != "cancelled") else { continue };
+        earned += weight * past::number(fields, "accepted_fraction_bp");
+        total += weight;
+        planned += if due_on <= day { weight } else { 0 };
+        if state != "accepted" {
+            overdue += i64::from(due_on < day);
+            open.push((due_on, *id, past::text(fields, "title_fa"), state));
+        }
+    }
+    if !known.is_empty() {
+        figures.sum_up(earned, planned, total, overdue);
+    }
+    let next = open.into_iter().min_by_key(|(due_on, id, ..)| (*due_on, *id));
+    figures.next_milestone = next.map(|(due_on, id, title_fa, state)| NextMilestone { id, title_fa, due_on: due_on.into(), state });
+    figures.lead_cda = lead_then(db, project, past).await?;
+    Ok(figures)
+}
+
+async fn lead_then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Result<Option<LeadCda>, DbErr> {
+    let day = past.as_of.naive();
+    let ids = past::referring(db, "assignment", "project_id", project).await?;
+    let leads = |fields: &Fields| {
+        let has_begun = past::day(fields, "valid_from").is_some_and(|from| from <= day);
+        past::text(fields, "role") == "lead" && has_begun && past::day(fields, "valid_to").is_none_or(|to| to >= day)
+    };
+    let known = past::records(db, "assignment", &[], ids, past).await?;
+    let lead = known.values().find(|fields| leads(fields)).and_then(|fields| past::text(fields, "cda_id").parse::<Uuid>().ok());
+    let Some(id) = lead else { return Ok(None) };
+    let cda = past::records(db, "cda", &[], vec![id], past).await?.remove(&id);
+    Ok(cda.map(|fields| LeadCda { id, name_fa: past::text(&fields, "name_fa"), name_en: past::optional(&fields, "name_en"), cda: None }))
+}
+
+/// The figures of some projects, in three statements.
 pub async fn of_projects(db: &impl ConnectionTrait, projects: &[Uuid]) -> Result<HashMap<Uuid, Figures>, DbErr> {
     let mut figures: HashMap<Uuid, Figures> = projects.iter().map(|id| (*id, Figures::default())).collect();
     if projects.is_empty() {
@@ -115,9 +186,7 @@ pub async fn of_projects(db: &impl ConnectionTrait, projects: &[Uuid]) -> Result
          FROM milestone WHERE project_id IN ({ids}) AND deleted_at IS NULL AND state <> 'cancelled' GROUP BY project_id"
     ));
     for sums in Sums::find_by_statement(sums).all(db).await? {
-        let of_project = figures.entry(sums.project_id).or_default();
-        of_project.progress_bp = sums.earned / 10_000;
-        (of_project.planned_bp, of_project.weight_total_bp, of_project.overdue_milestones) = (sums.planned, sums.total, sums.overdue);
+        figures.entry(sums.project_id).or_default().sum_up(sums.earned, sums.planned, sums.total, sums.overdue);
     }
     let next = ask(format!(
         "SELECT * FROM (SELECT project_id, id, title_fa, due_on, state, \

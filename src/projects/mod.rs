@@ -1,12 +1,19 @@
-//! Cluster development projects, and what belongs to them: assignments, supervisions, partners and phases.
+//! Cluster development projects, and what belongs to them: assignments, supervisions, partners, phases and joint actions.
 
 pub mod assignments;
+pub mod belonging;
+pub mod budget;
 pub mod dates;
 pub mod dto;
 pub mod entity;
+pub mod facts;
 pub mod figures;
+pub mod independence;
+pub mod joint_actions;
 pub mod partners;
 pub mod phases;
+pub mod pillar;
+pub mod plan;
 pub mod rules;
 pub mod supervisions;
 
@@ -19,7 +26,7 @@ use self::{
     rules::State,
 };
 use crate::{
-    http::{Answer, Body, Including, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    http::{Answer, Body, Including, Moment, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Visible, VisibleEver, Write},
     lifecycle::Transition,
     store::{Input, change_log::History},
 };
@@ -39,7 +46,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .configure(assignments::routes)
         .configure(supervisions::routes)
         .configure(partners::routes)
-        .configure(phases::routes);
+        .configure(phases::routes)
+        .configure(joint_actions::routes);
 }
 
 /// List projects
@@ -62,10 +70,13 @@ pub async fn create_project(input: Body<ProjectInput>, write: Write) -> Result<A
 }
 
 /// Read a project
-#[utoipa::path(params(Including<Model>), responses((status = 200, body = Project)), security(("oauth2" = ["projects:read"])))]
+///
+/// As it is, or with `as_of` and `known_at` as it was: in the state of that day, from what was known at that moment, also where
+/// it has been deleted since. What was cannot be changed: its `allowed_transitions` are empty, and nothing can be included.
+#[utoipa::path(params(Including<Model>, Moment), responses((status = 200, body = Project)), security(("oauth2" = ["projects:read"])))]
 #[get("/projects/{id}")]
-pub async fn get_project(project: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*project).await
+pub async fn get_project(project: VisibleEver<Model>, moment: Query<Moment>, read: Read) -> Result<Answer, Problem> {
+    read.record_at(&project.0, moment.0).await
 }
 
 /// Change a project
@@ -80,8 +91,8 @@ pub async fn update_project(project: Visible<Model>, patch: Patch, write: Write)
 
 /// Delete a project
 ///
-/// Leaves a tombstone. Repeating it is no error. A project that has milestones, phases, assignments, supervisions or
-/// partners stays (409): it is terminated, not deleted.
+/// Leaves a tombstone. Repeating it is no error. A project that has anything, such as milestones, assignments or payments,
+/// stays (409): it is terminated, not deleted.
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
 #[delete("/projects/{id}")]
 pub async fn delete_project(project: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {

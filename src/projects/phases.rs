@@ -11,6 +11,7 @@ use super::{
     entity as projects,
 };
 use crate::{
+    checks,
     http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, page::Listed},
     persian::Date,
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs, record::Unique},
@@ -101,6 +102,17 @@ impl Record for Model {
         faults.extend(own.leaves_out(milestones, ["/planned_start", "/planned_end"], &what));
         dates::all_or_none(faults)
     }
+}
+
+/// Trust building begins with the diagnostic study, where it is planned and has not begun.
+pub async fn open_trust_building(transaction: &Transaction, project: Uuid, on: Date) -> Result<(), Problem> {
+    let phase = Entity::find()
+        .filter(Column::ProjectId.eq(project))
+        .filter(Column::Phase.eq(PhaseName::TrustBuilding))
+        .filter(Column::DeletedAt.is_null())
+        .filter(Column::ActualStart.is_null());
+    let Some(before) = phase.one(&**transaction).await? else { return Ok(()) };
+    transaction.update(&before, Model { actual_start: Some(on.naive()), ..before.clone() }).await.map(|_| ())
 }
 
 impl Listed for Model {
@@ -197,13 +209,8 @@ impl Input<Model> for PhaseInput {
             let detail = Text::new("فازی که پایان یافته آغازی داشته است.", "A phase that has ended has begun.");
             faults.push(Violation::body("/actual_start", "required", detail));
         }
-        let today = Date::today_in_iran().naive();
-        for (pointer, _) in
-            [("/actual_start", actual_start), ("/actual_end", actual_end)].iter().filter(|(_, day)| day.is_some_and(|day| day > today))
-        {
-            let detail = Text::new("آنچه رخ داده نمی‌تواند در آینده باشد.", "What has happened cannot lie in the future.");
-            faults.push(Violation::body(*pointer, "in_future", detail));
-        }
+        faults.extend(checks::not_in_future(actual_start, "/actual_start"));
+        faults.extend(checks::not_in_future(actual_end, "/actual_end"));
         dates::all_or_none(faults)?;
         Ok(Model { phase: self.phase, planned_start, planned_end, actual_start, actual_end, external_refs: self.external_refs, ..row.clone() })
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{dates, entity as projects};
+use super::{dates, entity as projects, independence};
 use crate::{
     auth::{self, account},
     http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, page::Listed},
@@ -81,6 +81,7 @@ impl Record for Model {
 
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<projects::Model>(self.project_id, "").await?.province;
+        let (mut names, mut pointer) = (vec![self.person_name.clone()], "/person_name");
         if let Some(id) = self.organisation_id.filter(|_| before.is_none_or(|before| before.organisation_id != self.organisation_id)) {
             let organisation: organisations::entity::Model = transaction.referred(id, "/organisation_id").await?;
             provinces::check_same(&self.province, organisation.province.as_deref(), "/organisation_id")?;
@@ -91,8 +92,10 @@ impl Record for Model {
                 let detail = Text::new("این حساب ناظر همین استان نیست.", "This is not the account of a supervisor of the province.");
                 return Err(Problem::invalid(vec![Violation::body("/account_id", "not_a_supervisor", detail)]));
             }
+            names.push(Some(account.display_name));
+            pointer = "/account_id";
         }
-        Ok(())
+        independence::check_supervisor(transaction, self.project_id, &names, pointer).await
     }
 }
 

@@ -12,7 +12,10 @@ use utoipa::{
 };
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::http::{Answer, Database, Page, Paging, Problem, Query, Shape, Text, Violation, catalogue};
+use crate::{
+    checks,
+    http::{Answer, Database, Page, Paging, Problem, Query, Shape, catalogue},
+};
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
@@ -56,11 +59,7 @@ impl ToSchema for ProvinceCode {}
 
 /// A record refers to another one of its own province, or to a national one; 422 at `pointer` otherwise.
 pub fn check_same(own: &str, other: Option<&str>, pointer: &str) -> Result<(), Problem> {
-    if other.is_none_or(|other| other == own) {
-        return Ok(());
-    }
-    let detail = Text::new("این رکورد از استان دیگری است.", "That record belongs to another province.");
-    Err(Problem::invalid(vec![Violation::body(pointer, "other_province", detail)]))
+    checks::all_or_none(checks::same_province(own, other, pointer).into_iter().collect())
 }
 
 /// The codes as text.

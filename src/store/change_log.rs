@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use sea_orm::{
-    QueryOrder, Select,
+    FromQueryResult, QueryOrder, QuerySelect, Select,
     entity::prelude::*,
     sea_query::{Alias, ExprTrait, Query},
 };
@@ -16,8 +16,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use super::Record;
-use crate::{http::Problem, persian::Date, personal, values::hex};
+use super::{
+    Record,
+    status_event::{self, RecordedTransition},
+    verify::Chain,
+};
+use crate::{auth::account, http::Problem, persian::Date, personal, values::hex};
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -105,6 +109,15 @@ fn canonical(value: &Value) -> String {
     sorted.to_string()
 }
 
+/// What an entry keeps of a record: its representation in full, whoever may see it, without what follows from other records.
+pub fn data<R: Record>(row: &R) -> Result<Value, serde_json::Error> {
+    let mut data = personal::shown(true, || serde_json::to_value(row.view()))?;
+    if let Some(fields) = data.as_object_mut() {
+        fields.retain(|name, _| !R::DERIVED.contains(&name.as_str()));
+    }
+    Ok(data)
+}
+
 /// The entries that were the newest of their records at a moment, of records that were not deleted then.
 pub fn known_at(resource: &str, moment: DateTimeUtc) -> Select<Entity> {
     let newer = Alias::new("newer");
@@ -136,9 +149,16 @@ pub struct HistoryEntry {
     pub changed_at: DateTime<Utc>,
     /// By which account.
     pub changed_by: Uuid,
+    /// What that account is called at present; null for the service itself.
+    #[schema(required, example = "مدیر خوشه‌های لرستان")]
+    pub changed_by_name: Option<String>,
     /// The `X-Request-Id` of the request that did it.
     #[schema(example = "0193f0a0-0000-7000-8000-00000000abcd")]
     pub request_id: String,
+    /// The change of state that it was, where it was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub transition: Option<RecordedTransition>,
     /// Every field that differs from the version before.
     pub changes: Vec<FieldChange>,
     /// The hash of the entry before; empty for the first.
@@ -184,7 +204,8 @@ fn masked<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Shown {
-    fn new<R: Record>(field: &str, value: &Value) -> Self {
+    /// A value of a field.
+    pub fn new<R: Record>(field: &str, value: &Value) -> Self {
         match value {
             Value::Array(items) => Self::List(items.iter().map(|item| Self::new::<R>(field, item)).collect()),
             Value::Object(members) => Self::Object(members.iter().map(|(name, member)| (name.clone(), Self::new::<R>(name, member))).collect()),
@@ -202,17 +223,47 @@ impl Shown {
 pub struct History {
     /// One entry for each version.
     pub items: Vec<HistoryEntry>,
+    /// Whether the history is whole: the hashes were computed again, each entry carries the one of the entry before, and the
+    /// newest one is the record's own. False means that somebody has changed the database past the service.
+    #[schema(example = true)]
+    pub is_intact: bool,
+}
+
+/// An entry, who made it, and the hash that its record carries.
+#[derive(FromQueryResult)]
+struct Told {
+    #[sea_orm(nested)]
+    entry: Model,
+    changed_by_name: Option<String>,
+    own_hash: Option<String>,
 }
 
 /// Reads the history of a record.
 pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<History, Problem> {
-    let entries =
-        Entity::find().filter(Column::Resource.eq(R::RESOURCE)).filter(Column::RecordId.eq(row.id())).order_by_asc(Column::Version).all(db).await?;
+    let author = Expr::col((account::Entity, account::Column::Id)).equals((Entity, Column::ChangedBy));
+    let name = Query::select().column(account::Column::DisplayName).from(account::Entity).and_where(author).to_owned();
+    // In the same statement as the entries: somebody may write meanwhile.
+    let own_hash = Query::select().column("history_hash").from(R::Entity::default()).and_where(R::is(row.id())).to_owned();
+    let entries: Vec<Told> = Entity::find()
+        .expr_as(name, "changed_by_name")
+        .expr_as(own_hash, "own_hash")
+        .filter(Column::Resource.eq(R::RESOURCE))
+        .filter(Column::RecordId.eq(row.id()))
+        .order_by_asc(Column::Version)
+        .into_model()
+        .all(db)
+        .await?;
+    let own_hash = entries.last().and_then(|told| told.own_hash.clone()).unwrap_or_default();
+    let mut transitions = status_event::of_record(db, row).await?;
+    let mut chain = Chain::default();
+    let is_intact = entries.iter().all(|told| chain.add(&told.entry).is_ok()) && chain.ends_in(&own_hash);
     let mut before = Value::Null;
-    let items = entries.into_iter().map(|entry| {
+    let items = entries.into_iter().map(|Told { entry, changed_by_name, .. }| {
         let changes = differences::<R>(&before, &entry.data);
         before = entry.data;
         HistoryEntry {
+            transition: transitions.remove(&entry.version),
+            changed_by_name,
             version: entry.version,
             kind: entry.kind,
             changed_at: entry.changed_at,
@@ -223,7 +274,7 @@ pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Hi
             hash: entry.hash,
         }
     });
-    Ok(History { items: items.collect() })
+    Ok(History { items: items.collect(), is_intact })
 }
 
 /// What the entry itself tells is not told again as a change.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
 };
 
 use super::lock;
@@ -65,6 +65,13 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
 /// instead of waiting for its turn.
 pub async fn begin_to_write(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    db.begin_with_options(options).await
+}
+
+/// Begins a transaction that reads, however long it takes, what was there at its beginning; on SQLite every one does.
+pub async fn begin_to_read(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let is_postgres = db.get_database_backend() == DbBackend::Postgres;
+    let options = TransactionOptions { isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead), ..Default::default() };
     db.begin_with_options(options).await
 }
 

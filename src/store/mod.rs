@@ -7,17 +7,23 @@
 pub mod change_log;
 pub mod code;
 pub mod connection;
+pub mod decision;
 pub mod external_ref;
 pub mod fault;
+pub mod files;
 pub mod idempotent_answer;
 pub mod lock;
+pub mod past;
 pub mod record;
 pub mod search;
 pub mod sql;
 pub mod status_event;
 pub mod transaction;
+pub mod verify;
 
 pub use external_ref::ExternalRef;
+pub use files::Files;
+pub use past::{Past, Retrospective};
 pub(crate) use record::record_table;
 pub use record::{Columns, ColumnsMut, Input, Reading, Record, RecordInfo, visible_rows};
 pub use sql::SqlKind;

@@ -1,9 +1,11 @@
 //! SQL values as they go into a cursor and come back.
 
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
-use sea_orm::Value as SqlValue;
+use sea_orm::{ConnectionTrait, Statement, Value as SqlValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use super::Columns;
 
 /// The type of something a list is sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,4 +54,11 @@ impl SqlKind {
 /// `$first, $second, …`: the places of so many values in a statement, counted from one number on.
 pub fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A statement about some records on a day: `$1` is the day, `{ids}` stands for their ids.
+pub fn about<R: Columns>(db: &impl ConnectionTrait, sql: &str, on: NaiveDate, rows: &[R]) -> Statement {
+    let ids = if rows.is_empty() { "NULL".to_owned() } else { placeholders(2, rows.len()) };
+    let values = std::iter::once(SqlValue::from(on)).chain(rows.iter().map(|row| row.id().into()));
+    Statement::from_sql_and_values(db.get_database_backend(), sql.replace("{ids}", &ids), values)
 }

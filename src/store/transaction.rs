@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, QueryFilter,
-    sea_query::{Alias, Expr, ExprTrait, LockType, Query},
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Alias, Expr, ExprTrait, LockType, Query, SelectStatement},
 };
 use uuid::Uuid;
 
@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{
     auth::Caller,
+    checks,
     http::{Problem, Text, Violation, catalogue},
-    personal,
 };
 
 /// A transaction that knows who writes, when, and in which request.
@@ -64,7 +64,18 @@ impl Transaction {
 
     /// Waits until nobody else writes what hangs together with a record, and keeps others waiting until the end.
     pub async fn lock<R: Record>(&self, id: Uuid) -> Result<(), Problem> {
-        Ok(lock::for_transaction(&self.inner, &format!("{} {id}", R::RESOURCE)).await?)
+        self.lock_named(R::RESOURCE, id).await
+    }
+
+    /// The same for a record of which only the kind is known.
+    pub async fn lock_named(&self, resource: &str, id: Uuid) -> Result<(), Problem> {
+        Ok(lock::for_transaction(&self.inner, &format!("{resource} {id}")).await?)
+    }
+
+    /// A live record that exists for the author, as it is now and stays until the transaction changes it; 404 otherwise.
+    pub async fn present<R: Record>(&self, id: Uuid) -> Result<R, Problem> {
+        let found = visible_rows::<R>(&self.author.scope).filter(R::is(id)).lock(LockType::NoKeyUpdate).one(&self.inner).await?;
+        found.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
     }
 
     /// The record that another one is to refer to, if it exists for the author; 422 at `pointer` otherwise. Nobody deletes
@@ -72,10 +83,7 @@ impl Transaction {
     pub async fn referred<R: Record>(&self, id: Uuid, pointer: &str) -> Result<R, Problem> {
         self.lock::<R>(id).await?;
         let found = visible_rows::<R>(&self.author.scope).filter(R::is(id)).one(&self.inner).await?;
-        found.ok_or_else(|| {
-            let detail = Text::new("چنین رکوردی نیست، یا بیرون از حوزهٔ دید شماست.", "There is no such record, or it lies outside what you may see.");
-            Problem::invalid(vec![Violation::body(pointer, "unknown_record", detail)])
-        })
+        found.ok_or_else(|| Problem::invalid(vec![checks::unknown_record(pointer)]))
     }
 
     /// Creates a record. Its columns of identity and version are set here.
@@ -151,39 +159,48 @@ impl Transaction {
         if row.is_writable_in(&self.author.scope) { Ok(()) } else { Err(Problem::new(&catalogue::OUTSIDE_SCOPE)) }
     }
 
-    /// 409 while live records refer to it.
-    async fn check_unreferred<R: Record>(&self, row: &R) -> Result<(), Problem> {
+    /// 409 while live records refer to it. Nobody refers to it anew before the end of the transaction.
+    pub async fn check_unreferred<R: Record>(&self, row: &R) -> Result<(), Problem> {
         if R::REFERRED_BY.is_empty() {
             return Ok(());
         }
         self.lock::<R>(row.id()).await?;
         let mut tables = Vec::new();
         for (table, column) in R::REFERRED_BY {
-            let referring = Query::select()
-                .expr(Expr::val(1))
-                .from(Alias::new(*table))
-                .and_where(Expr::col(Alias::new(*column)).eq(row.id()))
-                .and_where(Expr::col(Alias::new("deleted_at")).is_null())
-                .limit(1)
-                .to_owned();
-            if self.inner.query_one(&referring).await?.is_some() {
+            if !tables.contains(table) && self.is_referred(table, column, row.id()).await? {
                 tables.push(*table);
             }
         }
         if tables.is_empty() { Ok(()) } else { Err(Problem::new(&catalogue::STILL_REFERRED_TO).member("referred_by", tables)) }
     }
 
+    /// Locks a row, whatever its version. Whoever takes several locks takes those of rows first.
+    pub async fn lock_row<R: Record>(&self, id: Uuid) -> Result<(), Problem> {
+        self.version_of::<R>(id).await?;
+        Ok(())
+    }
+
+    /// Whether a live row of a table refers to a record.
+    pub async fn is_referred(&self, table: &'static str, column: &'static str, id: Uuid) -> Result<bool, Problem> {
+        Ok(self.inner.query_one(&referring(table, column, id)).await?.is_some())
+    }
+
+    /// 409 while live records of other provinces refer to one that is to belong to a province. Records of its own kind may.
+    pub async fn check_users<R: Record>(&self, row: &R) -> Result<(), Problem> {
+        let Some(own) = row.province() else { return Ok(()) };
+        self.lock::<R>(row.id()).await?;
+        for (table, column) in R::REFERRED_BY.iter().filter(|(table, _)| *table != R::RESOURCE) {
+            let elsewhere = referring(table, column, row.id()).and_where(Expr::col(Alias::new("province")).ne(own)).to_owned();
+            if self.inner.query_one(&elsewhere).await?.is_some() {
+                return Err(Problem::new(&catalogue::MOVED_AWAY));
+            }
+        }
+        Ok(())
+    }
+
     /// Locks the row as it was read before; 412 with the present ETag where somebody has changed it since.
-    async fn hold<R: Record>(&self, before: &R) -> Result<(), Problem> {
-        let version = Query::select()
-            .column(Alias::new("version"))
-            .from(R::Entity::default())
-            .and_where(R::is(before.id()))
-            // Not `FOR UPDATE`, which those who only refer to the row would wait for.
-            .lock(LockType::NoKeyUpdate)
-            .to_owned();
-        let row = self.inner.query_one(&version).await?;
-        let present = row.map(|row| row.try_get::<i64>("", "version")).transpose()?;
+    pub async fn hold<R: Record>(&self, before: &R) -> Result<(), Problem> {
+        let present = self.version_of::<R>(before.id()).await?;
         if present == Some(before.version()) {
             return Ok(());
         }
@@ -194,6 +211,18 @@ impl Transaction {
         })
     }
 
+    /// The present version of a row, which is locked.
+    async fn version_of<R: Record>(&self, id: Uuid) -> Result<Option<i64>, DbErr> {
+        let version = Query::select()
+            .column(Alias::new("version"))
+            .from(R::Entity::default())
+            .and_where(R::is(id))
+            // Not `FOR UPDATE`, which those who only refer to the row would wait for.
+            .lock(LockType::NoKeyUpdate)
+            .to_owned();
+        self.inner.query_one(&version).await?.map(|row| row.try_get("", "version")).transpose()
+    }
+
     async fn log<R: Record>(&self, row: &mut R, kind: ChangeKind, previous_hash: &str) -> Result<(), Problem> {
         let entry = self.entry(row, kind, previous_hash)?;
         *row.columns_mut().history_hash = entry.hash.clone();
@@ -201,10 +230,6 @@ impl Transaction {
     }
 
     fn entry<R: Record>(&self, row: &R, kind: ChangeKind, previous_hash: &str) -> Result<change_log::Model, Problem> {
-        let mut data = personal::shown(true, || serde_json::to_value(row.view())).map_err(Problem::internal)?;
-        if let Some(fields) = data.as_object_mut() {
-            fields.retain(|name, _| !R::DERIVED.contains(&name.as_str()));
-        }
         let mut entry = change_log::Model {
             seq: 0,
             transaction_id: 0,
@@ -216,7 +241,7 @@ impl Transaction {
             changed_at: self.now,
             changed_by: self.author.id,
             request_id: self.request_id.clone(),
-            data,
+            data: change_log::data(row).map_err(Problem::internal)?,
             previous_hash: previous_hash.to_owned(),
             hash: String::new(),
         };
@@ -270,6 +295,17 @@ impl Transaction {
             .await?;
         Ok(())
     }
+}
+
+/// A live row of a table that refers to a record.
+fn referring(table: &'static str, column: &'static str, id: Uuid) -> SelectStatement {
+    Query::select()
+        .expr(Expr::val(1))
+        .from(Alias::new(table))
+        .and_where(Expr::col(Alias::new(column)).eq(id))
+        .and_where(Expr::col(Alias::new("deleted_at")).is_null())
+        .limit(1)
+        .to_owned()
 }
 
 const EXTERNAL_REF: &[Unique] = &[Unique {

@@ -71,7 +71,8 @@ async fn media_types_are_checked(service: &Service) {
     let records = Records::make(service, "IR-15").await;
     for operation in operations().iter().filter(|operation| !operation.media_types().is_empty()) {
         let accepted = operation.media_types().join(", ");
-        for given in [None, Some("text/plain"), Some("application/xml"), Some("nonsense"), Some("application/jsonx"), Some("multipart/form-data")] {
+        let others = [None, Some("text/plain"), Some("application/xml"), Some("nonsense"), Some("application/jsonx"), Some("multipart/form-data")];
+        for given in others.into_iter().filter(|given| given.is_none_or(|given| !operation.media_types().contains(&given))) {
             let request = operation.request(&admin, &operation.path_to(&records), "\"1\"").body("{}");
             let answer = admin
                 .send(match given {

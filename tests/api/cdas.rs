@@ -61,6 +61,11 @@ fn path(id: &str) -> String {
     format!("{CDAS}/{id}")
 }
 
+/// What makes an applicant one that can be certified.
+fn certificates() -> Value {
+    json!({"certificates": [{"title": "عامل توسعه", "issuer": "سازمان", "issued_on": "2010-01-01"}]})
+}
+
 async fn enter(client: &Client, id: &str, to: &str) -> Answer {
     client.transition(&path(id), "*", json!({"to": to, "reason": "مصوبه"})).await
 }
@@ -77,21 +82,22 @@ async fn a_cda_from_registration_to_tombstone(service: &Service) {
     assert_eq!((empty.status, empty.errors()), (422, vec![("/name_fa", "required"), ("/national_code", "required"), ("/province", "required")]));
     let created = register(&lorestan, json!({})).await;
     let path = created.header("location");
-    assert_eq!((path, created.etag()), (self::path(created.id()).as_str(), "\"1\""));
+    assert_eq!((path, created.version_tag()), (self::path(created.id()).as_str(), "\"1\""));
     assert_eq!((&created.body["state"], &created.body["certificates"]), (&json!("applicant"), &json!([])));
-    assert_eq!(created.body["allowed_transitions"], json!([{"to": "certified"}]));
+    let missing = &created.body["allowed_transitions"][0]["missing"];
+    assert_eq!((&created.body["allowed_transitions"][0]["to"], &missing[0]["code"]), (&json!("certified"), &json!("no_certificate")));
     for field in ["name_en", "mobile", "email", "education"] {
         assert_eq!(created.body[field], Value::Null, "{field}");
     }
     assert_eq!(lorestan.patch(path, "*", json!({"state": "certified"})).await.errors(), [("/state", "unknown_field")]);
     lives_and_dies(&lorestan, &created, json!({"name_en": "New", "mobile": "09121234567"})).await;
 
-    let other = register(&lorestan, json!({})).await;
+    let other = register(&lorestan, certificates()).await;
     let path = other.header("location");
     let bare = lorestan.post(&format!("{path}/transitions"), json!({"to": "certified"})).await;
-    assert_eq!((bare.status, bare.code(), bare.etag()), (428, "precondition_required", "\"1\""));
+    assert_eq!((bare.status, bare.code(), bare.version_tag()), (428, "precondition_required", "\"1\""));
     assert_eq!(lorestan.transition(path, "\"2\"", json!({"to": "certified"})).await.code(), "stale_version");
-    assert_eq!(lorestan.transition(path, "\"1\"", json!({"to": "certified"})).await.etag(), "\"2\"");
+    assert_eq!(lorestan.transition(path, "\"1\"", json!({"to": "certified"})).await.version_tag(), "\"2\"");
     let history = lorestan.get(&format!("{path}/history")).await;
     assert_eq!(history.items("kind"), ["created", "transitioned"]);
     assert_eq!(history.body["items"][1]["changes"], json!([{"field": "state", "from": "applicant", "to": "certified"}]));
@@ -140,7 +146,7 @@ async fn certificates_keep_their_order_of_days(service: &Service) {
             assert_eq!((refused.status, refused.errors()), (422, errors.clone()), "{}", refused.text);
         }
     }
-    assert_eq!(lorestan.get(created.header("location")).await.etag(), "\"1\"");
+    assert_eq!(lorestan.get(created.header("location")).await.version_tag(), "\"1\"");
 }
 
 async fn days_are_persian_within_certificates_too(service: &Service) {
@@ -185,12 +191,13 @@ async fn states_follow_each_other_as_the_domain_says(service: &Service) {
         (&["certified", "revoked"], &[]),
     ] {
         for to in ["applicant", "certified", "suspended", "expired", "revoked"] {
-            let cda = register(&lorestan, json!({})).await;
+            let cda = register(&lorestan, certificates()).await;
             for state in way {
                 assert_eq!(enter(&lorestan, cda.id(), state).await.body["state"], *state);
             }
             let before = lorestan.get(&path(cda.id())).await;
-            assert_eq!(before.body["allowed_transitions"], json!(allowed.iter().map(|to| json!({"to": to})).collect::<Vec<_>>()), "{way:?}");
+            let shown = before.body["allowed_transitions"].as_array().unwrap().iter().map(|to| to["to"].as_str().unwrap());
+            assert_eq!(shown.collect::<Vec<_>>(), allowed, "{way:?}");
             let answer = enter(&lorestan, cda.id(), to).await;
             if allowed.contains(&to) {
                 assert_eq!((answer.status, &answer.body["state"]), (200, &json!(to)), "{way:?}: {}", answer.text);
@@ -205,7 +212,7 @@ async fn states_follow_each_other_as_the_domain_says(service: &Service) {
 
 async fn a_change_of_state_has_its_day_and_reason(service: &Service) {
     let lorestan = service.login("lorestan").await;
-    let cda = register(&lorestan, json!({})).await;
+    let cda = register(&lorestan, certificates()).await;
     let change = async |body: Value| lorestan.transition(&path(cda.id()), "*", body).await;
     assert_eq!(change(json!({"to": "certified", "effective_on": "2999-01-01"})).await.errors(), [("/effective_on", "in_future")]);
     assert_eq!(change(json!({"to": "wise"})).await.errors(), [("/to", "not_in_list")]);
@@ -215,7 +222,7 @@ async fn a_change_of_state_has_its_day_and_reason(service: &Service) {
         let both = change(json!({"to": to, "effective_on": "2019-12-31"})).await;
         assert_eq!((both.status, both.errors()), (422, vec![("/effective_on", "too_early"), ("/reason", "required")]), "all at once");
     }
-    assert_eq!(lorestan.get(&path(cda.id())).await.etag(), "\"2\"");
+    assert_eq!(lorestan.get(&path(cda.id())).await.version_tag(), "\"2\"");
     assert_eq!(change(json!({"to": "expired"})).await.status, 200, "nor does this one");
 
     let key = [("idempotency-key", "certify-again"), ("if-match", "\"3\"")];
@@ -229,7 +236,8 @@ async fn a_change_of_state_has_its_day_and_reason(service: &Service) {
 async fn cdas_are_listed_and_found(service: &Service) {
     let isipo = service.login("isipo").await;
     let second = register(&isipo, json!({"name_fa": "كيان يزدي", "name_en": "+Kian", "province": "IR-21"})).await;
-    let third = register(&isipo, json!({"name_fa": "آزاد بختیاری", "name_en": "Azad"})).await;
+    let third = json!({"name_fa": "آزاد بختیاری", "name_en": "Azad", "certificates": certificates()["certificates"]});
+    let third = register(&isipo, third).await;
     enter(&isipo, third.id(), "certified").await;
     enter(&isipo, third.id(), "suspended").await;
     let names = async |query: &str| {
@@ -274,6 +282,7 @@ async fn another_system_keeps_its_cdas(service: &Service) {
         lorestan.send(etag.iter().fold(request, |request, etag| request.header("if-match", *etag))).await
     };
     let mut input = json!({"national_code": fresh_code(), "name_fa": "نو", "province": "IR-15", "email": "new@example.ir"});
+    input["certificates"] = certificates()["certificates"].clone();
     let created = put(None, &input).await;
     assert_eq!((created.status, lorestan.get(&by_ref).await.body), (201, created.body.clone()), "{}", created.text);
     assert_eq!(enter(&lorestan, created.id(), "certified").await.status, 200);

@@ -125,11 +125,16 @@ async fn a_wrong_configuration_is_explained() {
         ("KHOOSHEH_ACCESS_TOKEN_SECONDS", "1", "access_token_seconds"),
         ("KHOOSHEH_LOG_FORMAT", "xml", "log_format"),
         ("KHOOSHEH_LOG_FILTER", "khoosheh=loud", "log_filter"),
+        ("KHOOSHEH_ATTACHMENTS_URL", "khoosheh-files", "attachments_url"),
+        ("KHOOSHEH_ATTACHMENTS_URL", "file://", "attachments_url"),
+        ("KHOOSHEH_ATTACHMENTS_URL", "s3://key:secret@bucket", "attachments_url"),
+        ("KHOOSHEH_ATTACHMENTS_ENDPOINT", "s3.example.ir", "attachments_endpoint"),
+        ("KHOOSHEH_ATTACHMENT_LIMIT", "10", "attachment_limit"),
         ("KHOOSHEH_SURPRISE", "1", "surprise"),
     ] {
         let wrong = check(&[(variable, value)], &[]).await;
         assert!(wrong.code == 1 && wrong.stderr.to_lowercase().contains(key), "{variable}={value}: {} {}", wrong.code, wrong.stderr);
-        assert_eq!(wrong.stdout, "");
+        assert!(wrong.stdout.is_empty() && !wrong.stderr.contains("secret"), "{}{}", wrong.stdout, wrong.stderr);
     }
     let several = check(&[("KHOOSHEH_WORKERS", "0"), ("KHOOSHEH_BODY_LIMIT", "1"), ("KHOOSHEH_REFRESH_TOKEN_DAYS", "0")], &[]).await;
     assert!(["workers", "body_limit", "refresh_token_days"].iter().all(|key| several.stderr.contains(key)), "all at once: {}", several.stderr);

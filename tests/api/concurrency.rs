@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    clusters::{CLUSTERS, cluster, register},
+    clusters::{CLUSTERS, claimed, cluster, register},
     on_both,
     support::{Answer, Backend, Client, Service},
 };
@@ -54,15 +54,15 @@ async fn of_sixteen_writers_one_wins(service: &Service) {
     let patch = |client: &Client, n| client.request(Method::PATCH, path).header("if-match", "\"1\"").json(&json!({"employment_total": n}));
     let (won, lost) = split(at_once(&lorestan, 16, patch).await, 200);
     assert_eq!((won.len(), lost.len()), (1, 15));
-    assert!(lost.iter().all(|answer| (answer.status, answer.code(), answer.etag()) == (412, "stale_version", "\"2\"")));
+    assert!(lost.iter().all(|answer| (answer.status, answer.code(), answer.version_tag()) == (412, "stale_version", "\"2\"")));
     let now = lorestan.get(path).await;
-    assert_eq!((now.etag(), &now.body), ("\"2\"", &won[0].body));
+    assert_eq!((now.version_tag(), &now.body), ("\"2\"", &won[0].body));
     assert_eq!(lorestan.get(&format!("{path}/history")).await.items("kind"), ["created", "updated"]);
 }
 
 async fn of_eight_changes_of_state_one_happens(service: &Service) {
     let lorestan = service.login("lorestan").await;
-    let created = register(&lorestan, "ورشو", json!({})).await;
+    let created = claimed(&lorestan, "ورشو", json!({})).await;
     let path = created.header("location");
     let identify = |client: &Client, n| {
         let request = client.request(Method::POST, &format!("{path}/transitions")).header("if-match", "\"1\"");
@@ -122,18 +122,18 @@ async fn a_key_belongs_to_one_request_of_one_account(service: &Service) {
 
 async fn a_repeated_transition_is_answered_as_at_first(service: &Service) {
     let lorestan = service.login("lorestan").await;
-    let created = register(&lorestan, "ورشو", json!({})).await;
+    let created = claimed(&lorestan, "ورشو", json!({})).await;
     let path = created.header("location");
     let identify = || {
         let request = lorestan.request(Method::POST, &format!("{path}/transitions")).header("idempotency-key", "k-1");
         lorestan.send(request.header("if-match", "\"1\"").json(&json!({"to": "identified"})))
     };
     let first = identify().await;
-    assert_eq!((first.status, first.etag()), (200, "\"2\""));
-    assert_eq!(lorestan.patch(path, "\"2\"", json!({"name_en": "x"})).await.etag(), "\"3\"");
+    assert_eq!((first.status, first.version_tag()), (200, "\"2\""));
+    assert_eq!(lorestan.patch(path, "\"2\"", json!({"name_en": "x"})).await.version_tag(), "\"3\"");
     let again = identify().await;
-    assert_eq!((again.status, again.etag(), again.header("idempotency-replayed")), (200, "\"2\"", "true"));
-    assert_eq!((again.text, lorestan.get(path).await.etag()), (first.text, "\"3\""));
+    assert_eq!((again.status, again.version_tag(), again.header("idempotency-replayed")), (200, "\"2\"", "true"));
+    assert_eq!((again.text, lorestan.get(path).await.version_tag()), (first.text, "\"3\""));
 }
 
 async fn a_refused_request_does_not_use_up_its_key(service: &Service) {

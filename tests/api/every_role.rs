@@ -58,13 +58,15 @@ impl Place {
 }
 
 /// What is written, past the service.
-struct Stored(DatabaseConnection);
+pub struct Stored(pub DatabaseConnection);
 
 /// The tables of records: every write of one adds 1 to a version here, and an entry to the change log.
-const TABLES: &str = "account cluster cluster_claim organisation cda project assignment supervision partner phase milestone";
+const TABLES: &str = "account cluster cluster_claim organisation cda project assignment supervision partner phase milestone decision baseline \
+                      attachment indicator measurement payment enterprise feasibility_study lineage_entry value_chain_stage network \
+                      progress_report joint_action";
 
 impl Stored {
-    async fn now(&self) -> i64 {
+    pub async fn now(&self) -> i64 {
         let versions = TABLES.split(' ').map(|table| format!("+ (SELECT COALESCE(SUM(version), 0) FROM {table})")).collect::<String>();
         let sql = format!("SELECT CAST((SELECT count(*) FROM change_log) {versions} AS bigint) AS n");
         let row = self.0.query_one_raw(Statement::from_string(self.0.get_database_backend(), sql)).await.unwrap();
@@ -92,12 +94,16 @@ struct Call<'a> {
     success: u16,
 }
 
+/// The deletions that other records are in the way of.
+const REFERRED_TO: [&str; 7] =
+    ["delete_indicator", "delete_cluster", "delete_organisation", "delete_cda", "delete_project", "delete_decision", "delete_enterprise"];
+
 impl<'a> Call<'a> {
     /// One, and two where the operation may create or replace.
     fn all(operation: &'a Operation, records: &Records) -> Vec<Self> {
         let body = (!operation.media_types().is_empty()).then(|| operation.body(records));
         let path = operation.path_to(records);
-        if operation.method == Method::PUT {
+        if operation.takes("IfMatchOnReplace") {
             let (mut unnamed, new) = (operation.body(records), format!("{path}-new"));
             unnamed["external_refs"] = json!([]);
             return vec![
@@ -115,12 +121,18 @@ impl<'a> Call<'a> {
         if let Some(tag) = if_match {
             request = request.header("if-match", tag);
         }
-        if let Some(body) = body { request.json(body) } else { request }
+        if let Some(body) = body { self.operation.with_body(request, body) } else { request }
     }
 
-    /// Whether the path names a record, which has to be there.
+    /// Whether it changes anything where it succeeds: a file is there already, and GET is safe.
+    fn writes(&self) -> bool {
+        self.operation.method != Method::GET && !self.operation.takes_file()
+    }
+
+    /// Whether the path names a record, which has to be there, and is not there for everybody.
     fn names_a_record(&self) -> bool {
-        self.operation.pattern.contains("{id}") || (self.operation.pattern.contains("{key}") && self.operation.method == Method::GET)
+        !self.operation.is_national()
+            && (self.operation.pattern.contains("{id}") || (self.operation.pattern.contains("{key}") && self.operation.method == Method::GET))
     }
 
     /// What the table of roles, the place and the rules between records make of it.
@@ -129,24 +141,37 @@ impl<'a> Call<'a> {
         let is_write = self.operation.method != Method::GET;
         match place {
             _ if !account.may(id) => (403, "forbidden"),
+            _ if self.operation.is_national() && is_write && account.province.is_some() => (403, "outside_scope"),
             // A system has a secret, which it does not choose.
             _ if id == "change_password" && account.role == "integrator" => (403, "forbidden"),
             Place::Elsewhere if self.names_a_record() => (404, "not_found"),
             Place::Elsewhere if is_write && self.success == 200 => (412, "stale_version"),
-            Place::Elsewhere if matches!(kind, "project" | "milestone") && is_write => (422, "validation_failed"),
+            Place::Elsewhere
+                if matches!(
+                    kind,
+                    "project" | "milestone" | "decision" | "attachment" | "measurement" | "payment" | "progress_report" | "enterprise"
+                ) && is_write =>
+            {
+                (422, "validation_failed")
+            }
             Place::Elsewhere if is_write && self.body.as_ref().is_some_and(|body| body.get("province").is_some()) => (403, "outside_scope"),
-            Place::Unassigned if is_write && kind == "milestone" => (403, "not_assigned"),
-            // Supervisors accept and return; to begin is the work of those who write.
-            Place::Own if id == "transition_milestone" && account.role == "supervisor" => (403, "forbidden"),
+            Place::Unassigned if is_write && matches!(kind, "milestone" | "attachment" | "measurement" | "progress_report") => (403, "not_assigned"),
+            // Supervisors accept and return; to begin and to submit is the work of those who write.
+            Place::Own if matches!(id, "transition_milestone" | "transition_progress_report") && account.role == "supervisor" => (403, "forbidden"),
+            // It is submitted by then.
+            _ if id == "delete_progress_report" => (409, "report_locked"),
             // The other records that are made belong to them.
-            _ if ["delete_cluster", "delete_organisation", "delete_cda", "delete_project"].contains(&id) => (409, "still_referred_to"),
+            _ if REFERRED_TO.contains(&id) => (409, "still_referred_to"),
             _ => (self.success, ""),
         }
     }
 
     /// What the same call gets once it has succeeded: none where it may be repeated.
     fn expected_again(&self) -> Option<(u16, &'static str)> {
-        let is_unique = matches!(self.operation.kind(), "cluster" | "organisation" | "cda" | "user" | "api_client" | "phase");
+        let is_unique = matches!(
+            self.operation.kind(),
+            "cluster" | "organisation" | "cda" | "user" | "api_client" | "phase" | "indicator" | "measurement" | "progress_report"
+        );
         match self.operation.method.as_str() {
             "POST" if self.operation.id().starts_with("transition_") => Some((409, "transition_not_allowed")),
             "POST" if self.success == 201 && is_unique => Some((409, "duplicate")),
@@ -164,13 +189,17 @@ async fn every_operation_answers_every_role(service: &Service) {
             let records = place.records(service, account).await;
             let mut client = account.login(service).await;
             let mut operations = guarded();
-            // Deletions go last, and what belongs to a record before it.
-            operations.sort_by_key(|o| if o.method == Method::DELETE { (1, Reverse(o.pattern.matches('{').count())) } else { (0, Reverse(0)) });
+            // Deletions go last, and what belongs to a record before it. Nobody works in a project once it is suspended.
+            operations.sort_by_key(|operation| match operation.id() {
+                "transition_project" => (2, Reverse(0)),
+                _ if operation.method == Method::DELETE => (1, Reverse(operation.pattern.matches('{').count())),
+                _ => (0, Reverse(0)),
+            });
             for (turn, call) in operations.iter().flat_map(|operation| Call::all(operation, &records)).enumerate() {
                 let name = format!("{} {place:?} {}", account.name, call.operation.id());
                 refuse(&stored, account, place, &client, &call, turn).await;
                 let expected = call.expected(account, place);
-                let is_write = expected.0 == call.success && call.operation.method != Method::GET;
+                let is_write = expected.0 == call.success && call.writes();
                 let good = || call.request(&client, call.if_match, call.body.as_ref());
                 stored.check(&client, good(), expected, is_write.into(), &name).await;
                 if let Some(again) = call.expected_again().filter(|_| expected.0 == call.success) {
@@ -190,6 +219,8 @@ async fn refuse(stored: &Stored, account: &Account, place: Place, client: &Clien
     let refusal = |otherwise| match place {
         _ if !account.may(call.operation.id()) => (403, "forbidden"),
         Place::Elsewhere if call.names_a_record() => (404, "not_found"),
+        // A file is not even received from those who may not write it.
+        Place::Unassigned if call.operation.takes_file() => (403, "not_assigned"),
         _ => otherwise,
     };
     if call.operation.takes("IfMatch") {

@@ -110,10 +110,12 @@ async fn a_table_has_stable_columns_and_no_formulas(service: &Service) {
     let columns = "id,version,created_at,created_by,updated_at,updated_by,external_refs,code,name_fa,name_en,aliases,province,counties,\
                    location.latitude,location.longitude,products,isic,state,allowed_transitions,identified_on,identified_precision,\
                    identified_not_later_than,employment_total,employment_female,annual_turnover_irr,export_usd,\
+                   firms_by_size.micro,firms_by_size.small,firms_by_size.medium,firms_by_size.large,challenges,opportunities,\
+                   priority_scores.importance,priority_scores.promotability,priority_scores.viability,priority_scores.sustainability,\
                    current_project.id,current_project.code,current_project.title_fa,current_project.state";
     let info =
         ["id", "version", "created_at", "created_by", "updated_at", "updated_by"].map(|field| created.body[field].to_string().replace('"', ""));
-    let row = "00-0001,'=سنگ+۱,'+1+1,\"'@a;b\"\"c\",IR-00,,-1.5,57.5,,2396,candidate,identified;merged;split;withdrawn,,,,,,,7,,,,";
+    let row = "00-0001,'=سنگ+۱,'+1+1,\"'@a;b\"\"c\",IR-00,,-1.5,57.5,,2396,candidate,identified;merged;split;withdrawn,,,,,,,7,,,,,,,,,,,,,,";
     assert_eq!(table.text, format!("{columns}\r\n{},,{row}\r\n", info.join(",")));
     let lorestan = service.login("lorestan").await;
     let own = lorestan.get(&format!("{CLUSTERS}?format=csv")).await;

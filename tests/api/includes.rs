@@ -110,14 +110,14 @@ async fn includes_cost_one_statement_each(backend: Backend) {
     let lorestan = server.client().login("lorestan").await;
     let stone = format!("{CLUSTERS}/{}", lorestan.cluster_named("سنگ").await.id());
     for (query, more) in [("?", 0), ("?include=claims", 1), ("?include=industry", 1), ("?include=claims,industry", 2)] {
-        assert_eq!(statements(&lorestan, &format!("{stone}{query}")).await, 2 + more, "{query}: the cluster, and its project");
+        assert_eq!(statements(&lorestan, &format!("{stone}{query}")).await, 3 + more, "{query}: the cluster, its project, and what may follow");
         for size in [1, 3, 11] {
-            assert_eq!(statements(&lorestan, &format!("{CLUSTERS}{query}&page_size={size}")).await, 2 + more, "{query} of {size}");
+            assert_eq!(statements(&lorestan, &format!("{CLUSTERS}{query}&page_size={size}")).await, 3 + more, "{query} of {size}");
         }
     }
     let report = "/api/v1/reports/identified-clusters?as_of=2014-03-20";
     assert_eq!(statements(&lorestan, report).await, 2, "the clusters, and their sources");
-    assert_eq!(statements(&lorestan, &format!("{CLUSTERS}?count=true")).await, 3, "a count is a statement of its own");
+    assert_eq!(statements(&lorestan, &format!("{CLUSTERS}?count=true")).await, 4, "a count is a statement of its own");
     server.kill();
     scratch.remove().await;
 }

@@ -13,6 +13,7 @@ use crate::{
 
 on_both!(
     the_days_of_two_leads_do_not_overlap,
+    a_lead_is_certified_and_independent,
     a_lead_without_an_end_leads_for_good,
     a_change_does_not_make_a_second_lead,
     of_sixteen_leads_one_is_assigned,
@@ -22,12 +23,17 @@ on_both!(
 
 const OVERLAP: (u16, &str) = (409, "lead_assigned");
 
-/// A CDA of a province with the national code that follows from this number (its last digit checks the others).
+/// A certified CDA of a province with the national code that follows from this number (its last digit checks the others).
 pub async fn cda(client: &Client, number: u32, province: &str) -> Answer {
     let digits = format!("{number:09}");
     let rest = digits.bytes().zip((2..=10).rev()).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum::<u32>() % 11;
     let national_code = format!("{digits}{}", if rest < 2 { rest } else { 11 - rest });
-    made(client, "/api/v1/cdas", json!({"national_code": national_code, "name_fa": "عامل آزمون", "province": province})).await
+    let certificate = json!({"title": "عامل توسعه", "issuer": "سازمان", "issued_on": "2000-01-01"});
+    let input = json!({"national_code": national_code, "name_fa": "عامل آزمون", "province": province, "certificates": [certificate]});
+    let created = made(client, "/api/v1/cdas", input).await;
+    let certified = client.transition(created.header("location"), created.etag(), json!({"to": "certified", "effective_on": "2000-01-01"})).await;
+    assert_eq!(certified.status, 200, "{}", certified.text);
+    created
 }
 
 /// An assignment of a CDA from a day, to a day unless that is `...`.
@@ -79,6 +85,41 @@ async fn the_days_of_two_leads_do_not_overlap(service: &Service) {
     }
     assert_eq!(lorestan.delete(present.header("location"), "*").await.status, 204);
     made(&lorestan, &path, assignment(&second, "lead", "2015-03-01", "2015-04-01")).await;
+}
+
+/// Rule 1: certified for the whole assignment, and not the person who supervises.
+async fn a_lead_is_certified_and_independent(service: &Service) {
+    let lorestan = service.login("lorestan").await;
+    let path = assignments(&lorestan, "زیتون").await;
+    let person = cda(&lorestan, 2, "IR-15").await;
+    let cda_path = person.header("location");
+    let until = |day: &str| json!({"certificates": [{"title": "t", "issuer": "i", "issued_on": "2015-01-01", "expires_on": day}]});
+    assert_eq!(lorestan.patch(cda_path, "*", until("2016-12-31")).await.status, 200);
+    for (from, to) in [("2014-12-31", "2016-01-01"), ("2015-01-01", "2017-01-01"), ("2015-01-01", "...")] {
+        let refused = lorestan.post(&path, assignment(&person, "lead", from, to)).await;
+        assert_eq!((refused.status, refused.code(), refused.errors()), (409, "cda_not_certified", vec![("/cda_id", "not_certified")]), "{from} {to}");
+    }
+    made(&lorestan, &path, assignment(&person, "assistant", "2014-12-31", "...")).await;
+    let led = made(&lorestan, &path, assignment(&person, "lead", "2015-01-01", "2016-12-31")).await;
+    let longer = lorestan.patch(led.header("location"), "*", json!({"valid_to": "2017-01-01"})).await;
+    assert_eq!(longer.code(), "cda_not_certified");
+    let shorter = lorestan.patch(cda_path, "*", until("2016-06-01")).await;
+    assert_eq!((shorter.status, shorter.errors()), (409, vec![("/certificates", "not_certified")]));
+    // Nobody loses the certificate while leading, and everybody may afterwards.
+    for (to, on, missing) in
+        [("suspended", "2016-06-01", vec!["leads_a_project"]), ("expired", "2016-12-31", vec!["leads_a_project"]), ("expired", "2017-01-01", vec![])]
+    {
+        let answer = lorestan.transition(cda_path, "*", json!({"to": to, "effective_on": on, "reason": "x"})).await;
+        assert_eq!((answer.status, answer.missing()), (if missing.is_empty() { 200 } else { 409 }, missing), "{to} on {on}: {}", answer.text);
+    }
+    let supervisions = path.replace("assignments", "supervisions");
+    let same = json!({"kind": "technical", "person_name": "عامل  آزمون", "valid_from": "2015-01-01"});
+    let refused = lorestan.post(&supervisions, same.clone()).await;
+    assert_eq!((refused.status, refused.code(), refused.errors()), (409, "not_independent", vec![("/person_name", "same_person")]));
+    let elsewhere = assignments(&lorestan, "عسل").await;
+    made(&lorestan, &elsewhere.replace("assignments", "supervisions"), same).await;
+    let refused = lorestan.post(&elsewhere, assignment(&person, "assistant", "2015-01-01", "...")).await;
+    assert_eq!((refused.status, refused.errors()), (409, vec![("/cda_id", "same_person")]), "the other way round");
 }
 
 async fn a_lead_without_an_end_leads_for_good(service: &Service) {

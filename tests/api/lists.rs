@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    clusters::{CLUSTERS, register},
+    clusters::{CLUSTERS, claimed, register},
     on_both,
     support::{Answer, Client, Service},
 };
@@ -61,7 +61,7 @@ async fn fill(isipo: &Client) {
     for (name, n) in NAMES.iter().zip(0..) {
         let province = ["IR-15", "IR-08", "IR-00"][n as usize % 3];
         let some = |every: u64, value: Value| if n % every == 0 { Value::Null } else { value };
-        let created = register(
+        let created = claimed(
             isipo,
             name,
             json!({

@@ -125,7 +125,7 @@ async fn milestones_are_listed_in_every_documented_order(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let touched = lorestan.get(&format!("{MILESTONES}?page_size=3&sort=-due_on")).await;
     for id in touched.items("id") {
-        assert_eq!(lorestan.patch(&format!("{MILESTONES}/{id}"), "*", json!({"weight_bp": 1})).await.status, 200);
+        assert_eq!(lorestan.patch(&format!("{MILESTONES}/{id}"), "*", json!({"budget_irr": "1"})).await.status, 200);
     }
     comes_in_order(&lorestan, MILESTONES, &["due_on", "created_at", "updated_at", "id"]).await;
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     milestones::{MILESTONES, milestone},
     on_both,
-    projects::{made, project, stone},
+    projects::{implementing, made, stone},
     support::{Answer, Client, Service},
 };
 
@@ -36,7 +36,7 @@ async fn enter(client: &Client, path: &str, to: &str) -> Answer {
 
 /// A new milestone under a project that a national manager brings through these states.
 pub async fn brought(isipo: &Client, project: &str, states: &[&str]) -> Answer {
-    let created = made(isipo, &format!("{project}/milestones"), milestone(json!({"phase": "trust_building"}))).await;
+    let created = made(isipo, &format!("{project}/milestones"), milestone(json!({"phase": "trust_building", "weight_bp": 0}))).await;
     for state in states {
         assert_eq!(enter(isipo, created.header("location"), state).await.status, 200, "{state}");
     }
@@ -49,7 +49,7 @@ fn path(milestone: &Answer) -> String {
 
 async fn every_state_of_a_milestone_leads_where_the_domain_says(service: &Service) {
     let isipo = service.login("isipo").await;
-    let project = project(&isipo, "زیتون", json!({})).await;
+    let project = implementing(service, &isipo, "زیتون").await;
     for (way, next) in TABLE {
         let now = brought(&isipo, project.header("location"), way).await;
         let shown: Vec<&str> = now.body["allowed_transitions"].as_array().unwrap().iter().map(|to| to["to"].as_str().unwrap()).collect();
@@ -71,7 +71,7 @@ async fn every_state_of_a_milestone_leads_where_the_domain_says(service: &Servic
 /// The CDA begins and submits, the supervisor accepts and returns, managers do both; only the nation reopens.
 async fn each_role_does_its_part_and_no_more(service: &Service) {
     let isipo = service.login("isipo").await;
-    let (assigned, other) = (stone(&isipo).await, project(&isipo, "زیتون", json!({})).await);
+    let (assigned, other) = (stone(&isipo).await, implementing(service, &isipo, "زیتون").await);
     let other = other.header("location");
     let steps: [(&str, &[&str]); 5] = [
         ("in_progress", &[]),
@@ -107,16 +107,16 @@ async fn each_role_does_its_part_and_no_more(service: &Service) {
 
 async fn only_those_who_are_assigned_today_write(service: &Service) {
     let (isipo, cda, supervisor) = (service.login("isipo").await, service.login("cda").await, service.login("supervisor").await);
-    let (assigned, other) = (stone(&isipo).await, project(&isipo, "زیتون", json!({})).await);
+    let (assigned, other) = (stone(&isipo).await, implementing(service, &isipo, "زیتون").await);
     let theirs = brought(&isipo, other.header("location"), &[]).await;
-    let input = milestone(json!({"phase": "trust_building"}));
+    let input = milestone(json!({"phase": "trust_building", "weight_bp": 0}));
     let own = made(&cda, &format!("{assigned}/milestones"), input.clone()).await;
     let renamed = cda.patch(own.header("location"), own.etag(), json!({"title_fa": "نامی دیگر"})).await;
     assert_eq!(renamed.status, 200, "{}", renamed.text);
     for refused in [
         cda.post(&format!("{}/milestones", other.header("location")), input.clone()).await,
         cda.post(MILESTONES, milestone(json!({"project_id": other.id()}))).await,
-        cda.patch(&path(&theirs), "*", json!({"weight_bp": 1})).await,
+        cda.patch(&path(&theirs), "*", json!({"title_en": "x"})).await,
         cda.delete(&path(&theirs), "*").await,
     ] {
         assert_eq!((refused.status, refused.code()), (403, "not_assigned"), "{}", refused.text);
@@ -141,7 +141,7 @@ async fn only_those_who_are_assigned_today_write(service: &Service) {
 
 async fn a_part_of_a_milestone_can_be_accepted(service: &Service) {
     let (isipo, lorestan) = (service.login("isipo").await, service.login("lorestan").await);
-    let project = project(&isipo, "زیتون", json!({})).await;
+    let project = implementing(service, &isipo, "زیتون").await;
     let submitted = brought(&isipo, project.header("location"), &["in_progress", "submitted"]).await;
     let today = lorestan.get(&path(&submitted)).await;
     for (to, fraction, error) in [
@@ -171,7 +171,7 @@ async fn a_part_of_a_milestone_can_be_accepted(service: &Service) {
 
 async fn a_milestone_changes_its_state_for_a_reason_and_on_a_day(service: &Service) {
     let isipo = service.login("isipo").await;
-    let project = project(&isipo, "زیتون", json!({})).await;
+    let project = implementing(service, &isipo, "زیتون").await;
     let one = brought(&isipo, project.header("location"), &[]).await;
     let enter = async |to: &str, on: &str, reason: Option<&str>| {
         let request = isipo.request(Method::POST, &format!("{}/transitions?calendar=persian", path(&one))).header("if-match", "*");
@@ -205,7 +205,7 @@ async fn a_milestone_changes_its_state_for_a_reason_and_on_a_day(service: &Servi
 /// A connection drops after the request: it is sent once more, by then with a stale version.
 async fn a_repeated_acceptance_is_answered_as_at_first(service: &Service) {
     let isipo = service.login("isipo").await;
-    let project = project(&isipo, "زیتون", json!({})).await;
+    let project = implementing(service, &isipo, "زیتون").await;
     for (way, body) in [
         (&["in_progress"][..], json!({"to": "submitted"})),
         (&["in_progress", "submitted"], json!({"to": "returned", "reason": "ناقص"})),

@@ -61,7 +61,7 @@ async fn a_milestone_is_added_changed_and_deleted(service: &Service) {
     assert_eq!((none.status, none.errors()), (422, vec![("/project_id", "required")]));
     let expected = json!({
         "project_id": created.id(), "province": "IR-15", "state": "planned", "accepted_on": null, "accepted_fraction_bp": 0,
-        "allowed_transitions": [{"to": "in_progress"}], "predecessors": [], "pillar": null, "title_en": null, "planned_start": null,
+        "baseline_number": null, "predecessors": [], "pillar": null, "title_en": null, "planned_start": null,
         "budget_irr": null, "evidence_required": false, "is_overdue": true,
     });
     for answer in [&below, &beside] {

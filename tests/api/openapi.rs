@@ -29,6 +29,13 @@ fn the_committed_document_is_the_generated_one() {
 }
 
 #[test]
+fn the_committed_states_are_those_of_the_code() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/states.md");
+    let is_same = std::fs::read_to_string(file).unwrap() == api::states_document();
+    assert!(is_same, "the rules of states have changed: run `cargo run -- states > docs/states.md`, look at the difference, and commit it");
+}
+
+#[test]
 fn every_operation_is_described() {
     let tags: HashSet<&str> = api::document()["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
     let mut ids = HashSet::new();

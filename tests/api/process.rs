@@ -41,6 +41,7 @@ pub struct Server {
     pub greeting: String,
     /// What it has logged since.
     log: Arc<Mutex<String>>,
+    _files: tempfile::TempDir,
 }
 
 impl Server {
@@ -52,7 +53,9 @@ impl Server {
 
     /// Starts a command that serves. It is ready when a line names its address.
     pub async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = command(arguments, variables).spawn().unwrap();
+        let files = tempfile::tempdir().unwrap();
+        let url = format!("file://{}", files.path().display());
+        let mut child = command(arguments, &[&[("KHOOSHEH_ATTACHMENTS_URL", url.as_str())], variables].concat()).spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
         for pipe in [Box::new(stdout) as Box<dyn Read + Send>, Box::new(stderr)] {
@@ -76,7 +79,7 @@ impl Server {
                 kept.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
-        Self { child, address: format!("http://{address}"), greeting, log }
+        Self { child, address: format!("http://{address}"), greeting, log, _files: files }
     }
 
     /// A client of nobody.

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use crate::{
     clusters::{CLUSTERS, register},
+    decisions::decision,
     on_both,
+    projects::{ORGANISATIONS, made, named},
     support::{Answer, Client, Service},
 };
 
@@ -118,6 +120,22 @@ async fn what_is_merged_split_or_withdrawn_leaves_the_report(service: &Service) 
     let lorestan = service.login("lorestan").await;
     for (name, to) in [("زیتون", "merged"), ("طیور", "split"), ("نایلون", "withdrawn")] {
         let path = format!("{CLUSTERS}/{}", lorestan.cluster_named(name).await.id());
+        let successors = match to {
+            "merged" => vec![("merged_into", "عسل")],
+            "split" => vec![("split_into", "عسل"), ("split_into", "سنگ")],
+            _ => vec![],
+        };
+        let missing = match to {
+            "merged" => vec!["no_merger"],
+            "split" => vec!["no_split"],
+            _ => vec![],
+        };
+        for (kind, successor) in successors {
+            let early = lorestan.transition(&path, "*", json!({"to": to, "effective_on": "2015-01-01", "reason": "مصوبه"})).await;
+            assert_eq!((early.status, early.missing()), (409, missing.clone()), "one part is no split");
+            let other = lorestan.cluster_named(successor).await;
+            made(&lorestan, &format!("{path}/lineage"), json!({"kind": kind, "other_cluster_id": other.id(), "effective_on": "2015-01-01"})).await;
+        }
         let moved = lorestan.transition(&path, "*", json!({"to": to, "effective_on": "2015-01-01", "reason": "مصوبه"})).await;
         assert_eq!(moved.status, 200, "{}", moved.text);
     }
@@ -126,12 +144,30 @@ async fn what_is_merged_split_or_withdrawn_leaves_the_report(service: &Service) 
     }
 }
 
+/// Has the committee prioritise a cluster on a day.
+async fn prioritised(client: &Client, cluster: &str, on: &str) -> Answer {
+    let scores = json!({"importance": 80, "promotability": 70, "viability": 60, "sustainability": 50});
+    assert_eq!(client.patch(cluster, "*", json!({"priority_scores": scores})).await.status, 200);
+    let decision = decision(client, json!({})).await;
+    let entered = client.transition(cluster, "*", json!({"to": "prioritised", "effective_on": on, "decision_id": decision.id()})).await;
+    assert_eq!(entered.status, 200, "{}", entered.text);
+    entered
+}
+
 async fn the_report_says_the_state_of_that_day(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let path = format!("{CLUSTERS}/{}", lorestan.cluster_named("زیتون").await.id());
-    for (to, day) in [("prioritised", "2015-01-01"), ("feasibility", "2015-06-01"), ("feasible", "2015-06-01")] {
-        assert_eq!(lorestan.transition(&path, "*", json!({"to": to, "effective_on": day})).await.status, 200);
-    }
+    prioritised(&lorestan, &path, "2015-01-01").await;
+    let study = json!({"executor_id": named(&lorestan, ORGANISATIONS, "University").await});
+    let study = made(&lorestan, &format!("{path}/feasibility-studies"), study).await;
+    let enter = async |to: &str| {
+        let entered = lorestan.transition(&path, "*", json!({"to": to, "effective_on": "2015-06-01"})).await;
+        assert_eq!(entered.status, 200, "{}", entered.text);
+    };
+    enter("feasibility").await;
+    let approved = json!({"result": "positive", "approved_on": "2015-06-01"});
+    assert_eq!(lorestan.patch(study.header("location"), "*", approved).await.status, 200);
+    enter("feasible").await;
     for (day, state) in [("2014-03-20", "identified"), ("2014-12-31", "identified"), ("2015-05-31", "prioritised"), ("2015-06-01", "feasible")] {
         assert_eq!(report(&lorestan, &[("as_of", day)]).await.items("state")[4], state, "{day}");
     }
@@ -155,7 +191,7 @@ async fn what_was_known_then_is_reported_for_ever(service: &Service) {
         let changed = match step {
             0 => lorestan.patch(&path(&olive), "*", json!({"name_fa": "زیتون رودبار", "isic": [{"code": "1040"}]})).await,
             1 => lorestan.patch(&path(&olive), "*", json!({"identified_not_later_than": "2016-01-02"})).await,
-            2 => lorestan.transition(&path(&poultry), "*", json!({"to": "prioritised", "effective_on": "2015-01-01"})).await,
+            2 => prioritised(&lorestan, &path(&poultry), "2015-01-01").await,
             3 => lorestan.transition(&path(&poultry), "*", json!({"to": "withdrawn", "effective_on": "2015-02-01", "reason": "تکراری"})).await,
             _ => lorestan.delete(&path(&nylon), "*").await,
         };

@@ -57,7 +57,7 @@ async fn two_instances_race_for_one_version(service: &Service) {
     let answers: Vec<Answer> = futures_util::future::join_all(writers).await.into_iter().map(Result::unwrap).collect();
     let won: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 200).collect();
     assert_eq!(won.len(), 1);
-    assert!(answers.iter().filter(|answer| answer.status != 200).all(|answer| answer.status == 412 && answer.etag() == won[0].etag()));
+    assert!(answers.iter().filter(|answer| answer.status != 200).all(|answer| answer.status == 412 && answer.etag() == won[0].version_tag()));
     assert_eq!(there.get(&path).await.body, won[0].body);
     running.stop().await;
 }

@@ -54,11 +54,11 @@ pub async fn with_service(backend: Backend, test: impl AsyncFnOnce(&Service)) {
     service.stop().await;
 }
 
-/// A database of its own for one test.
+/// A database and a folder of its own for one test.
 pub struct Scratch {
     pub url: String,
     backend: Backend,
-    _folder: Option<tempfile::TempDir>,
+    folder: tempfile::TempDir,
 }
 
 impl Scratch {
@@ -70,7 +70,7 @@ impl Scratch {
                 std::fs::copy(sqlite_template(), scratch.url.trim_start_matches("sqlite://")).unwrap();
                 Some(scratch)
             }
-            Backend::Postgres => Some(Self { url: postgres_database(true).await?, backend, _folder: None }),
+            Backend::Postgres => Some(Self { url: postgres_database(true).await?, backend, ..Self::file() }),
         }
     }
 
@@ -78,13 +78,18 @@ impl Scratch {
     pub async fn empty(backend: Backend) -> Option<Self> {
         match backend {
             Backend::Sqlite => Some(Self::file()),
-            Backend::Postgres => Some(Self { url: postgres_database(false).await?, backend, _folder: None }),
+            Backend::Postgres => Some(Self { url: postgres_database(false).await?, backend, ..Self::file() }),
         }
     }
 
     fn file() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { url: format!("sqlite://{}", folder.path().join("test.sqlite").display()), backend: Backend::Sqlite, _folder: Some(folder) }
+        Self { url: format!("sqlite://{}", folder.path().join("test.sqlite").display()), backend: Backend::Sqlite, folder }
+    }
+
+    /// Where the files go that are attached.
+    pub fn files(&self) -> PathBuf {
+        self.folder.path().join("files")
     }
 
     pub async fn remove(self) {
@@ -109,6 +114,7 @@ impl Service {
         let mut config = Config {
             bind: ([127, 0, 0, 1], 0).into(),
             database_url: scratch.url.clone(),
+            attachments_url: format!("file://{}", scratch.files().display()),
             workers: 2,
             requests_per_minute: 0,
             shutdown_timeout_seconds: 5,
@@ -140,9 +146,19 @@ impl Service {
         (running, client)
     }
 
+    /// Where the files are that are attached.
+    pub fn files(&self) -> PathBuf {
+        self.scratch.files()
+    }
+
     /// A connection past the service, to look at what is stored.
     pub async fn database(&self) -> DatabaseConnection {
         connection::connect(&self.config.database_url, 1).await.unwrap()
+    }
+
+    /// Puts a record into a state, past the service and its rules: for tests that begin there and are about something else.
+    pub async fn put_in_state(&self, table: &str, id: &str, state: &str) {
+        put_in_state(&self.database().await, table, id, state).await;
     }
 
     pub fn anonymous(&self) -> Client {
@@ -187,6 +203,14 @@ impl Answer {
         self.header("etag")
     }
 
+    /// The ETag of the version alone, without the hash of what follows from other records.
+    pub fn version_tag(&self) -> &str {
+        const TAGS: [&str; 6] = ["\"1\"", "\"2\"", "\"3\"", "\"4\"", "\"5\"", "\"6\""];
+        let tag = self.etag();
+        let version = tag.split_once('-').map(|(version, _)| format!("{version}\""));
+        version.map_or(tag, |version| TAGS.into_iter().find(|tag| *tag == version).unwrap())
+    }
+
     pub fn id(&self) -> &str {
         self.body["id"].as_str().unwrap()
     }
@@ -194,6 +218,11 @@ impl Answer {
     /// The code of a problem.
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// The code of everything that a refused change of state lacks, in the order of the table.
+    pub fn missing(&self) -> Vec<&str> {
+        self.body["missing"].as_array().into_iter().flatten().map(|guard| guard["code"].as_str().unwrap()).collect()
     }
 
     /// Pointer and code of each broken rule, sorted.
@@ -300,6 +329,14 @@ impl Client {
         let id = found.body["items"][0]["id"].as_str().unwrap_or_else(|| panic!("no cluster {name}")).to_owned();
         self.get(&format!("/api/v1/clusters/{id}")).await
     }
+}
+
+/// See [`Service::put_in_state`].
+pub async fn put_in_state(db: &DatabaseConnection, table: &str, id: &str, state: &str) {
+    let sql = format!("UPDATE {table} SET state = $1 WHERE id = $2");
+    let id: uuid::Uuid = id.parse().unwrap();
+    let statement = sea_orm::Statement::from_sql_and_values(db.get_database_backend(), sql, [state.into(), id.into()]);
+    assert_eq!(db.execute_raw(statement).await.unwrap().rows_affected(), 1);
 }
 
 /// Runs on a thread and runtime of its own: what is made once outlives the test that makes it.

@@ -39,8 +39,13 @@ impl Operation {
     /// What it is about, such as `cluster`.
     pub fn kind(&self) -> &'static str {
         let (_, kind) = self.id().split_once('_').unwrap();
-        let kind = ["_by_reference", "_history"].iter().fold(kind, |kind, ending| kind.trim_end_matches(ending));
+        let kind = ["_by_reference", "_history", "_content"].iter().fold(kind, |kind, ending| kind.trim_end_matches(ending));
         kind.strip_prefix("project_").unwrap_or(kind)
+    }
+
+    /// Whether it is about what belongs to no province, exists for everybody and is kept by the nation.
+    pub fn is_national(&self) -> bool {
+        self.kind() == "indicator"
     }
 
     /// Whether it needs a token. Everything does that is not explicitly public.
@@ -81,7 +86,7 @@ impl Operation {
     /// Its path, where it names these records.
     pub fn path_to(&self, records: &Records) -> String {
         self.path(|name| match name {
-            "id" => records.id(&self.pattern.split('/').nth(3).unwrap().trim_end_matches('s').replace('-', "_")).to_owned(),
+            "id" => records.id_in(self.pattern.split('/').nth(3).unwrap()).to_owned(),
             "system" => "province-erp".to_owned(),
             "key" => records.key.clone(),
             "code" if self.pattern.contains("/provinces/") => "IR-15".to_owned(),
@@ -97,6 +102,19 @@ impl Operation {
         if self.takes("IfMatch") { request.header("if-match", if_match) } else { request }
     }
 
+    /// Whether its body is a file.
+    pub fn takes_file(&self) -> bool {
+        !self.media_types().is_empty() && self.schema()["format"] == "binary"
+    }
+
+    /// A request with a body: JSON, or the text of a file.
+    pub fn with_body(&self, request: reqwest::RequestBuilder, body: &Value) -> reqwest::RequestBuilder {
+        match body.as_str().filter(|_| self.takes_file()) {
+            Some(text) => request.header("content-type", "text/plain").body(text.to_owned()),
+            None => request.json(body),
+        }
+    }
+
     /// The schema of its body.
     pub fn schema(&self) -> &'static Value {
         let media = &self.document["requestBody"]["content"][self.media_types()[0]];
@@ -106,26 +124,47 @@ impl Operation {
     /// A body with which it succeeds: the example of the document, with these records in the place of others, and with
     /// values of its own where they are unique.
     pub fn body(&self, records: &Records) -> Value {
+        if self.takes_file() {
+            return json!("test");
+        }
         let mut body = self.document["requestBody"]["content"][self.media_types()[0]]["example"].clone();
         let number = next_number();
         // The first of its kind is made with the reference of the records, others without.
         let is_another = self.method == Method::POST && records.ids.contains_key(self.kind());
         let references = if is_another { json!([]) } else { json!([{"system": "province-erp", "key": records.key}]) };
         let own = match (self.id().split('_').next().unwrap(), self.kind()) {
-            ("transition", "cluster") => json!({"to": "identified"}),
-            ("transition", "cda") => json!({"to": "certified"}),
-            ("transition", "project") => json!({"to": "approved"}),
+            ("transition", "cluster") => json!({"to": "identified", "decision_id": null}),
+            ("transition", "cda") => json!({"to": "certified", "effective_on": "2015-03-21", "decision_id": null}),
+            ("transition", "project") => json!({"to": "suspended", "decision_id": null}),
             ("transition", "milestone") => json!({"to": "in_progress", "accepted_fraction_bp": null}),
+            ("transition", "progress_report") => json!({"to": "submitted", "effective_on": null, "decision_id": null}),
             ("change", "password") => json!({"current_password": PASSWORD, "new_password": PASSWORD}),
-            (_, "organisation") => json!({"legal_id": with_check_digit(100_000_000 + number, 10, text::is_legal_id)}),
+            (_, "organisation") => json!({"kind": "firm", "legal_id": with_check_digit(100_000_000 + number, 10, text::is_legal_id)}),
             (_, "cda") => json!({"national_code": with_check_digit(number, 9, text::is_national_code)}),
             (_, "cluster") => json!({"name_fa": format!("گلیم {number}")}),
             (_, "claim" | "supervision") => json!({}),
             (_, "project") => json!({"cluster_id": records.id("cluster"), "organisation_id": records.id("organisation")}),
-            (_, "assignment") => json!({"cda_id": records.id("cda"), "role": if is_another { "assistant" } else { "lead" }}),
+            (_, "assignment") => json!({"cda_id": records.id("cda"), "role": "assistant"}),
             (_, "partner") => json!({"organisation_id": records.id("organisation")}),
             (_, "phase") => json!({"phase": if is_another { "evaluation" } else { "diagnostic" }, "actual_start": "2014-03-20"}),
-            (_, "milestone") => json!({"project_id": records.id("project")}),
+            (_, "milestone") => json!({"project_id": records.id("project"), "weight_bp": 0, "evidence_required": false}),
+            (_, "baseline") => json!({"decision_id": records.id("decision"), "reason": "تأخیر"}),
+            (_, "decision") => json!({"cluster_id": records.id("cluster"), "project_id": records.id("project")}),
+            (_, "attachment") => json!({"subject_id": records.id("project")}),
+            (_, "indicator") => json!({"code": format!("I-{number}")}),
+            (_, "measurement") => json!({
+                "project_id": records.id("project"), "indicator_id": records.id("indicator"), "kind": "target", "period": quarter(number),
+            }),
+            (_, "progress_report") => json!({"project_id": records.id("project"), "quarter": quarter(number)}),
+            (_, "joint_action") => json!({"participants": [records.id("enterprise"), records.id("member")]}),
+            (_, "payment") => json!({"project_id": records.id("project")}),
+            (_, "feasibility_study") => json!({"executor_id": records.id("organisation"), "decision_id": records.id("decision")}),
+            (_, "lineage_entry") => json!({"decision_id": records.id("decision")}),
+            (_, "value_chain_stage") => json!({"enterprises": [{"enterprise_id": records.id("enterprise")}]}),
+            (_, "network") => json!({"members": [records.id("enterprise"), records.id("member")]}),
+            // A firm is one enterprise: the one of the records.
+            (_, "enterprise") if records.ids.contains_key("enterprise") => json!({"cluster_id": records.id("cluster")}),
+            (_, "enterprise") => json!({"cluster_id": records.id("cluster"), "organisation_id": records.id("organisation")}),
             (_, "user") => json!({"username": format!("user-{number}"), "role": "provincial_manager"}),
             (_, "api_client") => json!({"client_id": format!("client-{number}")}),
             _ => panic!("{}: say here what makes the example of its body a good one", self.id()),
@@ -140,6 +179,9 @@ impl Operation {
 
     /// What a good body becomes by breaking one rule of its schema, with the pointer and code that say so.
     pub fn broken(&self, good: &Value) -> Vec<(Value, String, &'static str)> {
+        if self.takes_file() {
+            return vec![(json!("Test"), String::new(), "wrong_sha256"), (json!("tes"), String::new(), "wrong_size")];
+        }
         let schema = self.schema();
         let with = |name: &str, value: Option<Value>| {
             let mut body: Map<String, Value> = good.as_object().unwrap().clone();
@@ -159,9 +201,19 @@ impl Operation {
     }
 }
 
+/// What a list of a kind is called.
+pub fn plural(kind: &str) -> String {
+    kind.strip_suffix('y').map_or_else(|| format!("{kind}s"), |stem| format!("{stem}ies"))
+}
+
 fn next_number() -> u32 {
     static NUMBER: AtomicU32 = AtomicU32::new(1_000_000);
     NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A quarter of the Persian calendar that lies in the past and is another one for each of many numbers.
+fn quarter(number: u32) -> String {
+    format!("{}-Q{}", 1210 + number / 4 % 180, number % 4 + 1)
 }
 
 /// The number in so many digits, and the digit that makes it right.
@@ -184,19 +236,48 @@ impl Records {
         let mut creations: Vec<_> = guarded().into_iter().filter(|operation| operation.document["responses"].get("201").is_some()).collect();
         creations.retain(|operation| operation.method == Method::POST && operation.id() != "create_project_milestone");
         // What others refer to comes first.
-        creations
-            .sort_by_key(|operation| ["organisation", "cda", "cluster", "project"].iter().position(|kind| *kind == operation.kind()).unwrap_or(9));
+        let first = ["organisation", "cda", "cluster", "project", "indicator", "decision", "baseline", "enterprise"];
+        creations.sort_by_key(|operation| first.iter().position(|kind| *kind == operation.kind()).unwrap_or(first.len()));
         for operation in creations {
-            let made = admin.send(operation.request(&admin, &operation.path_to(&records), "*").json(&operation.body(&records))).await;
-            assert_eq!(made.status, 201, "{}: {}", operation.id(), made.text);
-            records.ids.insert(operation.kind(), made.id().to_owned());
+            // A network has two members.
+            let kinds = if operation.kind() == "enterprise" { vec!["enterprise", "member"] } else { vec![operation.kind()] };
+            for kind in kinds {
+                let made = admin.send(operation.request(&admin, &operation.path_to(&records), "*").json(&operation.body(&records))).await;
+                assert_eq!(made.status, 201, "{}: {}", operation.id(), made.text);
+                records.ids.insert(kind, made.id().to_owned());
+            }
+            match operation.kind() {
+                "project" => records.plan(service, &admin).await,
+                // Most can be done in a project that is being implemented.
+                "baseline" => service.put_in_state("project", records.id("project"), "implementing").await,
+                _ => {}
+            }
+        }
+        for operation in guarded().iter().filter(|operation| operation.takes_file()) {
+            let request = operation.request(&admin, &operation.path_to(&records), "*");
+            let sent = admin.send(operation.with_body(request, &operation.body(&records))).await;
+            assert_eq!(sent.status, 200, "{}: {}", operation.id(), sent.text);
         }
         records
+    }
+
+    /// Brings the project to where its first baseline can be frozen.
+    async fn plan(&self, service: &Service, admin: &Client) {
+        let whole = json!({"project_id": self.id("project"), "phase": "action_plan", "title_fa": "همه", "weight_bp": 10_000, "due_on": "2015-01-01"});
+        let made = admin.post("/api/v1/milestones", whole).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        service.put_in_state("project", self.id("project"), "planning").await;
     }
 
     /// The one of a kind.
     pub fn id(&self, kind: &str) -> &str {
         self.ids.get(kind).unwrap_or_else(|| panic!("no {kind} is made"))
+    }
+
+    /// The one of the kind that a list has, such as `api-clients`.
+    fn id_in(&self, list: &str) -> &str {
+        let list = list.replace('-', "_");
+        self.ids().find(|(kind, _)| plural(kind) == list).unwrap_or_else(|| panic!("nothing in {list} is made")).1
     }
 
     pub fn ids(&self) -> impl Iterator<Item = (&'static str, &str)> {

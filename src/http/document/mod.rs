@@ -11,6 +11,7 @@ mod shared;
 use serde_json::{Map, Value, json};
 
 use self::{example::add_examples, patch::add_patches};
+use crate::lifecycle::machine::Machine;
 
 /// What the document says beyond its operations.
 pub struct Frame<'a> {
@@ -20,6 +21,8 @@ pub struct Frame<'a> {
     pub tags: &'a [(&'a str, &'a str)],
     /// Name and description of each permission.
     pub permissions: &'a [(&'a str, &'a str)],
+    /// The tables of states, each told with its transitions.
+    pub machines: &'a [Machine],
     /// The roles that hold a permission.
     pub roles: &'a dyn Fn(&str) -> Vec<String>,
 }
@@ -29,6 +32,12 @@ pub const PREFIX: &str = "/api/v1";
 
 /// The media type of an answer to `fields=`: what is required in the full one may be missing there.
 pub const SPARSE: &str = "application/vnd.khoosheh.sparse+json";
+
+/// The member of a schema of bytes that lists the media types in which they come.
+pub const MEDIA_TYPES: &str = "x-media-types";
+
+/// What the path of a file ends in: its hash says which content it is, so that no version has to.
+const FILE: &str = "/content";
 
 /// What a POST that changes a record ends in; any other one makes a new record.
 const CHANGING_POSTS: [&str; 2] = ["/transitions", "/secret"];
@@ -123,7 +132,8 @@ fn add_path_parameters(path: &str, operation: &mut Value) {
             "system" => ("The other system".to_owned(), json!({ "type": "string", "example": "lorestan-erp" })),
             "key" => ("The record's key there".to_owned(), json!({ "type": "string", "example": "K-17" })),
             _ => {
-                let record = segments[index - 1].trim_end_matches('s').replace('-', " ");
+                // Such as `{claim_id}`; what is `{id}` is named by the list that it belongs to.
+                let record = name.strip_suffix("_id").unwrap_or(segments[index - 1].trim_end_matches('s')).replace(['-', '_'], " ");
                 (format!("The id of the {record}"), json!({ "type": "string", "format": "uuid" }))
             }
         };
@@ -152,8 +162,19 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     let is_guarded = permissions(operation).is_some();
     let has_body = operation.get("requestBody").is_some();
     let has_parameters = operation["parameters"].as_array().is_some_and(|list| !list.is_empty());
-    let changes_existing = matches!(method, "patch" | "delete" | "put") || CHANGING_POSTS.iter().any(|end| path.ends_with(end));
+    let changes_existing = match method {
+        "post" => CHANGING_POSTS.iter().any(|end| path.ends_with(end)),
+        "put" => !path.ends_with(FILE),
+        _ => matches!(method, "patch" | "delete"),
+    };
+    for content in ["/requestBody/content", "/responses/200/content"] {
+        spread_media_types(operation.pointer_mut(content), schemas);
+    }
 
+    if let Some(machine) = frame.machines.iter().find(|machine| path.strip_prefix(PREFIX) == Some(machine.path)) {
+        let text = operation["description"].as_str().unwrap_or_default();
+        operation["description"] = json!(format!("{text}\n\n{}", machine.describe()));
+    }
     if is_guarded {
         describe_roles(operation, frame);
     }
@@ -236,6 +257,15 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     }
     if let Some(responses) = operation["responses"].as_object_mut() {
         responses.sort_keys();
+    }
+}
+
+/// utoipa is told one media type; bytes come in each of those that their schema lists.
+fn spread_media_types(content: Option<&mut Value>, schemas: &Value) {
+    let Some(content) = content else { return };
+    let media = content["application/octet-stream"].clone();
+    if let Some(types) = resolve(&media["schema"], schemas)[MEDIA_TYPES].as_array() {
+        *content = types.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), media.clone())).collect();
     }
 }
 

@@ -78,7 +78,7 @@ pub fn parameters() -> Value {
 pub fn headers() -> Value {
     let text = |description: &str, example: &str| json!({ "description": description, "schema": { "type": "string" }, "example": example });
     json!({
-        "ETag": text("The version of this representation (RFC 9110): the record's version, and where the answer holds more than that version alone, `-` and a hash. `If-Match` compares the versions.", "\"1\""),
+        "ETag": text("The version of this representation (RFC 9110): the record's version, and where the answer holds more than that version alone, `-` and a hash; of a file, its SHA-256. `If-Match` compares the versions.", "\"1\""),
         "Location": text("The address of the new record.", "/api/v1/clusters/0193f0a0-0000-7000-8000-000000000000"),
         "Link": text("`rel=\"next\"`: the next page (RFC 8288).", "</api/v1/clusters?cursor=eyJ…>; rel=\"next\""),
         "X-Request-Id": text("The id of this request, yours or ours.", "0193f0a0-0000-7000-8000-00000000abcd"),

@@ -1,0 +1,136 @@
+//! The table of attachments, and what is asked of it.
+
+use sea_orm::{entity::prelude::*, sea_query::Condition};
+
+use super::{
+    dto::{Attachment, AttachmentFilter, Kind},
+    media_type::MediaType,
+    subjects::SubjectKind,
+};
+use crate::{
+    auth::Scope,
+    checks,
+    http::{Problem, SortKey, catalogue, page::Listed},
+    projects, provinces,
+    store::{Record, SqlKind, Transaction, decision, search},
+};
+
+crate::store::record_table! {
+    /// An attachment.
+    "attachment" {
+        /// What kind of record it is attached to.
+        subject_kind: SubjectKind,
+        /// The record that it is attached to.
+        subject_id: Uuid,
+        /// The cluster of that record, where it belongs to no project.
+        cluster_id: Option<Uuid>,
+        /// The project of that record.
+        project_id: Option<Uuid>,
+        /// The code of that record's province; none for a national one.
+        province: Option<String>,
+        /// What it is.
+        kind: Kind,
+        /// Its Persian title as given.
+        title_fa: String,
+        /// What the file is called.
+        file_name: String,
+        /// What the file is.
+        media_type: MediaType,
+        /// The SHA-256 of the content, in hexadecimal: its name in the store of files.
+        sha256: String,
+        /// How many bytes the content has.
+        size_bytes: i64,
+        /// The decision that endorses it.
+        decision_id: Option<Uuid>,
+        /// Anything else.
+        note: Option<String>,
+        /// When the content arrived.
+        received_at: Option<ChronoDateTimeUtc>,
+    }
+}
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = Attachment;
+
+    const RESOURCE: &'static str = "attachment";
+
+    fn view(&self) -> Attachment {
+        Attachment::from(self)
+    }
+
+    /// What is attached to a national record exists for everybody.
+    fn visible_to(scope: &Scope) -> Condition {
+        scope.holds_or_national((Entity, Column::Province))
+    }
+
+    fn province(&self) -> Option<&str> {
+        self.province.as_deref()
+    }
+
+    /// What is attached to a national record is kept by national offices.
+    fn is_writable_in(&self, scope: &Scope) -> bool {
+        scope.province().is_none() || self.province() == scope.province()
+    }
+
+    fn address(&self) -> String {
+        format!("attachments/{}", self.id)
+    }
+
+    fn terms(&self) -> Vec<(&'static str, String)> {
+        search::words([Some(&self.title_fa), Some(&self.file_name)])
+    }
+
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        if before.is_none_or(|before| before.subject_kind != self.subject_kind || before.subject_id != self.subject_id) {
+            let belonging = self.subject_kind.find(transaction, self.subject_id, "/subject_id").await?;
+            (self.cluster_id, self.project_id, self.province) = (belonging.cluster_id, belonging.project_id, belonging.province);
+        }
+        for row in before.into_iter().chain([&*self]) {
+            row.check_author(transaction).await?;
+        }
+        checks::all_or_none(decision::check(transaction, self.decision_id, self.province()).await?.into_iter().collect())
+    }
+
+    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+        self.check_author(transaction).await
+    }
+}
+
+impl Model {
+    /// Whether its content is there.
+    pub fn is_complete(&self) -> bool {
+        self.received_at.is_some()
+    }
+
+    /// It lies in the author's scope; and CDAs attach to what belongs to the projects that are assigned to them, and to nothing
+    /// without a project.
+    pub async fn check_author(&self, transaction: &Transaction) -> Result<(), Problem> {
+        if !self.is_writable_in(&transaction.author().scope) {
+            return Err(Problem::new(&catalogue::OUTSIDE_SCOPE));
+        }
+        projects::entity::check_assigned(transaction, self.project_id.unwrap_or_default()).await
+    }
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[
+        SortKey { name: "created_at", sql: "attachment.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
+        SortKey { name: "updated_at", sql: "attachment.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey { name: "id", sql: "attachment.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+    ];
+}
+
+impl AttachmentFilter {
+    /// What the filter lets through.
+    pub fn condition(&self) -> Condition {
+        let complete = |wanted: bool| if wanted { Column::ReceivedAt.is_not_null() } else { Column::ReceivedAt.is_null() };
+        Condition::all()
+            .add_option(self.subject_kind.as_ref().map(|kinds| Column::SubjectKind.is_in(kinds.iter().copied())))
+            .add_option(self.subject_id.map(|id| Column::SubjectId.eq(id)))
+            .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))
+            .add_option(self.kind.as_ref().map(|kinds| Column::Kind.is_in(kinds.iter().copied())))
+            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
+            .add_option(self.is_complete.map(complete))
+    }
+}

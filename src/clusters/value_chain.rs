@@ -1,0 +1,317 @@
+//! The value chain of a cluster: its stages from raw materials to the final consumer, what each feeds, and who works there.
+
+use std::collections::HashMap;
+
+use actix_web::{delete, get, patch, post};
+use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{
+    entity as clusters,
+    members::{self, Of},
+};
+use crate::{
+    checks,
+    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Visible, VisibleEver, Write, catalogue, page::Listed},
+    store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
+    values::Name,
+};
+
+/// The routes of this resource.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(list_value_chain_stages)
+        .service(create_value_chain_stage)
+        .service(get_value_chain_stage)
+        .service(update_value_chain_stage)
+        .service(delete_value_chain_stage);
+}
+
+crate::store::record_table! {
+    /// A stage of a cluster's value chain.
+    "value_chain_stage" {
+        /// The cluster.
+        cluster_id: Uuid,
+        /// The code of its province, which is the cluster's.
+        province: String,
+        /// What is done there.
+        stage: Stage,
+        /// Its Persian name as given.
+        name_fa: String,
+        /// Its English name.
+        name_en: Option<String>,
+        /// Its place in the order of stages.
+        position: i32,
+        /// The stages that its products go to.
+        feeds: Stages,
+        /// The enterprises that work there.
+        enterprises: Workers,
+    }
+}
+
+/// Several stages in a column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Stages(pub Vec<Uuid>);
+
+/// The enterprises of a stage in a column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Workers(pub Vec<Worker>);
+
+/// What is done in a stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ValueChainStageKind)]
+pub enum Stage {
+    /// Raw materials and inputs.
+    Inputs,
+    /// Production.
+    #[default]
+    Production,
+    /// Processing.
+    Processing,
+    /// Packaging.
+    Packaging,
+    /// Distribution.
+    Distribution,
+    /// Marketing and sales.
+    Marketing,
+    /// The final consumer.
+    FinalConsumer,
+    /// Services beside the chain.
+    SupportServices,
+}
+
+/// An enterprise that works in a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ValueChainEnterprise)]
+pub struct Worker {
+    /// The enterprise, of the same cluster.
+    pub enterprise_id: Uuid,
+    /// What it does there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "برش و صیقل")]
+    pub role: Option<Name>,
+}
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = ValueChainStage;
+
+    const RESOURCE: &'static str = "value_chain_stage";
+    const PATH_PARAMETER: &'static str = "value_chain_stage_id";
+    const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|cluster| Column::ClusterId.eq(cluster));
+
+    fn view(&self) -> ValueChainStage {
+        ValueChainStage::from(self)
+    }
+
+    fn province(&self) -> Option<&str> {
+        Some(&self.province)
+    }
+
+    fn address(&self) -> String {
+        format!("clusters/{}/value-chain/{}", self.cluster_id, self.id)
+    }
+
+    fn terms(&self) -> Vec<(&'static str, String)> {
+        self.enterprises.0.iter().map(|worker| members::term(worker.enterprise_id)).collect()
+    }
+
+    /// What it feeds are stages of the same cluster that do not feed it themselves, however far on; and the enterprises are
+    /// of the cluster.
+    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
+        let others = self.others(transaction).await?;
+        let next: HashMap<Uuid, &[Uuid]> = others.iter().map(|other| (other.id, other.feeds.0.as_slice())).collect();
+        let unknown = Text::new("این خوشه چنین حلقه‌ای در زنجیرهٔ ارزش ندارد.", "The value chain of the cluster has no such stage.");
+        let cycle = Text::new("آن حلقه خود این حلقه را تغذیه می‌کند.", "That stage feeds this one.");
+        let mut faults = checks::links(self.id, &self.feeds.0, &next, "feeds", &unknown, &cycle);
+        let enterprises: Vec<Uuid> = self.enterprises.0.iter().map(|worker| worker.enterprise_id).collect();
+        faults.extend(members::check(transaction, &enterprises, Of::Cluster(self.cluster_id), enterprise_at).await?);
+        checks::all_or_none(faults)
+    }
+
+    /// 409 while other stages feed it.
+    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+        transaction.lock::<clusters::Model>(self.cluster_id).await?;
+        match self.others(transaction).await?.iter().any(|other| other.feeds.0.contains(&self.id)) {
+            true => Err(Problem::new(&catalogue::STILL_REFERRED_TO).member("referred_by", vec![Self::RESOURCE])),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Model {
+    /// The other stages of the cluster.
+    async fn others(&self, transaction: &Transaction) -> Result<Vec<Self>, DbErr> {
+        let others = Entity::find().filter(Column::ClusterId.eq(self.cluster_id)).filter(Column::Id.ne(self.id));
+        others.filter(Column::DeletedAt.is_null()).all(&**transaction).await
+    }
+}
+
+fn enterprise_at(index: usize) -> String {
+    format!("/enterprises/{index}/enterprise_id")
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[
+        SortKey { name: "position", sql: "value_chain_stage.position", kind: SqlKind::Integer, value: |row| i64::from(row.position).into() },
+        SortKey { name: "id", sql: "value_chain_stage.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+    ];
+}
+
+/// A stage of a cluster's value chain.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ValueChainStage {
+    #[serde(flatten)]
+    info: RecordInfo,
+    /// The cluster.
+    cluster_id: Uuid,
+    /// What is done there.
+    #[schema(example = "processing")]
+    stage: Stage,
+    /// The name in Persian, as given.
+    #[schema(example = "سنگ‌بری")]
+    name_fa: String,
+    /// The name in English.
+    #[schema(required, example = "Stone cutting")]
+    name_en: Option<String>,
+    /// Its place in the order of stages.
+    #[schema(minimum = 0, maximum = 1_000, example = 3)]
+    position: i32,
+    /// The stages that its products go to.
+    #[schema(example = json!([]))]
+    feeds: Vec<Uuid>,
+    /// The enterprises that work there.
+    #[schema(example = json!([]))]
+    enterprises: Vec<Worker>,
+}
+
+impl From<&Model> for ValueChainStage {
+    fn from(row: &Model) -> Self {
+        let input = ValueChainStageInput::from(row);
+        Self {
+            info: row.into(),
+            cluster_id: row.cluster_id,
+            stage: input.stage,
+            name_fa: input.name_fa,
+            name_en: input.name_en,
+            position: input.position,
+            feeds: input.feeds,
+            enterprises: input.enterprises,
+        }
+    }
+}
+
+/// What a stage is made of. Only `stage` and `name_fa` are needed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ValueChainStageInput {
+    /// What is done there.
+    #[schema(example = "processing")]
+    pub stage: Stage,
+    /// The name in Persian.
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "سنگ‌بری")]
+    pub name_fa: String,
+    /// The name in English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "Stone cutting")]
+    pub name_en: Option<String>,
+    /// Its place in the order of stages; several may have the same.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 1_000, example = 3)]
+    pub position: i32,
+    /// The stages that its products go to: of the same cluster, and none that feeds this one itself.
+    #[serde(default)]
+    #[schema(max_items = 50, example = json!([]))]
+    pub feeds: Vec<Uuid>,
+    /// The enterprises that work there, of the same cluster.
+    #[serde(default)]
+    #[schema(max_items = 500, example = json!([]))]
+    pub enterprises: Vec<Worker>,
+    /// What other systems call it.
+    #[serde(default)]
+    pub external_refs: ExternalRefs,
+}
+
+impl From<&Model> for ValueChainStageInput {
+    fn from(row: &Model) -> Self {
+        let row = row.clone();
+        Self {
+            stage: row.stage,
+            name_fa: row.name_fa,
+            name_en: row.name_en,
+            position: row.position,
+            feeds: row.feeds.0,
+            enterprises: row.enterprises.0,
+            external_refs: row.external_refs,
+        }
+    }
+}
+
+impl Input<Model> for ValueChainStageInput {
+    fn external_refs(&mut self) -> &mut ExternalRefs {
+        &mut self.external_refs
+    }
+
+    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        let mut faults = checks::each_once(&self.feeds, |index| format!("/feeds/{index}"));
+        let enterprises: Vec<Uuid> = self.enterprises.iter().map(|worker| worker.enterprise_id).collect();
+        faults.extend(checks::each_once(&enterprises, enterprise_at));
+        checks::all_or_none(faults)?;
+        Ok(Model {
+            stage: self.stage,
+            name_fa: self.name_fa,
+            name_en: self.name_en,
+            position: self.position,
+            feeds: Stages(self.feeds),
+            enterprises: Workers(self.enterprises),
+            external_refs: self.external_refs,
+            ..row.clone()
+        })
+    }
+}
+
+/// List the value chain of a cluster
+///
+/// Its stages, oldest first unless sorted otherwise; `sort=position,id` gives them in the order of the chain.
+#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<ValueChainStage>)), security(("oauth2" = ["clusters:read"])))]
+#[get("/clusters/{id}/value-chain")]
+pub async fn list_value_chain_stages(cluster: Visible<clusters::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+    read.list(paging, Column::ClusterId.eq(cluster.id)).await
+}
+
+/// Add a stage to the value chain of a cluster
+#[utoipa::path(request_body = ValueChainStageInput, responses((status = 201, body = ValueChainStage)), security(("oauth2" = ["clusters:write"])))]
+#[post("/clusters/{id}/value-chain")]
+pub async fn create_value_chain_stage(cluster: Visible<clusters::Model>, input: Body<ValueChainStageInput>, write: Write) -> Result<Answer, Problem> {
+    write.create(input.0.onto_row(&Model { cluster_id: cluster.id, ..Model::default() })?).await
+}
+
+/// Read a stage of a value chain
+#[utoipa::path(responses((status = 200, body = ValueChainStage)), security(("oauth2" = ["clusters:read"])))]
+#[get("/clusters/{id}/value-chain/{value_chain_stage_id}")]
+pub async fn get_value_chain_stage(stage: Visible<Model>, read: Read) -> Result<Answer, Problem> {
+    read.record(&*stage).await
+}
+
+/// Change a stage of a value chain
+#[utoipa::path(request_body = ValueChainStageInput, responses((status = 200, body = ValueChainStage)), security(("oauth2" = ["clusters:write"])))]
+#[patch("/clusters/{id}/value-chain/{value_chain_stage_id}")]
+pub async fn update_value_chain_stage(stage: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
+    let input: ValueChainStageInput = patch.onto(&*stage)?;
+    write.update(&*stage, input.onto_row(&stage)?).await
+}
+
+/// Delete a stage of a value chain
+///
+/// Leaves a tombstone. Repeating it is no error. A stage that others feed stays (409).
+#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
+#[delete("/clusters/{id}/value-chain/{value_chain_stage_id}")]
+pub async fn delete_value_chain_stage(stage: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
+    write.delete(&stage.0).await
+}

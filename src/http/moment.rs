@@ -1,0 +1,35 @@
+//! Looking back: `as_of` and `known_at`.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{Problem, Text, Violation};
+use crate::{
+    persian::Date,
+    store::{Past, now},
+};
+
+/// When to look back to. Together the two give again any answer that was given before.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Moment {
+    /// The day to speak of; the day of `known_at` when left out. The record has the state that it had on that day.
+    pub as_of: Option<Date>,
+    /// What the service knew at this moment; now when left out. Not in the future.
+    pub known_at: Option<DateTime<Utc>>,
+}
+
+impl Moment {
+    /// The past that it names; none for the present.
+    pub fn past(self) -> Result<Option<Past>, Problem> {
+        let known_at = self.known_at.unwrap_or_else(now);
+        if known_at > now() {
+            let detail = Text::new("این زمان هنوز نرسیده است.", "This moment has not come yet.");
+            return Err(Problem::invalid_query(vec![Violation::query("known_at", "in_future", detail)]));
+        }
+        let as_of = self.as_of.unwrap_or_else(|| Date::in_iran(known_at));
+        let is_present = self.as_of.is_none() && self.known_at.is_none();
+        Ok((!is_present).then_some(Past { as_of, known_at }))
+    }
+}

@@ -1,0 +1,63 @@
+//! A body that is a file: bytes that are handed on as they come, however long they take, as long as they come.
+
+use std::time::Duration;
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
+use futures_util::StreamExt;
+use tokio::time::Instant;
+
+use super::{Call, Problem, Ready, body, catalogue, envelope::Deadline};
+use crate::config::Config;
+
+/// How many bytes a second have to come on average: 64 kbit, which the worst mobile network carries.
+const PACE: u64 = 8 * 1024;
+
+/// The file that a client sends.
+pub struct Upload {
+    request: HttpRequest,
+    payload: Payload,
+    /// How long the client may be silent.
+    patience: Duration,
+    started: Instant,
+    received: u64,
+}
+
+impl FromRequest for Upload {
+    type Error = Problem;
+    type Future = Ready<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let config = request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"));
+        let upload = config.map(|config| Self {
+            request: request.clone(),
+            payload: payload.take(),
+            patience: config.body_timeout(),
+            started: Instant::now(),
+            received: 0,
+        });
+        std::future::ready(upload)
+    }
+}
+
+impl Upload {
+    /// The file comes in a media type of the document, and in this one; 415 otherwise.
+    pub fn check_media_type(&self, expected: &str) -> Result<(), Problem> {
+        let given = body::accepted_media_type(&self.request, &Call::of(&self.request)?)?;
+        if given == expected { Ok(()) } else { Err(body::unsupported(expected.to_owned())) }
+    }
+
+    /// The next bytes; none at the end. 413 beyond a limit, announced or not; 408 where they come too slowly.
+    pub async fn next(&mut self, limit: u64) -> Result<Option<web::Bytes>, Problem> {
+        let announced = self.request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > limit) {
+            return Err(body::too_large(limit));
+        }
+        let silent = Instant::now() + self.patience;
+        let behind = self.started + self.patience + Duration::from_secs(self.received / PACE);
+        let next = tokio::time::timeout_at(silent.min(behind), self.payload.next()).await.map_err(|_| body::too_slow())?;
+        Deadline::of(&self.request).renew();
+        let Some(bytes) = next.transpose().map_err(|_| Problem::new(&catalogue::MALFORMED_REQUEST))? else { return Ok(None) };
+        self.received += bytes.len() as u64;
+        if self.received > limit { Err(body::too_large(limit)) } else { Ok(Some(bytes)) }
+    }
+}

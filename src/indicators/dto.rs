@@ -1,0 +1,270 @@
+//! Indicators as clients see and write them.
+
+use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::entity::Model;
+use crate::{
+    http::Problem,
+    persian::text,
+    store::{Input, RecordInfo, external_ref::ExternalRefs},
+};
+
+/// What a developed cluster should show: the benefit themes of the programme.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = BenefitTheme)]
+pub enum Theme {
+    /// Return on cost (بازدهی هزینه).
+    #[default]
+    ReturnOnCost,
+    /// Joint action (اقدام مشترک).
+    JointAction,
+    /// Scale (مقیاس).
+    Scale,
+    /// Information network (شبکهٔ اطلاعات).
+    InformationNetwork,
+    /// Presence in target markets (حضور در بازارهای هدف).
+    TargetMarketPresence,
+    /// Networking culture (فرهنگ شبکه‌سازی).
+    NetworkingCulture,
+    /// Interactive learning (یادگیری متقابل).
+    InteractiveLearning,
+    /// Innovation (نوآوری).
+    Innovation,
+    /// Public-private cooperation (همکاری بخش دولتی و خصوصی).
+    PublicPrivateCooperation,
+}
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = IndicatorDirection)]
+pub enum Direction {
+    /// More is better.
+    #[default]
+    Up,
+    /// Less is better.
+    Down,
+}
+
+/// For which periods of the Persian calendar it is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = IndicatorFrequency)]
+pub enum Frequency {
+    /// Months.
+    Month,
+    /// Quarters.
+    Quarter,
+    /// Halves of a year.
+    HalfYear,
+    /// Years.
+    #[default]
+    Year,
+}
+
+impl Frequency {
+    /// How many months a period has.
+    pub fn months(self) -> u8 {
+        match self {
+            Self::Month => 1,
+            Self::Quarter => 3,
+            Self::HalfYear => 6,
+            Self::Year => 12,
+        }
+    }
+
+    /// What a period is called, in Persian (as in «مقدار ماهانه») and in English.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Month => ("ماهانه", "month"),
+            Self::Quarter => ("فصلی", "quarter"),
+            Self::HalfYear => ("شش‌ماهه", "half year"),
+            Self::Year => ("سالانه", "year"),
+        }
+    }
+}
+
+/// An indicator (شاخص) of the national catalogue.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Indicator {
+    #[serde(flatten)]
+    info: RecordInfo,
+    /// The code in the programme.
+    #[schema(example = "MARKET-EXPORT")]
+    code: String,
+    /// What it tells of.
+    #[schema(example = "target_market_presence")]
+    theme: Theme,
+    /// The name in Persian.
+    #[schema(example = "صادرات خوشه")]
+    name_fa: String,
+    /// The name in English.
+    #[schema(required, example = "Exports of the cluster")]
+    name_en: Option<String>,
+    /// The unit in Persian.
+    #[schema(example = "هزار دلار")]
+    unit_fa: String,
+    /// The unit in English.
+    #[schema(required, example = "thousand US dollars")]
+    unit_en: Option<String>,
+    /// Which way is better.
+    #[schema(example = "up")]
+    direction: Direction,
+    /// For which periods it is measured.
+    #[schema(example = "half_year")]
+    frequency: Frequency,
+    /// How it is computed, in Persian.
+    #[schema(required, example = "مجموع ارزش صادرات قطعی واحدهای عضو خوشه در دوره")]
+    formula_fa: Option<String>,
+    /// How it is computed, in English.
+    #[schema(required, example = "Sum of the value of final exports of the member firms in the period")]
+    formula_en: Option<String>,
+    /// How many decimals a value has at the most.
+    #[schema(minimum = 0, maximum = 6, example = 1)]
+    decimals: i32,
+    /// Whether it takes new measurements.
+    #[schema(example = true)]
+    is_active: bool,
+}
+
+impl From<&Model> for Indicator {
+    fn from(row: &Model) -> Self {
+        let input = IndicatorInput::from(row);
+        Self {
+            info: row.into(),
+            code: input.code,
+            theme: input.theme,
+            name_fa: input.name_fa,
+            name_en: input.name_en,
+            unit_fa: input.unit_fa,
+            unit_en: input.unit_en,
+            direction: input.direction,
+            frequency: input.frequency,
+            formula_fa: input.formula_fa,
+            formula_en: input.formula_en,
+            decimals: input.decimals,
+            is_active: input.is_active,
+        }
+    }
+}
+
+/// What an indicator is made of. `code`, `theme`, `name_fa`, `unit_fa`, `direction` and `frequency` are needed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IndicatorInput {
+    /// The code in the programme.
+    #[schema(pattern = "^[A-Z][A-Z0-9_-]{1,39}$", example = "MARKET-EXPORT")]
+    pub code: String,
+    /// What it tells of.
+    #[schema(example = "target_market_presence")]
+    pub theme: Theme,
+    /// The name in Persian.
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "صادرات خوشه")]
+    pub name_fa: String,
+    /// The name in English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "Exports of the cluster")]
+    pub name_en: Option<String>,
+    /// The unit in Persian.
+    #[schema(min_length = 1, max_length = 60, pattern = "\\S", example = "هزار دلار")]
+    pub unit_fa: String,
+    /// The unit in English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 60, pattern = "\\S", example = "thousand US dollars")]
+    pub unit_en: Option<String>,
+    /// Which way is better.
+    #[schema(example = "up")]
+    pub direction: Direction,
+    /// For which periods it is measured.
+    #[schema(example = "half_year")]
+    pub frequency: Frequency,
+    /// How it is computed, in Persian.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "مجموع ارزش صادرات قطعی واحدهای عضو خوشه در دوره")]
+    pub formula_fa: Option<String>,
+    /// How it is computed, in English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "Sum of the value of final exports of the member firms in the period")]
+    pub formula_en: Option<String>,
+    /// How many decimals a value has at the most; none when left out.
+    #[serde(default)]
+    #[schema(minimum = 0, maximum = 6, example = 1)]
+    pub decimals: i32,
+    /// Whether it takes new measurements; it does when left out.
+    #[serde(default = "active")]
+    #[schema(example = true)]
+    pub is_active: bool,
+    /// What other systems call the indicator.
+    #[serde(default)]
+    pub external_refs: ExternalRefs,
+}
+
+fn active() -> bool {
+    true
+}
+
+impl From<&Model> for IndicatorInput {
+    fn from(row: &Model) -> Self {
+        let row = row.clone();
+        Self {
+            code: row.code,
+            theme: row.theme,
+            name_fa: row.name_fa,
+            name_en: row.name_en,
+            unit_fa: row.unit_fa,
+            unit_en: row.unit_en,
+            direction: row.direction,
+            frequency: row.frequency,
+            formula_fa: row.formula_fa,
+            formula_en: row.formula_en,
+            decimals: row.decimals,
+            is_active: row.is_active,
+            external_refs: row.external_refs,
+        }
+    }
+}
+
+impl Input<Model> for IndicatorInput {
+    fn external_refs(&mut self) -> &mut ExternalRefs {
+        &mut self.external_refs
+    }
+
+    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        Ok(Model {
+            code: self.code,
+            theme: self.theme,
+            name_order: text::order(&self.name_fa),
+            name_fa: self.name_fa,
+            name_en: self.name_en,
+            unit_fa: self.unit_fa,
+            unit_en: self.unit_en,
+            direction: self.direction,
+            frequency: self.frequency,
+            formula_fa: self.formula_fa,
+            formula_en: self.formula_en,
+            decimals: self.decimals,
+            is_active: self.is_active,
+            external_refs: self.external_refs,
+            ..row.clone()
+        })
+    }
+}
+
+/// Which indicators to list.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct IndicatorFilter {
+    /// Any of these themes.
+    #[param(style = Form, explode = false, min_items = 1, max_items = 9)]
+    pub theme: Option<Vec<Theme>>,
+    /// Any of these frequencies.
+    #[param(style = Form, explode = false, min_items = 1, max_items = 4)]
+    pub frequency: Option<Vec<Frequency>>,
+    /// With `true` only those that take new measurements; with `false` only the others.
+    pub is_active: Option<bool>,
+}

@@ -1,0 +1,73 @@
+//! The classes of ISIC Rev. 4 that clusters and enterprises work in.
+
+use sea_orm::{FromJsonQueryResult, sea_query::SimpleExpr};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{IsicClass, IsicCode, class_prefixes};
+use crate::{
+    http::{Text, Violation},
+    store::{Record, search},
+};
+
+/// A class of ISIC that a cluster or an enterprise works in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Isic {
+    /// The class.
+    pub code: IsicClass,
+    /// Whether it is the main one. Where none is marked, the first is it.
+    #[serde(default)]
+    #[schema(example = true)]
+    pub primary: bool,
+}
+
+/// Several classes in a column, the primary one first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Classes(pub Vec<Isic>);
+
+impl Classes {
+    /// The classes with the primary one first: the one that is marked, or else the first.
+    pub fn ordered(mut classes: Vec<Isic>, faults: &mut Vec<Violation>) -> Self {
+        for (index, class) in classes.iter().enumerate() {
+            if classes[..index].iter().any(|earlier| earlier.code == class.code) {
+                faults.push(Violation::body(
+                    format!("/isic/{index}/code"),
+                    "repeated_items",
+                    Text::new("این رشته دو بار آمده است.", "This class is given twice."),
+                ));
+            }
+            if class.primary && classes[..index].iter().any(|earlier| earlier.primary) {
+                faults.push(Violation::body(
+                    format!("/isic/{index}/primary"),
+                    "several_primary",
+                    Text::new("تنها یک رشته می‌تواند اصلی باشد.", "Only one class can be primary."),
+                ));
+            }
+        }
+        let primary = classes.iter().position(|class| class.primary).unwrap_or(0);
+        if let Some(first) = classes.get_mut(primary) {
+            first.primary = true;
+            classes[..=primary].rotate_right(1);
+        }
+        Self(classes)
+    }
+
+    /// The code of the primary class.
+    pub fn primary(&self) -> String {
+        self.0.first().map(|class| class.code.0.clone()).unwrap_or_default()
+    }
+
+    /// The terms that [`works_in`] finds a record by.
+    pub fn terms(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.0.iter().map(|class| (ISIC, class.code.0.clone()))
+    }
+}
+
+const ISIC: &str = "isic";
+
+/// The condition that a record works in one of these industries, of any level of ISIC.
+pub fn works_in<R: Record>(codes: &[IsicCode]) -> SimpleExpr {
+    let prefixes: Vec<&str> = codes.iter().flat_map(|code| class_prefixes(&code.0)).collect();
+    search::has_prefix::<R>(ISIC, &prefixes)
+}

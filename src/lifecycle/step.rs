@@ -1,0 +1,140 @@
+//! The parts of the table of states: steps, their guards, and who may take them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{State, Stateful, Transition};
+use crate::{
+    auth::{Caller, Role, Scope},
+    http::{Problem, Text, Violation, catalogue},
+};
+
+/// One rule of the table: it leads from any of some states to another one.
+pub struct Step<R: Stateful> {
+    /// The states that it leads from.
+    pub from: &'static [R::State],
+    /// The state that it leads to.
+    pub to: R::State,
+    /// Who may take it.
+    pub who: Who,
+    /// What the request must carry.
+    pub needs: &'static [Need],
+    /// What must hold.
+    pub guards: &'static [Guard<R>],
+}
+
+impl<R: Stateful> Step<R> {
+    /// The guards that do not hold.
+    pub fn missing(&self, row: &R, facts: &R::Facts) -> Vec<Missing> {
+        let broken = self.guards.iter().filter(|guard| !(guard.holds)(row, facts));
+        broken.map(|guard| Missing { code: guard.code, detail: Text::new(guard.fa, guard.en), pointer: guard.pointer }).collect()
+    }
+}
+
+/// Something that must hold before a step.
+pub struct Guard<R: Stateful> {
+    /// Its stable name.
+    pub code: &'static str,
+    /// What is missing where it does not hold, in Persian.
+    pub fa: &'static str,
+    /// The same in English.
+    pub en: &'static str,
+    /// The field of the record that it looks at, where it is one.
+    pub pointer: Option<&'static str>,
+    /// Whether it holds.
+    pub holds: fn(&R, &R::Facts) -> bool,
+}
+
+/// A guard that does not hold.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Missing {
+    /// The stable name of the rule.
+    #[schema(value_type = String, example = "no_claim")]
+    pub code: &'static str,
+    /// What is missing, in the language of `Accept-Language`.
+    #[schema(value_type = String, example = "The cluster needs a claim: who says that it exists.")]
+    pub detail: Text,
+    /// The field of the record to fill in, as a JSON pointer, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, nullable = false, example = "/budget")]
+    pub pointer: Option<&'static str>,
+}
+
+/// A field that a transition must carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TransitionNeed)]
+pub enum Need {
+    /// The decision behind it.
+    DecisionId,
+    /// Why.
+    Reason,
+}
+
+impl Need {
+    /// Whether a transition carries it.
+    pub fn is_met_by<S: State>(self, transition: &Transition<S>) -> bool {
+        match self {
+            Self::DecisionId => transition.decision_id.is_some(),
+            Self::Reason => transition.reason.is_some(),
+        }
+    }
+
+    /// The name of the field.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::DecisionId => "decision_id",
+            Self::Reason => "reason",
+        }
+    }
+
+    /// What to say where it is left out.
+    pub fn violation(self) -> Violation {
+        let detail = match self {
+            Self::DecisionId => Text::new("برای این گذار مصوبه لازم است.", "This transition needs a decision."),
+            Self::Reason => Text::new("برای این گذار دلیل لازم است.", "This transition needs a reason."),
+        };
+        Violation::body(format!("/{}", self.field()), "required", detail)
+    }
+}
+
+/// Who may take a step.
+#[derive(Clone, Copy, Debug)]
+pub enum Who {
+    /// Whoever holds the permission.
+    Holder(&'static str),
+    /// Whoever holds the permission in a national office.
+    National(&'static str),
+    /// Nobody: it follows from the change of another record, which this names.
+    Nobody(&'static str),
+}
+
+impl Who {
+    /// Whether the step is not to be asked for.
+    pub fn is_nobody(self) -> bool {
+        matches!(self, Self::Nobody(_))
+    }
+
+    /// 403 for whoever may not.
+    pub fn check(self, caller: &Caller) -> Result<(), Problem> {
+        let may = match self {
+            Self::Holder(permission) => caller.may(permission),
+            Self::National(permission) => caller.may(permission) && caller.scope == Scope::Nation,
+            Self::Nobody(_) => false,
+        };
+        if may { Ok(()) } else { Err(Problem::new(&catalogue::FORBIDDEN)) }
+    }
+
+    /// The same in words.
+    pub fn describe(self) -> String {
+        let roles = |permission: &str, is_national: bool| {
+            let holding = Role::holding(permission).into_iter().filter(|role| !is_national || role.may_be_national());
+            holding.map(|role| format!("`{}`", role.name())).collect::<Vec<_>>().join(", ")
+        };
+        match self {
+            Self::Holder(permission) => roles(permission, false),
+            Self::National(permission) => format!("{} of the nation", roles(permission, true)),
+            Self::Nobody(cause) => format!("nobody: {cause}"),
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Baselines (خط مبنا): the plan of a project as it was frozen. The first one ends planning; each later one, a re-baseline, is
+//! the only way in which the frozen plan changes.
+
+use actix_web::{get, post};
+use sea_orm::{FromJsonQueryResult, QueryOrder, entity::prelude::*, sea_query::SimpleExpr};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{entity as milestones, rules::State};
+use crate::{
+    checks,
+    http::{Answer, Body, Page, Paging, Problem, Read, SortKey, Text, Violation, Visible, Write, catalogue, page::Listed},
+    lifecycle::{self, Need, State as _},
+    persian::Date,
+    projects::{entity as projects, phases::PhaseName, rules::State as ProjectState},
+    store::{Input, Record, RecordInfo, SqlKind, Transaction, decision, external_ref::ExternalRefs, record::Unique, status_event::Event},
+    values::Amount,
+};
+
+/// The routes of this resource.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(list_baselines).service(create_baseline).service(get_baseline);
+}
+
+crate::store::record_table! {
+    /// A baseline of a project.
+    "baseline" {
+        /// The project.
+        project_id: Uuid,
+        /// The code of its province, which is the project's.
+        province: String,
+        /// 1 for the first one, one more for each re-baseline.
+        number: i32,
+        /// Since when it is in force.
+        frozen_on: ChronoDate,
+        /// The decision behind it.
+        decision_id: Option<Uuid>,
+        /// Why.
+        reason: Option<String>,
+        /// What it has changed.
+        changes: Changes,
+        /// The milestones as frozen.
+        milestones: FrozenPlan,
+    }
+}
+
+/// Several changes in a column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Changes(pub Vec<PlanChange>);
+
+/// The frozen milestones in a column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct FrozenPlan(pub Vec<FrozenMilestone>);
+
+/// What a baseline changes of a milestone. What is left out stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanChange {
+    /// The milestone, of the same project.
+    pub milestone_id: Uuid,
+    /// Its new part of the whole, in basis points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 10_000, example = 600)]
+    pub weight_bp: Option<i32>,
+    /// When work on it is now to begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_start: Option<Date>,
+    /// The day by which it is now to be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2014-06-21")]
+    pub due_on: Option<Date>,
+    /// Whether it is given up. One that is accepted stays.
+    #[serde(default)]
+    #[schema(example = false)]
+    pub cancelled: bool,
+}
+
+/// A milestone as a baseline has frozen it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FrozenMilestone {
+    /// The milestone.
+    milestone_id: Uuid,
+    /// The phase that it belonged to.
+    phase: PhaseName,
+    /// Its title in Persian.
+    #[schema(example = "مطالعهٔ شناختی خوشه")]
+    title_fa: String,
+    /// Its part of the whole, in basis points.
+    #[schema(minimum = 0, maximum = 10_000, example = 500)]
+    weight_bp: i32,
+    /// When work on it was to begin.
+    #[schema(required)]
+    planned_start: Option<Date>,
+    /// The day by which it was to be reached.
+    #[schema(example = "2014-06-21")]
+    due_on: Date,
+    /// What it was allowed to cost, in whole rials.
+    #[schema(required)]
+    budget_irr: Option<Amount>,
+}
+
+impl From<&milestones::Model> for FrozenMilestone {
+    fn from(row: &milestones::Model) -> Self {
+        Self {
+            milestone_id: row.id,
+            phase: row.phase,
+            title_fa: row.title_fa.clone(),
+            weight_bp: row.weight_bp,
+            planned_start: row.planned_start.map(Date::from),
+            due_on: row.due_on.into(),
+            budget_irr: row.budget_irr.map(Amount),
+        }
+    }
+}
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = Baseline;
+
+    const RESOURCE: &'static str = "baseline";
+    const DAYS: &'static [&'static str] = &["frozen_on", "planned_start", "due_on"];
+    const PATH_PARAMETER: &'static str = "baseline_id";
+    const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|project| Column::ProjectId.eq(project));
+    const UNIQUE: &'static [Unique] = &[Unique {
+        index: "baseline_number",
+        columns: "baseline.project_id, baseline.number",
+        violation: || Violation::body("", "duplicate", Text::new("این خط مبنا از پیش هست.", "This baseline is there already.")),
+    }];
+
+    fn view(&self) -> Baseline {
+        Baseline::from(self)
+    }
+
+    fn province(&self) -> Option<&str> {
+        Some(&self.province)
+    }
+
+    fn address(&self) -> String {
+        format!("projects/{}/baselines/{}", self.project_id, self.id)
+    }
+
+    /// Freezes the plan: changes the milestones, puts its number on them, and keeps them as they are then.
+    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        for milestone in of_project(transaction, self.project_id).await? {
+            transaction.lock_row::<milestones::Model>(milestone.id).await?;
+        }
+        let project: projects::Model = transaction.referred(self.project_id, "").await?;
+        self.province = project.province.clone();
+        let before = latest(transaction, self.project_id).await?;
+        self.number = before.as_ref().map_or(1, |before| before.number + 1);
+        let needed = if before.is_none() { ProjectState::Planning } else { ProjectState::Implementing };
+        if project.state != needed {
+            return Err(Problem::new(&catalogue::PROJECT_NOT_OPEN));
+        }
+        self.check_input(before.as_ref(), transaction).await?;
+        for (index, change) in self.changes.0.iter().enumerate() {
+            self.apply(change, transaction).await.map_err(|problem| problem.below(&format!("/changes/{index}")))?;
+        }
+        let mut plan = of_project(transaction, self.project_id).await?;
+        plan.retain(|milestone| milestone.state != State::Cancelled);
+        check_total(plan.iter().map(|milestone| milestone.weight_bp).sum())?;
+        for milestone in plan.iter().filter(|milestone| milestone.baseline_number.is_none() && before.is_none()) {
+            transaction.update(milestone, milestones::Model { baseline_number: Some(self.number), ..milestone.clone() }).await?;
+        }
+        self.milestones = FrozenPlan(plan.iter().map(FrozenMilestone::from).collect());
+        Ok(())
+    }
+}
+
+impl Model {
+    /// Not before the baseline before it; a re-baseline has a decision and a reason.
+    async fn check_input(&self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        let mut faults = Vec::new();
+        if let Some(earlier) = before.map(|before| before.frozen_on).filter(|earlier| self.frozen_on < *earlier) {
+            let detail = Text::new(format!("خط مبنای پیشین از {earlier} (میلادی) است."), format!("The baseline before it is of {earlier}."));
+            faults.push(Violation::body("/frozen_on", "too_early", detail));
+        }
+        if before.is_some() && self.decision_id.is_none() {
+            faults.push(Need::DecisionId.violation());
+        }
+        if before.is_some() && self.reason.is_none() {
+            faults.push(Need::Reason.violation());
+        }
+        faults.extend(decision::check(transaction, self.decision_id, Some(&self.province)).await?);
+        checks::all_or_none(faults)
+    }
+
+    async fn apply(&self, change: &PlanChange, transaction: &Transaction) -> Result<(), Problem> {
+        let found = of_project(transaction, self.project_id).await?.into_iter().find(|milestone| milestone.id == change.milestone_id);
+        let fault = |code, fa, en| Problem::invalid(vec![Violation::body("/milestone_id", code, Text::new(fa, en))]);
+        let Some(milestone) = found else {
+            return Err(fault("unknown_record", "چنین نقطهٔ عطفی در این پروژه نیست.", "The project has no such milestone."));
+        };
+        if matches!(milestone.state, State::Cancelled) || (change.cancelled && milestone.state == State::Accepted) {
+            return Err(fault("closed", "این نقطهٔ عطف پذیرفته یا لغو شده است.", "This milestone is accepted or cancelled."));
+        }
+        if change.cancelled {
+            let (from, to, reason) = (milestone.state.name(), State::Cancelled.name(), self.reason.clone());
+            let event = Event { from, to, effective_on: self.frozen_on.into(), decision_id: self.decision_id, reason };
+            return lifecycle::follow(transaction, &milestone, State::Cancelled, &event).await;
+        }
+        let planned_start = change.planned_start.map(Date::naive).or(milestone.planned_start);
+        let due_on = change.due_on.map_or(milestone.due_on, Date::naive);
+        checks::all_or_none(checks::in_order(planned_start, Some(due_on), "/due_on").into_iter().collect())?;
+        let changed = milestones::Model {
+            weight_bp: change.weight_bp.unwrap_or(milestone.weight_bp),
+            planned_start,
+            due_on,
+            baseline_number: Some(self.number),
+            ..milestone.clone()
+        };
+        transaction.update(&milestone, changed).await.map(|_| ())
+    }
+}
+
+fn check_total(total: i32) -> Result<(), Problem> {
+    if total == 10_000 {
+        return Ok(());
+    }
+    let detail = Text::new(format!("جمع وزن نقاط عطف {total} است، نه ۱۰٬۰۰۰."), format!("The weights of the milestones total {total}, not 10,000."));
+    Err(Problem::invalid(vec![Violation::body("/changes", "weights_not_whole", detail)]))
+}
+
+async fn of_project(transaction: &Transaction, project: Uuid) -> Result<Vec<milestones::Model>, DbErr> {
+    use milestones::{Column, Entity};
+    let rows = Entity::find().filter(Column::ProjectId.eq(project)).filter(Column::DeletedAt.is_null());
+    rows.order_by_asc(Column::DueOn).order_by_asc(Column::Id).all(&**transaction).await
+}
+
+/// The newest baseline of a project.
+pub async fn latest(transaction: &Transaction, project: Uuid) -> Result<Option<Model>, DbErr> {
+    Entity::find().filter(Column::ProjectId.eq(project)).order_by_desc(Column::Number).one(&**transaction).await
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "baseline.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+}
+
+/// A baseline of a project.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Baseline {
+    #[serde(flatten)]
+    info: RecordInfo,
+    /// The project.
+    project_id: Uuid,
+    /// 1 for the first one, one more for each re-baseline.
+    #[schema(minimum = 1, example = 1)]
+    number: i32,
+    /// Since when it is in force.
+    frozen_on: Date,
+    /// The decision behind it.
+    #[schema(required, example = json!(null))]
+    decision_id: Option<Uuid>,
+    /// Why it was needed.
+    #[schema(required, example = json!(null))]
+    reason: Option<String>,
+    /// What it has changed of the plan before it.
+    #[schema(example = json!([]))]
+    changes: Vec<PlanChange>,
+    /// The milestones as it has frozen them, by the day on which they are due; those that are cancelled are not among them.
+    #[schema(example = json!([]))]
+    milestones: Vec<FrozenMilestone>,
+}
+
+impl From<&Model> for Baseline {
+    fn from(row: &Model) -> Self {
+        Self {
+            info: row.into(),
+            project_id: row.project_id,
+            number: row.number,
+            frozen_on: row.frozen_on.into(),
+            decision_id: row.decision_id,
+            reason: row.reason.clone(),
+            changes: row.changes.0.clone(),
+            milestones: row.milestones.0.clone(),
+        }
+    }
+}
+
+/// What a baseline is made of. The first one needs nothing; a re-baseline needs `decision_id` and `reason`.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "frozen_on": "2015-04-04" }))]
+pub struct BaselineInput {
+    /// Since when it is in force: today when left out, not in the future, and not before the baseline before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen_on: Option<Date>,
+    /// The decision behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision_id: Option<Uuid>,
+    /// Why it is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "تأخیر در تأمین ماشین‌آلات")]
+    pub reason: Option<String>,
+    /// What it changes of the plan; each milestone once. The weights total 10,000 afterwards.
+    #[serde(default)]
+    #[schema(max_items = 500, example = json!([]))]
+    pub changes: Vec<PlanChange>,
+    /// What other systems call it.
+    #[serde(default)]
+    pub external_refs: ExternalRefs,
+}
+
+impl From<&Model> for BaselineInput {
+    fn from(row: &Model) -> Self {
+        let row = row.clone();
+        Self {
+            frozen_on: Some(row.frozen_on.into()),
+            decision_id: row.decision_id,
+            reason: row.reason,
+            changes: row.changes.0,
+            external_refs: row.external_refs,
+        }
+    }
+}
+
+impl Input<Model> for BaselineInput {
+    fn external_refs(&mut self) -> &mut ExternalRefs {
+        &mut self.external_refs
+    }
+
+    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        let mut faults = Vec::new();
+        let frozen_on = self.frozen_on.unwrap_or_else(Date::today_in_iran);
+        faults.extend(checks::not_in_future(Some(frozen_on.naive()), "/frozen_on"));
+        for (index, change) in self.changes.iter().enumerate() {
+            if self.changes[..index].iter().any(|earlier| earlier.milestone_id == change.milestone_id) {
+                let detail = Text::new("این نقطهٔ عطف دو بار آمده است.", "This milestone is given twice.");
+                faults.push(Violation::body(format!("/changes/{index}/milestone_id"), "repeated_items", detail));
+            }
+        }
+        checks::all_or_none(faults)?;
+        Ok(Model {
+            frozen_on: frozen_on.naive(),
+            decision_id: self.decision_id,
+            reason: self.reason,
+            changes: Changes(self.changes),
+            external_refs: self.external_refs,
+            ..row.clone()
+        })
+    }
+}
+
+/// List the baselines of a project
+///
+/// Oldest first, unless sorted by `-id`. The last one is in force.
+#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Baseline>)), security(("oauth2" = ["projects:read"])))]
+#[get("/projects/{id}/baselines")]
+pub async fn list_baselines(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+    read.list(paging, Column::ProjectId.eq(project.id)).await
+}
+
+/// Freeze a baseline
+///
+/// Freezes the weights and days of the milestones, which total 10,000. The first baseline is frozen while the project is
+/// planning. A re-baseline, while it is implementing, needs `decision_id` and `reason`, and is the only way to change what is
+/// frozen, to give a weight to a milestone that was added since, and to cancel one. A baseline never changes.
+#[utoipa::path(request_body = BaselineInput, responses((status = 201, body = Baseline)), security(("oauth2" = ["projects:write"])))]
+#[post("/projects/{id}/baselines")]
+pub async fn create_baseline(project: Visible<projects::Model>, input: Body<BaselineInput>, write: Write) -> Result<Answer, Problem> {
+    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
+}
+
+/// Read a baseline
+#[utoipa::path(responses((status = 200, body = Baseline)), security(("oauth2" = ["projects:read"])))]
+#[get("/projects/{id}/baselines/{baseline_id}")]
+pub async fn get_baseline(baseline: Visible<Model>, read: Read) -> Result<Answer, Problem> {
+    read.record(&*baseline).await
+}

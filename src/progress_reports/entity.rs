@@ -1,0 +1,175 @@
+//! The table of progress reports, and what is asked of it.
+
+use std::collections::HashMap;
+
+use chrono::Days;
+use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    dto::{Issue, ProgressReport, ProgressReportFilter},
+    rules::{self, State},
+};
+use crate::{
+    auth::Caller,
+    http::{Problem, SortKey, Text, Violation, page::Listed},
+    lifecycle::{self, Stateful, Step},
+    persian::{Date, PersianPeriod},
+    projects::{self, belonging},
+    provinces,
+    store::{Reading, Record, SqlKind, Transaction, record::Unique, search},
+};
+
+/// How many days after the end of its quarter a report is due (proposed).
+const DAYS_TO_REPORT: Days = Days::new(15);
+
+crate::store::record_table! {
+    /// A progress report.
+    "progress_report" {
+        /// The project.
+        project_id: Uuid,
+        /// The code of its province, which is the project's.
+        province: String,
+        /// The quarter.
+        quarter: PersianPeriod,
+        /// Its first day.
+        period_start: ChronoDate,
+        /// Its last day.
+        period_end: ChronoDate,
+        /// What was done.
+        narrative_fa: String,
+        /// What stands in the way.
+        issues: Issues,
+        /// Where it stands.
+        state: State,
+        /// Since when it is handed in.
+        submitted_on: Option<ChronoDate>,
+        /// Since when it is accepted nationally.
+        accepted_on: Option<ChronoDate>,
+    }
+}
+
+/// Several issues in a column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Issues(pub Vec<Issue>);
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = ProgressReport;
+
+    const RESOURCE: &'static str = "progress_report";
+    const DAYS: &'static [&'static str] = &["period_start", "period_end", "due_on", "submitted_on", "accepted_on"];
+    const DERIVED: &'static [&'static str] = &["allowed_transitions"];
+    const INCLUDES: &'static [(&'static str, &'static str)] = &[("project", "the project")];
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
+    const UNIQUE: &'static [Unique] = &[Unique {
+        index: "progress_report_of_quarter",
+        columns: "progress_report.project_id, progress_report.quarter",
+        violation: || {
+            let detail = Text::new("پروژه برای این فصل گزارش دیگری دارد.", "The project has another report for this quarter.");
+            Violation::body("/quarter", "duplicate", detail)
+        },
+    }];
+
+    fn view(&self) -> ProgressReport {
+        ProgressReport::from(self)
+    }
+
+    fn province(&self) -> Option<&str> {
+        Some(&self.province)
+    }
+
+    fn address(&self) -> String {
+        format!("progress-reports/{}", self.id)
+    }
+
+    fn terms(&self) -> Vec<(&'static str, String)> {
+        let issues = self.issues.0.iter().flat_map(|issue| [Some(&issue.text), issue.action.as_ref()]);
+        search::words([Some(&self.narrative_fa)].into_iter().chain(issues))
+    }
+
+    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<ProgressReport>, Problem> {
+        let projects = match reading.includes("project") {
+            true => reading.by_ids::<projects::entity::Model>(rows.iter().map(|row| row.project_id)).await?,
+            false => Default::default(),
+        };
+        let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
+        let view = |row: &Self| {
+            let mut view = row.view();
+            view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
+            view.project = projects.get(&row.project_id).cloned();
+            view
+        };
+        Ok(rows.iter().map(view).collect())
+    }
+
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        self.province = belonging::own_project(transaction, self.project_id).await?.province;
+        match before {
+            Some(before) if before.state == self.state => rules::check_open(self),
+            _ => Ok(()),
+        }
+    }
+
+    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+        belonging::own_project(transaction, self.project_id).await?;
+        rules::check_draft(self)
+    }
+}
+
+impl Model {
+    /// The day by which it is to be handed in.
+    pub fn due_on(&self) -> ChronoDate {
+        self.period_end + DAYS_TO_REPORT
+    }
+}
+
+impl Stateful for Model {
+    type State = State;
+    type Facts = rules::Facts;
+
+    const STEPS: &'static [Step<Self>] = rules::STEPS;
+
+    fn state(&self) -> State {
+        self.state
+    }
+
+    fn enter(&mut self, state: State, on: Date) {
+        self.state = state;
+        match state {
+            State::Submitted => self.submitted_on = Some(on.naive()),
+            State::NationallyAccepted => self.accepted_on = Some(on.naive()),
+            State::Returned => self.submitted_on = None,
+            _ => {}
+        }
+    }
+
+    async fn facts(_: &impl ConnectionTrait, rows: &[Self], on: Date) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
+        Ok(rules::facts(rows, on))
+    }
+
+    async fn prepare(&self, transaction: &Transaction) -> Result<(), Problem> {
+        belonging::own_project(transaction, self.project_id).await.map(|_| ())
+    }
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[
+        SortKey { name: "period_end", sql: "progress_report.period_end", kind: SqlKind::Date, value: |row| row.period_end.into() },
+        SortKey { name: "created_at", sql: "progress_report.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
+        SortKey { name: "updated_at", sql: "progress_report.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey { name: "id", sql: "progress_report.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+    ];
+}
+
+impl ProgressReportFilter {
+    /// What the filter lets through for a caller.
+    pub fn condition(&self, caller: &Caller) -> Condition {
+        Condition::all()
+            .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))
+            .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
+            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
+            .add_option(self.quarter.as_ref().map(|quarters| Column::Quarter.is_in(quarters.iter().map(|quarter| quarter.0))))
+            .add_option(self.mine.filter(|mine| *mine).map(|_| projects::entity::assigned_to(caller, Column::ProjectId)))
+    }
+}

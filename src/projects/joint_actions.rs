@@ -1,0 +1,283 @@
+//! Joint actions (اقدام مشترک): what enterprises of a cluster have done together in a project, and at whose cost.
+
+use actix_web::{delete, get, patch, post};
+use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{entity as projects, pillar::Pillar};
+use crate::{
+    checks,
+    clusters::members::{self, Of},
+    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    persian::Date,
+    store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
+    values::Amount,
+};
+
+/// The routes of this resource.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(list_joint_actions)
+        .service(create_joint_action)
+        .service(get_joint_action)
+        .service(update_joint_action)
+        .service(delete_joint_action);
+}
+
+crate::store::record_table! {
+    /// A joint action.
+    "joint_action" {
+        /// The project.
+        project_id: Uuid,
+        /// The code of its province, which is the project's.
+        province: String,
+        /// Its Persian title as given.
+        title_fa: String,
+        /// Its English title.
+        title_en: Option<String>,
+        /// The pillar of the programme that it serves.
+        pillar: Option<Pillar>,
+        /// The enterprises that take part.
+        participants: Participants,
+        /// When it began.
+        started_on: Option<ChronoDate>,
+        /// When it ended.
+        ended_on: Option<ChronoDate>,
+        /// What it cost, in rials.
+        cost_irr: Option<i64>,
+        /// Which part of the cost was private, in basis points.
+        private_share_bp: Option<i32>,
+        /// What else is to be said of it.
+        description: Option<String>,
+    }
+}
+
+/// Several enterprises in a column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Participants(pub Vec<Uuid>);
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = JointAction;
+
+    const RESOURCE: &'static str = "joint_action";
+    const DAYS: &'static [&'static str] = &["started_on", "ended_on"];
+    const PATH_PARAMETER: &'static str = "joint_action_id";
+    const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|project| Column::ProjectId.eq(project));
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
+
+    fn view(&self) -> JointAction {
+        JointAction::from(self)
+    }
+
+    fn province(&self) -> Option<&str> {
+        Some(&self.province)
+    }
+
+    fn address(&self) -> String {
+        format!("projects/{}/joint-actions/{}", self.project_id, self.id)
+    }
+
+    fn terms(&self) -> Vec<(&'static str, String)> {
+        self.participants.0.iter().map(|participant| members::term(*participant)).collect()
+    }
+
+    /// The participants are enterprises of the province.
+    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        self.province = transaction.referred::<projects::Model>(self.project_id, "").await?.province;
+        checks::all_or_none(members::check(transaction, &self.participants.0, Of::Province(self.province.clone()), participant_at).await?)
+    }
+}
+
+fn participant_at(index: usize) -> String {
+    format!("/participants/{index}")
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "joint_action.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+}
+
+/// A joint action of enterprises.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct JointAction {
+    #[serde(flatten)]
+    info: RecordInfo,
+    /// The project.
+    project_id: Uuid,
+    /// The title in Persian, as given.
+    #[schema(example = "غرفهٔ مشترک در نمایشگاه سنگ")]
+    title_fa: String,
+    /// The title in English.
+    #[schema(required, example = "Joint stand at the stone fair")]
+    title_en: Option<String>,
+    /// The pillar of the programme that it serves.
+    #[schema(required, example = "networking")]
+    pillar: Option<Pillar>,
+    /// The enterprises that take part.
+    participants: Vec<Uuid>,
+    /// When it began.
+    #[schema(required)]
+    started_on: Option<Date>,
+    /// When it ended, or is to end.
+    #[schema(required, example = json!(null))]
+    ended_on: Option<Date>,
+    /// What it cost, in whole rials.
+    #[schema(required)]
+    cost_irr: Option<Amount>,
+    /// Which part of the cost was private, in basis points (10,000 are the whole).
+    #[schema(required, minimum = 0, maximum = 10_000, example = 6000)]
+    private_share_bp: Option<i32>,
+    /// What else is to be said of it.
+    #[schema(required, example = "هزینهٔ حمل را واحدها پرداختند")]
+    description: Option<String>,
+}
+
+impl From<&Model> for JointAction {
+    fn from(row: &Model) -> Self {
+        let input = JointActionInput::from(row);
+        Self {
+            info: row.into(),
+            project_id: row.project_id,
+            title_fa: input.title_fa,
+            title_en: input.title_en,
+            pillar: input.pillar,
+            participants: input.participants,
+            started_on: input.started_on,
+            ended_on: input.ended_on,
+            cost_irr: input.cost_irr,
+            private_share_bp: input.private_share_bp,
+            description: input.description,
+        }
+    }
+}
+
+/// What a joint action is made of. `title_fa` and `participants` are needed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JointActionInput {
+    /// The title in Persian.
+    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", example = "غرفهٔ مشترک در نمایشگاه سنگ")]
+    pub title_fa: String,
+    /// The title in English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", example = "Joint stand at the stone fair")]
+    pub title_en: Option<String>,
+    /// The pillar of the programme that it serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "networking")]
+    pub pillar: Option<Pillar>,
+    /// The enterprises that take part, of the project's province; also of another cluster, or of none.
+    #[schema(min_items = 2, max_items = 500, example = json!(["0193f0a0-0000-7000-8000-000000000000", "0193f0a0-0000-7000-8000-000000000001"]))]
+    pub participants: Vec<Uuid>,
+    /// When it began; not in the future.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2015-05-22")]
+    pub started_on: Option<Date>,
+    /// When it ended, or is to end; not before it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2015-05-26")]
+    pub ended_on: Option<Date>,
+    /// What it cost, in whole rials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_irr: Option<Amount>,
+    /// Which part of the cost was private, in basis points (10,000 are the whole).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 10_000, example = 6000)]
+    pub private_share_bp: Option<i32>,
+    /// What else is to be said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "هزینهٔ حمل را واحدها پرداختند")]
+    pub description: Option<String>,
+    /// What other systems call it.
+    #[serde(default)]
+    pub external_refs: ExternalRefs,
+}
+
+impl From<&Model> for JointActionInput {
+    fn from(row: &Model) -> Self {
+        let row = row.clone();
+        Self {
+            title_fa: row.title_fa,
+            title_en: row.title_en,
+            pillar: row.pillar,
+            participants: row.participants.0,
+            started_on: row.started_on.map(Date::from),
+            ended_on: row.ended_on.map(Date::from),
+            cost_irr: row.cost_irr.map(Amount),
+            private_share_bp: row.private_share_bp,
+            description: row.description,
+            external_refs: row.external_refs,
+        }
+    }
+}
+
+impl Input<Model> for JointActionInput {
+    fn external_refs(&mut self) -> &mut ExternalRefs {
+        &mut self.external_refs
+    }
+
+    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        let [started_on, ended_on] = [self.started_on, self.ended_on].map(|day| day.map(Date::naive));
+        let mut faults = checks::each_once(&self.participants, participant_at);
+        faults.extend(checks::in_order(started_on, ended_on, "/ended_on"));
+        faults.extend(checks::not_in_future(started_on, "/started_on"));
+        checks::all_or_none(faults)?;
+        Ok(Model {
+            title_fa: self.title_fa,
+            title_en: self.title_en,
+            pillar: self.pillar,
+            participants: Participants(self.participants),
+            started_on,
+            ended_on,
+            cost_irr: self.cost_irr.map(|amount| amount.0),
+            private_share_bp: self.private_share_bp,
+            description: self.description,
+            external_refs: self.external_refs,
+            ..row.clone()
+        })
+    }
+}
+
+/// List the joint actions of a project
+///
+/// Oldest first, unless sorted by `-id`.
+#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<JointAction>)), security(("oauth2" = ["projects:read"])))]
+#[get("/projects/{id}/joint-actions")]
+pub async fn list_joint_actions(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+    read.list(paging, Column::ProjectId.eq(project.id)).await
+}
+
+/// Add a joint action to a project
+///
+/// Two enterprises at least take part.
+#[utoipa::path(request_body = JointActionInput, responses((status = 201, body = JointAction)), security(("oauth2" = ["projects:write"])))]
+#[post("/projects/{id}/joint-actions")]
+pub async fn create_joint_action(project: Visible<projects::Model>, input: Body<JointActionInput>, write: Write) -> Result<Answer, Problem> {
+    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
+}
+
+/// Read a joint action
+#[utoipa::path(responses((status = 200, body = JointAction)), security(("oauth2" = ["projects:read"])))]
+#[get("/projects/{id}/joint-actions/{joint_action_id}")]
+pub async fn get_joint_action(action: Visible<Model>, read: Read) -> Result<Answer, Problem> {
+    read.record(&*action).await
+}
+
+/// Change a joint action
+#[utoipa::path(request_body = JointActionInput, responses((status = 200, body = JointAction)), security(("oauth2" = ["projects:write"])))]
+#[patch("/projects/{id}/joint-actions/{joint_action_id}")]
+pub async fn update_joint_action(action: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
+    let input: JointActionInput = patch.onto(&*action)?;
+    write.update(&*action, input.onto_row(&action)?).await
+}
+
+/// Delete a joint action
+///
+/// Leaves a tombstone. Repeating it is no error.
+#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
+#[delete("/projects/{id}/joint-actions/{joint_action_id}")]
+pub async fn delete_joint_action(action: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
+    write.delete(&action.0).await
+}

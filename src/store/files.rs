@@ -1,0 +1,119 @@
+//! The store of files: a local folder, or a bucket of an S3-compatible store. A file is kept under the SHA-256 of its
+//! content, so that to store it again changes nothing, and never before it is whole.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use actix_web::web::Bytes;
+use futures_util::{Stream, TryStreamExt};
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, aws::AmazonS3Builder, buffered::BufWriter, local::LocalFileSystem,
+    path::Path as Name, prefix::PrefixStore,
+};
+use tokio::io::AsyncWriteExt;
+
+use crate::{
+    config::Config,
+    http::{Problem, Text, catalogue},
+};
+
+/// What S3 takes as one part of a larger object at the least.
+const PART_OF_S3: usize = 5 * 1024 * 1024;
+/// What is written to a disk at once.
+const PART_OF_FOLDER: usize = 256 * 1024;
+
+/// Where files are kept.
+#[derive(Clone)]
+pub struct Files {
+    store: Arc<dyn ObjectStore>,
+    /// How many bytes are gathered before they are sent to the store.
+    part: usize,
+}
+
+impl Files {
+    /// Opens the store of the configuration; a folder that is missing is made.
+    pub fn open(config: &Config) -> Result<Self, Problem> {
+        let opened = match config.attachments_url.strip_prefix("file://") {
+            Some(folder) => Self::folder(Path::new(folder)),
+            None => Self::bucket(config),
+        };
+        opened.map_err(|error| Problem::internal(format!("the files cannot be kept at {}: {error}", config.attachments_url)))
+    }
+
+    fn folder(folder: &Path) -> Result<Self, object_store::Error> {
+        std::fs::create_dir_all(folder).map_err(|error| object_store::Error::Generic { store: "folder", source: error.into() })?;
+        // What is acknowledged is on the disk, as with the database.
+        let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
+        Ok(Self { store: Arc::new(store), part: PART_OF_FOLDER })
+    }
+
+    fn bucket(config: &Config) -> Result<Self, object_store::Error> {
+        let address = config.attachments_url.trim_start_matches("s3://");
+        let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
+        // A request waits for it, and is given up itself after a while. What a slow client downloads has no limit in all.
+        let client = ClientOptions::new().with_allow_http(true).with_timeout_disabled().with_read_timeout(config.request_timeout());
+        let backoff = BackoffConfig { max_backoff: Duration::from_secs(2), ..BackoffConfig::default() };
+        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(client).with_retry(RetryConfig {
+            backoff,
+            max_retries: 3,
+            retry_timeout: config.request_timeout() / 2,
+        });
+        if let Some(endpoint) = &config.attachments_endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        if let Some(region) = &config.attachments_region {
+            builder = builder.with_region(region);
+        }
+        Ok(Self { store: Arc::new(PrefixStore::new(builder.build()?, prefix)), part: PART_OF_S3 })
+    }
+
+    /// Begins to store a file under a name. Nobody sees it before it is finished.
+    pub fn begin(&self, name: &str) -> Incoming {
+        let writer = BufWriter::with_capacity(self.store.clone(), Name::from(name), self.part).with_max_concurrency(1);
+        Incoming { writer: Some(writer) }
+    }
+
+    /// The bytes of a file, as they come from the store.
+    pub async fn read(&self, name: &str) -> Result<impl Stream<Item = Result<Bytes, object_store::Error>> + use<>, Problem> {
+        let found = self.store.get(&Name::from(name)).await.map_err(away)?;
+        Ok(found.into_stream().inspect_err(|error| tracing::error!(%error, "a file broke off")))
+    }
+}
+
+/// A file on its way into the store. Where it is dropped before its end, nothing is left of it.
+pub struct Incoming {
+    writer: Option<BufWriter>,
+}
+
+impl Incoming {
+    /// Adds bytes; waits where the store is slower than they come.
+    pub async fn put(&mut self, bytes: Bytes) -> Result<(), Problem> {
+        match &mut self.writer {
+            Some(writer) => writer.put(bytes).await.map_err(away),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the file durable, and visible under its name.
+    pub async fn finish(mut self) -> Result<(), Problem> {
+        match self.writer.take() {
+            Some(mut writer) => writer.shutdown().await.map_err(away),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        if let (Some(mut writer), Ok(runtime)) = (self.writer.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move { writer.abort().await });
+        }
+    }
+}
+
+/// 503: what happened to which path goes to the log only.
+fn away(error: impl std::fmt::Display) -> Problem {
+    tracing::error!(%error, "the store of files failed");
+    let detail =
+        Text::new("مخزن پرونده‌ها موقتاً در دسترس نیست؛ کمی بعد دوباره بکوشید.", "The store of files is away for a moment; try again a little later.");
+    Problem::new(&catalogue::UNAVAILABLE).detail(detail).retry_after(2)
+}
