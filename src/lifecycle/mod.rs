@@ -86,8 +86,7 @@ pub async fn allowed<R: Stateful>(db: &impl ConnectionTrait, rows: &[R]) -> Resu
     let facts = R::facts(db, rows, Date::today_in_iran()).await?;
     let of_row = |row: &R| {
         let facts = facts.get(&row.id());
-        let open = R::STEPS.iter().filter(|step| row.is_open(step) && !step.who.is_nobody());
-        let allowed = open.map(|step| AllowedTransition {
+        let allowed = open_steps(row).map(|step| AllowedTransition {
             to: step.to,
             needs: step.needs.to_vec(),
             missing: facts.map(|facts| step.missing(row, facts)).unwrap_or_default(),
@@ -125,7 +124,7 @@ pub async fn change<R: Stateful>(
     transition: Transition<R::State>,
     adjust: impl FnOnce(&mut R),
 ) -> Result<R, Problem> {
-    let step = R::STEPS.iter().find(|step| step.to == transition.to && before.is_open(step) && !step.who.is_nobody());
+    let step = open_steps(before).find(|step| step.to == transition.to);
     let Some(step) = step else { return Err(no_step(before, transition.to)) };
     transaction.hold(before).await?;
     before.prepare(transaction).await?;
@@ -141,9 +140,13 @@ pub async fn follow<R: Stateful>(transaction: &Transaction, before: &R, to: R::S
     take(transaction, before, step, transition, |_| {}).await.map(|_| ())
 }
 
+/// The steps that lead on from a row, and that somebody may ask for.
+fn open_steps<R: Stateful>(row: &R) -> impl Iterator<Item = &'static Step<R>> {
+    R::STEPS.iter().filter(|step| row.is_open(step) && !step.who.is_nobody())
+}
+
 fn no_step<R: Stateful>(row: &R, to: R::State) -> Problem {
-    let open = R::STEPS.iter().filter(|step| row.is_open(step) && !step.who.is_nobody());
-    let allowed: Vec<String> = open.map(|step| step.to.name()).collect();
+    let allowed: Vec<String> = open_steps(row).map(|step| step.to.name()).collect();
     let (from, to) = (row.state().name(), to.name());
     Problem::new(&catalogue::TRANSITION_NOT_ALLOWED)
         .detail(Text::new(format!("از «{from}» نمی‌توان به «{to}» رفت."), format!("'{to}' cannot follow '{from}'.")))

@@ -187,7 +187,9 @@ impl Model {
     }
 
     async fn apply(&self, change: &PlanChange, transaction: &Transaction) -> Result<(), Problem> {
-        let found = of_project(transaction, self.project_id).await?.into_iter().find(|milestone| milestone.id == change.milestone_id);
+        use milestones::{Column, Entity};
+        let own = Entity::find_by_id(change.milestone_id).filter(Column::ProjectId.eq(self.project_id)).filter(Column::DeletedAt.is_null());
+        let found = own.one(&**transaction).await?;
         let fault = |code, fa, en| Problem::invalid(vec![Violation::body("/milestone_id", code, Text::new(fa, en))]);
         let Some(milestone) = found else {
             return Err(fault("unknown_record", "چنین نقطهٔ عطفی در این پروژه نیست.", "The project has no such milestone."));

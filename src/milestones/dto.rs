@@ -13,7 +13,7 @@ use crate::{
     http::{Problem, Text, Violation},
     lifecycle::{AllowedTransition, Transition},
     persian::{Date, calendar::Period},
-    projects::{dates, dto::Project, phases::PhaseName, pillar::Pillar},
+    projects::{belonging, dates, dto::Project, phases::PhaseName, pillar::Pillar},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
     values::Amount,
@@ -189,13 +189,7 @@ impl Input<Model> for MilestoneInput {
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let (planned_start, due_on) = (self.planned_start.map(Date::naive), self.due_on.naive());
         let mut faults: Vec<_> = dates::in_order(planned_start, Some(due_on), "/due_on").into_iter().collect();
-        if row.project_id.is_nil() && self.project_id.is_none() {
-            faults.push(Violation::body("/project_id", "required", Text::new("این فیلد لازم است.", "This field is required.")));
-        }
-        if !row.project_id.is_nil() && self.project_id.is_some_and(|project| project != row.project_id) {
-            let detail = Text::new("نقطهٔ عطف به پروژهٔ دیگری نمی‌رود.", "A milestone does not go to another project.");
-            faults.push(Violation::body("/project_id", "immutable", detail));
-        }
+        faults.extend(belonging::misnamed(self.project_id, row.project_id));
         faults.extend(checks::each_once(&self.predecessors, |index| format!("/predecessors/{index}")));
         dates::all_or_none(faults)?;
         Ok(Model {

@@ -109,7 +109,7 @@ impl Record for Model {
     }
 
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
-        let project = self.own_project(transaction).await?;
+        let project = projects::belonging::own_project(transaction, self.project_id).await?;
         self.province = project.province.clone();
         if before.is_some_and(|before| before.state != self.state) {
             return rules::check_reviewer(transaction, self).await;
@@ -121,20 +121,13 @@ impl Record for Model {
     }
 
     async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
-        projects::rules::check_open(&self.own_project(transaction).await?)?;
+        projects::rules::check_open(&projects::belonging::own_project(transaction, self.project_id).await?)?;
         rules::check_not_planned(self)?;
         rules::check_no_successor(transaction, self).await
     }
 }
 
 impl Model {
-    /// The project, locked, if the author works in it.
-    async fn own_project(&self, transaction: &Transaction) -> Result<projects::entity::Model, Problem> {
-        let project = transaction.referred(self.project_id, "/project_id").await?;
-        projects::entity::check_assigned(transaction, self.project_id).await?;
-        Ok(project)
-    }
-
     /// Whether it should have been accepted before this day.
     pub fn is_overdue(&self, today: Date) -> bool {
         self.due_on < today.naive() && !matches!(self.state, State::Accepted | State::Cancelled)
@@ -164,7 +157,7 @@ impl Stateful for Model {
     }
 
     async fn prepare(&self, transaction: &Transaction) -> Result<(), Problem> {
-        self.own_project(transaction).await.map(|_| ())
+        projects::belonging::own_project(transaction, self.project_id).await.map(|_| ())
     }
 }
 

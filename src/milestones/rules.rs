@@ -123,8 +123,11 @@ pub async fn facts(db: &impl ConnectionTrait, rows: &[Model], on: Date) -> Resul
         open.extend(of_rows.filter(Column::State.is_not_in([State::Accepted, State::Cancelled])).into_tuple::<Uuid>().all(db).await?);
     }
     let found = Found::find_by_statement(sql::about(db, SQL, on.naive(), rows)).all(db).await?;
-    let waits = |id: Uuid| rows.iter().any(|row| row.id == id && row.predecessors.0.iter().any(|id| open.contains(id)));
-    Ok(found.into_iter().map(|Found { id, is_implementing, has_evidence }| (id, Facts { is_implementing, has_evidence, waits: waits(id) })).collect())
+    let waiting: HashSet<Uuid> = rows.iter().filter(|row| row.predecessors.0.iter().any(|id| open.contains(id))).map(|row| row.id).collect();
+    Ok(found
+        .into_iter()
+        .map(|Found { id, is_implementing, has_evidence }| (id, Facts { is_implementing, has_evidence, waits: waiting.contains(&id) }))
+        .collect())
 }
 
 /// Nobody accepts what the same person has submitted as its CDA.
