@@ -20,6 +20,8 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 RUN install --directory --owner=10001 --group=10001 /var/lib/khoosheh
 # By default it listens on the loopback address, which nobody reaches from outside a container.
 ENV KHOOSHEH_BIND=0.0.0.0:8080 KHOOSHEH_LOG_FORMAT=json
+# Spreadsheets are put together in files without a name: on a disk, as /tmp may be memory.
+ENV TMPDIR=/var/lib/khoosheh
 # A number, so that a supervisor can see without /etc/passwd that it is not root.
 USER 10001:10001
 EXPOSE 8080

@@ -14,7 +14,9 @@ use crate::{
         Problem, catalogue,
         contract::Contract,
         document::{self, Frame, PREFIX},
+        guard::Format,
         problem::ProblemBody,
+        shape::digest,
     },
     indicators, industries,
     lifecycle::machine::Machine,
@@ -155,11 +157,18 @@ pub fn document() -> &'static Value {
                 tags: TAGS,
                 permissions: PERMISSIONS,
                 machines: &machines(),
+                formats: &|path| path.strip_prefix(PREFIX).and_then(reports::formats).unwrap_or(&[Format::Json, Format::Csv]),
                 roles: &|permission| Role::holding(permission).into_iter().map(Role::name).collect(),
             },
         )
     });
     &DOCUMENT
+}
+
+/// What tells one build's answers from another's: the hash of the document.
+pub fn fingerprint() -> &'static str {
+    static FINGERPRINT: LazyLock<String> = LazyLock::new(|| digest(&document().to_string()));
+    &FINGERPRINT
 }
 
 /// The document as what requests are held against. It takes a moment to make and never changes: a process makes it once.

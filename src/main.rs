@@ -14,10 +14,12 @@ use khoosheh::{
     auth::{Caller, Role, account, password},
     config::{Config, LogFormat},
     demo,
-    persian::Calendar,
+    http::Problem,
+    persian::{Calendar, Date},
     server,
     store::{
         Files, Input, Transaction, connection,
+        earned_value::summary,
         verify::{self, Intact},
     },
     users::dto::UserInput,
@@ -50,6 +52,18 @@ enum Command {
         /// The SQLite database.
         #[arg(long)]
         database_url: Option<String>,
+        /// Make more data after it: such a part of a whole country, such as 0.01.
+        #[arg(long, value_parser = scale)]
+        scale: Option<f64>,
+    },
+    /// Fill a database that holds no clusters with made data, for trials under load.
+    Generate {
+        /// How much: 1.0 is a whole country, with 3,000 clusters, 20,000 projects and a million milestones.
+        #[arg(long, default_value = "1.0", value_parser = scale)]
+        scale: f64,
+        /// Which of the possible ones: the same seed gives the same data.
+        #[arg(long, default_value_t = SEED)]
+        seed: u64,
     },
     /// Run the service.
     Serve {
@@ -62,6 +76,9 @@ enum Command {
     Migrate(Migrate),
     /// Verify the history of every record, and name the first link that is broken.
     Verify,
+    /// The sums that reports read, which every write keeps up to date.
+    #[command(subcommand)]
+    Summaries(Summaries),
     /// Print the OpenAPI document; no database is needed.
     Openapi,
     /// Print the tables and diagrams of states, as `docs/states.md` has them; no database is needed.
@@ -79,6 +96,14 @@ enum Migrate {
     Down,
     /// Say what is applied.
     Status,
+}
+
+#[derive(Subcommand)]
+enum Summaries {
+    /// Compare them with the records.
+    Check,
+    /// Make them anew from the records, while writers wait.
+    Rebuild,
 }
 
 #[derive(Subcommand)]
@@ -113,6 +138,14 @@ fn role(text: &str) -> Result<Role, String> {
     serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
 }
 
+/// The seed of the data that is made where none is given.
+const SEED: u64 = 42;
+
+fn scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse::<f64>().ok().filter(|scale| (0.0..=10.0).contains(scale));
+    scale.ok_or_else(|| "a scale lies between 0 and 10".to_owned())
+}
+
 fn main() -> ExitCode {
     let line = CommandLine::parse();
     let outcome = actix_web::rt::System::new().block_on(run(line));
@@ -136,15 +169,16 @@ async fn run(line: CommandLine) -> Outcome {
     let mut config = Config::load(line.config.as_deref())?;
     match line.command {
         Command::Openapi | Command::States => Ok(()),
-        Command::Demo { bind, database_url } => {
+        Command::Demo { bind, database_url, scale } => {
             if let Some(bind) = bind {
                 config.bind = bind;
             }
             if let Some(url) = database_url {
                 config.database_url = url;
             }
-            demonstrate(config).await
+            demonstrate(config, scale).await
         }
+        Command::Generate { scale, seed } => generate(&config, scale, seed).await,
         Command::Serve { check_config: true } => {
             let mut shown = config;
             shown.database_url = without_password(&shown.database_url);
@@ -159,11 +193,12 @@ async fn run(line: CommandLine) -> Outcome {
         }
         Command::Migrate(direction) => migrate(&config, direction).await,
         Command::Verify => verify(&config).await,
+        Command::Summaries(command) => keep_summaries(&config, command).await,
         Command::User(command) => keep_user(&connection::connect(&config.database_url, 1).await?, command).await,
     }
 }
 
-async fn demonstrate(mut config: Config) -> Outcome {
+async fn demonstrate(mut config: Config, scale: Option<f64>) -> Outcome {
     if let Some(refusal) = demo::refusal(&config) {
         return Err(refusal.into());
     }
@@ -185,6 +220,9 @@ async fn demonstrate(mut config: Config) -> Outcome {
     let is_new = demo::fill(&db, &password).await?;
     if is_new {
         demo::enrich(&db, &Files::open(&config)?).await?;
+        if let Some(scale) = scale {
+            made(&db, scale, SEED).await?;
+        }
     }
     let running = server::start(config).await?;
     let text = match (is_new, given) {
@@ -238,11 +276,39 @@ async fn migrate(config: &Config, direction: Migrate) -> Outcome {
     Ok(())
 }
 
+async fn generate(config: &Config, scale: f64, seed: u64) -> Outcome {
+    let db = connection::connect(&config.database_url, 1).await?;
+    server::migrate(&db).await?;
+    if demo::scale::is_in_use(&db).await? {
+        return Err("the database holds clusters already: made data is not mixed with others".into());
+    }
+    for (table, count) in made(&db, scale, seed).await? {
+        writeln!(std::io::stdout(), "{count:>10} {table}")?;
+    }
+    Ok(())
+}
+
+async fn made(db: &DatabaseConnection, scale: f64, seed: u64) -> Result<demo::scale::Counts, Problem> {
+    demo::scale::fill(db, demo::scale::Plan { scale, seed, today: Date::today_in_iran().naive() }).await
+}
+
 async fn verify(config: &Config) -> Outcome {
     let db = connection::connect(&config.database_url, 1).await?;
     server::check_migrated(&db).await?;
     let Intact { chains, entries } = verify::verify(&db, api::kinds()).await?;
     Ok(writeln!(std::io::stdout(), "the history is whole: {entries} entries in {chains} chains")?)
+}
+
+async fn keep_summaries(config: &Config, command: Summaries) -> Outcome {
+    let db = connection::connect(&config.database_url, 1).await?;
+    server::check_migrated(&db).await?;
+    match command {
+        Summaries::Rebuild => Ok(summary::rebuild(&db).await?),
+        Summaries::Check => match summary::differences(&db).await? {
+            0 => Ok(writeln!(std::io::stdout(), "the summaries are those of the records")?),
+            count => Err(format!("{count} sums are not those of the records: run `khoosheh summaries rebuild`").into()),
+        },
+    }
 }
 
 async fn keep_user(db: &DatabaseConnection, command: User) -> Outcome {

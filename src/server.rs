@@ -24,7 +24,7 @@ use crate::{
     indicators, industries,
     operation::Shutdown,
     provinces,
-    store::{Files, connection, idempotent_answer, now},
+    store::{Files, connection, earned_value::summary, idempotent_answer, now},
 };
 
 /// A server that runs.
@@ -43,7 +43,8 @@ pub async fn migrate(db: &DatabaseConnection) -> Result<(), Problem> {
     connection::migrate(db).await?;
     provinces::entity::load(db).await?;
     industries::entity::load(db).await?;
-    indicators::entity::load(db).await
+    indicators::entity::load(db).await?;
+    Ok(summary::build(db).await?)
 }
 
 /// Tells who runs it where the tables are not up to date.

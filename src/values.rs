@@ -8,7 +8,7 @@ use utoipa::{
 
 /// An amount in whole units of its currency (rials, never toman; or dollars). It is a JSON string, so that no
 /// client rounds it to a float.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount(pub i64);
 
 impl Serialize for Amount {

@@ -76,7 +76,7 @@ BEYOND_SCHEMAS = {
     "unknown_record", "other_province", "not_a_supervisor", "cycle", "immutable", "not_applicable", "in_future", "too_early",
     "too_late", "several_primary", "too_many_words", "repeated", "contradiction", "not_a_firm", "wrong_size", "wrong_sha256",
     "wrong_type_of_content", "wrong_frequency", "inactive", "frozen", "weights_not_whole", "repeated_items", "closed", "wrong_ending",
-    "too_many_decimals", "same_person", "not_certified",
+    "too_many_decimals", "same_person", "not_certified", "outside_period", "not_publishable",
 }
 
 # Such rules whose codes schemas have too: pointer (without indexes) and code.

@@ -29,6 +29,9 @@ mod m20261124_000015_payments;
 mod m20261124_000016_progress_reports;
 mod m20261124_000017_baselines;
 mod m20261124_000018_joint_actions;
+mod m20261124_000019_revisions;
+mod m20261124_000020_open_milestones;
+mod m20261124_000021_earned_value;
 
 /// Every change of the tables, oldest first.
 pub struct Migrator;
@@ -55,6 +58,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000016_progress_reports::Migration),
             Box::new(m20261124_000017_baselines::Migration),
             Box::new(m20261124_000018_joint_actions::Migration),
+            Box::new(m20261124_000019_revisions::Migration),
+            Box::new(m20261124_000020_open_milestones::Migration),
+            Box::new(m20261124_000021_earned_value::Migration),
         ]
     }
 }

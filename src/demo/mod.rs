@@ -3,6 +3,7 @@
 
 mod lorestan;
 mod programme;
+pub mod scale;
 mod stone_project;
 
 use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait};

@@ -36,7 +36,7 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 }
 
 /// The parameters of a query that a type names; others are not its concern.
-pub(super) fn typed_query<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
+pub(crate) fn typed_query<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     let typed = calendar::using(call.calendar(), || T::deserialize(call.query()));
     typed.map_err(|error| Problem::invalid_query(vec![Violation::query("", "invalid", mistyped(&error))]))
 }

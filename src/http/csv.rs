@@ -1,4 +1,5 @@
-//! Lists and reports as CSV (RFC 4180, UTF-8): stable columns, formulas defused.
+//! Lists and reports as CSV (RFC 4180, UTF-8): stable columns, formulas defused. Row by row, so that a long one can be
+//! streamed.
 
 use std::borrow::Cow;
 
@@ -6,26 +7,50 @@ use serde_json::Value;
 
 use super::Problem;
 
+/// Tells Excel that a file is UTF-8; without it Excel reads the code page of its country.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// A table of rows (a JSON array of objects) under the given columns; `a.b` names a member of a member.
-pub fn table(columns: &[&str], rows: &Value) -> Result<String, Problem> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    writer.write_record(columns).map_err(Problem::internal)?;
-    for row in rows.as_array().into_iter().flatten() {
-        let cells = columns.iter().map(|column| cell(column.split('.').fold(row, |value, name| &value[name])));
-        writer.write_record(cells.map(|cell| cell.into_owned())).map_err(Problem::internal)?;
+pub fn table<C: AsRef<str>>(columns: &[C], rows: &Value, bom: bool) -> Result<String, Problem> {
+    let mut table = header(columns, bom)?;
+    for item in rows.as_array().into_iter().flatten() {
+        table.push_str(&row(columns, item)?);
     }
+    Ok(table)
+}
+
+/// The first line, with the names of the columns; after a byte order mark where the reader is Excel.
+pub fn header<C: AsRef<str>>(columns: &[C], bom: bool) -> Result<String, Problem> {
+    let line = line(columns.iter().map(|column| column.as_ref().into()))?;
+    Ok(if bom { format!("{BYTE_ORDER_MARK}{line}") } else { line })
+}
+
+/// The line of one row (a JSON object).
+pub fn row<C: AsRef<str>>(columns: &[C], row: &Value) -> Result<String, Problem> {
+    line(columns.iter().map(|column| flat(member(row, column.as_ref()), defuse)))
+}
+
+fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Result<String, Problem> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).buffer_capacity(512).from_writer(Vec::new());
+    writer.write_record(cells.map(Cow::into_owned)).map_err(Problem::internal)?;
     let bytes = writer.into_inner().map_err(Problem::internal)?;
     String::from_utf8(bytes).map_err(Problem::internal)
 }
 
-/// A cell. Several values are separated by `;`; of an object its `code` is shown, its `to`, or its only member.
-fn cell(value: &Value) -> Cow<'_, str> {
+/// What a row holds under a name; `a.b` is a member of a member.
+pub(super) fn member<'a>(row: &'a Value, name: &str) -> &'a Value {
+    name.split('.').fold(row, |value, name| &value[name])
+}
+
+/// A value as the text of one cell. Several values are separated by `;`; of an object its `code` is shown, its `to`, or its
+/// only member. Texts pass through `text`.
+pub(super) fn flat(value: &Value, text: fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
     match value {
         Value::Null => "".into(),
-        Value::String(text) => defuse(text),
-        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(";").into(),
+        Value::String(string) => text(string),
+        Value::Array(items) => items.iter().map(|item| flat(item, text)).collect::<Vec<_>>().join(";").into(),
         Value::Object(members) => match members.get("code").or(members.get("to")).or(members.values().next().filter(|_| members.len() == 1)) {
-            Some(shown) => cell(shown),
+            Some(shown) => flat(shown, text),
             None => value.to_string().into(),
         },
         other => other.to_string().into(),
@@ -46,7 +71,14 @@ mod tests {
     #[test]
     fn cells_are_flat_and_harmless() {
         let rows = json!([{ "name": "=1+1", "place": { "lat": 33.5 }, "isic": [{ "code": "2396" }, { "code": "0810" }], "n": "-5" }]);
-        let table = super::table(&["name", "place.lat", "isic", "n", "missing"], &rows).unwrap();
+        let table = super::table(&["name", "place.lat", "isic", "n", "missing"], &rows, false).unwrap();
         assert_eq!(table, "name,place.lat,isic,n,missing\r\n'=1+1,33.5,2396;0810,-5,\r\n");
+    }
+
+    #[test]
+    fn lines_are_what_the_table_is_made_of() {
+        assert_eq!(super::header(&["name", "n"], true).unwrap(), "\u{feff}name,n\r\n");
+        assert_eq!(super::row(&["name", "n"], &json!({ "name": "a,\"b\"\nc", "n": null })).unwrap(), "\"a,\"\"b\"\"\nc\",\r\n");
+        assert_eq!(super::row(&["only"], &json!({})).unwrap(), "\"\"\r\n");
     }
 }

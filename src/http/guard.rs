@@ -34,6 +34,39 @@ pub enum Format {
     Json,
     /// `text/csv`.
     Csv,
+    /// A spreadsheet (Office Open XML).
+    Xlsx,
+    /// A chart.
+    Svg,
+    /// Places on the map (RFC 7946).
+    GeoJson,
+}
+
+impl Format {
+    /// All of them. Between formats that a caller likes alike, the first wins.
+    const ALL: [Self; 5] = [Self::Json, Self::Csv, Self::Xlsx, Self::Svg, Self::GeoJson];
+
+    /// Its name in `format=`, and the end of a file's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Xlsx => "xlsx",
+            Self::Svg => "svg",
+            Self::GeoJson => "geojson",
+        }
+    }
+
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Csv => "text/csv",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Svg => "image/svg+xml",
+            Self::GeoJson => "application/geo+json",
+        }
+    }
 }
 
 /// What the guard found out about the request, for the extractors.
@@ -84,6 +117,28 @@ impl Call {
     /// The format of the answer.
     pub fn format(&self) -> Format {
         self.0.format
+    }
+
+    /// Whether CSV is to begin with a byte order mark.
+    pub fn has_byte_order_mark(&self) -> bool {
+        self.0.query["bom"].as_bool().unwrap_or(false)
+    }
+
+    /// The fields asked for by `fields=`; none for all.
+    pub fn fields(&self) -> Option<Vec<&str>> {
+        Some(self.0.query["fields"].as_array()?.iter().filter_map(Value::as_str).collect())
+    }
+
+    /// The columns of the answer as CSV: those of the operation, or of the fields asked for.
+    pub fn columns(&self) -> Vec<&str> {
+        let fields = self.fields();
+        let is_wanted = |column: &&str| fields.as_ref().is_none_or(|fields| fields.iter().any(|field| column.split('.').next() == Some(*field)));
+        self.0.operation.columns.iter().map(String::as_str).filter(is_wanted).collect()
+    }
+
+    /// The language of the answer.
+    pub fn language(&self) -> Language {
+        self.0.language
     }
 
     /// Who calls; an error on public operations.
@@ -183,10 +238,8 @@ fn calendar_of(query: &str) -> Calendar {
 
 /// `format=` before `Accept` (RFC 9110, section 12.5.1).
 fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Result<Format, Problem> {
-    match query["format"].as_str() {
-        Some("csv") => return Ok(Format::Csv),
-        Some(_) => return Ok(Format::Json),
-        None => {}
+    if let Some(named) = query["format"].as_str() {
+        return Ok(Format::ALL.into_iter().find(|format| format.name() == named).unwrap_or(Format::Json));
     }
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
     if !operation.negotiates {
@@ -216,7 +269,10 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
         return Err(Problem::new(&catalogue::NOT_ACCEPTABLE)
             .detail(Text::new(format!("پاسخ تنها در این قالب‌ها داده می‌شود: {list}"), format!("The answer comes in these formats only: {list}"))));
     }
-    let json = ["application/json", problem, SPARSE].into_iter().map(weight).fold(0.0, f32::max);
-    let csv = if operation.formats.iter().any(|format| format == "text/csv") { weight("text/csv") } else { 0.0 };
-    Ok(if csv > json { Format::Csv } else { Format::Json })
+    let weigh = |format: Format| match format {
+        Format::Json => [format.media_type(), problem, SPARSE].into_iter().map(weight).fold(0.0, f32::max),
+        _ if operation.formats.iter().any(|offered| offered == format.media_type()) => weight(format.media_type()),
+        _ => 0.0,
+    };
+    Ok(Format::ALL.into_iter().rev().max_by(|a, b| weigh(*a).total_cmp(&weigh(*b))).unwrap_or(Format::Json))
 }

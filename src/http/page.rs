@@ -196,7 +196,7 @@ impl<M: Listed> Paging<M> {
 
 /// What decides which rows a list has; the shape of the answer may change between pages.
 fn filters(query: &Value) -> String {
-    const OF_THE_ANSWER: [&str; 8] = ["cursor", "page_size", "count", "fields", "format", "calendar", "sort", "include"];
+    const OF_THE_ANSWER: [&str; 9] = ["bom", "cursor", "page_size", "count", "fields", "format", "calendar", "sort", "include"];
     let mut filters: Vec<_> = query.as_object().into_iter().flatten().filter(|(name, _)| !OF_THE_ANSWER.contains(&name.as_str())).collect();
     filters.sort_by_key(|(name, _)| name.as_str());
     json!(filters).to_string()

@@ -117,20 +117,14 @@ impl Shape {
     /// Anything that has `items`: as JSON or as CSV, under the hash of its content.
     pub fn items<V: Serialize>(&self, list: &V) -> Result<Answer, Problem> {
         match self.call.format() {
-            Format::Json => self.value(list),
             Format::Csv => {
                 let value = self.call.rendered(|| serde_json::to_value(list)).map_err(Problem::internal)?;
-                let columns = self
-                    .call
-                    .operation()
-                    .columns
-                    .iter()
-                    .filter(|column| self.fields().is_none_or(|fields| fields.iter().any(|f| column.split('.').next() == Some(*f))));
-                let body = csv::table(&columns.map(String::as_str).collect::<Vec<_>>(), &value["items"])?;
+                let body = csv::table(&self.call.columns(), &value["items"], self.call.has_byte_order_mark())?;
                 let tag = format!("\"{}\"", digest(&body));
                 let disposition = format!("attachment; filename=\"{}.csv\"", self.call.operation().id);
                 Ok(self.finish("text/csv; charset=utf-8; header=present", body, tag).with_header(header::CONTENT_DISPOSITION, disposition))
             }
+            _ => self.value(list),
         }
     }
 
@@ -142,15 +136,11 @@ impl Shape {
     }
 
     fn media_type(&self) -> &'static str {
-        if self.fields().is_some() { SPARSE } else { "application/json" }
-    }
-
-    fn fields(&self) -> Option<Vec<&str>> {
-        Some(self.call.query()["fields"].as_array()?.iter().filter_map(Value::as_str).collect())
+        if self.call.fields().is_some() { SPARSE } else { "application/json" }
     }
 
     fn json<V: Serialize>(&self, value: &V) -> Result<String, Problem> {
-        let text = self.call.rendered(|| match self.fields() {
+        let text = self.call.rendered(|| match self.call.fields() {
             None => serde_json::to_string(value),
             Some(fields) => {
                 let mut value = serde_json::to_value(value)?;
@@ -197,6 +187,7 @@ pub fn knows(request: &HttpRequest, tag: &str) -> bool {
     known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == "*" || super::compress::without_encoding(known) == tag)
 }
 
-fn digest(body: &str) -> String {
+/// The beginning of a hash, enough to tell contents apart.
+pub fn digest(body: &str) -> String {
     hex(&Sha256::digest(body.as_bytes())[..8])
 }

@@ -140,6 +140,10 @@ impl Record for Model {
         format!("projects/{}/baselines/{}", self.project_id, self.id)
     }
 
+    fn moves_value(&self, _: Option<&Self>) -> Option<Uuid> {
+        Some(self.project_id)
+    }
+
     /// Freezes the plan: changes the milestones, puts its number on them, and keeps them as they are then.
     async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         for milestone in of_project(transaction, self.project_id).await? {

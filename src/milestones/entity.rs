@@ -108,6 +108,10 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
+    fn moves_value(&self, before: Option<&Self>) -> Option<Uuid> {
+        before.filter(|before| [before.state, self.state].contains(&State::Accepted)).map(|_| self.project_id)
+    }
+
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         let project = projects::belonging::own_project(transaction, self.project_id).await?;
         self.province = project.province.clone();

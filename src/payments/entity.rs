@@ -81,6 +81,10 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
+    fn moves_value(&self, _: Option<&Self>) -> Option<Uuid> {
+        Some(self.project_id)
+    }
+
     async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         // The milestone before the project, as those who delete milestones lock them.
         self.check_milestone(transaction).await?;

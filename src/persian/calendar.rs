@@ -9,6 +9,7 @@ use std::{cell::Cell, error::Error, fmt};
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use icu_calendar::{cal::Persian, types::RataDie};
+use sea_orm::DeriveValueType;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::text::{digits, latin_digits};
@@ -74,7 +75,7 @@ pub enum Period {
 /// Every `Date` lies in the years 1000 to 8377 of the Persian calendar, 1621-03-21 to 8999-03-19 in
 /// the Gregorian one. Hence each has four year digits in both calendars, and what was written in
 /// one can be read back in the other.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, DeriveValueType)]
 pub struct Date(NaiveDate);
 
 impl Date {

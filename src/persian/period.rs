@@ -27,6 +27,20 @@ impl PersianPeriod {
         self.months
     }
 
+    /// The period of so many months (1, 3, 6 or 12) that a day lies in.
+    pub fn of(day: Date, months: u8) -> Self {
+        let (year, month, _) = day.persian();
+        Self { year, months, number: (month - 1) / months + 1 }
+    }
+
+    /// The period of the same length that follows.
+    pub fn next(self) -> Self {
+        match self.number * self.months {
+            12 => Self { year: self.year + 1, number: 1, ..self },
+            _ => Self { number: self.number + 1, ..self },
+        }
+    }
+
     /// Its first day.
     pub fn first_day(self) -> Date {
         // Every year that can be written has these months: the fall-back is never taken.
@@ -169,6 +183,10 @@ mod tests {
             let mut all = (1200..=1599).flat_map(|year| names.iter().map(move |name| format!("{year}{name}").parse::<PersianPeriod>().unwrap()));
             let mut before = all.next().unwrap();
             for period in all {
+                assert_eq!(
+                    (before.next(), PersianPeriod::of(period.first_day(), months), PersianPeriod::of(period.last_day(), months)),
+                    (period, period, period)
+                );
                 assert_eq!((before.last_day().naive().succ_opt().unwrap(), period.months()), (period.first_day().naive(), months), "{period}");
                 before = period;
             }

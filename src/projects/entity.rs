@@ -172,6 +172,10 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
+    fn moves_value(&self, before: Option<&Self>) -> Option<Uuid> {
+        before.filter(|before| (&before.budget, before.state, before.deleted_at) != (&self.budget, self.state, self.deleted_at)).map(|_| self.id)
+    }
+
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         transaction.lock::<Self>(self.id).await?;
         if before.is_none_or(|before| before.cluster_id != self.cluster_id) {

@@ -1,66 +1,225 @@
-//! Reports: one file each, with its parameters, its row type and its one query. Rendering is shared and
-//! knows nothing of any report.
+//! Reports: one file each, with its parameters, its row type, its one query and its chart.
+//!
+//! A report says what it tells ([`Report`]); a [`Question`] holds what it is asked, and [`answer`] puts the rows out as JSON, CSV, a
+//! workbook, a chart or GeoJSON, and knows nothing of any report.
 
+pub mod answer;
+pub mod budget;
+pub mod cda_portfolio;
+pub mod chart;
+pub mod cluster_candidates;
+pub mod column;
+pub mod due_reports;
+pub mod funnel;
 pub mod identified_clusters;
+pub mod indicators;
+pub mod industry_by_province;
+pub mod networks;
+pub mod overdue_milestones;
+pub mod plan;
+pub mod project_status;
+pub mod province_league;
+pub mod question;
+pub mod reconciled;
+pub mod reconciliation;
+pub mod reporting_compliance;
+pub mod s_curve;
+pub mod suppression;
+pub mod value;
 
 use actix_web::get;
-use serde::Serialize;
+use sea_orm::DatabaseTransaction;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::http::{Answer, Problem, Shape};
+use self::chart::Chart;
+pub use self::{
+    answer::{Out, Told},
+    column::Column,
+    question::{Common, NoParameters, Question},
+};
+pub use crate::http::sheet::Kind;
+use crate::http::{Answer, Problem, Shape, guard::Format};
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_reports).configure(identified_clusters::routes);
+    config
+        .service(list_reports)
+        .service(identified_clusters::get_identified_clusters)
+        .service(funnel::get_funnel)
+        .service(province_league::get_province_league)
+        .service(reconciliation::get_reconciliation)
+        .service(project_status::get_project_status)
+        .service(s_curve::get_s_curve)
+        .service(overdue_milestones::get_overdue_milestones)
+        .service(cda_portfolio::get_cda_portfolio)
+        .service(reporting_compliance::get_reporting_compliance)
+        .service(indicators::get_indicators)
+        .service(networks::get_networks)
+        .service(budget::get_budget)
+        .service(industry_by_province::get_industry_by_province)
+        .service(cluster_candidates::get_cluster_candidates);
 }
 
-/// One report of the menu.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Report {
-    /// Its name.
-    #[schema(value_type = String, example = "identified-clusters")]
+/// Every report, in the order of the menu.
+#[rustfmt::skip]
+const ENTRIES: &[&Entry] = &[
+    &identified_clusters::IdentifiedClusters::ENTRY,
+    &funnel::Funnel::ENTRY,
+    &province_league::ProvinceLeague::ENTRY,
+    &reconciliation::Reconciliation::ENTRY,
+    &project_status::ProjectStatus::ENTRY,
+    &s_curve::SCurve::ENTRY,
+    &overdue_milestones::OverdueMilestones::ENTRY,
+    &cda_portfolio::CdaPortfolio::ENTRY,
+    &reporting_compliance::ReportingCompliance::ENTRY,
+    &indicators::Indicators::ENTRY,
+    &networks::Networks::ENTRY,
+    &budget::Budgets::ENTRY,
+    &industry_by_province::IndustryByProvince::ENTRY,
+    &cluster_candidates::ClusterCandidates::ENTRY,
+];
+
+/// A report.
+pub trait Report: Sized + 'static {
+    /// What it is called, and what it tells.
+    const ENTRY: Entry;
+    /// Whether it looks at all that the caller may see, whichever provinces it is asked for: to compare them with it.
+    const LOOKS_BEYOND: bool = false;
+    /// What it can be asked beside [`Common`]; [`NoParameters`] for nothing.
+    type Parameters: DeserializeOwned;
+    /// One row.
+    type Item: Serialize;
+    /// What the rows come to; [`NoTotals`] for nothing.
+    type Totals: Totals<Self::Item>;
+    /// Whether its chart shows rows. One that shows totals keeps none of them.
+    const CHARTS_ROWS: bool = true;
+
+    /// Puts out its rows.
+    fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> impl Future<Output = Result<(), Problem>>;
+
+    /// Its chart, where [`Entry::formats`] has one.
+    fn chart(_: &Question<Self>, _: &[Self::Item], _: &Self::Totals) -> Option<Chart> {
+        None
+    }
+}
+
+/// What the rows of a report come to.
+pub trait Totals<I>: Default + Serialize {
+    /// Adds a row.
+    fn add(&mut self, item: &I);
+
+    /// Works out what follows from the sums, such as ratios.
+    fn finish(&mut self) {}
+}
+
+/// A report whose rows come to nothing.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct NoTotals {}
+
+impl<I> Totals<I> for NoTotals {
+    fn add(&mut self, _: &I) {}
+}
+
+/// The values of a JSON array in a column of a row.
+pub fn list<T: DeserializeOwned>(array: Value) -> Vec<T> {
+    serde_json::from_value(array).unwrap_or_default()
+}
+
+/// What a report is called, and what it tells.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its name, also in its path.
     pub name: &'static str,
-    /// Where it is.
-    #[schema(value_type = String, example = "/api/v1/reports/identified-clusters")]
-    pub path: &'static str,
     /// Its title in Persian.
-    #[schema(value_type = String, example = "خوشه‌های شناسایی‌شده")]
     pub title_fa: &'static str,
     /// Its title in English.
-    #[schema(value_type = String, example = "Identified clusters")]
     pub title_en: &'static str,
-    /// The query parameters that it takes.
-    #[schema(value_type = Vec<String>, example = json!(["province", "as_of", "known_at", "calendar", "format"]))]
-    pub parameters: &'static [&'static str],
-    /// The values of `format`.
-    #[schema(value_type = Vec<String>, example = json!(["json", "csv"]))]
-    pub formats: &'static [&'static str],
-    /// What its columns mean.
-    #[schema(value_type = Vec<Column>)]
+    /// What it can be had as.
+    pub formats: &'static [Format],
+    /// The Persian titles of its own parameters, by name.
+    pub parameters: &'static [(&'static str, &'static str)],
+    /// The kinds of records that it reads.
+    pub reads: &'static [&'static str],
+    /// What its columns mean, in their order.
     pub columns: &'static [Column],
 }
 
-/// A column of a report.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ReportColumn)]
-pub struct Column {
-    /// Its name in JSON and CSV.
-    #[schema(value_type = String, example = "name_fa")]
-    pub name: &'static str,
-    /// What it means, in Persian.
-    #[schema(value_type = String, example = "نام خوشه")]
-    pub title_fa: &'static str,
-    /// What it means, in English.
-    #[schema(value_type = String, example = "Name of the cluster")]
-    pub title_en: &'static str,
+/// What a report is had as that is a table and nothing else.
+pub const TABLE: &[Format] = &[Format::Json, Format::Csv, Format::Xlsx];
+
+/// What a report is had as that has a chart.
+pub const WITH_CHART: &[Format] = &[Format::Json, Format::Csv, Format::Xlsx, Format::Svg];
+
+/// The formats of a report by its path; none where there is no such report.
+pub fn formats(path: &str) -> Option<&'static [Format]> {
+    let name = path.strip_prefix("/reports/")?;
+    ENTRIES.iter().find(|entry| entry.name == name).map(|entry| entry.formats)
 }
+
+/// The Persian titles of the parameters that reports share.
+const SHARED_PARAMETERS: &[(&str, &str)] = &[
+    ("province", "استان"),
+    ("industry", "رشتهٔ صنعتی (ISIC)"),
+    ("as_of", "روز گزارش"),
+    ("known_at", "دانسته تا زمان"),
+    ("period", "دوره"),
+    ("calendar", "گاه‌شمار"),
+    ("format", "قالب"),
+    ("fields", "ستون‌ها"),
+    ("bom", "نشانهٔ ترتیب بایت‌ها در CSV"),
+];
 
 /// The menu of reports.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Menu {
     /// The reports.
-    items: Vec<Report>,
+    items: Vec<MenuEntry>,
+}
+
+/// One report of the menu.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MenuEntry {
+    /// Its name.
+    #[schema(value_type = String, example = "identified-clusters")]
+    name: &'static str,
+    /// Where it is.
+    #[schema(example = "/api/v1/reports/identified-clusters")]
+    path: String,
+    /// Its title in Persian.
+    #[schema(value_type = String, example = "خوشه‌های شناسایی‌شده")]
+    title_fa: &'static str,
+    /// Its title in English.
+    #[schema(value_type = String, example = "Identified clusters")]
+    title_en: &'static str,
+    /// The query parameters that it takes.
+    parameters: Vec<MenuParameter>,
+    /// The values of `format`.
+    #[schema(value_type = Vec<String>, example = json!(["json", "csv", "xlsx"]))]
+    formats: Vec<&'static str>,
+    /// What its columns mean.
+    #[schema(value_type = Vec<Column>)]
+    columns: &'static [Column],
+}
+
+/// A parameter of a report.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReportParameter)]
+pub struct MenuParameter {
+    /// Its name in the query string.
+    #[schema(example = "as_of")]
+    name: String,
+    /// What it is called in Persian.
+    #[schema(value_type = String, example = "روز گزارش")]
+    title_fa: &'static str,
+    /// What it means, in English.
+    #[schema(example = "The day that the report speaks of.")]
+    title_en: String,
+    /// Its values as a JSON schema.
+    #[schema(value_type = Object)]
+    schema: Value,
 }
 
 /// List reports
@@ -69,5 +228,38 @@ pub struct Menu {
 #[utoipa::path(responses((status = 200, body = Menu)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports")]
 pub async fn list_reports(shape: Shape) -> Result<Answer, Problem> {
-    shape.items(&Menu { items: vec![identified_clusters::REPORT] })
+    shape.items(&Menu { items: ENTRIES.iter().map(|entry| MenuEntry::of(entry)).collect() })
+}
+
+/// What a reference of the document refers to.
+fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    value["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#'))).unwrap_or(value)
+}
+
+impl MenuEntry {
+    fn of(entry: &'static Entry) -> Self {
+        let path = format!("{}/reports/{}", crate::http::document::PREFIX, entry.name);
+        let document = crate::api::document();
+        let listed = document["paths"][&path]["get"]["parameters"].as_array().into_iter().flatten();
+        let listed = listed.map(|parameter| resolve(document, parameter));
+        let parameters = listed.filter(|parameter| parameter["in"] == "query").map(|parameter| {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            let titles = SHARED_PARAMETERS.iter().chain(entry.parameters);
+            MenuParameter {
+                name: name.to_owned(),
+                title_fa: titles.into_iter().find(|(known, _)| *known == name).map_or("", |(_, title)| title),
+                title_en: parameter["description"].as_str().unwrap_or_default().to_owned(),
+                schema: resolve(document, &parameter["schema"]).clone(),
+            }
+        });
+        Self {
+            parameters: parameters.collect(),
+            path,
+            name: entry.name,
+            title_fa: entry.title_fa,
+            title_en: entry.title_en,
+            formats: entry.formats.iter().map(|format| format.name()).collect(),
+            columns: entry.columns,
+        }
+    }
 }

@@ -42,6 +42,8 @@ pub struct Model {
     pub kind: ChangeKind,
     /// The province that the record belongs to.
     pub province: Option<String>,
+    /// The province that it belonged to before, where the change has moved it.
+    pub moved_from: Option<String>,
     /// When.
     pub changed_at: DateTimeUtc,
     /// By which account.
@@ -116,6 +118,38 @@ pub fn data<R: Record>(row: &R) -> Result<Value, serde_json::Error> {
         fields.retain(|name, _| !R::DERIVED.contains(&name.as_str()));
     }
     Ok(data)
+}
+
+/// When, by whom and in which request an entry is made.
+pub struct Entry<'a> {
+    /// When.
+    pub at: DateTimeUtc,
+    /// By which account.
+    pub by: Uuid,
+    /// In which request.
+    pub request_id: &'a str,
+}
+
+/// The entry for a change that has made the row what it is.
+pub fn entry<R: Record>(row: &R, kind: ChangeKind, previous_hash: String, made: Entry<'_>) -> Result<Model, Problem> {
+    let mut entry = Model {
+        seq: 0,
+        transaction_id: 0,
+        resource: R::RESOURCE.to_owned(),
+        record_id: row.id(),
+        version: row.version(),
+        kind,
+        province: row.province().map(str::to_owned),
+        moved_from: None,
+        changed_at: made.at,
+        changed_by: made.by,
+        request_id: made.request_id.to_owned(),
+        data: data(row).map_err(Problem::internal)?,
+        previous_hash,
+        hash: String::new(),
+    };
+    entry.hash = entry.compute_hash();
+    Ok(entry)
 }
 
 /// The entries that were the newest of their records at a moment, of records that were not deleted then.

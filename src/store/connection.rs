@@ -55,7 +55,7 @@ fn sqlite_creates_its_file(url: &str) -> String {
 
 /// Brings the tables up to date, in one transaction. Several instances may do so at once: one does, the others wait.
 pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
-    let transaction = begin_to_write(db).await?;
+    let transaction = begin_to_rebuild(db).await?;
     lock::for_transaction(&transaction, "migrate").await?;
     Migrator::up(&transaction, None).await?;
     transaction.commit().await
@@ -75,6 +75,23 @@ pub async fn begin_to_read(db: &DatabaseConnection) -> Result<DatabaseTransactio
     db.begin_with_options(options).await
 }
 
+/// The same for a report, which may take as long as its reader needs.
+pub async fn begin_to_report(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    patient(begin_to_read(db).await?).await
+}
+
+/// Begins a transaction that writes much, and may take long.
+pub async fn begin_to_rebuild(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    patient(begin_to_write(db).await?).await
+}
+
+async fn patient(transaction: DatabaseTransaction) -> Result<DatabaseTransaction, DbErr> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared("SET LOCAL statement_timeout = '10min'").await?;
+    }
+    Ok(transaction)
+}
+
 /// Whether the tables are those that this build expects. It only reads, so that a health check writes nothing
 /// and an account without rights on the schema can serve.
 pub async fn is_migrated(db: &DatabaseConnection) -> Result<bool, DbErr> {
@@ -87,7 +104,7 @@ pub async fn is_migrated(db: &DatabaseConnection) -> Result<bool, DbErr> {
 
 /// Takes back the last change of the tables.
 pub async fn migrate_down(db: &DatabaseConnection) -> Result<(), DbErr> {
-    let transaction = begin_to_write(db).await?;
+    let transaction = begin_to_rebuild(db).await?;
     lock::for_transaction(&transaction, "migrate").await?;
     Migrator::down(&transaction, Some(1)).await?;
     transaction.commit().await

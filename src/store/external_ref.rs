@@ -1,12 +1,13 @@
 //! The names that other systems have for a record; a system and a key name one record only.
 
-use sea_orm::{FromJsonQueryResult, entity::prelude::*};
+use sea_orm::{FromJsonQueryResult, Set, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ArrayBuilder, RefOr, Schema},
 };
 
+use super::Record;
 use crate::{
     http::{Problem, Text, Violation, catalogue},
     persian::text,
@@ -108,6 +109,17 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The references of a record as rows.
+pub fn of_record<R: Record>(row: &R) -> Vec<ActiveModel> {
+    let reference = |reference: &ExternalRef| ActiveModel {
+        resource: Set(R::RESOURCE.to_owned()),
+        system: Set(reference.system.clone()),
+        reference: Set(reference.key.clone()),
+        record_id: Set(row.id()),
+    };
+    row.external_refs().iter().map(reference).collect()
+}
 
 /// A query for the record that another system calls so.
 pub fn record_ids(resource: &str, reference: &ExternalRef) -> sea_orm::sea_query::SelectStatement {

@@ -21,6 +21,14 @@ pub async fn for_transaction(transaction: &impl ConnectionTrait, name: &str) -> 
     Ok(())
 }
 
+/// Waits until nobody holds a named lock alone, and keeps others from it until the transaction ends.
+pub async fn shared_for_transaction(transaction: &impl ConnectionTrait, name: &str) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_raw(statement("SELECT pg_advisory_xact_lock_shared($1)", name)).await?;
+    }
+    Ok(())
+}
+
 /// A lock of PostgreSQL has a number: here the first 64 bits of the name's hash.
 fn statement(sql: &str, name: &str) -> Statement {
     let hash = Sha256::digest(name.as_bytes());

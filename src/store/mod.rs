@@ -4,23 +4,29 @@
 //! of the change log, the search terms and the external references with the row itself, so that no resource
 //! can forget them. What SQLite and PostgreSQL do differently stands in this folder and nowhere else.
 
+pub mod annals;
+pub mod bulk;
 pub mod change_log;
 pub mod code;
 pub mod connection;
 pub mod decision;
+pub mod earned_value;
 pub mod external_ref;
 pub mod fault;
 pub mod files;
 pub mod idempotent_answer;
+pub mod known;
 pub mod lock;
 pub mod past;
 pub mod record;
+pub mod revision;
 pub mod search;
 pub mod sql;
 pub mod status_event;
 pub mod transaction;
 pub mod verify;
 
+pub use annals::Annals;
 pub use external_ref::ExternalRef;
 pub use files::Files;
 pub use past::{Past, Retrospective};

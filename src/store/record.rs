@@ -73,6 +73,11 @@ pub trait Record:
     fn settle(&mut self, _before: Option<&Self>, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
     }
+    /// The project whose earned value a change of the record moves; `before` is the record as it was.
+    fn moves_value(&self, _before: Option<&Self>) -> Option<Uuid> {
+        None
+    }
+
     /// The last word before a row becomes a tombstone, beyond what [`Record::REFERRED_BY`] says.
     fn release(&self, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))

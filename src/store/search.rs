@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use sea_orm::{
+    Set,
     entity::prelude::*,
     sea_query::{Alias, Condition, ExprTrait, LikeExpr, Query, SimpleExpr},
 };
@@ -49,6 +50,20 @@ const MOST_WORDS: usize = 12;
 /// The terms of some names and codes, as far as there are any.
 pub fn words<'a>(names: impl IntoIterator<Item = Option<&'a String>>) -> Vec<(&'static str, String)> {
     names.into_iter().flatten().flat_map(|name| text::words(name)).map(|word| (WORD, word)).collect()
+}
+
+/// The terms of a record as rows, each once.
+pub fn of_record<R: Record>(row: &R) -> Vec<ActiveModel> {
+    let mut terms = row.terms();
+    terms.sort();
+    terms.dedup();
+    let term = |(field, term): (&str, String)| ActiveModel {
+        resource: Set(R::RESOURCE.to_owned()),
+        field: Set(field.to_owned()),
+        term: Set(term),
+        record_id: Set(row.id()),
+    };
+    terms.into_iter().map(term).collect()
 }
 
 /// The rows that have a word beginning with each word of the query. A query without a word finds nothing.

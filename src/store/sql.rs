@@ -1,7 +1,7 @@
-//! SQL values as they go into a cursor and come back.
+//! SQL: values as they go into a cursor and come back, and statements that are put together from parts.
 
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
-use sea_orm::{ConnectionTrait, Statement, Value as SqlValue};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, Value as SqlValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -61,4 +61,152 @@ pub fn about<R: Columns>(db: &impl ConnectionTrait, sql: &str, on: NaiveDate, ro
     let ids = if rows.is_empty() { "NULL".to_owned() } else { placeholders(2, rows.len()) };
     let values = std::iter::once(SqlValue::from(on)).chain(rows.iter().map(|row| row.id().into()));
     Statement::from_sql_and_values(db.get_database_backend(), sql.replace("{ids}", &ids), values)
+}
+
+/// A statement that is put together from parts, in the words of the connected database. Values never become text of it.
+pub struct Composer {
+    backend: DbBackend,
+    values: Vec<SqlValue>,
+}
+
+impl Composer {
+    /// Begins a statement.
+    pub fn new(db: &impl ConnectionTrait) -> Self {
+        Self { backend: db.get_database_backend(), values: Vec::new() }
+    }
+
+    /// The place of a value; what it gives can stand in several places.
+    pub fn bind(&mut self, value: impl Into<SqlValue>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    /// The place of a day.
+    pub fn day(&mut self, day: NaiveDate) -> String {
+        let place = self.bind(day);
+        self.on(&format!("CAST({place} AS date)"), &place)
+    }
+
+    /// The place of a moment.
+    pub fn moment(&mut self, moment: DateTime<Utc>) -> String {
+        let place = self.bind(moment);
+        self.on(&format!("CAST({place} AS timestamptz)"), &place)
+    }
+
+    /// The places of some texts, as a list in parentheses; of none, a list that holds nothing.
+    pub fn texts<'a>(&mut self, texts: impl IntoIterator<Item = &'a str>) -> String {
+        let places: Vec<_> = texts.into_iter().map(|text| self.bind(text)).collect();
+        if places.is_empty() { "(NULL)".to_owned() } else { format!("({})", places.join(", ")) }
+    }
+
+    /// A member of JSON as a value of a kind; `isic.0.code` is a member of members. Text sorts by its bytes.
+    pub fn member(&self, json: &str, path: &str, kind: Member) -> String {
+        let (outer, last) = path.rsplit_once('.').unwrap_or(("", path));
+        let step = |part: &str| if part.bytes().all(|byte| byte.is_ascii_digit()) { part.to_owned() } else { format!("'{part}'") };
+        let outer: String = outer.split('.').filter(|part| !part.is_empty()).map(|part| format!("->{}", step(part))).collect();
+        let text = format!("{json}{outer}->>{}", step(last));
+        match kind {
+            // As columns of names and codes do.
+            Member::Text => self.bytewise(&format!("({text})")),
+            Member::Integer => format!("CAST({text} AS bigint)"),
+            Member::Float => format!("CAST({text} AS double precision)"),
+            Member::Boolean => self.on(&format!("CAST({text} AS boolean)"), &text),
+            Member::Date => self.on(&format!("CAST({text} AS date)"), &text),
+            Member::Uuid => self.uuid(&text),
+            Member::Timestamp => self.on(&format!("CAST({text} AS timestamptz)"), &text),
+            Member::Millionths => self.on(&format!("CAST(CAST({text} AS numeric) * 1000000 AS bigint)"), &millionths(&text)),
+            Member::Json => format!("{json}{outer}->{}", step(last)),
+        }
+    }
+
+    /// Text as the id of a record.
+    pub fn uuid(&self, text: &str) -> String {
+        self.on(&format!("CAST({text} AS uuid)"), &format!("unhex(replace({text}, '-', ''))"))
+    }
+
+    /// The items of a JSON array as rows, each in the column `value`.
+    pub fn each(&self, array: &str, alias: &str) -> String {
+        self.on(&format!("jsonb_array_elements({array}) AS {alias}(value)"), &format!("json_each({array}) AS {alias}"))
+    }
+
+    /// The text of a JSON value that is text, such as an item of [`Composer::each`].
+    pub fn text(&self, value: &str) -> String {
+        self.on(&format!("({value} #>> '{{}}')"), value)
+    }
+
+    /// The values of a group as a JSON array, in an order.
+    pub fn array_of(&self, value: &str, order: &str) -> String {
+        self.on(&format!("jsonb_agg({value} ORDER BY {order})"), &format!("json_group_array({value} ORDER BY {order})"))
+    }
+
+    /// Text that sorts by its bytes, the same on both databases.
+    pub fn bytewise(&self, text: &str) -> String {
+        self.on(&format!("{text} COLLATE \"C\""), text)
+    }
+
+    /// A JSON object of names and values.
+    pub fn object(&self, members: &[(&str, &str)]) -> String {
+        let members = members.iter().map(|(name, value)| format!("'{name}', {value}")).collect::<Vec<_>>().join(", ");
+        self.on(&format!("jsonb_build_object({members})"), &format!("json_object({members})"))
+    }
+
+    /// How many days lie between two days.
+    pub fn days_between(&self, later: &str, earlier: &str) -> String {
+        self.on(&format!("CAST({later} - {earlier} AS bigint)"), &format!("CAST(julianday({later}) - julianday({earlier}) AS bigint)"))
+    }
+
+    /// The day of a moment in Iran.
+    pub fn day_in_iran(&self, moment: &str) -> String {
+        self.on(&format!("CAST({moment} AT TIME ZONE 'UTC' + INTERVAL '210 minutes' AS date)"), &format!("date({moment}, '+210 minutes')"))
+    }
+
+    /// The earlier of two values that are there.
+    pub fn least(&self, one: &str, other: &str) -> String {
+        self.on(&format!("LEAST({one}, {other})"), &format!("MIN({one}, {other})"))
+    }
+
+    /// The later of two values that are there.
+    pub fn greatest(&self, one: &str, other: &str) -> String {
+        self.on(&format!("GREATEST({one}, {other})"), &format!("MAX({one}, {other})"))
+    }
+
+    /// The statement.
+    pub fn statement(self, sql: impl Into<String>) -> Statement {
+        Statement::from_sql_and_values(self.backend, sql, self.values)
+    }
+
+    fn on(&self, postgres: &str, sqlite: &str) -> String {
+        if self.backend == DbBackend::Postgres { postgres.to_owned() } else { sqlite.to_owned() }
+    }
+}
+
+/// Decimal text in millionths on SQLite, which has no exact decimals: its digits, with six behind the point.
+fn millionths(text: &str) -> String {
+    format!(
+        "CAST(CASE WHEN instr({text}, '.') = 0 THEN {text} || '000000' ELSE substr({text}, 1, instr({text}, '.') - 1) \
+         || substr(substr({text}, instr({text}, '.') + 1) || '000000', 1, 6) END AS bigint)"
+    )
+}
+
+/// What a member of JSON is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// Text.
+    Text,
+    /// A whole number, also one in a string.
+    Integer,
+    /// A number with a fraction.
+    Float,
+    /// Yes or no.
+    Boolean,
+    /// A day.
+    Date,
+    /// The id of a record.
+    Uuid,
+    /// A moment.
+    Timestamp,
+    /// Decimal text, in millionths.
+    Millionths,
+    /// JSON.
+    Json,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{QueryOrder, Set, entity::prelude::*};
+use sea_orm::{IntoActiveModel, QueryOrder, entity::prelude::*};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,6 +45,7 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 /// What is to be recorded.
+#[derive(Clone, Debug)]
 pub struct Event {
     /// The state before.
     pub from: String,
@@ -108,21 +109,26 @@ pub async fn latest_into<R: Record>(db: &impl ConnectionTrait, row: &R, state: &
     events.filter(Column::ToState.eq(state)).order_by_desc(Column::Id).one(db).await
 }
 
+/// A change of state as a row, of which `row` is the outcome; recorded at a moment by an account.
+pub fn model<R: Record>(row: &R, id: Uuid, event: Event, (recorded_at, recorded_by): (DateTimeUtc, Uuid)) -> Model {
+    Model {
+        id,
+        resource: R::RESOURCE.to_owned(),
+        record_id: row.id(),
+        version: row.version(),
+        from_state: event.from,
+        to_state: event.to,
+        effective_on: event.effective_on.naive(),
+        recorded_at,
+        recorded_by,
+        decision_id: event.decision_id,
+        reason: event.reason,
+    }
+}
+
 /// Records a change of state, of which `row` is the outcome.
 pub async fn record<R: Record>(transaction: &Transaction, row: &R, event: &Event) -> Result<(), Problem> {
-    let event = ActiveModel {
-        id: Set(Uuid::now_v7()),
-        resource: Set(R::RESOURCE.to_owned()),
-        record_id: Set(row.id()),
-        version: Set(row.version()),
-        from_state: Set(event.from.clone()),
-        to_state: Set(event.to.clone()),
-        effective_on: Set(event.effective_on.naive()),
-        recorded_at: Set(transaction.now()),
-        recorded_by: Set(transaction.author().id),
-        decision_id: Set(event.decision_id),
-        reason: Set(event.reason.clone()),
-    };
-    Entity::insert(event).exec_without_returning(&**transaction).await?;
+    let event = model(row, Uuid::now_v7(), event.clone(), (transaction.now(), transaction.author().id));
+    Entity::insert(event.into_active_model().reset_all()).exec_without_returning(&**transaction).await?;
     Ok(())
 }

@@ -1,11 +1,15 @@
 //! The one way in which records change.
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    ops::Deref,
+    sync::{Arc, Mutex},
+};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
+    ActiveValue::NotSet,
     ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Alias, Expr, ExprTrait, LockType, Query, SelectStatement},
 };
@@ -13,8 +17,10 @@ use uuid::Uuid;
 
 use super::{
     Record,
-    change_log::{self, ChangeKind},
-    connection, external_ref, fault, lock, now,
+    change_log::{self, ChangeKind, Entry},
+    connection,
+    earned_value::summary,
+    external_ref, fault, lock, now,
     record::{Unique, visible_rows},
     search,
 };
@@ -30,6 +36,7 @@ pub struct Transaction {
     author: Arc<Caller>,
     request_id: String,
     now: DateTime<Utc>,
+    moved: Mutex<BTreeSet<Uuid>>,
 }
 
 impl Deref for Transaction {
@@ -44,11 +51,13 @@ impl Transaction {
     /// Begins to write.
     pub async fn begin(db: &DatabaseConnection, author: Arc<Caller>, request_id: String) -> Result<Self, Problem> {
         let inner = connection::begin_to_write(db).await?;
-        Ok(Self { inner, author, request_id, now: now() })
+        Ok(Self { inner, author, request_id, now: now(), moved: Mutex::default() })
     }
 
-    /// Makes everything durable.
+    /// Brings the summaries up to date and makes everything durable.
     pub async fn commit(self) -> Result<(), Problem> {
+        let moved = self.moved.into_inner().unwrap_or_default();
+        summary::refresh(&self.inner, &moved).await?;
         Ok(self.inner.commit().await?)
     }
 
@@ -102,6 +111,7 @@ impl Transaction {
         let inserted = R::Entity::insert(active).exec_without_returning(&self.inner).await;
         inserted.map_err(|error| fault::of_write(error, R::UNIQUE))?;
         self.index(&row).await?;
+        self.note_value(&row, None);
         Ok(row)
     }
 
@@ -139,12 +149,14 @@ impl Transaction {
             self.check_scope(&row)?;
         }
         row.columns_mut().history_hash.clear();
-        let entry = self.entry(&row, kind, before.history_hash())?;
+        let mut entry = self.entry(&row, kind, before.history_hash())?;
+        entry.moved_from = before.province().filter(|before| row.province() != Some(before)).map(str::to_owned);
         *row.columns_mut().history_hash = entry.hash.clone();
         let active = row.clone().into_active_model().reset_all();
         let updated = R::Entity::update_many().set(active).filter(R::is(before.id())).exec(&self.inner).await;
         updated.map_err(|error| fault::of_write(error, R::UNIQUE))?;
         self.append(entry).await?;
+        self.note_value(&row, Some(before));
         if before.terms() != row.terms() || before.external_refs() != row.external_refs() || kind == ChangeKind::Deleted {
             self.unindex(&row).await?;
             if kind != ChangeKind::Deleted {
@@ -152,6 +164,12 @@ impl Transaction {
             }
         }
         Ok(row)
+    }
+
+    fn note_value<R: Record>(&self, row: &R, before: Option<&R>) {
+        if let (Some(project), Ok(mut moved)) = (row.moves_value(before), self.moved.lock()) {
+            moved.insert(project);
+        }
     }
 
     /// 403 for what is visible and yet not the author's to write.
@@ -230,23 +248,8 @@ impl Transaction {
     }
 
     fn entry<R: Record>(&self, row: &R, kind: ChangeKind, previous_hash: &str) -> Result<change_log::Model, Problem> {
-        let mut entry = change_log::Model {
-            seq: 0,
-            transaction_id: 0,
-            resource: R::RESOURCE.to_owned(),
-            record_id: row.id(),
-            version: row.version(),
-            kind,
-            province: row.province().map(str::to_owned),
-            changed_at: self.now,
-            changed_by: self.author.id,
-            request_id: self.request_id.clone(),
-            data: change_log::data(row).map_err(Problem::internal)?,
-            previous_hash: previous_hash.to_owned(),
-            hash: String::new(),
-        };
-        entry.hash = entry.compute_hash();
-        Ok(entry)
+        let made = Entry { at: self.now, by: self.author.id, request_id: &self.request_id };
+        change_log::entry(row, kind, previous_hash.to_owned(), made)
     }
 
     async fn append(&self, entry: change_log::Model) -> Result<(), Problem> {
@@ -258,25 +261,11 @@ impl Transaction {
     }
 
     async fn index<R: Record>(&self, row: &R) -> Result<(), Problem> {
-        let mut terms = row.terms();
-        terms.sort();
-        terms.dedup();
         // A statement takes a limited number of parameters.
-        for some in terms.chunks(1_000) {
-            let terms = some.iter().map(|(field, term)| search::ActiveModel {
-                resource: Set(R::RESOURCE.to_owned()),
-                field: Set((*field).to_owned()),
-                term: Set(term.clone()),
-                record_id: Set(row.id()),
-            });
-            search::Entity::insert_many(terms).exec_without_returning(&self.inner).await?;
+        for terms in search::of_record(row).chunks(1_000) {
+            search::Entity::insert_many(terms.iter().cloned()).exec_without_returning(&self.inner).await?;
         }
-        let references = row.external_refs().iter().map(|reference| external_ref::ActiveModel {
-            resource: Set(R::RESOURCE.to_owned()),
-            system: Set(reference.system.clone()),
-            reference: Set(reference.key.clone()),
-            record_id: Set(row.id()),
-        });
+        let references = external_ref::of_record(row);
         let written = external_ref::Entity::insert_many(references).exec_without_returning(&self.inner).await;
         written.map_err(|error| fault::of_write(error, EXTERNAL_REF))?;
         Ok(())

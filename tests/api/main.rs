@@ -34,6 +34,7 @@ mod feasibility_studies;
 mod field_day;
 mod figures;
 mod filters;
+mod generate;
 mod includes;
 mod indicators;
 mod joint_actions;

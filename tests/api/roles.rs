@@ -94,7 +94,12 @@ const NEEDS: &[(&str, &str)] = &[
     ("progress-reports:write progress-reports:review progress-reports:approve", "transition_progress_report"),
     ("payments:read", "list_payments get_payment get_payment_by_reference get_payment_history"),
     ("payments:write", "create_payment put_payment_by_reference update_payment delete_payment"),
-    ("reports:read", "list_reports get_identified_clusters"),
+    (
+        "reports:read",
+        "list_reports get_identified_clusters get_funnel get_province_league get_reconciliation get_project_status get_s_curve \
+         get_overdue_milestones get_cda_portfolio get_reporting_compliance get_indicators get_networks get_budget \
+         get_industry_by_province get_cluster_candidates",
+    ),
     ("users:manage", "list_users create_user get_user update_user delete_user get_user_history"),
     ("api-clients:manage", "list_api_clients create_api_client get_api_client update_api_client delete_api_client"),
     ("api-clients:manage", "create_api_client_secret get_api_client_history"),

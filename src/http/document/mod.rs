@@ -11,6 +11,7 @@ mod shared;
 use serde_json::{Map, Value, json};
 
 use self::{example::add_examples, patch::add_patches};
+use super::guard::Format;
 use crate::lifecycle::machine::Machine;
 
 /// What the document says beyond its operations.
@@ -23,6 +24,8 @@ pub struct Frame<'a> {
     pub permissions: &'a [(&'a str, &'a str)],
     /// The tables of states, each told with its transitions.
     pub machines: &'a [Machine],
+    /// The formats of the lists and reports of a path.
+    pub formats: &'a dyn Fn(&str) -> &'static [Format],
     /// The roles that hold a permission.
     pub roles: &'a dyn Fn(&str) -> Vec<String>,
 }
@@ -104,12 +107,18 @@ fn bound_dates(value: &mut Value) {
     }
 }
 
-/// utoipa spells out the items of a `Page_X` and the states of a `Transition_X`; a client generator wants them to be `X`.
+/// utoipa spells out the items of a `Page_X`, the rows and totals of a `Report_X_Y` and the states of a `Transition_X`; a client generator wants them to be `X`.
 fn refer_to_items(schemas: &mut Value) {
     let all = schemas.clone();
     for (name, schema) in members(schemas) {
         if let Some(item) = name.strip_prefix("Page_") {
             schema["properties"]["items"]["items"] = json!({ "$ref": format!("#/components/schemas/{item}") });
+        }
+        // Of a report its rows and its totals, beside the head that all reports have.
+        if let Some((item, totals)) = name.strip_prefix("Report_").and_then(|parts| parts.split_once('_')) {
+            let own = &mut schema["allOf"][1]["properties"];
+            own["items"]["items"] = json!({ "$ref": format!("#/components/schemas/{item}") });
+            own["totals"] = json!({ "$ref": format!("#/components/schemas/{totals}"), "description": own["totals"]["description"] });
         }
         if let Some(state) = name.strip_prefix("Transition_").or(name.strip_prefix("AllowedTransition_")) {
             // As an example the second state: nothing leads to the first.
@@ -197,11 +206,19 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
         refer("AcceptLanguage");
     }
     if method == "get" && lists_items(operation, schemas) {
-        operation["responses"]["200"]["content"]["text/csv"] = json!({ "schema": { "type": "string" } });
+        let formats = (frame.formats)(path);
+        for format in formats.iter().filter(|format| **format != Format::Json) {
+            operation["responses"]["200"]["content"][format.media_type()] = json!({ "schema": format_schema(*format) });
+        }
         parameters.push(json!({
             "name": "format", "in": "query",
             "description": "The format of the answer; before `Accept`. CSV is UTF-8 with stable columns.",
-            "schema": { "type": "string", "enum": ["json", "csv"] },
+            "schema": { "type": "string", "enum": formats.iter().map(|format| format.name()).collect::<Vec<_>>() },
+        }));
+        parameters.push(json!({
+            "name": "bom", "in": "query",
+            "description": "Whether CSV begins with a byte order mark, by which Excel recognises UTF-8.",
+            "schema": { "type": "boolean", "default": false },
         }));
     }
     if let Some(fields) = fields_parameter(method, is_resource, operation, schemas) {
@@ -257,6 +274,14 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     }
     if let Some(responses) = operation["responses"].as_object_mut() {
         responses.sort_keys();
+    }
+}
+
+fn format_schema(format: Format) -> Value {
+    match format {
+        Format::Xlsx => json!({ "type": "string", "format": "binary" }),
+        Format::GeoJson => json!({ "type": "object", "description": "A FeatureCollection (RFC 7946)." }),
+        _ => json!({ "type": "string" }),
     }
 }
 

@@ -1,0 +1,111 @@
+//! A large data set that is made: plausible, consistent in itself, and the same for the same seed. It shows what the service does
+//! when a whole country works with it. Nothing in it is true.
+//!
+//! A [`teller::Teller`] tells the story of each province: its institutions and CDAs ([`institutions`]), its clusters one after
+//! another ([`clusters`], [`fates`]) with their projects ([`projects`], [`people`], [`plan`], [`milestones`], [`course`]), and the other firms of its register
+//! ([`register`]). It writes histories as the service would have written them, but asks none of its rules.
+
+mod clusters;
+mod course;
+mod dice;
+mod fates;
+mod institutions;
+mod milestones;
+mod people;
+mod plan;
+mod projects;
+mod register;
+mod sizes;
+mod teller;
+mod timeline;
+mod vocabulary;
+mod works;
+
+use std::io::Write as _;
+
+use chrono::NaiveDate;
+use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait};
+use tokio::sync::mpsc;
+
+pub use self::teller::Counts;
+use self::{
+    sizes::Sizes,
+    teller::{Known, Teller},
+};
+use crate::{
+    clusters::entity,
+    http::Problem,
+    store::{bulk::Bulk, earned_value::summary},
+};
+
+/// So many rows are written in one transaction, or a few more.
+const BATCH: usize = 20_000;
+
+/// What is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How much: 1.0 is the whole country, with 3,000 clusters, 20,000 projects and a million milestones.
+    pub scale: f64,
+    /// Which of the possible ones: the same seed gives the same.
+    pub seed: u64,
+    /// Everything has happened before this day.
+    pub today: NaiveDate,
+}
+
+/// Whether a database holds clusters, also deleted ones: it is none to put made data into.
+pub async fn is_in_use(db: &DatabaseConnection) -> Result<bool, Problem> {
+    Ok(entity::Entity::find().count(db).await? > 0)
+}
+
+/// Makes the data and writes it, one province after another. The story is told on a thread of its own while what was told before is
+/// being written. Says on standard error how far it is.
+pub async fn fill(db: &DatabaseConnection, plan: Plan) -> Result<Counts, Problem> {
+    let known = Known::read(db).await?;
+    let (sender, mut receiver) = mpsc::channel(2);
+    let telling = tokio::task::spawn_blocking(move || tell(plan, known, &sender));
+    let (mut counts, mut written) = (Counts::new(), 0);
+    while let Some(Told { province, bulk }) = receiver.recv().await {
+        written += bulk.len();
+        bulk.counts().for_each(|(table, count)| *counts.entry(table).or_default() += count);
+        bulk.write(db).await?;
+        // Nobody may be there to read it.
+        let _ = writeln!(std::io::stderr(), "{province}: {written} rows");
+    }
+    let known = telling.await.map_err(Problem::internal)??;
+    known.counters.write(db).await?;
+    summary::rebuild(db).await?;
+    Ok(counts)
+}
+
+/// What was told of a province.
+struct Told {
+    province: &'static str,
+    bulk: Bulk,
+}
+
+/// Tells the story of the whole country.
+fn tell(plan: Plan, known: Known, sender: &mpsc::Sender<Told>) -> Result<Known, Problem> {
+    let mut teller = Teller::new(plan.seed, plan.today, known);
+    for (province, size) in crate::provinces::ALL.iter().zip(Sizes::of_provinces(plan.scale)) {
+        let hand_over = |teller: &mut Teller| {
+            let told = Told { province: province.name_en.as_str(), bulk: teller.hand_over() };
+            sender.blocking_send(told).map_err(|_| Problem::internal("what is told cannot be written"))
+        };
+        let place = institutions::tell(&mut teller, province, &size)?;
+        let mut story = clusters::Story::begin(&place, &size);
+        while story.go_on(&mut teller)? {
+            if teller.told() > BATCH {
+                hand_over(&mut teller)?;
+            }
+        }
+        let mut left = size.enterprises.saturating_sub(story.enrolled());
+        while left > 0 {
+            left -= register::tell(&mut teller, &place, left.min(2_000))?;
+            if teller.told() > BATCH {
+                hand_over(&mut teller)?;
+            }
+        }
+        hand_over(&mut teller)?;
+    }
+    Ok(teller.known)
+}

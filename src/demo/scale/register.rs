@@ -1,0 +1,116 @@
+//! The register of enterprises of a province: the members of its clusters, and all the others.
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use super::{
+    institutions::Place,
+    teller::{Teller, persian},
+    vocabulary::{FIRMS, INDUSTRIES, Industry},
+};
+use crate::{
+    clusters::entity as clusters,
+    enterprises::{entity as enterprises, size::Size},
+    http::Problem,
+    industries::{
+        IsicClass,
+        classes::{Classes, Isic},
+    },
+    organisations::{dto::Kind, entity as organisations},
+    persian::text,
+    store::{ExternalRef, external_ref::ExternalRefs},
+};
+
+/// Tells of some firms that belong to no cluster; returns how many there are. A hundredth of them works in what is rare here.
+pub fn tell(teller: &mut Teller, place: &Place, count: usize) -> Result<usize, Problem> {
+    for number in 0..count {
+        let rare = place.rare.get(number).filter(|_| number < 12 && teller.dice.percent(15));
+        let known = &INDUSTRIES[teller.dice.weighted(&place.industries)];
+        let (class, works) = rare.map_or((known.class, known.works), |class| (*class, "صنایع نوین"));
+        let county = *teller.dice.pick(place.counties);
+        let row = firm(teller, place, class, works, county);
+        finish(teller, row)?;
+    }
+    Ok(count)
+}
+
+/// Tells of the members of a cluster; returns their ids.
+pub fn members(teller: &mut Teller, place: &Place, cluster: &clusters::Model, industry: &Industry, count: usize) -> Result<Vec<Uuid>, Problem> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        let county = place.counties.iter().find(|county| cluster.counties.0.iter().any(|own| own.0 == **county)).unwrap_or(&place.counties[0]);
+        let mut row = firm(teller, place, industry.class, industry.works, county);
+        let from = teller.day(cluster.identified_on.unwrap_or(teller.last_day), teller.last_day);
+        row.cluster_id = Some(cluster.id);
+        row.member_from = Some(from);
+        row.member_to = teller.dice.percent(12).then(|| teller.day(from, teller.last_day));
+        ids.push(finish(teller, row)?);
+    }
+    Ok(ids)
+}
+
+/// A firm that is not told yet.
+fn firm(teller: &mut Teller, place: &Place, class: &str, works: &str, county: &str) -> enterprises::Model {
+    let employed = match teller.dice.weighted(&[70, 24, 4, 2]) {
+        0 => teller.dice.int(1..=9),
+        1 => teller.dice.int(10..=49),
+        2 => teller.dice.int(50..=150),
+        _ => teller.dice.int(151..=900),
+    };
+    let is_known = teller.dice.percent(96);
+    let name_fa = format!("{works} {} {county}", teller.dice.pick(FIRMS));
+    let mut isic = vec![Isic { code: IsicClass(class.to_owned()), primary: true }];
+    if teller.dice.percent(8) {
+        let other = teller.dice.pick(INDUSTRIES).class;
+        isic.extend((other != class).then(|| Isic { code: IsicClass(other.to_owned()), primary: false }));
+    }
+    let reference = teller.dice.between(1_000_000..=9_999_999);
+    enterprises::Model {
+        name_order: text::order(&name_fa),
+        name_fa,
+        province: place.code.clone(),
+        county: Some(county.to_owned()),
+        isic: Classes(isic),
+        primary_isic: class.to_owned(),
+        size: Some(Size::of(employed)),
+        employment_total: is_known.then_some(employed),
+        employment_female: is_known.then(|| employed * teller.dice.int(0..=45) / 100),
+        external_refs: ExternalRefs(match teller.dice.percent(5) {
+            true => vec![ExternalRef { system: "register".to_owned(), key: format!("{}-{reference}-{}", place.code, teller.dice.count()) }],
+            false => Vec::new(),
+        }),
+        ..Default::default()
+    }
+}
+
+/// Tells of a firm. Large ones are organisations of their own, and some have grown since they were registered.
+fn finish(teller: &mut Teller, mut row: enterprises::Model) -> Result<Uuid, Problem> {
+    let registered: NaiveDate = row.member_from.unwrap_or_else(|| teller.day(persian(1390, 2, 1), teller.last_day));
+    if matches!(row.size, Some(Size::Medium | Size::Large)) {
+        let firm = organisations::Model {
+            kind: Kind::Firm,
+            name_fa: format!("شرکت {}", row.name_fa),
+            name_order: text::order(&format!("شرکت {}", row.name_fa)),
+            province: Some(row.province.clone()),
+            legal_id: Some(teller.dice.legal_id()),
+            ..Default::default()
+        };
+        row.organisation_id = Some(teller.tell(firm, registered, 0..=5, Default::default())?.0);
+    }
+    let grown = row.employment_total;
+    let is_changed = grown.is_some() && teller.dice.percent(8);
+    if is_changed {
+        row.employment_total = grown.map(|employed| (employed * 3 / 4).max(row.employment_female.unwrap_or_default()).max(1));
+        row.size = row.employment_total.map(Size::of);
+    }
+    let mut row = teller.learn(row, registered, 6..=90, Default::default())?;
+    if is_changed {
+        row.employment_total = grown;
+        row.size = grown.map(Size::of);
+        let at = teller.learned(registered, 400..=900, row.updated_at);
+        teller.change(&mut row, at)?;
+    }
+    let id = row.id;
+    teller.keep(row);
+    Ok(id)
+}

@@ -1,0 +1,255 @@
+//! Lists and reports as a spreadsheet (XLSX): real numbers and dates, in Persian from right to left.
+//!
+//! Rows go to disk as they come, so that a long sheet takes no more memory than a short one. All files are without a name
+//! and vanish with the process, whatever happens to it.
+//!
+//! The names of the columns are in the first row, so that filters, pivot tables and other programs find them; the title is on
+//! the tab, over each printed page, and on the last sheet, which says where the rows come from.
+
+mod cell;
+mod column;
+mod look;
+mod provenance;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{BufWriter, Seek},
+};
+
+use rust_xlsxwriter::{DocProperties, IgnoreError, Workbook, Worksheet, XlsxError};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use self::{
+    cell::{Cell, clean, cut},
+    column::Column,
+    look::Look,
+};
+use super::{Problem, Text, csv, problem::Language};
+use crate::persian::Calendar;
+
+/// The most rows of a sheet (Excel specifications and limits).
+const MOST_ROWS: u32 = 1_048_576;
+/// LibreOffice has to be told the height of a row of several lines. The library keeps every height in memory, so it is told only
+/// of so many: of what somebody may print.
+const MOST_TALL_ROWS: u32 = 20_000;
+/// The most UTF-16 units of the name of a sheet.
+const LONGEST_NAME: usize = 31;
+
+/// What the values of a column are, so that a front end knows how to show them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ReportColumnKind)]
+pub enum Kind {
+    /// Text, also several texts.
+    Text,
+    /// A word of a list, such as a state.
+    Word,
+    /// The id of a record.
+    Id,
+    /// A whole number of things.
+    Count,
+    /// A number of days.
+    Days,
+    /// Basis points: 10,000 are the whole.
+    BasisPoints,
+    /// A ratio as a decimal in a string, such as an index of earned value.
+    Ratio,
+    /// Whole rials in a string.
+    Rials,
+    /// A day.
+    Day,
+    /// Degrees, and what else has a fraction.
+    Number,
+}
+
+/// What stands over a column.
+#[derive(Clone, Debug)]
+pub struct Heading {
+    /// The name of the member that it shows; `a.b` for a member of a member.
+    pub name: Cow<'static, str>,
+    /// What people call it.
+    pub title: Text,
+    /// What its values are.
+    pub kind: Kind,
+}
+
+/// All that the sheets say beside the rows.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// What it is.
+    pub title: Text,
+    /// The columns, in their order.
+    pub columns: Vec<Heading>,
+    /// Where the rows come from, label and value: who asked, when, for which day, with which parameters. Pages are printed
+    /// under the first few, so the most telling come first.
+    pub provenance: Vec<(Text, String)>,
+    /// The language of headings and labels; Persian also turns the sheets from right to left.
+    pub language: Language,
+    /// With the Persian one each day stands twice: as text for people, and as a date for the spreadsheet, as no spreadsheet
+    /// can be relied on to show Persian dates.
+    pub calendar: Calendar,
+}
+
+/// A sheet that is being written.
+///
+/// It blocks: it belongs on a blocking thread. When the disk is full the library panics, which ends that thread's task with an
+/// error and leaves nothing behind.
+pub struct Sheet {
+    about: About,
+    book: Workbook,
+    columns: Vec<Column>,
+    /// The most rows of a sheet, with the heading and a row for the totals.
+    most_rows: u32,
+    /// The next row of the last sheet.
+    next: u32,
+    rows: u64,
+    tall_rows: u32,
+}
+
+impl Sheet {
+    /// Begins a sheet.
+    pub fn new(about: About) -> Result<Self, Problem> {
+        Self::with_most_rows(about, MOST_ROWS).map_err(Problem::internal)
+    }
+
+    fn with_most_rows(about: About, most_rows: u32) -> Result<Self, XlsxError> {
+        let mut book = Workbook::new();
+        let title = clean(about.title.in_language(about.language).into());
+        book.set_properties(&DocProperties::new().set_title(title).set_author("Khoosheh"));
+        let columns = Column::all(&about);
+        let mut sheet = Self { about, book, columns, most_rows, next: 0, rows: 0, tall_rows: 0 };
+        sheet.begin()?;
+        Ok(sheet)
+    }
+
+    /// Adds one row: its JSON, with Gregorian days.
+    ///
+    /// A spreadsheet keeps 15 significant digits. A number that has more, such as an amount of over a quadrillion rials that is
+    /// not round, is written as text, exactly.
+    ///
+    /// # Errors
+    /// [`Problem::internal`], as of everything here, when the file cannot be written.
+    pub fn row(&mut self, row: &Value) -> Result<(), Problem> {
+        self.add(row).map_err(Problem::internal)
+    }
+
+    fn add(&mut self, row: &Value) -> Result<(), XlsxError> {
+        if self.next + 1 == self.most_rows {
+            self.begin()?;
+        }
+        let sheet = last(&mut self.book)?;
+        let mut lines = 1;
+        for (place, column) in (0..).zip(&mut self.columns) {
+            let cell = column.cell(csv::member(row, &column.name));
+            column.write(&cell, sheet, self.next, place)?;
+            lines = lines.max(column.lines(&cell));
+        }
+        if lines > 1 && self.tall_rows < MOST_TALL_ROWS {
+            sheet.set_row_height(self.next, look::height(lines))?;
+            self.tall_rows += 1;
+        }
+        self.next += 1;
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Ends with the totals, by the name of their column, and with the sheet of provenance, which tells the hash of the rows.
+    /// The file is ready to be read from its beginning.
+    ///
+    /// Totals are numbers and no formulas: they are what the service counted, whatever is filtered, and they are there in
+    /// programs that calculate nothing.
+    pub fn finish(mut self, totals: &Value, hash: &str) -> Result<File, Problem> {
+        self.end(totals, hash).map_err(Problem::internal)?;
+        let mut writer = BufWriter::new(tempfile::tempfile().map_err(Problem::internal)?);
+        self.book.save_to_writer(&mut writer).map_err(Problem::internal)?;
+        let mut file = writer.into_inner().map_err(Problem::internal)?;
+        file.rewind().map_err(Problem::internal)?;
+        Ok(file)
+    }
+
+    fn end(&mut self, totals: &Value, hash: &str) -> Result<(), XlsxError> {
+        self.total(totals)?;
+        let sheets = self.book.worksheets().len();
+        for (number, sheet) in (1..).zip(self.book.worksheets_mut()) {
+            let last_row = if number == sheets { self.next - 1 } else { self.most_rows - 2 };
+            for (place, column) in (0..).zip(&self.columns) {
+                sheet.set_column_width(place, column.width())?;
+            }
+            if let Some(last) = self.columns.len().checked_sub(1) {
+                sheet.autofilter(0, 0, last_row, last as u16)?;
+                sheet.ignore_error_range(0, 0, last_row + 1, last as u16, IgnoreError::NumberStoredAsText)?;
+            }
+        }
+        provenance::write(self.book.add_worksheet(), &self.about, self.rows, hash)
+    }
+
+    fn total(&mut self, totals: &Value) -> Result<(), XlsxError> {
+        if totals.as_object().is_none_or(|totals| totals.is_empty()) {
+            return Ok(());
+        }
+        let sheet = last(&mut self.book)?;
+        let label = self.columns.iter().position(|column| column.cell(&totals[&*column.name]) == Cell::Empty);
+        let (total, look) = (say(self.about.language, "جمع", "Total"), Look::of(Kind::Word, self.about.language).of_total());
+        for (place, column) in self.columns.iter_mut().enumerate() {
+            if Some(place) == label {
+                Cell::text(total.into()).write(sheet, self.next, place as u16, &look)?;
+            } else {
+                column.write_total(&column.cell(&totals[&*column.name]), sheet, self.next, place as u16)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a sheet of the book: the first one, and one more when that is full.
+    fn begin(&mut self) -> Result<(), XlsxError> {
+        let number = self.book.worksheets().len() + 1;
+        let sheet = self.book.add_worksheet_with_constant_memory()?;
+        look::set_up(sheet, self.about.language);
+        sheet
+            .set_name(name(&self.about, number))?
+            .set_header(look::page_header(&self.about))
+            .set_landscape()
+            .set_freeze_panes(1, 0)?
+            .set_repeat_rows(0, 0)?;
+        let lines = self.columns.iter().map(Column::heading_lines).max().unwrap_or(1);
+        sheet.set_row_height(0, look::height(lines) + 8.0)?;
+        let format = look::heading(self.about.language);
+        for (place, column) in (0..).zip(&self.columns) {
+            sheet.write_string_with_format(0, place, &column.title, &format)?;
+        }
+        self.next = 1;
+        Ok(())
+    }
+}
+
+fn last(book: &mut Workbook) -> Result<&mut Worksheet, XlsxError> {
+    let last = book.worksheets().len() - 1;
+    book.worksheet_from_index(last)
+}
+
+/// What a sheet is called: the title, as far as the rules for such names allow.
+fn name(about: &About, number: usize) -> String {
+    let is_between_words = |c: char| c.is_whitespace() || c.is_control() || r"*?:[]\/'".contains(c);
+    let words: Vec<_> = about.title.in_language(about.language).split(is_between_words).filter(|word| !word.is_empty()).collect();
+    let title = words.join(" ");
+    let taken = ["", "History", provenance::name(about.language)];
+    let title = if taken.iter().any(|name| name.eq_ignore_ascii_case(&title)) { say(about.language, "گزارش", "Report") } else { &title };
+    let suffix = if number > 1 { format!(" ({number})") } else { String::new() };
+    let short = cut(title.into(), LONGEST_NAME - suffix.len());
+    match short.strip_suffix('…').and_then(|short| short.rsplit_once(' ')) {
+        Some((whole_words, _)) => format!("{whole_words}{suffix}"),
+        None => format!("{short}{suffix}"),
+    }
+}
+
+fn say(language: Language, persian: &'static str, english: &'static str) -> &'static str {
+    match language {
+        Language::Persian => persian,
+        Language::English => english,
+    }
+}

@@ -1,0 +1,373 @@
+//! The answer to a report: its rows one by one, in the format asked for, with flat memory however many there are; and its ETag,
+//! which is known before the report's query is run.
+
+use std::{io::Read, time::Duration};
+
+use actix_web::{HttpResponse, http::header, web::Bytes};
+use chrono::SecondsFormat;
+use futures_util::{StreamExt, stream};
+use sea_orm::{DatabaseTransaction, FromQueryResult, Statement, StreamTrait};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use utoipa::ToSchema;
+
+use super::{Question, Report, Totals};
+use crate::{
+    api,
+    http::{
+        Call, Problem, Text, catalogue, compress, csv,
+        guard::Format,
+        shape::digest,
+        sheet::{About, Heading, Sheet},
+    },
+    persian::{Calendar, Date, PersianPeriod, calendar},
+    provinces::ProvinceCode,
+    store::{connection, now, revision::Watched},
+    values::hex,
+};
+
+/// What a report answers.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Report)]
+pub struct Told<I, T> {
+    #[serde(flatten)]
+    head: Head,
+    /// The rows.
+    items: Vec<I>,
+    /// How many rows there are.
+    #[schema(minimum = 0, example = 11)]
+    total: u64,
+    /// What they come to, within the scope of the caller and the provinces asked for.
+    totals: T,
+}
+
+/// What a report says of itself.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReportHead)]
+pub struct Head {
+    /// The day it speaks of.
+    as_of: Date,
+    /// What was known at this moment is counted; null for what is known now.
+    #[schema(required)]
+    known_at: Option<chrono::DateTime<chrono::Utc>>,
+    /// The province that the caller is confined to; null where it sees the nation. Totals are of this scope.
+    #[schema(required)]
+    scope: Option<ProvinceCode>,
+    /// The period that it counts; null for the whole past.
+    #[schema(required)]
+    period: Option<PersianPeriod>,
+}
+
+/// A part of the answer on its way to the client.
+enum Part {
+    More(Bytes),
+    Last(Bytes),
+    Failed(Problem),
+}
+
+/// A client that takes longer for a part has gone.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// So many bytes go out at once.
+const PART: usize = 64 * 1024;
+
+impl<R: Report> Question<R> {
+    /// The report in the format asked for; 304 where the caller holds it.
+    pub async fn answer(self) -> Result<HttpResponse, Problem> {
+        let format = self.call.format();
+        let db = connection::begin_to_report(self.db.get_ref()).await?;
+        let revision = self.watched(self.provinces_read().as_deref()).revision(&db).await?;
+        let question = self.fingerprint();
+        let held = self.held(&question, &db).await?;
+        let tag = held.clone().unwrap_or_else(|| format!("\"{question}-{revision}\""));
+        let is_known = held.is_some();
+        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        // A workbook says when it was made: two of them are equivalent, not the same (RFC 9110, section 8.8.1).
+        let weak = if format == Format::Xlsx { "W/" } else { "" };
+        response.insert_header((header::ETAG, format!("{weak}{tag}"))).insert_header((header::CACHE_CONTROL, "private, no-cache"));
+        response.insert_header((header::VARY, "Accept, Accept-Language, Authorization"));
+        if is_known {
+            return Ok(response.finish());
+        }
+        let (name, value) = self.content(format);
+        response.insert_header((header::CONTENT_TYPE, name));
+        if let Some(value) = value {
+            response.insert_header((header::CONTENT_DISPOSITION, value));
+        }
+        let (sender, mut receiver) = mpsc::channel(4);
+        actix_web::rt::spawn(async move {
+            let told = async {
+                let mut out = Out::new(&self, sender.clone())?;
+                R::tell(&self, &db, &mut out).await?;
+                out.finish(&self).await
+            };
+            if let Err(problem) = told.await {
+                let _ = sender.send(Part::Failed(problem)).await;
+            }
+        });
+        match receiver.recv().await {
+            Some(Part::Last(bytes)) => Ok(response.body(bytes)),
+            Some(Part::Failed(problem)) => Err(problem),
+            None => Err(Problem::internal("a report ended without an answer")),
+            Some(Part::More(first)) => {
+                let rest = stream::unfold(receiver, |mut receiver| async {
+                    let part = match receiver.recv().await? {
+                        Part::More(bytes) | Part::Last(bytes) => Ok(bytes),
+                        Part::Failed(problem) => Err(problem),
+                    };
+                    Some((part, receiver))
+                });
+                Ok(response.streaming(stream::iter([Ok(first)]).chain(rest)))
+            }
+        }
+    }
+
+    fn watched<'a>(&self, provinces: Option<&'a [&'a str]>) -> Watched<'a> {
+        Watched { resources: R::ENTRY.reads, provinces, known_at: self.known_at }
+    }
+
+    /// What tells this question from all others, and this build from all others: the first part of the ETag. The second is the
+    /// revision of the data.
+    fn fingerprint(&self) -> String {
+        let may_see = self.call.rendered(crate::personal::is_shown);
+        let question = json!([
+            R::ENTRY.name,
+            self.call.query(),
+            self.call.format().name(),
+            self.call.language() as u8,
+            self.as_of.naive(),
+            self.provinces(),
+            may_see,
+            env!("CARGO_PKG_VERSION"),
+        ]);
+        digest(&format!("{question}{}", api::fingerprint()))
+    }
+
+    /// The ETag that the caller holds, where it is still current.
+    async fn held(&self, question: &str, db: &DatabaseTransaction) -> Result<Option<String>, Problem> {
+        let header = self.request.headers().get(header::IF_NONE_MATCH).and_then(|header| header.to_str().ok()).unwrap_or_default();
+        for tag in header.split(',').map(|tag| tag.trim().trim_start_matches("W/")) {
+            let tag = compress::without_encoding(tag);
+            let revision = tag.trim_matches('"').strip_prefix(question).and_then(|rest| rest.strip_prefix('-')?.parse().ok());
+            let Some(revision) = revision else { continue };
+            if self.watched(self.provinces_read().as_deref()).is_unchanged_since(&revision, db).await? {
+                return Ok(Some(tag.into_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn content(&self, format: Format) -> (&'static str, Option<String>) {
+        let file = || Some(format!("attachment; filename=\"{}-{}.{}\"", R::ENTRY.name, self.as_of.in_calendar(self.call.calendar()), format.name()));
+        match format {
+            Format::Json if self.call.fields().is_some() => (crate::http::document::SPARSE, None),
+            Format::Csv => ("text/csv; charset=utf-8; header=present", file()),
+            Format::Xlsx | Format::GeoJson => (format.media_type(), file()),
+            Format::Json | Format::Svg => (format.media_type(), None),
+        }
+    }
+
+    /// What the sheets say beside the rows.
+    fn about(&self) -> About {
+        let (calendar, entry) = (self.call.calendar(), R::ENTRY);
+        let day = |day: Date| day.in_calendar(calendar);
+        let none = || Text::new("همه", "all").in_language(self.call.language()).to_owned();
+        let mut provenance = vec![
+            (Text::new("گزارش", "Report"), entry.name.to_owned()),
+            (Text::new("تهیه‌کننده", "Made by"), self.caller.username.clone()),
+            (Text::new("زمان تهیه", "Made at"), now().to_rfc3339_opts(SecondsFormat::Secs, true)),
+            (Text::new("روز گزارش", "As of"), day(self.as_of)),
+            (Text::new("دانسته تا", "Known at"), self.known_at.unwrap_or_else(now).to_rfc3339_opts(SecondsFormat::Micros, true)),
+            (Text::new("دامنه", "Scope"), self.provinces().map_or_else(none, |codes| codes.join("، "))),
+        ];
+        let asked = self.call.query().as_object().into_iter().flatten();
+        provenance.extend(asked.map(|(name, value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            (Text::new(format!("پارامتر {name}"), format!("Parameter {name}")), text)
+        }));
+        let columns = entry.columns.iter().map(|column| Heading {
+            name: column.name.into(),
+            title: Text::new(column.title_fa, column.title_en),
+            kind: column.kind,
+        });
+        About { title: Text::new(entry.title_fa, entry.title_en), columns: columns.collect(), provenance, language: self.call.language(), calendar }
+    }
+
+    fn head(&self) -> Head {
+        Head { as_of: self.as_of, known_at: self.known_at, scope: self.scope(), period: self.period }
+    }
+}
+
+/// Where a report puts its rows.
+pub struct Out<R: Report> {
+    call: Call,
+    sender: mpsc::Sender<Part>,
+    buffer: Vec<u8>,
+    count: u64,
+    totals: R::Totals,
+    form: Form<R::Item>,
+}
+
+/// A format in the making.
+enum Form<I> {
+    Json,
+    Csv(Vec<&'static str>),
+    /// The sheet, and the hash of its rows so far.
+    Xlsx(Box<Sheet>, Sha256),
+    /// What the chart is to show.
+    Svg(Vec<I>),
+    GeoJson,
+}
+
+impl<R: Report> Out<R> {
+    fn new(question: &Question<R>, sender: mpsc::Sender<Part>) -> Result<Self, Problem> {
+        let call = question.call.clone();
+        let mut buffer = String::new();
+        let form = match call.format() {
+            Format::Json => {
+                buffer = opened(&call.rendered(|| serde_json::to_value(question.head())).map_err(Problem::internal)?, "items");
+                Form::Json
+            }
+            Format::GeoJson => {
+                let mut head = call.rendered(|| serde_json::to_value(question.head())).map_err(Problem::internal)?;
+                head["type"] = json!("FeatureCollection");
+                buffer = opened(&head, "features");
+                Form::GeoJson
+            }
+            Format::Csv => {
+                let fields = call.fields();
+                let is_wanted = |name: &&str| fields.as_ref().is_none_or(|fields| fields.iter().any(|field| name.split('.').next() == Some(*field)));
+                let columns: Vec<&str> = R::ENTRY.columns.iter().map(|column| column.name).filter(is_wanted).collect();
+                buffer = csv::header(&columns, call.has_byte_order_mark())?;
+                Form::Csv(columns)
+            }
+            Format::Xlsx => Form::Xlsx(Box::new(Sheet::new(question.about())?), Sha256::new()),
+            Format::Svg => Form::Svg(Vec::new()),
+        };
+        Ok(Self { call, sender, buffer: buffer.into_bytes(), count: 0, totals: R::Totals::default(), form })
+    }
+
+    /// The totals so far: for what a report tells beside the sums of its rows.
+    pub fn totals(&mut self) -> &mut R::Totals {
+        &mut self.totals
+    }
+
+    /// Puts out what the rows of a statement become.
+    pub async fn rows<Row: FromQueryResult + Into<R::Item>>(&mut self, db: &DatabaseTransaction, statement: Statement) -> Result<(), Problem> {
+        let mut rows = db.stream_raw(statement).await?;
+        while let Some(row) = rows.next().await {
+            self.put(Row::from_query_result(&row?, "")?.into()).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts out one row.
+    pub async fn put(&mut self, item: R::Item) -> Result<(), Problem> {
+        self.totals.add(&item);
+        let separator = if self.count == 0 { "" } else { "," };
+        let json = || serde_json::to_value(&item).map_err(Problem::internal);
+        match &mut self.form {
+            Form::Json => {
+                let text = match self.call.fields() {
+                    None => self.call.rendered(|| serde_json::to_string(&item)).map_err(Problem::internal)?,
+                    Some(fields) => {
+                        let mut value = self.call.rendered(json)?;
+                        value.as_object_mut().into_iter().for_each(|members| members.retain(|name, _| fields.contains(&name.as_str())));
+                        value.to_string()
+                    }
+                };
+                self.buffer.extend_from_slice(separator.as_bytes());
+                self.buffer.extend_from_slice(text.as_bytes());
+            }
+            Form::Csv(columns) => self.buffer.extend_from_slice(csv::row(columns, &self.call.rendered(json)?)?.as_bytes()),
+            Form::Xlsx(sheet, hash) => {
+                // Days are days in a sheet, whatever calendar they are shown in.
+                let value = self.call.rendered(|| calendar::using(Calendar::Gregorian, json))?;
+                hash.update(format!("{value}\n"));
+                sheet.row(&value)?;
+            }
+            Form::GeoJson => {
+                self.buffer.extend_from_slice(separator.as_bytes());
+                self.buffer.extend_from_slice(feature(self.call.rendered(json)?).to_string().as_bytes());
+            }
+            Form::Svg(items) if R::CHARTS_ROWS => items.push(item),
+            Form::Svg(_) => {}
+        }
+        self.count += 1;
+        if self.count.is_multiple_of(200) {
+            // Rows that are there at once would keep others of this thread waiting.
+            tokio::task::yield_now().await;
+        }
+        if self.buffer.len() < PART {
+            return Ok(());
+        }
+        let part = Part::More(std::mem::take(&mut self.buffer).into());
+        self.send(part).await
+    }
+
+    /// Puts out what comes after the rows.
+    async fn finish(mut self, question: &Question<R>) -> Result<(), Problem> {
+        self.totals.finish();
+        let totals = self.call.rendered(|| serde_json::to_value(&self.totals)).map_err(Problem::internal)?;
+        let mut last = std::mem::take(&mut self.buffer);
+        match std::mem::replace(&mut self.form, Form::Json) {
+            Form::Json if self.call.format() == Format::Json => {
+                last.extend_from_slice(format!("],\"total\":{},\"totals\":{totals}}}", self.count).as_bytes())
+            }
+            Form::Json | Form::GeoJson => last.extend_from_slice(format!("],\"total\":{}}}", self.count).as_bytes()),
+            Form::Csv(_) => {}
+            Form::Svg(items) => {
+                let chart =
+                    self.call.rendered(|| R::chart(question, &items, &self.totals)).ok_or_else(|| Problem::internal("a report without its chart"))?;
+                last = chart.svg(self.call.language()).map_err(Problem::internal)?.into_bytes();
+            }
+            Form::Xlsx(sheet, hash) => {
+                let hash = hex(&hash.finalize());
+                let finished = actix_web::web::block(move || sheet.finish(&totals, &hash)).await;
+                let mut file = finished.map_err(Problem::internal)??;
+                loop {
+                    let mut part = Vec::with_capacity(PART);
+                    (&mut file).take(PART as u64).read_to_end(&mut part).map_err(Problem::internal)?;
+                    if part.len() < PART {
+                        last = part;
+                        break;
+                    }
+                    self.send(Part::More(part.into())).await?;
+                }
+            }
+        }
+        self.send(Part::Last(last.into())).await
+    }
+
+    async fn send(&self, part: Part) -> Result<(), Problem> {
+        let sent = tokio::time::timeout(PATIENCE, self.sender.send(part)).await;
+        // Nobody is left to be told.
+        sent.ok().and_then(Result::ok).ok_or_else(|| Problem::new(&catalogue::TIMED_OUT))
+    }
+}
+
+/// The head of an answer up to the beginning of its rows.
+fn opened(head: &Value, list: &str) -> String {
+    let head = head.to_string();
+    format!("{},\"{list}\":[", head.strip_suffix('}').unwrap_or_default())
+}
+
+/// A row as a feature (RFC 7946): its `location` is a point, its `locations` are several.
+fn feature(mut row: Value) -> Value {
+    let point = |place: &Value| json!([place["longitude"], place["latitude"]]);
+    let members = row.as_object();
+    let take = |name: &str| members.and_then(|members| members.get(name)).cloned().unwrap_or_default();
+    let geometry = match (take("location"), take("locations")) {
+        (place @ Value::Object(_), _) => json!({ "type": "Point", "coordinates": point(&place) }),
+        (_, Value::Array(places)) if !places.is_empty() => {
+            json!({ "type": "MultiPoint", "coordinates": places.iter().map(point).collect::<Vec<_>>() })
+        }
+        _ => Value::Null,
+    };
+    if let Some(members) = row.as_object_mut() {
+        members.retain(|name, _| !["location", "locations"].contains(&name.as_str()));
+    }
+    json!({ "type": "Feature", "geometry": geometry, "properties": row })
+}

@@ -1,0 +1,136 @@
+//! Charts as SVG, of any report and knowing none: a report says in words and numbers what is to be seen, and the renderer finds
+//! the places, the colours and the units.
+//!
+//! A chart is one A4 page in landscape, whatever it holds: what goes beyond it is left out, and the page says so (`heading`).
+//! Text stays text, so that the viewer shapes it and a reader can search and copy it; no font is needed to make it, so widths are
+//! estimated (`words`). The library draws and finds the steps of axes; it knows no direction of writing, so a chart is laid out
+//! from left to right and a Persian one is mirrored, with its words in isolates (`canvas`). Curves alone are not mirrored:
+//! ministries and project planners draw time from left to right in Persian too, and an S-curve that rises to the left would be
+//! misread.
+
+mod axis;
+mod bars;
+mod canvas;
+mod categories;
+mod curves;
+mod heading;
+mod heat_map;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::io;
+
+use plotters::drawing::DrawingAreaErrorKind;
+
+use crate::http::{Text, problem::Language};
+
+/// The greatest value that is drawn, far beyond any sum of rials.
+pub const GREATEST: f64 = 1e21;
+
+/// Why no chart was drawn. The page is kept in memory, where nothing can fail.
+pub type Error = DrawingAreaErrorKind<io::Error>;
+
+/// A chart of a report, in words and numbers.
+#[derive(Clone, Debug)]
+pub struct Chart {
+    /// What is seen.
+    pub title: Text,
+    /// Its scope and the day as of which it holds.
+    pub note: Text,
+    /// What the values are, such as rials: the renderer puts thousand, million and so on before it where the values are large.
+    pub unit: Text,
+    /// The numbers.
+    pub figure: Figure,
+}
+
+/// The numbers of a chart. One that is missing, not finite or beyond [`GREATEST`] is not drawn. Of very many the first are drawn: 70
+/// groups of upright bars, 40 of lying ones, 5 series; 40 rows and 70 columns; 1,200 periods, 10 curves and 24 marks.
+#[derive(Clone, Debug)]
+pub enum Figure {
+    /// Curves over periods, such as an S-curve.
+    Curves {
+        /// The periods as they are named in the API, such as `1392-05` or `1392-Q2`.
+        periods: Vec<String>,
+        /// The curves, each with a point for each period.
+        curves: Vec<Curve>,
+        /// The place of the period in which the as-of day lies.
+        today: Option<usize>,
+        /// What happened in periods, by their place, such as a new baseline.
+        marks: Vec<(usize, Text)>,
+    },
+    /// Bars side by side.
+    Bars {
+        /// What the bars are of; a group of bars for each.
+        labels: Vec<Text>,
+        /// The bars of each group, each series with a value for each label.
+        series: Vec<Series>,
+        /// Whether the groups lie below each other.
+        horizontal: bool,
+    },
+    /// Cells that are darker the greater their value is.
+    HeatMap {
+        /// What the rows are.
+        rows: Vec<Text>,
+        /// What the columns are.
+        columns: Vec<Text>,
+        /// The values, row by row.
+        cells: Vec<Vec<Option<f64>>>,
+    },
+}
+
+/// A curve.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// What it is called in the legend.
+    pub name: Text,
+    /// A point for each period. A missing one ends or interrupts it.
+    pub points: Vec<Option<f64>>,
+    /// How it is drawn.
+    pub line: Line,
+}
+
+/// What a curve tells, by which it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// What was to be: dashed.
+    Planned,
+    /// What a plan said that is no longer in force: thin dashes in grey.
+    Superseded,
+    /// What was earned: solid and thick.
+    Earned,
+    /// What was paid: solid and thin.
+    Cost,
+    /// What is expected: dotted.
+    Forecast,
+}
+
+/// Bars of one kind.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// What it is called in the legend.
+    pub name: Text,
+    /// A value for each label.
+    pub values: Vec<Option<f64>>,
+}
+
+/// A value, if it can be drawn.
+fn drawable(value: Option<f64>) -> Option<f64> {
+    value.filter(|value| value.abs() <= GREATEST)
+}
+
+impl Chart {
+    /// The SVG document in a language: Persian from right to left and with Persian digits, English from left to right. The same
+    /// chart gives the same bytes.
+    pub fn svg(&self, language: Language) -> Result<String, Error> {
+        let title = words::clean(language, &self.title);
+        let description = [&self.note, &self.unit].map(|text| words::clean(language, text)).join("\n");
+        canvas::document(language, &title, &description, |canvas| match &self.figure {
+            Figure::Curves { periods, curves, today, marks } => curves::draw(canvas, self, &curves::Curves { periods, curves, today: *today, marks }),
+            Figure::Bars { labels, series, horizontal } => bars::draw(canvas, self, labels, series, *horizontal),
+            Figure::HeatMap { rows, columns, cells } => heat_map::draw(canvas, self, rows, columns, cells),
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! The columns of reports: what each holds, and what it is called.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::sheet::Kind;
+
+/// A column of a report.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = ReportColumn)]
+pub struct Column {
+    /// Its name in JSON and CSV; `a.b` for a member of a member.
+    #[schema(value_type = String, example = "name_fa")]
+    pub name: &'static str,
+    /// What it is called in Persian, as over the column of a sheet.
+    #[schema(value_type = String, example = "نام خوشه")]
+    pub title_fa: &'static str,
+    /// What it is called in English.
+    #[schema(value_type = String, example = "Name of the cluster")]
+    pub title_en: &'static str,
+    /// What its values are.
+    pub kind: Kind,
+}
+
+impl Column {
+    /// A column.
+    pub const fn new(name: &'static str, kind: Kind, title_fa: &'static str, title_en: &'static str) -> Self {
+        Self { name, title_fa, title_en, kind }
+    }
+}

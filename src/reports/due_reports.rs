@@ -1,0 +1,69 @@
+//! Which quarterly progress reports are due, and what became of them.
+
+use super::{Question, Report};
+use crate::{
+    persian::{Date, PersianPeriod},
+    store::{known::PROGRESS_REPORT, sql::Composer},
+};
+
+/// How many days after the end of a quarter its report is due, where nothing else is asked for (proposed).
+pub const DEADLINE_DAYS: u32 = 30;
+
+impl<R: Report> Question<R> {
+    /// The reports that are due by `as_of`, as a relation: `project_id`, `province`, `quarter`, `deadline`, and, where they are there by
+    /// the day, `submitted_on` (first), `accepted_on` (nationally) and `returns` (how often).
+    ///
+    /// A report is due for each Persian quarter on whose last day the project was under way: under contract, neither resting nor ended.
+    /// It is due so many days after that; with `period`, for the quarters that lie in it.
+    pub fn due_reports(&self, deadline_days: u32, sql: &mut Composer) -> String {
+        let day = sql.day(self.as_of.naive());
+        let known = self.known_at.map(|moment| format!(" AND e.recorded_at <= {}", sql.moment(moment))).unwrap_or_default();
+        let (projects, reports) = (self.projects(sql), self.known(&PROGRESS_REPORT, sql));
+        let quarters = self.quarters(deadline_days, sql);
+        let event = |what: &str, state: &str| {
+            format!(
+                "(SELECT {what} FROM status_event e WHERE e.resource = 'progress_report' AND e.record_id = r.id AND e.to_state = '{state}' \
+                 AND e.effective_on <= {day}{known})"
+            )
+        };
+        format!(
+            "(SELECT p.id AS project_id, p.province, q.quarter, q.deadline, {} AS submitted_on, {} AS accepted_on, \
+                CAST({} AS bigint) AS returns \
+              FROM ({quarters}) q JOIN {projects} p ON p.contract_start <= q.last_day \
+                LEFT JOIN {reports} r ON r.project_id = p.id AND r.quarter = q.quarter \
+              WHERE (SELECT e.to_state FROM status_event e WHERE e.resource = 'project' AND e.record_id = p.id AND e.effective_on <= q.last_day{known} \
+                ORDER BY e.effective_on DESC, e.id DESC LIMIT 1) \
+                IN ('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over'))",
+            event("MIN(e.effective_on)", "submitted"),
+            event("MAX(e.effective_on)", "nationally_accepted"),
+            event("COUNT(*)", "returned"),
+        )
+    }
+
+    /// The quarters whose reports are due by the day, as rows: `quarter`, `last_day`, `deadline`.
+    fn quarters(&self, deadline_days: u32, sql: &mut Composer) -> String {
+        let mut rows = Vec::new();
+        // What lies ahead is not due yet, whatever day is spoken of.
+        let day = self.as_of.min(Date::today_in_iran());
+        let mut quarter = PersianPeriod::of(self.from().map_or_else(programme_begins, |from| from.max(programme_begins())), 3);
+        loop {
+            let deadline = quarter.last_day().naive() + chrono::Days::new(deadline_days.into());
+            if deadline > day.naive() || self.period.is_some_and(|period| quarter.last_day() > period.last_day()) {
+                break;
+            }
+            let (name, last, deadline) = (sql.bind(quarter.to_string()), sql.day(quarter.last_day().naive()), sql.day(deadline));
+            rows.push(format!("SELECT {name} AS quarter, {last} AS last_day, {deadline} AS deadline"));
+            quarter = quarter.next();
+        }
+        if rows.is_empty() {
+            let day = sql.day(self.as_of.naive());
+            return format!("SELECT '' AS quarter, {day} AS last_day, {day} AS deadline WHERE 1 = 0");
+        }
+        rows.join(" UNION ALL ")
+    }
+}
+
+/// Since the second half of 1380 clusters are developed: no report is due before.
+fn programme_begins() -> Date {
+    Date::from_persian(1380, 7, 1).unwrap_or(Date::FIRST)
+}

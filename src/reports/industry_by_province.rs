@@ -1,0 +1,251 @@
+//! Clusters and enterprises by industry and province.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpResponse, get};
+use sea_orm::{DatabaseTransaction, FromQueryResult, prelude::Json};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    Column, Common, Entry, Kind, Out, Question, Report, Told, Totals,
+    chart::{Chart, Figure},
+    list,
+    suppression::may_be_told,
+};
+use crate::{
+    http::{Problem, Text, guard::Format},
+    industries::Level,
+    provinces::{ALL, ProvinceCode},
+    store::known::ENTERPRISE,
+    values::Location,
+};
+
+/// The report.
+pub struct IndustryByProvince;
+
+/// What only this report can be asked.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Parameters {
+    /// The level of ISIC; divisions when left out.
+    #[param(inline)]
+    pub level: Option<Level>,
+    /// Whether the answer is to be published: enterprises and employment of cells with fewer than three enterprises are then not told. It
+    /// comes by divisions, for all industries and as known now, else small cells would follow from differences.
+    pub for_publication: Option<bool>,
+}
+
+/// An industry in a province.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IndustryInProvince {
+    /// The province.
+    province: ProvinceCode,
+    /// The industry.
+    isic: IndustryTitle,
+    /// Clusters that had been identified by the day, as the report `identified-clusters` counts them, by their primary class.
+    #[schema(minimum = 0, example = 1)]
+    clusters: i64,
+    /// Those of them that were in development.
+    #[schema(minimum = 0, example = 1)]
+    in_development: i64,
+    /// Those that were developed.
+    #[schema(minimum = 0, example = 0)]
+    developed: i64,
+    /// Enterprises of the register by their primary class, whether members of clusters or not; null where it is not told.
+    #[schema(required, minimum = 0, example = 14)]
+    enterprises: Option<i64>,
+    /// Persons whom they employ, as far as it is known; null where it is not told.
+    #[schema(required, minimum = 0, example = 320)]
+    employment: Option<i64>,
+    /// Whether enterprises and employment are not told, since they are fewer than three.
+    #[schema(example = false)]
+    suppressed: bool,
+    /// Where its clusters are.
+    locations: Vec<Location>,
+}
+
+/// An industry with its title.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct IndustryTitle {
+    /// The code of ISIC Rev. 4.
+    #[schema(example = "23")]
+    pub code: String,
+    /// The title in English.
+    #[schema(example = "Manufacture of other non-metallic mineral products")]
+    pub title_en: String,
+}
+
+/// The row of the query.
+#[derive(FromQueryResult)]
+pub struct Row {
+    province: String,
+    code: String,
+    title_en: String,
+    clusters: i64,
+    in_development: i64,
+    developed: i64,
+    enterprises: i64,
+    employment: i64,
+    locations: Json,
+    is_public: i64,
+}
+
+/// What the cells come to: those that are told.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct IndustryTotals {
+    /// Identified clusters.
+    #[schema(minimum = 0)]
+    clusters: i64,
+    /// Those in development.
+    #[schema(minimum = 0)]
+    in_development: i64,
+    /// Those that were developed.
+    #[schema(minimum = 0)]
+    developed: i64,
+    /// Enterprises of the cells that are told.
+    #[schema(minimum = 0)]
+    enterprises: i64,
+    /// Persons employed in the cells that are told.
+    #[schema(minimum = 0)]
+    employment: i64,
+    /// How many cells are not told.
+    #[schema(minimum = 0)]
+    suppressed: i64,
+}
+
+impl Totals<IndustryInProvince> for IndustryTotals {
+    fn add(&mut self, cell: &IndustryInProvince) {
+        self.clusters += cell.clusters;
+        self.in_development += cell.in_development;
+        self.developed += cell.developed;
+        self.enterprises += cell.enterprises.unwrap_or(0);
+        self.employment += cell.employment.unwrap_or(0);
+        self.suppressed += i64::from(cell.suppressed);
+    }
+}
+
+impl Report for IndustryByProvince {
+    const ENTRY: Entry = Entry {
+        name: "industry-by-province",
+        title_fa: "رشته‌های صنعتی در استان‌ها",
+        title_en: "Industries by province",
+        formats: &[Format::Json, Format::Csv, Format::Xlsx, Format::Svg, Format::GeoJson],
+        parameters: &[("level", "سطح رشته"), ("for_publication", "برای انتشار")],
+        reads: &["cluster", "enterprise"],
+        columns: &[
+            Column::new("province", Kind::Word, "استان", "Province"),
+            Column::new("isic.code", Kind::Text, "کد رشته (ISIC)", "ISIC code"),
+            Column::new("isic.title_en", Kind::Text, "عنوان رشته", "Industry"),
+            Column::new("clusters", Kind::Count, "خوشه‌های شناسایی‌شده", "Identified clusters"),
+            Column::new("in_development", Kind::Count, "در حال توسعه", "In development"),
+            Column::new("developed", Kind::Count, "توسعه‌یافته", "Developed"),
+            Column::new("enterprises", Kind::Count, "واحدها", "Enterprises"),
+            Column::new("employment", Kind::Count, "اشتغال", "Employment"),
+            Column::new("suppressed", Kind::Word, "گفته‌نشده", "Not told"),
+            Column::new("locations", Kind::Text, "جای خوشه‌ها", "Places of clusters"),
+        ],
+    };
+    type Parameters = Parameters;
+    type Item = IndustryInProvince;
+    type Totals = IndustryTotals;
+
+    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+        let level = question.own.level.unwrap_or(Level::Division);
+        let is_public = question.own.for_publication.unwrap_or(false);
+        if is_public {
+            question.check_publishable(level == Level::Division, "level")?;
+        }
+        let mut sql = question.composer();
+        let day = sql.day(question.as_of.naive());
+        let (clusters, enterprises) = (question.clusters(&mut sql), question.known(&ENTERPRISE, &mut sql));
+        let within = question.and_in_industries("e.primary_isic", &mut sql);
+        let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)");
+        let places = sql.array_of(&sql.object(&[("latitude", "c.latitude"), ("longitude", "c.longitude")]), "c.code");
+        let is_public = i64::from(is_public);
+        // A section is the parent of a division: its letter is no beginning of the codes below it.
+        let industry = |column: &str| match level {
+            Level::Section => format!("(SELECT d.parent FROM industry d WHERE d.code = SUBSTR({column}, 1, 2))"),
+            Level::Division => format!("SUBSTR({column}, 1, 2)"),
+            Level::Group => format!("SUBSTR({column}, 1, 3)"),
+            Level::Class => column.to_owned(),
+        };
+        let (of_cluster, of_enterprise) = (industry("c.primary_isic"), industry("e.primary_isic"));
+        let identified = format!("c.identified_not_later_than <= {day} AND c.state NOT IN ('merged', 'split', 'withdrawn')");
+        let query = format!(
+            "WITH identified AS (SELECT c.*, {of_cluster} AS industry FROM {clusters} c WHERE {identified}), \
+             located AS (SELECT c.province, c.industry, {places} AS locations FROM identified c WHERE c.latitude IS NOT NULL GROUP BY c.province, c.industry), \
+             cell AS (SELECT c.province, c.industry, COUNT(*) AS clusters, {} AS in_development, {} AS developed, 0 AS enterprises, 0 AS employment \
+                 FROM identified c GROUP BY c.province, c.industry \
+               UNION ALL SELECT e.province, {of_enterprise}, 0, 0, 0, COUNT(*), COALESCE(SUM(e.employment_total), 0) \
+                 FROM {enterprises} e WHERE 1 = 1{within} GROUP BY e.province, {of_enterprise}) \
+             SELECT x.*, i.title_en, CAST({is_public} AS bigint) AS is_public, COALESCE(l.locations, '[]') AS locations FROM (\
+               SELECT province, industry AS code, CAST(SUM(clusters) AS bigint) AS clusters, CAST(SUM(in_development) AS bigint) AS in_development, \
+                 CAST(SUM(developed) AS bigint) AS developed, CAST(SUM(enterprises) AS bigint) AS enterprises, CAST(SUM(employment) AS bigint) AS employment \
+               FROM cell GROUP BY province, industry) x \
+             JOIN industry i ON i.code = x.code LEFT JOIN located l ON l.province = x.province AND l.industry = x.code ORDER BY x.province, x.code",
+            count("c.state = 'in_development'"),
+            count("c.state = 'developed'"),
+        );
+        out.rows::<Row>(db, sql.statement(query)).await
+    }
+
+    fn chart(question: &Question<Self>, cells: &[IndustryInProvince], totals: &IndustryTotals) -> Option<Chart> {
+        let has_enterprises = totals.enterprises > 0;
+        let value = |cell: &IndustryInProvince| if has_enterprises { cell.enterprises } else { Some(cell.clusters) };
+        let mut industries: BTreeMap<&str, (i64, &str)> = BTreeMap::new();
+        for cell in cells {
+            industries.entry(&cell.isic.code).or_insert((0, &cell.isic.title_en)).0 += value(cell).unwrap_or(0);
+        }
+        let mut shown: Vec<_> = industries.into_iter().collect();
+        shown.sort_by_key(|(_, (sum, _))| -sum);
+        shown.truncate(MOST_INDUSTRIES);
+        let provinces: Vec<_> = ALL.iter().filter(|province| cells.iter().any(|cell| cell.province == province.code)).collect();
+        let cell = |industry: &str, province: &ProvinceCode| cells.iter().find(|cell| cell.isic.code == industry && cell.province == *province);
+        let row =
+            |industry: &str| provinces.iter().map(|province| cell(industry, &province.code).and_then(value).map(|value| value as f64)).collect();
+        Some(Chart {
+            title: Text::new(Self::ENTRY.title_fa, Self::ENTRY.title_en),
+            note: question.note(),
+            unit: if has_enterprises { Text::new("واحد", "enterprises") } else { Text::new("خوشه", "clusters") },
+            figure: Figure::HeatMap {
+                rows: shown.iter().map(|(code, (_, title))| Text::new(format!("ISIC {code}"), format!("{code} {title}"))).collect(),
+                columns: provinces.iter().map(|province| Text::new(province.name_fa.clone(), province.name_en.clone())).collect(),
+                cells: shown.iter().map(|(code, _)| row(code)).collect(),
+            },
+        })
+    }
+}
+
+/// So many industries are readable in a chart: those with most.
+const MOST_INDUSTRIES: usize = 20;
+
+impl From<Row> for IndustryInProvince {
+    fn from(row: Row) -> Self {
+        let is_told = row.is_public == 0 || may_be_told(row.enterprises);
+        Self {
+            province: ProvinceCode(row.province),
+            isic: IndustryTitle { code: row.code, title_en: row.title_en },
+            clusters: row.clusters,
+            in_development: row.in_development,
+            developed: row.developed,
+            enterprises: is_told.then_some(row.enterprises),
+            employment: is_told.then_some(row.employment),
+            suppressed: !is_told,
+            locations: list(row.locations),
+        }
+    }
+}
+
+/// Industries by province
+///
+/// A row for each industry, of the `level` asked for, and province in which there are identified clusters or enterprises. Clusters are those of
+/// `as_of`; the register of enterprises is the one known at `known_at`. As GeoJSON each row is a feature with the places of its clusters.
+///
+/// With `for_publication` a cell with fewer than three enterprises is not told (rule 9 of the programme), nor does it follow from
+/// others: `totals` are the sums of the cells that are told, and there are no parts of cells to compare.
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<IndustryInProvince, IndustryTotals>)), security(("oauth2" = ["reports:read"])))]
+#[get("/reports/industry-by-province")]
+pub async fn get_industry_by_province(question: Question<IndustryByProvince>) -> Result<HttpResponse, Problem> {
+    question.answer().await
+}

@@ -1,0 +1,94 @@
+//! Earned value: what is planned, earned and spent, day by day.
+//!
+//! After the standard for earned value management of PMI (ANSI/PMI 19-006) and ISO 21508. The **planned value** of a day is what
+//! the baseline in force on that day had planned to be reached by it, the **earned value** what was accepted by then with the
+//! weights of that baseline, the **actual cost** what was paid. A baseline is in force until the next one is frozen; the first one
+//! also before it was frozen. A project that is terminated plans nothing more.
+//!
+//! All three are kept as what they change by on a day ([`deltas`]): their sum up to a day is their value on it, and a re-baseline is
+//! a change like others, that leaves what was before as it was. Values in rials are parts of the approved budget, each rounded down to
+//! whole rials, so that they sum up exactly. Read from the tables of projects, baselines, milestones and payments without knowing more of
+//! them.
+
+pub mod summary;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::sql::{Composer, Member};
+
+/// Whose earned value, and what is known of it.
+pub struct Sources {
+    /// Projects, in parentheses: `id`, `province`, `budget`.
+    pub projects: String,
+    /// Their baselines: `project_id`, `number`, `frozen_on`, `milestones`.
+    pub baselines: String,
+    /// Their payments: `project_id`, `amount_irr`, `paid_on`.
+    pub payments: String,
+    /// What was recorded later is left out.
+    pub known_at: Option<DateTime<Utc>>,
+    /// The plan is the one that was in force on this day.
+    pub as_of: Option<NaiveDate>,
+    /// Planned value only.
+    pub is_plan: bool,
+}
+
+/// The columns of [`deltas`] beside `project_id`, `province` and `day`: weights in basis points (`earned_bp` times the accepted fraction,
+/// also in basis points), rials, and how many re-baselines were frozen.
+pub const MEASURES: [&str; 6] = ["planned_bp", "earned_bp", "planned_irr", "earned_irr", "cost_irr", "rebaselines"];
+
+/// What planned value, earned value and actual cost of each project change by on each day: a statement in parentheses.
+pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
+    let Sources { projects, baselines, payments, .. } = sources;
+    let known = sources.known_at.map(|moment| format!(" AND e.recorded_at <= {}", sql.moment(moment))).unwrap_or_default();
+    let day = sources.as_of.map(|day| sql.day(day));
+    let [effective, frozen] = ["e.effective_on", "b.frozen_on"].map(|column| day.as_ref().map(|day| format!("{column} <= {day}")));
+    let effective = effective.map(|condition| format!(" AND {condition}")).unwrap_or_default();
+    let frozen = frozen.map(|condition| format!(" WHERE b.number = 1 OR {condition}")).unwrap_or_default();
+    let (lines, milestones) = (sql.each("p.budget", "l"), sql.each("f.milestones", "m"));
+    let amount = sql.member("l.value", "amount_irr", Member::Integer);
+    let milestone = sql.member("m.value", "milestone_id", Member::Uuid);
+    let (weight, due) = (sql.member("m.value", "weight_bp", Member::Integer), sql.member("m.value", "due_on", Member::Date));
+    let fraction = sql.member("l.data", "accepted_fraction_bp", Member::Integer);
+    // A part of the budget in whole rials, without a product that does not fit.
+    let part = |share: &str, whole: u64| format!("((x.budget / {whole}) * {share} + (x.budget % {whole}) * {share} / {whole})");
+    let (planned_irr, earned_irr) = (part("x.weight", 10_000), part("x.weight * x.fraction", 100_000_000));
+    let beyond_plan = if sources.is_plan {
+        String::new()
+    } else {
+        format!(
+            " UNION ALL SELECT x.project_id, x.province, x.starts, 0, x.weight * x.fraction, 0, {earned_irr}, 0, 0 \
+            FROM value_earned x WHERE x.ends IS NULL OR x.starts < x.ends \
+             UNION ALL SELECT x.project_id, x.province, x.ends, 0, -x.weight * x.fraction, 0, -{earned_irr}, 0, 0 \
+            FROM value_earned x WHERE x.starts < x.ends \
+             UNION ALL SELECT p.id, p.province, y.paid_on, 0, 0, 0, 0, y.amount_irr, 0 FROM {payments} y JOIN value_project p ON p.id = y.project_id \
+             UNION ALL SELECT p.id, p.province, f.from_day, 0, 0, 0, 0, 0, 1 FROM value_baseline f JOIN value_project p ON p.id = f.project_id WHERE f.number > 1"
+        )
+    };
+    let sums = MEASURES.map(|name| format!("CAST(SUM(d.{name}) AS bigint) AS {name}")).join(", ");
+    format!(
+        "(WITH value_project AS (SELECT p.id, p.province, \
+            CAST(COALESCE((SELECT SUM({amount}) FROM {lines}), 0) AS bigint) AS budget, \
+            (SELECT MAX(e.effective_on) FROM status_event e WHERE e.resource = 'project' AND e.record_id = p.id AND e.to_state = 'terminated'{known}{effective}) AS ended \
+          FROM {projects} p), \
+        value_baseline AS (SELECT b.project_id, b.number, b.milestones, CASE WHEN b.number > 1 THEN b.frozen_on END AS from_day, \
+            LEAD(b.frozen_on) OVER (PARTITION BY b.project_id ORDER BY b.number) AS to_day FROM {baselines} b{frozen}), \
+        value_plan AS (SELECT p.id AS project_id, p.province, p.budget, p.ended, f.from_day, f.to_day, {milestone} AS milestone_id, {weight} AS weight, \
+            CASE WHEN f.from_day > {due} THEN f.from_day ELSE {due} END AS starts \
+          FROM value_baseline f JOIN value_project p ON p.id = f.project_id CROSS JOIN {milestones}), \
+        value_accepted AS (SELECT e.record_id, e.version, e.to_state, e.effective_on AS from_day, \
+            LEAD(e.effective_on) OVER (PARTITION BY e.record_id ORDER BY e.effective_on, e.id) AS to_day \
+          FROM status_event e WHERE e.resource = 'milestone' AND (e.to_state = 'accepted' OR e.from_state = 'accepted'){known} \
+            AND e.record_id IN (SELECT milestone_id FROM value_plan)), \
+        value_earned AS (SELECT p.project_id, p.province, p.budget, p.weight, {fraction} AS fraction, \
+            CASE WHEN p.from_day > a.from_day THEN p.from_day ELSE a.from_day END AS starts, \
+            CASE WHEN a.to_day < p.to_day OR p.to_day IS NULL THEN a.to_day ELSE p.to_day END AS ends \
+          FROM value_plan p JOIN value_accepted a ON a.record_id = p.milestone_id AND a.to_state = 'accepted' \
+            JOIN change_log l ON l.resource = 'milestone' AND l.record_id = a.record_id AND l.version = a.version) \
+        SELECT d.project_id, d.province, d.day, {sums} FROM (\
+          SELECT x.project_id, x.province, x.starts AS day, x.weight AS planned_bp, 0 AS earned_bp, {planned_irr} AS planned_irr, 0 AS earned_irr, 0 AS cost_irr, 0 AS rebaselines \
+            FROM value_plan x WHERE (x.to_day IS NULL OR x.starts < x.to_day) AND (x.ended IS NULL OR x.starts < x.ended) \
+          UNION ALL SELECT x.project_id, x.province, x.to_day, -x.weight, 0, -{planned_irr}, 0, 0, 0 \
+            FROM value_plan x WHERE x.starts < x.to_day AND (x.ended IS NULL OR x.starts < x.ended){beyond_plan}) d \
+        GROUP BY d.project_id, d.province, d.day)"
+    )
+}

@@ -1,0 +1,118 @@
+//! Reporting compliance, and the league of provinces that counts late reports too.
+
+use khoosheh::{demo, store::Files};
+use serde_json::{Value, json};
+
+use super::REPORTS;
+use crate::{
+    on_both,
+    support::{Answer, Client, Service},
+};
+
+on_both!(reports_are_due_while_a_project_is_under_way, provinces_are_set_side_by_side, the_league_agrees_with_the_other_reports);
+
+async fn told(client: &Client, report: &str, query: &str) -> Answer {
+    let answer = client.get(&format!("{REPORTS}/{report}?calendar=persian&{query}")).await;
+    assert_eq!(answer.status, 200, "{report}?{query}: {}", answer.text);
+    answer
+}
+
+async fn enriched(service: &Service) -> (Client, Client, Client) {
+    demo::enrich(&service.database().await, &Files::open(&service.config).unwrap()).await.unwrap();
+    (service.login("isipo").await, service.login("kerman").await, service.login("lorestan").await)
+}
+
+/// The pistachio project of Kerman: under contract from 1395-06-20, its contract begins on 1395-07-01, it is closed on 1398-07-01. Reports of
+/// 1396-Q2 (submitted 1396-07-08, accepted 1396-08-01) and 1396-Q3 (1396-10-09, 1396-11-02).
+async fn reports_are_due_while_a_project_is_under_way(service: &Service) {
+    let (isipo, kerman, lorestan) = enriched(service).await;
+    let row = async |client: &Client, query: &str| {
+        let answer = told(client, "reporting-compliance", query).await;
+        let row = answer.body["items"].as_array().unwrap().iter().find(|row| row["cluster_fa"] == "پسته").cloned();
+        row.map(|row| ["due", "on_time", "late", "missing", "on_time_bp", "returns", "median_review_days"].map(|name| row[name].clone()).to_vec())
+    };
+    for (query, expected) in [
+        // The first quarter ends on 1395-09-30: its report is due on 1395-10-30.
+        ("as_of=1395-10-29", None),
+        ("as_of=1395-10-30", Some(json!([1, 0, 0, 1, 0, 0, null]))),
+        ("as_of=1396-07-30", Some(json!([4, 1, 0, 3, 2_500, 0, null]))),
+        // From 1396-07-08 to 1396-08-01 there are 23 days, from 1396-10-09 to 1396-11-02 again.
+        ("as_of=1396-12-29", Some(json!([5, 2, 0, 3, 4_000, 0, "23"]))),
+        ("as_of=1396-12-29&deadline_days=8", Some(json!([5, 1, 1, 3, 2_000, 0, "23"]))),
+        ("period=1396", Some(json!([3, 2, 0, 1, 6_667, 0, "23"]))),
+        // Eleven quarters from 1395-Q3 to 1398-Q2; on the last day of the next one it is closed.
+        ("as_of=1400-01-01", Some(json!([12, 2, 0, 10, 1_667, 0, "23"]))),
+    ] {
+        for client in [&isipo, &kerman] {
+            assert_eq!(row(client, query).await.map(Value::from), expected, "{query}");
+        }
+        assert_eq!(row(&lorestan, query).await, None, "{query}");
+    }
+    // The stone project of Lorestan has one report that was returned, submitted on 1394-04-12 for 1394-Q1, and one on 1394-07-10.
+    let stone = told(&lorestan, "reporting-compliance", "period=1394&as_of=1394-08-30").await.body["items"][0].clone();
+    assert_eq!((&stone["due"], &stone["on_time"], &stone["missing"], &stone["returns"]), (&json!(2), &json!(2), &json!(0), &json!(1)));
+    let before = told(&isipo, "reporting-compliance", "known_at=2020-01-01T00:00:00Z").await;
+    assert_eq!(before.body["total"], 0, "nothing was known before the data came");
+}
+
+async fn provinces_are_set_side_by_side(service: &Service) {
+    let (isipo, kerman, lorestan) = enriched(service).await;
+    let league = told(&isipo, "province-league", "as_of=1397-08-30").await;
+    assert_eq!(league.body["total"], 31);
+    let row =
+        |answer: &Answer, province: &str| answer.body["items"].as_array().unwrap().iter().find(|row| row["province"] == province).unwrap().clone();
+    let of_kerman = row(&league, "IR-08");
+    let names =
+        ["name_fa", "identified", "feasible", "running", "closed", "budget_at_completion_irr", "earned_value_irr", "progress_bp", "late_reports"];
+    // Two projects of 3,200 million: one with 85 %, one that rests with 25 %. Reports: two of ten quarters each were in time for the first, and
+    // the other, which rests since 1397-05-01, missed seven.
+    let expected = json!(["کرمان", 2, 2, 1, 0, "6400000000", "3520000000", 5_500, 13]);
+    assert_eq!(names.map(|name| of_kerman[name].clone()).to_vec(), *expected.as_array().unwrap());
+    let of_lorestan = row(&league, "IR-15");
+    assert_eq!((&of_lorestan["identified"], &of_lorestan["running"]), (&json!(11), &json!(1)));
+    let ranks = league.body["items"].as_array().unwrap().iter().map(|row| row["rank"].as_i64()).collect::<Vec<_>>();
+    assert_eq!((&ranks[..3], ranks[30]), (&[Some(1), Some(2), None][..], None), "who plans nothing has no place");
+    assert_eq!(league.body["totals"]["identified"], 13);
+    for (client, province) in [(&kerman, "IR-08"), (&lorestan, "IR-15")] {
+        let own = told(client, "province-league", "as_of=1397-08-30").await;
+        let mut expected = row(&league, province);
+        expected["rank"] = Value::Null;
+        assert_eq!((&own.body["total"], row(&own, province)), (&json!(1), expected));
+    }
+}
+
+/// What the league counts is what the other reports list.
+async fn the_league_agrees_with_the_other_reports(service: &Service) {
+    let (isipo, ..) = enriched(service).await;
+    let known = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    for query in
+        ["as_of=1394-06-31", "as_of=1397-03-05", "as_of=1397-09-01", "as_of=1400-01-01", &format!("as_of=1397-03-05&known_at={known}"), "industry=01"]
+    {
+        let league = told(&isipo, "province-league", query).await;
+        let clusters = told(&isipo, "identified-clusters", query).await;
+        let states = "draft,approved,contracted,diagnostic,planning,implementing,evaluating,handed_over,closed,suspended,terminated";
+        let projects = told(&isipo, "project-status", &format!("state={states}&{query}")).await;
+        let reporting = told(&isipo, "reporting-compliance", query).await;
+        for row in league.body["items"].as_array().unwrap() {
+            let own = |answer: &Answer| {
+                answer.body["items"].as_array().unwrap().iter().filter(|item| item["province"] == row["province"]).cloned().collect::<Vec<_>>()
+            };
+            let count = |items: &[Value], states: &[&str]| items.iter().filter(|item| states.contains(&item["state"].as_str().unwrap())).count();
+            let sum = |items: &[Value], name: &str| {
+                items.iter().map(|item| item[name].as_str().map_or(item[name].as_i64(), |text| text.parse().ok()).unwrap()).sum::<i64>()
+            };
+            let (clusters, projects, reporting) = (own(&clusters), own(&projects), own(&reporting));
+            let name = format!("{} {query}", row["province"]);
+            assert_eq!(row["identified"], clusters.len(), "{name}");
+            assert_eq!(row["feasible"], count(&clusters, &["feasible", "in_development", "developed"]), "{name}");
+            assert_eq!(
+                row["running"],
+                count(&projects, &["contracted", "diagnostic", "planning", "implementing", "evaluating", "handed_over"]),
+                "{name}"
+            );
+            assert_eq!(row["closed"], count(&projects, &["closed"]), "{name}");
+            assert_eq!(row["earned_value_irr"], sum(&projects, "earned_value_irr").to_string(), "{name}");
+            assert_eq!(row["late_reports"], sum(&reporting, "late") + sum(&reporting, "missing"), "{name}");
+        }
+    }
+}
