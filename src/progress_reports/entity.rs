@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How many days after the end of its quarter a report is due (proposed).
-const DAYS_TO_REPORT: Days = Days::new(15);
+pub const DAYS_TO_REPORT: u32 = 15;
 
 crate::store::record_table! {
     /// A progress report.
@@ -120,7 +120,7 @@ impl Record for Model {
 impl Model {
     /// The day by which it is to be handed in.
     pub fn due_on(&self) -> ChronoDate {
-        self.period_end + DAYS_TO_REPORT
+        self.period_end + Days::new(DAYS_TO_REPORT.into())
     }
 }
 

@@ -80,9 +80,10 @@ impl<R: Report> Question<R> {
         let db = connection::begin_to_report(self.db.get_ref()).await?;
         let revision = self.watched(self.provinces_read().as_deref()).revision(&db).await?;
         let question = self.fingerprint();
-        let held = self.held(&question, &db).await?;
-        let tag = held.clone().unwrap_or_else(|| format!("\"{question}-{revision}\""));
+        let current = format!("\"{question}-{revision}\"");
+        let held = self.held(&question, &current, &db).await?;
         let is_known = held.is_some();
+        let tag = held.unwrap_or(current);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         // A workbook says when it was made: two of them are equivalent, not the same (RFC 9110, section 8.8.1).
         let weak = if format == Format::Xlsx { "W/" } else { "" };
@@ -145,9 +146,12 @@ impl<R: Report> Question<R> {
         digest(&format!("{question}{}", api::fingerprint()))
     }
 
-    /// The ETag that the caller holds, where it is still current.
-    async fn held(&self, question: &str, db: &DatabaseTransaction) -> Result<Option<String>, Problem> {
+    /// The ETag that the caller holds, where it is still current; `*` holds whatever is current (RFC 9110, section 13.1.2).
+    async fn held(&self, question: &str, current: &str, db: &DatabaseTransaction) -> Result<Option<String>, Problem> {
         let header = self.request.headers().get(header::IF_NONE_MATCH).and_then(|header| header.to_str().ok()).unwrap_or_default();
+        if header.trim() == "*" {
+            return Ok(Some(current.to_owned()));
+        }
         for tag in header.split(',').map(|tag| tag.trim().trim_start_matches("W/")) {
             let tag = compress::without_encoding(tag);
             let revision = tag.trim_matches('"').strip_prefix(question).and_then(|rest| rest.strip_prefix('-')?.parse().ok());

@@ -6,9 +6,6 @@ use crate::{
     store::{known::PROGRESS_REPORT, sql::Composer},
 };
 
-/// How many days after the end of a quarter its report is due, where nothing else is asked for (proposed).
-pub const DEADLINE_DAYS: u32 = 30;
-
 impl<R: Report> Question<R> {
     /// The reports that are due by `as_of`, as a relation: `project_id`, `province`, `quarter`, `deadline`, and, where they are there by
     /// the day, `submitted_on` (first), `accepted_on` (nationally) and `returns` (how often).
@@ -20,23 +17,26 @@ impl<R: Report> Question<R> {
         let known = self.known_at.map(|moment| format!(" AND e.recorded_at <= {}", sql.moment(moment))).unwrap_or_default();
         let (projects, reports) = (self.projects(sql), self.known(&PROGRESS_REPORT, sql));
         let quarters = self.quarters(deadline_days, sql);
-        let event = |what: &str, state: &str| {
-            format!(
-                "(SELECT {what} FROM status_event e WHERE e.resource = 'progress_report' AND e.record_id = r.id AND e.to_state = '{state}' \
-                 AND e.effective_on <= {day}{known})"
-            )
-        };
+        let into = |state: &str, what: &str| format!("CASE WHEN e.to_state = '{state}' THEN {what} END");
+        // Of two changes on one day the first has lasted for no day at all.
+        let stay = format!(
+            "(SELECT p.id, p.province, p.contract_start, e.to_state, e.effective_on AS since, \
+                LEAD(e.effective_on) OVER (PARTITION BY e.record_id ORDER BY e.effective_on, e.id) AS until \
+              FROM {projects} p JOIN status_event e ON e.resource = 'project' AND e.record_id = p.id{known})"
+        );
+        let handed_in = format!(
+            "(SELECT r.project_id, r.quarter, MIN({}) AS submitted_on, MAX({}) AS accepted_on, COUNT({}) AS returns \
+              FROM {reports} r JOIN status_event e ON e.resource = 'progress_report' AND e.record_id = r.id AND e.effective_on <= {day}{known} \
+              GROUP BY r.project_id, r.quarter)",
+            into("submitted", "e.effective_on"),
+            into("nationally_accepted", "e.effective_on"),
+            into("returned", "1"),
+        );
         format!(
-            "(SELECT p.id AS project_id, p.province, q.quarter, q.deadline, {} AS submitted_on, {} AS accepted_on, \
-                CAST({} AS bigint) AS returns \
-              FROM ({quarters}) q JOIN {projects} p ON p.contract_start <= q.last_day \
-                LEFT JOIN {reports} r ON r.project_id = p.id AND r.quarter = q.quarter \
-              WHERE (SELECT e.to_state FROM status_event e WHERE e.resource = 'project' AND e.record_id = p.id AND e.effective_on <= q.last_day{known} \
-                ORDER BY e.effective_on DESC, e.id DESC LIMIT 1) \
-                IN ('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over'))",
-            event("MIN(e.effective_on)", "submitted"),
-            event("MAX(e.effective_on)", "nationally_accepted"),
-            event("COUNT(*)", "returned"),
+            "(SELECT s.id AS project_id, s.province, q.quarter, q.deadline, h.submitted_on, h.accepted_on, COALESCE(h.returns, 0) AS returns \
+              FROM {stay} s JOIN ({quarters}) q ON s.contract_start <= q.last_day AND s.since <= q.last_day AND COALESCE(s.until > q.last_day, TRUE) \
+                LEFT JOIN {handed_in} h ON h.project_id = s.id AND h.quarter = q.quarter \
+              WHERE s.to_state IN ('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over'))"
         )
     }
 

@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 use super::{
     Column, Common, Entry, Kind, NoParameters, Out, Question, Report, Told, Totals, WITH_CHART,
     chart::{Chart, Figure, Series},
-    due_reports::DEADLINE_DAYS,
     value::{ratio, share_bp},
 };
 use crate::{
     http::{Problem, Text},
+    progress_reports::entity::DAYS_TO_REPORT,
     provinces::{ALL, ProvinceCode},
     values::{Amount, Decimal},
 };
@@ -153,7 +153,7 @@ impl Report for ProvinceLeague {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
         let (clusters, projects, values) = (question.clusters(&mut sql), question.projects(&mut sql), question.summed_values(&mut sql));
-        let due = question.due_reports(DEADLINE_DAYS, &mut sql);
+        let due = question.due_reports(DAYS_TO_REPORT, &mut sql);
         let provinces = question.in_provinces("o.code", &mut sql);
         let within = if provinces.is_empty() { String::new() } else { format!("WHERE {provinces}") };
         let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)");

@@ -5,8 +5,10 @@ use sea_orm::{DatabaseTransaction, FromQueryResult, prelude::Uuid};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals, due_reports::DEADLINE_DAYS, value::share_bp};
-use crate::{http::Problem, projects::rules::State, provinces::ProvinceCode, store::known::CLUSTER, values::Decimal};
+use super::{Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals, value::share_bp};
+use crate::{
+    http::Problem, progress_reports::entity::DAYS_TO_REPORT, projects::rules::State, provinces::ProvinceCode, store::known::CLUSTER, values::Decimal,
+};
 
 /// The report.
 pub struct ReportingCompliance;
@@ -15,7 +17,7 @@ pub struct ReportingCompliance;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// How many days after the end of a quarter its report is due; 30 when left out.
+    /// How many days after the end of a quarter its report is due; 15 when left out, as `due_on` of the reports says.
     #[param(minimum = 0, maximum = 365)]
     pub deadline_days: Option<u32>,
 }
@@ -145,7 +147,7 @@ impl Report for ReportingCompliance {
 
     async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
         let mut sql = question.composer();
-        let due = question.due_reports(question.own.deadline_days.unwrap_or(DEADLINE_DAYS), &mut sql);
+        let due = question.due_reports(question.own.deadline_days.unwrap_or(DAYS_TO_REPORT), &mut sql);
         let (projects, clusters) = (question.projects(&mut sql), question.known(&CLUSTER, &mut sql));
         let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)");
         let days = sql.days_between("d.accepted_on", "d.submitted_on");

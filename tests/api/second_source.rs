@@ -19,11 +19,11 @@ const THIRTEEN: [&str; 13] =
     ["طیور", "قزل‌آلا", "خوراک دام", "ورشو", "جاجیم و گلیم", "زیتون", "گیاهان دارویی", "انار و انجیر", "خیارشور", "برنج‌کوبی", "نایلون", "عسل", "سنگ"];
 const REPORT: &str = "/api/v1/reports/identified-clusters?province=IR-15&as_of=1392-12-29&calendar=persian";
 
-/// The report without its sources, of which there are more than before.
+/// The report without its sources and lineage, of which there is more than before.
 async fn reported(client: &Client, more: &str) -> (Value, Vec<Value>) {
     let report = client.get(&format!("{REPORT}{more}")).await;
     let mut items = report.body["items"].as_array().unwrap().clone();
-    items.iter_mut().for_each(|item| drop(item.as_object_mut().unwrap().remove("sources")));
+    items.iter_mut().for_each(|item| item.as_object_mut().unwrap().retain(|name, _| !["sources", "lineage"].contains(&name.as_str())));
     (report.body["total"].clone(), items)
 }
 
@@ -58,6 +58,9 @@ async fn the_second_source_stands_beside_the_first(service: &Service) {
         made(&lorestan, &format!("{lineage}?calendar=persian"), entry).await;
     }
     assert_eq!(reported(&lorestan, "").await, first, "what the first source reported stays");
+    let with_lineage = lorestan.get(REPORT).await;
+    let told = with_lineage.body["items"].as_array().unwrap().iter().find(|item| item["id"] == handicrafts.id()).unwrap();
+    assert_eq!(told["lineage"], json!(["split_into", "split_into"]));
     let unchanged = lorestan.get(&format!("{REPORT}&known_at={before_recording}")).await;
     assert_eq!((&unchanged.body["items"], &unchanged.body["total"]), (&before.body["items"], &json!(11)), "to the letter, sources included");
     let with_claims = lorestan.get(&format!("{CLUSTERS}/{}?include=claims", lorestan.cluster_named("زیتون").await.id())).await;

@@ -32,9 +32,9 @@ async fn reports_are_due_while_a_project_is_under_way(service: &Service) {
         row.map(|row| ["due", "on_time", "late", "missing", "on_time_bp", "returns", "median_review_days"].map(|name| row[name].clone()).to_vec())
     };
     for (query, expected) in [
-        // The first quarter ends on 1395-09-30: its report is due on 1395-10-30.
-        ("as_of=1395-10-29", None),
-        ("as_of=1395-10-30", Some(json!([1, 0, 0, 1, 0, 0, null]))),
+        // The first quarter ends on 1395-09-30: its report is due on 1395-10-15.
+        ("as_of=1395-10-14", None),
+        ("as_of=1395-10-15", Some(json!([1, 0, 0, 1, 0, 0, null]))),
         ("as_of=1396-07-30", Some(json!([4, 1, 0, 3, 2_500, 0, null]))),
         // From 1396-07-08 to 1396-08-01 there are 23 days, from 1396-10-09 to 1396-11-02 again.
         ("as_of=1396-12-29", Some(json!([5, 2, 0, 3, 4_000, 0, "23"]))),
