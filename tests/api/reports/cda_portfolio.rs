@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     earned_value::{enriched, told},
-    then::Then,
+    then::{Then, events},
 };
 use crate::{
     cdas, leads,
@@ -160,15 +160,6 @@ async fn a_certificate_expires(service: &Service) {
         let report = lorestan.get(&format!("/api/v1/reports/{REPORT}?as_of={day}")).await;
         assert_eq!(report.items("id").contains(&person.id()), is_shown, "{day}");
     }
-}
-
-/// The changes of state of a record by a Persian day, as they were known: the state and the day, oldest first.
-async fn events(then: &Then<'_>, path: &str, day: &str, known_at: &str) -> Vec<(String, String)> {
-    let history = then.client.get(&format!("/api/v1/{path}/history?calendar=persian")).await;
-    let entries = history.body["items"].as_array().unwrap().iter();
-    let known = entries.filter(|entry| entry["changed_at"].as_str().unwrap() <= known_at && entry["transition"].is_object());
-    let told = known.map(|entry| ["to", "effective_on"].map(|name| entry["transition"][name].as_str().unwrap().to_owned()));
-    told.filter(|[_, on]| on.as_str() <= day).map(|[to, on]| (to, on)).collect()
 }
 
 async fn portfolios_agree_with_the_records_themselves(service: &Service) {

@@ -2,9 +2,11 @@
 
 mod cda_portfolio;
 mod earned_value;
+mod funnel;
 mod identified_clusters;
 mod indicators;
 mod industries;
+mod networks;
 mod overdue_milestones;
 mod reconciliation;
 mod reporting;

@@ -44,3 +44,12 @@ impl<'a> Then<'a> {
         (items, answer.body["totals"].clone())
     }
 }
+
+/// The changes of state of a record by a Persian day, as they were known: the state and the day, oldest first.
+pub async fn events(then: &Then<'_>, path: &str, day: &str, known_at: &str) -> Vec<(String, String)> {
+    let history = then.client.get(&format!("/api/v1/{path}/history?calendar=persian")).await;
+    let entries = history.body["items"].as_array().unwrap().iter();
+    let known = entries.filter(|entry| entry["changed_at"].as_str().unwrap() <= known_at && entry["transition"].is_object());
+    let told = known.map(|entry| ["to", "effective_on"].map(|name| entry["transition"][name].as_str().unwrap().to_owned()));
+    told.filter(|[_, on]| on.as_str() <= day).map(|[to, on]| (to, on)).collect()
+}
