@@ -9,7 +9,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use crate::{
     api_clients, attachments,
     auth::{self, Role, account, policy::PERMISSIONS},
-    cdas, clusters, decisions, enterprises,
+    cdas, changes, clusters, decisions, enterprises,
     http::{
         Problem, catalogue,
         contract::Contract,
@@ -41,6 +41,7 @@ const TAGS: &[(&str, &str)] = &[
     ("payments", "What was paid, from which budget line."),
     ("attachments", "Documents and evidence, with their SHA-256."),
     ("reports", "Reports. Each says what was true on a day, as it was known at a moment."),
+    ("changes", "What has changed since a cursor: how other systems stay in step with this one."),
     ("provinces", "The provinces and their codes."),
     ("industries", "The industries of ISIC Rev. 4."),
     ("users", "Accounts of people."),
@@ -126,6 +127,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .configure(progress_reports::routes)
                 .configure(payments::routes)
                 .configure(reports::routes)
+                .configure(changes::routes)
                 .configure(provinces::routes)
                 .configure(industries::routes)
                 .configure(users::routes)

@@ -8,6 +8,7 @@ pub mod api_clients;
 pub mod attachments;
 pub mod auth;
 pub mod cdas;
+pub mod changes;
 pub mod checks;
 pub mod clusters;
 pub mod config;

@@ -24,7 +24,7 @@ use crate::{
     indicators, industries,
     operation::Shutdown,
     provinces,
-    store::{Files, connection, earned_value::summary, idempotent_answer, now},
+    store::{Files, connection, earned_value::summary, feed, idempotent_answer, now},
 };
 
 /// A server that runs.
@@ -59,6 +59,7 @@ pub async fn check_migrated(db: &DatabaseConnection) -> Result<(), Problem> {
 pub async fn start(config: Config) -> Result<Running, Problem> {
     let first = connection::connect(&config.database_url, config.connections_per_worker).await?;
     check_migrated(&first).await?;
+    feed::adopt(&first).await?;
     let files = web::Data::new(Files::open(&config)?);
     let contract = api::contract()?;
     let authenticator = web::Data::new(Authenticator::load(&first, &config).await?);

@@ -32,6 +32,8 @@ mod m20261124_000018_joint_actions;
 mod m20261124_000019_revisions;
 mod m20261124_000020_open_milestones;
 mod m20261124_000021_earned_value;
+mod m20261128_000022_known_versions;
+mod m20261128_000023_claims_of_provinces;
 
 /// Every change of the tables, oldest first.
 pub struct Migrator;
@@ -61,6 +63,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000019_revisions::Migration),
             Box::new(m20261124_000020_open_milestones::Migration),
             Box::new(m20261124_000021_earned_value::Migration),
+            Box::new(m20261128_000022_known_versions::Migration),
+            Box::new(m20261128_000023_claims_of_provinces::Migration),
         ]
     }
 }
@@ -101,6 +105,7 @@ fn spell(backend: DbBackend, sql: &str) -> String {
         ("key", "text COLLATE \"C\"", "text"),
         // PostgreSQL hands out sequence numbers before the commit: a reader of the log needs the transaction too.
         ("transaction", "bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)", "bigint NOT NULL DEFAULT 0"),
+        ("with_changed_at", " INCLUDE (changed_at)", ""),
         ("counter", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "integer PRIMARY KEY AUTOINCREMENT"),
     ]
     .iter()

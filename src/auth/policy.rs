@@ -66,11 +66,12 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("attachments:write", "Attach documents and evidence; for CDAs to what belongs to their projects"),
     ("personal-data:read", "See national codes, legal ids, phone numbers and email addresses unmasked"),
     ("reports:read", "Read reports"),
+    ("changes:read", "Follow the changes of all that the other permissions let read"),
     ("users:manage", "Manage user accounts"),
     ("api-clients:manage", "Manage API clients"),
 ];
 
-const READ: [&str; 14] = [
+const READ: [&str; 15] = [
     "reference:read",
     "clusters:read",
     "organisations:read",
@@ -85,6 +86,7 @@ const READ: [&str; 14] = [
     "payments:read",
     "attachments:read",
     "reports:read",
+    "changes:read",
 ];
 const WRITE: [&str; 16] = [
     "clusters:write",

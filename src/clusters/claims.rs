@@ -15,7 +15,7 @@ use crate::{
     auth::Scope,
     http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
     persian::Date,
-    store::{Input, Record, RecordInfo, SqlKind, external_ref::ExternalRefs},
+    store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
 };
 
 /// The routes of this resource.
@@ -28,6 +28,8 @@ crate::store::record_table! {
     "cluster_claim" {
         /// The cluster.
         cluster_id: Uuid,
+        /// The code of its province, that of the cluster.
+        province: String,
         /// Who says so.
         source_title: String,
         /// Where it can be read.
@@ -67,12 +69,25 @@ impl Record for Model {
     }
 
     fn province(&self) -> Option<&str> {
-        None
+        Some(&self.province)
     }
 
     fn address(&self) -> String {
         format!("clusters/{}/claims/{}", self.cluster_id, self.id)
     }
+
+    /// A claim is of the province of its cluster, which takes it along where it moves.
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        if before.is_none() {
+            self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
+        }
+        Ok(())
+    }
+}
+
+/// The claims about a cluster.
+pub async fn about(db: &impl ConnectionTrait, cluster: Uuid) -> Result<Vec<Model>, DbErr> {
+    Entity::find().filter(Column::ClusterId.eq(cluster)).filter(Column::DeletedAt.is_null()).all(db).await
 }
 
 impl Listed for Model {

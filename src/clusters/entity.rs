@@ -174,11 +174,25 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    /// Gives out a code where there is none: the province's number and a count, past codes that were given by hand.
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    /// Gives out a code where there is none: the province's number and a count, past codes that were given by hand. Takes the claims
+    /// along into another province.
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         if self.code.is_empty() {
             let prefix = self.province.trim_start_matches("IR-");
             self.code = code::give_out::<Self>(transaction, "cluster", prefix).await?;
+        }
+        if before.is_some_and(|before| before.province != self.province) {
+            for claim in claims::about(&**transaction, self.id).await? {
+                transaction.update(&claim, claims::Model { province: self.province.clone(), ..claim.clone() }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The claims go with the cluster.
+    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+        for claim in claims::about(&**transaction, self.id).await? {
+            transaction.delete(&claim).await?;
         }
         Ok(())
     }

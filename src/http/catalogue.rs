@@ -136,6 +136,9 @@ catalogue! {
         "This change of state is not possible yet; missing names everything that it lacks.".
     REQUEST_IN_PROGRESS 409 "request_in_progress": "درخواست در دست انجام", "Request in progress";
         "درخواستی با همین Idempotency-Key هنوز در دست انجام است.", "A request with this Idempotency-Key is still running.".
+    RESYNC_REQUIRED 410 "resync_required": "همگام‌سازی دوباره لازم است", "Resynchronisation required";
+        "این نشانگر دیگر به جایی نمی‌رسد؛ آنچه دارید کنار بگذارید و با snapshot=true از نو بخوانید.",
+        "The cursor leads nowhere any more; drop what you hold and begin again with snapshot=true.".
     STALE_VERSION 412 "stale_version": "نسخهٔ کهنه", "Stale version";
         "رکورد در این میان تغییر کرده است؛ آن را دوباره بخوانید و تغییر خود را بر نسخهٔ تازه بنشانید.",
         "The record has changed meanwhile; read it again and apply your change to the new version.".

@@ -238,6 +238,12 @@ fn masked<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Shown {
+    /// A record as the log keeps it.
+    pub fn record<R: Record>(data: &Value) -> Self {
+        let fields = data.as_object().into_iter().flatten();
+        Self::Object(fields.map(|(name, value)| (name.clone(), Self::new::<R>(name, value))).collect())
+    }
+
     /// A value of a field.
     pub fn new<R: Record>(field: &str, value: &Value) -> Self {
         match value {

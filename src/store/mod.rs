@@ -13,6 +13,7 @@ pub mod decision;
 pub mod earned_value;
 pub mod external_ref;
 pub mod fault;
+pub mod feed;
 pub mod files;
 pub mod idempotent_answer;
 pub mod known;

@@ -175,8 +175,13 @@ impl Composer {
         Statement::from_sql_and_values(self.backend, sql, self.values)
     }
 
+    /// Whether the statement is for PostgreSQL.
+    pub(super) fn is_postgres(&self) -> bool {
+        self.backend == DbBackend::Postgres
+    }
+
     fn on(&self, postgres: &str, sqlite: &str) -> String {
-        if self.backend == DbBackend::Postgres { postgres.to_owned() } else { sqlite.to_owned() }
+        if self.is_postgres() { postgres.to_owned() } else { sqlite.to_owned() }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
 const READ: &[&str] = &[
     "reference:read", "clusters:read", "organisations:read", "enterprises:read", "cdas:read", "projects:read", "milestones:read",
     "decisions:read", "indicators:read", "measurements:read", "progress-reports:read", "payments:read", "attachments:read", "reports:read",
+    "changes:read",
 ];
 #[rustfmt::skip]
 const WRITE: &[&str] = &[
@@ -51,6 +52,7 @@ pub const ACCOUNTS: [Account; 9] = [
 /// What every guarded operation needs: one of these permissions; nothing but a valid token where there is none.
 const NEEDS: &[(&str, &str)] = &[
     ("", "get_me change_password"),
+    ("changes:read", "list_changes"),
     ("reference:read", "list_provinces get_province list_industries get_industry"),
     ("clusters:read", "list_clusters get_cluster get_cluster_by_reference get_cluster_history list_claims get_claim"),
     (

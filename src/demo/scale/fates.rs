@@ -68,6 +68,7 @@ impl Story<'_> {
     pub fn claims(&self, teller: &mut Teller, row: &Model, found: NaiveDate) -> Result<(), Problem> {
         let claim = |source: String, on: NaiveDate, name: String| claims::Model {
             cluster_id: row.id,
+            province: row.province.clone(),
             source_title: source,
             claimed_on: Some(on),
             claimed_name: Some(name),
