@@ -34,6 +34,7 @@ mod m20261124_000020_open_milestones;
 mod m20261124_000021_earned_value;
 mod m20261128_000022_known_versions;
 mod m20261128_000023_claims_of_provinces;
+mod m20261128_000024_summaries_by_days;
 
 /// Every change of the tables, oldest first.
 pub struct Migrator;
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000021_earned_value::Migration),
             Box::new(m20261128_000022_known_versions::Migration),
             Box::new(m20261128_000023_claims_of_provinces::Migration),
+            Box::new(m20261128_000024_summaries_by_days::Migration),
         ]
     }
 }

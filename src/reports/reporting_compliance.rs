@@ -151,18 +151,16 @@ impl Report for ReportingCompliance {
         let (projects, clusters) = (question.projects(&mut sql), question.known(&CLUSTER, &mut sql));
         let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)");
         let days = sql.days_between("d.accepted_on", "d.submitted_on");
+        // The days in the middle of a project's reviews: one, or two where their number is even.
+        let middle = "CASE WHEN d.place * 2 BETWEEN d.number AND d.number + 2 THEN d.days END";
         let query = format!(
-            "WITH due_report AS {due}, \
-             review AS (SELECT x.project_id, CAST(SUM(x.days) * 2 / COUNT(*) AS bigint) AS doubled_median FROM (\
-               SELECT d.project_id, {days} AS days, ROW_NUMBER() OVER (PARTITION BY d.project_id ORDER BY {days}, d.quarter) AS place, \
-                 COUNT(*) OVER (PARTITION BY d.project_id) AS number \
-               FROM due_report d WHERE d.accepted_on IS NOT NULL AND d.submitted_on IS NOT NULL) x \
-               WHERE x.place * 2 BETWEEN x.number AND x.number + 2 GROUP BY x.project_id) \
-             SELECT p.id, p.code, p.title_fa, c.name_fa AS cluster_fa, p.province, p.state, s.due, s.on_time, s.late, s.missing, s.returns, \
-               w.doubled_median \
-             FROM (SELECT d.project_id, COUNT(*) AS due, {} AS on_time, {} AS late, {} AS missing, \
-                 CAST(SUM(COALESCE(d.returns, 0)) AS bigint) AS returns FROM due_report d GROUP BY d.project_id) s \
-               JOIN {projects} p ON p.id = s.project_id JOIN {clusters} c ON c.id = p.cluster_id LEFT JOIN review w ON w.project_id = p.id \
+            "SELECT p.id, p.code, p.title_fa, c.name_fa AS cluster_fa, p.province, p.state, s.due, s.on_time, s.late, s.missing, s.returns, s.doubled_median \
+             FROM (SELECT d.project_id, COUNT(*) AS due, {} AS on_time, {} AS late, {} AS missing, CAST(SUM(d.returns) AS bigint) AS returns, \
+                 CAST(SUM({middle}) * 2 / NULLIF(COUNT({middle}), 0) AS bigint) AS doubled_median \
+               FROM (SELECT d.*, {days} AS days, COUNT({days}) OVER (PARTITION BY d.project_id) AS number, \
+                   ROW_NUMBER() OVER (PARTITION BY d.project_id, {days} IS NULL ORDER BY {days}, d.quarter) AS place FROM {due} d) d \
+               GROUP BY d.project_id) s \
+               JOIN {projects} p ON p.id = s.project_id JOIN {clusters} c ON c.id = p.cluster_id \
              ORDER BY p.province, p.code",
             count("d.submitted_on <= d.deadline"),
             count("d.submitted_on > d.deadline"),

@@ -246,11 +246,13 @@ impl Relation {
         };
         let member = |Column(name, member, path): &Column| format!(", {} AS {name}", composer.member("r.data", path, *member));
         let columns: String = self.columns.iter().map(member).collect();
-        let (moment, resource) = (composer.moment(moment), composer.bind(self.table));
+        let (moment, resource, apart) = (composer.moment(moment), composer.bind(self.table), composer.kept_apart());
+        // The newest versions are found first: what is asked of them would else be worked out for all older ones too.
         format!(
-            "(SELECT r.record_id AS id{province}{columns}{} FROM change_log r WHERE r.resource = {resource} AND r.changed_at <= {moment} \
-               AND r.kind <> 'deleted'{condition} AND NOT EXISTS (SELECT 1 FROM change_log n WHERE n.resource = r.resource \
-               AND n.record_id = r.record_id AND n.version > r.version AND n.changed_at <= {moment}))",
+            "(SELECT r.record_id AS id{province}{columns}{} FROM (SELECT r.record_id, r.province, r.data FROM change_log r \
+               WHERE r.resource = {resource} AND r.changed_at <= {moment} AND r.kind <> 'deleted'{condition} \
+               AND NOT EXISTS (SELECT 1 FROM change_log n WHERE n.resource = r.resource \
+               AND n.record_id = r.record_id AND n.version > r.version AND n.changed_at <= {moment}){apart}) r)",
             state.unwrap_or_default()
         )
     }

@@ -150,6 +150,11 @@ impl Composer {
         self.on(&format!("jsonb_build_object({members})"), &format!("json_object({members})"))
     }
 
+    /// The end of a statement in parentheses that is to be worked out by itself, before what stands around it.
+    pub fn kept_apart(&self) -> String {
+        self.on(" OFFSET 0", "")
+    }
+
     /// How many days lie between two days.
     pub fn days_between(&self, later: &str, earlier: &str) -> String {
         self.on(&format!("CAST({later} - {earlier} AS bigint)"), &format!("CAST(julianday({later}) - julianday({earlier}) AS bigint)"))
