@@ -192,8 +192,8 @@ impl Report for OverdueMilestones {
         let from = question.from().map(|first| format!(" AND m.due_on >= {}", sql.day(first.naive()))).unwrap_or_default();
         let (milestones, projects, clusters) =
             (plan::milestones(question, &mut sql), question.projects(&mut sql), question.known(&CLUSTER, &mut sql));
-        // Whoever sees a project sees who leads it, wherever the CDA has moved since.
-        let (assignments, cdas) = (question.known(&ASSIGNMENT, &mut sql), question.known_everywhere(&CDA, &mut sql));
+        // Who has been assigned to a project stays in its province.
+        let (assignments, cdas) = (question.known(&ASSIGNMENT, &mut sql), question.known(&CDA, &mut sql));
         let query = format!(
             "SELECT m.id, m.title_fa, m.title_en, p.id AS project_id, p.code AS project_code, p.state AS project_state, \
                c.name_fa AS cluster_fa, m.province, m.phase, m.due_on, {late} AS days_late, m.weight_bp, m.state, \
