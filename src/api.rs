@@ -20,7 +20,7 @@ use crate::{
     },
     indicators, industries,
     lifecycle::machine::Machine,
-    measurements, milestones, operation, organisations, payments, progress_reports, projects, provinces, reports,
+    measurements, milestones, operation, organisations, payments, progress_reports, projects, provinces, public, reports,
     store::verify::Kind,
     users,
 };
@@ -42,6 +42,7 @@ const TAGS: &[(&str, &str)] = &[
     ("attachments", "Documents and evidence, with their SHA-256."),
     ("reports", "Reports. Each says what was true on a day, as it was known at a moment."),
     ("changes", "What has changed since a cursor: how other systems stay in step with this one."),
+    ("public", "What everybody may know, without a token."),
     ("provinces", "The provinces and their codes."),
     ("industries", "The industries of ISIC Rev. 4."),
     ("users", "Accounts of people."),
@@ -128,6 +129,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .configure(payments::routes)
                 .configure(reports::routes)
                 .configure(changes::routes)
+                .configure(public::routes)
                 .configure(provinces::routes)
                 .configure(industries::routes)
                 .configure(users::routes)
@@ -159,12 +161,21 @@ pub fn document() -> &'static Value {
                 tags: TAGS,
                 permissions: PERMISSIONS,
                 machines: &machines(),
-                formats: &|path| path.strip_prefix(PREFIX).and_then(reports::formats).unwrap_or(&[Format::Json, Format::Csv]),
+                formats: &formats,
                 roles: &|permission| Role::holding(permission).into_iter().map(Role::name).collect(),
             },
         )
     });
     &DOCUMENT
+}
+
+/// The formats of a path that answers `items`.
+fn formats(path: &str) -> &'static [Format] {
+    match path.strip_prefix(PREFIX).unwrap_or(path) {
+        "/changes" => &[Format::Json],
+        "/public/clusters" => &[Format::Json, Format::Csv, Format::GeoJson],
+        path => reports::formats(path).unwrap_or(&[Format::Json, Format::Csv]),
+    }
 }
 
 /// What tells one build's answers from another's: the hash of the document.

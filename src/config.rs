@@ -43,6 +43,8 @@ pub struct Config {
     pub shutdown_delay_seconds: u64,
     /// Requests a minute for each account (or address, without a token); 0 for no limit.
     pub requests_per_minute: u32,
+    /// Requests a minute from an address for what is public; 0 for no limit.
+    pub public_requests_per_minute: u32,
     /// Whether a proxy stands in front and writes `X-Forwarded-For`.
     pub behind_proxy: bool,
     /// Origins whose pages may call the API (CORS); `*` for all.
@@ -97,6 +99,7 @@ impl Default for Config {
             shutdown_timeout_seconds: 20,
             shutdown_delay_seconds: 0,
             requests_per_minute: 6_000,
+            public_requests_per_minute: 120,
             behind_proxy: false,
             cors_origins: Vec::new(),
             access_token_seconds: 900,

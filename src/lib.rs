@@ -29,6 +29,7 @@ pub mod personal;
 pub mod progress_reports;
 pub mod projects;
 pub mod provinces;
+pub mod public;
 pub mod reports;
 pub mod server;
 pub mod store;

@@ -208,6 +208,7 @@ async fn demonstrate(mut config: Config, scale: Option<f64>) -> Outcome {
     config.check()?;
     // A demonstration is also what tools are tried against: they ask faster than people.
     config.requests_per_minute = 600_000;
+    config.public_requests_per_minute = 600_000;
     config.public_url = format!("http://{}", config.bind);
     if config.log_filter == Config::default().log_filter {
         config.log_filter = "warn".into();

@@ -20,7 +20,12 @@ use crate::{
     api,
     auth::{Authenticator, failures, password, session},
     config::Config,
-    http::{Problem, compress, contract::Contract, envelope, guard, rate_limit::RateLimit},
+    http::{
+        Problem, compress,
+        contract::Contract,
+        envelope, guard,
+        rate_limit::{PublicRateLimit, RateLimit},
+    },
     indicators, industries,
     operation::Shutdown,
     provinces,
@@ -64,6 +69,7 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
     let contract = api::contract()?;
     let authenticator = web::Data::new(Authenticator::load(&first, &config).await?);
     let rate_limit = web::Data::new(RateLimit::new(config.requests_per_minute));
+    let public_rate_limit = web::Data::new(PublicRateLimit(RateLimit::new(config.public_requests_per_minute)));
     let shutdown = web::Data::new(Shutdown::default());
     let metrics = web::Data::new(metrics_handle()?);
     tokio::task::spawn_blocking(password::warm_up);
@@ -90,6 +96,7 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
             .app_data(contract.clone())
             .app_data(authenticator.clone())
             .app_data(rate_limit.clone())
+            .app_data(public_rate_limit.clone())
             .app_data(factory_shutdown.clone())
             .app_data(metrics.clone())
             .into_utoipa_app()

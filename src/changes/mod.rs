@@ -4,7 +4,7 @@ mod kinds;
 
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
+use actix_web::{get, web};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, prelude::Uuid};
@@ -16,7 +16,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use self::kinds::{KINDS, Kind};
 use crate::{
     auth::CurrentCaller,
-    http::{Call, Database, Problem, Query, catalogue, shape::digest},
+    http::{Answer, Database, Problem, Query, Shape, catalogue, shape::digest},
     operation::Shutdown,
     store::{
         change_log::{self, ChangeKind, Shown},
@@ -248,19 +248,17 @@ impl<'a> Follower<'a> {
 pub async fn list_changes(
     following: Query<Following>,
     caller: CurrentCaller,
-    request: HttpRequest,
+    shape: Shape,
     db: Database,
     shutdown: web::Data<Shutdown>,
-) -> Result<HttpResponse, Problem> {
-    let call = Call::of(&request)?;
+) -> Result<Answer, Problem> {
     let follower = Follower::new(&following, &caller)?;
     let mut cursor = following.since.as_deref().map(Cursor::read).transpose()?;
     let end = Instant::now() + Duration::from_secs(following.wait.unwrap_or(0));
     loop {
         let changes = follower.next(cursor.as_ref(), following.snapshot, db.get_ref()).await?;
         if !changes.items.is_empty() || changes.has_more || Instant::now() + PAUSE > end || shutdown.has_begun() {
-            let body = call.rendered(|| serde_json::to_string(&changes)).map_err(Problem::internal)?;
-            return Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).content_type("application/json").body(body));
+            return shape.value(&changes);
         }
         cursor = Some(Cursor::read(&changes.next_cursor)?);
         tokio::time::sleep(PAUSE).await;

@@ -234,7 +234,7 @@ impl From<&Model> for ClusterInput {
             aliases: row.aliases.0.clone(),
             province: ProvinceCode(row.province.clone()),
             counties: row.counties.0.clone(),
-            location: row.latitude.zip(row.longitude).map(|(latitude, longitude)| Location { latitude, longitude }),
+            location: row.location(),
             products: row.products.0.clone(),
             isic: row.isic.0.clone(),
             identified_on: row.identified_on.map(Date::from),

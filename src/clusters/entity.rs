@@ -27,7 +27,7 @@ use crate::{
     persian::{Date, text},
     provinces,
     store::{Past, Reading, Record, Retrospective, SqlKind, Transaction, code, past::Fields, record::Unique, search},
-    values::Name,
+    values::{Location, Name},
 };
 
 crate::store::record_table! {
@@ -195,6 +195,13 @@ impl Record for Model {
             transaction.delete(&claim).await?;
         }
         Ok(())
+    }
+}
+
+impl Model {
+    /// Where it is.
+    pub fn location(&self) -> Option<Location> {
+        self.latitude.zip(self.longitude).map(|(latitude, longitude)| Location { latitude, longitude })
     }
 }
 

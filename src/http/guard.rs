@@ -19,7 +19,7 @@ use super::{
     document::{PREFIX, SPARSE},
     preference::preferences,
     problem::{Language, speaking},
-    rate_limit::RateLimit,
+    rate_limit::{PublicRateLimit, RateLimit},
 };
 use crate::{
     auth::{Authenticator, Caller},
@@ -171,7 +171,10 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     let address = client::address(request.request());
     let caller = match &operation.access {
         Access::Public => {
-            if request.path().starts_with(PREFIX) {
+            let path = request.path().strip_prefix(PREFIX);
+            if path.is_some_and(|path| path.starts_with("/public/")) {
+                request.app_data::<web::Data<PublicRateLimit>>().ok_or_else(missing)?.0.take(request.request(), &address)?;
+            } else if path.is_some() {
                 limit.take(request.request(), &address)?;
             }
             None

@@ -13,6 +13,7 @@ pub mod contract;
 pub mod csv;
 pub mod document;
 pub mod envelope;
+pub mod geojson;
 pub mod guard;
 pub mod moment;
 pub mod page;

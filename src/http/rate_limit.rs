@@ -33,6 +33,9 @@ pub struct Remaining {
     pub left: u32,
 }
 
+/// The limits of those who ask for what is public, by their addresses.
+pub struct PublicRateLimit(pub RateLimit);
+
 impl RateLimit {
     /// A limit of so many requests a minute; 0 sets none. A minute's worth may come at once.
     pub fn new(per_minute: u32) -> Self {

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Call, Page, Problem, Ready, csv,
     document::{PREFIX, SPARSE},
+    geojson,
     guard::Format,
 };
 use crate::{
@@ -42,6 +43,12 @@ impl Answer {
     pub fn with_header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name.to_string(), value.into()));
         self
+    }
+
+    /// Makes it one that everybody gets alike, and that may be used again for so many seconds.
+    pub fn public(mut self, seconds: u32) -> Self {
+        self.headers.retain(|(name, _)| ![header::CACHE_CONTROL.as_str(), header::VARY.as_str()].contains(&name.as_str()));
+        self.with_header(header::CACHE_CONTROL, format!("public, max-age={seconds}")).with_header(header::VARY, "Accept, Accept-Language")
     }
 
     /// Adds a member that is told this once and not kept: a repeated request gets the answer without it.
@@ -123,6 +130,12 @@ impl Shape {
                 let tag = format!("\"{}\"", digest(&body));
                 let disposition = format!("attachment; filename=\"{}.csv\"", self.call.operation().id);
                 Ok(self.finish("text/csv; charset=utf-8; header=present", body, tag).with_header(header::CONTENT_DISPOSITION, disposition))
+            }
+            Format::GeoJson => {
+                let value = self.call.rendered(|| serde_json::to_value(list)).map_err(Problem::internal)?;
+                let body = geojson::collection(&value["items"]).to_string();
+                let tag = format!("\"{}\"", digest(&body));
+                Ok(self.finish(Format::GeoJson.media_type(), body, tag))
             }
             _ => self.value(list),
         }

@@ -17,7 +17,7 @@ use super::{Question, Report, Totals};
 use crate::{
     api,
     http::{
-        Call, Problem, Text, catalogue, compress, csv,
+        Call, Problem, Text, catalogue, compress, csv, geojson,
         guard::Format,
         shape::digest,
         sheet::{About, Heading, Sheet},
@@ -294,7 +294,7 @@ impl<R: Report> Out<R> {
             }
             Form::GeoJson => {
                 self.buffer.extend_from_slice(separator.as_bytes());
-                self.buffer.extend_from_slice(feature(self.call.rendered(json)?).to_string().as_bytes());
+                self.buffer.extend_from_slice(geojson::feature(self.call.rendered(json)?).to_string().as_bytes());
             }
             Form::Svg(items) if R::CHARTS_ROWS => items.push(item),
             Form::Svg(_) => {}
@@ -356,22 +356,4 @@ impl<R: Report> Out<R> {
 fn opened(head: &Value, list: &str) -> String {
     let head = head.to_string();
     format!("{},\"{list}\":[", head.strip_suffix('}').unwrap_or_default())
-}
-
-/// A row as a feature (RFC 7946): its `location` is a point, its `locations` are several.
-fn feature(mut row: Value) -> Value {
-    let point = |place: &Value| json!([place["longitude"], place["latitude"]]);
-    let members = row.as_object();
-    let take = |name: &str| members.and_then(|members| members.get(name)).cloned().unwrap_or_default();
-    let geometry = match (take("location"), take("locations")) {
-        (place @ Value::Object(_), _) => json!({ "type": "Point", "coordinates": point(&place) }),
-        (_, Value::Array(places)) if !places.is_empty() => {
-            json!({ "type": "MultiPoint", "coordinates": places.iter().map(point).collect::<Vec<_>>() })
-        }
-        _ => Value::Null,
-    };
-    if let Some(members) = row.as_object_mut() {
-        members.retain(|name, _| !["location", "locations"].contains(&name.as_str()));
-    }
-    json!({ "type": "Feature", "geometry": geometry, "properties": row })
 }

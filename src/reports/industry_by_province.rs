@@ -55,7 +55,8 @@ pub struct IndustryInProvince {
     /// Enterprises of the register by their primary class, whether members of clusters or not; null where it is not told.
     #[schema(required, minimum = 0, example = 14)]
     enterprises: Option<i64>,
-    /// Persons whom they employ, as far as it is known; null where it is not told.
+    /// Persons whom they employ, as far as it is known; null where it is not told: in what is published also where it is known of one or two of
+    /// them only.
     #[schema(required, minimum = 0, example = 320)]
     employment: Option<i64>,
     /// Whether enterprises and employment are not told, since they are fewer than three.
@@ -86,6 +87,8 @@ pub struct Row {
     in_development: i64,
     developed: i64,
     enterprises: i64,
+    /// Those of which it is known how many they employ.
+    employers: i64,
     employment: i64,
     locations: Json,
     is_public: i64,
@@ -175,13 +178,14 @@ impl Report for IndustryByProvince {
         let query = format!(
             "WITH identified AS (SELECT c.*, {of_cluster} AS industry FROM {clusters} c WHERE {identified}), \
              located AS (SELECT c.province, c.industry, {places} AS locations FROM identified c WHERE c.latitude IS NOT NULL GROUP BY c.province, c.industry), \
-             cell AS (SELECT c.province, c.industry, COUNT(*) AS clusters, {} AS in_development, {} AS developed, 0 AS enterprises, 0 AS employment \
+             cell AS (SELECT c.province, c.industry, COUNT(*) AS clusters, {} AS in_development, {} AS developed, 0 AS enterprises, 0 AS employers, 0 AS employment \
                  FROM identified c GROUP BY c.province, c.industry \
-               UNION ALL SELECT e.province, {of_enterprise}, 0, 0, 0, COUNT(*), COALESCE(SUM(e.employment_total), 0) \
+               UNION ALL SELECT e.province, {of_enterprise}, 0, 0, 0, COUNT(*), COUNT(e.employment_total), COALESCE(SUM(e.employment_total), 0) \
                  FROM {enterprises} e WHERE 1 = 1{within} GROUP BY e.province, {of_enterprise}) \
              SELECT x.*, i.title_en, CAST({is_public} AS bigint) AS is_public, COALESCE(l.locations, '[]') AS locations FROM (\
                SELECT province, industry AS code, CAST(SUM(clusters) AS bigint) AS clusters, CAST(SUM(in_development) AS bigint) AS in_development, \
-                 CAST(SUM(developed) AS bigint) AS developed, CAST(SUM(enterprises) AS bigint) AS enterprises, CAST(SUM(employment) AS bigint) AS employment \
+                 CAST(SUM(developed) AS bigint) AS developed, CAST(SUM(enterprises) AS bigint) AS enterprises, \
+                 CAST(SUM(employers) AS bigint) AS employers, CAST(SUM(employment) AS bigint) AS employment \
                FROM cell GROUP BY province, industry) x \
              JOIN industry i ON i.code = x.code LEFT JOIN located l ON l.province = x.province AND l.industry = x.code ORDER BY x.province, x.code",
             count("c.state = 'in_development'"),
@@ -230,7 +234,7 @@ impl From<Row> for IndustryInProvince {
             in_development: row.in_development,
             developed: row.developed,
             enterprises: is_told.then_some(row.enterprises),
-            employment: is_told.then_some(row.employment),
+            employment: (is_told && (row.is_public == 0 || may_be_told(row.employers))).then_some(row.employment),
             suppressed: !is_told,
             locations: list(row.locations),
         }

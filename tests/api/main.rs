@@ -59,6 +59,7 @@ mod progress_reports;
 mod project_parts;
 mod project_states;
 mod projects;
+mod public;
 mod random_walk;
 mod reports;
 mod resilience;

@@ -117,6 +117,7 @@ impl Service {
             attachments_url: format!("file://{}", scratch.files().display()),
             workers: 2,
             requests_per_minute: 0,
+            public_requests_per_minute: 0,
             shutdown_timeout_seconds: 5,
             ..Config::default()
         };

@@ -205,8 +205,8 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     if path.starts_with(PREFIX) {
         refer("AcceptLanguage");
     }
-    if method == "get" && lists_items(operation, schemas) {
-        let formats = (frame.formats)(path);
+    let formats = (frame.formats)(path);
+    if method == "get" && formats.len() > 1 && lists_items(operation, schemas) {
         for format in formats.iter().filter(|format| **format != Format::Json) {
             operation["responses"]["200"]["content"][format.media_type()] = json!({ "schema": format_schema(*format) });
         }

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::REPORTS;
 use crate::{
     clusters::CLUSTERS,
+    enterprises::enterprise,
     on_both,
+    projects::made,
     support::{Answer, Client, Service},
 };
 
@@ -108,6 +110,14 @@ async fn small_cells_are_not_published(service: &Service) {
     assert_eq!(published.body["items"].as_array().unwrap().iter().map(|row| row["firms"].clone()).collect::<Vec<_>>(), [json!(4)]);
     let refused = isipo.get(&format!("{REPORTS}/{candidates}?for_publication=true&level=division")).await;
     assert_eq!((refused.status, refused.errors()), (400, vec![("/level", "not_publishable")]));
+    // Of three makers of furniture one has told how many it employs: their sum would be its number.
+    for (name, employment) in [("یک", Some(50)), ("دو", None), ("سه", None)] {
+        let furniture = enterprise(name, json!({"province": "IR-08", "isic": [{"code": "3100"}], "employment_total": employment}));
+        made(&isipo, ENTERPRISES, furniture).await;
+    }
+    let of_kerman = |answer: &Answer| cells(answer, "IR-08").pop();
+    assert_eq!(of_kerman(&told(&isipo, "industry-by-province", "for_publication=true").await), Some(json!(["31", [0, 0, 0, 3, null, false]])));
+    assert_eq!(of_kerman(&told(&isipo, "industry-by-province", "").await), Some(json!(["31", [0, 0, 0, 3, 50, false]])));
 }
 
 fn candidates(answer: &Answer) -> Vec<Value> {
