@@ -159,9 +159,12 @@ struct Follower<'a> {
 
 impl<'a> Follower<'a> {
     fn new(following: &Following, caller: &'a CurrentCaller) -> Result<Self, Problem> {
-        let asked = |kind: &kinds::Entry| following.resource.as_ref().is_none_or(|asked| asked.contains(&kind.kind));
-        let kinds: Vec<_> = KINDS.iter().filter(|kind| asked(kind) && caller.may(kind.permission)).collect();
-        if kinds.is_empty() {
+        let may = |kind: &&kinds::Entry| caller.may(kind.permission);
+        let kinds: Vec<_> = match &following.resource {
+            Some(asked) => KINDS.iter().filter(|kind| asked.contains(&kind.kind)).collect(),
+            None => KINDS.iter().filter(may).collect(),
+        };
+        if !kinds.iter().all(may) {
             return Err(Problem::new(&catalogue::FORBIDDEN));
         }
         let (shared, own): (Vec<&kinds::Entry>, Vec<_>) = kinds.iter().partition(|kind| kind.is_shared);
@@ -240,8 +243,7 @@ impl<'a> Follower<'a> {
 /// ones than before. Drop what you hold and begin with a snapshot.
 #[utoipa::path(
     params(Following),
-    responses((status = 200, body = Changes, description = "What has changed"), (status = 410, body = crate::http::problem::ProblemBody,
-        content_type = "application/problem+json", description = "Begin again with `snapshot=true`. Codes: `resync_required`.")),
+    responses((status = 200, body = Changes)),
     security(("oauth2" = ["changes:read"]))
 )]
 #[get("/changes")]

@@ -109,7 +109,7 @@ const NEEDS: &[(&str, &str)] = &[
 
 /// What anybody may call.
 const PUBLIC: &str = "create_token revoke_token list_signing_keys get_authorization_server get_liveness get_readiness get_metrics \
-                      get_openapi_document list_problem_kinds get_problem_kind";
+                      get_openapi_document list_problem_kinds get_problem_kind list_public_clusters get_public_statistics";
 
 impl Account {
     pub fn permissions(&self) -> BTreeSet<&'static str> {

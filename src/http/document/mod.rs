@@ -239,6 +239,9 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     if path.ends_with("/auth/token") {
         statuses.push(("401", "Unauthenticated"));
     }
+    if path.ends_with("/changes") {
+        statuses.push(("410", "ResyncRequired"));
+    }
     if path.contains('{') {
         statuses.push(("404", "NotFound"));
     }

@@ -40,6 +40,7 @@ pub fn responses() -> Value {
         "NotAcceptable": about(&[406], "No format that `Accept` asks for can be given."),
         "RequestTimeout": about(&[408], "The body did not arrive in time."),
         "Conflict": about(&[409], "The present state does not allow it."),
+        "ResyncRequired": about(&[410], "The cursor leads nowhere any more."),
         "StaleVersion": about(&[412], "The record has changed since the `ETag` given; `ETag` names its present version, as `If-Match` takes it."),
         "PayloadTooLarge": about(&[413], "The body is too large."),
         "UnsupportedMediaType": about(&[415], "The body is of a media type that is not accepted."),

@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDate};
 use rust_xlsxwriter::{Worksheet, XlsxError};
 use serde_json::Value;
 
-use super::{Kind, look::Look};
+use super::{Kind, look::Look, terms};
 use crate::http::csv;
 use crate::persian::{Calendar, Date, calendar::using};
 
@@ -38,6 +38,14 @@ impl<'a> Cell<'a> {
             Value::Bool(truth) => Self::Truth(*truth),
             _ => Self::text(csv::flat(value, |text| text.into())),
         })
+    }
+
+    /// A word of the programme in Persian; as it is where it is none.
+    pub fn persian_word(value: &'a Value) -> Self {
+        match value {
+            Value::Bool(truth) => Self::Truth(*truth),
+            _ => Self::text(csv::flat(value, |text| terms::in_persian(text).map_or(text.into(), Cow::Borrowed))),
+        }
     }
 
     /// A day in the Persian calendar, as people in Iran write it: 1392/12/29.

@@ -11,7 +11,7 @@ use super::{
     look::Look,
     say,
 };
-use crate::persian::Calendar;
+use crate::{http::problem::Language, persian::Calendar};
 
 /// The most digits that a column of texts is wide; longer ones take several lines.
 const WIDEST_TEXT: usize = 40;
@@ -49,13 +49,17 @@ impl Column {
             let [persian, gregorian] = [(" (شمسی)", " (Persian)"), (" (میلادی)", " (Gregorian)")].map(|(fa, en)| say(about.language, fa, en));
             vec![column(true, persian), column(false, gregorian)]
         } else {
-            vec![column(false, "")]
+            vec![column(heading.kind == Kind::Word && about.language == Language::Persian, "")]
         }
     }
 
     /// What it shows of a value.
     pub fn cell<'a>(&self, value: &'a Value) -> Cell<'a> {
-        if self.is_persian { Cell::persian_day(value) } else { Cell::new(self.kind, value) }
+        match (self.kind, self.is_persian) {
+            (Kind::Word, true) => Cell::persian_word(value),
+            (_, true) => Cell::persian_day(value),
+            (kind, false) => Cell::new(kind, value),
+        }
     }
 
     /// How many lines a value takes.

@@ -10,6 +10,7 @@ mod cell;
 mod column;
 mod look;
 mod provenance;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 

@@ -85,6 +85,12 @@ fn text(text: &str) -> Data {
 }
 
 #[test]
+fn words_are_persian_in_persian_sheets() {
+    let sheets = read(&written(about(Language::Persian, Calendar::Gregorian), 2, MOST_ROWS));
+    assert_eq!(sheets[0].1[1][4], text("اجرا"));
+}
+
+#[test]
 fn values_are_real() {
     let file = written(about(Language::English, Calendar::Gregorian), 2, MOST_ROWS);
     let sheets = read(&file);

@@ -24,6 +24,7 @@ use crate::{
 
 on_both!(
     the_menu_describes_every_report,
+    words_stand_in_persian_in_the_sheets,
     every_report_is_had_in_each_of_its_formats,
     a_report_is_not_made_again_while_its_data_is_the_same,
     a_parameter_that_is_not_understood_is_refused,
@@ -60,6 +61,33 @@ async fn the_menu_describes_every_report(service: &Service) {
             assert!(is_persian && !part["title_en"].as_str().unwrap().is_empty(), "{}: {part}", entry["name"]);
         }
     }
+}
+
+/// What a schema refers to, or holds beside null.
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    let referred = schema["$ref"].as_str().map(|path| document.pointer(path.trim_start_matches('#')).unwrap());
+    let alternatives = || schema["oneOf"].as_array()?.iter().find(|one| one["type"] != "null");
+    referred.or_else(alternatives).or_else(|| schema.get("items")).map_or(schema, |inner| resolved(document, inner))
+}
+
+async fn words_stand_in_persian_in_the_sheets(service: &Service) {
+    let viewer = service.login("lorestan-viewer").await;
+    let document = khoosheh::api::document();
+    let mut words = 0;
+    for entry in menu(&viewer).await {
+        let answer = &document["paths"][entry["path"].as_str().unwrap()]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+        let item = resolved(document, &resolved(document, answer)["allOf"][1]["properties"]["items"]["items"]);
+        for column in entry["columns"].as_array().unwrap().iter().filter(|column| column["kind"] == "word") {
+            let steps = column["name"].as_str().unwrap().split('.');
+            let schema = steps.fold(item, |schema, step| resolved(document, &schema["properties"][step]));
+            let codes = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).filter(|code| !code.starts_with("IR-"));
+            for code in codes {
+                assert!(khoosheh::http::sheet::terms::in_persian(code).is_some(), "{}, {}: {code}", entry["name"], column["name"]);
+                words += 1;
+            }
+        }
+    }
+    assert!(words > 40, "{words} words were looked at");
 }
 
 async fn every_report_is_had_in_each_of_its_formats(service: &Service) {

@@ -1,0 +1,82 @@
+//! The words of the programme in Persian: what the codes of the API are called where people read them.
+
+/// What a code is called; none for what is no word of the programme.
+pub fn in_persian(code: &str) -> Option<&'static str> {
+    Some(match code {
+        // Clusters.
+        "candidate" => "نامزد",
+        "identified" => "شناسایی‌شده",
+        "prioritised" => "اولویت‌بندی‌شده",
+        "feasibility" => "در امکان‌سنجی",
+        "feasible" => "امکان‌پذیر",
+        "not_feasible" => "امکان‌ناپذیر",
+        "in_development" => "در حال توسعه",
+        "developed" => "توسعه‌یافته",
+        "merged" => "ادغام‌شده",
+        "split" => "تفکیک‌شده",
+        "withdrawn" => "کنارگذاشته‌شده",
+        // How precisely a day is known.
+        "day" => "روز",
+        "month" => "ماه",
+        "quarter" => "فصل",
+        "year" => "سال",
+        "not_later_than" => "حداکثر تا",
+        // Lineage and its findings.
+        "merged_into" => "ادغام در خوشهٔ دیگر",
+        "split_into" => "تفکیک به خوشه‌های دیگر",
+        "renamed" => "تغییر نام",
+        "successor" => "پسین",
+        "predecessor" => "پیشین",
+        "matched" => "در هر دو منبع",
+        "only_in_a" => "تنها در منبع الف",
+        "only_in_b" => "تنها در منبع ب",
+        "explained_by_lineage" => "توضیح‌یافته با تبار",
+        // Projects and their phases.
+        "draft" => "پیش‌نویس",
+        "approved" => "تصویب‌شده",
+        "contracted" => "قرارداد بسته‌شده",
+        "diagnostic" => "مطالعهٔ شناختی",
+        "planning" => "در برنامه‌ریزی",
+        "implementing" => "در حال اجرا",
+        "evaluating" => "در ارزیابی",
+        "handed_over" => "تحویل‌شده",
+        "closed" => "پایان‌یافته",
+        "suspended" => "معلق",
+        "terminated" => "فسخ‌شده",
+        "trust_building" => "اعتمادسازی",
+        "action_plan" => "برنامهٔ عملیاتی",
+        "implementation" => "اجرا",
+        "evaluation" => "ارزیابی",
+        "handover" => "تحویل",
+        // Milestones.
+        "planned" => "برنامه‌ریزی‌شده",
+        "in_progress" => "در دست انجام",
+        "submitted" => "ارسال‌شده",
+        "accepted" => "پذیرفته‌شده",
+        "returned" => "بازگردانده‌شده",
+        "cancelled" => "لغوشده",
+        // CDAs.
+        "applicant" => "متقاضی",
+        "certified" => "دارای گواهی",
+        "expired" => "منقضی‌شده",
+        "revoked" => "ابطال‌شده",
+        // Networks.
+        "horizontal" => "افقی",
+        "vertical" => "عمودی",
+        "export_consortium" => "کنسرسیوم صادراتی",
+        "raw_material" => "تأمین مواد اولیه",
+        "joint_action" => "اقدام مشترک",
+        // Benefit themes, and which way is better.
+        "return_on_cost" => "بازده هزینه",
+        "scale" => "مقیاس",
+        "information_network" => "شبکهٔ اطلاعاتی",
+        "target_market_presence" => "حضور در بازارهای هدف",
+        "networking_culture" => "فرهنگ شبکه‌سازی",
+        "interactive_learning" => "یادگیری تعاملی",
+        "innovation" => "نوآوری",
+        "public_private_cooperation" => "همکاری بخش دولتی و خصوصی",
+        "up" => "افزایش",
+        "down" => "کاهش",
+        _ => return None,
+    })
+}
