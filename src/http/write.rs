@@ -46,6 +46,12 @@ impl FromRequest for Write {
     }
 }
 
+/// An answer, and when its work was done.
+enum Done {
+    Now(Answer),
+    Before(Answer),
+}
+
 impl Write {
     /// Creates a record (201).
     pub async fn create<R: Record>(self, row: R) -> Result<Answer, Problem> {
@@ -84,7 +90,10 @@ impl Write {
 
     /// Asks the rules of a record whether the caller may write it, before much work is done for it.
     pub async fn ask(&self, rule: impl AsyncFnOnce(&Transaction) -> Result<(), Problem>) -> Result<(), Problem> {
-        rule(&Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?).await
+        let transaction = Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
+        let outcome = rule(&transaction).await;
+        transaction.roll_back().await;
+        outcome
     }
 
     /// Changes a record as it is by now, whatever version the caller has seen: for what is safe to repeat. Where the change
@@ -164,32 +173,53 @@ impl Write {
     /// in the same transaction for 24 hours, and a repetition gets it without doing the work again.
     async fn run(self, work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
         let key = self.idempotency_key()?;
-        let request_id = RequestId::of(&self.request);
-        let transaction = Transaction::begin(self.db.get_ref(), self.caller.clone(), request_id).await?;
-        let Some(key) = key else {
-            let answer = work(&transaction).await?;
-            transaction.commit().await?;
-            return Ok(answer);
+        let transaction = Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
+        let outcome = match key {
+            None => work(&transaction).await.map(Done::Now),
+            Some(key) => self.once(key, &transaction, work).await,
         };
-        if !lock::try_for_transaction(&*transaction, &format!("{}:{key}", self.caller.id)).await? {
+        match outcome {
+            Ok(Done::Now(answer)) => {
+                transaction.commit().await?;
+                Ok(answer)
+            }
+            Ok(Done::Before(answer)) => {
+                transaction.roll_back().await;
+                Ok(answer)
+            }
+            Err(problem) => {
+                transaction.roll_back().await;
+                Err(problem)
+            }
+        }
+    }
+
+    /// Does the work, unless a request with the same key has done it.
+    async fn once(
+        &self,
+        key: String,
+        transaction: &Transaction,
+        work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>,
+    ) -> Result<Done, Problem> {
+        if !lock::try_for_transaction(&**transaction, &format!("{}:{key}", self.caller.id)).await? {
             return Err(Problem::new(&catalogue::REQUEST_IN_PROGRESS).retry_after(1));
         }
         let fingerprint = self.fingerprint();
-        let kept = idempotent_answer::Entity::find_by_id((self.caller.id, key.clone())).one(&*transaction).await?;
+        let kept = idempotent_answer::Entity::find_by_id((self.caller.id, key.clone())).one(&**transaction).await?;
         match kept {
             Some(kept) if kept.is_current() => {
                 if kept.fingerprint != fingerprint {
                     return Err(Problem::new(&catalogue::IDEMPOTENCY_KEY_REUSED));
                 }
                 let answer: Answer = serde_json::from_value(kept.answer).map_err(Problem::internal)?;
-                return Ok(answer.with_header(header::HeaderName::from_static("idempotency-replayed"), "true"));
+                return Ok(Done::Before(answer.with_header(header::HeaderName::from_static("idempotency-replayed"), "true")));
             }
             Some(outdated) => {
-                idempotent_answer::Entity::delete_by_id((outdated.account_id, outdated.idempotency_key)).exec(&*transaction).await?;
+                idempotent_answer::Entity::delete_by_id((outdated.account_id, outdated.idempotency_key)).exec(&**transaction).await?;
             }
             None => {}
         }
-        let answer = work(&transaction).await?;
+        let answer = work(transaction).await?;
         let kept = idempotent_answer::ActiveModel {
             account_id: Set(self.caller.id),
             idempotency_key: Set(key),
@@ -197,9 +227,8 @@ impl Write {
             answer: Set(serde_json::to_value(&answer).map_err(Problem::internal)?),
             created_at: Set(now()),
         };
-        idempotent_answer::Entity::insert(kept).exec_without_returning(&*transaction).await?;
-        transaction.commit().await?;
-        Ok(answer)
+        idempotent_answer::Entity::insert(kept).exec_without_returning(&**transaction).await?;
+        Ok(Done::Now(answer))
     }
 
     fn idempotency_key(&self) -> Result<Option<String>, Problem> {

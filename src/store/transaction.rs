@@ -61,6 +61,14 @@ impl Transaction {
         Ok(self.inner.commit().await?)
     }
 
+    /// Takes everything back, and lets others go on before the caller is answered: a transaction that is only dropped keeps its locks until its
+    /// connection is next looked after.
+    pub async fn roll_back(self) {
+        if let Err(error) = self.inner.rollback().await {
+            tracing::warn!(%error, "a transaction was not rolled back; its connection is given up");
+        }
+    }
+
     /// The moment of the write.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
