@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct Following {
     /// The `next_cursor` of the answer before. Without it the feed begins with the first change that there ever was.
-    #[param(max_length = 20_000)]
+    #[param(max_length = 5_000, pattern = "^[A-Za-z0-9_-]+$")]
     pub since: Option<String>,
     /// Begin with all records as they are now, instead of with changes: the first answer to a new client. Follow `next_cursor` with `since`.
     #[serde(default)]
@@ -59,7 +59,7 @@ pub struct Changes {
     /// The changes.
     items: Vec<Change>,
     /// What to send as `since` to go on. Keep it together with what you made of the changes, in one transaction.
-    #[schema(max_length = 20_000)]
+    #[schema(max_length = 5_000)]
     next_cursor: String,
     /// Whether there is more at once.
     has_more: bool,
