@@ -117,7 +117,9 @@ async fn wrong_methods_are_told_the_right_ones(service: &Service) {
 async fn head_is_get_without_a_body(service: &Service) {
     let admin = service.login("admin").await;
     let records = Records::make(service, "IR-15").await;
-    for operation in operations().iter().filter(|operation| operation.method == Method::GET && operation.id() != "get_metrics") {
+    // What these two tell is not the same a moment later, whoever asks.
+    let moves = |id: &str| ["get_metrics", "list_changes"].contains(&id);
+    for operation in operations().iter().filter(|operation| operation.method == Method::GET && !moves(operation.id())) {
         for path in [operation.path_to(&records), format!("{}?surprise=1", operation.path_to(&records))] {
             let ask = async |method: &str| {
                 let answer = raw::send(&admin, method, &path, &[("x-request-id", "the-same")], b"").await;
