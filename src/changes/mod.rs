@@ -5,10 +5,10 @@ mod kinds;
 use std::time::Duration;
 
 use actix_web::{get, web};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, prelude::Uuid};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -16,11 +16,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use self::kinds::{KINDS, Kind};
 use crate::{
     auth::CurrentCaller,
-    http::{Answer, Database, Problem, Query, Shape, catalogue, shape::digest},
+    http::{Answer, Database, Problem, Query, Shape, catalogue, page, shape::digest},
     operation::Shutdown,
     store::{
         change_log::{self, ChangeKind, Shown},
-        feed::{self, Followed, Present, Seen},
+        feed::{self, Followed, Seen},
     },
 };
 
@@ -129,24 +129,26 @@ struct Cursor {
 #[serde(rename_all = "snake_case")]
 enum Place {
     /// Among the records as they were at a moment, after one of a kind.
-    Snapshot { seen: String, kind: usize, after: Uuid },
+    Snapshot { seen: Seen, kind: usize, after: Uuid },
     /// All that was seen at a moment has been told.
-    After { seen: String },
+    After { seen: Seen },
     /// Between two moments, at a position.
-    Between { since: Option<String>, until: String, position: i64 },
+    Between { since: Option<Seen>, until: Seen, position: i64 },
 }
 
-impl Cursor {
-    fn read(text: &str) -> Result<Self, Problem> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| Problem::new(&catalogue::INVALID_CURSOR))
+impl Place {
+    /// The last moment that it knows of.
+    fn seen(&self) -> &Seen {
+        match self {
+            Self::Snapshot { seen, .. } | Self::After { seen } | Self::Between { until: seen, .. } => seen,
+        }
     }
 }
 
-/// A moment from a cursor.
-fn seen(text: &str, present: &Present) -> Result<Seen, Problem> {
-    let seen = text.parse().map_err(|_| Problem::new(&catalogue::INVALID_CURSOR))?;
-    if present.is_behind(&seen) { Err(Problem::new(&catalogue::RESYNC_REQUIRED)) } else { Ok(seen) }
+/// A part of the way.
+struct Step {
+    items: Vec<Change>,
+    has_more: bool,
 }
 
 /// What one caller follows.
@@ -167,37 +169,32 @@ impl<'a> Follower<'a> {
         if !kinds.iter().all(may) {
             return Err(Problem::new(&catalogue::FORBIDDEN));
         }
-        let (shared, own): (Vec<&kinds::Entry>, Vec<_>) = kinds.iter().partition(|kind| kind.is_shared);
-        let names = |kinds: Vec<&'static kinds::Entry>| kinds.into_iter().map(|kind| kind.resource).collect::<Vec<_>>();
-        let followed = Followed { own: names(own), shared: names(shared), province: caller.scope.province() };
-        let question = digest(&format!("{:?} {:?} {:?}", followed.own, followed.shared, followed.province));
+        let names = |is_wanted: fn(&kinds::Entry) -> bool| kinds.iter().filter(|kind| is_wanted(kind)).map(|kind| kind.resource).collect::<Vec<_>>();
+        let followed = Followed { kinds: names(|_| true), shared: names(|kind| kind.is_shared), province: caller.scope.province() };
+        let question = digest(&format!("{:?} {:?}", followed.kinds, followed.province));
         Ok(Self { kinds, followed, question, limit: following.page_size.map_or(200, |size| size as usize) })
     }
 
-    /// What comes next.
-    async fn next(&self, cursor: Option<&Cursor>, is_snapshot: bool, db: &impl ConnectionTrait) -> Result<Changes, Problem> {
+    /// What comes next, and where the follower stands then.
+    async fn next(&self, cursor: Option<&Cursor>, is_snapshot: bool, db: &impl ConnectionTrait) -> Result<(Step, Cursor), Problem> {
         let present = feed::present(db).await?;
-        let stays = |cursor: &Cursor| cursor.lineage == present.lineage && cursor.question == self.question;
-        if !cursor.is_none_or(stays) {
+        let leads_on =
+            |cursor: &Cursor| cursor.lineage == present.lineage && cursor.question == self.question && !present.is_behind(cursor.place.seen());
+        if !cursor.is_none_or(leads_on) {
             return Err(Problem::new(&catalogue::RESYNC_REQUIRED));
         }
-        let (items, place, has_more) = match cursor.map(|cursor| &cursor.place) {
+        let (step, place) = match cursor.map(|cursor| &cursor.place) {
             None if is_snapshot => self.records(&present.seen, 0, Uuid::nil(), db).await?,
-            Some(Place::Snapshot { seen: text, kind, after }) => self.records(&seen(text, &present)?, *kind, *after, db).await?,
+            Some(Place::Snapshot { seen, kind, after }) => self.records(seen, *kind, *after, db).await?,
             None => self.changes(None, &present.seen, None, db).await?,
-            Some(Place::After { seen: text }) => self.changes(Some(&seen(text, &present)?), &present.seen, None, db).await?,
-            Some(Place::Between { since, until, position }) => {
-                let since = since.as_deref().map(|text| seen(text, &present)).transpose()?;
-                self.changes(since.as_ref(), &seen(until, &present)?, Some(*position), db).await?
-            }
+            Some(Place::After { seen }) => self.changes(Some(seen), &present.seen, None, db).await?,
+            Some(Place::Between { since, until, position }) => self.changes(since.as_ref(), until, Some(*position), db).await?,
         };
-        let cursor = Cursor { lineage: present.lineage, question: self.question.clone(), place };
-        let next_cursor = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor).map_err(Problem::internal)?);
-        Ok(Changes { items, next_cursor, has_more })
+        Ok((step, Cursor { lineage: present.lineage, question: self.question.clone(), place }))
     }
 
     /// Records as they were at a moment, kind by kind: what others refer to comes before them.
-    async fn records(&self, seen: &Seen, first: usize, after: Uuid, db: &impl ConnectionTrait) -> Result<(Vec<Change>, Place, bool), Problem> {
+    async fn records(&self, seen: &Seen, first: usize, after: Uuid, db: &impl ConnectionTrait) -> Result<(Step, Place), Problem> {
         let mut items = Vec::new();
         for (number, kind) in self.kinds.iter().enumerate().skip(first) {
             let after = if number == first { after } else { Uuid::nil() };
@@ -206,27 +203,21 @@ impl<'a> Follower<'a> {
             let last = rows.last().map(|entry| entry.record_id).filter(|_| rows.len() == left);
             items.extend(rows.into_iter().filter_map(|entry| Change::new(entry, true)));
             if let Some(after) = last {
-                return Ok((items, Place::Snapshot { seen: seen.to_string(), kind: number, after }, true));
+                return Ok((Step { items, has_more: true }, Place::Snapshot { seen: seen.clone(), kind: number, after }));
             }
         }
-        Ok((items, Place::After { seen: seen.to_string() }, false))
+        Ok((Step { items, has_more: false }, Place::After { seen: seen.clone() }))
     }
 
-    async fn changes(
-        &self,
-        since: Option<&Seen>,
-        until: &Seen,
-        position: Option<i64>,
-        db: &impl ConnectionTrait,
-    ) -> Result<(Vec<Change>, Place, bool), Problem> {
+    async fn changes(&self, since: Option<&Seen>, until: &Seen, position: Option<i64>, db: &impl ConnectionTrait) -> Result<(Step, Place), Problem> {
         let rows = feed::changes(db, &self.followed, (since, until), position, self.limit as u64).await?;
         let last = rows.last().map(|row| row.entry.seq).filter(|_| rows.len() == self.limit);
         let items = rows.into_iter().filter_map(|row| Change::new(row.entry, row.is_within)).collect();
         let place = match last {
-            Some(position) => Place::Between { since: since.map(Seen::to_string), until: until.to_string(), position },
-            None => Place::After { seen: until.to_string() },
+            Some(position) => Place::Between { since: since.cloned(), until: until.clone(), position },
+            None => Place::After { seen: until.clone() },
         };
-        Ok((items, place, last.is_some()))
+        Ok((Step { items, has_more: last.is_some() }, place))
     }
 }
 
@@ -255,14 +246,15 @@ pub async fn list_changes(
     shutdown: web::Data<Shutdown>,
 ) -> Result<Answer, Problem> {
     let follower = Follower::new(&following, &caller)?;
-    let mut cursor = following.since.as_deref().map(Cursor::read).transpose()?;
+    let invalid = || Problem::new(&catalogue::INVALID_CURSOR);
+    let mut cursor: Option<Cursor> = following.since.as_deref().map(|text| page::decoded(text).ok_or_else(invalid)).transpose()?;
     let end = Instant::now() + Duration::from_secs(following.wait.unwrap_or(0));
     loop {
-        let changes = follower.next(cursor.as_ref(), following.snapshot, db.get_ref()).await?;
-        if !changes.items.is_empty() || changes.has_more || Instant::now() + PAUSE > end || shutdown.has_begun() {
-            return shape.value(&changes);
+        let (Step { items, has_more }, next) = follower.next(cursor.as_ref(), following.snapshot, db.get_ref()).await?;
+        if !items.is_empty() || has_more || Instant::now() + PAUSE > end || shutdown.has_begun() {
+            return shape.value(&Changes { items, next_cursor: page::encoded(&json!(next)), has_more });
         }
-        cursor = Some(Cursor::read(&changes.next_cursor)?);
+        cursor = Some(next);
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -24,6 +24,7 @@ pub mod rate_limit;
 pub mod read;
 pub mod shape;
 pub mod sheet;
+pub mod terms;
 pub mod upload;
 pub mod visible;
 pub mod words;

@@ -6,7 +6,7 @@ use sea_orm::{
     ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value as SqlValue,
     sea_query::{Condition, Expr, ExprTrait, SimpleExpr},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::{
@@ -128,7 +128,7 @@ impl<M: Listed> Paging<M> {
     }
 
     fn decode(&self, text: &str) -> Option<Vec<SqlValue>> {
-        let cursor: Cursor = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let cursor: Cursor = decoded(text)?;
         if cursor.after.len() != self.sort.len() || cursor.checksum != self.checksum(&cursor.after) {
             return None;
         }
@@ -184,7 +184,7 @@ impl<M: Listed> Paging<M> {
     fn encode(&self, row: &M) -> String {
         let after: Vec<Value> = self.sort.iter().map(|(key, _)| SqlKind::to_json((key.value)(row))).collect();
         let checksum = self.checksum(&after);
-        URL_SAFE_NO_PAD.encode(json!(Cursor { after, checksum }).to_string())
+        encoded(&json!(Cursor { after, checksum }))
     }
 
     fn checksum(&self, after: &[Value]) -> String {
@@ -192,6 +192,16 @@ impl<M: Listed> Paging<M> {
         let hash = Sha256::digest(json!([order, self.filters, after]).to_string());
         URL_SAFE_NO_PAD.encode(&hash[..9])
     }
+}
+
+/// A cursor as it stands in an address.
+pub fn encoded(cursor: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(cursor.to_string())
+}
+
+/// A cursor from an address; none where the text is not one.
+pub fn decoded<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
 /// What decides which rows a list has; the shape of the answer may change between pages.

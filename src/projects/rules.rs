@@ -42,6 +42,9 @@ pub enum State {
     Terminated,
 }
 
+/// The states of a project that is under way (under contract, neither resting nor ended), as a list of SQL.
+pub const UNDER_WAY: &str = "('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over')";
+
 impl lifecycle::State for State {}
 
 impl State {

@@ -15,9 +15,10 @@ use crate::{
     http::{Answer, Database, Problem, Query, Shape},
     industries::{IsicCode, classes::Isic},
     lifecycle,
+    projects::rules::UNDER_WAY,
     provinces::ProvinceCode,
     reports::suppression::FEWEST_FIRMS,
-    store::sql::Composer,
+    store::sql::{Composer, count_where},
     values::{Location, Name},
 };
 
@@ -187,7 +188,6 @@ pub async fn get_public_statistics(db: Database, shape: Shape) -> Result<Answer,
     let mut sql = Composer::new(db.get_ref());
     let published = PUBLISHED.map(lifecycle::State::name);
     let published = sql.texts(published.iter().map(String::as_str));
-    let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)");
     let provinces = format!(
         "SELECT o.code AS province, o.name_fa, o.name_en, COALESCE(c.clusters, 0) AS clusters, COALESCE(c.in_development, 0) AS in_development, \
            COALESCE(c.developed, 0) AS developed, COALESCE(p.running, 0) AS running_projects, COALESCE(p.closed, 0) AS closed_projects \
@@ -196,10 +196,10 @@ pub async fn get_public_statistics(db: Database, shape: Shape) -> Result<Answer,
              WHERE deleted_at IS NULL AND state IN {published} GROUP BY province) c ON c.province = o.code \
            LEFT JOIN (SELECT province, {} AS running, {} AS closed FROM project WHERE deleted_at IS NULL GROUP BY province) p ON p.province = o.code \
          ORDER BY o.code",
-        count("state = 'in_development'"),
-        count("state = 'developed'"),
-        count("state IN ('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over')"),
-        count("state = 'closed'"),
+        count_where("state = 'in_development'"),
+        count_where("state = 'developed'"),
+        count_where(&format!("state IN {UNDER_WAY}")),
+        count_where("state = 'closed'"),
     );
     let items = ProvinceFigures::find_by_statement(sql.statement(provinces)).all(db.get_ref()).await?;
     let sql = Composer::new(db.get_ref());

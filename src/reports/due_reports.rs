@@ -3,6 +3,7 @@
 use super::{Question, Report};
 use crate::{
     persian::{Date, PersianPeriod},
+    projects::rules::UNDER_WAY,
     store::{known::PROGRESS_REPORT, sql::Composer},
 };
 
@@ -36,7 +37,7 @@ impl<R: Report> Question<R> {
             "(SELECT s.id AS project_id, s.province, q.quarter, q.deadline, h.submitted_on, h.accepted_on, COALESCE(h.returns, 0) AS returns \
               FROM {stay} s JOIN ({quarters}) q ON s.contract_start <= q.last_day AND s.since <= q.last_day AND COALESCE(s.until > q.last_day, TRUE) \
                 LEFT JOIN {handed_in} h ON h.project_id = s.id AND h.quarter = q.quarter \
-              WHERE s.to_state IN ('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over'))"
+              WHERE s.to_state IN {UNDER_WAY})"
         )
     }
 

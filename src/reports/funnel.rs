@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     clusters::rules::State,
-    http::{Problem, Text, Violation},
+    http::{Problem, Text, Violation, terms},
+    lifecycle,
     persian::{Date, calendar::Period},
     values::Decimal,
 };
@@ -176,21 +177,12 @@ impl From<Row> for FunnelState {
     }
 }
 
+/// What a state is called: the English name is the code in words.
 fn name(state: State) -> Text {
-    let (fa, en) = match state {
-        State::Candidate => ("نامزد", "Candidate"),
-        State::Identified => ("شناسایی‌شده", "Identified"),
-        State::Prioritised => ("اولویت‌بندی‌شده", "Prioritised"),
-        State::Feasibility => ("در امکان‌سنجی", "Feasibility"),
-        State::Feasible => ("امکان‌پذیر", "Feasible"),
-        State::NotFeasible => ("امکان‌ناپذیر", "Not feasible"),
-        State::InDevelopment => ("در حال توسعه", "In development"),
-        State::Developed => ("توسعه‌یافته", "Developed"),
-        State::Merged => ("ادغام‌شده", "Merged"),
-        State::Split => ("تفکیک‌شده", "Split"),
-        State::Withdrawn => ("کنارگذاشته‌شده", "Withdrawn"),
-    };
-    Text::new(fa, en)
+    let code = lifecycle::State::name(state);
+    let (first, rest) = code.split_at(1);
+    let english = format!("{}{}", first.to_uppercase(), rest.replace('_', " "));
+    Text::new(terms::in_persian(&code).map_or_else(|| english.clone(), str::to_owned), english)
 }
 
 /// Funnel of clusters

@@ -17,7 +17,7 @@ use crate::{
     http::{Problem, Text, guard::Format},
     industries::Level,
     provinces::{ALL, ProvinceCode},
-    store::known::ENTERPRISE,
+    store::{known::ENTERPRISE, sql::count_where},
     values::Location,
 };
 
@@ -163,7 +163,6 @@ impl Report for IndustryByProvince {
         let day = sql.day(question.as_of.naive());
         let (clusters, enterprises) = (question.clusters(&mut sql), question.known(&ENTERPRISE, &mut sql));
         let within = question.and_in_industries("e.primary_isic", &mut sql);
-        let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)");
         let places = sql.array_of(&sql.object(&[("latitude", "c.latitude"), ("longitude", "c.longitude")]), "c.code");
         let is_public = i64::from(is_public);
         // A section is the parent of a division: its letter is no beginning of the codes below it.
@@ -188,8 +187,8 @@ impl Report for IndustryByProvince {
                  CAST(SUM(employers) AS bigint) AS employers, CAST(SUM(employment) AS bigint) AS employment \
                FROM cell GROUP BY province, industry) x \
              JOIN industry i ON i.code = x.code LEFT JOIN located l ON l.province = x.province AND l.industry = x.code ORDER BY x.province, x.code",
-            count("c.state = 'in_development'"),
-            count("c.state = 'developed'"),
+            count_where("c.state = 'in_development'"),
+            count_where("c.state = 'developed'"),
         );
         out.rows::<Row>(db, sql.statement(query)).await
     }

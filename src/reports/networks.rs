@@ -9,7 +9,10 @@ use super::{Column, Common, Entry, Kind, NoParameters, Out, Question, Report, TA
 use crate::{
     http::Problem,
     provinces::ProvinceCode,
-    store::known::{JOINT_ACTION, NETWORK},
+    store::{
+        known::{JOINT_ACTION, NETWORK},
+        sql::count_where,
+    },
     values::Amount,
 };
 
@@ -138,7 +141,6 @@ impl Report for Networks {
         let (clusters, projects) = (question.clusters(&mut sql), question.projects(&mut sql));
         let [networks, actions] = [&NETWORK, &JOINT_ACTION].map(|relation| question.known(relation, &mut sql));
         let (members, member) = (sql.each("t.members", "m"), sql.text("m.value"));
-        let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)");
         let active = format!("t.ended IS NULL OR t.ended > {day}");
         let query = format!(
             "WITH together AS (SELECT t.* FROM (\
@@ -156,8 +158,8 @@ impl Report for Networks {
              JOIN {clusters} c ON c.id = s.cluster_id LEFT JOIN membership m ON m.cluster_id = s.cluster_id AND m.kind = s.kind \
              ORDER BY c.province, c.code, \
                CASE s.kind WHEN 'horizontal' THEN 1 WHEN 'vertical' THEN 2 WHEN 'export_consortium' THEN 3 WHEN 'raw_material' THEN 4 ELSE 5 END",
-            count(&format!("t.began IS NOT NULL{since}")),
-            count(&active),
+            count_where(&format!("t.began IS NOT NULL{since}")),
+            count_where(&active),
         );
         out.rows::<Row>(db, sql.statement(query)).await
     }

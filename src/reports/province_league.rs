@@ -13,7 +13,9 @@ use super::{
 use crate::{
     http::{Problem, Text},
     progress_reports::entity::DAYS_TO_REPORT,
+    projects::rules::UNDER_WAY,
     provinces::{ALL, ProvinceCode},
+    store::sql::count_where,
     values::{Amount, Decimal},
 };
 
@@ -156,7 +158,6 @@ impl Report for ProvinceLeague {
         let due = question.due_reports(DAYS_TO_REPORT, &mut sql);
         let provinces = question.in_provinces("o.code", &mut sql);
         let within = if provinces.is_empty() { String::new() } else { format!("WHERE {provinces}") };
-        let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)");
         let query = format!(
             "SELECT o.code AS province, o.name_fa, o.name_en, COALESCE(c.identified, 0) AS identified, COALESCE(c.feasible, 0) AS feasible, \
                COALESCE(p.running, 0) AS running, COALESCE(p.closed, 0) AS closed, COALESCE(v.whole_irr, 0) AS whole_irr, \
@@ -171,10 +172,10 @@ impl Report for ProvinceLeague {
                  FROM {values} v GROUP BY v.province) v ON v.province = o.code \
                LEFT JOIN (SELECT d.province, {} AS late_reports FROM {due} d GROUP BY d.province) r ON r.province = o.code \
              {within} ORDER BY o.code",
-            count("c.state IN ('feasible', 'in_development', 'developed')"),
-            count("p.state IN ('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over')"),
-            count("p.state = 'closed'"),
-            count("d.submitted_on IS NULL OR d.submitted_on > d.deadline"),
+            count_where("c.state IN ('feasible', 'in_development', 'developed')"),
+            count_where(&format!("p.state IN {UNDER_WAY}")),
+            count_where("p.state = 'closed'"),
+            count_where("d.submitted_on IS NULL OR d.submitted_on > d.deadline"),
         );
         let rows: Vec<Row> = Row::find_by_statement(sql.statement(query)).all(db).await?;
         // There are 31 at the most.

@@ -7,7 +7,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals, value::share_bp};
 use crate::{
-    http::Problem, progress_reports::entity::DAYS_TO_REPORT, projects::rules::State, provinces::ProvinceCode, store::known::CLUSTER, values::Decimal,
+    http::Problem,
+    progress_reports::entity::DAYS_TO_REPORT,
+    projects::rules::State,
+    provinces::ProvinceCode,
+    store::{known::CLUSTER, sql::count_where},
+    values::Decimal,
 };
 
 /// The report.
@@ -149,7 +154,6 @@ impl Report for ReportingCompliance {
         let mut sql = question.composer();
         let due = question.due_reports(question.own.deadline_days.unwrap_or(DAYS_TO_REPORT), &mut sql);
         let (projects, clusters) = (question.projects(&mut sql), question.known(&CLUSTER, &mut sql));
-        let count = |condition: &str| format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)");
         let days = sql.days_between("d.accepted_on", "d.submitted_on");
         // The days in the middle of a project's reviews: one, or two where their number is even.
         let middle = "CASE WHEN d.place * 2 BETWEEN d.number AND d.number + 2 THEN d.days END";
@@ -162,9 +166,9 @@ impl Report for ReportingCompliance {
                GROUP BY d.project_id) s \
                JOIN {projects} p ON p.id = s.project_id JOIN {clusters} c ON c.id = p.cluster_id \
              ORDER BY p.province, p.code",
-            count("d.submitted_on <= d.deadline"),
-            count("d.submitted_on > d.deadline"),
-            count("d.submitted_on IS NULL"),
+            count_where("d.submitted_on <= d.deadline"),
+            count_where("d.submitted_on > d.deadline"),
+            count_where("d.submitted_on IS NULL"),
         );
         out.rows::<Row>(db, sql.statement(query)).await
     }

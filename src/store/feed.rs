@@ -8,11 +8,13 @@
 use std::{fmt, str::FromStr};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, prelude::Uuid};
+use serde::{Deserialize, Serialize};
 
 use super::{change_log::Model, sql::Composer};
 
 /// What could be seen of the log at a moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Seen {
     /// All before is seen.
     first_unseen: i64,
@@ -25,6 +27,26 @@ pub struct Seen {
 /// The text does not say what was seen.
 #[derive(Debug)]
 pub struct NotSeen;
+
+impl fmt::Display for NotSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this does not say what was seen")
+    }
+}
+
+impl From<Seen> for String {
+    fn from(seen: Seen) -> Self {
+        seen.to_string()
+    }
+}
+
+impl TryFrom<String> for Seen {
+    type Error = NotSeen;
+
+    fn try_from(text: String) -> Result<Self, NotSeen> {
+        text.parse()
+    }
+}
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,9 +116,9 @@ pub async fn adopt(db: &impl ConnectionTrait) -> Result<(), DbErr> {
 
 /// Whose changes are meant.
 pub struct Followed<'a> {
-    /// Kinds of records that exist for those of their province.
-    pub own: Vec<&'a str>,
-    /// Kinds of records that exist for everybody where they belong to no province.
+    /// The kinds of records.
+    pub kinds: Vec<&'a str>,
+    /// Those of them that exist for everybody where they belong to no province.
     pub shared: Vec<&'a str>,
     /// The province that is followed; none for the nation.
     pub province: Option<&'a str>,
@@ -105,7 +127,7 @@ pub struct Followed<'a> {
 impl Followed<'_> {
     /// The condition that an entry leaves its record within the scope.
     fn within(&self, sql: &mut Composer) -> String {
-        let all = sql.texts(self.own.iter().chain(&self.shared).copied());
+        let all = sql.texts(self.kinds.iter().copied());
         let Some(province) = self.province.map(|province| sql.bind(province)) else { return format!("c.resource IN {all}") };
         let shared = sql.texts(self.shared.iter().copied());
         format!("(c.resource IN {all} AND (c.province = {province} OR c.resource IN {shared} AND c.province IS NULL))")
@@ -115,7 +137,7 @@ impl Followed<'_> {
     /// one, by the entry before.
     fn leaving(&self, sql: &mut Composer) -> String {
         let Some(province) = self.province.map(|province| sql.bind(province)) else { return "1 = 0".to_owned() };
-        let (all, shared) = (sql.texts(self.own.iter().chain(&self.shared).copied()), sql.texts(self.shared.iter().copied()));
+        let (all, shared) = (sql.texts(self.kinds.iter().copied()), sql.texts(self.shared.iter().copied()));
         format!(
             "(c.resource IN {all} AND c.moved_from = {province} OR c.resource IN {shared} AND c.province IS NOT NULL AND EXISTS (SELECT 1 \
              FROM change_log b WHERE b.resource = c.resource AND b.record_id = c.record_id AND b.version = c.version - 1 AND b.province IS NULL))"

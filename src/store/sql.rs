@@ -63,6 +63,11 @@ pub fn about<R: Columns>(db: &impl ConnectionTrait, sql: &str, on: NaiveDate, ro
     Statement::from_sql_and_values(db.get_database_backend(), sql.replace("{ids}", &ids), values)
 }
 
+/// How many rows of a group fulfil a condition.
+pub fn count_where(condition: &str) -> String {
+    format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)")
+}
+
 /// A statement that is put together from parts, in the words of the connected database. Values never become text of it.
 pub struct Composer {
     backend: DbBackend,

@@ -6,8 +6,8 @@ use chrono::{Datelike, NaiveDate};
 use rust_xlsxwriter::{Worksheet, XlsxError};
 use serde_json::Value;
 
-use super::{Kind, look::Look, terms};
-use crate::http::csv;
+use super::{Kind, look::Look};
+use crate::http::{csv, terms};
 use crate::persian::{Calendar, Date, calendar::using};
 
 /// The most UTF-16 units that a cell can hold (Excel specifications and limits).

@@ -10,7 +10,6 @@ mod cell;
 mod column;
 mod look;
 mod provenance;
-pub mod terms;
 #[cfg(test)]
 mod tests;
 

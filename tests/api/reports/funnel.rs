@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use khoosheh::persian::Date;
+use khoosheh::persian::{Calendar, Date, calendar::using};
 use serde_json::{Value, json};
 
 use super::{
@@ -69,8 +69,7 @@ async fn clusters_are_counted_by_their_states(service: &Service) {
 }
 
 fn day(persian: &str) -> Date {
-    let parts: Vec<u16> = persian.split('-').map(|part| part.parse().unwrap()).collect();
-    Date::from_persian(parts[0].into(), parts[1] as u8, parts[2] as u8).unwrap()
+    using(Calendar::Persian, || Date::parse(persian)).unwrap()
 }
 
 /// The days that the clusters have spent in their states by a Persian day.

@@ -82,7 +82,7 @@ async fn words_stand_in_persian_in_the_sheets(service: &Service) {
             let schema = steps.fold(item, |schema, step| resolved(document, &schema["properties"][step]));
             let codes = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).filter(|code| !code.starts_with("IR-"));
             for code in codes {
-                assert!(khoosheh::http::sheet::terms::in_persian(code).is_some(), "{}, {}: {code}", entry["name"], column["name"]);
+                assert!(khoosheh::http::terms::in_persian(code).is_some(), "{}, {}: {code}", entry["name"], column["name"]);
                 words += 1;
             }
         }
