@@ -1,26 +1,26 @@
 //! Reporting compliance, and the league of provinces that counts late reports too.
 
-use khoosheh::{demo, store::Files};
+use std::collections::BTreeMap;
+
+use chrono::{Days, SecondsFormat, Utc};
+use khoosheh::persian::{Calendar, Date, PersianPeriod};
 use serde_json::{Value, json};
 
-use super::REPORTS;
+use super::{
+    earned_value::{enriched, told},
+    then::{Then, events},
+};
 use crate::{
     on_both,
     support::{Answer, Client, Service},
 };
 
-on_both!(reports_are_due_while_a_project_is_under_way, provinces_are_set_side_by_side, the_league_agrees_with_the_other_reports);
-
-async fn told(client: &Client, report: &str, query: &str) -> Answer {
-    let answer = client.get(&format!("{REPORTS}/{report}?calendar=persian&{query}")).await;
-    assert_eq!(answer.status, 200, "{report}?{query}: {}", answer.text);
-    answer
-}
-
-async fn enriched(service: &Service) -> (Client, Client, Client) {
-    demo::enrich(&service.database().await, &Files::open(&service.config).unwrap()).await.unwrap();
-    (service.login("isipo").await, service.login("kerman").await, service.login("lorestan").await)
-}
+on_both!(
+    reports_are_due_while_a_project_is_under_way,
+    compliance_agrees_with_the_records_themselves,
+    provinces_are_set_side_by_side,
+    the_league_agrees_with_the_other_reports,
+);
 
 /// The pistachio project of Kerman: under contract from 1395-06-20, its contract begins on 1395-07-01, it is closed on 1398-07-01. Reports of
 /// 1396-Q2 (submitted 1396-07-08, accepted 1396-08-01) and 1396-Q3 (1396-10-09, 1396-11-02).
@@ -115,4 +115,63 @@ async fn the_league_agrees_with_the_other_reports(service: &Service) {
             assert_eq!(row["late_reports"], sum(&reporting, "late") + sum(&reporting, "missing"), "{name}");
         }
     }
+}
+
+/// What was due, came and is missing, from the projects' and reports' own histories.
+async fn compliance_agrees_with_the_records_themselves(service: &Service) {
+    let before = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let (isipo, kerman, lorestan) = enriched(service).await;
+    let after = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let mut seen = 0;
+    for (client, known_at) in [(&isipo, None), (&kerman, Some(&after)), (&lorestan, None), (&isipo, Some(&before))] {
+        for on in ["1394-08-30", "1396-12-29", "1400-01-01"] {
+            let then = Then::new(client, on, known_at.map(String::as_str));
+            let moment = known_at.unwrap_or(&after);
+            let mut expected = BTreeMap::new();
+            for (id, project) in then.records("projects").await {
+                let stays = events(&then, &format!("projects/{id}"), "1499-12-29", moment).await;
+                let (mut due, mut on_time, mut late, mut missing) = (0, 0, 0, 0);
+                let mut quarter = PersianPeriod::of(Date::from_persian(1380, 7, 1).unwrap(), 3);
+                loop {
+                    let last_day = quarter.last_day().in_calendar(Calendar::Persian);
+                    let deadline = Date::from(quarter.last_day().naive() + Days::new(15)).in_calendar(Calendar::Persian);
+                    if deadline.as_str() > on {
+                        break;
+                    }
+                    let state = stays.iter().rev().filter(|(_, since)| *since <= last_day).max_by_key(|(_, since)| since.clone());
+                    let rests = ["draft", "approved", "closed", "suspended", "terminated"];
+                    let begun = project["contract_start"].as_str().is_some_and(|start| start <= last_day.as_str());
+                    if begun && state.is_some_and(|(state, _)| !rests.contains(&state.as_str())) {
+                        due += 1;
+                        match handed_in(&then, &id, &quarter.to_string(), on, moment).await {
+                            Some(day) if day <= deadline => on_time += 1,
+                            Some(_) => late += 1,
+                            None => missing += 1,
+                        }
+                    }
+                    quarter = quarter.next();
+                }
+                if due > 0 {
+                    expected.insert(id, json!([due, on_time, late, missing]));
+                }
+            }
+            let (rows, totals) = then.report("reporting-compliance", "").await;
+            let told: BTreeMap<_, _> = rows
+                .iter()
+                .map(|row| (row["id"].as_str().unwrap().to_owned(), json!(["due", "on_time", "late", "missing"].map(|name| &row[name]))))
+                .collect();
+            assert_eq!(told, expected, "{on} {known_at:?}");
+            assert_eq!(totals["due"], expected.values().map(|row| row[0].as_u64().unwrap()).sum::<u64>());
+            seen += told.len();
+        }
+    }
+    assert!(seen > 5, "{seen} rows were compared");
+}
+
+/// The day on which the report of a quarter was first handed in, if it was by a day.
+async fn handed_in(then: &Then<'_>, project: &str, quarter: &str, day: &str, known_at: &str) -> Option<String> {
+    let listed = then.client.get(&format!("/api/v1/progress-reports?project_id={project}&page_size=200")).await;
+    let report = listed.body["items"].as_array().unwrap().iter().find(|report| report["quarter"] == quarter)?.clone();
+    let reviews = events(then, &format!("progress-reports/{}", report["id"].as_str().unwrap()), day, known_at).await;
+    reviews.into_iter().filter(|(state, _)| state == "submitted").map(|(_, on)| on).min()
 }
