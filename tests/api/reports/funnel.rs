@@ -6,17 +6,14 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use khoosheh::persian::{Calendar, Date, calendar::using};
 use serde_json::{Value, json};
 
-use super::{
-    earned_value::enriched,
-    then::{Then, events},
-};
+use super::then::Then;
 use crate::{
     clusters::{claimed, register},
     on_both,
     support::{Client, Service},
 };
 
-on_both!(clusters_are_counted_by_their_states, a_funnel_agrees_with_the_clusters_themselves);
+on_both!(clusters_are_counted_by_their_states);
 
 const REPORT: &str = "/api/v1/reports/funnel?industry=2610";
 
@@ -72,43 +69,35 @@ fn day(persian: &str) -> Date {
     using(Calendar::Persian, || Date::parse(persian)).unwrap()
 }
 
-/// The days that the clusters have spent in their states by a Persian day.
-async fn stays(client: &Client, on: &str, known_at: Option<&str>) -> BTreeMap<String, Vec<i64>> {
-    let then = Then::new(client, on, known_at);
-    let moment = known_at.map_or_else(|| Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true), str::to_owned);
+/// The days that the clusters have spent in their states by that day.
+async fn stays(then: &Then<'_>) -> BTreeMap<String, Vec<i64>> {
     let mut stays = BTreeMap::<String, Vec<i64>>::new();
-    for (id, cluster) in then.records("clusters").await {
-        let created = client.get(&format!("/api/v1/clusters/{id}")).await.body["created_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
-        let entered = events(&then, &format!("clusters/{id}"), on, &moment).await.into_iter().map(|(_, since)| since).max();
+    for (id, cluster) in then.records("clusters").await.iter() {
+        let created = cluster["created_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+        let entered = then.events(&format!("clusters/{id}"), then.day).await.into_iter().map(|(_, since)| since).max();
         let entered = entered.map_or(Date::in_iran(created), |since| day(&since));
         let state = cluster["state"].as_str().unwrap();
-        if state != "candidate" || entered <= day(on) {
-            stays.entry(state.to_owned()).or_default().push((day(on).naive() - entered.naive()).num_days());
+        if state != "candidate" || entered <= day(then.day) {
+            stays.entry(state.to_owned()).or_default().push((day(then.day).naive() - entered.naive()).num_days());
         }
     }
     stays
 }
 
-async fn a_funnel_agrees_with_the_clusters_themselves(service: &Service) {
-    let before = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
-    let (isipo, kerman, lorestan) = enriched(service).await;
-    for (client, on, since, known_at) in [
-        (&isipo, "1397-03-05", "1394-06-31", None),
-        (&kerman, "1395-12-30", "1395-06-01", None),
-        (&lorestan, "1399-01-01", "1392-12-29", None),
-        (&isipo, "1397-03-05", "1396-12-29", Some(before.as_str())),
-    ] {
-        let (now, then) = (stays(client, on, known_at).await, stays(client, since, known_at).await);
-        let (rows, totals) = Then::new(client, on, known_at).report("funnel", &format!("&since={since}")).await;
-        for row in &rows {
-            let state = row["state"].as_str().unwrap();
-            let mut days = now.get(state).cloned().unwrap_or_default();
-            days.sort();
-            let median = (!days.is_empty()).then(|| (days[(days.len() - 1) / 2] + days[days.len() / 2]) as f64 / 2.0);
-            let told = row["median_days_in_state"].as_str().map(|text| text.parse::<f64>().unwrap());
-            assert_eq!((&row["count"], told), (&json!(days.len()), median), "{state} {on}");
-            assert_eq!(row["count_before"], then.get(state).map_or(0, Vec::len), "{state} {since}");
-        }
-        assert_eq!(totals["count"], now.values().map(Vec::len).sum::<usize>());
+/// The funnel is what the clusters themselves say of that day and of one before; how many were compared.
+pub async fn agrees(then: &Then<'_>, before: &Then<'_>) -> usize {
+    let (now, earlier) = (stays(then).await, stays(before).await);
+    let (rows, totals) = then.report("funnel", &format!("&since={}", before.day)).await;
+    for row in &rows {
+        let state = row["state"].as_str().unwrap();
+        let mut days = now.get(state).cloned().unwrap_or_default();
+        days.sort();
+        let median = (!days.is_empty()).then(|| (days[(days.len() - 1) / 2] + days[days.len() / 2]) as f64 / 2.0);
+        let told = row["median_days_in_state"].as_str().map(|text| text.parse::<f64>().unwrap());
+        assert_eq!((&row["count"], told), (&json!(days.len()), median), "{state} {then}");
+        assert_eq!(row["count_before"], earlier.get(state).map_or(0, Vec::len), "{state} {before}");
     }
+    let count = now.values().map(Vec::len).sum::<usize>();
+    assert_eq!(totals["count"], count);
+    count
 }

@@ -10,7 +10,7 @@ use crate::{
     clusters::CLUSTERS,
     enterprises::enterprise,
     on_both,
-    projects::made,
+    projects::{made, walk},
     support::{Answer, Client, Service},
 };
 
@@ -169,7 +169,7 @@ async fn a_province_is_compared_with_itself(service: &Service) {
 /// The enterprises of the list, by province and the beginning of their primary class: how many, and how many persons.
 async fn listed(client: &Client, digits: usize) -> BTreeMap<(String, String), (i64, i64)> {
     let mut cells = BTreeMap::new();
-    for row in client.get(&format!("{ENTERPRISES}?page_size=200")).await.body["items"].as_array().unwrap() {
+    for row in walk(client, &format!("{ENTERPRISES}?page_size=200")).await {
         let class = row["isic"].as_array().unwrap().iter().find(|class| class["primary"] == true).unwrap()["code"].as_str().unwrap();
         let cell: &mut (i64, i64) = cells.entry((row["province"].as_str().unwrap().to_owned(), class[..digits].to_owned())).or_default();
         cell.0 += 1;
@@ -182,21 +182,7 @@ async fn the_pivot_agrees_with_the_register(service: &Service) {
     let (isipo, kerman, lorestan) = register(service).await;
     let moment = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
     for client in [&isipo, &kerman, &lorestan] {
-        for (level, digits) in [("division", 2), ("group", 3), ("class", 4)] {
-            let expected = listed(client, digits).await;
-            for known in ["", &format!("&known_at={moment}")] {
-                let pivot = told(client, "industry-by-province", &format!("level={level}{known}")).await;
-                let mut found = BTreeMap::new();
-                for row in pivot.body["items"].as_array().unwrap() {
-                    let firms = row["enterprises"].as_i64().unwrap();
-                    let key = (row["province"].as_str().unwrap().to_owned(), row["isic"]["code"].as_str().unwrap().to_owned());
-                    (firms > 0).then(|| found.insert(key, (firms, row["employment"].as_i64().unwrap())));
-                }
-                assert_eq!(found, expected, "{level}{known}");
-                let clusters = told(client, "identified-clusters", known.trim_start_matches('&')).await;
-                assert_eq!(pivot.body["totals"]["clusters"], clusters.body["total"], "{level}{known}");
-            }
-        }
+        pivot_agrees(client, &moment).await;
     }
     // What is learned later does not change what was known.
     let gone = isipo.get(ENTERPRISES).await.items("id")[0].to_owned();
@@ -209,16 +195,44 @@ async fn the_pivot_agrees_with_the_register(service: &Service) {
     assert_ne!(told(&isipo, "industry-by-province", "").await.body["totals"], before.body["totals"]);
 }
 
+/// The pivot is what the list of enterprises comes to, as it is and as it was known at a moment of the present; how many cells were compared.
+pub async fn pivot_agrees(client: &Client, moment: &str) -> usize {
+    let mut compared = 0;
+    for (level, digits) in [("division", 2), ("group", 3), ("class", 4)] {
+        let expected = listed(client, digits).await;
+        for known in ["", &format!("&known_at={moment}")] {
+            let pivot = told(client, "industry-by-province", &format!("level={level}{known}")).await;
+            let mut found = BTreeMap::new();
+            for row in pivot.body["items"].as_array().unwrap() {
+                let firms = row["enterprises"].as_i64().unwrap();
+                let key = (row["province"].as_str().unwrap().to_owned(), row["isic"]["code"].as_str().unwrap().to_owned());
+                (firms > 0).then(|| found.insert(key, (firms, row["employment"].as_i64().unwrap())));
+            }
+            compared += found.len();
+            assert_eq!(found, expected, "{level}{known}");
+            let clusters = told(client, "identified-clusters", known.trim_start_matches('&')).await;
+            assert_eq!(pivot.body["totals"]["clusters"], clusters.body["total"], "{level}{known}");
+        }
+    }
+    compared
+}
+
 async fn candidates_agree_with_the_register(service: &Service) {
     let (isipo, ..) = register(service).await;
+    candidates_agree(&isipo).await;
+}
+
+/// Quotients are those of the list of enterprises; how many were compared.
+pub async fn candidates_agree(national: &Client) -> usize {
+    let mut compared = 0;
     for digits in [2, 3, 4] {
-        let cells = listed(&isipo, digits).await;
+        let cells = listed(national, digits).await;
         let sum = |keep: &dyn Fn(&(String, String)) -> bool| {
             cells.iter().filter(|(key, _)| keep(key)).fold((0, 0), |sum, (_, cell)| (sum.0 + cell.0, sum.1 + cell.1))
         };
         let all = sum(&|_| true);
         let level = ["division", "group", "class"][digits - 2];
-        let found = told(&isipo, "cluster-candidates", &format!("level={level}&min_firms=1&min_employment=0&min_quotient_percent=0")).await;
+        let found = told(national, "cluster-candidates", &format!("level={level}&min_firms=1&min_employment=0&min_quotient_percent=0")).await;
         for row in found.body["items"].as_array().unwrap() {
             let key = (row["province"].as_str().unwrap().to_owned(), row["isic"]["code"].as_str().unwrap().to_owned());
             let (cell, area, industry) = (cells[&key], sum(&|(province, _)| *province == key.0), sum(&|(_, code)| *code == key.1));
@@ -231,5 +245,7 @@ async fn candidates_agree_with_the_register(service: &Service) {
                 assert!((told - expected).abs() <= 0.00005 + 1e-12, "{key:?}: {told} is not {expected}");
             }
         }
+        compared += found.body["items"].as_array().unwrap().len();
     }
+    compared
 }

@@ -1,5 +1,6 @@
 //! Reports: what holds for all of them.
 
+mod agreement;
 mod cda_portfolio;
 mod earned_value;
 mod funnel;
