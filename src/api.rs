@@ -18,7 +18,7 @@ use crate::{
         problem::ProblemBody,
         shape::digest,
     },
-    indicators, industries,
+    imports, indicators, industries,
     lifecycle::machine::Machine,
     measurements, milestones, operation, organisations, payments, progress_reports, projects, provinces, public, reports,
     store::verify::Kind,
@@ -42,6 +42,7 @@ const TAGS: &[(&str, &str)] = &[
     ("attachments", "Documents and evidence, with their SHA-256."),
     ("reports", "Reports. Each says what was true on a day, as it was known at a moment."),
     ("changes", "What has changed since a cursor: how other systems stay in step with this one."),
+    ("imports", "Files of records from other systems, with what became of each row."),
     ("public", "What everybody may know, without a token."),
     ("provinces", "The provinces and their codes."),
     ("industries", "The industries of ISIC Rev. 4."),
@@ -129,6 +130,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .configure(payments::routes)
                 .configure(reports::routes)
                 .configure(changes::routes)
+                .configure(imports::routes)
                 .configure(public::routes)
                 .configure(provinces::routes)
                 .configure(industries::routes)

@@ -37,6 +37,8 @@ pub struct Config {
     pub attachments_region: Option<String>,
     /// The largest file, in bytes.
     pub attachment_limit: u64,
+    /// The largest file to import, in bytes.
+    pub import_limit: u64,
     /// Seconds that requests in flight have to finish at shutdown.
     pub shutdown_timeout_seconds: u64,
     /// Seconds between readiness going off and the listener closing, for a load balancer to notice.
@@ -96,6 +98,7 @@ impl Default for Config {
             attachments_endpoint: None,
             attachments_region: None,
             attachment_limit: 26_214_400,
+            import_limit: 67_108_864,
             shutdown_timeout_seconds: 20,
             shutdown_delay_seconds: 0,
             requests_per_minute: 6_000,
@@ -155,6 +158,7 @@ impl Config {
             "attachments_endpoint must be https://HOST or http://HOST, without keys",
         );
         require((1_024..=MOST_BYTES_OF_A_FILE).contains(&self.attachment_limit), "attachment_limit must be from 1024 to 5368709120 bytes");
+        require((1_024..=1_073_741_824).contains(&self.import_limit), "import_limit must be from 1024 to 1073741824 bytes");
         require((60..=86_400).contains(&self.access_token_seconds), "access_token_seconds must be from 60 to 86400");
         require((1..=365).contains(&self.refresh_token_days), "refresh_token_days must be from 1 to 365");
         require(self.login_failures_per_account >= 1 && self.login_failures_per_address >= 1, "login_failures_* must be at least 1");

@@ -16,6 +16,7 @@ pub mod decisions;
 pub mod demo;
 pub mod enterprises;
 pub mod http;
+pub mod imports;
 pub mod indicators;
 pub mod industries;
 pub mod lifecycle;

@@ -15,10 +15,19 @@ use khoosheh::{
     config::{Config, LogFormat},
     demo,
     http::Problem,
+    imports::{
+        columns::Resource,
+        dto::{Mode, Order, State},
+        entity::row as import_row,
+        fault,
+        file::Format,
+        intake::Intake,
+        worker,
+    },
     persian::{Calendar, Date},
     server,
     store::{
-        Files, Input, Transaction, connection,
+        ExternalRef, Files, Input, Transaction, connection,
         earned_value::summary,
         verify::{self, Intact},
     },
@@ -74,6 +83,9 @@ enum Command {
     /// Bring the tables of the database up to date, or take them back.
     #[command(subcommand)]
     Migrate(Migrate),
+    /// Import a file of records of another system, as `POST /imports` does, with the rights of the service itself. What is listed as
+    /// failed was not written.
+    Import(ImportArguments),
     /// Verify the history of every record, and name the first link that is broken.
     Verify,
     /// The sums that reports read, which every write keeps up to date.
@@ -86,6 +98,27 @@ enum Command {
     /// Keep accounts, above all the first one.
     #[command(subcommand)]
     User(User),
+}
+
+#[derive(Args)]
+struct ImportArguments {
+    /// The file: `.ndjson` and `.jsonl` hold one JSON object a line, all others are tables with headings.
+    file: PathBuf,
+    /// What it holds: clusters, enterprises, cdas, projects, milestones, measurements or payments.
+    #[arg(long, value_parser = named::<Resource>)]
+    resource: Resource,
+    /// The other system, whose keys the rows have, such as `lorestan-erp`.
+    #[arg(long, value_parser = system)]
+    system: String,
+    /// Only say what would become of the rows.
+    #[arg(long)]
+    validate: bool,
+    /// Write all rows or none.
+    #[arg(long)]
+    atomic: bool,
+    /// The calendar of the dates: gregorian or persian.
+    #[arg(long, default_value = "gregorian", value_parser = named::<Calendar>)]
+    calendar: Calendar,
 }
 
 #[derive(Subcommand)]
@@ -113,7 +146,7 @@ enum User {
         #[command(flatten)]
         name: Username,
         /// The role, such as `national_admin`.
-        #[arg(long, value_parser = role)]
+        #[arg(long, value_parser = named::<Role>)]
         role: Role,
         /// The province, for roles that have one.
         #[arg(long)]
@@ -134,8 +167,15 @@ struct Username {
     username: String,
 }
 
-fn role(text: &str) -> Result<Role, String> {
+fn named<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
+}
+
+fn system(text: &str) -> Result<String, String> {
+    let reference = ExternalRef::parse(text.to_owned(), "any".to_owned());
+    reference
+        .map(|reference| reference.system)
+        .map_err(|_| "a system has 1 to 64 of a-z, 0-9 and . _ -, and begins with a letter or digit".to_owned())
 }
 
 /// The seed of the data that is made where none is given.
@@ -192,6 +232,7 @@ async fn run(line: CommandLine) -> Outcome {
             Ok(())
         }
         Command::Migrate(direction) => migrate(&config, direction).await,
+        Command::Import(arguments) => import(&config, arguments).await,
         Command::Verify => verify(&config).await,
         Command::Summaries(command) => keep_summaries(&config, command).await,
         Command::User(command) => keep_user(&connection::connect(&config.database_url, 1).await?, command).await,
@@ -291,6 +332,57 @@ async fn generate(config: &Config, scale: f64, seed: u64) -> Outcome {
 
 async fn made(db: &DatabaseConnection, scale: f64, seed: u64) -> Result<demo::scale::Counts, Problem> {
     demo::scale::fill(db, demo::scale::Plan { scale, seed, today: Date::today_in_iran().naive() }).await
+}
+
+/// How many failed rows are listed.
+const LISTED: u64 = 50;
+
+async fn import(config: &Config, arguments: ImportArguments) -> Outcome {
+    let db = connection::connect(&config.database_url, 1).await?;
+    server::check_migrated(&db).await?;
+    let contract = api::contract()?;
+    let mut intake = Intake::begin()?;
+    let mut file = std::fs::File::open(&arguments.file).map_err(|error| format!("{}: {error}", arguments.file.display()))?;
+    std::io::copy(&mut file, &mut intake)?;
+    let is_ndjson = arguments.file.extension().is_some_and(|end| ["ndjson", "jsonl"].iter().any(|known| end.eq_ignore_ascii_case(known)));
+    let order = Order {
+        resource: arguments.resource,
+        mode: if arguments.validate { Mode::Validate } else { Mode::Apply },
+        atomic: arguments.atomic,
+        system: arguments.system,
+    };
+    let transaction = Transaction::begin(&db, Caller::service(), "command line".to_owned()).await?;
+    let format = if is_ndjson { Format::Ndjson } else { Format::Csv };
+    let begun = intake.keep(&order, format, arguments.calendar, &contract, &transaction).await?;
+    transaction.commit().await?;
+    let ended = worker::work_on(begun.id, &db, &contract, |import| show_progress(import.bytes_done, import.bytes_total)).await?;
+    eprintln!();
+    let failed = import_row::failed(&db, ended.id, LISTED).await?;
+    for row in &failed {
+        let told = fault::told(&row.errors.0).map(|text| text.en.into_owned()).unwrap_or_default();
+        eprintln!("line {} ({}): {told}", row.line, row.reference.as_deref().unwrap_or("no key"));
+    }
+    if ended.failed > failed.len() as i64 {
+        eprintln!("and {} more", ended.failed - failed.len() as i64);
+    }
+    let state = sea_orm::ActiveEnum::to_value(&ended.state);
+    let counts = format!("{} created, {} updated, {} unchanged, {} failed", ended.created, ended.updated, ended.unchanged, ended.failed);
+    writeln!(std::io::stdout(), "{state}: {counts}")?;
+    match ended.state {
+        State::Finished if ended.failed == 0 => Ok(()),
+        State::Failed => Err(format!("the import was given up: {}", ended.problem.unwrap_or_default()).into()),
+        _ => Err("some rows were refused".into()),
+    }
+}
+
+/// A bar on a line of its own, where there is somebody to see it.
+fn show_progress(done: i64, total: i64) {
+    use std::io::IsTerminal;
+    const WIDTH: i64 = 40;
+    if std::io::stderr().is_terminal() {
+        let filled = (done * WIDTH / total.max(1)) as usize;
+        eprint!("\r[{:<width$}] {:>3} %", "#".repeat(filled), done * 100 / total.max(1), width = WIDTH as usize);
+    }
 }
 
 async fn verify(config: &Config) -> Outcome {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use actix_cors::Cors;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, middleware::from_fn, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, dev::ServerHandle, middleware::from_fn, rt, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use sea_orm::DatabaseConnection;
 use utoipa_actix_web::AppExt;
@@ -26,7 +26,7 @@ use crate::{
         envelope, guard,
         rate_limit::{PublicRateLimit, RateLimit},
     },
-    indicators, industries,
+    imports, indicators, industries,
     operation::Shutdown,
     provinces,
     store::{Files, connection, earned_value::summary, feed, idempotent_answer, now},
@@ -41,6 +41,7 @@ pub struct Running {
     delay: Duration,
     ended: tokio::task::JoinHandle<std::io::Result<()>>,
     housekeeping: tokio::task::JoinHandle<()>,
+    imports: rt::task::JoinHandle<()>,
 }
 
 /// Brings tables and code lists up to date, and adds what is new in the catalogue of indicators.
@@ -67,6 +68,7 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
     feed::adopt(&first).await?;
     let files = web::Data::new(Files::open(&config)?);
     let contract = api::contract()?;
+    let served = contract.clone();
     let authenticator = web::Data::new(Authenticator::load(&first, &config).await?);
     let rate_limit = web::Data::new(RateLimit::new(config.requests_per_minute));
     let public_rate_limit = web::Data::new(PublicRateLimit(RateLimit::new(config.public_requests_per_minute)));
@@ -93,7 +95,7 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
             .app_data(web::Data::new(pool))
             .app_data(shared.clone())
             .app_data(files.clone())
-            .app_data(contract.clone())
+            .app_data(served.clone())
             .app_data(authenticator.clone())
             .app_data(rate_limit.clone())
             .app_data(public_rate_limit.clone())
@@ -119,7 +121,9 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
     .run();
     let handle = server.handle();
     let housekeeping = tokio::spawn(keep_house(first));
-    Ok(Running { address, handle, shutdown, delay, ended: tokio::spawn(server), housekeeping })
+    // On the thread that has started the service, which handles no requests.
+    let imports = rt::spawn(imports::worker::work(connection::connect(&config.database_url, 1).await?, contract));
+    Ok(Running { address, handle, shutdown, delay, ended: tokio::spawn(server), housekeeping, imports })
 }
 
 impl Running {
@@ -129,6 +133,7 @@ impl Running {
         tokio::time::sleep(self.delay).await;
         self.handle.stop(true).await;
         self.housekeeping.abort();
+        self.imports.abort();
         let _ = self.ended.await;
     }
 
@@ -217,6 +222,7 @@ async fn keep_house(db: DatabaseConnection) {
                 idempotent_answer::forget_old(&db).await?,
                 failures::forget_old(&db).await?,
                 session::forget_old(&db, month_ago).await?,
+                imports::entity::forget_old(&db, month_ago).await?,
             ))
         };
         match forgotten.await {

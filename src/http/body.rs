@@ -95,7 +95,7 @@ impl Patch {
 }
 
 /// The algorithm of RFC 7396, section 2.
-fn merge(target: &mut Value, patch: Value) {
+pub(crate) fn merge(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {
         *target = patch;
         return;

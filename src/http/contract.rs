@@ -67,6 +67,7 @@ enum Kind {
 pub struct Contract {
     /// The document as it is served.
     pub document: Bytes,
+    schemas: Value,
     operations: HashMap<String, Arc<Operation>>,
     paths: Vec<(ResourceDef, Vec<Method>)>,
 }
@@ -89,7 +90,12 @@ impl Contract {
             }
             paths.push((ResourceDef::new(path.as_str()), methods));
         }
-        Ok(Self { document: Bytes::from(document.to_string()), operations, paths })
+        Ok(Self { document: Bytes::from(document.to_string()), schemas: document["components"]["schemas"].clone(), operations, paths })
+    }
+
+    /// The schemas that the document names.
+    pub fn schemas(&self) -> &Value {
+        &self.schemas
     }
 
     /// The operation of a method and a path pattern such as `/api/v1/clusters/{id}`.

@@ -103,6 +103,21 @@ impl Violation {
         Self { place, pointer: pointer.into(), code, detail }
     }
 
+    /// Where the refused value stood, as a JSON pointer.
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// The stable name of the rule.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What is wrong with the value.
+    pub fn detail(&self) -> &Text {
+        &self.detail
+    }
+
     /// A violation in the body.
     pub fn body(pointer: impl Into<String>, code: &'static str, detail: Text) -> Self {
         Self::new(Place::Body, pointer, code, detail)
@@ -226,6 +241,22 @@ impl Problem {
     /// The stable code, such as `not_found`.
     pub fn code(&self) -> &'static str {
         self.0.kind.code
+    }
+
+    /// Whether the fault is not the client's.
+    pub fn is_of_server(&self) -> bool {
+        self.0.kind.status >= 500
+    }
+
+    /// The sentence that says what happened.
+    pub fn text(&self) -> Text {
+        let kind = self.0.kind;
+        self.0.detail.clone().unwrap_or_else(|| Text::new(kind.detail(Language::Persian), kind.detail(Language::English)))
+    }
+
+    /// The broken rules that it names.
+    pub fn violations(&self) -> &[Violation] {
+        &self.0.violations
     }
 
     /// Whether it names this broken rule.

@@ -61,9 +61,14 @@ impl Answer {
     }
 
     /// Makes it a 201 that says where the new record is.
-    pub fn created<R: Record>(mut self, row: &R) -> Self {
+    pub fn created<R: Record>(self, row: &R) -> Self {
+        self.created_at(&row.address())
+    }
+
+    /// Makes it a 201 with an address below `/api/v1`.
+    pub fn created_at(mut self, address: &str) -> Self {
         self.status = 201;
-        self.with_header(header::LOCATION, format!("{PREFIX}/{}", row.address()))
+        self.with_header(header::LOCATION, format!("{PREFIX}/{address}"))
     }
 }
 

@@ -66,6 +66,22 @@ pub fn in_persian(code: &str) -> Option<&'static str> {
         "export_consortium" => "کنسرسیوم صادراتی",
         "raw_material" => "تأمین مواد اولیه",
         "joint_action" => "اقدام مشترک",
+        // Enterprises.
+        "micro" => "خرد",
+        "small" => "کوچک",
+        "medium" => "متوسط",
+        "large" => "بزرگ",
+        // Pillars, kinds of values, budget lines.
+        "networking" => "شبکه‌سازی",
+        "bds" => "خدمات توسعهٔ کسب‌وکار",
+        "support_institution" => "نهاد پشتیبان",
+        "baseline" => "مقدار پایه",
+        "target" => "مقدار هدف",
+        "actual" => "مقدار واقعی",
+        "cda_fee" => "حق‌الزحمهٔ عامل",
+        "supervision" => "نظارت",
+        "subproject" => "زیرپروژه",
+        "training" => "آموزش",
         // Benefit themes, and which way is better.
         "return_on_cost" => "بازده هزینه",
         "scale" => "مقیاس",

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header, web};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::{Call, Problem, Ready, body, catalogue, envelope::Deadline};
+use super::{
+    Call, Problem, Ready,
+    body::{self, RawBody},
+    catalogue,
+    envelope::Deadline,
+};
 use crate::config::Config;
 
 /// How many bytes a second have to come on average: 64 kbit, which the worst mobile network carries.
@@ -40,10 +45,20 @@ impl FromRequest for Upload {
 }
 
 impl Upload {
+    /// The media type of the file, one of the document; 415 otherwise.
+    pub fn media_type(&self) -> Result<String, Problem> {
+        body::accepted_media_type(&self.request, &Call::of(&self.request)?)
+    }
+
     /// The file comes in a media type of the document, and in this one; 415 otherwise.
     pub fn check_media_type(&self, expected: &str) -> Result<(), Problem> {
-        let given = body::accepted_media_type(&self.request, &Call::of(&self.request)?)?;
+        let given = self.media_type()?;
         if given == expected { Ok(()) } else { Err(body::unsupported(expected.to_owned())) }
+    }
+
+    /// Keeps the hash of the whole file: by it a repeated request is recognised.
+    pub fn recognise(&self, hash: impl AsRef<[u8]>) {
+        self.request.extensions_mut().insert(RawBody(web::Bytes::copy_from_slice(hash.as_ref())));
     }
 
     /// The next bytes; none at the end. 413 beyond a limit, announced or not; 408 where they come too slowly.

@@ -169,9 +169,9 @@ impl Write {
         outcome
     }
 
-    /// Does the work in one transaction and gives its answer. With an `Idempotency-Key`, the answer is kept
+    /// Does work in one transaction and gives its answer. With an `Idempotency-Key`, the answer is kept
     /// in the same transaction for 24 hours, and a repetition gets it without doing the work again.
-    async fn run(self, work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+    pub async fn run(self, work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
         let key = self.idempotency_key()?;
         let transaction = Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
         let outcome = match key {

@@ -1,11 +1,11 @@
-//! Many rows at once: for data that is made, not entered. The rules of the service are not held against it.
+//! Many rows at once.
 
 use std::fmt::Write as _;
 
 use chrono::SecondsFormat;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityName, IdenStatic, Iterable,
-    RuntimeErr, Value,
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityName, EntityTrait, IdenStatic,
+    Iterable, RuntimeErr, Value,
     sea_query::{Alias, Query},
 };
 
@@ -14,7 +14,18 @@ use super::connection;
 /// SQLite takes so many parameters in a statement, PostgreSQL twice as many.
 const MOST_PARAMETERS: usize = 32_766;
 
-/// Rows of several tables, which go into the database together.
+/// Inserts rows of a table in as few statements as they take.
+pub async fn insert_all<A: ActiveModelTrait>(db: &impl ConnectionTrait, mut rows: Vec<A>) -> Result<(), DbErr> {
+    let most = MOST_PARAMETERS / <A::Entity as EntityTrait>::Column::iter().count();
+    while !rows.is_empty() {
+        let rest = rows.split_off(most.min(rows.len()));
+        A::Entity::insert_many(std::mem::replace(&mut rows, rest)).exec_without_returning(db).await?;
+    }
+    Ok(())
+}
+
+/// Rows of several tables, which go into the database together: for data that is made, not entered. The rules of the service are not held
+/// against it.
 pub struct Bulk {
     tables: Vec<Table>,
 }

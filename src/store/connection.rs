@@ -68,6 +68,13 @@ pub async fn begin_to_write(db: &DatabaseConnection) -> Result<DatabaseTransacti
     db.begin_with_options(options).await
 }
 
+/// Between two large writes: on SQLite, those who wait for their turn to write look for it every 100 ms at the latest.
+pub async fn let_others_write(db: &DatabaseConnection) {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        tokio::time::sleep(Duration::from_millis(120)).await;
+    }
+}
+
 /// Begins a transaction that reads, however long it takes, what was there at its beginning; on SQLite every one does.
 pub async fn begin_to_read(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;

@@ -1,7 +1,8 @@
 //! The one way in which records change.
 
 use std::{
-    collections::BTreeSet,
+    any::Any,
+    collections::{BTreeSet, HashMap},
     ops::Deref,
     sync::{Arc, Mutex},
 };
@@ -16,7 +17,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    Record,
+    Record, bulk,
     change_log::{self, ChangeKind, Entry},
     connection,
     earned_value::summary,
@@ -37,7 +38,11 @@ pub struct Transaction {
     request_id: String,
     now: DateTime<Utc>,
     moved: Mutex<BTreeSet<Uuid>>,
+    /// What [`Transaction::referred`] has found, while records are created together that refer to the same ones.
+    found: Mutex<Option<Found>>,
 }
+
+type Found = HashMap<Uuid, Box<dyn Any + Send>>;
 
 impl Deref for Transaction {
     type Target = DatabaseTransaction;
@@ -51,7 +56,7 @@ impl Transaction {
     /// Begins to write.
     pub async fn begin(db: &DatabaseConnection, author: Arc<Caller>, request_id: String) -> Result<Self, Problem> {
         let inner = connection::begin_to_write(db).await?;
-        Ok(Self { inner, author, request_id, now: now(), moved: Mutex::default() })
+        Ok(Self { inner, author, request_id, now: now(), moved: Mutex::default(), found: Mutex::default() })
     }
 
     /// Brings the summaries up to date and makes everything durable.
@@ -72,6 +77,11 @@ impl Transaction {
     /// The moment of the write.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
+    }
+
+    /// In which request.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
     }
 
     /// Who writes.
@@ -98,13 +108,56 @@ impl Transaction {
     /// The record that another one is to refer to, if it exists for the author; 422 at `pointer` otherwise. Nobody deletes
     /// it before the end of the transaction.
     pub async fn referred<R: Record>(&self, id: Uuid, pointer: &str) -> Result<R, Problem> {
+        let is_known = |found: &Option<Found>| found.as_ref()?.get(&id)?.downcast_ref::<R>().cloned();
+        if let Some(known) = self.found.lock().ok().and_then(|found| is_known(&found)) {
+            return Ok(known);
+        }
         self.lock::<R>(id).await?;
         let found = visible_rows::<R>(&self.author.scope).filter(R::is(id)).one(&self.inner).await?;
-        found.ok_or_else(|| Problem::invalid(vec![checks::unknown_record(pointer)]))
+        let row = found.ok_or_else(|| Problem::invalid(vec![checks::unknown_record(pointer)]))?;
+        if let Ok(Some(found)) = self.found.lock().as_deref_mut() {
+            found.insert(id, Box::new(row.clone()));
+        }
+        Ok(row)
+    }
+
+    /// Does some work wholly or not at all, whatever becomes of the transaction otherwise.
+    pub async fn attempt<T, E: From<Problem>>(&self, work: impl AsyncFnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
+        self.inner.execute_unprepared("SAVEPOINT attempt").await.map_err(Problem::from)?;
+        let outcome = work(self).await;
+        let end = if outcome.is_ok() { "RELEASE SAVEPOINT attempt" } else { "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt" };
+        self.inner.execute_unprepared(end).await.map_err(Problem::from)?;
+        outcome
     }
 
     /// Creates a record. Its columns of identity and version are set here.
-    pub async fn insert<R: Record>(&self, mut row: R) -> Result<R, Problem> {
+    pub async fn insert<R: Record>(&self, row: R) -> Result<R, Problem> {
+        let (row, entry) = self.settled(row).await?;
+        self.write_new(std::slice::from_ref(&row), vec![entry]).await?;
+        Ok(row)
+    }
+
+    /// Creates records whose rules ask nothing of each other, in as few statements as they take: those that break no rule. It fails
+    /// where the database refuses one of them; then none is to stay.
+    pub async fn insert_all<R: Record>(&self, rows: Vec<R>) -> Result<Vec<Result<R, Problem>>, Problem> {
+        let remember = |memory| self.found.lock().map(|mut found| *found = memory).map_err(|_| Problem::internal("a lock is poisoned"));
+        remember(Some(HashMap::new()))?;
+        let (mut outcomes, mut written, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+        for row in rows {
+            let settled = self.settled(row).await;
+            outcomes.push(settled.map(|(row, entry)| {
+                written.push(row.clone());
+                entries.push(entry);
+                row
+            }));
+        }
+        remember(None)?;
+        self.write_new(&written, entries).await?;
+        Ok(outcomes)
+    }
+
+    /// A new record as it is to be written, and the first entry of its history.
+    async fn settled<R: Record>(&self, mut row: R) -> Result<(R, change_log::Model), Problem> {
         let columns = row.columns_mut();
         *columns.id = Uuid::now_v7();
         *columns.version = 1;
@@ -114,13 +167,18 @@ impl Transaction {
         *columns.updated_by = self.author.id;
         row.settle(None, self).await?;
         self.check_scope(&row)?;
-        self.log(&mut row, ChangeKind::Created, "").await?;
-        let active = row.clone().into_active_model().reset_all();
-        let inserted = R::Entity::insert(active).exec_without_returning(&self.inner).await;
-        inserted.map_err(|error| fault::of_write(error, R::UNIQUE))?;
-        self.index(&row).await?;
-        self.note_value(&row, None);
-        Ok(row)
+        let entry = self.entry(&row, ChangeKind::Created, "")?;
+        *row.columns_mut().history_hash = entry.hash.clone();
+        Ok((row, entry))
+    }
+
+    async fn write_new<R: Record>(&self, rows: &[R], entries: Vec<change_log::Model>) -> Result<(), Problem> {
+        self.append(entries).await?;
+        let active = rows.iter().map(|row| row.clone().into_active_model().reset_all()).collect();
+        bulk::insert_all(&self.inner, active).await.map_err(|error| fault::of_write(error, R::UNIQUE))?;
+        self.index(rows).await?;
+        rows.iter().for_each(|row| self.note_value(row, None));
+        Ok(())
     }
 
     /// Changes a record that was read before. 412 when somebody else has changed it meanwhile.
@@ -163,12 +221,12 @@ impl Transaction {
         let active = row.clone().into_active_model().reset_all();
         let updated = R::Entity::update_many().set(active).filter(R::is(before.id())).exec(&self.inner).await;
         updated.map_err(|error| fault::of_write(error, R::UNIQUE))?;
-        self.append(entry).await?;
+        self.append(vec![entry]).await?;
         self.note_value(&row, Some(before));
         if before.terms() != row.terms() || before.external_refs() != row.external_refs() || kind == ChangeKind::Deleted {
             self.unindex(&row).await?;
             if kind != ChangeKind::Deleted {
-                self.index(&row).await?;
+                self.index(std::slice::from_ref(&row)).await?;
             }
         }
         Ok(row)
@@ -249,34 +307,25 @@ impl Transaction {
         self.inner.query_one(&version).await?.map(|row| row.try_get("", "version")).transpose()
     }
 
-    async fn log<R: Record>(&self, row: &mut R, kind: ChangeKind, previous_hash: &str) -> Result<(), Problem> {
-        let entry = self.entry(row, kind, previous_hash)?;
-        *row.columns_mut().history_hash = entry.hash.clone();
-        self.append(entry).await
-    }
-
     fn entry<R: Record>(&self, row: &R, kind: ChangeKind, previous_hash: &str) -> Result<change_log::Model, Problem> {
         let made = Entry { at: self.now, by: self.author.id, request_id: &self.request_id };
         change_log::entry(row, kind, previous_hash.to_owned(), made)
     }
 
-    async fn append(&self, entry: change_log::Model) -> Result<(), Problem> {
-        let mut active = change_log::ActiveModel::from(entry).reset_all();
-        active.seq = NotSet;
-        active.transaction_id = NotSet;
-        change_log::Entity::insert(active).exec_without_returning(&self.inner).await?;
-        Ok(())
+    async fn append(&self, entries: Vec<change_log::Model>) -> Result<(), Problem> {
+        let active = |entry| {
+            let mut active = change_log::ActiveModel::from(entry).reset_all();
+            active.seq = NotSet;
+            active.transaction_id = NotSet;
+            active
+        };
+        Ok(bulk::insert_all(&self.inner, entries.into_iter().map(active).collect()).await?)
     }
 
-    async fn index<R: Record>(&self, row: &R) -> Result<(), Problem> {
-        // A statement takes a limited number of parameters.
-        for terms in search::of_record(row).chunks(1_000) {
-            search::Entity::insert_many(terms.iter().cloned()).exec_without_returning(&self.inner).await?;
-        }
-        let references = external_ref::of_record(row);
-        let written = external_ref::Entity::insert_many(references).exec_without_returning(&self.inner).await;
-        written.map_err(|error| fault::of_write(error, EXTERNAL_REF))?;
-        Ok(())
+    async fn index<R: Record>(&self, rows: &[R]) -> Result<(), Problem> {
+        bulk::insert_all(&self.inner, rows.iter().flat_map(search::of_record).collect()).await?;
+        let references = bulk::insert_all(&self.inner, rows.iter().flat_map(external_ref::of_record).collect()).await;
+        references.map_err(|error| fault::of_write(error, EXTERNAL_REF))
     }
 
     async fn unindex<R: Record>(&self, row: &R) -> Result<(), Problem> {

@@ -37,6 +37,7 @@ mod figures;
 mod filters;
 mod followers;
 mod generate;
+mod imports;
 mod includes;
 mod indicators;
 mod joint_actions;

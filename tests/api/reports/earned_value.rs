@@ -233,7 +233,7 @@ pub async fn agrees(then: &Then<'_>) -> usize {
         ["planned_value_irr", "earned_value_irr", "actual_cost_irr"].into_iter().zip(sums).zip(["", "earned_value_irr", "paid_irr"])
     {
         assert_eq!((&totals[name], &curve.1[name]), (&json!(sum.to_string()), &json!(sum.to_string())), "{name} {then}");
-        assert!(of_budget.is_empty() || budget[of_budget] == sum.to_string(), "{of_budget} {then}");
+        assert!(of_budget.is_empty() || budget[of_budget] == json!(sum.to_string()), "{of_budget} {then}");
     }
     for row in budgets {
         let project = &projects[row["id"].as_str().unwrap()];

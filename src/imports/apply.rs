@@ -1,0 +1,324 @@
+//! Rows become records: each by the rules of the resource, as if it had been sent alone.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Instant,
+};
+
+use actix_web::http::Method;
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Alias, Expr, ExprTrait, LockType},
+};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{
+    columns::{KEY, Resource},
+    dto::Outcome,
+    entity,
+    fault::Fault,
+    file::Row,
+    references::{self, Known},
+};
+use crate::{
+    cdas::{self, dto::CdaInput},
+    clusters::{self, dto::ClusterInput},
+    enterprises::{self, dto::EnterpriseInput},
+    http::{
+        Problem, Text,
+        body::merge,
+        catalogue,
+        contract::{Contract, Operation},
+        document::PREFIX,
+    },
+    measurements::{self, dto::MeasurementInput},
+    milestones::{self, dto::MilestoneInput},
+    payments::{self, dto::PaymentInput},
+    persian::{calendar, text},
+    personal,
+    projects::{self, dto::ProjectInput},
+    store::{ExternalRef, Input, Record, Transaction, external_ref, visible_rows},
+};
+
+/// What became of a row.
+pub struct Done {
+    /// What the other system calls the record.
+    pub key: Option<String>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The record.
+    pub record: Option<Uuid>,
+    /// What is wrong with it.
+    pub faults: Vec<Fault>,
+}
+
+impl Done {
+    fn failed(key: Option<String>, faults: Vec<Fault>) -> Self {
+        Self { key, outcome: Outcome::Failed, record: None, faults }
+    }
+}
+
+/// Applies rows of one import in one transaction.
+pub struct Applier<'a> {
+    import: &'a entity::Model,
+    operation: &'a Operation,
+    transaction: &'a Transaction,
+}
+
+/// A row that breaks no rule of its own, and the record as it was.
+struct Prepared<R> {
+    key: String,
+    before: Option<R>,
+    row: R,
+    body: Value,
+    /// The columns that the row has.
+    given: HashSet<String>,
+}
+
+impl<'a> Applier<'a> {
+    /// For an import, in a transaction whose author sent it.
+    pub fn new(import: &'a entity::Model, contract: &'a Contract, transaction: &'a Transaction) -> Result<Self, Problem> {
+        let path = format!("{PREFIX}/{}", import.resource.path());
+        let operation = contract.operation(&Method::POST, &path).ok_or_else(|| Problem::internal(format!("the document has no {path}")))?;
+        Ok(Self { import, operation, transaction })
+    }
+
+    /// Applies some rows in their order, and stops after one of them when a moment has passed. `seen` are the keys of the rows before.
+    pub async fn apply(&self, rows: Vec<Row>, seen: &mut HashSet<String>, until: Option<Instant>) -> Result<Vec<Done>, Problem> {
+        match self.import.resource {
+            Resource::Clusters => self.apply_as::<clusters::entity::Model, ClusterInput>(rows, seen, until).await,
+            Resource::Enterprises => self.apply_as::<enterprises::entity::Model, EnterpriseInput>(rows, seen, until).await,
+            Resource::Cdas => self.apply_as::<cdas::entity::Model, CdaInput>(rows, seen, until).await,
+            Resource::Projects => self.apply_as::<projects::entity::Model, ProjectInput>(rows, seen, until).await,
+            Resource::Milestones => self.apply_as::<milestones::entity::Model, MilestoneInput>(rows, seen, until).await,
+            Resource::Measurements => self.apply_as::<measurements::entity::Model, MeasurementInput>(rows, seen, until).await,
+            Resource::Payments => self.apply_as::<payments::entity::Model, PaymentInput>(rows, seen, until).await,
+        }
+    }
+
+    async fn apply_as<R: Record + Default + PartialEq, I: Input<R>>(
+        &self,
+        rows: Vec<Row>,
+        seen: &mut HashSet<String>,
+        until: Option<Instant>,
+    ) -> Result<Vec<Done>, Problem> {
+        let contents = rows.iter().filter_map(|row| row.content.as_ref().ok());
+        let keys: BTreeSet<String> = contents.clone().filter_map(key_of).collect();
+        if !self.import.is_whole() {
+            seen.extend(self.done_before(&keys).await?);
+        }
+        let mut present = self.present::<R>(&keys).await?;
+        let others = self.import.resource.references().filter(|reference| !reference.is_list);
+        let known = Known::of(contents, others, &self.import.system, self.transaction).await?;
+        let (mut done, mut together) = (Vec::new(), Vec::new());
+        for row in rows {
+            if !done.is_empty() && until.is_some_and(|until| Instant::now() > until) {
+                break;
+            }
+            let outcome = match self.prepare::<R, I>(row, &known, seen, &mut present).await? {
+                Ok(prepared) if prepared.before.is_none() && self.import.resource.stands_alone() => {
+                    together.push((done.len(), prepared));
+                    Done::failed(None, Vec::new())
+                }
+                Ok(prepared) => self.write(prepared).await?,
+                Err(failed) => failed,
+            };
+            done.push(outcome);
+        }
+        for (place, outcome) in self.create_together(together).await? {
+            done[place] = outcome;
+        }
+        Ok(done)
+    }
+
+    /// Which of some keys rows before have had.
+    async fn done_before(&self, keys: &BTreeSet<String>) -> Result<Vec<String>, Problem> {
+        let before = entity::row::Entity::find()
+            .select_only()
+            .column(entity::row::Column::Reference)
+            .filter(entity::row::Column::ImportId.eq(self.import.id))
+            .filter(entity::row::Column::Reference.is_in(keys));
+        Ok(before.into_tuple::<String>().all(&**self.transaction).await?)
+    }
+
+    /// The records that the other system calls by some keys; nobody changes them before the end of the transaction.
+    async fn present<R: Record>(&self, keys: &BTreeSet<String>) -> Result<HashMap<String, R>, Problem> {
+        let named = external_ref::Entity::find()
+            .filter(external_ref::Column::Resource.eq(R::RESOURCE))
+            .filter(external_ref::Column::System.eq(&self.import.system))
+            .filter(external_ref::Column::Reference.is_in(keys))
+            .all(&**self.transaction)
+            .await?;
+        // By their ids: from one statement for both, PostgreSQL may make a loop over all records.
+        let id = Expr::col((R::Entity::default(), Alias::new("id")));
+        let rows = visible_rows::<R>(&self.transaction.author().scope)
+            .filter(id.clone().is_in(named.iter().map(|named| named.record_id)))
+            .order_by_asc(id)
+            .lock(LockType::NoKeyUpdate)
+            .all(&**self.transaction)
+            .await?;
+        let rows: HashMap<Uuid, R> = rows.into_iter().map(|row| (row.id(), row)).collect();
+        Ok(named.into_iter().filter_map(|named| Some((named.reference, rows.get(&named.record_id)?.clone()))).collect())
+    }
+
+    /// Holds a row against all rules that do not need other records.
+    async fn prepare<R: Record + Default + PartialEq, I: Input<R>>(
+        &self,
+        row: Row,
+        known: &Known,
+        seen: &mut HashSet<String>,
+        present: &mut HashMap<String, R>,
+    ) -> Result<Result<Prepared<R>, Done>, Problem> {
+        let mut content = match row.content {
+            Ok(content) => content,
+            Err(fault) => return Ok(Err(Done::failed(None, vec![fault]))),
+        };
+        let given: HashSet<String> = content.keys().cloned().collect();
+        let key = match self.check_key(&mut content, seen) {
+            Ok(reference) => reference.key,
+            Err((key, fault)) => return Ok(Err(Done::failed(key, vec![fault]))),
+        };
+        // A row may name a record of its own kind that a row just before it has made.
+        let siblings = self.import.resource.references().filter(|reference| reference.is_list && given.contains(reference.column));
+        let siblings = Known::of(std::iter::once(&content), siblings, &self.import.system, self.transaction).await?;
+        let mut faults: Vec<Fault> = references::name_province(&mut content).err().into_iter().collect();
+        faults.extend(references::resolve(&mut content, self.import.resource, &[known, &siblings]));
+        if !faults.is_empty() {
+            return Ok(Err(Done::failed(Some(key), faults)));
+        }
+        let before = present.remove(&key);
+        let mut body = before.as_ref().map_or(Ok(json!({})), |before| self.written::<R, I>(before)).map_err(Problem::internal)?;
+        list_budget(&mut content, &body);
+        merge(&mut body, Value::Object(content));
+        if let Some(members) = body.as_object_mut() {
+            // All of its parts were cleared.
+            members.retain(|_, member| !member.as_object().is_some_and(Map::is_empty));
+        }
+        let refused = |problem: &Problem, body: &Value| Fault::of(problem, body, self.import.resource, |column| given.contains(column));
+        let checked = self.operation.body(&mut body, self.import.calendar());
+        let input = checked.and_then(|()| {
+            let typed = calendar::using(self.import.calendar(), || I::deserialize(&body));
+            typed.map_err(|error| Problem::new(&catalogue::VALIDATION_FAILED).detail(Text::new(error.to_string(), error.to_string())))
+        });
+        let row = input.and_then(|mut input| {
+            input.external_refs().add(ExternalRef { system: self.import.system.clone(), key: key.clone() })?;
+            input.onto_row(before.as_ref().unwrap_or(&R::default()))
+        });
+        Ok(match row {
+            Ok(row) => Ok(Prepared { key, before, row, body, given }),
+            Err(problem) if problem.is_of_server() => return Err(problem),
+            Err(problem) => {
+                let faults = refused(&problem, &body);
+                Err(Done::failed(Some(key), faults))
+            }
+        })
+    }
+
+    /// What the row is called, which no row before was. The error has the key, if there is one.
+    fn check_key(&self, content: &mut Map<String, Value>, seen: &mut HashSet<String>) -> Result<ExternalRef, (Option<String>, Fault)> {
+        let key = key_of(content);
+        content.shift_remove(KEY);
+        let fault = |code, fa: &'static str, en: &'static str| Fault::new(Some(KEY), code, Text::new(fa, en));
+        let Some(key) = key else { return Err((None, fault("required", "این فیلد لازم است.", "This field is required."))) };
+        let Ok(reference) = ExternalRef::parse(self.import.system.clone(), key.clone()) else {
+            let shown = key.chars().take(200).collect();
+            let (fa, en) = (
+                "شناسه ۱ تا ۲۰۰ نویسه دارد، بدون / ? # % \\ و نویسه‌های کنترلی.",
+                "A key has 1 to 200 characters, without / ? # % \\ and control characters.",
+            );
+            return Err((Some(shown), fault("wrong_pattern", fa, en)));
+        };
+        if !seen.insert(key.clone()) {
+            let (fa, en) = ("این شناسه پیش‌تر در همین پرونده آمده است.", "A row before has the same key.");
+            return Err((Some(key), fault("repeated_key", fa, en)));
+        }
+        Ok(reference)
+    }
+
+    /// A record as it was written, in the calendar of the file.
+    fn written<R: Record, I: Input<R>>(&self, row: &R) -> Result<Value, serde_json::Error> {
+        personal::shown(true, || calendar::using(self.import.calendar(), || serde_json::to_value(I::from(row))))
+    }
+
+    /// Writes one row, or says why not.
+    async fn write<R: Record + PartialEq>(&self, prepared: Prepared<R>) -> Result<Done, Problem> {
+        let key = Some(prepared.key.clone());
+        let written = match &prepared.before {
+            Some(before) if *before == prepared.row => Ok((Outcome::Unchanged, before.id())),
+            Some(before) => {
+                let row = prepared.row.clone();
+                let updated = self.transaction.attempt(async |transaction| transaction.update(before, row).await).await;
+                updated.map(|row| (Outcome::Updated, row.id()))
+            }
+            None => {
+                let row = prepared.row.clone();
+                let created = self.transaction.attempt(async |transaction| transaction.insert(row).await).await;
+                created.map(|row| (Outcome::Created, row.id()))
+            }
+        };
+        match written {
+            Ok((outcome, id)) => Ok(Done { key, outcome, record: Some(id), faults: Vec::new() }),
+            Err(problem) => self.refused(&prepared, problem),
+        }
+    }
+
+    /// A row that the service refuses; an error where it is no fault of the row.
+    fn refused<R>(&self, prepared: &Prepared<R>, problem: Problem) -> Result<Done, Problem> {
+        if problem.code() == catalogue::UNAVAILABLE.code {
+            return Err(problem);
+        }
+        let faults = Fault::of(&problem, &prepared.body, self.import.resource, |column| prepared.given.contains(column));
+        Ok(Done::failed(Some(prepared.key.clone()), faults))
+    }
+
+    /// Creates records of which none is asked about another, in few statements; one by one where the database refuses that.
+    async fn create_together<R: Record + PartialEq>(&self, rows: Vec<(usize, Prepared<R>)>) -> Result<Vec<(usize, Done)>, Problem> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let new = rows.iter().map(|(_, prepared)| prepared.row.clone()).collect();
+        let mut done = Vec::new();
+        match self.transaction.attempt(async |transaction| transaction.insert_all(new).await).await {
+            Ok(outcomes) => {
+                for ((place, prepared), outcome) in rows.into_iter().zip(outcomes) {
+                    let outcome = match outcome {
+                        Ok(row) => Done { key: Some(prepared.key), outcome: Outcome::Created, record: Some(row.id()), faults: Vec::new() },
+                        Err(problem) => self.refused(&prepared, problem)?,
+                    };
+                    done.push((place, outcome));
+                }
+            }
+            Err(problem) if problem.code() == catalogue::UNAVAILABLE.code => return Err(problem),
+            Err(_) => {
+                for (place, prepared) in rows {
+                    done.push((place, self.write(prepared).await?));
+                }
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// What the other system calls the record of a row.
+fn key_of(row: &Map<String, Value>) -> Option<String> {
+    match row.get(KEY)? {
+        Value::String(key) => Some(text::nfc(key.trim()).into_owned()).filter(|key| !key.is_empty()),
+        Value::Number(key) => Some(key.to_string()),
+        _ => None,
+    }
+}
+
+/// The lines of a budget that a row has as columns take the place of those of the record; its other lines stay.
+fn list_budget(row: &mut Map<String, Value>, body: &Value) {
+    let Some(Value::Object(given)) = row.get("budget") else { return };
+    let mut lines: Vec<Value> = body["budget"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|line| !given.contains_key(line["line"].as_str().unwrap_or_default()))
+        .cloned()
+        .collect();
+    lines.extend(given.iter().filter(|(_, amount)| !amount.is_null()).map(|(line, amount)| json!({ "line": line, "amount_irr": amount })));
+    row.insert("budget".to_owned(), Value::Array(lines));
+}

@@ -1,0 +1,317 @@
+//! Files to import: which columns they have, and their rows, one after the other, from any place on.
+
+use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{
+    cells,
+    columns::{Columns, KEY},
+    fault::Fault,
+};
+use crate::{
+    checks,
+    http::{Problem, Text, Violation},
+};
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ImportFormat)]
+pub enum Format {
+    /// A table with headings, its cells parted by commas, semicolons or tabs (RFC 4180).
+    #[default]
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// The most bytes of a row. Longer is only what a missing quotation mark has swallowed.
+pub const MOST_BYTES_OF_ROW: usize = 64 * 1024;
+
+/// How a file is to be read.
+#[derive(Debug)]
+pub struct Layout {
+    /// How it is written.
+    pub format: Format,
+    /// What parts the cells of a table.
+    pub delimiter: u8,
+    /// The column of each cell of a table; none for a cell that is passed over.
+    pub headings: Vec<Option<String>>,
+}
+
+/// A place in a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Bytes before it.
+    pub bytes: usize,
+    /// Line ends before it.
+    pub lines: usize,
+}
+
+/// A row of a file.
+#[derive(Debug)]
+pub struct Row {
+    /// The number of its first line, from 1.
+    pub line: usize,
+    /// Where the next one begins, counted from where reading began.
+    pub end: Place,
+    /// What it says, or what is wrong with it.
+    pub content: Result<Map<String, Value>, Fault>,
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+impl Layout {
+    /// Reads how a file is written from its beginning, and where its first row is.
+    ///
+    /// # Errors
+    /// 422 where it is no text in UTF-8, or its headings are not those of the columns.
+    pub fn read(format: Format, columns: &Columns, head: &[u8]) -> Result<(Self, Place), Problem> {
+        let start = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.contains(&0) {
+            return Err(refused("", "not_utf8", Text::new("پرونده باید متن UTF-8 باشد.", "The file must be text in UTF-8.")));
+        }
+        let mut layout = Self { format, delimiter: b',', headings: Vec::new() };
+        if format == Format::Ndjson {
+            return Ok((layout, Place { bytes: start, lines: 0 }));
+        }
+        layout.delimiter = delimiter(&head[start..]);
+        let text = &head[start..];
+        let mut cells = csv::ByteRecord::new();
+        let mut table = layout.table(text);
+        if !table.read_byte_record(&mut cells).unwrap_or(false) {
+            return Err(refused("", "empty_file", Text::new("پرونده سطر عنوان ندارد.", "The file has no headings.")));
+        }
+        let length = table.position().byte() as usize;
+        if length > MOST_BYTES_OF_ROW {
+            return Err(refused("", "row_too_long", too_long()));
+        }
+        let mut faults = Vec::new();
+        for (place, cell) in cells.iter().enumerate() {
+            match layout.heading(cell, columns) {
+                Ok(name) => layout.headings.push(name),
+                Err((code, detail)) => faults.push(Violation::body(format!("/headings/{place}"), code, detail)),
+            }
+        }
+        if faults.is_empty() && !layout.headings.iter().flatten().any(|name| name == KEY) {
+            let detail = Text::new(
+                "ستون «شناسه در سامانهٔ مبدأ» (key) لازم است: رکوردها با آن بازشناخته می‌شوند.",
+                "The column 'key' is needed: by it records are found again.",
+            );
+            faults.push(Violation::body("/headings", "required", detail));
+        }
+        checks::all_or_none(faults)?;
+        Ok((layout, Place { bytes: start + length, lines: newlines(&text[..length]) }))
+    }
+
+    /// The column of a heading; none where it is empty or begins with `#`, which passes its cells over.
+    fn heading(&self, cell: &[u8], columns: &Columns) -> Result<Option<String>, (&'static str, Text)> {
+        let Ok(heading) = std::str::from_utf8(cell).map(str::trim) else {
+            return Err(("not_utf8", Text::new("پرونده باید متن UTF-8 باشد.", "The file must be text in UTF-8.")));
+        };
+        if heading.is_empty() || heading.starts_with('#') {
+            return Ok(None);
+        }
+        let Some(column) = columns.headed(heading) else {
+            let detail = Text::new(
+                format!("ستونی به نام «{heading}» نیست؛ با # در آغاز عنوان نادیده گرفته می‌شود."),
+                format!("There is no column '{heading}'; with # before its heading it is passed over."),
+            );
+            return Err(("unknown_column", detail));
+        };
+        if self.headings.iter().flatten().any(|name| name == column.name) {
+            let detail = Text::new(format!("ستون «{heading}» دو بار آمده است."), format!("The column '{heading}' is given twice."));
+            return Err(("repeated", detail));
+        }
+        Ok(Some(column.name.to_owned()))
+    }
+
+    /// Some rows of a part of the file that begins with a row: those that are whole. `is_last` says that the file ends with the
+    /// part. The second value is where to go on. Empty rows are passed over.
+    pub fn rows(&self, part: &[u8], before: Place, is_last: bool, most: usize, columns: &Columns) -> (Vec<Row>, Place) {
+        let (mut rows, mut end) = (Vec::new(), Place::default());
+        let (mut table, mut offset, mut cells) = (self.table(part), 0, csv::ByteRecord::new());
+        while rows.len() < most {
+            let blank = part[end.bytes..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+            let start = end.after(&part[end.bytes..end.bytes + blank]);
+            end = start;
+            let rest = &part[start.bytes..];
+            if rest.is_empty() {
+                break;
+            }
+            let line_end = rest.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+            let length = match self.format {
+                Format::Ndjson => line_end.unwrap_or(rest.len()),
+                Format::Csv if table.read_byte_record(&mut cells).unwrap_or(false) => offset + table.position().byte() as usize - start.bytes,
+                Format::Csv => rest.len(),
+            };
+            let (length, content) = if length > MOST_BYTES_OF_ROW {
+                // What a quotation mark without its pair has swallowed may be whole rows again.
+                let length = line_end.unwrap_or(rest.len());
+                offset = start.bytes + length;
+                table = self.table(&part[offset..]);
+                (length, Some(Err(Fault::new(None, "row_too_long", too_long()))))
+            } else if length == rest.len() && !is_last {
+                break;
+            } else {
+                let content = match self.format {
+                    Format::Csv => self.table_row(&cells, columns),
+                    Format::Ndjson => Some(json_row(&rest[..length])),
+                };
+                (length, content)
+            };
+            end = start.after(&rest[..length]);
+            rows.extend(content.map(|content| Row { line: before.lines + start.lines + 1, end, content }));
+        }
+        (rows, end)
+    }
+
+    /// What the cells of a row say; none where all are empty.
+    fn table_row(&self, cells: &csv::ByteRecord, columns: &Columns) -> Option<Result<Map<String, Value>, Fault>> {
+        if cells.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
+            return None;
+        }
+        if cells.len() > self.headings.len() {
+            let detail = Text::new("این سطر از عنوان‌ها خانهٔ بیشتری دارد.", "The row has more cells than there are headings.");
+            return Some(Err(Fault::new(None, "too_many_cells", detail)));
+        }
+        let mut row = Map::new();
+        for (name, cell) in self.headings.iter().zip(cells.iter()) {
+            let Some(column) = name.as_ref().and_then(|name| columns.named(name)) else { continue };
+            match std::str::from_utf8(cell) {
+                Ok(cell) => cells::put(&mut row, column, cell),
+                Err(_) => return Some(Err(Fault::new(Some(column.name), "not_utf8", no_text()))),
+            }
+        }
+        Some(Ok(row))
+    }
+
+    fn table<'a>(&self, part: &'a [u8]) -> csv::Reader<&'a [u8]> {
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(self.delimiter).from_reader(part)
+    }
+}
+
+impl Place {
+    /// The place after some bytes that follow it.
+    fn after(self, bytes: &[u8]) -> Self {
+        Self { bytes: self.bytes + bytes.len(), lines: self.lines + newlines(bytes) }
+    }
+}
+
+fn json_row(line: &[u8]) -> Result<Map<String, Value>, Fault> {
+    let line = std::str::from_utf8(line).map_err(|_| Fault::new(None, "not_utf8", no_text()))?;
+    serde_json::from_str(line).map_err(|error| {
+        let column = error.column();
+        let detail =
+            Text::new(format!("این سطر در نویسهٔ {column} شیء JSON درستی نیست: {error}"), format!("The line is no well-formed JSON object: {error}."));
+        Fault::new(None, "malformed_json", detail)
+    })
+}
+
+/// What parts the cells of the first line: of comma, semicolon and tab that which is there most often.
+fn delimiter(text: &[u8]) -> u8 {
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |delimiter: &u8| line.iter().filter(|byte| *byte == delimiter).count();
+    b"\t;,".iter().copied().max_by_key(count).unwrap_or(b',')
+}
+
+fn newlines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+fn no_text() -> Text {
+    Text::new("پرونده باید متن UTF-8 باشد.", "The file must be text in UTF-8.")
+}
+
+fn too_long() -> Text {
+    Text::new(
+        "این سطر از ۶۴ کیلوبایت بیشتر است؛ شاید علامت نقل قولی بسته نشده باشد.",
+        "The row has more than 64 KiB: perhaps a quotation mark is not closed.",
+    )
+}
+
+fn refused(pointer: &str, code: &'static str, detail: Text) -> Problem {
+    Problem::invalid(vec![Violation::body(pointer, code, detail)])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{api, imports::columns::Resource};
+
+    fn columns() -> Columns {
+        Columns::of(Resource::Clusters, &api::contract().unwrap())
+    }
+
+    /// All rows of a file that is read in parts of a size: line, and name or fault.
+    fn read(format: Format, file: &[u8], window: usize) -> Vec<(usize, String)> {
+        let columns = columns();
+        let (layout, mut place) = Layout::read(format, &columns, file).unwrap();
+        let mut found = Vec::new();
+        while place.bytes < file.len() {
+            let until = (place.bytes + window).min(file.len());
+            let (rows, end) = layout.rows(&file[place.bytes..until], place, until == file.len(), 3, &columns);
+            assert!(end.bytes > 0, "it goes on from {place:?}");
+            place = Place { bytes: place.bytes + end.bytes, lines: place.lines + end.lines };
+            found.extend(rows.into_iter().map(|row| {
+                let said = row.content.map_or_else(|fault| fault.code, |row| row.get("name_fa").unwrap_or(&json!("")).as_str().unwrap().to_owned());
+                (row.line, said)
+            }));
+        }
+        found
+    }
+
+    #[test]
+    fn rows_have_the_lines_that_an_editor_shows() {
+        let file = "\u{feff}key;نام فارسي;#\r\nA;سنگ;1\r\n\r\n;;\r\nB;\"دو\nسطر\";2\r\nC;\"او گفت \"\"نه\"\"\"\r\nD;1;2;3\r\nE;پایان";
+        let expected = [(2, "سنگ"), (5, "دو\nسطر"), (7, "او گفت \"نه\""), (8, "too_many_cells"), (9, "پایان")];
+        for window in [40, 64, 1_000] {
+            let found = read(Format::Csv, file.as_bytes(), window);
+            assert_eq!(found, expected.map(|(line, said)| (line, said.to_owned())), "{window}");
+        }
+    }
+
+    #[test]
+    fn a_quotation_mark_without_its_pair_costs_one_row() {
+        let long = "x".repeat(MOST_BYTES_OF_ROW);
+        let file = format!("key,name_fa\nA,\"open\nB,one\nC,two\nD,{long}\nE,three\n");
+        let found = read(Format::Csv, file.as_bytes(), 2 * MOST_BYTES_OF_ROW);
+        let expected = [(2, "row_too_long"), (3, "one"), (4, "two"), (5, "row_too_long"), (6, "three")];
+        assert_eq!(found, expected.map(|(line, said)| (line, said.to_owned())));
+    }
+
+    #[test]
+    fn lines_of_json_are_rows() {
+        let file = "{\"name_fa\": \"سنگ\"}\n\n[1]\n{\"name_fa\": \"مرمر\"}";
+        for window in [30, 1_000] {
+            let found = read(Format::Ndjson, file.as_bytes(), window);
+            assert_eq!(found, [(1, "سنگ"), (3, "malformed_json"), (4, "مرمر")].map(|(line, said)| (line, said.to_owned())), "{window}");
+        }
+    }
+
+    #[test]
+    fn headings_are_known_in_both_languages_and_no_others() {
+        let columns = columns();
+        let read = |file: &str| Layout::read(Format::Csv, &columns, file.as_bytes());
+        let (layout, place) = read("شناسه در سامانه مبدا\tName in Persian\t#any\tکد استان\n").unwrap();
+        assert_eq!(layout.delimiter, b'\t');
+        assert_eq!(layout.headings, [Some("key".to_owned()), Some("name_fa".to_owned()), None, Some("province".to_owned())]);
+        assert_eq!(place.lines, 1);
+        for (file, pointer, code) in [
+            ("", "", "empty_file"),
+            ("name_fa\n", "/headings", "required"),
+            ("key,نام\n", "/headings/1", "unknown_column"),
+            ("key,name_fa,نام فارسی\n", "/headings/2", "repeated"),
+        ] {
+            assert!(read(file).unwrap_err().names(pointer, code), "{file}");
+        }
+        assert!(Layout::read(Format::Csv, &columns, b"\xff\xfek\0").unwrap_err().names("", "not_utf8"));
+    }
+}

@@ -1,0 +1,127 @@
+//! A file comes in: it is kept beside until it is whole, then waits in the database.
+
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom, Write},
+};
+
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{
+    columns::Columns,
+    dto::{Order, State},
+    entity::{Headings, Model, Names, part},
+    file::{Format, Layout, MOST_BYTES_OF_ROW},
+};
+use crate::{
+    http::{Problem, Text, Violation, contract::Contract},
+    persian::Calendar,
+    store::{Transaction, bulk},
+};
+
+/// Takes more bytes of the file.
+impl Write for Intake {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.lines += bytes.iter().filter(|byte| **byte == b'\n').count();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// The most rows that are done in one transaction.
+pub const MOST_ROWS_AT_ONCE: usize = 10_000;
+
+/// A file that has come in.
+pub struct Intake {
+    file: File,
+    bytes: u64,
+    lines: usize,
+    hash: Sha256,
+}
+
+impl Intake {
+    /// Nothing yet.
+    pub fn begin() -> Result<Self, Problem> {
+        Ok(Self { file: tempfile::tempfile().map_err(Problem::internal)?, bytes: 0, lines: 0, hash: Sha256::new() })
+    }
+
+    /// What tells the file from others.
+    pub fn hash(&self) -> impl AsRef<[u8]> + use<> {
+        self.hash.clone().finalize()
+    }
+
+    /// Puts the file into the database, where it waits for its turn.
+    ///
+    /// # Errors
+    /// 422 where the headings are not those of the columns, or the file is too long to be done at once.
+    pub async fn keep(
+        mut self,
+        order: &Order,
+        format: Format,
+        calendar: Calendar,
+        contract: &Contract,
+        transaction: &Transaction,
+    ) -> Result<Model, Problem> {
+        let mut head = Vec::new();
+        self.file.seek(SeekFrom::Start(0)).map_err(Problem::internal)?;
+        (&self.file).take(2 * MOST_BYTES_OF_ROW as u64).read_to_end(&mut head).map_err(Problem::internal)?;
+        let (layout, place) = Layout::read(format, &Columns::of(order.resource, contract), &head)?;
+        let author = transaction.author();
+        let row = Model {
+            id: Uuid::now_v7(),
+            account_id: author.id,
+            province: author.scope.province().map(str::to_owned),
+            permissions: Names(author.permissions.clone()),
+            request_id: transaction.request_id().to_owned(),
+            resource: order.resource,
+            format,
+            mode: order.mode,
+            is_atomic: order.atomic,
+            system: order.system.clone(),
+            calendar: if calendar == Calendar::Persian { "persian" } else { "gregorian" }.to_owned(),
+            headings: Headings(layout.headings),
+            delimiter: layout.delimiter.into(),
+            state: State::Waiting,
+            problem: None,
+            bytes_total: self.bytes as i64,
+            bytes_done: place.bytes as i64,
+            lines_done: place.lines as i64,
+            rows_done: 0,
+            created: 0,
+            updated: 0,
+            unchanged: 0,
+            failed: 0,
+            created_at: transaction.now(),
+            touched_at: transaction.now(),
+            started_at: None,
+            finished_at: None,
+        };
+        if row.is_whole() && self.lines > MOST_ROWS_AT_ONCE + 1 {
+            let detail = Text::new(
+                format!("با «validate» یا «atomic» پرونده بیش از {MOST_ROWS_AT_ONCE} سطر ندارد؛ آن را تقسیم کنید."),
+                format!("With 'validate' or 'atomic' a file has {MOST_ROWS_AT_ONCE} rows at the most: divide it."),
+            );
+            return Err(Problem::invalid(vec![Violation::body("", "too_many_rows", detail)]));
+        }
+        bulk::insert_all(&**transaction, vec![row.clone().into_active_model().reset_all()]).await?;
+        self.file.seek(SeekFrom::Start(0)).map_err(Problem::internal)?;
+        for number in 0.. {
+            let mut content = Vec::new();
+            (&self.file).take(part::SIZE as u64).read_to_end(&mut content).map_err(Problem::internal)?;
+            if content.is_empty() {
+                break;
+            }
+            let part = part::ActiveModel { import_id: Set(row.id), number: Set(number), content: Set(content) };
+            part::Entity::insert(part).exec_without_returning(&**transaction).await?;
+        }
+        Ok(row)
+    }
+}

@@ -1,0 +1,267 @@
+//! Imports (ورود گروهی): files of records from other systems. A file waits in the database, and a worker does its rows a turn at a time.
+
+mod apply;
+pub mod cells;
+pub mod columns;
+pub mod dto;
+pub mod entity;
+pub mod fault;
+pub mod file;
+pub mod intake;
+mod references;
+pub mod worker;
+
+use std::{io::Write as _, time::Duration};
+
+use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
+use futures_util::stream;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+use tokio::time::Instant;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, extensions::ExtensionsBuilder, schema::Type},
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use self::{
+    columns::Column as FileColumn,
+    dto::{ColumnsOf, Headings, Import, ImportColumns, ImportFile, ImportFilter, ImportRow, Order, RowFilter, TemplateOf},
+    entity::{Column, Entity, Model, row},
+    file::Format,
+    intake::Intake,
+};
+use crate::{
+    auth::CurrentCaller,
+    config::Config,
+    http::{Answer, Call, Database, Page, Paging, Problem, Query, Shape, Upload, Write, catalogue, contract::Contract, csv, document::MEDIA_TYPES},
+    operation::Shutdown,
+};
+
+/// The routes of this resource.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(list_imports)
+        .service(create_import)
+        .service(list_import_columns)
+        .service(get_import_template)
+        .service(get_import)
+        .service(list_import_rows)
+        .service(follow_import);
+}
+
+const CSV: &str = "text/csv";
+const NDJSON: &str = "application/x-ndjson";
+
+impl PartialSchema for ImportFile {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::Custom("binary".into())))
+            .description(Some("A file of records in UTF-8: a table with headings, or one JSON object a line."))
+            .extensions(Some(ExtensionsBuilder::new().add(MEDIA_TYPES, json!([CSV, NDJSON])).build()))
+            .into()
+    }
+}
+
+impl ToSchema for ImportFile {}
+
+/// List imports
+///
+/// Those that accounts of your province have sent, newest last; the nation sees all. They are forgotten after 30 days.
+#[utoipa::path(params(ImportFilter, Paging<Model>), responses((status = 200, body = Page<Import>)), security(("oauth2" = ["imports:write"])))]
+#[get("/imports")]
+pub async fn list_imports(
+    filter: Query<ImportFilter>,
+    paging: Paging<Model>,
+    caller: CurrentCaller,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
+    let mut rows = Model::visible(&caller.scope);
+    if let Some(resource) = filter.resource {
+        rows = rows.filter(Column::Resource.eq(resource));
+    }
+    if let Some(states) = &filter.state {
+        rows = rows.filter(Column::State.is_in(states.iter().copied()));
+    }
+    let page = paging.fetch(db.get_ref(), rows).await?;
+    let views = page.items.iter().map(Import::from).collect();
+    shape.page(&page.with(views))
+}
+
+/// Import a file
+///
+/// Send the file itself as the body: `text/csv` (a table with headings, its cells parted by `,` `;` or tabs), or
+/// `application/x-ndjson` (one JSON object a line), in UTF-8. You need the permission to write the resource as well. The answer comes at
+/// once; follow the work at `GET /imports/{id}` or `GET /imports/{id}/events`, and read what became of each row at
+/// `GET /imports/{id}/rows`.
+///
+/// **Headings** are the names of the columns or their titles in Persian or English: see `GET /imports/columns`, or begin with
+/// `GET /imports/template`. ي and ی, ك and ک, spaces and half-spaces do not matter. A heading that begins with `#` passes its column
+/// over. **Cells**: an empty one says nothing, `-` says that there is no value, `;` or `،` parts several values. Digits may be
+/// Persian, days may be written 1393/1/5 (with `calendar=persian`), thousands may be parted.
+///
+/// **The key** is what your system calls the record (`system`, `key`). A record that is not there yet is created; one that is there is
+/// changed in the fields that the row names, as by a merge patch; nothing is written where it is so already. So a file may be sent
+/// again. Records that a row refers to are named by their code, national id, key or id.
+///
+/// **`mode=validate`** writes nothing and tells what would become of each row; **`atomic=true`** writes all rows or none. Both do the
+/// whole file at once, up to 10,000 rows. Otherwise each row stands for itself, and a file of any length is done in turns; where
+/// the service is restarted meanwhile, it goes on with the next row. The file is at most 64 MiB, unless the service is configured otherwise.
+#[utoipa::path(
+    params(Order),
+    request_body(content = ImportFile, content_type = "application/octet-stream"),
+    responses((status = 201, body = Import)),
+    security(("oauth2" = ["imports:write"])),
+)]
+#[post("/imports")]
+pub async fn create_import(
+    order: Query<Order>,
+    mut upload: Upload,
+    request: HttpRequest,
+    contract: web::Data<Contract>,
+    config: web::Data<Config>,
+    shape: Shape,
+    write: Write,
+) -> Result<Answer, Problem> {
+    if !write.caller.may(&order.resource.permission()) {
+        return Err(Problem::new(&catalogue::FORBIDDEN));
+    }
+    let format = if upload.media_type()? == NDJSON { Format::Ndjson } else { Format::Csv };
+    let calendar = Call::of(&request)?.calendar();
+    let mut intake = Intake::begin()?;
+    while let Some(bytes) = upload.next(config.import_limit).await? {
+        intake.write_all(&bytes).map_err(Problem::internal)?;
+    }
+    upload.recognise(intake.hash());
+    write
+        .run(async |transaction| {
+            let import = intake.keep(&order, format, calendar, &contract, transaction).await?;
+            Ok(shape.value(&Import::from(&import))?.created_at(&format!("imports/{}", import.id)))
+        })
+        .await
+}
+
+/// Which columns a file may have
+///
+/// In JSON, or as a table to download: with `format=csv`.
+#[utoipa::path(params(ColumnsOf), responses((status = 200, body = ImportColumns)), security(("oauth2" = ["imports:write"])))]
+#[get("/imports/columns")]
+pub async fn list_import_columns(of: Query<ColumnsOf>, contract: web::Data<Contract>, shape: Shape) -> Result<Answer, Problem> {
+    shape.items(&ImportColumns { items: of.resource.columns(&contract) })
+}
+
+/// A file to fill in
+///
+/// CSV with the headings of all columns and no rows, which Excel opens as it is.
+#[utoipa::path(
+    params(TemplateOf),
+    responses((status = 200, body = String, content_type = "text/csv", description = "The file")),
+    security(("oauth2" = ["imports:write"])),
+)]
+#[get("/imports/template")]
+pub async fn get_import_template(of: Query<TemplateOf>, contract: web::Data<Contract>) -> Result<HttpResponse, Problem> {
+    let heading = |column: &FileColumn| match of.headings {
+        Headings::Persian => column.title_fa,
+        Headings::English => column.title_en,
+        Headings::Names => column.name,
+    };
+    let headings: Vec<_> = of.resource.columns(&contract).iter().map(heading).collect();
+    let name = format!("attachment; filename=\"{}.csv\"", of.resource.path());
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"))
+        .insert_header((header::CONTENT_DISPOSITION, name))
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .body(csv::header(&headings, true)?))
+}
+
+/// Read an import
+///
+/// How far it is.
+#[utoipa::path(responses((status = 200, body = Import)), security(("oauth2" = ["imports:write"])))]
+#[get("/imports/{id}")]
+pub async fn get_import(request: HttpRequest, caller: CurrentCaller, db: Database, shape: Shape) -> Result<Answer, Problem> {
+    shape.value(&Import::from(&find(&request, &caller, &db).await?))
+}
+
+/// List what became of the rows
+///
+/// In the order of the file, each with its line, and what is wrong with it by column. `outcome=failed` lists what has to be seen to;
+/// with `format=csv` as a table to download. Where the import only validates, or was refused, it is what would have become of them.
+#[utoipa::path(params(RowFilter, Paging<row::Model>), responses((status = 200, body = Page<ImportRow>)), security(("oauth2" = ["imports:write"])))]
+#[get("/imports/{id}/rows")]
+pub async fn list_import_rows(
+    request: HttpRequest,
+    filter: Query<RowFilter>,
+    paging: Paging<row::Model>,
+    caller: CurrentCaller,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
+    let import = find(&request, &caller, &db).await?;
+    let mut rows = row::Entity::find().filter(row::Column::ImportId.eq(import.id));
+    if let Some(outcomes) = &filter.outcome {
+        rows = rows.filter(row::Column::Outcome.is_in(outcomes.iter().copied()));
+    }
+    let mut page = paging.fetch(db.get_ref(), rows).await?;
+    let views = std::mem::take(&mut page.items).into_iter().map(ImportRow::from).collect();
+    shape.page(&page.with(views))
+}
+
+/// How often the events look for news.
+const PAUSE: Duration = Duration::from_millis(300);
+/// So often something is sent although there is no news, so that no proxy takes the connection for dead.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Follow an import
+///
+/// Server-sent events: `progress` with the import as it is at first, and again after each change, until it has ended; then the stream
+/// ends. A browser's `EventSource` that is cut off connects again by itself, and misses nothing.
+#[utoipa::path(
+    responses((status = 200, body = String, content_type = "text/event-stream", description = "Events")),
+    security(("oauth2" = ["imports:write"])),
+)]
+#[get("/imports/{id}/events")]
+pub async fn follow_import(
+    request: HttpRequest,
+    caller: CurrentCaller,
+    db: Database,
+    shutdown: web::Data<Shutdown>,
+) -> Result<HttpResponse, Problem> {
+    struct Told {
+        import: Option<Model>,
+        at: Instant,
+        is_over: bool,
+    }
+    let id = find(&request, &caller, &db).await?.id;
+    let events = stream::unfold(Told { import: None, at: Instant::now(), is_over: false }, move |mut told| {
+        let (db, shutdown) = (db.clone(), shutdown.clone());
+        async move {
+            while !told.is_over && !shutdown.has_begun() {
+                let import = Entity::find_by_id(id).one(db.get_ref()).await.ok()??;
+                let is_news = told.import.as_ref() != Some(&import);
+                if is_news || told.at.elapsed() > HEARTBEAT {
+                    let view = serde_json::to_string(&Import::from(&import)).ok()?;
+                    let event = if is_news { format!("event: progress\ndata: {view}\n\n") } else { ":\n\n".to_owned() };
+                    told = Told { at: Instant::now(), is_over: import.state.is_final(), import: Some(import) };
+                    return Some((Ok::<_, Problem>(web::Bytes::from(event)), told));
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            None
+        }
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/event-stream"))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .streaming(events))
+}
+
+/// The import that exists for the caller; 404 otherwise.
+async fn find(request: &HttpRequest, caller: &CurrentCaller, db: &Database) -> Result<Model, Problem> {
+    let not_found = || Problem::new(&catalogue::NOT_FOUND);
+    let id: Uuid = request.match_info().get("id").unwrap_or_default().parse().map_err(|_| not_found())?;
+    Model::visible(&caller.scope).filter(Column::Id.eq(id)).one(db.get_ref()).await?.ok_or_else(not_found)
+}

@@ -1,0 +1,149 @@
+//! Records that rows refer to by codes, national ids or the keys of the other system.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Alias, Expr, ExprTrait},
+};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{
+    columns::{By, PROVINCE_NAME, Reference, Resource, Target},
+    fault::Fault,
+};
+use crate::{
+    checks, clusters,
+    http::{Problem, Text, Violation},
+    indicators, milestones, organisations,
+    persian::text,
+    projects, provinces,
+    store::{Record, Transaction, external_ref, visible_rows},
+};
+
+/// The ids behind what some rows say in the columns that refer to other records.
+#[derive(Default)]
+pub struct Known(HashMap<(&'static str, String), Uuid>);
+
+impl Known {
+    /// Looks up what some rows say, in a number of statements that does not depend on their number.
+    pub async fn of<'a>(
+        rows: impl Iterator<Item = &'a Map<String, Value>> + Clone,
+        references: impl Iterator<Item = &'static Reference>,
+        system: &str,
+        transaction: &Transaction,
+    ) -> Result<Self, Problem> {
+        let mut known = HashMap::new();
+        for reference in references {
+            let said: BTreeSet<String> = rows.clone().filter_map(|row| row.get(reference.column)).flat_map(texts).collect();
+            if said.is_empty() {
+                continue;
+            }
+            let found = match reference.target {
+                Target::Cluster => find::<clusters::entity::Model>(reference.by, said, system, transaction).await,
+                Target::Organisation => find::<organisations::entity::Model>(reference.by, said, system, transaction).await,
+                Target::Project => find::<projects::entity::Model>(reference.by, said, system, transaction).await,
+                Target::Milestone => find::<milestones::entity::Model>(reference.by, said, system, transaction).await,
+                Target::Indicator => find::<indicators::entity::Model>(reference.by, said, system, transaction).await,
+            };
+            known.extend(found?.into_iter().map(|(said, id)| ((reference.column, said), id)));
+        }
+        Ok(Self(known))
+    }
+}
+
+/// Puts ids in the place of what a row says of other records.
+pub fn resolve(row: &mut Map<String, Value>, resource: Resource, known: &[&Known]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for reference in resource.references() {
+        let Some(said) = row.shift_remove(reference.column) else { continue };
+        if Value::is_null(&said) {
+            row.insert(reference.member.to_owned(), Value::Null);
+            continue;
+        }
+        let id = |said: String| {
+            let said = (reference.column, said);
+            known.iter().find_map(|known| known.0.get(&said)).copied()
+        };
+        let ids: Vec<_> = texts(&said).map(id).collect();
+        if ids.is_empty() || ids.contains(&None) {
+            faults.push(fault(reference.column, &checks::unknown_record("")));
+            continue;
+        }
+        let id = if reference.is_list { json!(ids) } else { json!(ids[0]) };
+        if row.get(reference.member).is_some_and(|other| *other != id) {
+            let detail = Text::new("این ستون رکورد دیگری را نام می‌برد.", "This column names another record than the others do.");
+            faults.push(Fault::new(Some(reference.column), "reference_mismatch", detail));
+        }
+        row.insert(reference.member.to_owned(), id);
+    }
+    faults
+}
+
+fn fault(column: &str, violation: &Violation) -> Fault {
+    Fault::new(Some(column), violation.code(), violation.detail().clone())
+}
+
+/// What a value says: a text, or each of several.
+fn texts(value: &Value) -> impl Iterator<Item = String> {
+    let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let said = |value: &Value| match value {
+        Value::String(text) => text::nfc(text.trim()).into_owned(),
+        other => other.to_string(),
+    };
+    list.iter().map(said).collect::<Vec<_>>().into_iter()
+}
+
+/// The ids of the records that exist for the author and are called so.
+async fn find<R: Record>(by: By, said: BTreeSet<String>, system: &str, transaction: &Transaction) -> Result<HashMap<String, Uuid>, Problem> {
+    let column = |name: &'static str| Expr::col((R::Entity::default(), Alias::new(name)));
+    let visible = visible_rows::<R>(&transaction.author().scope).select_only();
+    match by {
+        By::Key => {
+            let named = external_ref::Entity::find()
+                .filter(external_ref::Column::Resource.eq(R::RESOURCE))
+                .filter(external_ref::Column::System.eq(system))
+                .filter(external_ref::Column::Reference.is_in(said))
+                .all(&**transaction)
+                .await?;
+            let ids = visible.expr_as(column("id"), "id").filter(column("id").is_in(named.iter().map(|named| named.record_id)));
+            let ids: BTreeSet<Uuid> = ids.into_tuple::<Uuid>().all(&**transaction).await?.into_iter().collect();
+            Ok(named.into_iter().filter(|named| ids.contains(&named.record_id)).map(|named| (named.reference, named.record_id)).collect())
+        }
+        By::Code | By::LegalId => {
+            let name = if by == By::Code { "code" } else { "legal_id" };
+            // A national id is kept in ASCII digits.
+            let written: HashMap<String, String> = said.into_iter().map(|said| (text::latin_digits(&said), said)).collect();
+            let found = visible.expr_as(column(name), "name").expr_as(column("id"), "id").filter(column(name).is_in(written.keys()));
+            let found = found.into_tuple::<(String, Uuid)>().all(&**transaction).await?;
+            Ok(found.into_iter().filter_map(|(name, id)| Some((written.get(&name)?.clone(), id))).collect())
+        }
+    }
+}
+
+/// Puts the code of a province in the place of its name, or holds the one against the other.
+pub fn name_province(row: &mut Map<String, Value>) -> Result<(), Fault> {
+    let Some(said) = row.shift_remove(PROVINCE_NAME).filter(|said| !said.is_null()) else { return Ok(()) };
+    let name = said.as_str().map(text::key).unwrap_or_default();
+    let found = provinces::ALL.iter().find(|province| [&province.name_fa, &province.name_en].iter().any(|known| text::key(known) == name));
+    let Some(province) = found else {
+        let detail = Text::new("استانی به این نام نیست.", "There is no province of this name.");
+        return Err(Fault::new(Some(PROVINCE_NAME), "unknown_province", detail));
+    };
+    let code = json!(province.code);
+    match row.get("province") {
+        Some(given) if *given != code => {
+            let (given, code) = (given.as_str().unwrap_or_default(), &province.code.0);
+            let detail = Text::new(
+                format!("کد استان {given} است، ولی کد استان {} {code} است.", province.name_fa),
+                format!("The code says {given}, but {} has the code {code}.", province.name_en),
+            );
+            Err(Fault::new(Some(PROVINCE_NAME), "province_mismatch", detail))
+        }
+        _ => {
+            row.insert("province".to_owned(), code);
+            Ok(())
+        }
+    }
+}

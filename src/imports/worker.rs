@@ -1,0 +1,266 @@
+//! The work on imports: a turn at a time, each in a transaction that holds its rows, what became of them and how far the import is.
+//! What a turn has done is done once, whenever the process ends.
+
+use std::{
+    collections::HashSet,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    Set,
+    sea_query::{LockBehavior, LockType},
+};
+use uuid::Uuid;
+
+use super::{
+    apply::{Applier, Done},
+    columns::Columns,
+    dto::{Mode, Outcome, State},
+    entity::{self, Column, Entity, Faults, Model, part, row},
+    file::Place,
+};
+use crate::{
+    auth::{Caller, account},
+    http::{Problem, catalogue, contract::Contract},
+    store::{Transaction, bulk, connection},
+};
+
+/// The most rows of a turn: others wait for what it has locked.
+const ROWS: usize = 500;
+/// After so long a turn ends with the row that it is at.
+const TURN: Duration = Duration::from_millis(300);
+/// The bytes that a turn looks at: more than its rows have.
+const WINDOW: usize = 512 * 1024;
+/// How often a worker that has nothing to do looks again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// So many that wait are looked at for one that nobody else works on.
+const CANDIDATES: u64 = 16;
+
+/// Works on all imports, as long as the process runs.
+pub async fn work(db: DatabaseConnection, contract: actix_web::web::Data<Contract>) {
+    loop {
+        match turn(&db, &contract, None).await {
+            Ok(true) => connection::let_others_write(&db).await,
+            Ok(false) => tokio::time::sleep(PAUSE).await,
+            Err(problem) => {
+                tracing::warn!(%problem, "imports wait");
+                tokio::time::sleep(2 * PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Works on one import until it ends, and tells how far it is after each turn.
+pub async fn work_on(id: Uuid, db: &DatabaseConnection, contract: &Contract, mut tell: impl FnMut(&Model)) -> Result<Model, Problem> {
+    loop {
+        let is_mine = turn(db, contract, Some(id)).await?;
+        let import = Entity::find_by_id(id).one(db).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))?;
+        tell(&import);
+        if import.state.is_final() {
+            return Ok(import);
+        }
+        if !is_mine {
+            // A server on the same database works on it.
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Does some rows of the import that has waited longest and that nobody else works on. Whether there was one.
+async fn turn(db: &DatabaseConnection, contract: &Contract, only: Option<Uuid>) -> Result<bool, Problem> {
+    let open = Entity::find().filter(Column::State.is_in([State::Waiting, State::Running])).order_by_asc(Column::TouchedAt);
+    let open = only.iter().fold(open, |open, id| open.filter(Column::Id.eq(*id))).limit(CANDIDATES);
+    for import in open.all(db).await? {
+        let done = AssertUnwindSafe(turn_on(&import, db, contract)).catch_unwind().await;
+        match done.unwrap_or_else(|_| Err(Problem::internal("an import has panicked"))) {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(problem) if problem.code() == catalogue::UNAVAILABLE.code => return Err(problem),
+            Err(problem) => {
+                give_up(import.id, problem.code(), db).await?;
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// False where somebody else works on it.
+async fn turn_on(import: &Model, db: &DatabaseConnection, contract: &Contract) -> Result<bool, Problem> {
+    let author = author(import, db).await?;
+    let transaction = Transaction::begin(db, author, import.request_id.clone()).await?;
+    let free = Entity::find_by_id(import.id).filter(Column::State.is_in([State::Waiting, State::Running]));
+    let claimed = free.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).one(&*transaction).await;
+    let outcome = match claimed {
+        Ok(Some(import)) => {
+            Turn { columns: Columns::of(import.resource, contract), import, contract, transaction: &transaction }.take().await.map(|()| true)
+        }
+        Ok(None) => Ok(false),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(true) => transaction.commit().await.map(|()| true),
+        other => {
+            transaction.roll_back().await;
+            other
+        }
+    }
+}
+
+/// In whose name the rows are written: that of the account as it is by now, with no more than it was allowed then.
+async fn author(import: &Model, db: &DatabaseConnection) -> Result<Arc<Caller>, Problem> {
+    if import.account_id.is_nil() {
+        return Ok(Caller::service());
+    }
+    let forbidden = || Problem::new(&catalogue::FORBIDDEN);
+    let account = account::Entity::find_by_id(import.account_id).one(db).await?.filter(account::Model::is_usable).ok_or_else(forbidden)?;
+    let permissions = account.permissions().into_iter().filter(|permission| import.permissions.0.contains(permission)).collect();
+    let caller =
+        Caller { id: account.id, scope: account.scope(), username: account.username, role: account.role, permissions, cda_id: account.cda_id };
+    if caller.may(&import.resource.permission()) { Ok(Arc::new(caller)) } else { Err(forbidden()) }
+}
+
+/// Ends an import that cannot be gone on with.
+async fn give_up(id: Uuid, code: &str, db: &DatabaseConnection) -> Result<(), Problem> {
+    let transaction = connection::begin_to_write(db).await?;
+    let ended = entity::ActiveModel {
+        state: Set(State::Failed),
+        problem: Set(Some(code.to_owned())),
+        finished_at: Set(Some(crate::store::now())),
+        ..Default::default()
+    };
+    let open = Entity::update_many().set(ended).filter(Column::Id.eq(id)).filter(Column::State.is_in([State::Waiting, State::Running]));
+    open.exec(&transaction).await?;
+    drop_parts(id, &transaction).await?;
+    Ok(transaction.commit().await?)
+}
+
+async fn drop_parts(id: Uuid, db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    part::Entity::delete_many().filter(part::Column::ImportId.eq(id)).exec(db).await.map(|_| ())
+}
+
+/// A turn at an import that nobody else works on.
+struct Turn<'a> {
+    import: Model,
+    columns: Columns,
+    contract: &'a Contract,
+    transaction: &'a Transaction,
+}
+
+/// What became of some rows, each with its line, and where work goes on.
+#[derive(Default)]
+struct Results {
+    rows: Vec<(usize, Done)>,
+    end: Place,
+    is_last: bool,
+}
+
+/// Why what was written is taken back.
+enum Undone {
+    /// It was to be seen only, or a row holds up all.
+    Rehearsed(Results),
+    Problem(Problem),
+}
+
+impl From<Problem> for Undone {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl Turn<'_> {
+    async fn take(mut self) -> Result<(), Problem> {
+        let mut seen = HashSet::new();
+        let (results, is_kept) = if self.import.is_whole() {
+            match self.transaction.attempt(async |_| self.whole(&mut seen).await).await {
+                Ok(results) => (results, true),
+                Err(Undone::Rehearsed(results)) => (results, false),
+                Err(Undone::Problem(problem)) => return Err(problem),
+            }
+        } else {
+            (self.some(self.import.place(), Some(Instant::now() + TURN), &mut seen).await?, true)
+        };
+        self.note(&results, is_kept);
+        bulk::insert_all(&**self.transaction, self.told(results, is_kept)).await?;
+        if self.import.state.is_final() {
+            drop_parts(self.import.id, &**self.transaction).await?;
+        }
+        let active = self.import.into_active_model().reset_all();
+        Entity::update(active).exec(&**self.transaction).await?;
+        Ok(())
+    }
+
+    /// All rows; taken back where that is asked for, or one of them fails.
+    async fn whole(&self, seen: &mut HashSet<String>) -> Result<Results, Undone> {
+        let mut all = Results { end: self.import.place(), ..Results::default() };
+        while !all.is_last {
+            let next = self.some(all.end, None, seen).await?;
+            all.rows.extend(next.rows);
+            (all.end, all.is_last) = (next.end, next.is_last);
+        }
+        let fails = all.rows.iter().any(|(_, done)| done.outcome == Outcome::Failed);
+        if self.import.mode == Mode::Validate || fails { Err(Undone::Rehearsed(all)) } else { Ok(all) }
+    }
+
+    /// Some rows from a place on.
+    async fn some(&self, from: Place, until: Option<Instant>, seen: &mut HashSet<String>) -> Result<Results, Problem> {
+        let window = part::read(&**self.transaction, self.import.id, from.bytes, WINDOW).await?;
+        let is_end_of_file = from.bytes + window.len() >= self.import.bytes_total as usize;
+        let (rows, mut end) = self.import.layout().rows(&window, from, is_end_of_file, ROWS, &self.columns);
+        let (lines, ends): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.line, row.end)).unzip();
+        let done = Applier::new(&self.import, self.contract, self.transaction)?.apply(rows, seen, until).await?;
+        if done.len() < lines.len() {
+            end = ends[done.len() - 1];
+        }
+        if end.bytes == 0 && !is_end_of_file {
+            return Err(Problem::internal("an import does not go on"));
+        }
+        let is_last = is_end_of_file && end.bytes == window.len();
+        let end = Place { bytes: from.bytes + end.bytes, lines: from.lines + end.lines };
+        Ok(Results { rows: lines.into_iter().zip(done).collect(), end, is_last })
+    }
+
+    /// How far the import is by now.
+    fn note(&mut self, results: &Results, is_kept: bool) {
+        let now = self.transaction.now();
+        let count = |outcome| results.rows.iter().filter(|(_, done)| done.outcome == outcome).count() as i64;
+        let import = &mut self.import;
+        import.created += count(Outcome::Created);
+        import.updated += count(Outcome::Updated);
+        import.unchanged += count(Outcome::Unchanged);
+        import.failed += count(Outcome::Failed);
+        import.rows_done += results.rows.len() as i64;
+        (import.bytes_done, import.lines_done) = (results.end.bytes as i64, results.end.lines as i64);
+        import.touched_at = now;
+        import.started_at = import.started_at.or(Some(now));
+        import.state = match results.is_last {
+            true if import.mode == Mode::Apply && !is_kept => State::Refused,
+            true => State::Finished,
+            false => State::Running,
+        };
+        import.finished_at = import.state.is_final().then_some(now);
+    }
+
+    /// What became of the rows, as it is kept.
+    fn told(&self, results: Results, is_kept: bool) -> Vec<row::ActiveModel> {
+        let first = self.import.rows_done - results.rows.len() as i64 + 1;
+        let import = self.import.id;
+        let told = |(number, (line, done)): (i64, (usize, Done))| {
+            let is_there = is_kept || done.outcome != Outcome::Created;
+            row::ActiveModel {
+                import_id: Set(import),
+                number: Set(number),
+                line: Set(line as i64),
+                reference: Set(done.key),
+                outcome: Set(done.outcome),
+                record_id: Set(done.record.filter(|_| is_there)),
+                errors: Set(Faults(done.faults)),
+            }
+        };
+        (first..).zip(results.rows).map(told).collect()
+    }
+}
