@@ -17,7 +17,7 @@ use super::{
     columns::{KEY, Resource},
     dto::Outcome,
     entity,
-    fault::Fault,
+    fault::{self, Fault},
     file::Row,
     references::{self, Known},
 };
@@ -104,7 +104,8 @@ impl<'a> Applier<'a> {
         until: Option<Instant>,
     ) -> Result<Vec<Done>, Problem> {
         let contents = rows.iter().filter_map(|row| row.content.as_ref().ok());
-        let keys: BTreeSet<String> = contents.clone().filter_map(key_of).collect();
+        // What is no key names no record.
+        let keys: BTreeSet<String> = contents.clone().filter_map(key_of).filter(|key| !key.contains('\0')).collect();
         if !self.import.is_whole() {
             seen.extend(self.done_before(&keys).await?);
         }
@@ -222,7 +223,7 @@ impl<'a> Applier<'a> {
         let fault = |code, fa: &'static str, en: &'static str| Fault::new(Some(KEY), code, Text::new(fa, en));
         let Some(key) = key else { return Err((None, fault("required", "این فیلد لازم است.", "This field is required."))) };
         let Ok(reference) = ExternalRef::parse(self.import.system.clone(), key.clone()) else {
-            let shown = key.chars().take(200).collect();
+            let shown = fault::kept(&key);
             let (fa, en) = (
                 "شناسه ۱ تا ۲۰۰ نویسه دارد، بدون / ? # % \\ و نویسه‌های کنترلی.",
                 "A key has 1 to 200 characters, without / ? # % \\ and control characters.",

@@ -23,7 +23,7 @@ pub struct Fault {
 impl Fault {
     /// A broken rule.
     pub fn new(column: Option<&str>, code: &str, detail: Text) -> Self {
-        Self { column: column.map(str::to_owned), code: code.to_owned(), fa: detail.fa.into_owned(), en: detail.en.into_owned() }
+        Self { column: column.map(kept), code: code.to_owned(), fa: kept(&detail.fa), en: kept(&detail.en) }
     }
 
     /// The broken rules of a problem with a body, each told by the column that it came from. `is_given` says which columns the
@@ -40,6 +40,11 @@ impl Fault {
         faults.dedup();
         faults
     }
+}
+
+/// Text from a file as it can be kept: what is no character of a text is left out, and what is too long for a message.
+pub fn kept(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(500).collect()
 }
 
 /// Some broken rules in one text; none where there are none.

@@ -5,18 +5,18 @@ use std::{
     io::{Read, Seek, SeekFrom, Write},
 };
 
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, Set};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
     columns::Columns,
     dto::{Order, State},
-    entity::{Headings, Model, Names, part},
+    entity::{Column, Entity, Headings, Model, Names, part},
     file::{Format, Layout, MOST_BYTES_OF_ROW},
 };
 use crate::{
-    http::{Problem, Text, Violation, contract::Contract},
+    http::{Problem, Text, Violation, catalogue, contract::Contract},
     persian::Calendar,
     store::{Transaction, bulk},
 };
@@ -35,6 +35,9 @@ impl Write for Intake {
         self.file.flush()
     }
 }
+
+/// So many imports of an account may wait for their turns.
+const MOST_WAITING: u64 = 20;
 
 /// The most rows that are done in one transaction.
 pub const MOST_ROWS_AT_ONCE: usize = 10_000;
@@ -61,7 +64,8 @@ impl Intake {
     /// Puts the file into the database, where it waits for its turn.
     ///
     /// # Errors
-    /// 422 where the headings are not those of the columns, or the file is too long to be done at once.
+    /// 422 where the headings are not those of the columns, or the file is too long to be done at once; 429 where too many others of
+    /// the account wait.
     pub async fn keep(
         mut self,
         order: &Order,
@@ -110,6 +114,14 @@ impl Intake {
                 format!("With 'validate' or 'atomic' a file has {MOST_ROWS_AT_ONCE} rows at the most: divide it."),
             );
             return Err(Problem::invalid(vec![Violation::body("", "too_many_rows", detail)]));
+        }
+        let waiting = Entity::find().filter(Column::AccountId.eq(author.id)).filter(Column::State.is_in([State::Waiting, State::Running]));
+        if waiting.count(&**transaction).await? >= MOST_WAITING {
+            let detail = Text::new(
+                format!("{MOST_WAITING} ورود گروهی این حساب هنوز در نوبت است؛ تا پایان آن‌ها صبر کنید."),
+                format!("{MOST_WAITING} imports of this account wait for their turns: let them end first."),
+            );
+            return Err(Problem::new(&catalogue::TOO_MANY_REQUESTS).detail(detail).retry_after(30));
         }
         bulk::insert_all(&**transaction, vec![row.clone().into_active_model().reset_all()]).await?;
         self.file.seek(SeekFrom::Start(0)).map_err(Problem::internal)?;

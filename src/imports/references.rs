@@ -22,6 +22,9 @@ use crate::{
     store::{Record, Transaction, external_ref, visible_rows},
 };
 
+/// So many are looked up at once: more than a turn has rows, and than a row may name.
+const MOST: usize = 1_000;
+
 /// The ids behind what some rows say in the columns that refer to other records.
 #[derive(Default)]
 pub struct Known(HashMap<(&'static str, String), Uuid>);
@@ -36,7 +39,8 @@ impl Known {
     ) -> Result<Self, Problem> {
         let mut known = HashMap::new();
         for reference in references {
-            let said: BTreeSet<String> = rows.clone().filter_map(|row| row.get(reference.column)).flat_map(texts).collect();
+            let said = rows.clone().filter_map(|row| row.get(reference.column)).flat_map(texts).filter(|said| !said.contains('\0'));
+            let said: BTreeSet<String> = said.take(MOST).collect();
             if said.is_empty() {
                 continue;
             }

@@ -74,19 +74,21 @@ pub async fn work_on(id: Uuid, db: &DatabaseConnection, contract: &Contract, mut
 async fn turn(db: &DatabaseConnection, contract: &Contract, only: Option<Uuid>) -> Result<bool, Problem> {
     let open = Entity::find().filter(Column::State.is_in([State::Waiting, State::Running])).order_by_asc(Column::TouchedAt);
     let open = only.iter().fold(open, |open, id| open.filter(Column::Id.eq(*id))).limit(CANDIDATES);
+    let mut away = None;
     for import in open.all(db).await? {
         let done = AssertUnwindSafe(turn_on(&import, db, contract)).catch_unwind().await;
         match done.unwrap_or_else(|_| Err(Problem::internal("an import has panicked"))) {
             Ok(true) => return Ok(true),
             Ok(false) => {}
-            Err(problem) if problem.code() == catalogue::UNAVAILABLE.code => return Err(problem),
+            // One that cannot be gone on with for now does not hold up the others.
+            Err(problem) if problem.code() == catalogue::UNAVAILABLE.code => away = Some(problem),
             Err(problem) => {
                 give_up(import.id, problem.code(), db).await?;
                 return Ok(true);
             }
         }
     }
-    Ok(false)
+    away.map_or(Ok(false), Err)
 }
 
 /// False where somebody else works on it.

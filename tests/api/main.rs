@@ -37,6 +37,7 @@ mod figures;
 mod filters;
 mod followers;
 mod generate;
+mod guide;
 mod imports;
 mod includes;
 mod indicators;

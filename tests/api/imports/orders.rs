@@ -27,6 +27,8 @@ on_both!(
     a_file_sent_again_with_its_key_is_one_import,
     rows_obey_the_scope_and_the_permissions_of_who_sent_them,
     an_account_that_is_shut_out_writes_no_more,
+    a_hostile_file_costs_its_own_rows_only,
+    too_many_files_have_to_wait_outside,
     the_work_can_be_followed,
     the_command_line_imports_too,
 );
@@ -166,6 +168,55 @@ async fn an_account_that_is_shut_out_writes_no_more(service: &Service) {
     let done = ended(&admin, &format!("{IMPORTS}/{}", import.id)).await;
     assert_eq!((done["state"].as_str(), done["problem"].as_str(), counts(&done)), (Some("failed"), Some("forbidden"), [0; 4]));
     assert_eq!(admin.count(ENTERPRISES).await, before);
+}
+
+async fn a_hostile_file_costs_its_own_rows_only(service: &Service) {
+    let lorestan = service.login("lorestan").await;
+    let deep = format!("{{\"key\": \"D\", \"name_fa\": {}1{}}}", "[".repeat(20_000), "]".repeat(20_000));
+    let many: Vec<String> = (0..3_000).map(|number| format!("k{number}")).collect();
+    let lines = [
+        r#"{"key": "a\u0000b", "project_key": "x"}"#.to_owned(),
+        r#"{"key": "A", "project_key": "x\u0000y"}"#.to_owned(),
+        r#"{"key": "B", "na\u0000me": "x", "title_fa": "\u0000"}"#.to_owned(),
+        deep,
+        json!({"key": "C", "predecessor_keys": many, "project_key": ["a", {"b": 1}], "budget_irr": {}}).to_string(),
+        json!({"key": "E", "budget": {"a/b~c": "1"}, "external_refs": 7, "province_name": ["لرستان"]}).to_string(),
+        json!({"key": "x".repeat(60_000), "title_fa": "y".repeat(1_000)}).to_string(),
+        json!({"key": 1e300, "project_id": "nobody"}).to_string(),
+        json!({"key": null}).to_string(),
+    ];
+    let (done, all) = import(&lorestan, "resource=milestones&mode=apply&system=erp", NDJSON, lines.join("\n")).await;
+    assert_eq!((done["state"].as_str(), counts(&done)), (Some("finished"), [0, 0, 0, lines.len() as i64]), "{done}");
+    let codes: Vec<_> = all.iter().map(|row| faults(row)[0]).collect();
+    assert_eq!(codes[0], ("key", "wrong_pattern"));
+    assert_eq!((all[0]["key"].as_str(), codes[1], codes[3]), (Some("ab"), ("project_key", "unknown_record"), ("", "malformed_json")));
+    assert_eq!((codes[6], codes[8]), (("key", "wrong_pattern"), ("key", "required")));
+    assert!(all.iter().all(|row| row.to_string().len() < 200_000 && !row.to_string().contains("\\u0000")));
+    let table =
+        [&b"key,name_fa,province,isic\nA,"[..], &[0xd8; 3], b",IR-15,1393\nB,\0,IR-15,1393\n\"C,\"\"x\nD,\xd9\x81\xd8\xb1\xd8\xb4,IR-15,1393\n"]
+            .concat();
+    // A NUL at the beginning of a file says that it is no text; far behind it costs its row.
+    assert_eq!(send(&lorestan, "resource=clusters&mode=apply&system=erp", CSV, table.clone()).await.errors(), [("", "not_utf8")]);
+    let far =
+        [b"key,name_fa,province,isic\n", "# ".repeat(70_000).as_bytes(), b"\nA,\0,IR-15,1393\nB,\xd9\x81\xd8\xb1\xd8\xb4,IR-15,1393\n"].concat();
+    let (done, all) = import(&lorestan, "resource=clusters&mode=apply&system=erp", CSV, far).await;
+    assert_eq!((counts(&done), faults(&all[0]), faults(&all[1])[0]), ([1, 0, 0, 2], vec![("", "row_too_long")], ("name_fa", "nul_character")));
+}
+
+async fn too_many_files_have_to_wait_outside(service: &Service) {
+    let (db, contract) = (service.database().await, api::contract().unwrap());
+    let transaction = Transaction::begin(&db, Caller::service(), "test".to_owned()).await.unwrap();
+    let keep = async || {
+        let mut intake = Intake::begin().unwrap();
+        intake.write_all(b"key\n").unwrap();
+        let order = Order { resource: Resource::Clusters, mode: Mode::Apply, atomic: false, system: "erp".to_owned() };
+        intake.keep(&order, Format::Csv, Calendar::Gregorian, &contract, &transaction).await
+    };
+    for _ in 0..20 {
+        assert!(keep().await.is_ok());
+    }
+    assert_eq!(keep().await.unwrap_err().code(), "too_many_requests");
+    transaction.roll_back().await;
 }
 
 async fn the_work_can_be_followed(service: &Service) {

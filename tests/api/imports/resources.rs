@@ -171,5 +171,5 @@ async fn the_headings_of_every_template_are_known(service: &Service) {
     let phases = lorestan.get(&format!("{IMPORTS}/columns?resource=milestones")).await;
     let phase = phases.body["items"].as_array().unwrap().iter().find(|column| column["name"] == "phase").unwrap().clone();
     assert_eq!((phase["kind"].as_str(), phase["required"].as_bool()), (Some("choice"), Some(true)));
-    assert_eq!(phase["values"][1], json!({"code": "diagnostic", "word_fa": "مطالعهٔ شناختی"}));
+    assert_eq!(phase["values"][0], json!({"code": "diagnostic", "word_fa": "مطالعهٔ شناختی"}));
 }
