@@ -22,7 +22,7 @@ use crate::{
     lifecycle::machine::Machine,
     measurements, milestones, operation, organisations, payments, progress_reports, projects, provinces, public, reports,
     store::verify::Kind,
-    users,
+    users, webhooks,
 };
 
 /// Name and description of each tag, in the order of the documentation.
@@ -42,6 +42,7 @@ const TAGS: &[(&str, &str)] = &[
     ("attachments", "Documents and evidence, with their SHA-256."),
     ("reports", "Reports. Each says what was true on a day, as it was known at a moment."),
     ("changes", "What has changed since a cursor: how other systems stay in step with this one."),
+    ("webhooks", "Addresses that are told of changes, and what was sent to them."),
     ("public", "What everybody may know, without a token."),
     ("provinces", "The provinces and their codes."),
     ("industries", "The industries of ISIC Rev. 4."),
@@ -88,6 +89,7 @@ pub fn kinds() -> Vec<Kind> {
         Kind::of::<projects::partners::Model>(),
         Kind::of::<projects::phases::Model>(),
         Kind::of::<projects::supervisions::Model>(),
+        Kind::of::<webhooks::entity::Model>(),
     ]
 }
 
@@ -129,6 +131,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .configure(payments::routes)
                 .configure(reports::routes)
                 .configure(changes::routes)
+                .configure(webhooks::routes)
                 .configure(public::routes)
                 .configure(provinces::routes)
                 .configure(industries::routes)

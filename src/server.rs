@@ -29,7 +29,8 @@ use crate::{
     indicators, industries,
     operation::Shutdown,
     provinces,
-    store::{Files, connection, earned_value::summary, feed, idempotent_answer, now},
+    store::{Files, connection, earned_value::summary, feed, idempotent_answer, now, outbox},
+    webhooks::Dispatch,
 };
 
 /// A server that runs.
@@ -41,6 +42,8 @@ pub struct Running {
     delay: Duration,
     ended: tokio::task::JoinHandle<std::io::Result<()>>,
     housekeeping: tokio::task::JoinHandle<()>,
+    dispatch: Dispatch,
+    timeout: Duration,
 }
 
 /// Brings tables and code lists up to date, and adds what is new in the catalogue of indicators.
@@ -119,7 +122,9 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
     .run();
     let handle = server.handle();
     let housekeeping = tokio::spawn(keep_house(first));
-    Ok(Running { address, handle, shutdown, delay, ended: tokio::spawn(server), housekeeping })
+    let dispatch = Dispatch::start(&config).await?;
+    let timeout = Duration::from_secs(config.shutdown_timeout_seconds);
+    Ok(Running { address, handle, shutdown, delay, ended: tokio::spawn(server), housekeeping, dispatch, timeout })
 }
 
 impl Running {
@@ -127,7 +132,7 @@ impl Running {
     pub async fn stop(self) {
         self.shutdown.begin();
         tokio::time::sleep(self.delay).await;
-        self.handle.stop(true).await;
+        tokio::join!(self.handle.stop(true), self.dispatch.stop(self.timeout));
         self.housekeeping.abort();
         let _ = self.ended.await;
     }
@@ -217,6 +222,7 @@ async fn keep_house(db: DatabaseConnection) {
                 idempotent_answer::forget_old(&db).await?,
                 failures::forget_old(&db).await?,
                 session::forget_old(&db, month_ago).await?,
+                outbox::forget_old(&db, month_ago).await?,
             ))
         };
         match forgotten.await {

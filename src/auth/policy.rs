@@ -67,6 +67,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("personal-data:read", "See national codes, legal ids, phone numbers and email addresses unmasked"),
     ("reports:read", "Read reports"),
     ("changes:read", "Follow the changes of all that the other permissions let read"),
+    ("webhooks:manage", "Keep webhooks for the changes of all that the other permissions let read, and see their deliveries"),
     ("users:manage", "Manage user accounts"),
     ("api-clients:manage", "Manage API clients"),
 ];
@@ -88,7 +89,7 @@ const READ: [&str; 15] = [
     "reports:read",
     "changes:read",
 ];
-const WRITE: [&str; 16] = [
+const WRITE: [&str; 17] = [
     "clusters:write",
     "organisations:write",
     "enterprises:write",
@@ -104,6 +105,7 @@ const WRITE: [&str; 16] = [
     "progress-reports:approve",
     "payments:write",
     "attachments:write",
+    "webhooks:manage",
     "personal-data:read",
 ];
 const OF_SUPERVISORS: [&str; 2] = ["milestones:review", "progress-reports:review"];

@@ -103,6 +103,11 @@ impl Violation {
         Self { place, pointer: pointer.into(), code, detail }
     }
 
+    /// The stable name of the rule.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// A violation in the body.
     pub fn body(pointer: impl Into<String>, code: &'static str, detail: Text) -> Self {
         Self::new(Place::Body, pointer, code, detail)

@@ -17,7 +17,7 @@ const READ: &[&str] = &[
 const WRITE: &[&str] = &[
     "clusters:write", "organisations:write", "enterprises:write", "cdas:write", "projects:write", "milestones:write", "milestones:review",
     "decisions:write", "indicators:write", "measurements:write", "progress-reports:write", "progress-reports:review",
-    "progress-reports:approve", "payments:write", "attachments:write", "personal-data:read",
+    "progress-reports:approve", "payments:write", "attachments:write", "webhooks:manage", "personal-data:read",
 ];
 
 const CDA: &[&[&str]] = &[READ, &["milestones:write", "measurements:write", "progress-reports:write", "attachments:write"]];
@@ -102,6 +102,8 @@ const NEEDS: &[(&str, &str)] = &[
          get_overdue_milestones get_cda_portfolio get_reporting_compliance get_indicators get_networks get_budget \
          get_industry_by_province get_cluster_candidates",
     ),
+    ("webhooks:manage", "list_webhooks create_webhook get_webhook update_webhook delete_webhook create_webhook_secret get_webhook_history"),
+    ("webhooks:manage", "test_webhook replay_webhook list_webhook_deliveries get_webhook_delivery replay_webhook_delivery"),
     ("users:manage", "list_users create_user get_user update_user delete_user get_user_history"),
     ("api-clients:manage", "list_api_clients create_api_client get_api_client update_api_client delete_api_client"),
     ("api-clients:manage", "create_api_client_secret get_api_client_history"),
