@@ -45,7 +45,7 @@ CREATE TABLE webhook_delivery (
     settled_at {timestamp}
 );
 CREATE UNIQUE INDEX webhook_delivery_once ON webhook_delivery (webhook_id, seq);
-CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook_id, next_attempt_at) WHERE state = 'pending';
+CREATE INDEX webhook_delivery_due ON webhook_delivery (webhook_id, next_attempt_at, seq) WHERE state = 'pending' AND next_attempt_at IS NOT NULL;
 CREATE INDEX webhook_delivery_order ON webhook_delivery (webhook_id, resource, record_id, seq) WHERE state = 'pending';
 CREATE INDEX webhook_delivery_claimed ON webhook_delivery (webhook_id, claimed_until) WHERE claimed_until IS NOT NULL;
 CREATE INDEX webhook_delivery_by_state ON webhook_delivery (webhook_id, state, id);

@@ -42,7 +42,7 @@ pub struct Delivery {
     /// How many attempts were begun.
     #[schema(minimum = 0, example = 1)]
     attempts: i64,
-    /// Not before this moment is it attempted next; null where it is not.
+    /// Not before this moment is it attempted next; null where it is settled, or waits for an earlier one of the same record.
     #[schema(required)]
     next_attempt_at: Option<DateTime<Utc>>,
     /// When it was made.
@@ -180,7 +180,7 @@ pub async fn test_webhook(webhook: Visible<Model>, write: Write) -> Result<Answe
     write
         .perform(async |transaction| {
             let ping = letter::ping(webhook.id, outbox::moment(&**transaction).await?);
-            outbox::add(&**transaction, vec![ping.clone()]).await?;
+            outbox::add(&**transaction, webhook.id, vec![ping.clone()]).await?;
             Ok(Delivery::from(&ping))
         })
         .await

@@ -171,9 +171,9 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Makes them.
+    /// Makes them. A machine without certificates can be no client of TLS, and is a service all the same.
     pub fn new(config: &Config) -> Result<Self, Problem> {
-        let client = |scheme: &str| {
+        let builder = |scheme: &str| {
             Client::builder()
                 .dns_resolver(Arc::new(Rule::of(scheme, &config.webhook_networks)))
                 .timeout(Duration::from_secs(config.webhook_timeout_seconds))
@@ -185,10 +185,13 @@ impl Clients {
                 .pool_max_idle_per_host(2)
                 .pool_idle_timeout(Duration::from_secs(30))
                 .user_agent(concat!("Khoosheh/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(Problem::internal)
         };
-        Ok(Self { https: client("https")?, http: client("http")?, networks: config.webhook_networks.as_slice().into() })
+        let without_certificates = |scheme: &str| builder(scheme).tls_certs_only([]).build().map_err(Problem::internal);
+        let https = builder("https").build().or_else(|error| {
+            tracing::warn!(%error, "no certificates of authorities were found: webhooks with https fail");
+            without_certificates("https")
+        })?;
+        Ok(Self { https, http: without_certificates("http")?, networks: config.webhook_networks.as_slice().into() })
     }
 
     /// The client for an address. A literal one is checked here, since it is never resolved.

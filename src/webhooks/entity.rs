@@ -1,7 +1,7 @@
 //! The table of webhooks.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
+use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, PaginatorTrait, entity::prelude::*, sea_query::Condition};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -10,9 +10,9 @@ use super::{
     signature::Secrets,
 };
 use crate::{
-    auth::account,
+    auth::{Scope, account},
     changes::kinds::{Entry, KINDS, Kind},
-    http::{Problem, SortKey, page::Listed},
+    http::{Problem, SortKey, catalogue, page::Listed},
     provinces,
     store::{Record, SqlKind, Transaction, outbox, search},
 };
@@ -40,6 +40,9 @@ crate::store::record_table! {
         secrets: Secrets,
     }
 }
+
+/// So many webhooks has a province, or the nation, at the most: each change is looked at once for each.
+const MOST: u64 = 100;
 
 /// Kinds of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
@@ -98,13 +101,18 @@ impl Record for Model {
     /// A new one is told what is changed from now on.
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         if before.is_none() {
+            let own = self.province.as_ref().map_or_else(|| Column::Province.is_null(), |own| Column::Province.eq(own));
+            let others = Entity::find().filter(own).filter(Column::DeletedAt.is_null()).count(&**transaction).await?;
+            if others >= MOST {
+                return Err(Problem::new(&catalogue::TOO_MANY_WEBHOOKS));
+            }
             outbox::open(&**transaction, self.id).await?;
         }
         Ok(())
     }
 
     /// What belongs to the nation is kept by the nation.
-    fn is_writable_in(&self, scope: &crate::auth::Scope) -> bool {
+    fn is_writable_in(&self, scope: &Scope) -> bool {
         scope.province().is_none() || self.province() == scope.province()
     }
 }

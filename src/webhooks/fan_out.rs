@@ -50,6 +50,7 @@ pub async fn step(db: &DatabaseConnection) -> Result<bool, Problem> {
             has_more = true;
             break;
         }
+        outbox::hold(&transaction, lane.webhook_id).await?;
         // Numbers that the log has not reached: the database was put back to before them.
         let lane = if present.is_behind(&lane.seen) { Lane { seen: present.seen.clone(), until: None, ..lane } } else { lane };
         let (count, next) = follow(&transaction, webhook, &webhook.kinds(account), &lane, &present.seen).await?;
@@ -112,6 +113,6 @@ async fn follow(db: &impl ConnectionTrait, webhook: &Model, kinds: &[&Entry], la
         })
         .collect();
     let count = deliveries.len();
-    outbox::add(db, deliveries).await?;
+    outbox::add(db, webhook.id, deliveries).await?;
     Ok((count, last.map_or_else(|| arrived(until), |position| Lane { until: Some((until.clone(), position)), ..lane.clone() })))
 }

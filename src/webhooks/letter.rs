@@ -62,6 +62,8 @@ pub fn of_change(webhook_id: Uuid, seq: i64, change: &Change, now: DateTime<Utc>
         record_id: Some(change.id),
         version: Some(change.version),
         seq: Some(seq),
+        // Those before it of the same record come first.
+        next_attempt_at: None,
         ..ping(webhook_id, now)
     })
 }

@@ -26,6 +26,7 @@ use crate::{
 
 on_both!(
     a_webhook_from_creation_to_tombstone,
+    a_province_has_so_many_webhooks,
     a_secret_is_told_once_and_kept_to_itself,
     every_event_is_signed_and_says_what_the_feed_says,
     a_new_secret_overlaps_the_one_before,
@@ -275,6 +276,20 @@ async fn a_webhook_from_creation_to_tombstone(service: &Service) {
     for (query, count) in [("q=erp", 1), ("is_active=false", 0), ("province=IR-15", 1), ("province=IR-08", 0), ("sort=-created_at,id", 1)] {
         assert_eq!(lorestan.get(&format!("{WEBHOOKS}?{query}")).await.items("id").len(), count, "{query}");
     }
+}
+
+async fn a_province_has_so_many_webhooks(service: &Service) {
+    let lorestan = service.login("lorestan").await;
+    let url = "https://erp.example.ir/";
+    let first = create(&lorestan, url, &["cluster"]).await;
+    for _ in 1..100 {
+        create(&lorestan, url, &["cluster"]).await;
+    }
+    let refused = lorestan.post(WEBHOOKS, json!({"url": url, "resources": ["cluster"]})).await;
+    assert_eq!((refused.status, refused.code()), (409, "too_many_webhooks"));
+    create(&service.login("kerman").await, url, &["cluster"]).await;
+    assert_eq!(lorestan.delete(&path_of(&first), "*").await.status, 204);
+    create(&lorestan, url, &["cluster"]).await;
 }
 
 /// All that is stored, but for the webhooks themselves.

@@ -89,23 +89,66 @@ pub async fn advance(db: &impl ConnectionTrait, lane: &Lane) -> Result<(), DbErr
     db.execute_raw(sql.statement(query)).await.map(|_| ())
 }
 
-/// Puts deliveries into the outbox. One that is there already stays as it is.
-pub async fn add(db: &impl ConnectionTrait, deliveries: Vec<Model>) -> Result<(), DbErr> {
+/// Waits for the lane of a webhook and holds it: whoever changes which of its deliveries are pending does so alone.
+pub async fn hold(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
+    let mut sql = Composer::new(db);
+    if sql.is_postgres() {
+        let id = sql.bind(webhook_id);
+        db.execute_raw(sql.statement(format!("SELECT 1 FROM webhook_lane WHERE webhook_id = {id} FOR UPDATE"))).await?;
+    }
+    Ok(())
+}
+
+/// Puts deliveries into the outbox of a webhook whose lane is held, in the order of the changes. One that is there already stays as it is.
+pub async fn add(db: &impl ConnectionTrait, webhook_id: Uuid, deliveries: Vec<Model>) -> Result<(), DbErr> {
+    let first = deliveries.iter().filter_map(|delivery| delivery.seq).min();
     // A statement takes a limited number of parameters.
     for some in deliveries.chunks(500) {
         let rows = some.iter().cloned().map(|row| row.into_active_model().reset_all());
         Entity::insert_many(rows).on_conflict_do_nothing_on([Column::WebhookId, Column::Seq]).exec_without_returning(db).await?;
     }
-    Ok(())
+    match first {
+        Some(first) => arrange(db, webhook_id, Among::From(first)).await,
+        None => Ok(()),
+    }
 }
 
-/// The condition that a delivery `d` can be claimed: its moment has come, nobody is at it, and none before it of the same record is pending.
+/// Among which deliveries the next ones are found.
+#[derive(Clone, Copy)]
+enum Among<'a> {
+    /// All of a webhook.
+    All,
+    /// Those from an entry of the change log on.
+    From(i64),
+    /// Those of one record.
+    Record(&'a Model),
+}
+
+/// Of each record, the first pending delivery has a moment at which it is attempted, and those after it have none: they wait for it. So what
+/// can be claimed is found by one index, however much is waiting behind it.
+async fn arrange(db: &impl ConnectionTrait, webhook_id: Uuid, among: Among<'_>) -> Result<(), DbErr> {
+    let moment = moment(db).await?;
+    let mut sql = Composer::new(db);
+    let (id, moment) = (sql.bind(webhook_id), sql.moment(moment));
+    let some = match among {
+        Among::All => String::new(),
+        Among::From(seq) => format!("AND d.seq >= {}", sql.bind(seq)),
+        Among::Record(delivery) => {
+            format!("AND d.resource = {} AND d.record_id = {}", sql.bind(delivery.resource.clone()), sql.bind(delivery.record_id))
+        }
+    };
+    let is_first = "NOT EXISTS (SELECT 1 FROM webhook_delivery e WHERE e.state = 'pending' AND e.webhook_id = d.webhook_id \
+                    AND e.resource = d.resource AND e.record_id = d.record_id AND e.seq < d.seq)";
+    let query = format!(
+        "UPDATE webhook_delivery AS d SET next_attempt_at = CASE WHEN d.next_attempt_at IS NULL THEN {moment} END \
+         WHERE d.webhook_id = {id} AND d.state = 'pending' AND d.record_id IS NOT NULL {some} AND (d.next_attempt_at IS NULL) = ({is_first})"
+    );
+    db.execute_raw(sql.statement(query)).await.map(|_| ())
+}
+
+/// The condition that a delivery `d` can be claimed: its moment has come, and nobody is at it.
 fn is_claimable(moment: &str) -> String {
-    format!(
-        "d.state = 'pending' AND d.next_attempt_at <= {moment} AND (d.claimed_until IS NULL OR d.claimed_until <= {moment}) \
-         AND NOT EXISTS (SELECT 1 FROM webhook_delivery e WHERE e.state = 'pending' AND e.webhook_id = d.webhook_id \
-           AND e.resource = d.resource AND e.record_id = d.record_id AND e.seq < d.seq)"
-    )
+    format!("d.state = 'pending' AND d.next_attempt_at <= {moment} AND (d.claimed_until IS NULL OR d.claimed_until <= {moment})")
 }
 
 /// How many more deliveries a lane `l` takes: a receiver that has failed last time gets one at a time, until it succeeds.
@@ -141,9 +184,11 @@ async fn waiting(db: &impl ConnectionTrait, most: usize, moment: DateTime<Utc>, 
     let mut sql = Composer::new(db);
     let moment = sql.moment(moment);
     let hold = if is_held && sql.is_postgres() { "FOR UPDATE OF l SKIP LOCKED" } else { "" };
+    // Asked for in the order of the index, a planner does not look through all that is pending for the first one.
     let query = format!(
         "SELECT l.webhook_id FROM webhook_lane l JOIN webhook w ON w.id = l.webhook_id WHERE w.is_active AND w.deleted_at IS NULL \
-         AND {} > 0 AND EXISTS (SELECT 1 FROM webhook_delivery d WHERE d.webhook_id = l.webhook_id AND {}) \
+         AND {} > 0 AND (SELECT d.next_attempt_at FROM webhook_delivery d WHERE d.webhook_id = l.webhook_id AND {} \
+           ORDER BY d.next_attempt_at, d.seq LIMIT 1) IS NOT NULL \
          ORDER BY l.served_at, l.webhook_id LIMIT {most} {hold}",
         room(&moment),
         is_claimable(&moment),
@@ -207,6 +252,7 @@ pub enum Outcome {
 /// Keeps what came of an attempt. Where the claim has lapsed meanwhile, the delivery is somebody else's, and only the attempt is kept.
 pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt::Model, outcome: Outcome) -> Result<(), DbErr> {
     let transaction = connection::begin_to_write(db).await?;
+    hold(&transaction, delivery.webhook_id).await?;
     let moment = moment(&transaction).await?;
     let (state, next, settled) = match outcome {
         Outcome::Delivered => (State::Delivered, None, Some(moment)),
@@ -222,6 +268,7 @@ pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt:
         .filter(Column::ClaimedUntil.eq(delivery.claimed_until))
         .exec(&transaction)
         .await?;
+    arrange(&transaction, delivery.webhook_id, Among::Record(delivery)).await?;
     // Whether the receiver itself is at fault: what was not sent says nothing of it.
     let failures = match (outcome, attempt.fault) {
         (_, Some(Fault::NotPermitted)) => None,
@@ -240,6 +287,7 @@ pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt:
 
 /// Asks for deliveries again, and says for how many. They go out in the order of the changes.
 pub async fn replay(db: &impl ConnectionTrait, webhook_id: Uuid, which: Condition) -> Result<u64, DbErr> {
+    hold(db, webhook_id).await?;
     let moment = moment(db).await?;
     let again = Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Pending))
@@ -250,6 +298,7 @@ pub async fn replay(db: &impl ConnectionTrait, webhook_id: Uuid, which: Conditio
         .filter(which)
         .exec(db)
         .await?;
+    arrange(db, webhook_id, Among::All).await?;
     Ok(again.rows_affected)
 }
 
