@@ -162,7 +162,7 @@ impl Workers {
             answer: answered.text,
         };
         let outcome = self.outcome(letter.delivery.tries, fault, answered.retry_after);
-        tracing::debug!(delivery = %letter.delivery.id, ?outcome, ?fault, "webhook");
+        tracing::debug!(delivery = %letter.delivery.id, ?outcome, ?fault, "a webhook was called");
         metrics::counter!("webhook_attempts_total", "failed" => fault.is_some().to_string()).increment(1);
         if let Err(error) = outbox::settle(&self.db, &letter.delivery, attempt, outcome).await {
             tracing::warn!(%error, "the outcome of a webhook's delivery is not kept");

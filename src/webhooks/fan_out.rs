@@ -52,7 +52,12 @@ pub async fn step(db: &DatabaseConnection) -> Result<bool, Problem> {
         }
         outbox::hold(&transaction, lane.webhook_id).await?;
         // Numbers that the log has not reached: the database was put back to before them.
-        let lane = if present.is_behind(&lane.seen) { Lane { seen: present.seen.clone(), until: None, ..lane } } else { lane };
+        let lane = if present.is_behind(&lane.seen) {
+            tracing::warn!(webhook = %lane.webhook_id, "the database was put back: a webhook begins anew with what is changed from now on");
+            Lane { seen: present.seen.clone(), until: None, ..lane }
+        } else {
+            lane
+        };
         let (count, next) = follow(&transaction, webhook, &webhook.kinds(account), &lane, &present.seen).await?;
         written += count;
         has_more |= next.until.is_some() || next.seen != present.seen;

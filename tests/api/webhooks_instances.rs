@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use khoosheh::{auth::Caller, clusters, store::Transaction};
-use sea_orm::EntityTrait;
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement};
 use serde_json::json;
 
 use crate::{
@@ -12,10 +12,10 @@ use crate::{
     process::Server,
     resilience::until,
     support::{Backend, Scratch, Service},
-    webhooks::{Manner, Receivers, create, deliveries, secret, sending, setting, until_in_state, versions},
+    webhooks::{Manner, Receivers, create, deliveries, execute, path_of, secret, sending, setting, until_in_state, versions},
 };
 
-on_both!(two_instances_send_each_event_once);
+on_both!(two_instances_send_each_event_once, many_changes_at_once_are_each_told_once);
 
 async fn two_instances_send_each_event_once(service: &Service) {
     let (first, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
@@ -46,6 +46,38 @@ async fn two_instances_send_each_event_once(service: &Service) {
     first.stop().await;
     second.stop().await;
     receivers.stop().await;
+}
+
+/// More changes than one step takes, and more than a webhook is given in it.
+async fn many_changes_at_once_are_each_told_once(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_timeout_seconds = 20).await;
+    let mut webhooks = Vec::new();
+    for name in ["a", "b"] {
+        receivers.behave(name, Manner::Stalls(usize::MAX));
+        webhooks.push(create(&lorestan, &receivers.url(name), &["cluster"]).await);
+    }
+    let cluster = register(&lorestan, "ورشو", json!({})).await;
+    let db = service.database().await;
+    let another = if db.get_database_backend() == DbBackend::Postgres { "gen_random_uuid()" } else { "randomblob(16)" };
+    let copies = format!(
+        "INSERT INTO change_log (resource, record_id, version, kind, province, changed_at, changed_by, request_id, data, previous_hash, hash) \
+         WITH RECURSIVE n (v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 1300) \
+         SELECT resource, {another}, version, kind, province, changed_at, changed_by, request_id, data, previous_hash, hash \
+         FROM change_log, n WHERE request_id = '{}'",
+        cluster.header("x-request-id")
+    );
+    execute(&db, &copies).await;
+    for webhook in &webhooks {
+        let path = format!("{}/deliveries", path_of(webhook));
+        until(async || (lorestan.count(&path).await == 1_301).then_some(())).await;
+        let once = "SELECT count(*) AS n FROM webhook_delivery WHERE seq IS NOT NULL GROUP BY webhook_id, seq HAVING count(*) > 1";
+        assert!(db.query_one_raw(Statement::from_string(db.get_database_backend(), once)).await.unwrap().is_none());
+        // A step that finds nothing new adds nothing.
+        register(&lorestan, &format!("خوشهٔ {}", webhook.id()), json!({})).await;
+    }
+    until(async || (lorestan.count(&format!("{}/deliveries", path_of(&webhooks[0]))).await == 1_303).then_some(())).await;
+    receivers.stop().await;
+    running.stop().await;
 }
 
 /// On PostgreSQL a transaction may take its numbers first and commit last.
