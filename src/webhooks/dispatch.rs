@@ -117,6 +117,7 @@ impl Workers {
     async fn work(self, mut stopped: watch::Receiver<bool>) {
         let mut under_way = JoinSet::new();
         while !*stopped.borrow() {
+            while under_way.try_join_next().is_some() {}
             let free = self.most - under_way.len();
             let pause = match self.claim(free).await {
                 Ok(letters) if !letters.is_empty() => {

@@ -177,7 +177,7 @@ async fn receive(request: HttpRequest, body: String, heard: web::Data<Mutex<Hear
 /// What an instance needs that sends to receivers of a test.
 pub fn sending(config: &mut Config) {
     config.webhook_workers = 16;
-    config.webhook_timeout_seconds = 1;
+    config.webhook_timeout_seconds = 5;
     config.webhook_retry_seconds = vec![0; 8];
     config.webhook_networks = vec!["127.0.0.0/8".parse().unwrap()];
 }
