@@ -115,7 +115,7 @@ impl Default for Config {
             refresh_token_days: 30,
             login_failures_per_account: 10,
             login_failures_per_address: 100,
-            webhook_workers: 32,
+            webhook_workers: 64,
             webhook_timeout_seconds: 15,
             // 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: what Standard Webhooks recommends.
             webhook_retry_seconds: vec![5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
