@@ -22,7 +22,7 @@ use crate::{
     lifecycle::machine::Machine,
     measurements, milestones, operation, organisations, payments, progress_reports, projects, provinces, public, reports,
     store::verify::Kind,
-    users,
+    users, webhooks,
 };
 
 /// Name and description of each tag, in the order of the documentation.
@@ -43,6 +43,7 @@ const TAGS: &[(&str, &str)] = &[
     ("reports", "Reports. Each says what was true on a day, as it was known at a moment."),
     ("changes", "What has changed since a cursor: how other systems stay in step with this one."),
     ("imports", "Files of records from other systems, with what became of each row."),
+    ("webhooks", "Addresses that are told of changes, and what was sent to them."),
     ("public", "What everybody may know, without a token."),
     ("provinces", "The provinces and their codes."),
     ("industries", "The industries of ISIC Rev. 4."),
@@ -89,6 +90,7 @@ pub fn kinds() -> Vec<Kind> {
         Kind::of::<projects::partners::Model>(),
         Kind::of::<projects::phases::Model>(),
         Kind::of::<projects::supervisions::Model>(),
+        Kind::of::<webhooks::entity::Model>(),
     ]
 }
 
@@ -131,6 +133,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .configure(reports::routes)
                 .configure(changes::routes)
                 .configure(imports::routes)
+                .configure(webhooks::routes)
                 .configure(public::routes)
                 .configure(provinces::routes)
                 .configure(industries::routes)

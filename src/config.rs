@@ -6,6 +6,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// How the service runs. Each field is a key of the TOML file, and in capitals after `KHOOSHEH_` a variable.
@@ -59,6 +60,14 @@ pub struct Config {
     pub login_failures_per_account: u64,
     /// Failed logins from one address within 15 minutes before it is closed for the rest of them.
     pub login_failures_per_address: u64,
+    /// Webhook deliveries on their way at the same time from this instance; 0 sends none.
+    pub webhook_workers: usize,
+    /// Seconds that a webhook's receiver has to answer.
+    pub webhook_timeout_seconds: u64,
+    /// Seconds before each further attempt at a delivery, after which it is given up.
+    pub webhook_retry_seconds: Vec<u64>,
+    /// Networks that webhooks may send to although they are private, and without TLS.
+    pub webhook_networks: Vec<IpNet>,
     /// `text` or `json`.
     pub log_format: LogFormat,
     /// What to log, such as `info` or `khoosheh=debug,warn`.
@@ -109,6 +118,11 @@ impl Default for Config {
             refresh_token_days: 30,
             login_failures_per_account: 10,
             login_failures_per_address: 100,
+            webhook_workers: 64,
+            webhook_timeout_seconds: 15,
+            // 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: what Standard Webhooks recommends.
+            webhook_retry_seconds: vec![5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+            webhook_networks: Vec::new(),
             log_format: LogFormat::Text,
             log_filter: "info".into(),
         }
@@ -162,6 +176,12 @@ impl Config {
         require((60..=86_400).contains(&self.access_token_seconds), "access_token_seconds must be from 60 to 86400");
         require((1..=365).contains(&self.refresh_token_days), "refresh_token_days must be from 1 to 365");
         require(self.login_failures_per_account >= 1 && self.login_failures_per_address >= 1, "login_failures_* must be at least 1");
+        require(self.webhook_workers <= 1_000, "webhook_workers must be from 0 to 1000");
+        require((1..=60).contains(&self.webhook_timeout_seconds), "webhook_timeout_seconds must be from 1 to 60");
+        require(
+            self.webhook_retry_seconds.len() <= 20 && self.webhook_retry_seconds.iter().all(|seconds| *seconds <= 604_800),
+            "webhook_retry_seconds must be up to 20 numbers from 0 to 604800",
+        );
         require(self.log_filter.parse::<tracing_subscriber::EnvFilter>().is_ok(), "log_filter must be a filter such as info or khoosheh=debug,warn");
         if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
     }

@@ -36,3 +36,4 @@ pub mod server;
 pub mod store;
 pub mod users;
 pub mod values;
+pub mod webhooks;

@@ -75,7 +75,7 @@ pub async fn get_readiness(db: Database, shutdown: web::Data<Shutdown>) -> Resul
 
 /// How is it doing
 ///
-/// Metrics for Prometheus: requests by operation and status, and database statements, with their durations.
+/// Metrics for Prometheus: requests by operation and status, and database statements, with their durations; attempts at webhook deliveries.
 #[utoipa::path(responses((status = 200, body = String, content_type = "text/plain", description = "Metrics")), security(()))]
 #[get("/metrics")]
 pub async fn get_metrics(handle: web::Data<PrometheusHandle>) -> HttpResponse {

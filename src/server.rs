@@ -29,7 +29,8 @@ use crate::{
     imports, indicators, industries,
     operation::Shutdown,
     provinces,
-    store::{Files, connection, earned_value::summary, feed, idempotent_answer, now},
+    store::{Files, connection, earned_value::summary, feed, idempotent_answer, now, outbox},
+    webhooks::Dispatch,
 };
 
 /// A server that runs.
@@ -42,6 +43,8 @@ pub struct Running {
     ended: tokio::task::JoinHandle<std::io::Result<()>>,
     housekeeping: tokio::task::JoinHandle<()>,
     imports: rt::task::JoinHandle<()>,
+    dispatch: Dispatch,
+    timeout: Duration,
 }
 
 /// Brings tables and code lists up to date, and adds what is new in the catalogue of indicators.
@@ -123,7 +126,9 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
     let housekeeping = tokio::spawn(keep_house(first));
     // On the thread that has started the service, which handles no requests.
     let imports = rt::spawn(imports::worker::work(connection::connect(&config.database_url, 1).await?, contract));
-    Ok(Running { address, handle, shutdown, delay, ended: tokio::spawn(server), housekeeping, imports })
+    let dispatch = Dispatch::start(&config).await?;
+    let timeout = Duration::from_secs(config.shutdown_timeout_seconds);
+    Ok(Running { address, handle, shutdown, delay, ended: tokio::spawn(server), housekeeping, imports, dispatch, timeout })
 }
 
 impl Running {
@@ -131,7 +136,7 @@ impl Running {
     pub async fn stop(self) {
         self.shutdown.begin();
         tokio::time::sleep(self.delay).await;
-        self.handle.stop(true).await;
+        tokio::join!(self.handle.stop(true), self.dispatch.stop(self.timeout));
         self.housekeeping.abort();
         self.imports.abort();
         let _ = self.ended.await;
@@ -223,6 +228,7 @@ async fn keep_house(db: DatabaseConnection) {
                 failures::forget_old(&db).await?,
                 session::forget_old(&db, month_ago).await?,
                 imports::entity::forget_old(&db, month_ago).await?,
+                outbox::forget_old(&db, month_ago).await?,
             ))
         };
         match forgotten.await {

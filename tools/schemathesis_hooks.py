@@ -66,6 +66,7 @@ STATE = {
     "stale_version", "precondition_required", "invalid_cursor", "idempotency_key_reused", "transition_not_allowed",
     "duplicate", "lead_assigned", "still_referred_to", "moved_away", "outside_scope", "not_assigned", "requirements_missing", "plan_frozen",
     "project_not_open", "report_locked", "period_locked", "budget_exceeded", "cda_not_certified", "not_independent",
+    "too_many_webhooks",
 }
 
 # Problems of a file that is not the one its record announces.
@@ -77,6 +78,7 @@ BEYOND_SCHEMAS = {
     "too_late", "several_primary", "too_many_words", "repeated", "contradiction", "not_a_firm", "wrong_size", "wrong_sha256",
     "wrong_type_of_content", "wrong_frequency", "inactive", "frozen", "weights_not_whole", "repeated_items", "closed", "wrong_ending",
     "too_many_decimals", "same_person", "not_certified", "outside_period", "not_publishable",
+    "not_https", "address_refused", "has_credentials", "has_fragment", "nothing_chosen",
 }
 
 # Such rules whose codes schemas have too: pointer (without indexes) and code.
@@ -104,6 +106,7 @@ BETWEEN_FIELDS = {
     ("/name_fa", "too_long"),
     ("/external_refs", "too_many_items"),
     ("/size_bytes", "too_large"),  # beyond what this service is configured for
+    ("/url", "wrong_format"),  # what looks like an address and is none
     ("/location/latitude", "required"),  # of half a location, patched onto none
     ("/location/longitude", "required"),
     *((f"/firms_by_size/{size}", "required") for size in ("micro", "small", "medium", "large")),

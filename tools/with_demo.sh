@@ -13,7 +13,8 @@ export DEMO_URL=http://127.0.0.1:$port
 DEMO_PASSWORD=$(python3 -c 'import secrets; print(secrets.token_urlsafe(24))')
 export DEMO_PASSWORD
 
-KHOOSHEH_DEMO_PASSWORD=$DEMO_PASSWORD "$root/target/debug/khoosheh" demo --bind "127.0.0.1:$port" \
+# What is made up must not be sent to: no webhook leaves this demonstration.
+KHOOSHEH_WEBHOOK_WORKERS=0 KHOOSHEH_DEMO_PASSWORD=$DEMO_PASSWORD "$root/target/debug/khoosheh" demo --bind "127.0.0.1:$port" \
   --database-url "sqlite://$tmp/demo.sqlite" >"$tmp/server.log" 2>&1 &
 server=$!
 finish() {

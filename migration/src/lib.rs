@@ -36,6 +36,7 @@ mod m20261128_000022_known_versions;
 mod m20261128_000023_claims_of_provinces;
 mod m20261128_000024_summaries_by_days;
 mod m20261128_000025_imports;
+mod m20261128_000026_webhooks;
 
 /// Every change of the tables, oldest first.
 pub struct Migrator;
@@ -69,6 +70,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000023_claims_of_provinces::Migration),
             Box::new(m20261128_000024_summaries_by_days::Migration),
             Box::new(m20261128_000025_imports::Migration),
+            Box::new(m20261128_000026_webhooks::Migration),
         ]
     }
 }

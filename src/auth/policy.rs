@@ -68,6 +68,7 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("reports:read", "Read reports"),
     ("changes:read", "Follow the changes of all that the other permissions let read"),
     ("imports:write", "Import files of what the other permissions let write"),
+    ("webhooks:manage", "Keep webhooks for the changes of all that the other permissions let read, and see their deliveries"),
     ("users:manage", "Manage user accounts"),
     ("api-clients:manage", "Manage API clients"),
 ];
@@ -89,7 +90,7 @@ const READ: [&str; 15] = [
     "reports:read",
     "changes:read",
 ];
-const WRITE: [&str; 17] = [
+const WRITE: [&str; 18] = [
     "clusters:write",
     "organisations:write",
     "enterprises:write",
@@ -106,6 +107,7 @@ const WRITE: [&str; 17] = [
     "payments:write",
     "attachments:write",
     "imports:write",
+    "webhooks:manage",
     "personal-data:read",
 ];
 const OF_SUPERVISORS: [&str; 2] = ["milestones:review", "progress-reports:review"];

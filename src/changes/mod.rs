@@ -1,6 +1,6 @@
 //! The feed of changes: how other systems stay in step with this one.
 
-mod kinds;
+pub mod kinds;
 
 use std::time::Duration;
 
@@ -69,16 +69,16 @@ pub struct Changes {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Change {
     /// Which kind of record.
-    resource: Kind,
+    pub resource: Kind,
     /// The record.
-    id: Uuid,
+    pub id: Uuid,
     /// The version that the change made.
     #[schema(minimum = 1, example = 3)]
-    version: i64,
+    pub version: i64,
     /// What became of it.
-    kind: Fate,
+    pub kind: Fate,
     /// When.
-    changed_at: DateTime<Utc>,
+    pub changed_at: DateTime<Utc>,
     /// The record with all its own fields, without what follows from other records (such as progress); null where it is gone.
     #[schema(required, value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>, example = json!({"name_fa": "سنگ", "province": "IR-15"}))]
     data: Option<Shown>,
@@ -97,7 +97,8 @@ pub enum Fate {
 }
 
 impl Change {
-    fn new(entry: change_log::Model, is_within: bool) -> Option<Self> {
+    /// What an entry of the log tells those for whom its record exists afterwards, or exists no more; none where nobody follows its kind.
+    pub fn new(entry: change_log::Model, is_within: bool) -> Option<Self> {
         let kind = KINDS.iter().find(|kind| kind.resource == entry.resource)?;
         let fate = match (is_within, entry.kind) {
             (false, _) => Fate::OutOfScope,

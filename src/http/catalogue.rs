@@ -134,6 +134,9 @@ catalogue! {
     REQUIREMENTS_MISSING 409 "requirements_missing": "پیش‌نیازها فراهم نیست", "Requirements are missing";
         "این تغییر وضعیت هنوز ممکن نیست؛ missing همهٔ کمبودها را نام می‌برد.",
         "This change of state is not possible yet; missing names everything that it lacks.".
+    TOO_MANY_WEBHOOKS 409 "too_many_webhooks": "سقف تعداد وب‌هوک‌ها", "Too many webhooks";
+        "هر استان، و نیز سطح ملی، حداکثر ۱۰۰ وب‌هوک دارد؛ نخست یکی از آن‌ها را حذف کنید.",
+        "A province, and the nation, has 100 webhooks at the most; delete one of them first.".
     REQUEST_IN_PROGRESS 409 "request_in_progress": "درخواست در دست انجام", "Request in progress";
         "درخواستی با همین Idempotency-Key هنوز در دست انجام است.", "A request with this Idempotency-Key is still running.".
     RESYNC_REQUIRED 410 "resync_required": "همگام‌سازی دوباره لازم است", "Resynchronisation required";

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header};
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -128,6 +129,12 @@ impl Write {
                 self.update(&before, row).await
             }
         }
+    }
+
+    /// Does what is no change of a record, and answers with what it gives.
+    pub async fn perform<V: Serialize>(self, work: impl AsyncFnOnce(&Transaction) -> Result<V, Problem>) -> Result<Answer, Problem> {
+        let shape = self.shape.clone();
+        self.run(async |transaction| shape.value(&work(transaction).await?)).await
     }
 
     /// Changes the state of a record in a version that the caller has seen.

@@ -178,6 +178,14 @@ pub async fn changes(
     Change::find_by_statement(sql.statement(query)).all(db).await
 }
 
+/// Whether anything has come to be seen between two moments.
+pub async fn has_news(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<bool, DbErr> {
+    let mut sql = Composer::new(db);
+    let is_new = is_seen(&mut sql, until, Some(since));
+    let query = format!("SELECT 1 FROM change_log c WHERE {is_new} LIMIT 1");
+    Ok(db.query_one_raw(sql.statement(query)).await?.is_some())
+}
+
 /// The newest versions, at a moment, of a kind of record, in the order of their ids after one of them; without those that were
 /// deleted then.
 pub async fn newest(

@@ -18,6 +18,7 @@ pub mod files;
 pub mod idempotent_answer;
 pub mod known;
 pub mod lock;
+pub mod outbox;
 pub mod past;
 pub mod record;
 pub mod revision;

@@ -53,7 +53,7 @@ async fn every_account_holds_what_the_table_says(service: &Service) {
 async fn what_lies_elsewhere_does_not_exist(service: &Service) {
     let (foreign, own, other) = (Records::make(service, "IR-15").await, Records::make(service, "IR-08").await, Records::make(service, "IR-08").await);
     let (stranger, owner) = (service.login("kerman").await, service.login("lorestan").await);
-    let is_parent = |kind: &str| matches!(kind, "cluster" | "project");
+    let is_parent = |kind: &str| matches!(kind, "cluster" | "project" | "webhook");
     let kerman = ACCOUNTS.iter().find(|account| account.name == "kerman").unwrap();
     let versions = async || {
         let mut versions = Vec::new();

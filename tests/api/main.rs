@@ -72,3 +72,7 @@ mod tokens;
 mod users;
 mod value_chain;
 mod verify;
+mod webhooks;
+mod webhooks_instances;
+mod webhooks_receivers;
+mod webhooks_scopes;

@@ -17,7 +17,7 @@ const READ: &[&str] = &[
 const WRITE: &[&str] = &[
     "clusters:write", "organisations:write", "enterprises:write", "cdas:write", "projects:write", "milestones:write", "milestones:review",
     "decisions:write", "indicators:write", "measurements:write", "progress-reports:write", "progress-reports:review",
-    "progress-reports:approve", "payments:write", "attachments:write", "imports:write", "personal-data:read",
+    "progress-reports:approve", "payments:write", "attachments:write", "imports:write", "webhooks:manage", "personal-data:read",
 ];
 
 const CDA: &[&[&str]] = &[READ, &["milestones:write", "measurements:write", "progress-reports:write", "attachments:write"]];
@@ -103,6 +103,8 @@ const NEEDS: &[(&str, &str)] = &[
          get_industry_by_province get_cluster_candidates",
     ),
     ("imports:write", "list_imports create_import list_import_columns get_import_template get_import list_import_rows follow_import"),
+    ("webhooks:manage", "list_webhooks create_webhook get_webhook update_webhook delete_webhook create_webhook_secret get_webhook_history"),
+    ("webhooks:manage", "test_webhook replay_webhook list_webhook_deliveries get_webhook_delivery replay_webhook_delivery"),
     ("users:manage", "list_users create_user get_user update_user delete_user get_user_history"),
     ("api-clients:manage", "list_api_clients create_api_client get_api_client update_api_client delete_api_client"),
     ("api-clients:manage", "create_api_client_secret get_api_client_history"),

@@ -119,6 +119,7 @@ impl Service {
             requests_per_minute: 0,
             public_requests_per_minute: 0,
             shutdown_timeout_seconds: 5,
+            webhook_workers: 0,
             ..Config::default()
         };
         adjust(&mut config);

@@ -179,6 +179,9 @@ impl Operation {
             (_, "enterprise") if records.ids.contains_key("enterprise") => json!({"cluster_id": records.id("cluster")}),
             (_, "enterprise") => json!({"cluster_id": records.id("cluster"), "organisation_id": records.id("organisation")}),
             (_, "user") => json!({"username": format!("user-{number}"), "role": "provincial_manager"}),
+            // Nothing is sent from here.
+            (_, "webhook") if self.id() != "replay_webhook" => json!({"is_active": false}),
+            (_, "webhook") => json!({}),
             (_, "api_client") => json!({"client_id": format!("client-{number}")}),
             _ => panic!("{}: say here what makes the example of its body a good one", self.id()),
         };
@@ -269,6 +272,10 @@ impl Records {
             match operation.kind() {
                 "project" => records.plan(service, &admin).await,
                 // Most can be done in a project that is being implemented.
+                "webhook" => {
+                    let test = admin.post(&format!("/api/v1/webhooks/{}/test", records.id("webhook")), Value::Null).await;
+                    records.ids.insert("delivery", test.id().to_owned());
+                }
                 "baseline" => service.put_in_state("project", records.id("project"), "implementing").await,
                 _ => {}
             }

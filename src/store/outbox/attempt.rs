@@ -1,0 +1,55 @@
+//! One attempt at a delivery, and what came of it.
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An attempt.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "webhook_attempt")]
+pub struct Model {
+    /// The delivery.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub delivery_id: Uuid,
+    /// Counted from 1; a number that is missing is that of an attempt that was cut off.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub number: i64,
+    /// When it began.
+    pub attempted_at: DateTimeUtc,
+    /// How long it took.
+    pub duration_ms: i64,
+    /// The status code of the answer, where there was one.
+    pub status: Option<i64>,
+    /// Why it has failed; none where it has not.
+    pub fault: Option<Fault>,
+    /// The beginning of the answer.
+    pub answer: Option<String>,
+}
+
+/// It stands alone.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Why an attempt has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = DeliveryFault)]
+pub enum Fault {
+    /// The receiver has answered with another status code than 2xx.
+    Refused,
+    /// It has answered with a redirect, which is not followed.
+    Redirected,
+    /// It has answered with 410: the webhook is switched off.
+    Gone,
+    /// It has not answered in time.
+    TimedOut,
+    /// There was no connection, or it broke, or the certificate was not right.
+    Unreachable,
+    /// The address, or one that its name stands for, is private or special: nothing was sent.
+    AddressRefused,
+    /// The account behind the webhook may not see the record any more: nothing was sent.
+    NotPermitted,
+}

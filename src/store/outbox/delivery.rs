@@ -1,0 +1,60 @@
+//! One event on its way to one webhook.
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A delivery.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "webhook_delivery")]
+pub struct Model {
+    /// The id (UUIDv7), which the receiver gets as `webhook-id` at every attempt.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The webhook.
+    pub webhook_id: Uuid,
+    /// What has happened, such as `cluster.upsert`.
+    pub event: String,
+    /// Which kind of record it happened to; none of a test.
+    pub resource: Option<String>,
+    /// The record.
+    pub record_id: Option<Uuid>,
+    /// The version that the change made.
+    pub version: Option<i64>,
+    /// The entry of the change log, from which what is sent is made.
+    pub seq: Option<i64>,
+    /// How far it is.
+    pub state: State,
+    /// How many attempts were begun.
+    pub attempts: i64,
+    /// How many of them since it was made or was last asked for again.
+    pub tries: i64,
+    /// Not before this moment is it attempted next; none where it is settled, or waits for an earlier one of the same record.
+    pub next_attempt_at: Option<DateTimeUtc>,
+    /// Until then the attempt under way belongs to the worker that began it.
+    pub claimed_until: Option<DateTimeUtc>,
+    /// When it was made.
+    pub created_at: DateTimeUtc,
+    /// When it was delivered or given up.
+    pub settled_at: Option<DateTimeUtc>,
+}
+
+/// It stands alone.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// How far a delivery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = DeliveryState)]
+pub enum State {
+    /// It is attempted until it succeeds.
+    Pending,
+    /// The receiver has answered with 2xx.
+    Delivered,
+    /// It was given up after the last attempt (a dead letter), until somebody asks for it again.
+    Dead,
+}

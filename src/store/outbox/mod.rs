@@ -1,0 +1,314 @@
+//! The outbox: how far each webhook has followed the change log, what is on its way to it, and who is sending it.
+//!
+//! Each webhook has a lane. Whoever claims deliveries of a webhook holds its lane meanwhile, and a lane that somebody else holds is passed
+//! over (`FOR UPDATE SKIP LOCKED`; on SQLite one writes at a time): so many workers, in many instances, claim each delivery once, and no more
+//! of one webhook at a time than its share. Nothing is held while a delivery is sent: the claim lapses by itself when its worker is gone.
+
+pub mod attempt;
+pub mod delivery;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult,
+    IntoActiveModel, QueryFilter, Statement,
+    prelude::{Expr, Uuid},
+    sea_query::{Condition, ExprTrait},
+};
+
+use self::{
+    attempt::Fault,
+    delivery::{Column, Entity, Model, State},
+};
+use super::{
+    connection,
+    feed::{self, Seen},
+    now,
+    sql::Composer,
+};
+
+/// How many deliveries of one webhook are on their way at the same time.
+const IN_FLIGHT: i64 = 4;
+
+/// How far a webhook has followed the change log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lane {
+    /// The webhook.
+    pub webhook_id: Uuid,
+    /// What it has been told of is all that was seen then,
+    pub seen: Seen,
+    /// and, where it is on the way to another moment, what comes before a position in between.
+    pub until: Option<(Seen, i64)>,
+}
+
+#[derive(FromQueryResult)]
+struct LaneRow {
+    webhook_id: Uuid,
+    seen: String,
+    until: Option<String>,
+    position: Option<i64>,
+}
+
+/// The present moment by the clock of the database, which all instances share.
+pub async fn moment(db: &impl ConnectionTrait) -> Result<DateTime<Utc>, DbErr> {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        return Ok(now());
+    }
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS moment")).await?;
+    row.map_or_else(|| Ok(now()), |row| row.try_get("", "moment"))
+}
+
+/// Opens the lane of a new webhook: it begins with what is changed from now on.
+pub async fn open(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
+    let (seen, moment) = (feed::present(db).await?.seen, moment(db).await?);
+    let mut sql = Composer::new(db);
+    let (id, seen, moment) = (sql.bind(webhook_id), sql.bind(seen.to_string()), sql.moment(moment));
+    let query = format!("INSERT INTO webhook_lane (webhook_id, seen, failures, served_at) VALUES ({id}, {seen}, 0, {moment})");
+    db.execute_raw(sql.statement(query)).await.map(|_| ())
+}
+
+/// The lanes of the webhooks that are switched on.
+pub async fn lanes(db: &impl ConnectionTrait) -> Result<Vec<Lane>, DbErr> {
+    let query = "SELECT l.webhook_id, l.seen, l.until, l.position FROM webhook_lane l JOIN webhook w ON w.id = l.webhook_id \
+                 WHERE w.is_active AND w.deleted_at IS NULL";
+    let rows = LaneRow::find_by_statement(Statement::from_string(db.get_database_backend(), query)).all(db).await?;
+    let seen = |text: String| text.parse::<Seen>().map_err(|fault| DbErr::Type(format!("'{text}': {fault}")));
+    let lanes = rows.into_iter().map(|row| {
+        let until = row.until.zip(row.position).map(|(until, position)| Ok::<_, DbErr>((seen(until)?, position))).transpose()?;
+        Ok(Lane { webhook_id: row.webhook_id, seen: seen(row.seen)?, until })
+    });
+    lanes.collect()
+}
+
+/// Keeps how far a webhook is.
+pub async fn advance(db: &impl ConnectionTrait, lane: &Lane) -> Result<(), DbErr> {
+    let mut sql = Composer::new(db);
+    let (id, seen) = (sql.bind(lane.webhook_id), sql.bind(lane.seen.to_string()));
+    let (until, position) = (lane.until.as_ref().map(|(until, _)| until.to_string()), lane.until.as_ref().map(|(_, position)| *position));
+    let (until, position) = (sql.bind(until), sql.bind(position));
+    let query = format!("UPDATE webhook_lane SET seen = {seen}, until = {until}, position = {position} WHERE webhook_id = {id}");
+    db.execute_raw(sql.statement(query)).await.map(|_| ())
+}
+
+/// Waits for the lane of a webhook and holds it: whoever changes which of its deliveries are pending does so alone.
+pub async fn hold(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
+    let mut sql = Composer::new(db);
+    if sql.is_postgres() {
+        let id = sql.bind(webhook_id);
+        db.execute_raw(sql.statement(format!("SELECT 1 FROM webhook_lane WHERE webhook_id = {id} FOR UPDATE"))).await?;
+    }
+    Ok(())
+}
+
+/// Puts deliveries into the outbox of a webhook whose lane is held, in the order of the changes. One that is there already stays as it is.
+pub async fn add(db: &impl ConnectionTrait, webhook_id: Uuid, deliveries: Vec<Model>) -> Result<(), DbErr> {
+    let first = deliveries.iter().filter_map(|delivery| delivery.seq).min();
+    // A statement takes a limited number of parameters.
+    for some in deliveries.chunks(500) {
+        let rows = some.iter().cloned().map(|row| row.into_active_model().reset_all());
+        Entity::insert_many(rows).on_conflict_do_nothing_on([Column::WebhookId, Column::Seq]).exec_without_returning(db).await?;
+    }
+    match first {
+        Some(first) => arrange(db, webhook_id, Among::From(first)).await,
+        None => Ok(()),
+    }
+}
+
+/// Among which deliveries the next ones are found.
+#[derive(Clone, Copy)]
+enum Among<'a> {
+    /// All of a webhook.
+    All,
+    /// Those from an entry of the change log on.
+    From(i64),
+    /// Those of one record.
+    Record(&'a Model),
+}
+
+/// Of each record, the first pending delivery has a moment at which it is attempted, and those after it have none: they wait for it. So what
+/// can be claimed is found by one index, however much is waiting behind it.
+async fn arrange(db: &impl ConnectionTrait, webhook_id: Uuid, among: Among<'_>) -> Result<(), DbErr> {
+    let moment = moment(db).await?;
+    let mut sql = Composer::new(db);
+    let (id, moment) = (sql.bind(webhook_id), sql.moment(moment));
+    let some = match among {
+        Among::All => String::new(),
+        Among::From(seq) => format!("AND d.seq >= {}", sql.bind(seq)),
+        Among::Record(delivery) => {
+            format!("AND d.resource = {} AND d.record_id = {}", sql.bind(delivery.resource.clone()), sql.bind(delivery.record_id))
+        }
+    };
+    let is_first = "NOT EXISTS (SELECT 1 FROM webhook_delivery e WHERE e.state = 'pending' AND e.webhook_id = d.webhook_id \
+                    AND e.resource = d.resource AND e.record_id = d.record_id AND e.seq < d.seq)";
+    let query = format!(
+        "UPDATE webhook_delivery AS d SET next_attempt_at = CASE WHEN d.next_attempt_at IS NULL THEN {moment} END \
+         WHERE d.webhook_id = {id} AND d.state = 'pending' AND d.record_id IS NOT NULL {some} AND (d.next_attempt_at IS NULL) = ({is_first})"
+    );
+    db.execute_raw(sql.statement(query)).await.map(|_| ())
+}
+
+/// The condition that a delivery `d` can be claimed: its moment has come, and nobody is at it.
+fn is_claimable(moment: &str) -> String {
+    format!("d.state = 'pending' AND d.next_attempt_at <= {moment} AND (d.claimed_until IS NULL OR d.claimed_until <= {moment})")
+}
+
+/// How many more deliveries a lane `l` takes: a receiver that has failed last time gets one at a time, until it succeeds.
+fn room(moment: &str) -> String {
+    format!(
+        "(CASE WHEN l.failures > 0 THEN 1 ELSE {IN_FLIGHT} END \
+          - (SELECT count(*) FROM webhook_delivery f WHERE f.webhook_id = l.webhook_id AND f.claimed_until > {moment}))"
+    )
+}
+
+/// Claims up to so many deliveries until a moment, of the webhooks whose turn has come.
+pub async fn claim(db: &DatabaseConnection, most: usize, lease: TimeDelta) -> Result<Vec<Model>, DbErr> {
+    // Who only looks keeps nobody from writing.
+    if waiting(db, 1, moment(db).await?, false).await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let transaction = connection::begin_to_write(db).await?;
+    let moment = moment(&transaction).await?;
+    let mut claimed: Vec<Model> = Vec::new();
+    for webhook_id in waiting(&transaction, most, moment, true).await? {
+        claimed.extend(claim_of(&transaction, webhook_id, (most - claimed.len()) as i64, moment, lease).await?);
+        if claimed.len() >= most {
+            break;
+        }
+    }
+    transaction.commit().await?;
+    Ok(claimed)
+}
+
+/// The webhooks for which something can be claimed, longest not served first. Their lanes may be held until the transaction ends; those
+/// that somebody else holds are passed over then.
+async fn waiting(db: &impl ConnectionTrait, most: usize, moment: DateTime<Utc>, is_held: bool) -> Result<Vec<Uuid>, DbErr> {
+    let mut sql = Composer::new(db);
+    let moment = sql.moment(moment);
+    let hold = if is_held && sql.is_postgres() { "FOR UPDATE OF l SKIP LOCKED" } else { "" };
+    // Asked for in the order of the index, a planner does not look through all that is pending for the first one.
+    let query = format!(
+        "SELECT l.webhook_id FROM webhook_lane l JOIN webhook w ON w.id = l.webhook_id WHERE w.is_active AND w.deleted_at IS NULL \
+         AND {} > 0 AND (SELECT d.next_attempt_at FROM webhook_delivery d WHERE d.webhook_id = l.webhook_id AND {} \
+           ORDER BY d.next_attempt_at, d.seq LIMIT 1) IS NOT NULL \
+         ORDER BY l.served_at, l.webhook_id LIMIT {most} {hold}",
+        room(&moment),
+        is_claimable(&moment),
+    );
+    let rows = db.query_all_raw(sql.statement(query)).await?;
+    rows.iter().map(|row| row.try_get("", "webhook_id")).collect()
+}
+
+/// Claims what a webhook has room for. The lane is held by now, so that what is counted stays so.
+async fn claim_of(
+    transaction: &DatabaseTransaction,
+    webhook_id: Uuid,
+    most: i64,
+    moment: DateTime<Utc>,
+    lease: TimeDelta,
+) -> Result<Vec<Model>, DbErr> {
+    let mut sql = Composer::new(transaction);
+    let (id, at) = (sql.bind(webhook_id), sql.moment(moment));
+    let query = format!("SELECT CAST({} AS bigint) AS room FROM webhook_lane l WHERE l.webhook_id = {id}", room(&at));
+    let row = transaction.query_one_raw(sql.statement(query)).await?;
+    let room: i64 = row.map_or(Ok(0), |row| row.try_get("", "room"))?;
+
+    let mut sql = Composer::new(transaction);
+    let (id, at) = (sql.bind(webhook_id), sql.moment(moment));
+    let hold = if sql.is_postgres() { "FOR UPDATE OF d SKIP LOCKED" } else { "" };
+    let query = format!(
+        "SELECT d.* FROM webhook_delivery d WHERE d.webhook_id = {id} AND {} ORDER BY d.next_attempt_at, d.seq LIMIT {} {hold}",
+        is_claimable(&at),
+        room.clamp(0, most),
+    );
+    let mut claimed = Model::find_by_statement(sql.statement(query)).all(transaction).await?;
+    for delivery in &mut claimed {
+        delivery.attempts += 1;
+        delivery.tries += 1;
+        delivery.claimed_until = Some(moment + lease);
+    }
+    Entity::update_many()
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+        .col_expr(Column::Tries, Expr::col(Column::Tries).add(1))
+        .col_expr(Column::ClaimedUntil, Expr::value(moment + lease))
+        .filter(Column::Id.is_in(claimed.iter().map(|delivery| delivery.id)))
+        .exec(transaction)
+        .await?;
+    let mut sql = Composer::new(transaction);
+    let (id, at) = (sql.bind(webhook_id), sql.moment(moment));
+    transaction.execute_raw(sql.statement(format!("UPDATE webhook_lane SET served_at = {at} WHERE webhook_id = {id}"))).await?;
+    Ok(claimed)
+}
+
+/// What becomes of a delivery after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has arrived.
+    Delivered,
+    /// It has not: again after so long.
+    Again(TimeDelta),
+    /// It has not, and is given up.
+    Dead,
+}
+
+/// Keeps what came of an attempt. Where the claim has lapsed meanwhile, the delivery is somebody else's, and only the attempt is kept.
+pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt::Model, outcome: Outcome) -> Result<(), DbErr> {
+    let transaction = connection::begin_to_write(db).await?;
+    hold(&transaction, delivery.webhook_id).await?;
+    let moment = moment(&transaction).await?;
+    let (state, next, settled) = match outcome {
+        Outcome::Delivered => (State::Delivered, None, Some(moment)),
+        Outcome::Again(pause) => (State::Pending, Some(moment + pause), None),
+        Outcome::Dead => (State::Dead, None, Some(moment)),
+    };
+    Entity::update_many()
+        .col_expr(Column::State, Expr::value(state))
+        .col_expr(Column::NextAttemptAt, Expr::value(next))
+        .col_expr(Column::SettledAt, Expr::value(settled))
+        .col_expr(Column::ClaimedUntil, Expr::value(None::<DateTime<Utc>>))
+        .filter(Column::Id.eq(delivery.id))
+        .filter(Column::ClaimedUntil.eq(delivery.claimed_until))
+        .exec(&transaction)
+        .await?;
+    arrange(&transaction, delivery.webhook_id, Among::Record(delivery)).await?;
+    // Whether the receiver itself is at fault: what was not sent says nothing of it.
+    let failures = match (outcome, attempt.fault) {
+        (_, Some(Fault::NotPermitted)) => None,
+        (Outcome::Delivered, _) => Some("0"),
+        _ => Some("failures + 1"),
+    };
+    attempt::Entity::insert(attempt.into_active_model().reset_all()).exec_without_returning(&transaction).await?;
+    if let Some(failures) = failures {
+        let mut sql = Composer::new(&transaction);
+        let id = sql.bind(delivery.webhook_id);
+        let query = format!("UPDATE webhook_lane SET failures = {failures} WHERE webhook_id = {id} AND (failures > 0 OR {failures} > 0)");
+        transaction.execute_raw(sql.statement(query)).await?;
+    }
+    transaction.commit().await
+}
+
+/// Asks for deliveries again, and says for how many. They go out in the order of the changes.
+pub async fn replay(db: &impl ConnectionTrait, webhook_id: Uuid, which: Condition) -> Result<u64, DbErr> {
+    hold(db, webhook_id).await?;
+    let moment = moment(db).await?;
+    let again = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Pending))
+        .col_expr(Column::Tries, Expr::value(0_i64))
+        .col_expr(Column::NextAttemptAt, Expr::value(Some(moment)))
+        .col_expr(Column::SettledAt, Expr::value(None::<DateTime<Utc>>))
+        .filter(Column::WebhookId.eq(webhook_id))
+        .filter(which)
+        .exec(db)
+        .await?;
+    arrange(db, webhook_id, Among::All).await?;
+    Ok(again.rows_affected)
+}
+
+/// Forgets what was delivered, what was given up three times as long ago, and what was on its way to webhooks that are deleted.
+pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
+    let mut sql = Composer::new(db);
+    let (long_before, before) = (sql.moment(before - (now() - before) * 2), sql.moment(before));
+    let query = format!(
+        "DELETE FROM webhook_delivery WHERE state = 'delivered' AND settled_at < {before} OR state = 'dead' AND settled_at < {long_before} \
+         OR webhook_id IN (SELECT id FROM webhook WHERE deleted_at < {before})"
+    );
+    Ok(db.execute_raw(sql.statement(query)).await?.rows_affected())
+}

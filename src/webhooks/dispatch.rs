@@ -1,0 +1,282 @@
+//! The background work of an instance: making deliveries of changes, and sending them.
+
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
+
+use actix_web::http::header;
+use chrono::{DateTime, TimeDelta, Utc};
+use rand::RngExt;
+use sea_orm::{DatabaseConnection, prelude::Uuid};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+use super::{
+    destination::{AddressRefused, Clients},
+    entity::{DisabledReason, Model},
+    fan_out,
+    letter::{self, Letter},
+};
+use crate::{
+    auth::Caller,
+    config::Config,
+    http::{Problem, catalogue},
+    store::{
+        Transaction, connection, now,
+        outbox::{self, Outcome, attempt, attempt::Fault},
+    },
+};
+
+/// How often those who have nothing to do look again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The same where the database is away.
+const LONG_PAUSE: Duration = Duration::from_secs(5);
+
+/// How much longer than an attempt may take it belongs to its worker: for what comes before and after.
+const MARGIN: TimeDelta = TimeDelta::seconds(5);
+
+/// Connections to the database: for the changes, for claiming, and for keeping outcomes.
+const CONNECTIONS: u32 = 3;
+
+/// So much of an answer is read, in bytes,
+const READ: usize = 65_536;
+/// and so much of it is kept.
+const KEPT: usize = 1_024;
+
+/// What a receiver may ask for with `Retry-After` at the most.
+const LONGEST: TimeDelta = TimeDelta::days(1);
+
+/// The work of this instance.
+pub struct Dispatch {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Dispatch {
+    /// Begins. An instance without workers does nothing.
+    pub async fn start(config: &Config) -> Result<Self, Problem> {
+        let (stop, stopped) = watch::channel(false);
+        if config.webhook_workers == 0 {
+            return Ok(Self { stop, tasks: Vec::new() });
+        }
+        let db = connection::connect(&config.database_url, CONNECTIONS).await?;
+        let workers = Workers {
+            db: db.clone(),
+            clients: Clients::new(config)?,
+            most: config.webhook_workers,
+            retries: config.webhook_retry_seconds.clone(),
+            lease: MARGIN + TimeDelta::seconds(config.webhook_timeout_seconds as i64),
+        };
+        let tasks = vec![tokio::spawn(fan_out(db, stopped.clone())), tokio::spawn(workers.work(stopped))];
+        Ok(Self { stop, tasks })
+    }
+
+    /// Begins nothing more, and waits for what is under way, so long at the most. What is cut off then is sent again once its claim lapses.
+    pub async fn stop(self, longest: Duration) {
+        let _ = self.stop.send(true);
+        let end = tokio::time::Instant::now() + longest;
+        for mut task in self.tasks {
+            if tokio::time::timeout_at(end, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+    }
+}
+
+/// Makes deliveries of changes until it is stopped.
+async fn fan_out(db: DatabaseConnection, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let pause = match fan_out::step(&db).await {
+            Ok(true) => continue,
+            Ok(false) => PAUSE,
+            Err(problem) => {
+                tracing::warn!(%problem, "webhooks do not follow the changes");
+                LONG_PAUSE
+            }
+        };
+        let _ = tokio::time::timeout(pause, stopped.changed()).await;
+    }
+}
+
+/// Those who send.
+#[derive(Clone)]
+struct Workers {
+    db: DatabaseConnection,
+    clients: Clients,
+    most: usize,
+    retries: Vec<u64>,
+    lease: TimeDelta,
+}
+
+impl Workers {
+    /// Claims and sends until it is stopped, then waits for what is under way.
+    async fn work(self, mut stopped: watch::Receiver<bool>) {
+        let mut under_way = JoinSet::new();
+        while !*stopped.borrow() {
+            while under_way.try_join_next().is_some() {}
+            let free = self.most - under_way.len();
+            let pause = match self.claim(free).await {
+                Ok(letters) if !letters.is_empty() => {
+                    for letter in letters {
+                        under_way.spawn(self.clone().deliver(letter));
+                    }
+                    continue;
+                }
+                Ok(_) => PAUSE,
+                Err(problem) => {
+                    tracing::warn!(%problem, "webhooks are not sent");
+                    LONG_PAUSE
+                }
+            };
+            tokio::select! {
+                _ = stopped.changed() => {}
+                Some(_) = under_way.join_next() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    async fn claim(&self, free: usize) -> Result<Vec<Letter>, Problem> {
+        if free == 0 {
+            return Ok(Vec::new());
+        }
+        letter::letters(&self.db, outbox::claim(&self.db, free, self.lease).await?).await
+    }
+
+    /// Makes an attempt, and keeps what came of it. Where that fails, the claim lapses, and the attempt is made again.
+    async fn deliver(self, letter: Letter) {
+        let (attempted_at, begin) = (now(), Instant::now());
+        let answered = self.send(&letter, attempted_at).await;
+        let fault = answered.fault;
+        let attempt = attempt::Model {
+            delivery_id: letter.delivery.id,
+            number: letter.delivery.attempts,
+            attempted_at,
+            duration_ms: begin.elapsed().as_millis() as i64,
+            status: answered.status.map(i64::from),
+            fault,
+            answer: answered.text,
+        };
+        let outcome = self.outcome(letter.delivery.tries, fault, answered.retry_after);
+        tracing::debug!(delivery = %letter.delivery.id, ?outcome, ?fault, "a webhook was called");
+        metrics::counter!("webhook_attempts_total", "failed" => fault.is_some().to_string()).increment(1);
+        if let Err(error) = outbox::settle(&self.db, &letter.delivery, attempt, outcome).await {
+            tracing::warn!(%error, "the outcome of a webhook's delivery is not kept");
+        }
+        if fault == Some(Fault::Gone)
+            && let Err(problem) = switch_off(&self.db, letter.delivery.webhook_id).await
+        {
+            tracing::warn!(%problem, "a webhook whose receiver is gone is not switched off");
+        }
+    }
+
+    async fn send(&self, letter: &Letter, now: DateTime<Utc>) -> Answered {
+        let Some(body) = &letter.body else { return Answered::failed(Fault::NotPermitted) };
+        let Ok((client, url)) = self.clients.of(&letter.url) else { return Answered::failed(Fault::AddressRefused) };
+        let id = letter.delivery.id.to_string();
+        let request = client
+            .post(url)
+            .header("content-type", "application/json")
+            .header("webhook-timestamp", now.timestamp().to_string())
+            .header("webhook-signature", letter.secrets.sign(&id, now, body))
+            .header("webhook-id", id)
+            .body(body.clone());
+        match request.send().await {
+            Ok(response) => Answered::read(response).await,
+            Err(error) if is_refused(&error) => Answered::failed(Fault::AddressRefused),
+            Err(error) if error.is_timeout() => Answered::failed(Fault::TimedOut),
+            Err(_) => Answered::failed(Fault::Unreachable),
+        }
+    }
+
+    /// What becomes of a delivery: the pause before the next attempt grows, with a tenth of chance, so that receivers that were away
+    /// are not all called at once.
+    fn outcome(&self, tries: i64, fault: Option<Fault>, retry_after: Option<TimeDelta>) -> Outcome {
+        match fault {
+            None => Outcome::Delivered,
+            Some(Fault::NotPermitted) => Outcome::Dead,
+            Some(_) => {
+                let pause = usize::try_from(tries - 1).ok().and_then(|number| self.retries.get(number));
+                pause.map_or(Outcome::Dead, |seconds| {
+                    let milliseconds = *seconds as f64 * 1_000.0 * rand::rng().random_range(0.9..=1.1);
+                    let pause = TimeDelta::milliseconds(milliseconds as i64);
+                    Outcome::Again(retry_after.map_or(pause, |asked| pause.max(asked.min(LONGEST))))
+                })
+            }
+        }
+    }
+}
+
+/// What came of an attempt.
+struct Answered {
+    status: Option<u16>,
+    fault: Option<Fault>,
+    text: Option<String>,
+    retry_after: Option<TimeDelta>,
+}
+
+impl Answered {
+    fn failed(fault: Fault) -> Self {
+        Self { status: None, fault: Some(fault), text: None, retry_after: None }
+    }
+
+    /// Reads an answer. Its status says all; of what follows only the beginning is wanted, as far as it comes in time.
+    async fn read(mut response: reqwest::Response) -> Self {
+        let status = response.status();
+        let fault = match status.as_u16() {
+            200..=299 => None,
+            300..=399 => Some(Fault::Redirected),
+            410 => Some(Fault::Gone),
+            _ => Some(Fault::Refused),
+        };
+        let retry_after = response.headers().get(header::RETRY_AFTER.as_str()).and_then(|value| pause(value.to_str().ok()?));
+        let (mut kept, mut read) = (Vec::new(), 0);
+        while let Ok(Some(chunk)) = response.chunk().await {
+            read += chunk.len();
+            kept.extend(chunk.iter().take(KEPT - kept.len()));
+            if read >= READ {
+                break;
+            }
+        }
+        // No database takes NUL.
+        let text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");
+        Self { status: Some(status.as_u16()), fault, text: Some(text), retry_after }
+    }
+}
+
+/// The pause that a `Retry-After` asks for: seconds, or a moment (RFC 9110, section 10.2.3).
+fn pause(value: &str) -> Option<TimeDelta> {
+    match value.trim().parse::<u32>() {
+        Ok(seconds) => Some(TimeDelta::seconds(seconds.into())),
+        Err(_) => DateTime::parse_from_rfc2822(value).ok().map(|moment| moment.to_utc() - now()).filter(|pause| *pause > TimeDelta::zero()),
+    }
+}
+
+/// Whether the resolver has refused the address.
+fn is_refused(error: &(dyn Error + 'static)) -> bool {
+    error.is::<AddressRefused>() || error.source().is_some_and(is_refused)
+}
+
+/// Switches off a webhook whose receiver is gone.
+async fn switch_off(db: &DatabaseConnection, webhook_id: Uuid) -> Result<(), Problem> {
+    let transaction = Transaction::begin(db, Caller::service(), "webhooks".to_owned()).await?;
+    let switched = async {
+        let before = transaction.present::<Model>(webhook_id).await?;
+        let reason = Some(DisabledReason::Gone);
+        let after = Model { is_active: false, disabled_reason: reason, disabled_at: Some(transaction.now()), ..before.clone() };
+        if before.is_active { transaction.update(&before, after).await.map(|_| ()) } else { Ok(()) }
+    };
+    match switched.await {
+        Ok(()) => transaction.commit().await,
+        Err(problem) => {
+            transaction.roll_back().await;
+            // Somebody has deleted it meanwhile.
+            if problem.code() == catalogue::NOT_FOUND.code { Ok(()) } else { Err(problem) }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Webhooks as clients see and write them.
+
+use chrono::{DateTime, Utc};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{
+    destination,
+    entity::{DisabledReason, Model, Resources},
+};
+use crate::{
+    auth::Caller,
+    changes::kinds::{KINDS, Kind},
+    http::{Problem, catalogue},
+    provinces::ProvinceCode,
+    store::{Input, RecordInfo, external_ref::ExternalRefs, now},
+};
+
+/// A webhook: an address that is told of changes.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Webhook {
+    #[serde(flatten)]
+    info: RecordInfo,
+    /// Where the events go.
+    #[schema(example = "https://erp.example.ir/khoosheh")]
+    url: String,
+    /// The kinds of records that it is told of.
+    #[schema(example = json!(["cluster", "project"]))]
+    resources: Vec<Kind>,
+    /// What it is for.
+    #[schema(required, example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان")]
+    description: Option<String>,
+    /// The province whose changes it is told; null for the nation.
+    #[schema(required)]
+    province: Option<ProvinceCode>,
+    /// The account behind it: the one that made it or has changed it last. It is told what this account may see, as long as it may.
+    account_id: Uuid,
+    /// Whether events are sent. What is changed while it is switched off is told when it is switched on again.
+    #[schema(example = true)]
+    is_active: bool,
+    /// Why it is switched off; null while it is not.
+    #[schema(required, example = json!(null))]
+    disabled_reason: Option<DisabledReason>,
+    /// Since when it is switched off; null while it is not.
+    #[schema(required, example = json!(null))]
+    disabled_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Model> for Webhook {
+    fn from(row: &Model) -> Self {
+        let input = WebhookInput::from(row);
+        Self {
+            info: row.into(),
+            url: input.url,
+            resources: input.resources,
+            description: input.description,
+            province: input.province,
+            account_id: row.account_id,
+            is_active: input.is_active,
+            disabled_reason: row.disabled_reason,
+            disabled_at: row.disabled_at,
+        }
+    }
+}
+
+/// A webhook with its secret, which is told this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WebhookWithSecret {
+    #[serde(flatten)]
+    webhook: Webhook,
+    /// The secret with which events are signed, as the libraries of Standard Webhooks take it. It is told once; a repeated request
+    /// (`Idempotency-Key`) is answered without it: then make a new one.
+    #[schema(required = false, nullable = false, example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
+    secret: Option<String>,
+}
+
+/// What a webhook is made of. Its secret is made by the service.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookInput {
+    /// Where the events go: an address with `https`, without user, password and fragment. Private and special addresses, and `http`, are
+    /// refused but for networks that the configuration of the service allows.
+    #[schema(min_length = 10, max_length = 2000, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$", example = "https://erp.example.ir/khoosheh")]
+    pub url: String,
+    /// The kinds of records that it is told of. You have to be allowed to read them.
+    #[schema(min_items = 1, max_items = 30, example = json!(["cluster", "project"]))]
+    pub resources: Vec<Kind>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 500, pattern = "\\S", example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان")]
+    pub description: Option<String>,
+    /// The province whose changes it is told; that of your account when left out, and the nation where that has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub province: Option<ProvinceCode>,
+    /// Whether events are sent.
+    #[serde(default = "yes")]
+    #[schema(default = true, example = true)]
+    pub is_active: bool,
+    /// What other systems call the webhook.
+    #[serde(default)]
+    pub external_refs: ExternalRefs,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl From<&Model> for WebhookInput {
+    fn from(row: &Model) -> Self {
+        let row = row.clone();
+        Self {
+            url: row.url,
+            resources: row.resources.0,
+            description: row.description,
+            province: row.province.map(ProvinceCode),
+            is_active: row.is_active,
+            external_refs: row.external_refs,
+        }
+    }
+}
+
+impl WebhookInput {
+    /// The row with this input, and with its author behind it; 403 where the author may not read what it is to be told of.
+    pub fn by(mut self, caller: &Caller, networks: &[IpNet], row: &Model) -> Result<Model, Problem> {
+        if KINDS.iter().any(|entry| self.resources.contains(&entry.kind) && !caller.may(entry.permission)) {
+            return Err(Problem::new(&catalogue::FORBIDDEN));
+        }
+        self.url = destination::checked(&self.url, networks).map_err(|violation| Problem::invalid(vec![violation]))?.into();
+        self.province = self.province.or_else(|| caller.scope.province().map(|own| ProvinceCode(own.to_owned())));
+        Ok(Model { account_id: caller.id, ..self.onto_row(row)? })
+    }
+}
+
+impl Input<Model> for WebhookInput {
+    fn external_refs(&mut self) -> &mut ExternalRefs {
+        &mut self.external_refs
+    }
+
+    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        let (disabled_reason, disabled_at) = match (self.is_active, row.disabled_at) {
+            (true, _) => (None, None),
+            (false, None) => (Some(DisabledReason::Requested), Some(now())),
+            (false, since) => (row.disabled_reason, since),
+        };
+        Ok(Model {
+            url: self.url,
+            resources: Resources(KINDS.iter().map(|entry| entry.kind).filter(|kind| self.resources.contains(kind)).collect()),
+            description: self.description,
+            province: self.province.map(|province| province.0),
+            is_active: self.is_active,
+            disabled_reason,
+            disabled_at,
+            external_refs: self.external_refs,
+            ..row.clone()
+        })
+    }
+}
+
+/// Which webhooks to list.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct WebhookFilter {
+    /// Any of these provinces.
+    #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
+    pub province: Option<Vec<ProvinceCode>>,
+    /// Switched on, or off.
+    pub is_active: Option<bool>,
+}

@@ -1,0 +1,135 @@
+//! The table of webhooks.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, PaginatorTrait, entity::prelude::*, sea_query::Condition};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    dto::{Webhook, WebhookFilter},
+    signature::Secrets,
+};
+use crate::{
+    auth::{Scope, account},
+    changes::kinds::{Entry, KINDS, Kind},
+    http::{Problem, SortKey, catalogue, page::Listed},
+    provinces,
+    store::{Record, SqlKind, Transaction, outbox, search},
+};
+
+crate::store::record_table! {
+    /// A webhook.
+    "webhook" {
+        /// The account that made it or has changed it last: it sees what this account may see.
+        account_id: Uuid,
+        /// The province whose changes it is told; none for the nation.
+        province: Option<String>,
+        /// Where the events go.
+        url: String,
+        /// The kinds of records that it is told of.
+        resources: Resources,
+        /// What it is for.
+        description: Option<String>,
+        /// Whether events are sent.
+        is_active: bool,
+        /// Why it is switched off.
+        disabled_reason: Option<DisabledReason>,
+        /// Since when it is switched off.
+        disabled_at: Option<DateTime<Utc>>,
+        /// What its events are signed with. Never part of a representation, and so of no history either.
+        secrets: Secrets,
+    }
+}
+
+/// So many webhooks has a province, or the nation, at the most: each change is looked at once for each.
+const MOST: u64 = 100;
+
+/// Kinds of records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Resources(pub Vec<Kind>);
+
+/// Why a webhook is switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+pub enum DisabledReason {
+    /// Somebody wanted it so.
+    Requested,
+    /// The receiver has answered with 410 (Gone).
+    Gone,
+}
+
+impl Model {
+    /// What the account behind it may do for it: nothing where the account is shut out, may keep no webhooks any more, or belongs elsewhere.
+    pub fn permissions(&self, account: &account::Model) -> Vec<String> {
+        let permissions = account.permissions();
+        let is_elsewhere = account.province.is_some() && account.province != self.province;
+        let stands = account.is_usable() && !is_elsewhere && permissions.iter().any(|held| held == super::PERMISSION);
+        if stands { permissions } else { Vec::new() }
+    }
+
+    /// The kinds of records that it is told of, as far as the account behind it may see them.
+    pub fn kinds(&self, account: &account::Model) -> Vec<&'static Entry> {
+        let permissions = self.permissions(account);
+        let is_told = |entry: &&Entry| self.resources.0.contains(&entry.kind) && permissions.iter().any(|held| held == entry.permission);
+        KINDS.iter().filter(is_told).collect()
+    }
+}
+
+impl Record for Model {
+    type Active = ActiveModel;
+    type View = Webhook;
+
+    const RESOURCE: &'static str = "webhook";
+
+    fn view(&self) -> Webhook {
+        Webhook::from(self)
+    }
+
+    fn province(&self) -> Option<&str> {
+        self.province.as_deref()
+    }
+
+    fn address(&self) -> String {
+        format!("webhooks/{}", self.id)
+    }
+
+    fn terms(&self) -> Vec<(&'static str, String)> {
+        search::words([Some(&self.url), self.description.as_ref()])
+    }
+
+    /// A new one is told what is changed from now on.
+    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        if before.is_none() {
+            let own = self.province.as_ref().map_or_else(|| Column::Province.is_null(), |own| Column::Province.eq(own));
+            let others = Entity::find().filter(own).filter(Column::DeletedAt.is_null()).count(&**transaction).await?;
+            if others >= MOST {
+                return Err(Problem::new(&catalogue::TOO_MANY_WEBHOOKS));
+            }
+            outbox::open(&**transaction, self.id).await?;
+        }
+        Ok(())
+    }
+
+    /// What belongs to the nation is kept by the nation.
+    fn is_writable_in(&self, scope: &Scope) -> bool {
+        scope.province().is_none() || self.province() == scope.province()
+    }
+}
+
+impl Listed for Model {
+    const SORT_KEYS: &'static [SortKey<Self>] = &[
+        SortKey { name: "created_at", sql: "webhook.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
+        SortKey { name: "updated_at", sql: "webhook.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey { name: "id", sql: "webhook.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+    ];
+}
+
+impl WebhookFilter {
+    /// What the filter lets through.
+    pub fn condition(&self) -> Condition {
+        Condition::all()
+            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
+            .add_option(self.is_active.map(|is_active| Column::IsActive.eq(is_active)))
+    }
+}

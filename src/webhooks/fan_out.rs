@@ -1,0 +1,123 @@
+//! From changes to deliveries. Each webhook follows the feed from where it stands, as any follower does; its deliveries and its new place are
+//! written in one transaction, so that each change becomes one delivery, whenever the process is cut off.
+
+use std::collections::HashMap;
+
+use rand::seq::SliceRandom;
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, prelude::Uuid};
+
+use super::{
+    entity::{self, Model},
+    letter,
+};
+use crate::{
+    auth::account,
+    changes::{Change, kinds::Entry},
+    http::Problem,
+    store::{
+        connection,
+        feed::{self, Followed, Seen},
+        lock,
+        outbox::{self, Lane},
+    },
+};
+
+/// So many changes are read for a webhook at a time,
+const PAGE: usize = 500;
+
+/// and so many deliveries are written in a transaction, about.
+const MOST: usize = 2_000;
+
+/// Takes a step, where there is one to take and no other instance is at it; says whether there is more.
+pub async fn step(db: &DatabaseConnection) -> Result<bool, Problem> {
+    if !has_news(db).await? {
+        return Ok(false);
+    }
+    let transaction = connection::begin_to_write(db).await?;
+    if !lock::try_for_transaction(&transaction, "webhooks").await? {
+        transaction.rollback().await?;
+        return Ok(false);
+    }
+    let mut lanes = outbox::lanes(&transaction).await?;
+    // Where there is more than one step takes, each has its turn.
+    lanes.shuffle(&mut rand::rng());
+    let webhooks = webhooks(&transaction).await?;
+    let present = feed::present(&transaction).await?;
+    let (mut written, mut has_more) = (0, false);
+    for lane in lanes {
+        let Some((webhook, account)) = webhooks.get(&lane.webhook_id) else { continue };
+        if written >= MOST {
+            has_more = true;
+            break;
+        }
+        outbox::hold(&transaction, lane.webhook_id).await?;
+        // Numbers that the log has not reached: the database was put back to before them.
+        let lane = if present.is_behind(&lane.seen) {
+            tracing::warn!(webhook = %lane.webhook_id, "the database was put back: a webhook begins anew with what is changed from now on");
+            Lane { seen: present.seen.clone(), until: None, ..lane }
+        } else {
+            lane
+        };
+        let (count, next) = follow(&transaction, webhook, &webhook.kinds(account), &lane, &present.seen).await?;
+        written += count;
+        has_more |= next.until.is_some() || next.seen != present.seen;
+        outbox::advance(&transaction, &next).await?;
+    }
+    transaction.commit().await?;
+    Ok(has_more)
+}
+
+async fn has_news(db: &DatabaseConnection) -> Result<bool, Problem> {
+    let lanes = outbox::lanes(db).await?;
+    if lanes.iter().any(|lane| lane.until.is_some()) {
+        return Ok(true);
+    }
+    let mut places: Vec<&Seen> = lanes.iter().map(|lane| &lane.seen).collect();
+    places.sort_by_key(|seen| seen.to_string());
+    places.dedup();
+    if places.is_empty() {
+        return Ok(false);
+    }
+    let present = feed::present(db).await?;
+    for seen in places {
+        if present.is_behind(seen) || feed::has_news(db, seen, &present.seen).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The webhooks that are switched on, each with the account behind it.
+async fn webhooks(db: &impl ConnectionTrait) -> Result<HashMap<Uuid, (Model, account::Model)>, Problem> {
+    let active = entity::Entity::find().filter(entity::Column::IsActive.eq(true)).filter(entity::Column::DeletedAt.is_null());
+    let webhooks = active.all(db).await?;
+    let ids = webhooks.iter().map(|webhook| webhook.account_id);
+    let accounts = account::Entity::find().filter(account::Column::Id.is_in(ids)).all(db).await?;
+    let accounts: HashMap<Uuid, account::Model> = accounts.into_iter().map(|account| (account.id, account)).collect();
+    let with_account = |webhook: Model| accounts.get(&webhook.account_id).cloned().map(|account| (webhook.id, (webhook, account)));
+    Ok(webhooks.into_iter().filter_map(with_account).collect())
+}
+
+/// Writes the deliveries of what comes next for a webhook, and says how many they are and where it stands then.
+async fn follow(db: &impl ConnectionTrait, webhook: &Model, kinds: &[&Entry], lane: &Lane, present: &Seen) -> Result<(usize, Lane), Problem> {
+    let arrived = |seen: &Seen| Lane { webhook_id: lane.webhook_id, seen: seen.clone(), until: None };
+    if kinds.is_empty() {
+        return Ok((0, arrived(present)));
+    }
+    let names = |is_wanted: fn(&Entry) -> bool| kinds.iter().filter(|kind| is_wanted(kind)).map(|kind| kind.resource).collect::<Vec<_>>();
+    let followed = Followed { kinds: names(|_| true), shared: names(|kind| kind.is_shared), province: webhook.province.as_deref() };
+    let (until, position) = lane.until.as_ref().map_or((present, None), |(until, position)| (until, Some(*position)));
+    let rows = feed::changes(db, &followed, (Some(&lane.seen), until), position, PAGE as u64).await?;
+    let last = rows.last().map(|row| row.entry.seq).filter(|_| rows.len() == PAGE);
+    let now = outbox::moment(db).await?;
+    let deliveries: Vec<_> = rows
+        .into_iter()
+        .filter_map(|row| {
+            let seq = row.entry.seq;
+            letter::of_change(webhook.id, seq, &Change::new(row.entry, row.is_within)?, now)
+        })
+        .collect();
+    let count = deliveries.len();
+    outbox::add(db, webhook.id, deliveries).await?;
+    Ok((count, last.map_or_else(|| arrived(until), |position| Lane { until: Some((until.clone(), position)), ..lane.clone() })))
+}

@@ -1,0 +1,129 @@
+//! What is sent: the event that a delivery stands for, as the account behind the webhook may see it, with its address and its secrets.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, prelude::Uuid};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    entity::{self, Model},
+    signature::Secrets,
+};
+use crate::{
+    auth::account,
+    changes::{Change, Fate, kinds::KINDS},
+    http::Problem,
+    personal,
+    store::{
+        change_log,
+        outbox::delivery::{self, State},
+    },
+};
+
+/// The type of an event that tests a webhook.
+const PING: &str = "ping";
+
+/// What the type of an event ends in where the record exists no more for the receiver.
+const OUT_OF_SCOPE: &str = ".out_of_scope";
+
+/// A delivery, and what is sent; nothing where the account behind the webhook may not see it any more.
+pub struct Letter {
+    /// The delivery.
+    pub delivery: delivery::Model,
+    /// Where to.
+    pub url: String,
+    /// What it is signed with.
+    pub secrets: Secrets,
+    /// The body.
+    pub body: Option<String>,
+}
+
+/// The body after Standard Webhooks.
+#[derive(Serialize)]
+struct Event<'a, D> {
+    r#type: &'a str,
+    timestamp: DateTime<Utc>,
+    data: D,
+}
+
+/// The delivery of a change to a webhook.
+pub fn of_change(webhook_id: Uuid, seq: i64, change: &Change, now: DateTime<Utc>) -> Option<delivery::Model> {
+    let entry = KINDS.iter().find(|entry| entry.kind == change.resource)?;
+    let fate = match change.kind {
+        Fate::Upsert => ".upsert",
+        Fate::Deleted => ".deleted",
+        Fate::OutOfScope => OUT_OF_SCOPE,
+    };
+    Some(delivery::Model {
+        event: format!("{}{fate}", entry.resource),
+        resource: Some(entry.resource.to_owned()),
+        record_id: Some(change.id),
+        version: Some(change.version),
+        seq: Some(seq),
+        // Those before it of the same record come first.
+        next_attempt_at: None,
+        ..ping(webhook_id, now)
+    })
+}
+
+/// The delivery of a test to a webhook.
+pub fn ping(webhook_id: Uuid, now: DateTime<Utc>) -> delivery::Model {
+    delivery::Model {
+        id: Uuid::now_v7(),
+        webhook_id,
+        event: PING.to_owned(),
+        resource: None,
+        record_id: None,
+        version: None,
+        seq: None,
+        state: State::Pending,
+        attempts: 0,
+        tries: 0,
+        next_attempt_at: Some(now),
+        claimed_until: None,
+        created_at: now,
+        settled_at: None,
+    }
+}
+
+/// Makes ready what was claimed, in a number of statements that does not depend on how much it is.
+pub async fn letters(db: &impl ConnectionTrait, claimed: Vec<delivery::Model>) -> Result<Vec<Letter>, Problem> {
+    let webhooks = by_id::<entity::Entity>(db, entity::Column::Id, claimed.iter().map(|delivery| delivery.webhook_id)).await?;
+    let webhooks: HashMap<Uuid, Model> = webhooks.into_iter().map(|row| (row.id, row)).collect();
+    let accounts = by_id::<account::Entity>(db, account::Column::Id, webhooks.values().map(|webhook| webhook.account_id)).await?;
+    let accounts: HashMap<Uuid, account::Model> = accounts.into_iter().map(|row| (row.id, row)).collect();
+    let seqs = claimed.iter().filter_map(|delivery| delivery.seq);
+    let entries = change_log::Entity::find().filter(change_log::Column::Seq.is_in(seqs)).all(db).await?;
+    let entries: HashMap<i64, change_log::Model> = entries.into_iter().map(|entry| (entry.seq, entry)).collect();
+    let letters = claimed.into_iter().filter_map(|delivery| {
+        let webhook = webhooks.get(&delivery.webhook_id)?;
+        let account = accounts.get(&webhook.account_id)?;
+        let permissions = webhook.permissions(account);
+        let entry = delivery.seq.and_then(|seq| entries.get(&seq).cloned());
+        let body = body(&delivery, entry, &permissions).map_err(Problem::internal);
+        Some(body.map(|body| Letter { url: webhook.url.clone(), secrets: webhook.secrets.clone(), delivery, body }))
+    });
+    letters.collect()
+}
+
+async fn by_id<E: EntityTrait>(db: &impl ConnectionTrait, column: E::Column, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<E::Model>, Problem> {
+    Ok(E::find().filter(column.is_in(ids)).all(db).await?)
+}
+
+/// What is sent to an account with these permissions, if anything.
+fn body(delivery: &delivery::Model, entry: Option<change_log::Model>, permissions: &[String]) -> Result<Option<String>, serde_json::Error> {
+    let may = |permission: &str| permissions.iter().any(|held| held == permission);
+    if delivery.event == PING {
+        let ping = Event { r#type: PING, timestamp: delivery.created_at, data: json!({ "webhook_id": delivery.webhook_id }) };
+        return if may(super::PERMISSION) { serde_json::to_string(&ping).map(Some) } else { Ok(None) };
+    }
+    let is_permitted = KINDS.iter().any(|kind| Some(kind.resource) == delivery.resource.as_deref() && may(kind.permission));
+    let change = entry.filter(|_| is_permitted).and_then(|entry| Change::new(entry, !delivery.event.ends_with(OUT_OF_SCOPE)));
+    let told = |change: Change| {
+        let event = Event { r#type: &delivery.event, timestamp: change.changed_at, data: &change };
+        personal::shown(may(personal::PERMISSION), || serde_json::to_string(&event))
+    };
+    change.map(told).transpose()
+}

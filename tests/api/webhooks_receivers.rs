@@ -1,0 +1,242 @@
+//! Receivers that fail, stall, redirect, are gone or slow: each gets each event at least once, in the order of each record, and the others
+//! are not held up.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::{
+    clusters::register,
+    on_both,
+    resilience::until,
+    support::{Client, Service},
+    webhooks::{Manner, Received, create, deliveries, execute, log_of, path_of, post, secret, setting, until_in_state, versions},
+};
+
+on_both!(
+    each_event_comes_at_least_once_in_order_and_signed,
+    who_stalls_holds_nobody_up,
+    a_redirect_is_not_followed,
+    gone_switches_off,
+    what_fails_to_the_end_is_dead_until_it_is_asked_for,
+    the_pauses_grow,
+    a_receiver_may_ask_for_a_pause,
+);
+
+/// Makes some clusters and changes each some times; gives of each the versions that it has had.
+async fn change_much(client: &Client) -> BTreeMap<String, Vec<i64>> {
+    let mut made = BTreeMap::new();
+    for name in ["ورشو", "گیوه", "خیارشور"] {
+        let cluster = register(client, name, json!({})).await;
+        for number in 0..3 {
+            assert_eq!(client.patch(cluster.header("location"), "*", json!({"name_en": format!("N{number}")})).await.status, 200);
+        }
+        made.insert(cluster.id().to_owned(), vec![1, 2, 3, 4]);
+    }
+    made
+}
+
+/// The versions of each record, without those that have come again.
+fn first_times(received: &[Received]) -> BTreeMap<String, Vec<i64>> {
+    let mut versions = versions(received);
+    versions.values_mut().for_each(|versions| versions.dedup());
+    versions
+}
+
+async fn each_event_comes_at_least_once_in_order_and_signed(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_timeout_seconds = 1).await;
+    let manners = [
+        ("ok", Manner::Status(200)),
+        ("fails", Manner::First(2, 500)),
+        ("stalls", Manner::Stalls(1)),
+        ("redirects", Manner::First(1, 307)),
+        ("slow", Manner::Slow(Duration::from_millis(150))),
+    ];
+    let mut webhooks = Vec::new();
+    for (name, manner) in &manners {
+        receivers.behave(name, manner.clone());
+        webhooks.push(create(&lorestan, &receivers.url(name), &["cluster"]).await);
+    }
+    let made = change_much(&lorestan).await;
+    for ((name, _), webhook) in manners.iter().zip(&webhooks) {
+        let taken = tokio::time::timeout(Duration::from_secs(60), async {
+            loop {
+                if receivers.taken(name).len() >= 12 {
+                    break receivers.taken(name);
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        });
+        let taken = taken.await.unwrap_or_else(|_| panic!("{name} has taken {:?}", versions(&receivers.taken(name))));
+        assert_eq!(first_times(&taken), made, "{name}");
+        // Nothing of a record comes before what is before it has been taken.
+        assert_eq!(first_times(&receivers.requests(name)), made, "{name}");
+        assert!(receivers.requests(name).iter().all(|received| received.is_signed_with(secret(webhook))), "{name}");
+        until_in_state(&lorestan, webhook, "delivered", 12).await;
+    }
+    let of_fails = deliveries(&lorestan, &webhooks[1], "").await;
+    assert!(of_fails.iter().all(|delivery| delivery["attempts"].as_i64().unwrap() >= 3), "{of_fails:?}");
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn who_stalls_holds_nobody_up(service: &Service) {
+    // Fewer workers than the stalled ones would take, if each were given what it may have.
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| {
+        config.webhook_workers = 12;
+        config.webhook_timeout_seconds = 20;
+    })
+    .await;
+    let mut stalled = Vec::new();
+    for name in ["stalls-a", "stalls-b"] {
+        receivers.behave(name, Manner::Stalls(usize::MAX));
+        stalled.push(create(&lorestan, &receivers.url(name), &["cluster"]).await);
+    }
+    let ok = create(&lorestan, &receivers.url("ok"), &["cluster"]).await;
+    let made = change_much(&lorestan).await;
+    for name in ["الف", "ب", "پ", "ت", "ث", "ج"] {
+        register(&lorestan, name, json!({})).await;
+    }
+    let taken = receivers.until_taken("ok", 18).await;
+    assert!(versions(&taken).iter().filter(|(id, _)| made.contains_key(*id)).all(|(id, versions)| made[id] == *versions));
+    until_in_state(&lorestan, &ok, "delivered", 18).await;
+    for (webhook, name) in stalled.iter().zip(["stalls-a", "stalls-b"]) {
+        let pending = deliveries(&lorestan, webhook, "&state=pending").await;
+        assert_eq!(pending.len(), 18);
+        assert_eq!(receivers.requests(name).len(), 4, "{name}: so many at the same time, each of another record");
+        assert_eq!(versions(&receivers.requests(name)).len(), 4, "{name}");
+    }
+    receivers.stop().await;
+    running.stop().await;
+}
+
+async fn a_redirect_is_not_followed(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![0]).await;
+    receivers.behave("moved", Manner::With(308, "location", receivers.url("target")));
+    let webhook = create(&lorestan, &receivers.url("moved"), &["cluster"]).await;
+    register(&lorestan, "ورشو", json!({})).await;
+    let dead = until_in_state(&lorestan, &webhook, "dead", 1).await;
+    let log = log_of(&lorestan, &webhook, &dead[0]).await.body["log"].clone();
+    assert_eq!((&log[1]["status"], &log[1]["fault"]), (&json!(308), &json!("redirected")));
+    assert_eq!((receivers.requests("moved").len(), receivers.requests("target").len()), (2, 0));
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn gone_switches_off(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
+    receivers.behave("gone", Manner::Status(410));
+    let (gone, ok) = (create(&lorestan, &receivers.url("gone"), &["cluster"]).await, create(&lorestan, &receivers.url("ok"), &["cluster"]).await);
+    register(&lorestan, "ورشو", json!({})).await;
+    let off = until(async || Some(lorestan.get(&path_of(&gone)).await).filter(|webhook| webhook.body["is_active"] == false)).await;
+    assert_eq!((&off.body["disabled_reason"], off.body["disabled_at"].is_string()), (&json!("gone"), true), "{}", off.text);
+    let history = lorestan.get(&format!("{}/history", path_of(&gone))).await;
+    assert_eq!((&history.body["items"][1]["changed_by_name"], &history.body["is_intact"]), (&Value::Null, &json!(true)));
+    let told = receivers.requests("gone").len();
+    register(&lorestan, "گیوه", json!({})).await;
+    receivers.until_taken("ok", 2).await;
+    assert_eq!(receivers.requests("gone").len(), told, "nothing more is sent");
+    // Switched on again, it is told of what it has missed.
+    receivers.behave("gone", Manner::Status(200));
+    let on = lorestan.patch(&path_of(&gone), "*", json!({"is_active": true})).await;
+    assert_eq!((on.status, &on.body["disabled_reason"], &on.body["disabled_at"]), (200, &Value::Null, &Value::Null), "{}", on.text);
+    assert_eq!(versions(&receivers.until_taken("gone", 2).await), versions(&receivers.until_taken("ok", 2).await));
+    until_in_state(&lorestan, &ok, "delivered", 2).await;
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn what_fails_to_the_end_is_dead_until_it_is_asked_for(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![0, 0]).await;
+    receivers.behave("bad", Manner::Status(500));
+    let webhook = create(&lorestan, &receivers.url("bad"), &["cluster"]).await;
+    let made = change_much(&lorestan).await;
+    // Later ones of the same record go on.
+    let dead = until_in_state(&lorestan, &webhook, "dead", 12).await;
+    assert!(dead.iter().all(|delivery| delivery["attempts"] == 3 && delivery["next_attempt_at"].is_null()), "{dead:?}");
+    assert_eq!(first_times(&receivers.requests("bad")), made);
+
+    receivers.behave("bad", Manner::Status(200));
+    let replay_path = format!("{}/replay", path_of(&webhook));
+    let replay = |body| lorestan.post(&replay_path, body);
+    let nothing = replay(json!({})).await;
+    assert_eq!((nothing.status, nothing.errors()), (422, vec![("", "nothing_chosen")]));
+    assert_eq!(replay(json!({"since": "2999-01-01T00:00:00Z"})).await.body, json!({"count": 0}));
+    let one = post(&lorestan, &format!("{}/deliveries/{}/replay", path_of(&webhook), dead[0]["id"].as_str().unwrap())).await;
+    assert_eq!((one.status, &one.body["state"], &one.body["id"]), (200, &json!("pending"), &dead[0]["id"]), "{}", one.text);
+    let taken = receivers.until_taken("bad", 1).await;
+    assert_eq!((taken.len(), taken[0].id()), (1, dead[0]["id"].as_str().unwrap()), "under its id of before");
+    until_in_state(&lorestan, &webhook, "dead", 11).await;
+    assert_eq!(replay(json!({"state": "dead"})).await.body, json!({"count": 11}));
+    assert_eq!(versions(&receivers.until_taken("bad", 12).await), made, "in order");
+    until_in_state(&lorestan, &webhook, "delivered", 12).await;
+    let all = replay(json!({"since": dead[4]["created_at"], "state": "delivered"})).await.body["count"].as_u64().unwrap();
+    assert!((1..=12).contains(&all), "{all}");
+    until(async || (receivers.taken("bad").len() == 12 + all as usize).then_some(())).await;
+    let again: Vec<_> = receivers.taken("bad").split_off(12);
+    assert!(versions(&again).values().all(|versions| versions.is_sorted()));
+    running.stop().await;
+    receivers.stop().await;
+}
+
+fn moment(value: &Value) -> DateTime<Utc> {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no moment")).parse().unwrap()
+}
+
+async fn the_pauses_grow(service: &Service) {
+    let usual = khoosheh::config::Config::default().webhook_retry_seconds;
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = usual.clone()).await;
+    let db = service.database().await;
+    receivers.behave("bad", Manner::Status(500));
+    let webhook = create(&lorestan, &receivers.url("bad"), &["cluster"]).await;
+    register(&lorestan, "ورشو", json!({})).await;
+    for (number, seconds) in usual.iter().enumerate() {
+        let delivery = until(async || {
+            let found = deliveries(&lorestan, &webhook, "").await.pop()?;
+            let log = log_of(&lorestan, &webhook, &found).await;
+            (log.body["log"].as_array().unwrap().len() == number + 1).then_some(log)
+        })
+        .await;
+        let began = moment(&delivery.body["log"][number]["attempted_at"]);
+        let pause = (moment(&delivery.body["next_attempt_at"]) - began).num_milliseconds() as f64 / 1_000.0;
+        let seconds = *seconds as f64;
+        assert!(pause >= seconds * 0.9 && pause <= seconds * 1.1 + 3.0, "after attempt {}: {pause} s, not {seconds}", number + 1);
+        // The time passes.
+        execute(&db, "UPDATE webhook_delivery SET next_attempt_at = created_at WHERE state = 'pending'").await;
+    }
+    let dead = until_in_state(&lorestan, &webhook, "dead", 1).await;
+    assert_eq!(dead[0]["attempts"], 10);
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn a_receiver_may_ask_for_a_pause(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
+    let date = (Utc::now() + TimeDelta::hours(2)).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let cases = [
+        ("seconds", "3600".to_owned(), TimeDelta::hours(1)),
+        ("date", date, TimeDelta::hours(2)),
+        ("absurd", "4000000000".to_owned(), TimeDelta::days(1)),
+        ("nonsense", "soon".to_owned(), TimeDelta::zero()),
+    ];
+    let mut webhooks = Vec::new();
+    for (name, value, _) in &cases {
+        receivers.behave(name, Manner::With(503, "retry-after", value.clone()));
+        webhooks.push(create(&lorestan, &receivers.url(name), &["cluster"]).await);
+    }
+    register(&lorestan, "ورشو", json!({})).await;
+    for ((name, _, expected), webhook) in cases.iter().zip(&webhooks).take(3) {
+        let delivery = until(async || {
+            let found = deliveries(&lorestan, webhook, "").await.pop()?;
+            let log = log_of(&lorestan, webhook, &found).await;
+            (log.body["log"].as_array().unwrap().len() == 1).then_some(log)
+        })
+        .await;
+        let pause = moment(&delivery.body["next_attempt_at"]) - moment(&delivery.body["log"][0]["attempted_at"]);
+        assert!((pause - *expected).abs() < TimeDelta::seconds(10), "{name}: {pause}");
+    }
+    until_in_state(&lorestan, &webhooks[3], "dead", 1).await;
+    running.stop().await;
+    receivers.stop().await;
+}

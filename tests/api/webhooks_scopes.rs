@@ -1,0 +1,185 @@
+//! Who is told of what: a webhook sees what the account behind it may see, at the time.
+
+use serde_json::{Value, json};
+
+use crate::{
+    api_clients::client_with,
+    cdas,
+    clusters::{CLUSTERS, register},
+    on_both,
+    resilience::until,
+    support::{Answer, Client, Service},
+    webhooks::{Manner, Received, Receivers, WEBHOOKS, create, deliveries, execute, log_of, path_of, setting, until_in_state},
+};
+
+on_both!(
+    a_province_is_told_of_its_own,
+    nobody_asks_for_what_they_may_not_read,
+    whoever_changes_a_webhook_stands_behind_it,
+    personal_data_is_masked_as_for_the_account,
+    an_account_that_is_shut_out_is_told_nothing,
+    what_may_not_be_read_any_more_is_not_sent,
+    what_belongs_to_the_nation_is_kept_by_it,
+);
+
+fn told(received: &[Received]) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let mut told: Vec<_> = received.iter().map(|received| received.event()).map(|event| (text(&event["type"]), text(&event["data"]["id"]))).collect();
+    told.sort();
+    told
+}
+
+async fn a_province_is_told_of_its_own(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
+    let (isipo, kerman) = (lorestan.login("isipo").await, lorestan.login("kerman").await);
+    for (client, name) in [(&lorestan, "lorestan"), (&kerman, "kerman"), (&isipo, "nation")] {
+        create(client, &receivers.url(name), &["cluster", "organisation"]).await;
+    }
+    let of_province = isipo.post(WEBHOOKS, json!({"url": receivers.url("of-kerman"), "resources": ["cluster"], "province": "IR-08"})).await;
+    assert_eq!((of_province.status, &of_province.body["province"]), (201, &json!("IR-08")), "{}", of_province.text);
+    let silver = register(&lorestan, "ورشو", json!({})).await;
+    let bank = isipo.post("/api/v1/organisations", json!({"kind": "bank", "name_fa": "بانک نمونه"})).await;
+    let honey = isipo.cluster_named("عسل").await;
+    assert_eq!(isipo.patch(&format!("{CLUSTERS}/{}", honey.id()), "*", json!({"province": "IR-08"})).await.status, 200);
+    let event = |kind: &str, record: &Answer| (kind.to_owned(), record.id().to_owned());
+    let sorted = |mut events: Vec<_>| {
+        events.sort();
+        events
+    };
+    for (name, expected) in [
+        ("lorestan", vec![event("cluster.out_of_scope", &honey), event("cluster.upsert", &silver), event("organisation.upsert", &bank)]),
+        ("kerman", vec![event("cluster.upsert", &honey), event("organisation.upsert", &bank)]),
+        ("nation", vec![event("cluster.upsert", &honey), event("cluster.upsert", &silver), event("organisation.upsert", &bank)]),
+        ("of-kerman", vec![event("cluster.upsert", &honey)]),
+    ] {
+        let taken = receivers.until_taken(name, expected.len()).await;
+        assert_eq!(told(&taken), sorted(expected), "{name}");
+    }
+    let left = receivers.taken("lorestan").into_iter().map(|received| received.event()).find(|event| event["type"] == "cluster.out_of_scope");
+    assert_eq!(left.unwrap()["data"]["data"], Value::Null);
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn nobody_asks_for_what_they_may_not_read(service: &Service) {
+    let admin = service.login("admin").await;
+    let (_, erp) = client_with(&admin, "erp", &["webhooks:manage", "clusters:read"], json!("IR-15")).await;
+    let asked = |resources: Value| json!({"url": "https://erp.example.ir/", "resources": resources});
+    let refused = erp.post(WEBHOOKS, asked(json!(["cluster", "project"]))).await;
+    assert_eq!((refused.status, refused.code()), (403, "forbidden"));
+    let webhook = erp.post(WEBHOOKS, asked(json!(["cluster", "cluster_claim"]))).await;
+    assert_eq!(webhook.status, 201, "{}", webhook.text);
+    let refused = erp.patch(&path_of(&webhook), "*", json!({"resources": ["project"]})).await;
+    assert_eq!((refused.status, refused.code()), (403, "forbidden"));
+    let elsewhere = json!({"url": "https://erp.example.ir/", "resources": ["cluster"], "province": "IR-08"});
+    for refused in [erp.post(WEBHOOKS, elsewhere).await, erp.patch(&path_of(&webhook), "*", json!({"province": "IR-08"})).await] {
+        assert_eq!((refused.status, refused.code()), (403, "outside_scope"), "{}", refused.text);
+    }
+    let (_, reader) = client_with(&admin, "reader", &["changes:read", "clusters:read"], json!("IR-15")).await;
+    for refused in [reader.get(WEBHOOKS).await, reader.post(WEBHOOKS, asked(json!(["cluster"]))).await, reader.get(&path_of(&webhook)).await] {
+        assert_eq!((refused.status, refused.code()), (403, "forbidden"));
+    }
+}
+
+async fn whoever_changes_a_webhook_stands_behind_it(service: &Service) {
+    let admin = service.login("admin").await;
+    let lorestan = service.login("lorestan").await;
+    let webhook = create(&lorestan, "https://erp.example.ir/", &["cluster", "cda"]).await;
+    let (made, erp) = client_with(&admin, "erp", &["webhooks:manage", "clusters:read"], json!("IR-15")).await;
+    // Else it could send what it may not read to itself.
+    let refused = erp.patch(&path_of(&webhook), "*", json!({"url": "https://erp.example.ir/own"})).await;
+    assert_eq!((refused.status, refused.code()), (403, "forbidden"));
+    let changed = erp.patch(&path_of(&webhook), "*", json!({"url": "https://erp.example.ir/own", "resources": ["cluster"]})).await;
+    assert_eq!((changed.status, &changed.body["account_id"]), (200, &made.body["id"]), "{}", changed.text);
+}
+
+/// A CDA is made; gives the national code that a receiver is told.
+async fn code_told(receivers: &Receivers, name: &str) -> String {
+    let taken = receivers.until_taken(name, 1).await;
+    taken[0].event()["data"]["data"]["national_code"].as_str().unwrap().to_owned()
+}
+
+async fn personal_data_is_masked_as_for_the_account(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
+    let admin = lorestan.login("admin").await;
+    let (_, erp) = client_with(&admin, "erp", &["webhooks:manage", "cdas:read"], json!("IR-15")).await;
+    create(&erp, &receivers.url("masked"), &["cda"]).await;
+    create(&lorestan, &receivers.url("clear"), &["cda"]).await;
+    let cda = cdas::register(&lorestan, json!({})).await;
+    let own = cda.body["national_code"].as_str().unwrap();
+    assert_eq!(code_told(&receivers, "clear").await, own);
+    assert_eq!(code_told(&receivers, "masked").await, format!("******{}", &own[6..]));
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn an_account_that_is_shut_out_is_told_nothing(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
+    let admin = lorestan.login("admin").await;
+    let (made, erp) = client_with(&admin, "erp", &["webhooks:manage", "clusters:read", "organisations:read"], json!("IR-15")).await;
+    let webhook = create(&erp, &receivers.url("erp"), &["cluster", "organisation"]).await;
+    let ok = create(&lorestan, &receivers.url("ok"), &["cluster"]).await;
+    let scopes = |scopes: &[&str]| json!({"scopes": scopes});
+    let mut clusters = 0;
+    let step = async |client: &Client, change: Value, count: usize| {
+        assert_eq!(admin.patch(made.header("location"), "*", change.clone()).await.status, 200, "{change}");
+        register(client, &format!("خوشهٔ {count}"), json!({})).await;
+        // What is told to one is told to all in the same step.
+        receivers.until_taken("ok", count).await;
+        deliveries(&lorestan, &webhook, "").await.len()
+    };
+    for (change, expected) in [
+        (json!({"display_name": "x"}), 1),
+        (json!({"disabled": true}), 1),
+        (json!({"disabled": false}), 2),
+        (scopes(&["webhooks:manage", "organisations:read"]), 2),
+        (scopes(&["clusters:read"]), 2),
+        (scopes(&["webhooks:manage", "clusters:read"]), 3),
+        (json!({"province": "IR-08"}), 3),
+        (json!({"province": null}), 4),
+    ] {
+        clusters += 1;
+        assert_eq!(step(&lorestan, change.clone(), clusters).await, expected, "{change}");
+    }
+    assert_eq!(admin.delete(made.header("location"), "*").await.status, 204);
+    register(&lorestan, "خوشهٔ پایان", json!({})).await;
+    until_in_state(&lorestan, &ok, "delivered", clusters + 1).await;
+    assert_eq!(deliveries(&lorestan, &webhook, "").await.len(), 4);
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn what_may_not_be_read_any_more_is_not_sent(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![3_600; 3]).await;
+    let admin = lorestan.login("admin").await;
+    let (made, erp) = client_with(&admin, "erp", &["webhooks:manage", "clusters:read"], json!("IR-15")).await;
+    receivers.behave("erp", Manner::Status(500));
+    let webhook = create(&erp, &receivers.url("erp"), &["cluster"]).await;
+    register(&lorestan, "ورشو", json!({})).await;
+    until(async || (receivers.requests("erp").len() == 1).then_some(())).await;
+    assert_eq!(admin.patch(made.header("location"), "*", json!({"scopes": ["webhooks:manage"]})).await.status, 200);
+    until(async || deliveries(&lorestan, &webhook, "").await.pop().filter(|delivery| delivery["attempts"] == 1)).await;
+    // The hour passes.
+    until(async || {
+        execute(&service.database().await, "UPDATE webhook_delivery SET next_attempt_at = created_at WHERE state = 'pending'").await;
+        Some(deliveries(&lorestan, &webhook, "&state=dead").await).filter(|dead| dead.len() == 1)
+    })
+    .await;
+    let dead = deliveries(&lorestan, &webhook, "").await;
+    let log = log_of(&lorestan, &webhook, &dead[0]).await.body["log"].clone();
+    assert_eq!((&log[1]["fault"], receivers.requests("erp").len()), (&json!("not_permitted"), 1), "{log}");
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn what_belongs_to_the_nation_is_kept_by_it(service: &Service) {
+    let (isipo, lorestan) = (service.login("isipo").await, service.login("lorestan").await);
+    let national = create(&isipo, "https://erp.example.ir/", &["cluster"]).await;
+    assert_eq!(national.body["province"], Value::Null);
+    for hidden in [lorestan.get(&path_of(&national)).await, lorestan.delete(&path_of(&national), "*").await] {
+        assert_eq!(hidden.status, 404);
+    }
+    assert!(!lorestan.get(WEBHOOKS).await.text.contains(national.id()));
+    let own = create(&lorestan, "https://erp.example.ir/", &["cluster"]).await;
+    assert!(isipo.get(WEBHOOKS).await.text.contains(own.id()));
+}
