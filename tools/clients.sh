@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes a TypeScript client of openapi/openapi.json, compiles it strictly and runs the flow of examples/typescript with it;
-# then runs examples/provincial_morning.py twice, of which the second time must change nothing. Needs tools/install.sh.
+# then runs examples/provincial_morning.py twice, of which the second time must change nothing; then makes a Python client of the
+# document and runs examples/generated_client.py with it, twice as well. Needs tools/install.sh.
 set -euo pipefail
 [ "${DEMO_URL:-}" ] || exec "$(dirname "$0")/with_demo.sh" "$0"
 cd "$(dirname "$0")/.."
@@ -28,3 +29,10 @@ kept=$(versions)
 echo "$table"
 # The heading, and more than one page of two.
 [ "$(wc -l <<<"$table")" -ge 4 ] || { echo "what the script has registered is not in its table"; exit 1; }
+
+.venv/bin/openapi-python-client generate --path openapi/openapi.json --meta none --overwrite --config tools/python_client.yaml \
+  --output-path "$generated/python/khoosheh_client" >"$generated/python_client.log" 2>&1 || { cat "$generated/python_client.log"; exit 1; }
+! grep "will not be generated" "$generated/python_client.log" || exit 1
+with_generated() { TOKEN=$token PYTHONPATH=$generated/python .venv/bin/python examples/generated_client.py "$DEMO_URL"; }
+[ "$(with_generated | head -n 1)" = "finished: 1 created, 0 unchanged, 1 failed" ] || { echo "the first import is another one"; exit 1; }
+with_generated | tee /dev/stderr | grep --quiet "^finished: 0 created, 1 unchanged, 1 failed$"

@@ -68,6 +68,15 @@ pub async fn begin_to_write(db: &DatabaseConnection) -> Result<DatabaseTransacti
     db.begin_with_options(options).await
 }
 
+/// Has every statement of a transaction planned for the tables as they are by now. PostgreSQL keeps the plans of a connection: one that was
+/// made while a table was nearly empty would go on to read all of it, for each of many rows that make it grow.
+pub async fn plan_afresh(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared("SET LOCAL plan_cache_mode = force_custom_plan").await?;
+    }
+    Ok(())
+}
+
 /// Between two large writes: on SQLite, those who wait for their turn to write look for it every 100 ms at the latest.
 pub async fn let_others_write(db: &DatabaseConnection) {
     if db.get_database_backend() == DbBackend::Sqlite {

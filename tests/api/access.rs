@@ -105,8 +105,10 @@ async fn what_lies_elsewhere_is_not_listed(service: &Service) {
                 includes.map(|names| format!("&include={}", names.iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>().join(",")));
             let size = if operation.takes("page_size") { "page_size=200" } else { "" };
             for format in if operation.is_list() { vec!["", "&format=csv"] } else { vec![""] } {
-                let path = format!("{}?{size}{format}{}", operation.path_to(seen[0]), includes.as_deref().unwrap_or_default());
-                let answer = client.get(path.trim_end_matches('?')).await;
+                let path = operation.path_to(seen[0]);
+                let sign = if path.contains('?') { '&' } else { '?' };
+                let path = format!("{path}{sign}{size}{format}{}", includes.as_deref().unwrap_or_default());
+                let answer = client.get(path.trim_end_matches(['?', '&'])).await;
                 assert_eq!(answer.status, 200, "{} {path}: {}", account.name, answer.text);
                 for (kind, id) in hidden.iter().flat_map(|records| records.ids()).filter(|(kind, _)| *kind != "indicator") {
                     assert!(!answer.text.contains(id), "{} {path} shows a {kind} of elsewhere", account.name);
