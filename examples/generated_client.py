@@ -42,5 +42,7 @@ print(f"{work.state.value}: {work.created} created, {work.unchanged} unchanged, 
 
 for row in list_import_rows.sync(sent.id, client=client, outcome=[ListImportRowsOutcomeItem.FAILED]).items:
     print(f"line {row.line}: {row.errors[0].column} {row.errors[0].code}")
+if work.created + work.unchanged == 0:
+    sys.exit(1)
 enterprise = get_enterprise_by_reference.sync("generated-client", "P-1", client=client)
 print(f"{enterprise.name_fa} {enterprise.size.value} {enterprise.member_from.isoformat()}")

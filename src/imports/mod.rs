@@ -60,7 +60,8 @@ impl PartialSchema for ImportFile {
             .schema_type(Type::String)
             .format(Some(SchemaFormat::Custom("binary".into())))
             .description(Some("A file of records in UTF-8: a table with headings, or one JSON object a line."))
-            .extensions(Some(ExtensionsBuilder::new().add(MEDIA_TYPES, json!([CSV, NDJSON])).build()))
+            // A generated client that sends one type only sends the last.
+            .extensions(Some(ExtensionsBuilder::new().add(MEDIA_TYPES, json!([NDJSON, CSV])).build()))
             .into()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::SecondsFormat;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityName, EntityTrait, IdenStatic,
-    Iterable, RuntimeErr, Value,
+    Iterable, RuntimeErr, Statement, Value,
     sea_query::{Alias, Query},
 };
 
@@ -16,12 +16,59 @@ const MOST_PARAMETERS: usize = 32_766;
 
 /// Inserts rows of a table in as few statements as they take.
 pub async fn insert_all<A: ActiveModelTrait>(db: &impl ConnectionTrait, mut rows: Vec<A>) -> Result<(), DbErr> {
+    let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     let most = MOST_PARAMETERS / <A::Entity as EntityTrait>::Column::iter().count();
     while !rows.is_empty() {
         let rest = rows.split_off(most.min(rows.len()));
-        A::Entity::insert_many(std::mem::replace(&mut rows, rest)).exec_without_returning(db).await?;
+        let part = std::mem::replace(&mut rows, rest);
+        if is_postgres && part.len() > FEW {
+            insert_as_json(db, part).await?;
+        } else {
+            A::Entity::insert_many(part).exec_without_returning(db).await?;
+        }
     }
     Ok(())
+}
+
+/// From so many rows on, one parameter is less work for PostgreSQL than one for each value: the statement has the same text
+/// however many rows there are, and is planned once.
+const FEW: usize = 16;
+
+async fn insert_as_json<A: ActiveModelTrait>(db: &impl ConnectionTrait, rows: Vec<A>) -> Result<(), DbErr> {
+    let (mut names, mut objects) = (Vec::new(), Vec::new());
+    for mut row in rows {
+        let mut object = serde_json::Map::new();
+        for column in <A::Entity as EntityTrait>::Column::iter() {
+            if let ActiveValue::Set(value) | ActiveValue::Unchanged(value) = row.take(column) {
+                if objects.is_empty() {
+                    names.push(column.as_str());
+                }
+                object.insert(column.as_str().to_owned(), json(value)?);
+            }
+        }
+        objects.push(serde_json::Value::Object(object));
+    }
+    let (table, names) = (A::Entity::default().table_name(), names.join(", "));
+    let sql = format!("INSERT INTO {table} ({names}) SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, $1)");
+    db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [serde_json::Value::Array(objects).into()])).await.map(|_| ())
+}
+
+/// A value as `jsonb_populate_recordset` reads it.
+fn json(value: Value) -> Result<serde_json::Value, DbErr> {
+    Ok(match value {
+        Value::String(Some(text)) => text.into(),
+        Value::Json(Some(json)) => *json,
+        Value::Uuid(Some(id)) => id.to_string().into(),
+        Value::Bool(Some(is_so)) => is_so.into(),
+        Value::Int(Some(number)) => number.into(),
+        Value::BigInt(Some(number)) => number.into(),
+        Value::Double(Some(number)) => number.into(),
+        Value::ChronoDate(Some(day)) => day.to_string().into(),
+        Value::ChronoDateTimeUtc(Some(moment)) => moment.to_rfc3339_opts(SecondsFormat::Micros, true).into(),
+        value if value == value.as_null() => serde_json::Value::Null,
+        // No record has a column of another type.
+        other => return Err(DbErr::Custom(format!("{other:?} is no value of a record"))),
+    })
 }
 
 /// Rows of several tables, which go into the database together: for data that is made, not entered. The rules of the service are not held

@@ -61,7 +61,7 @@ impl Held {
         answer.body["has_more"] == true
     }
 
-    async fn follow(&mut self, client: &Client, query: &str) {
+    pub async fn follow(&mut self, client: &Client, query: &str) {
         while self.apply(&since(client, &self.cursor, query).await) {}
     }
 

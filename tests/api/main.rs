@@ -50,6 +50,7 @@ mod milestone_lists;
 mod milestone_states;
 mod milestones;
 mod networks;
+mod offline;
 mod openapi;
 mod operation;
 mod organisations;

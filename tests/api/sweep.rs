@@ -121,8 +121,8 @@ impl Operation {
         match body.as_str().filter(|_| self.takes_file()) {
             Some(text) => {
                 let media_types = self.media_types();
-                let text_type = media_types.iter().find(|name| **name == "text/plain").unwrap_or(&media_types[0]);
-                request.header("content-type", *text_type).body(text.to_owned())
+                let text_type = ["text/plain", "text/csv"].into_iter().find(|name| media_types.contains(name)).unwrap();
+                request.header("content-type", text_type).body(text.to_owned())
             }
             None => request.json(body),
         }

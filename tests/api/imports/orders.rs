@@ -70,7 +70,7 @@ async fn a_file_is_refused_where_it_cannot_be_read(service: &Service) {
     let refused = send(&lorestan, order, CSV, long.clone()).await;
     assert_eq!((refused.status, refused.errors()), (422, vec![("", "too_many_rows")]));
     let refused = send(&lorestan, order, "application/json", "{}").await;
-    assert_eq!((refused.status, refused.header("accept")), (415, "text/csv, application/x-ndjson"));
+    assert_eq!((refused.status, refused.header("accept")), (415, "application/x-ndjson, text/csv"));
     for (order, pointer) in [
         ("resource=clusters&mode=apply", "/system"),
         ("resource=users&mode=apply&system=erp", "/resource"),
