@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes a TypeScript client of openapi/openapi.json, compiles it strictly and runs the flow of examples/typescript with it;
 # then runs examples/provincial_morning.py twice, of which the second time must change nothing; then makes a Python client of the
-# document and runs examples/generated_client.py with it, twice as well. Needs tools/install.sh.
+# document and runs examples/generated_client.py with it, twice as well; then makes a Kotlin client, which has to know every operation
+# (compiling it takes libraries that only Maven has). Needs tools/install.sh, and Java.
 set -euo pipefail
 [ "${DEMO_URL:-}" ] || exec "$(dirname "$0")/with_demo.sh" "$0"
 cd "$(dirname "$0")/.."
@@ -39,3 +40,15 @@ first=$(with_generated)
 second=$(with_generated)
 [[ $second == "finished: 0 created, 1 unchanged, 1 failed"* ]] || { echo "the second time: $second"; exit 1; }
 echo "$second"
+
+rm -rf "$generated/kotlin"
+.venv/bin/openapi-generator-cli generate --input-spec openapi/openapi.json --generator-name kotlin --output "$generated/kotlin" \
+  --additional-properties packageName=ir.khoosheh.client,serializationLibrary=kotlinx_serialization >"$generated/kotlin.log" 2>&1 ||
+  { cat "$generated/kotlin.log"; exit 1; }
+operations=$(python3 -c '
+import json
+paths = json.load(open("openapi/openapi.json"))["paths"].values()
+print(sum(method in item for item in paths for method in ("get", "put", "post", "patch", "delete")))')
+functions=$(grep --recursive --no-filename --only-matching --extended-regexp "fun [A-Za-z]+WithHttpInfo" "$generated/kotlin/src" | sort --unique | wc -l)
+[ "$functions" = "$operations" ] || { echo "the Kotlin client has $functions of $operations operations"; exit 1; }
+echo "the Kotlin client has all $operations operations"

@@ -59,6 +59,9 @@ impl Done {
     }
 }
 
+/// The members that a table has in several columns.
+const IN_PARTS: [&str; 2] = ["location", "firms_by_size"];
+
 /// Applies rows of one import in one transaction.
 pub struct Applier<'a> {
     import: &'a entity::Model,
@@ -194,9 +197,8 @@ impl<'a> Applier<'a> {
         merge(&mut body, Value::Object(content));
         if let Some(members) = body.as_object_mut() {
             // All of its parts were cleared.
-            members.retain(|_, member| !member.as_object().is_some_and(Map::is_empty));
+            members.retain(|name, member| !IN_PARTS.contains(&name.as_str()) || member != &json!({}));
         }
-        let refused = |problem: &Problem, body: &Value| Fault::of(problem, body, self.import.resource, |column| given.contains(column));
         let checked = self.operation.body(&mut body, self.import.calendar());
         let input = checked.and_then(|()| {
             let typed = calendar::using(self.import.calendar(), || I::deserialize(&body));
@@ -210,7 +212,7 @@ impl<'a> Applier<'a> {
             Ok(row) => Ok(Prepared { key, before, row, body, given }),
             Err(problem) if problem.is_of_server() => return Err(problem),
             Err(problem) => {
-                let faults = refused(&problem, &body);
+                let faults = Fault::of(&problem, &body, self.import.resource, |column| given.contains(column));
                 Err(Done::failed(Some(key), faults))
             }
         })

@@ -21,21 +21,6 @@ use crate::{
     store::{Transaction, bulk},
 };
 
-/// Takes more bytes of the file.
-impl Write for Intake {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.file.write_all(bytes)?;
-        self.hash.update(bytes);
-        self.bytes += bytes.len() as u64;
-        self.lines += bytes.iter().filter(|byte| **byte == b'\n').count();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
 /// So many imports of an account may wait for their turns.
 const MOST_WAITING: u64 = 20;
 
@@ -48,6 +33,21 @@ pub struct Intake {
     bytes: u64,
     lines: usize,
     hash: Sha256,
+}
+
+/// More bytes of the file.
+impl Write for Intake {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.lines += bytes.iter().filter(|byte| **byte == b'\n').count();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
 }
 
 impl Intake {

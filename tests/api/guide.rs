@@ -117,7 +117,7 @@ async fn the_guide_keeps_its_word(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let mut values = Values::default();
     let blocks = blocks(ENGLISH);
-    assert!(blocks.len() > 30 && blocks.len() % 2 == 0, "{} blocks", blocks.len());
+    assert!(blocks.len() > 30 && blocks.len().is_multiple_of(2), "{} blocks", blocks.len());
     for pair in blocks.chunks(2) {
         exchange(&lorestan, &Message::parse(pair[0]), &Message::parse(pair[1]), &mut values).await;
     }
