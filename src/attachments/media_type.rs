@@ -2,13 +2,12 @@
 
 use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, Iterable, prelude::StringLen};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, extensions::ExtensionsBuilder, schema::Type},
+    openapi::{RefOr, Schema},
 };
 
-use crate::http::document::MEDIA_TYPES;
+use crate::http::document;
 
 /// What a file is. Archives and what can be run are not taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
@@ -77,12 +76,7 @@ pub struct FileContent;
 impl PartialSchema for FileContent {
     fn schema() -> RefOr<Schema> {
         let media_types: Vec<String> = MediaType::iter().map(|media_type| media_type.to_value()).collect();
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::Custom("binary".into())))
-            .description(Some("The content of a file, byte by byte."))
-            .extensions(Some(ExtensionsBuilder::new().add(MEDIA_TYPES, json!(media_types)).build()))
-            .into()
+        document::file("The content of a file, byte by byte.", &media_types)
     }
 }
 

@@ -37,6 +37,18 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// An account as a caller, with those of its permissions that were granted.
+    pub fn of(account: account::Model, is_granted: impl Fn(&String) -> bool) -> Self {
+        Self {
+            id: account.id,
+            scope: account.scope(),
+            permissions: account.permissions().into_iter().filter(is_granted).collect(),
+            role: account.role,
+            username: account.username,
+            cda_id: account.cda_id,
+        }
+    }
+
     /// Whether the caller holds a permission.
     pub fn may(&self, permission: &str) -> bool {
         self.permissions.iter().any(|held| held == permission)

@@ -148,14 +148,7 @@ impl Authenticator {
             return Ok(None);
         }
         let granted: Vec<&str> = claims.scope.split(' ').collect();
-        let caller = Arc::new(Caller {
-            id: account.id,
-            scope: account.scope(),
-            permissions: account.permissions().into_iter().filter(|permission| granted.contains(&permission.as_str())).collect(),
-            role: account.role,
-            username: account.username,
-            cda_id: account.cda_id,
-        });
+        let caller = Arc::new(Caller::of(account, |permission| granted.contains(&permission.as_str())));
         self.remembered.insert(hash, (caller.clone(), claims.exp));
         Ok(Some(caller))
     }

@@ -243,9 +243,9 @@ impl Problem {
         self.0.kind.code
     }
 
-    /// Whether the fault is not the client's.
-    pub fn is_of_server(&self) -> bool {
-        self.0.kind.status >= 500
+    /// Whether it is gone by itself in a while, as the database is away only.
+    pub fn is_temporary(&self) -> bool {
+        self.code() == catalogue::UNAVAILABLE.code
     }
 
     /// The sentence that says what happened.

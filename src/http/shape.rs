@@ -132,9 +132,7 @@ impl Shape {
             Format::Csv => {
                 let value = self.call.rendered(|| serde_json::to_value(list)).map_err(Problem::internal)?;
                 let body = csv::table(&self.call.columns(), &value["items"], self.call.has_byte_order_mark())?;
-                let tag = format!("\"{}\"", digest(&body));
-                let disposition = format!("attachment; filename=\"{}.csv\"", self.call.operation().id);
-                Ok(self.finish("text/csv; charset=utf-8; header=present", body, tag).with_header(header::CONTENT_DISPOSITION, disposition))
+                Ok(self.table(body, &self.call.operation().id))
             }
             Format::GeoJson => {
                 let value = self.call.rendered(|| serde_json::to_value(list)).map_err(Problem::internal)?;
@@ -144,6 +142,12 @@ impl Shape {
             }
             _ => self.value(list),
         }
+    }
+
+    /// A table as CSV, to be saved under a name, under the hash of its content.
+    pub fn table(&self, body: String, name: &str) -> Answer {
+        let (tag, disposition) = (format!("\"{}\"", digest(&body)), format!("attachment; filename=\"{name}.csv\""));
+        self.finish("text/csv; charset=utf-8; header=present", body, tag).with_header(header::CONTENT_DISPOSITION, disposition)
     }
 
     /// Any value, under the hash of its content.

@@ -51,18 +51,21 @@ impl<R: Record> FromRequest for VisibleEver<R> {
     }
 }
 
+/// The id that a part of a path is; 404 where it is none.
+pub fn id_in(request: &HttpRequest, part: &str) -> Result<Uuid, Problem> {
+    let id = request.match_info().get(part).and_then(|text| Uuid::parse_str(text).ok());
+    id.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
+}
+
 /// The path names the record by `{id}`, and a record under it by `{<resource>_id}`.
 async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
-    let not_found = || Problem::new(&catalogue::NOT_FOUND);
     let (call, db) = (Call::of(&request)?, database(&request)?);
-    let segments = request.match_info();
-    let own = segments.get(R::PATH_PARAMETER).and_then(|text| Uuid::parse_str(text).ok()).ok_or_else(not_found)?;
+    let own = id_in(&request, R::PATH_PARAMETER)?;
     let mut select = R::Entity::find().filter(R::visible_to(&call.caller()?.scope)).filter(R::is(own));
     if let Some(parent) = R::PARENT {
-        let id = segments.get("id").and_then(|text| Uuid::parse_str(text).ok()).ok_or_else(not_found)?;
-        select = select.filter(parent(id));
+        select = select.filter(parent(id_in(&request, "id")?));
     }
-    select.one(db.get_ref()).await?.ok_or_else(not_found)
+    select.one(db.get_ref()).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
 }
 
 /// The record that another system calls as the path says (`by-ref/{system}/{key}`), where it exists for the caller.

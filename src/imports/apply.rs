@@ -71,11 +71,15 @@ pub struct Applier<'a> {
 
 /// A row that breaks no rule of its own, and the record as it was.
 struct Prepared<R> {
-    key: String,
+    said: Said,
     before: Option<R>,
     row: R,
+}
+
+/// What a row says: its key, what is written then, and which columns it has.
+struct Said {
+    key: String,
     body: Value,
-    /// The columns that the row has.
     given: HashSet<String>,
 }
 
@@ -148,13 +152,7 @@ impl<'a> Applier<'a> {
 
     /// The records that the other system calls by some keys; nobody changes them before the end of the transaction.
     async fn present<R: Record>(&self, keys: &BTreeSet<String>) -> Result<HashMap<String, R>, Problem> {
-        let named = external_ref::Entity::find()
-            .filter(external_ref::Column::Resource.eq(R::RESOURCE))
-            .filter(external_ref::Column::System.eq(&self.import.system))
-            .filter(external_ref::Column::Reference.is_in(keys))
-            .all(&**self.transaction)
-            .await?;
-        // By their ids: from one statement for both, PostgreSQL may make a loop over all records.
+        let named = external_ref::of_keys(&**self.transaction, R::RESOURCE, &self.import.system, keys).await?;
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
         let rows = visible_rows::<R>(&self.transaction.author().scope)
             .filter(id.clone().is_in(named.iter().map(|named| named.record_id)))
@@ -199,23 +197,20 @@ impl<'a> Applier<'a> {
             // All of its parts were cleared.
             members.retain(|name, member| !IN_PARTS.contains(&name.as_str()) || member != &json!({}));
         }
-        let checked = self.operation.body(&mut body, self.import.calendar());
+        let checked = self.operation.body(&mut body, self.import.calendar);
         let input = checked.and_then(|()| {
-            let typed = calendar::using(self.import.calendar(), || I::deserialize(&body));
+            let typed = calendar::using(self.import.calendar, || I::deserialize(&body));
             typed.map_err(|error| Problem::new(&catalogue::VALIDATION_FAILED).detail(Text::new(error.to_string(), error.to_string())))
         });
         let row = input.and_then(|mut input| {
             input.external_refs().add(ExternalRef { system: self.import.system.clone(), key: key.clone() })?;
             input.onto_row(before.as_ref().unwrap_or(&R::default()))
         });
-        Ok(match row {
-            Ok(row) => Ok(Prepared { key, before, row, body, given }),
-            Err(problem) if problem.is_of_server() => return Err(problem),
-            Err(problem) => {
-                let faults = Fault::of(&problem, &body, self.import.resource, |column| given.contains(column));
-                Err(Done::failed(Some(key), faults))
-            }
-        })
+        let said = Said { key, body, given };
+        match row {
+            Ok(row) => Ok(Ok(Prepared { said, before, row })),
+            Err(problem) => self.refused(said, problem).map(Err),
+        }
     }
 
     /// What the row is called, which no row before was. The error has the key, if there is one.
@@ -241,38 +236,34 @@ impl<'a> Applier<'a> {
 
     /// A record as it was written, in the calendar of the file.
     fn written<R: Record, I: Input<R>>(&self, row: &R) -> Result<Value, serde_json::Error> {
-        personal::shown(true, || calendar::using(self.import.calendar(), || serde_json::to_value(I::from(row))))
+        personal::shown(true, || calendar::using(self.import.calendar, || serde_json::to_value(I::from(row))))
     }
 
     /// Writes one row, or says why not.
-    async fn write<R: Record + PartialEq>(&self, prepared: Prepared<R>) -> Result<Done, Problem> {
-        let key = Some(prepared.key.clone());
-        let written = match &prepared.before {
-            Some(before) if *before == prepared.row => Ok((Outcome::Unchanged, before.id())),
-            Some(before) => {
-                let row = prepared.row.clone();
-                let updated = self.transaction.attempt(async |transaction| transaction.update(before, row).await).await;
-                updated.map(|row| (Outcome::Updated, row.id()))
-            }
-            None => {
-                let row = prepared.row.clone();
-                let created = self.transaction.attempt(async |transaction| transaction.insert(row).await).await;
-                created.map(|row| (Outcome::Created, row.id()))
-            }
+    async fn write<R: Record + PartialEq>(&self, Prepared { said, before, row }: Prepared<R>) -> Result<Done, Problem> {
+        let (outcome, written) = match &before {
+            Some(before) if *before == row => (Outcome::Unchanged, Ok(row)),
+            Some(before) => (Outcome::Updated, self.transaction.attempt(async |transaction| transaction.update(before, row).await).await),
+            None => (Outcome::Created, self.transaction.attempt(async |transaction| transaction.insert(row).await).await),
         };
+        self.done(said, outcome, written)
+    }
+
+    /// What became of a row that was to be written.
+    fn done<R: Record>(&self, said: Said, outcome: Outcome, written: Result<R, Problem>) -> Result<Done, Problem> {
         match written {
-            Ok((outcome, id)) => Ok(Done { key, outcome, record: Some(id), faults: Vec::new() }),
-            Err(problem) => self.refused(&prepared, problem),
+            Ok(row) => Ok(Done { key: Some(said.key), outcome, record: Some(row.id()), faults: Vec::new() }),
+            Err(problem) => self.refused(said, problem),
         }
     }
 
     /// A row that the service refuses; an error where it is no fault of the row.
-    fn refused<R>(&self, prepared: &Prepared<R>, problem: Problem) -> Result<Done, Problem> {
-        if problem.code() == catalogue::UNAVAILABLE.code {
+    fn refused(&self, Said { key, body, given }: Said, problem: Problem) -> Result<Done, Problem> {
+        if problem.is_temporary() {
             return Err(problem);
         }
-        let faults = Fault::of(&problem, &prepared.body, self.import.resource, |column| prepared.given.contains(column));
-        Ok(Done::failed(Some(prepared.key.clone()), faults))
+        let faults = Fault::of(&problem, &body, self.import.resource, |column| given.contains(column));
+        Ok(Done::failed(Some(key), faults))
     }
 
     /// Creates records of which none is asked about another, in few statements; one by one where the database refuses that.
@@ -285,14 +276,10 @@ impl<'a> Applier<'a> {
         match self.transaction.attempt(async |transaction| transaction.insert_all(new).await).await {
             Ok(outcomes) => {
                 for ((place, prepared), outcome) in rows.into_iter().zip(outcomes) {
-                    let outcome = match outcome {
-                        Ok(row) => Done { key: Some(prepared.key), outcome: Outcome::Created, record: Some(row.id()), faults: Vec::new() },
-                        Err(problem) => self.refused(&prepared, problem)?,
-                    };
-                    done.push((place, outcome));
+                    done.push((place, self.done(prepared.said, Outcome::Created, outcome)?));
                 }
             }
-            Err(problem) if problem.code() == catalogue::UNAVAILABLE.code => return Err(problem),
+            Err(problem) if problem.is_temporary() => return Err(problem),
             Err(_) => {
                 for (place, prepared) in rows {
                     done.push((place, self.write(prepared).await?));

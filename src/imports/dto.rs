@@ -140,7 +140,7 @@ impl From<&Model> for Import {
             mode: row.mode,
             atomic: row.is_atomic,
             system: row.system.clone(),
-            calendar: row.calendar(),
+            calendar: row.calendar,
             province: row.province.clone().map(ProvinceCode),
             state: row.state,
             problem: row.problem.clone(),

@@ -3,7 +3,7 @@
 use sea_orm::{
     FromJsonQueryResult,
     entity::prelude::*,
-    sea_query::{Condition, Query},
+    sea_query::{Condition, ExprTrait, Query, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,8 +57,8 @@ pub struct Model {
     pub is_atomic: bool,
     /// The other system, whose keys the rows have.
     pub system: String,
-    /// The calendar of its dates, `gregorian` or `persian`.
-    pub calendar: String,
+    /// The calendar of its dates.
+    pub calendar: Calendar,
     /// The column of each cell.
     pub headings: Headings,
     /// What parts the cells.
@@ -119,15 +119,15 @@ impl Model {
         Place { bytes: self.bytes_done as usize, lines: self.lines_done as usize }
     }
 
-    /// The calendar of its dates.
-    pub fn calendar(&self) -> Calendar {
-        if self.calendar == "persian" { Calendar::Persian } else { Calendar::Gregorian }
-    }
-
     /// Whether all of it is done in one transaction: to see what would become of it, or because one row holds up all.
     pub fn is_whole(&self) -> bool {
         self.is_atomic || self.mode == Mode::Validate
     }
+}
+
+/// The condition that work on an import is not over.
+pub fn is_open() -> SimpleExpr {
+    Column::State.is_in([State::Waiting, State::Running])
 }
 
 /// Parts of files.
@@ -224,7 +224,7 @@ pub mod row {
 
 /// Forgets the imports that began before a moment and do not run, with what became of their rows.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTimeUtc) -> Result<u64, DbErr> {
-    let is_old = Condition::all().add(Column::CreatedAt.lt(before)).add(Column::State.is_not_in([State::Waiting, State::Running]));
+    let is_old = Condition::all().add(Column::CreatedAt.lt(before)).add(is_open().not());
     let old = Query::select().column(Column::Id).from(Entity).cond_where(is_old.clone()).to_owned();
     row::Entity::delete_many().filter(row::Column::ImportId.in_subquery(old)).exec(db).await?;
     Ok(Entity::delete_many().filter(is_old).exec(db).await?.rows_affected)

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{
     cells,
-    columns::{Columns, KEY},
+    columns::{Column, Columns, KEY},
     fault::Fault,
 };
 use crate::{
@@ -72,7 +72,7 @@ impl Layout {
     pub fn read(format: Format, columns: &Columns, head: &[u8]) -> Result<(Self, Place), Problem> {
         let start = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.contains(&0) {
-            return Err(refused("", "not_utf8", Text::new("پرونده باید متن UTF-8 باشد.", "The file must be text in UTF-8.")));
+            return Err(refused("", "not_utf8", no_text()));
         }
         let mut layout = Self { format, delimiter: b',', headings: Vec::new() };
         if format == Format::Ndjson {
@@ -110,7 +110,7 @@ impl Layout {
     /// The column of a heading; none where it is empty or begins with `#`, which passes its cells over.
     fn heading(&self, cell: &[u8], columns: &Columns) -> Result<Option<String>, (&'static str, Text)> {
         let Ok(heading) = std::str::from_utf8(cell).map(str::trim) else {
-            return Err(("not_utf8", Text::new("پرونده باید متن UTF-8 باشد.", "The file must be text in UTF-8.")));
+            return Err(("not_utf8", no_text()));
         };
         if heading.is_empty() || heading.starts_with('#') {
             return Ok(None);
@@ -134,6 +134,7 @@ impl Layout {
     pub fn rows(&self, part: &[u8], before: Place, is_last: bool, most: usize, columns: &Columns) -> (Vec<Row>, Place) {
         let (mut rows, mut end) = (Vec::new(), Place::default());
         let (mut table, mut offset, mut cells) = (self.table(part), 0, csv::ByteRecord::new());
+        let columns: Vec<Option<&Column>> = self.headings.iter().map(|name| columns.named(name.as_ref()?)).collect();
         while rows.len() < most {
             let blank = part[end.bytes..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
             let start = end.after(&part[end.bytes..end.bytes + blank]);
@@ -158,7 +159,7 @@ impl Layout {
                 break;
             } else {
                 let content = match self.format {
-                    Format::Csv => self.table_row(&cells, columns),
+                    Format::Csv => table_row(&cells, &columns),
                     Format::Ndjson => Some(json_row(&rest[..length])),
                 };
                 (length, content)
@@ -167,26 +168,6 @@ impl Layout {
             rows.extend(content.map(|content| Row { line: before.lines + start.lines + 1, end, content }));
         }
         (rows, end)
-    }
-
-    /// What the cells of a row say; none where all are empty.
-    fn table_row(&self, cells: &csv::ByteRecord, columns: &Columns) -> Option<Result<Map<String, Value>, Fault>> {
-        if cells.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
-            return None;
-        }
-        if cells.len() > self.headings.len() {
-            let detail = Text::new("این سطر از عنوان‌ها خانهٔ بیشتری دارد.", "The row has more cells than there are headings.");
-            return Some(Err(Fault::new(None, "too_many_cells", detail)));
-        }
-        let mut row = Map::new();
-        for (name, cell) in self.headings.iter().zip(cells.iter()) {
-            let Some(column) = name.as_ref().and_then(|name| columns.named(name)) else { continue };
-            match std::str::from_utf8(cell) {
-                Ok(cell) => cells::put(&mut row, column, cell),
-                Err(_) => return Some(Err(Fault::new(Some(column.name), "not_utf8", no_text()))),
-            }
-        }
-        Some(Ok(row))
     }
 
     fn table<'a>(&self, part: &'a [u8]) -> csv::Reader<&'a [u8]> {
@@ -199,6 +180,26 @@ impl Place {
     fn after(self, bytes: &[u8]) -> Self {
         Self { bytes: self.bytes + bytes.len(), lines: self.lines + newlines(bytes) }
     }
+}
+
+/// What the cells of a row say; none where all are empty. A cell without a column is passed over.
+fn table_row(cells: &csv::ByteRecord, columns: &[Option<&Column>]) -> Option<Result<Map<String, Value>, Fault>> {
+    if cells.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
+        return None;
+    }
+    if cells.len() > columns.len() {
+        let detail = Text::new("این سطر از عنوان‌ها خانهٔ بیشتری دارد.", "The row has more cells than there are headings.");
+        return Some(Err(Fault::new(None, "too_many_cells", detail)));
+    }
+    let mut row = Map::new();
+    for (column, cell) in columns.iter().zip(cells) {
+        let Some(column) = column else { continue };
+        match std::str::from_utf8(cell) {
+            Ok(cell) => cells::put(&mut row, column, cell),
+            Err(_) => return Some(Err(Fault::new(Some(column.name), "not_utf8", no_text()))),
+        }
+    }
+    Some(Ok(row))
 }
 
 fn json_row(line: &[u8]) -> Result<Map<String, Value>, Fault> {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     columns::Columns,
     dto::{Order, State},
-    entity::{Column, Entity, Headings, Model, Names, part},
+    entity::{self, Column, Entity, Headings, Model, Names, part},
     file::{Format, Layout, MOST_BYTES_OF_ROW},
 };
 use crate::{
@@ -90,7 +90,7 @@ impl Intake {
             mode: order.mode,
             is_atomic: order.atomic,
             system: order.system.clone(),
-            calendar: if calendar == Calendar::Persian { "persian" } else { "gregorian" }.to_owned(),
+            calendar,
             headings: Headings(layout.headings),
             delimiter: layout.delimiter.into(),
             state: State::Waiting,
@@ -115,7 +115,7 @@ impl Intake {
             );
             return Err(Problem::invalid(vec![Violation::body("", "too_many_rows", detail)]));
         }
-        let waiting = Entity::find().filter(Column::AccountId.eq(author.id)).filter(Column::State.is_in([State::Waiting, State::Running]));
+        let waiting = Entity::find().filter(Column::AccountId.eq(author.id)).filter(entity::is_open());
         if waiting.count(&**transaction).await? >= MOST_WAITING {
             let detail = Text::new(
                 format!("{MOST_WAITING} ورود گروهی این حساب هنوز در نوبت است؛ تا پایان آن‌ها صبر کنید."),

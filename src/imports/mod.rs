@@ -9,6 +9,7 @@ pub mod fault;
 pub mod file;
 pub mod intake;
 mod references;
+mod titles;
 pub mod worker;
 
 use std::{io::Write as _, time::Duration};
@@ -16,14 +17,12 @@ use std::{io::Write as _, time::Duration};
 use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
 use futures_util::stream;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use serde_json::json;
 use tokio::time::Instant;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, extensions::ExtensionsBuilder, schema::Type},
+    openapi::{RefOr, Schema},
 };
 use utoipa_actix_web::service_config::ServiceConfig;
-use uuid::Uuid;
 
 use self::{
     columns::Column as FileColumn,
@@ -35,7 +34,7 @@ use self::{
 use crate::{
     auth::CurrentCaller,
     config::Config,
-    http::{Answer, Call, Database, Page, Paging, Problem, Query, Shape, Upload, Write, catalogue, contract::Contract, csv, document::MEDIA_TYPES},
+    http::{Answer, Call, Database, Page, Paging, Problem, Query, Shape, Upload, Write, catalogue, contract::Contract, csv, document, visible},
     operation::Shutdown,
 };
 
@@ -56,13 +55,8 @@ const NDJSON: &str = "application/x-ndjson";
 
 impl PartialSchema for ImportFile {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::Custom("binary".into())))
-            .description(Some("A file of records in UTF-8: a table with headings, or one JSON object a line."))
-            // A generated client that sends one type only sends the last.
-            .extensions(Some(ExtensionsBuilder::new().add(MEDIA_TYPES, json!([NDJSON, CSV])).build()))
-            .into()
+        // A generated client that sends one type only sends the last.
+        document::file("A file of records in UTF-8: a table with headings, or one JSON object a line.", &[NDJSON, CSV])
     }
 }
 
@@ -163,19 +157,14 @@ pub async fn list_import_columns(of: Query<ColumnsOf>, contract: web::Data<Contr
     security(("oauth2" = ["imports:write"])),
 )]
 #[get("/imports/template")]
-pub async fn get_import_template(of: Query<TemplateOf>, contract: web::Data<Contract>) -> Result<HttpResponse, Problem> {
+pub async fn get_import_template(of: Query<TemplateOf>, contract: web::Data<Contract>, shape: Shape) -> Result<Answer, Problem> {
     let heading = |column: &FileColumn| match of.headings {
         Headings::Persian => column.title_fa,
         Headings::English => column.title_en,
         Headings::Names => column.name,
     };
     let headings: Vec<_> = of.resource.columns(&contract).iter().map(heading).collect();
-    let name = format!("attachment; filename=\"{}.csv\"", of.resource.path());
-    Ok(HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"))
-        .insert_header((header::CONTENT_DISPOSITION, name))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        .body(csv::header(&headings, true)?))
+    Ok(shape.table(csv::header(&headings, true)?, &of.resource.path()))
 }
 
 /// Read an import
@@ -262,7 +251,6 @@ pub async fn follow_import(
 
 /// The import that exists for the caller; 404 otherwise.
 async fn find(request: &HttpRequest, caller: &CurrentCaller, db: &Database) -> Result<Model, Problem> {
-    let not_found = || Problem::new(&catalogue::NOT_FOUND);
-    let id: Uuid = request.match_info().get("id").unwrap_or_default().parse().map_err(|_| not_found())?;
-    Model::visible(&caller.scope).filter(Column::Id.eq(id)).one(db.get_ref()).await?.ok_or_else(not_found)
+    let named = Model::visible(&caller.scope).filter(Column::Id.eq(visible::id_in(request, "id")?));
+    named.one(db.get_ref()).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    QueryFilter, QuerySelect,
     sea_query::{Alias, Expr, ExprTrait},
 };
 use serde_json::{Map, Value, json};
@@ -105,12 +105,7 @@ async fn find<R: Record>(by: By, said: BTreeSet<String>, system: &str, transacti
     let visible = visible_rows::<R>(&transaction.author().scope).select_only();
     match by {
         By::Key => {
-            let named = external_ref::Entity::find()
-                .filter(external_ref::Column::Resource.eq(R::RESOURCE))
-                .filter(external_ref::Column::System.eq(system))
-                .filter(external_ref::Column::Reference.is_in(said))
-                .all(&**transaction)
-                .await?;
+            let named = external_ref::of_keys(&**transaction, R::RESOURCE, system, &said).await?;
             let ids = visible.expr_as(column("id"), "id").filter(column("id").is_in(named.iter().map(|named| named.record_id)));
             let ids: BTreeSet<Uuid> = ids.into_tuple::<Uuid>().all(&**transaction).await?.into_iter().collect();
             Ok(named.into_iter().filter(|named| ids.contains(&named.record_id)).map(|named| (named.reference, named.record_id)).collect())
@@ -129,9 +124,7 @@ async fn find<R: Record>(by: By, said: BTreeSet<String>, system: &str, transacti
 /// Puts the code of a province in the place of its name, or holds the one against the other.
 pub fn name_province(row: &mut Map<String, Value>) -> Result<(), Fault> {
     let Some(said) = row.shift_remove(PROVINCE_NAME).filter(|said| !said.is_null()) else { return Ok(()) };
-    let name = said.as_str().map(text::key).unwrap_or_default();
-    let found = provinces::ALL.iter().find(|province| [&province.name_fa, &province.name_en].iter().any(|known| text::key(known) == name));
-    let Some(province) = found else {
+    let Some(province) = said.as_str().and_then(provinces::named) else {
         let detail = Text::new("استانی به این نام نیست.", "There is no province of this name.");
         return Err(Fault::new(Some(PROVINCE_NAME), "unknown_province", detail));
     };

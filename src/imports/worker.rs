@@ -72,7 +72,7 @@ pub async fn work_on(id: Uuid, db: &DatabaseConnection, contract: &Contract, mut
 
 /// Does some rows of the import that has waited longest and that nobody else works on. Whether there was one.
 async fn turn(db: &DatabaseConnection, contract: &Contract, only: Option<Uuid>) -> Result<bool, Problem> {
-    let open = Entity::find().filter(Column::State.is_in([State::Waiting, State::Running])).order_by_asc(Column::TouchedAt);
+    let open = Entity::find().filter(entity::is_open()).order_by_asc(Column::TouchedAt);
     let open = only.iter().fold(open, |open, id| open.filter(Column::Id.eq(*id))).limit(CANDIDATES);
     let mut away = None;
     for import in open.all(db).await? {
@@ -81,7 +81,7 @@ async fn turn(db: &DatabaseConnection, contract: &Contract, only: Option<Uuid>) 
             Ok(true) => return Ok(true),
             Ok(false) => {}
             // One that cannot be gone on with for now does not hold up the others.
-            Err(problem) if problem.code() == catalogue::UNAVAILABLE.code => away = Some(problem),
+            Err(problem) if problem.is_temporary() => away = Some(problem),
             Err(problem) => {
                 give_up(import.id, problem.code(), db).await?;
                 return Ok(true);
@@ -96,7 +96,7 @@ async fn turn_on(import: &Model, db: &DatabaseConnection, contract: &Contract) -
     let author = author(import, db).await?;
     let transaction = Transaction::begin(db, author, import.request_id.clone()).await?;
     connection::plan_afresh(&transaction).await?;
-    let free = Entity::find_by_id(import.id).filter(Column::State.is_in([State::Waiting, State::Running]));
+    let free = Entity::find_by_id(import.id).filter(entity::is_open());
     let claimed = free.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).one(&*transaction).await;
     let outcome = match claimed {
         Ok(Some(import)) => {
@@ -121,9 +121,7 @@ async fn author(import: &Model, db: &DatabaseConnection) -> Result<Arc<Caller>, 
     }
     let forbidden = || Problem::new(&catalogue::FORBIDDEN);
     let account = account::Entity::find_by_id(import.account_id).one(db).await?.filter(account::Model::is_usable).ok_or_else(forbidden)?;
-    let permissions = account.permissions().into_iter().filter(|permission| import.permissions.0.contains(permission)).collect();
-    let caller =
-        Caller { id: account.id, scope: account.scope(), username: account.username, role: account.role, permissions, cda_id: account.cda_id };
+    let caller = Caller::of(account, |permission| import.permissions.0.contains(permission));
     if caller.may(&import.resource.permission()) { Ok(Arc::new(caller)) } else { Err(forbidden()) }
 }
 
@@ -136,7 +134,7 @@ async fn give_up(id: Uuid, code: &str, db: &DatabaseConnection) -> Result<(), Pr
         finished_at: Set(Some(crate::store::now())),
         ..Default::default()
     };
-    let open = Entity::update_many().set(ended).filter(Column::Id.eq(id)).filter(Column::State.is_in([State::Waiting, State::Running]));
+    let open = Entity::update_many().set(ended).filter(Column::Id.eq(id)).filter(entity::is_open());
     open.exec(&transaction).await?;
     drop_parts(id, &transaction).await?;
     Ok(transaction.commit().await?)

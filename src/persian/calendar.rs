@@ -9,7 +9,7 @@ use std::{cell::Cell, error::Error, fmt};
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use icu_calendar::{cal::Persian, types::RataDie};
-use sea_orm::DeriveValueType;
+use sea_orm::{DeriveActiveEnum, DeriveValueType, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::text::{digits, latin_digits};
@@ -17,7 +17,8 @@ use super::text::{digits, latin_digits};
 type PersianDate = icu_calendar::Date<Persian>;
 
 /// A calendar in which dates are read and written; the `calendar` parameter of a request.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, EnumIter, DeriveActiveEnum, Deserialize, Serialize)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Calendar {
     /// The proleptic Gregorian calendar of ISO 8601.

@@ -2,7 +2,7 @@
 
 pub mod entity;
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use actix_web::get;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::{
     checks,
     http::{Answer, Database, Page, Paging, Problem, Query, Shape, catalogue},
+    persian::text,
 };
 
 /// The routes of this resource.
@@ -72,6 +73,15 @@ pub static ALL: LazyLock<Vec<Province>> = LazyLock::new(|| {
     let file = include_str!("../../data/provinces.csv");
     csv::Reader::from_reader(file.as_bytes()).deserialize().filter_map(Result::ok).collect()
 });
+
+/// The province of a Persian or English name, however its letters are written.
+pub fn named(name: &str) -> Option<&'static Province> {
+    static BY_NAME: LazyLock<HashMap<String, &Province>> = LazyLock::new(|| {
+        let names = |province: &'static Province| [&province.name_fa, &province.name_en].map(|name| (text::key(name), province));
+        ALL.iter().flat_map(names).collect()
+    });
+    BY_NAME.get(&text::key(name)).copied()
+}
 
 /// Which provinces to list.
 #[derive(Debug, Deserialize, IntoParams)]

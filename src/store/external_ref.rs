@@ -1,5 +1,7 @@
 //! The names that other systems have for a record; a system and a key name one record only.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{FromJsonQueryResult, Set, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -119,6 +121,12 @@ pub fn of_record<R: Record>(row: &R) -> Vec<ActiveModel> {
         record_id: Set(row.id()),
     };
     row.external_refs().iter().map(reference).collect()
+}
+
+/// What a system's keys stand for, of a kind of record: those of some keys that are known.
+pub async fn of_keys(db: &impl ConnectionTrait, resource: &str, system: &str, keys: &BTreeSet<String>) -> Result<Vec<Model>, DbErr> {
+    let of_system = Entity::find().filter(Column::Resource.eq(resource)).filter(Column::System.eq(system));
+    of_system.filter(Column::Reference.is_in(keys)).all(db).await
 }
 
 /// A query for the record that another system calls so.

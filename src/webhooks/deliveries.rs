@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{entity::Model, letter};
 use crate::{
     changes::kinds::{KINDS, Kind},
-    http::{Answer, Body, Database, Page, Paging, Problem, Query, Shape, SortKey, Text, Violation, Visible, Write, catalogue, page::Listed},
+    http::{Answer, Body, Database, Page, Paging, Problem, Query, Shape, SortKey, Text, Violation, Visible, Write, catalogue, page::Listed, visible},
     store::{
         SqlKind, connection,
         outbox::{
@@ -257,7 +257,6 @@ pub async fn replay_webhook_delivery(webhook: Visible<Model>, request: HttpReque
 
 /// The delivery of a webhook that a path names; 404 where there is none.
 async fn find(db: &impl ConnectionTrait, webhook: &Model, request: &HttpRequest) -> Result<delivery::Model, Problem> {
-    let not_found = || Problem::new(&catalogue::NOT_FOUND);
-    let id = request.match_info().get("delivery_id").and_then(|text| Uuid::parse_str(text).ok()).ok_or_else(not_found)?;
-    Entity::find_by_id(id).filter(Column::WebhookId.eq(webhook.id)).one(db).await?.ok_or_else(not_found)
+    let named = Entity::find_by_id(visible::id_in(request, "delivery_id")?).filter(Column::WebhookId.eq(webhook.id));
+    named.one(db).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
 }

@@ -9,6 +9,7 @@ mod patch;
 mod shared;
 
 use serde_json::{Map, Value, json};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, extensions::ExtensionsBuilder, schema::Type};
 
 use self::{example::add_examples, patch::add_patches};
 use super::guard::Format;
@@ -37,7 +38,18 @@ pub const PREFIX: &str = "/api/v1";
 pub const SPARSE: &str = "application/vnd.khoosheh.sparse+json";
 
 /// The member of a schema of bytes that lists the media types in which they come.
-pub const MEDIA_TYPES: &str = "x-media-types";
+const MEDIA_TYPES: &str = "x-media-types";
+
+/// The schema of a file, which comes in any of these media types.
+pub fn file(about: &str, media_types: &[impl AsRef<str>]) -> RefOr<Schema> {
+    let media_types: Vec<&str> = media_types.iter().map(AsRef::as_ref).collect();
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::Custom("binary".into())))
+        .description(Some(about))
+        .extensions(Some(ExtensionsBuilder::new().add(MEDIA_TYPES, json!(media_types)).build()))
+        .into()
+}
 
 /// What the path of a file ends in: its hash says which content it is, so that no version has to.
 const FILE: &str = "/content";
