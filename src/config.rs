@@ -66,6 +66,8 @@ pub struct Config {
     pub webhook_timeout_seconds: u64,
     /// Seconds before each further attempt at a delivery, after which it is given up.
     pub webhook_retry_seconds: Vec<u64>,
+    /// Days for which a webhook's receiver fails at each attempt before the webhook is switched off.
+    pub webhook_failing_days: i64,
     /// Networks that webhooks may send to although they are private, and without TLS.
     pub webhook_networks: Vec<IpNet>,
     /// `text` or `json`.
@@ -122,6 +124,8 @@ impl Default for Config {
             webhook_timeout_seconds: 15,
             // 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: what Standard Webhooks recommends.
             webhook_retry_seconds: vec![5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+            // Standard Webhooks recommends to switch off what has failed for days, and its authors do so after five.
+            webhook_failing_days: 5,
             webhook_networks: Vec::new(),
             log_format: LogFormat::Text,
             log_filter: "info".into(),
@@ -182,6 +186,7 @@ impl Config {
             self.webhook_retry_seconds.len() <= 20 && self.webhook_retry_seconds.iter().all(|seconds| *seconds <= 604_800),
             "webhook_retry_seconds must be up to 20 numbers from 0 to 604800",
         );
+        require((1..=365).contains(&self.webhook_failing_days), "webhook_failing_days must be from 1 to 365");
         require(self.log_filter.parse::<tracing_subscriber::EnvFilter>().is_ok(), "log_filter must be a filter such as info or khoosheh=debug,warn");
         if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
     }

@@ -37,6 +37,7 @@ mod m20261128_000023_claims_of_provinces;
 mod m20261128_000024_summaries_by_days;
 mod m20261128_000025_imports;
 mod m20261128_000026_webhooks;
+mod m20261129_000027_webhook_grants;
 
 /// Every change of the tables, oldest first.
 pub struct Migrator;
@@ -71,6 +72,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000024_summaries_by_days::Migration),
             Box::new(m20261128_000025_imports::Migration),
             Box::new(m20261128_000026_webhooks::Migration),
+            Box::new(m20261129_000027_webhook_grants::Migration),
         ]
     }
 }

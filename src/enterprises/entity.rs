@@ -136,6 +136,9 @@ impl Record for Model {
 impl Model {
     /// 409 while a stage of a value chain names it, or a network or a joint action, as far as that matters.
     async fn check_unnamed(&self, in_cluster: bool, in_province: bool, transaction: &Transaction) -> Result<(), Problem> {
+        if !in_cluster && !in_province {
+            return Ok(());
+        }
         transaction.lock::<Self>(self.id).await?;
         let mut by = Vec::new();
         if in_cluster && is_named_by::<value_chain::Model>(transaction, self.id).await? {

@@ -174,7 +174,8 @@ pub struct RawBody(pub web::Bytes);
 pub(super) fn accepted_media_type(request: &HttpRequest, call: &Call) -> Result<String, Problem> {
     let accepted = &call.operation().media_types;
     let given = request.content_type().to_ascii_lowercase();
-    if accepted.contains(&given) {
+    let is_unicode = request.encoding().is_ok_and(|encoding| encoding.name() == "UTF-8");
+    if accepted.contains(&given) && is_unicode {
         return Ok(given);
     }
     Err(unsupported(accepted.join(", ")))

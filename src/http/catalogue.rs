@@ -137,6 +137,11 @@ catalogue! {
     TOO_MANY_WEBHOOKS 409 "too_many_webhooks": "سقف تعداد وب‌هوک‌ها", "Too many webhooks";
         "هر استان، و نیز سطح ملی، حداکثر ۱۰۰ وب‌هوک دارد؛ نخست یکی از آن‌ها را حذف کنید.",
         "A province, and the nation, has 100 webhooks at the most; delete one of them first.".
+    TOO_MUCH_AT_ONCE 409 "too_much_at_once": "بیش از توان یک تراکنش", "Too much at once";
+        "این کار برای یک تراکنش بیش از اندازه است؛ آن را تقسیم کنید.", "This is too much for one transaction: divide it.".
+    TOO_MANY_FAILED_ROWS 422 "too_many_failed_rows": "سطرهای نادرست بیش از اندازه", "Too many failed rows";
+        "بیش از ۱۰٬۰۰۰ سطر پرونده پذیرفته نشد؛ ادامهٔ ورود گروهی رها شد. سطرهای پذیرفته‌شده مانده‌اند.",
+        "More than 10,000 rows of the file have failed: the rest is given up. The rows that were accepted stay.".
     REQUEST_IN_PROGRESS 409 "request_in_progress": "درخواست در دست انجام", "Request in progress";
         "درخواستی با همین Idempotency-Key هنوز در دست انجام است.", "A request with this Idempotency-Key is still running.".
     RESYNC_REQUIRED 410 "resync_required": "همگام‌سازی دوباره لازم است", "Resynchronisation required";

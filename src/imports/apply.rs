@@ -6,6 +6,7 @@ use std::{
 };
 
 use actix_web::http::Method;
+use futures_util::future;
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Alias, Expr, ExprTrait, LockType},
@@ -18,8 +19,10 @@ use super::{
     dto::Outcome,
     entity,
     fault::{self, Fault},
-    file::Row,
+    file::{Place, Row},
+    intake::MOST_ROWS_AT_ONCE,
     references::{self, Known},
+    source::Source,
 };
 use crate::{
     cdas::{self, dto::CdaInput},
@@ -38,7 +41,7 @@ use crate::{
     persian::{calendar, text},
     personal,
     projects::{self, dto::ProjectInput},
-    store::{ExternalRef, Input, Record, Transaction, external_ref, visible_rows},
+    store::{ExternalRef, Input, Inserts, Record, Transaction, connection, external_ref, visible_rows},
 };
 
 /// What became of a row.
@@ -59,6 +62,27 @@ impl Done {
     }
 }
 
+/// What became of some rows, each with its line, and where the ones after them begin.
+#[derive(Default)]
+pub struct Applied {
+    /// In the order of the file.
+    pub rows: Vec<(usize, Done)>,
+    /// Where work goes on.
+    pub end: Place,
+}
+
+impl Applied {
+    /// Puts what has become of some rows in its place.
+    fn tell(&mut self, done: Vec<(usize, Done)>) {
+        for (number, done) in done {
+            self.rows[number].1 = done;
+        }
+    }
+}
+
+/// The most rows of a turn, however fast they go: their outcomes are kept together.
+const MOST_ROWS: usize = 5_000;
+
 /// The members that a table has in several columns.
 const IN_PARTS: [&str; 2] = ["location", "firms_by_size"];
 
@@ -67,6 +91,8 @@ pub struct Applier<'a> {
     import: &'a entity::Model,
     operation: &'a Operation,
     transaction: &'a Transaction,
+    /// When the transaction has taken long enough.
+    until: Instant,
 }
 
 /// A row that breaks no rule of its own, and the record as it was.
@@ -83,61 +109,181 @@ struct Said {
     given: HashSet<String>,
 }
 
+/// What other records are to some rows.
+struct Around<R> {
+    /// The records of the rows themselves by their keys, as far as there are any.
+    present: HashMap<String, R>,
+    /// Those that the rows refer to.
+    known: Known,
+}
+
+/// New records on their way: each row, by its number, and what becomes of it.
+type Fresh<R> = Vec<(usize, Said, Result<R, Problem>)>;
+
+/// New records with what writes them.
+struct Ready<R> {
+    fresh: Fresh<R>,
+    inserts: Inserts,
+}
+
+impl<R> Default for Ready<R> {
+    fn default() -> Self {
+        Self { fresh: Vec::new(), inserts: Inserts::default() }
+    }
+}
+
 impl<'a> Applier<'a> {
-    /// For an import, in a transaction whose author sent it.
-    pub fn new(import: &'a entity::Model, contract: &'a Contract, transaction: &'a Transaction) -> Result<Self, Problem> {
+    /// For an import, in a transaction whose author sent it, which is to go on until some moment.
+    pub fn new(import: &'a entity::Model, contract: &'a Contract, transaction: &'a Transaction, until: Instant) -> Result<Self, Problem> {
         let path = format!("{PREFIX}/{}", import.resource.path());
         let operation = contract.operation(&Method::POST, &path).ok_or_else(|| Problem::internal(format!("the document has no {path}")))?;
-        Ok(Self { import, operation, transaction })
+        Ok(Self { import, operation, transaction, until })
     }
 
-    /// Applies some rows in their order, and stops after one of them when a moment has passed. `seen` are the keys of the rows before.
-    pub async fn apply(&self, rows: Vec<Row>, seen: &mut HashSet<String>, until: Option<Instant>) -> Result<Vec<Done>, Problem> {
+    /// Applies rows in their order until there are no more, or it is time.
+    pub async fn apply(&self, source: Source<'_>) -> Result<Applied, Problem> {
         match self.import.resource {
-            Resource::Clusters => self.apply_as::<clusters::entity::Model, ClusterInput>(rows, seen, until).await,
-            Resource::Enterprises => self.apply_as::<enterprises::entity::Model, EnterpriseInput>(rows, seen, until).await,
-            Resource::Cdas => self.apply_as::<cdas::entity::Model, CdaInput>(rows, seen, until).await,
-            Resource::Projects => self.apply_as::<projects::entity::Model, ProjectInput>(rows, seen, until).await,
-            Resource::Milestones => self.apply_as::<milestones::entity::Model, MilestoneInput>(rows, seen, until).await,
-            Resource::Measurements => self.apply_as::<measurements::entity::Model, MeasurementInput>(rows, seen, until).await,
-            Resource::Payments => self.apply_as::<payments::entity::Model, PaymentInput>(rows, seen, until).await,
+            Resource::Clusters => self.apply_as::<clusters::entity::Model, ClusterInput>(source).await,
+            Resource::Enterprises => self.apply_as::<enterprises::entity::Model, EnterpriseInput>(source).await,
+            Resource::Cdas => self.apply_as::<cdas::entity::Model, CdaInput>(source).await,
+            Resource::Projects => self.apply_as::<projects::entity::Model, ProjectInput>(source).await,
+            Resource::Milestones => self.apply_as::<milestones::entity::Model, MilestoneInput>(source).await,
+            Resource::Measurements => self.apply_as::<measurements::entity::Model, MeasurementInput>(source).await,
+            Resource::Payments => self.apply_as::<payments::entity::Model, PaymentInput>(source).await,
         }
     }
 
-    async fn apply_as<R: Record + Default + PartialEq, I: Input<R>>(
+    /// New records that ask nothing of each other go in three steps, each with some rows: held against the rules, made ready to be
+    /// written, written. While the database writes some, the next ones are made ready and those after them held against the rules.
+    async fn apply_as<R: Record + Default + PartialEq, I: Input<R>>(&self, mut source: Source<'_>) -> Result<Applied, Problem> {
+        let mut applied = Applied { rows: Vec::new(), end: self.import.place() };
+        let mut seen = HashSet::new();
+        let (mut settled, mut ready) = (Vec::new(), Ready::default());
+        while !self.is_time(&applied) {
+            let Some((rows, end)) = source.next().await? else { break };
+            connection::forget_plans(self.transaction).await?;
+            let around = self.look_around::<R>(&rows, &mut seen).await?;
+            // Those that are there already are changed at once, which nothing may cross.
+            if !around.present.is_empty() {
+                self.finish(std::mem::take(&mut settled), std::mem::take(&mut ready), &mut applied).await?;
+            }
+            let (created, next) = future::join(self.create(std::mem::take(&mut ready)), async {
+                let next = self.make_ready(std::mem::take(&mut settled)).await?;
+                Ok::<_, Problem>((next, self.apply_some::<R, I>(rows, end, around, &mut seen, &mut applied).await?))
+            })
+            .await;
+            let (next, new) = next?;
+            applied.tell(created?);
+            (settled, ready) = (self.settle(new).await, next);
+        }
+        self.finish(settled, ready, &mut applied).await?;
+        Ok(applied)
+    }
+
+    /// Whether others have waited long enough for what is locked, or it is too much already. A row is always done.
+    fn is_time(&self, applied: &Applied) -> bool {
+        let rows = applied.rows.len();
+        let is_much = if self.import.is_whole() { rows > MOST_ROWS_AT_ONCE } else { rows >= MOST_ROWS || self.transaction.holds_many_locks() };
+        rows > 0 && (is_much || Instant::now() > self.until)
+    }
+
+    /// Applies some rows after those before, up to a place, until it is time. New records that can go together are left.
+    async fn apply_some<R: Record + Default + PartialEq, I: Input<R>>(
         &self,
         rows: Vec<Row>,
+        end: Place,
+        Around { mut present, known }: Around<R>,
         seen: &mut HashSet<String>,
-        until: Option<Instant>,
-    ) -> Result<Vec<Done>, Problem> {
-        let contents = rows.iter().filter_map(|row| row.content.as_ref().ok());
-        // What is no key names no record.
-        let keys: BTreeSet<String> = contents.clone().filter_map(key_of).filter(|key| !key.contains('\0')).collect();
-        if !self.import.is_whole() {
-            seen.extend(self.done_before(&keys).await?);
-        }
-        let mut present = self.present::<R>(&keys).await?;
-        let others = self.import.resource.references().filter(|reference| !reference.is_list);
-        let known = Known::of(contents, others, &self.import.system, self.transaction).await?;
-        let (mut done, mut together) = (Vec::new(), Vec::new());
+        applied: &mut Applied,
+    ) -> Result<Vec<(usize, Prepared<R>)>, Problem> {
+        let mut together = Vec::new();
         for row in rows {
-            if !done.is_empty() && until.is_some_and(|until| Instant::now() > until) {
-                break;
+            if self.is_time(applied) {
+                return Ok(together);
             }
+            // The database may have done with what it was given.
+            tokio::task::yield_now().await;
+            let (line, end) = (row.line, row.end);
             let outcome = match self.prepare::<R, I>(row, &known, seen, &mut present).await? {
                 Ok(prepared) if prepared.before.is_none() && self.import.resource.stands_alone() => {
-                    together.push((done.len(), prepared));
+                    together.push((applied.rows.len(), prepared));
                     Done::failed(None, Vec::new())
                 }
                 Ok(prepared) => self.write(prepared).await?,
                 Err(failed) => failed,
             };
-            done.push(outcome);
+            applied.rows.push((line, outcome));
+            applied.end = end;
         }
-        for (place, outcome) in self.create_together(together).await? {
-            done[place] = outcome;
+        // Rows that say nothing may follow.
+        applied.end = end;
+        Ok(together)
+    }
+
+    /// Holds new records against the rules that need other records, which stay as they are from then on.
+    async fn settle<R: Record>(&self, new: Vec<(usize, Prepared<R>)>) -> Fresh<R> {
+        let (said, rows): (Vec<_>, Vec<_>) = new.into_iter().map(|(number, prepared)| ((number, prepared.said), prepared.row)).unzip();
+        let settled = self.transaction.settle_together(rows).await;
+        said.into_iter().zip(settled).map(|((number, said), row)| (number, said, row)).collect()
+    }
+
+    /// Makes new records ready to be written.
+    async fn make_ready<R: Record>(&self, mut fresh: Fresh<R>) -> Result<Ready<R>, Problem> {
+        let inserts = self.transaction.inserts(fresh.iter_mut().filter_map(|(.., row)| row.as_mut().ok())).await?;
+        Ok(Ready { fresh, inserts })
+    }
+
+    /// Writes new records in few statements; one by one where the database refuses that.
+    async fn create<R: Record + PartialEq>(&self, Ready { fresh, inserts }: Ready<R>) -> Result<Vec<(usize, Done)>, Problem> {
+        if fresh.is_empty() {
+            return Ok(Vec::new());
+        }
+        let written = match self.transaction.attempt(async |transaction| transaction.execute(inserts).await).await {
+            Err(problem) if problem.is_temporary() => return Err(problem),
+            written => written,
+        };
+        if written.is_err() {
+            // Another import has just made some of them: the next turn finds them there.
+            let keys = fresh.iter().map(|(_, said, _)| said.key.clone()).collect();
+            if !self.present::<R>(&keys).await?.is_empty() {
+                return Err(Problem::new(&catalogue::UNAVAILABLE));
+            }
+        }
+        let mut done = Vec::with_capacity(fresh.len());
+        for (number, said, row) in fresh {
+            let outcome = match row {
+                Ok(row) if written.is_err() => self.write(Prepared { said, before: None, row }).await?,
+                row => self.done(said, Outcome::Created, row)?,
+            };
+            done.push((number, outcome));
         }
         Ok(done)
+    }
+
+    /// The last two steps, for those who are on their way.
+    async fn finish<R: Record + PartialEq>(&self, settled: Fresh<R>, ready: Ready<R>, applied: &mut Applied) -> Result<(), Problem> {
+        let (created, next) = future::join(self.create(ready), self.make_ready(settled)).await;
+        applied.tell(created?);
+        applied.tell(self.create(next?).await?);
+        Ok(())
+    }
+
+    /// Looks up what rows name, in a number of statements that does not depend on how many they are. The keys of rows before are
+    /// added to those seen.
+    async fn look_around<R: Record>(&self, rows: &[Row], seen: &mut HashSet<String>) -> Result<Around<R>, Problem> {
+        let contents = rows.iter().filter_map(|row| row.content.as_ref().ok());
+        // What is no key names no record.
+        let keys: BTreeSet<String> = contents.clone().filter_map(key_of).filter(|key| !key.contains('\0')).collect();
+        if keys.is_empty() {
+            return Ok(Around { present: HashMap::new(), known: Known::default() });
+        }
+        if !self.import.is_whole() {
+            seen.extend(self.done_before(&keys).await?);
+        }
+        let present = self.present::<R>(&keys).await?;
+        let others = self.import.resource.references().filter(|reference| !reference.is_list);
+        let known = Known::of(contents, others, &self.import.system, self.transaction).await?;
+        Ok(Around { present, known })
     }
 
     /// Which of some keys rows before have had.
@@ -216,9 +362,19 @@ impl<'a> Applier<'a> {
     /// What the row is called, which no row before was. The error has the key, if there is one.
     fn check_key(&self, content: &mut Map<String, Value>, seen: &mut HashSet<String>) -> Result<ExternalRef, (Option<String>, Fault)> {
         let key = key_of(content);
-        content.shift_remove(KEY);
+        let given = content.shift_remove(KEY);
         let fault = |code, fa: &'static str, en: &'static str| Fault::new(Some(KEY), code, Text::new(fa, en));
-        let Some(key) = key else { return Err((None, fault("required", "این فیلد لازم است.", "This field is required."))) };
+        let Some(key) = key else {
+            return Err((
+                None,
+                match given {
+                    None | Some(Value::Null | Value::String(_)) => fault("required", "این فیلد لازم است.", "This field is required."),
+                    Some(_) => {
+                        fault("wrong_type", "شناسه باید متن باشد، یا عددی صحیح تا ۱۹ رقم.", "A key is a text, or a whole number of up to 19 digits.")
+                    }
+                },
+            ));
+        };
         let Ok(reference) = ExternalRef::parse(self.import.system.clone(), key.clone()) else {
             let shown = fault::kept(&key);
             let (fa, en) = (
@@ -265,36 +421,14 @@ impl<'a> Applier<'a> {
         let faults = Fault::of(&problem, &body, self.import.resource, |column| given.contains(column));
         Ok(Done::failed(Some(key), faults))
     }
-
-    /// Creates records of which none is asked about another, in few statements; one by one where the database refuses that.
-    async fn create_together<R: Record + PartialEq>(&self, rows: Vec<(usize, Prepared<R>)>) -> Result<Vec<(usize, Done)>, Problem> {
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let new = rows.iter().map(|(_, prepared)| prepared.row.clone()).collect();
-        let mut done = Vec::new();
-        match self.transaction.attempt(async |transaction| transaction.insert_all(new).await).await {
-            Ok(outcomes) => {
-                for ((place, prepared), outcome) in rows.into_iter().zip(outcomes) {
-                    done.push((place, self.done(prepared.said, Outcome::Created, outcome)?));
-                }
-            }
-            Err(problem) if problem.is_temporary() => return Err(problem),
-            Err(_) => {
-                for (place, prepared) in rows {
-                    done.push((place, self.write(prepared).await?));
-                }
-            }
-        }
-        Ok(done)
-    }
 }
 
 /// What the other system calls the record of a row.
 fn key_of(row: &Map<String, Value>) -> Option<String> {
     match row.get(KEY)? {
         Value::String(key) => Some(text::nfc(key.trim()).into_owned()).filter(|key| !key.is_empty()),
-        Value::Number(key) => Some(key.to_string()),
+        // Of a larger number not all digits have arrived.
+        Value::Number(key) if key.is_i64() || key.is_u64() => Some(key.to_string()),
         _ => None,
     }
 }

@@ -58,16 +58,14 @@ fn items(written: &str) -> impl Iterator<Item = &str> {
     written.split([';', '؛', '،', '|', '\n']).map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// A number without what parts its thousands, with ASCII digits and a point before its fraction.
+/// A number without what parts its thousands, with ASCII digits and a point before its fraction. `3,5` stays as it is: it is no number of
+/// thousands, and may be meant as a fraction.
 fn number(written: &str) -> String {
-    let plain = |c| match c {
-        ',' | '٬' | '،' | '_' | '\u{200c}' => None,
-        c if char::is_whitespace(c) => None,
-        '٫' => Some('.'),
-        '−' => Some('-'),
-        c => Some(c),
-    };
-    text::latin_digits(written).chars().filter_map(plain).collect()
+    let plain = text::latin_digits(written).replace('٫', ".").replace('−', "-");
+    let (whole, fraction) = plain.split_at(plain.find('.').unwrap_or(plain.len()));
+    let groups: Vec<&str> = whole.split(|c: char| matches!(c, ',' | '٬' | '،' | '_' | '\u{200c}') || c.is_whitespace()).collect();
+    let is_parted = groups.iter().skip(1).all(|group| group.len() == 3 && group.bytes().all(|c| c.is_ascii_digit()));
+    if is_parted { groups.concat() + fraction } else { plain }
 }
 
 fn is_so(written: &str) -> Option<bool> {
@@ -112,7 +110,10 @@ mod tests {
             (Kind::Text, "'twas", json!("'twas")),
             (Kind::Integer, "۱۲٬۳۴۵", json!(12_345)),
             (Kind::Integer, "1,250", json!(1_250)),
+            (Kind::Integer, "1,234 567", json!(1_234_567)),
+            (Kind::Integer, "1,2", json!("1,2")),
             (Kind::Integer, "twelve", json!("twelve")),
+            (Kind::Number, "33,48", json!("33,48")),
             (Kind::Number, "٣٣٫٤٨", json!(33.48)),
             (Kind::Number, "NaN", json!("NaN")),
             (Kind::Amount, "۱۲۰٬۰۰۰٬۰۰۰", json!("120000000")),

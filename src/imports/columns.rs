@@ -11,6 +11,7 @@ use super::titles::TITLES;
 use crate::{
     http::{contract::Contract, document, terms},
     persian::text,
+    personal,
 };
 
 /// What a file holds.
@@ -106,9 +107,10 @@ impl Resource {
         sea_orm::ActiveEnum::to_value(&self)
     }
 
-    /// The permission to write it.
-    pub fn permission(self) -> String {
-        format!("{}:write", self.path())
+    /// Whether those may import it who have these permissions: to write it, and to see the personal data that a row is held against. The outcome
+    /// of many rows would tell it.
+    pub fn is_open_to(self, has: impl Fn(&str) -> bool) -> bool {
+        has(&format!("{}:write", self.path())) && (self != Self::Cdas || has(personal::PERMISSION))
     }
 
     /// Whether the rules of a new record ask nothing of others of its kind, so that many can be created together.
@@ -322,6 +324,16 @@ pub struct Column {
     /// What it means.
     #[schema(example = "The name in Persian.")]
     pub about: String,
+}
+
+/// The columns for texts of several lines.
+const LONG: [&str; 2] = ["note", "vision"];
+
+impl Column {
+    /// Whether a cell may have line ends.
+    pub fn takes_lines(&self) -> bool {
+        matches!(self.kind, Kind::List | Kind::Classes) || LONG.contains(&self.name)
+    }
 }
 
 /// The columns of a resource, found by their headings.

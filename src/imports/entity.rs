@@ -14,7 +14,7 @@ use super::{
     file::{Format, Layout, Place},
 };
 use crate::{
-    auth::Scope,
+    auth::Caller,
     http::{SortKey, page::Listed},
     persian::Calendar,
     store::SqlKind,
@@ -104,9 +104,10 @@ impl Listed for Model {
 }
 
 impl Model {
-    /// Those that exist for a scope: the nation sees all, a province its own.
-    pub fn visible(scope: &Scope) -> Select<Entity> {
-        Entity::find().filter(scope.holds((Entity, Column::Province)))
+    /// Those that exist for a caller: for the nation all, for a province its own, of what the caller may import.
+    pub fn visible(caller: &Caller) -> Select<Entity> {
+        let open = Resource::all().filter(|resource| resource.is_open_to(|permission| caller.may(permission)));
+        Entity::find().filter(caller.scope.holds((Entity, Column::Province))).filter(Column::Resource.is_in(open))
     }
 
     /// How its file is to be read.

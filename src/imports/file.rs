@@ -56,7 +56,7 @@ pub struct Place {
 pub struct Row {
     /// The number of its first line, from 1.
     pub line: usize,
-    /// Where the next one begins, counted from where reading began.
+    /// Where the next one begins.
     pub end: Place,
     /// What it says, or what is wrong with it.
     pub content: Result<Map<String, Value>, Fault>,
@@ -129,7 +129,7 @@ impl Layout {
         Ok(Some(column.name.to_owned()))
     }
 
-    /// Some rows of a part of the file that begins with a row: those that are whole. `is_last` says that the file ends with the
+    /// Some rows of a part of the file that begins with a row, at a place: those that are whole. `is_last` says that the file ends with the
     /// part. The second value is where to go on. Empty rows are passed over.
     pub fn rows(&self, part: &[u8], before: Place, is_last: bool, most: usize, columns: &Columns) -> (Vec<Row>, Place) {
         let (mut rows, mut end) = (Vec::new(), Place::default());
@@ -149,12 +149,19 @@ impl Layout {
                 Format::Csv if table.read_byte_record(&mut cells).unwrap_or(false) => offset + table.position().byte() as usize - start.bytes,
                 Format::Csv => rest.len(),
             };
-            let (length, content) = if length > MOST_BYTES_OF_ROW {
+            let swallowed = if length > MOST_BYTES_OF_ROW {
+                Some(Fault::new(None, "row_too_long", too_long()))
+            } else if self.format == Format::Csv && is_last && length == rest.len() && self.is_open_at_end(rest) {
+                Some(Fault::new(None, "unclosed_quotation", unclosed()))
+            } else {
+                None
+            };
+            let (length, content) = if let Some(fault) = swallowed {
                 // What a quotation mark without its pair has swallowed may be whole rows again.
                 let length = line_end.unwrap_or(rest.len());
                 offset = start.bytes + length;
                 table = self.table(&part[offset..]);
-                (length, Some(Err(Fault::new(None, "row_too_long", too_long()))))
+                (length, Some(Err(fault)))
             } else if length == rest.len() && !is_last {
                 break;
             } else {
@@ -165,9 +172,14 @@ impl Layout {
                 (length, content)
             };
             end = start.after(&rest[..length]);
-            rows.extend(content.map(|content| Row { line: before.lines + start.lines + 1, end, content }));
+            rows.extend(content.map(|content| Row { line: before.lines + start.lines + 1, end: before.and(end), content }));
         }
-        (rows, end)
+        (rows, before.and(end))
+    }
+
+    /// Whether the file ends within quotation marks: then what follows would be of the same row.
+    fn is_open_at_end(&self, row: &[u8]) -> bool {
+        row.contains(&b'"') && self.table(&[row, b"\nend"].concat()).byte_records().count() == 1
     }
 
     fn table<'a>(&self, part: &'a [u8]) -> csv::Reader<&'a [u8]> {
@@ -176,9 +188,14 @@ impl Layout {
 }
 
 impl Place {
+    /// The place so much further on.
+    fn and(self, more: Self) -> Self {
+        Self { bytes: self.bytes + more.bytes, lines: self.lines + more.lines }
+    }
+
     /// The place after some bytes that follow it.
     fn after(self, bytes: &[u8]) -> Self {
-        Self { bytes: self.bytes + bytes.len(), lines: self.lines + newlines(bytes) }
+        self.and(Self { bytes: bytes.len(), lines: newlines(bytes) })
     }
 }
 
@@ -195,6 +212,13 @@ fn table_row(cells: &csv::ByteRecord, columns: &[Option<&Column>]) -> Option<Res
     for (column, cell) in columns.iter().zip(cells) {
         let Some(column) = column else { continue };
         match std::str::from_utf8(cell) {
+            Ok(cell) if cell.trim().contains(['\n', '\r']) && !column.takes_lines() => {
+                let detail = Text::new(
+                    "این خانه بیش از یک سطر دارد؛ شاید علامت نقل قولی بسته نشده باشد.",
+                    "The cell has several lines: perhaps a quotation mark is not closed.",
+                );
+                return Some(Err(Fault::new(Some(column.name), "several_lines", detail)));
+            }
             Ok(cell) => cells::put(&mut row, column, cell),
             Err(_) => return Some(Err(Fault::new(Some(column.name), "not_utf8", no_text()))),
         }
@@ -205,9 +229,9 @@ fn table_row(cells: &csv::ByteRecord, columns: &[Option<&Column>]) -> Option<Res
 fn json_row(line: &[u8]) -> Result<Map<String, Value>, Fault> {
     let line = std::str::from_utf8(line).map_err(|_| Fault::new(None, "not_utf8", no_text()))?;
     serde_json::from_str(line).map_err(|error| {
-        let column = error.column();
-        let detail =
-            Text::new(format!("این سطر در نویسهٔ {column} شیء JSON درستی نیست: {error}"), format!("The line is no well-formed JSON object: {error}."));
+        let at = error.column();
+        // What the library says would repeat what the line holds.
+        let detail = Text::new(format!("این سطر در بایت {at} شیء JSON درستی نیست."), format!("The line is no well-formed JSON object at byte {at}."));
         Fault::new(None, "malformed_json", detail)
     })
 }
@@ -225,6 +249,10 @@ fn newlines(bytes: &[u8]) -> usize {
 
 fn no_text() -> Text {
     Text::new("پرونده باید متن UTF-8 باشد.", "The file must be text in UTF-8.")
+}
+
+fn unclosed() -> Text {
+    Text::new("علامت نقل قولی در این سطر باز شده و تا پایان پرونده بسته نشده است.", "A quotation mark of this row is not closed before the file ends.")
 }
 
 fn too_long() -> Text {
@@ -259,8 +287,8 @@ mod tests {
         while place.bytes < file.len() {
             let until = (place.bytes + window).min(file.len());
             let (rows, end) = layout.rows(&file[place.bytes..until], place, until == file.len(), 3, &columns);
-            assert!(end.bytes > 0, "it goes on from {place:?}");
-            place = Place { bytes: place.bytes + end.bytes, lines: place.lines + end.lines };
+            assert!(end.bytes > place.bytes, "it goes on from {place:?}");
+            place = end;
             found.extend(rows.into_iter().map(|row| {
                 let said = row.content.map_or_else(|fault| fault.code, |row| row.get("name_fa").unwrap_or(&json!("")).as_str().unwrap().to_owned());
                 (row.line, said)
@@ -272,7 +300,7 @@ mod tests {
     #[test]
     fn rows_have_the_lines_that_an_editor_shows() {
         let file = "\u{feff}key;نام فارسي;#\r\nA;سنگ;1\r\n\r\n;;\r\nB;\"دو\nسطر\";2\r\nC;\"او گفت \"\"نه\"\"\"\r\nD;1;2;3\r\nE;پایان";
-        let expected = [(2, "سنگ"), (5, "دو\nسطر"), (7, "او گفت \"نه\""), (8, "too_many_cells"), (9, "پایان")];
+        let expected = [(2, "سنگ"), (5, "several_lines"), (7, "او گفت \"نه\""), (8, "too_many_cells"), (9, "پایان")];
         for window in [40, 64, 1_000] {
             let found = read(Format::Csv, file.as_bytes(), window);
             assert_eq!(found, expected.map(|(line, said)| (line, said.to_owned())), "{window}");
@@ -286,6 +314,14 @@ mod tests {
         let found = read(Format::Csv, file.as_bytes(), 2 * MOST_BYTES_OF_ROW);
         let expected = [(2, "row_too_long"), (3, "one"), (4, "two"), (5, "row_too_long"), (6, "three")];
         assert_eq!(found, expected.map(|(line, said)| (line, said.to_owned())));
+    }
+
+    #[test]
+    fn a_quotation_mark_that_is_never_closed_swallows_nothing() {
+        let found = read(Format::Csv, "key,name_fa\nA,\"open\nB,one\nC,two".as_bytes(), 1_000);
+        let expected = [(2, "unclosed_quotation"), (3, "one"), (4, "two")];
+        assert_eq!(found, expected.map(|(line, said)| (line, said.to_owned())));
+        assert_eq!(read(Format::Csv, "key,name_fa\nA,6\" pipe".as_bytes(), 1_000), [(2, "6\" pipe".to_owned())]);
     }
 
     #[test]

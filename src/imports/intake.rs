@@ -115,6 +115,7 @@ impl Intake {
             );
             return Err(Problem::invalid(vec![Violation::body("", "too_many_rows", detail)]));
         }
+        transaction.lock_named("imports", author.id).await?;
         let waiting = Entity::find().filter(Column::AccountId.eq(author.id)).filter(entity::is_open());
         if waiting.count(&**transaction).await? >= MOST_WAITING {
             let detail = Text::new(

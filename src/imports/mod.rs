@@ -9,6 +9,7 @@ pub mod fault;
 pub mod file;
 pub mod intake;
 mod references;
+mod source;
 mod titles;
 pub mod worker;
 
@@ -32,7 +33,7 @@ use self::{
     intake::Intake,
 };
 use crate::{
-    auth::CurrentCaller,
+    auth::{CurrentCaller, account},
     config::Config,
     http::{Answer, Call, Database, Page, Paging, Problem, Query, Shape, Upload, Write, catalogue, contract::Contract, csv, document, visible},
     operation::Shutdown,
@@ -64,7 +65,7 @@ impl ToSchema for ImportFile {}
 
 /// List imports
 ///
-/// Those that accounts of your province have sent, newest last; the nation sees all. They are forgotten after 30 days.
+/// Those that accounts of your province have sent, of what you may import, newest last; the nation sees all. They are forgotten after 30 days.
 #[utoipa::path(params(ImportFilter, Paging<Model>), responses((status = 200, body = Page<Import>)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports")]
 pub async fn list_imports(
@@ -74,7 +75,7 @@ pub async fn list_imports(
     db: Database,
     shape: Shape,
 ) -> Result<Answer, Problem> {
-    let mut rows = Model::visible(&caller.scope);
+    let mut rows = Model::visible(&caller);
     if let Some(resource) = filter.resource {
         rows = rows.filter(Column::Resource.eq(resource));
     }
@@ -89,7 +90,7 @@ pub async fn list_imports(
 /// Import a file
 ///
 /// Send the file itself as the body: `text/csv` (a table with headings, its cells parted by `,` `;` or tabs), or
-/// `application/x-ndjson` (one JSON object a line), in UTF-8. You need the permission to write the resource as well. The answer comes at
+/// `application/x-ndjson` (one JSON object a line), in UTF-8. You need the permission to write the resource as well, and for CDAs `personal-data:read`. The answer comes at
 /// once; follow the work at `GET /imports/{id}` or `GET /imports/{id}/events`, and read what became of each row at
 /// `GET /imports/{id}/rows`.
 ///
@@ -103,8 +104,9 @@ pub async fn list_imports(
 /// again. Records that a row refers to are named by their code, national id, key or id.
 ///
 /// **`mode=validate`** writes nothing and tells what would become of each row; **`atomic=true`** writes all rows or none. Both do the
-/// whole file at once, up to 10,000 rows. Otherwise each row stands for itself, and a file of any length is done in turns; where
-/// the service is restarted meanwhile, it goes on with the next row. The file is at most 64 MiB, unless the service is configured otherwise.
+/// whole file at once, up to 10,000 rows; what takes longer than others can wait is given up (`too_much_at_once`). Otherwise each row stands for itself, and a file of any length is done in turns; where
+/// the service is restarted meanwhile, it goes on with the next row; after 10,000 rows that failed the rest is given up
+/// (`too_many_failed_rows`). The file is at most 64 MiB, unless the service is configured otherwise.
 #[utoipa::path(
     params(Order),
     request_body(content = ImportFile, content_type = "application/octet-stream"),
@@ -121,7 +123,7 @@ pub async fn create_import(
     shape: Shape,
     write: Write,
 ) -> Result<Answer, Problem> {
-    if !write.caller.may(&order.resource.permission()) {
+    if !order.resource.is_open_to(|permission| write.caller.may(permission)) {
         return Err(Problem::new(&catalogue::FORBIDDEN));
     }
     let format = if upload.media_type()? == NDJSON { Format::Ndjson } else { Format::Csv };
@@ -226,6 +228,7 @@ pub async fn follow_import(
         is_over: bool,
     }
     let id = find(&request, &caller, &db).await?.id;
+    let account_id = caller.id;
     let events = stream::unfold(Told { import: None, at: Instant::now(), is_over: false }, move |mut told| {
         let (db, shutdown) = (db.clone(), shutdown.clone());
         async move {
@@ -233,6 +236,8 @@ pub async fn follow_import(
                 let import = Entity::find_by_id(id).one(db.get_ref()).await.ok()??;
                 let is_news = told.import.as_ref() != Some(&import);
                 if is_news || told.at.elapsed() > HEARTBEAT {
+                    // Whoever is shut out meanwhile is told no more.
+                    account::Entity::find_by_id(account_id).one(db.get_ref()).await.ok()?.filter(account::Model::is_usable)?;
                     let view = serde_json::to_string(&Import::from(&import)).ok()?;
                     let event = if is_news { format!("event: progress\ndata: {view}\n\n") } else { ":\n\n".to_owned() };
                     told = Told { at: Instant::now(), is_over: import.state.is_final(), import: Some(import) };
@@ -251,6 +256,6 @@ pub async fn follow_import(
 
 /// The import that exists for the caller; 404 otherwise.
 async fn find(request: &HttpRequest, caller: &CurrentCaller, db: &Database) -> Result<Model, Problem> {
-    let named = Model::visible(&caller.scope).filter(Column::Id.eq(visible::id_in(request, "id")?));
+    let named = Model::visible(caller).filter(Column::Id.eq(visible::id_in(request, "id")?));
     named.one(db.get_ref()).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
 }

@@ -2,7 +2,6 @@
 //! What a turn has done is done once, whenever the process ends.
 
 use std::{
-    collections::HashSet,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
@@ -17,11 +16,11 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{
-    apply::{Applier, Done},
-    columns::Columns,
+    apply::{Applied, Applier, Done},
     dto::{Mode, Outcome, State},
     entity::{self, Column, Entity, Faults, Model, part, row},
-    file::Place,
+    intake::MOST_ROWS_AT_ONCE,
+    source::Source,
 };
 use crate::{
     auth::{Caller, account},
@@ -29,12 +28,10 @@ use crate::{
     store::{Transaction, bulk, connection},
 };
 
-/// The most rows of a turn: others wait for what it has locked.
-const ROWS: usize = 500;
-/// After so long a turn ends with the row that it is at.
+/// After so long a turn ends with the row that it is at: others wait for what it has locked.
 const TURN: Duration = Duration::from_millis(300);
-/// The bytes that a turn looks at: more than its rows have.
-const WINDOW: usize = 512 * 1024;
+/// After so many rows that failed the rest is given up: it is another kind of file, and what is kept of each row is longer than the row.
+const MOST_FAILED: i64 = 10_000;
 /// How often a worker that has nothing to do looks again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// So many that wait are looked at for one that nobody else works on.
@@ -57,14 +54,17 @@ pub async fn work(db: DatabaseConnection, contract: actix_web::web::Data<Contrac
 /// Works on one import until it ends, and tells how far it is after each turn.
 pub async fn work_on(id: Uuid, db: &DatabaseConnection, contract: &Contract, mut tell: impl FnMut(&Model)) -> Result<Model, Problem> {
     loop {
-        let is_mine = turn(db, contract, Some(id)).await?;
+        let is_mine = match turn(db, contract, Some(id)).await {
+            Err(problem) if problem.is_temporary() => false,
+            turn => turn?,
+        };
         let import = Entity::find_by_id(id).one(db).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))?;
         tell(&import);
         if import.state.is_final() {
             return Ok(import);
         }
         if !is_mine {
-            // A server on the same database works on it.
+            // A server on the same database works on it, or the database is busy.
             tokio::time::sleep(PAUSE).await;
         }
     }
@@ -95,13 +95,10 @@ async fn turn(db: &DatabaseConnection, contract: &Contract, only: Option<Uuid>) 
 async fn turn_on(import: &Model, db: &DatabaseConnection, contract: &Contract) -> Result<bool, Problem> {
     let author = author(import, db).await?;
     let transaction = Transaction::begin(db, author, import.request_id.clone()).await?;
-    connection::plan_afresh(&transaction).await?;
     let free = Entity::find_by_id(import.id).filter(entity::is_open());
     let claimed = free.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).one(&*transaction).await;
     let outcome = match claimed {
-        Ok(Some(import)) => {
-            Turn { columns: Columns::of(import.resource, contract), import, contract, transaction: &transaction }.take().await.map(|()| true)
-        }
+        Ok(Some(import)) => Turn { import, contract, transaction: &transaction }.take().await.map(|()| true),
         Ok(None) => Ok(false),
         Err(error) => Err(error.into()),
     };
@@ -122,7 +119,7 @@ async fn author(import: &Model, db: &DatabaseConnection) -> Result<Arc<Caller>, 
     let forbidden = || Problem::new(&catalogue::FORBIDDEN);
     let account = account::Entity::find_by_id(import.account_id).one(db).await?.filter(account::Model::is_usable).ok_or_else(forbidden)?;
     let caller = Caller::of(account, |permission| import.permissions.0.contains(permission));
-    if caller.may(&import.resource.permission()) { Ok(Arc::new(caller)) } else { Err(forbidden()) }
+    if import.resource.is_open_to(|permission| caller.may(permission)) { Ok(Arc::new(caller)) } else { Err(forbidden()) }
 }
 
 /// Ends an import that cannot be gone on with.
@@ -147,23 +144,14 @@ async fn drop_parts(id: Uuid, db: &impl ConnectionTrait) -> Result<(), DbErr> {
 /// A turn at an import that nobody else works on.
 struct Turn<'a> {
     import: Model,
-    columns: Columns,
     contract: &'a Contract,
     transaction: &'a Transaction,
-}
-
-/// What became of some rows, each with its line, and where work goes on.
-#[derive(Default)]
-struct Results {
-    rows: Vec<(usize, Done)>,
-    end: Place,
-    is_last: bool,
 }
 
 /// Why what was written is taken back.
 enum Undone {
     /// It was to be seen only, or a row holds up all.
-    Rehearsed(Results),
+    Rehearsed(Applied),
     Problem(Problem),
 }
 
@@ -175,18 +163,17 @@ impl From<Problem> for Undone {
 
 impl Turn<'_> {
     async fn take(mut self) -> Result<(), Problem> {
-        let mut seen = HashSet::new();
-        let (results, is_kept) = if self.import.is_whole() {
-            match self.transaction.attempt(async |_| self.whole(&mut seen).await).await {
-                Ok(results) => (results, true),
-                Err(Undone::Rehearsed(results)) => (results, false),
+        let (applied, is_kept) = if self.import.is_whole() {
+            match self.transaction.attempt(async |_| self.whole().await).await {
+                Ok(applied) => (applied, true),
+                Err(Undone::Rehearsed(applied)) => (applied, false),
                 Err(Undone::Problem(problem)) => return Err(problem),
             }
         } else {
-            (self.some(self.import.place(), Some(Instant::now() + TURN), &mut seen).await?, true)
+            (self.apply(TURN).await?, true)
         };
-        self.note(&results, is_kept);
-        bulk::insert_all(&**self.transaction, self.told(results, is_kept)).await?;
+        self.note(&applied, is_kept);
+        bulk::insert_all(&**self.transaction, self.told(applied, is_kept)).await?;
         if self.import.state.is_final() {
             drop_parts(self.import.id, &**self.transaction).await?;
         }
@@ -196,59 +183,52 @@ impl Turn<'_> {
     }
 
     /// All rows; taken back where that is asked for, or one of them fails.
-    async fn whole(&self, seen: &mut HashSet<String>) -> Result<Results, Undone> {
-        let mut all = Results { end: self.import.place(), ..Results::default() };
-        while !all.is_last {
-            let next = self.some(all.end, None, seen).await?;
-            all.rows.extend(next.rows);
-            (all.end, all.is_last) = (next.end, next.is_last);
+    async fn whole(&self) -> Result<Applied, Undone> {
+        if self.import.mode == Mode::Validate {
+            self.transaction.rehearse();
+        }
+        let all = self.apply(connection::longest_write(&**self.transaction)).await?;
+        if all.end.bytes < self.import.bytes_total as usize || all.rows.len() > MOST_ROWS_AT_ONCE {
+            return Err(Problem::new(&catalogue::TOO_MUCH_AT_ONCE).into());
         }
         let fails = all.rows.iter().any(|(_, done)| done.outcome == Outcome::Failed);
         if self.import.mode == Mode::Validate || fails { Err(Undone::Rehearsed(all)) } else { Ok(all) }
     }
 
-    /// Some rows from a place on.
-    async fn some(&self, from: Place, until: Option<Instant>, seen: &mut HashSet<String>) -> Result<Results, Problem> {
-        let window = part::read(&**self.transaction, self.import.id, from.bytes, WINDOW).await?;
-        let is_end_of_file = from.bytes + window.len() >= self.import.bytes_total as usize;
-        let (rows, mut end) = self.import.layout().rows(&window, from, is_end_of_file, ROWS, &self.columns);
-        let (lines, ends): (Vec<_>, Vec<_>) = rows.iter().map(|row| (row.line, row.end)).unzip();
-        let done = Applier::new(&self.import, self.contract, self.transaction)?.apply(rows, seen, until).await?;
-        if done.len() < lines.len() {
-            end = ends[done.len() - 1];
-        }
-        if end.bytes == 0 && !is_end_of_file {
-            return Err(Problem::internal("an import does not go on"));
-        }
-        let is_last = is_end_of_file && end.bytes == window.len();
-        let end = Place { bytes: from.bytes + end.bytes, lines: from.lines + end.lines };
-        Ok(Results { rows: lines.into_iter().zip(done).collect(), end, is_last })
+    async fn apply(&self, longest: Duration) -> Result<Applied, Problem> {
+        let until = Instant::now() + longest;
+        let source = Source::new(&self.import, self.contract, self.transaction);
+        Applier::new(&self.import, self.contract, self.transaction, until)?.apply(source).await
     }
 
     /// How far the import is by now.
-    fn note(&mut self, results: &Results, is_kept: bool) {
+    fn note(&mut self, applied: &Applied, is_kept: bool) {
         let now = self.transaction.now();
-        let count = |outcome| results.rows.iter().filter(|(_, done)| done.outcome == outcome).count() as i64;
+        let count = |outcome| applied.rows.iter().filter(|(_, done)| done.outcome == outcome).count() as i64;
         let import = &mut self.import;
         import.created += count(Outcome::Created);
         import.updated += count(Outcome::Updated);
         import.unchanged += count(Outcome::Unchanged);
         import.failed += count(Outcome::Failed);
-        import.rows_done += results.rows.len() as i64;
-        (import.bytes_done, import.lines_done) = (results.end.bytes as i64, results.end.lines as i64);
+        import.rows_done += applied.rows.len() as i64;
+        (import.bytes_done, import.lines_done) = (applied.end.bytes as i64, applied.end.lines as i64);
         import.touched_at = now;
         import.started_at = import.started_at.or(Some(now));
-        import.state = match results.is_last {
+        import.state = match import.bytes_done >= import.bytes_total {
             true if import.mode == Mode::Apply && !is_kept => State::Refused,
             true => State::Finished,
             false => State::Running,
         };
+        if import.state == State::Running && import.failed > MOST_FAILED {
+            import.state = State::Failed;
+            import.problem = Some(catalogue::TOO_MANY_FAILED_ROWS.code.to_owned());
+        }
         import.finished_at = import.state.is_final().then_some(now);
     }
 
     /// What became of the rows, as it is kept.
-    fn told(&self, results: Results, is_kept: bool) -> Vec<row::ActiveModel> {
-        let first = self.import.rows_done - results.rows.len() as i64 + 1;
+    fn told(&self, applied: Applied, is_kept: bool) -> Vec<row::ActiveModel> {
+        let first = self.import.rows_done - applied.rows.len() as i64 + 1;
         let import = self.import.id;
         let told = |(number, (line, done)): (i64, (usize, Done))| {
             let is_there = is_kept || done.outcome != Outcome::Created;
@@ -262,6 +242,6 @@ impl Turn<'_> {
                 errors: Set(Faults(done.faults)),
             }
         };
-        (first..).zip(results.rows).map(told).collect()
+        (first..).zip(applied.rows).map(told).collect()
     }
 }

@@ -1,11 +1,11 @@
 //! Many rows at once.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use chrono::SecondsFormat;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityName, EntityTrait, IdenStatic,
-    Iterable, RuntimeErr, Statement, Value,
+    Iterable, QueryTrait, RuntimeErr, Statement, Value,
     sea_query::{Alias, Query},
 };
 
@@ -15,60 +15,107 @@ use super::connection;
 const MOST_PARAMETERS: usize = 32_766;
 
 /// Inserts rows of a table in as few statements as they take.
-pub async fn insert_all<A: ActiveModelTrait>(db: &impl ConnectionTrait, mut rows: Vec<A>) -> Result<(), DbErr> {
-    let is_postgres = db.get_database_backend() == DbBackend::Postgres;
-    let most = MOST_PARAMETERS / <A::Entity as EntityTrait>::Column::iter().count();
-    while !rows.is_empty() {
-        let rest = rows.split_off(most.min(rows.len()));
-        let part = std::mem::replace(&mut rows, rest);
-        if is_postgres && part.len() > FEW {
-            insert_as_json(db, part).await?;
-        } else {
-            A::Entity::insert_many(part).exec_without_returning(db).await?;
-        }
+pub async fn insert_all<A: ActiveModelTrait>(db: &impl ConnectionTrait, rows: Vec<A>) -> Result<(), DbErr> {
+    for statement in inserts(db.get_database_backend(), rows)? {
+        db.execute_raw(statement).await?;
     }
     Ok(())
 }
 
-/// From so many rows on, one parameter is less work for PostgreSQL than one for each value: the statement has the same text
-/// however many rows there are, and is planned once.
-const FEW: usize = 16;
-
-async fn insert_as_json<A: ActiveModelTrait>(db: &impl ConnectionTrait, rows: Vec<A>) -> Result<(), DbErr> {
-    let (mut names, mut objects) = (Vec::new(), Vec::new());
-    for mut row in rows {
-        let mut object = serde_json::Map::new();
-        for column in <A::Entity as EntityTrait>::Column::iter() {
-            if let ActiveValue::Set(value) | ActiveValue::Unchanged(value) = row.take(column) {
-                if objects.is_empty() {
-                    names.push(column.as_str());
-                }
-                object.insert(column.as_str().to_owned(), json(value)?);
-            }
-        }
-        objects.push(serde_json::Value::Object(object));
+/// The statements that insert rows of a table, as few as they take.
+pub fn inserts<A: ActiveModelTrait>(backend: DbBackend, mut rows: Vec<A>) -> Result<Vec<Statement>, DbErr> {
+    let most = MOST_PARAMETERS / <A::Entity as EntityTrait>::Column::iter().count();
+    let mut statements = Vec::new();
+    while !rows.is_empty() {
+        let rest = rows.split_off(most.min(rows.len()));
+        let part = std::mem::replace(&mut rows, rest);
+        let is_by_columns = backend == DbBackend::Postgres && part.len() > FEW;
+        statements.push(if is_by_columns { insert_of_arrays(part)? } else { A::Entity::insert_many(part).build(backend) });
     }
-    let (table, names) = (A::Entity::default().table_name(), names.join(", "));
-    let sql = format!("INSERT INTO {table} ({names}) SELECT {names} FROM jsonb_populate_recordset(NULL::{table}, $1)");
-    db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [serde_json::Value::Array(objects).into()])).await.map(|_| ())
+    Ok(statements)
 }
 
-/// A value as `jsonb_populate_recordset` reads it.
-fn json(value: Value) -> Result<serde_json::Value, DbErr> {
+/// From so many rows on, one parameter for each column is less work for PostgreSQL than one for each value: the statement has the same
+/// text however many rows there are.
+const FEW: usize = 16;
+
+/// Each column as the text of an array, which PostgreSQL reads in half the time that the same rows take as JSON.
+fn insert_of_arrays<A: ActiveModelTrait>(rows: Vec<A>) -> Result<Statement, DbErr> {
+    let mut columns: Vec<(&str, &str, String)> = Vec::new();
+    for (number, mut row) in rows.into_iter().enumerate() {
+        let mut place = 0;
+        for column in <A::Entity as EntityTrait>::Column::iter() {
+            if let ActiveValue::Set(value) | ActiveValue::Unchanged(value) = row.take(column) {
+                if number == 0 {
+                    columns.push((column.as_str(), type_of(&value)?, String::new()));
+                }
+                let (_, _, array) = columns.get_mut(place).ok_or_else(|| DbErr::Custom("a row has more columns than the first".to_owned()))?;
+                array.push(if number == 0 { '{' } else { ',' });
+                match text(&value)? {
+                    Some(text) => quote(array, &text),
+                    None => array.push_str("NULL"),
+                }
+                place += 1;
+            }
+        }
+    }
+    let names: Vec<_> = columns.iter().map(|(name, ..)| *name).collect();
+    let arrays: Vec<_> = columns.iter().zip(1..).map(|((_, kind, _), number)| format!("${number}::{kind}[]")).collect();
+    let (table, names, arrays) = (A::Entity::default().table_name().to_owned(), names.join(", "), arrays.join(", "));
+    let sql = format!("INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})");
+    let values = columns.into_iter().map(|(.., array)| Value::from(array + "}"));
+    Ok(Statement::from_sql_and_values(DbBackend::Postgres, sql, values))
+}
+
+/// An element of an array as PostgreSQL reads it.
+fn quote(array: &mut String, text: &str) {
+    array.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '\\']) {
+        array.push_str(&rest[..at]);
+        array.push('\\');
+        array.push_str(&rest[at..=at]);
+        rest = &rest[at + 1..];
+    }
+    array.push_str(rest);
+    array.push('"');
+}
+
+/// What PostgreSQL calls the type of a value.
+fn type_of(value: &Value) -> Result<&'static str, DbErr> {
     Ok(match value {
-        Value::String(Some(text)) => text.into(),
-        Value::Json(Some(json)) => *json,
+        Value::String(_) => "text",
+        Value::Json(_) => "jsonb",
+        Value::Uuid(_) => "uuid",
+        Value::Bool(_) => "boolean",
+        Value::Int(_) => "integer",
+        Value::BigInt(_) => "bigint",
+        Value::Double(_) => "double precision",
+        Value::ChronoDate(_) => "date",
+        Value::ChronoDateTimeUtc(_) => "timestamptz",
+        other => return Err(unknown(other)),
+    })
+}
+
+/// A value as PostgreSQL reads it; nothing where there is none.
+fn text(value: &Value) -> Result<Option<Cow<'_, str>>, DbErr> {
+    Ok(Some(match value {
+        Value::String(Some(text)) => text.as_str().into(),
+        Value::Json(Some(json)) => json.to_string().into(),
         Value::Uuid(Some(id)) => id.to_string().into(),
-        Value::Bool(Some(is_so)) => is_so.into(),
-        Value::Int(Some(number)) => number.into(),
-        Value::BigInt(Some(number)) => number.into(),
-        Value::Double(Some(number)) => number.into(),
+        Value::Bool(Some(is_so)) => is_so.to_string().into(),
+        Value::Int(Some(number)) => number.to_string().into(),
+        Value::BigInt(Some(number)) => number.to_string().into(),
+        Value::Double(Some(number)) => number.to_string().into(),
         Value::ChronoDate(Some(day)) => day.to_string().into(),
         Value::ChronoDateTimeUtc(Some(moment)) => moment.to_rfc3339_opts(SecondsFormat::Micros, true).into(),
-        value if value == value.as_null() => serde_json::Value::Null,
-        // No record has a column of another type.
-        other => return Err(DbErr::Custom(format!("{other:?} is no value of a record"))),
-    })
+        value if *value == value.as_null() => return Ok(None),
+        other => return Err(unknown(other)),
+    }))
+}
+
+fn unknown(value: &Value) -> DbErr {
+    DbErr::Custom(format!("no record has a column for {value:?}"))
 }
 
 /// Rows of several tables, which go into the database together: for data that is made, not entered. The rules of the service are not held
@@ -130,7 +177,7 @@ impl Bulk {
     pub async fn write(self, db: &DatabaseConnection) -> Result<(), DbErr> {
         let tables = self.tables.into_iter().filter(|table| !table.columns.is_empty());
         if db.get_database_backend() == DbBackend::Postgres {
-            return copy(db, tables).await.map_err(|error| DbErr::Exec(RuntimeErr::SqlxError(error.into())));
+            return copy(db, tables).await;
         }
         let transaction = connection::begin_to_write(db).await?;
         for table in tables {
@@ -158,28 +205,32 @@ impl Table {
 }
 
 /// PostgreSQL takes any number of rows at once in the text format of its `COPY`.
-async fn copy(db: &DatabaseConnection, tables: impl Iterator<Item = Table>) -> Result<(), sqlx::Error> {
-    let mut transaction = db.get_postgres_connection_pool().begin().await?;
+async fn copy(db: &DatabaseConnection, tables: impl Iterator<Item = Table>) -> Result<(), DbErr> {
+    let failed = |error: sqlx::Error| DbErr::Exec(RuntimeErr::SqlxError(error.into()));
+    let mut transaction = db.get_postgres_connection_pool().begin().await.map_err(failed)?;
     for table in tables {
         let statement = format!("COPY {} ({}) FROM STDIN", table.name, table.columns.join(", "));
         let lines = table.lines()?;
-        let mut rows = transaction.copy_in_raw(&statement).await?;
-        rows.send(lines.into_bytes()).await?;
-        rows.finish().await?;
+        let mut rows = transaction.copy_in_raw(&statement).await.map_err(failed)?;
+        rows.send(lines.into_bytes()).await.map_err(failed)?;
+        rows.finish().await.map_err(failed)?;
     }
-    transaction.commit().await
+    transaction.commit().await.map_err(failed)
 }
 
 impl Table {
     /// A line for each row, its values with tabs between them.
-    fn lines(&self) -> Result<String, sqlx::Error> {
+    fn lines(&self) -> Result<String, DbErr> {
         let mut lines = String::new();
         for row in self.values.chunks(self.columns.len()) {
             for (place, value) in row.iter().enumerate() {
                 if place > 0 {
                     lines.push('\t');
                 }
-                write_text(&mut lines, value).map_err(|error| sqlx::Error::Encode(error.into()))?;
+                match text(value)? {
+                    Some(text) => escape(&mut lines, &text),
+                    None => lines.push_str("\\N"),
+                }
             }
             lines.push('\n');
         }
@@ -187,25 +238,7 @@ impl Table {
     }
 }
 
-/// A value as `COPY` reads it: `\N` where there is none, and with a backslash before what would end it.
-fn write_text(lines: &mut String, value: &Value) -> Result<(), std::fmt::Error> {
-    match value {
-        Value::String(Some(text)) => escape(lines, text),
-        Value::Json(Some(json)) => escape(lines, &json.to_string()),
-        Value::Uuid(Some(id)) => write!(lines, "{}", id.as_hyphenated())?,
-        Value::Bool(Some(is_so)) => write!(lines, "{is_so}")?,
-        Value::Int(Some(number)) => write!(lines, "{number}")?,
-        Value::BigInt(Some(number)) => write!(lines, "{number}")?,
-        Value::Double(Some(number)) => write!(lines, "{number}")?,
-        Value::ChronoDate(Some(day)) => write!(lines, "{day}")?,
-        Value::ChronoDateTimeUtc(Some(moment)) => lines.push_str(&moment.to_rfc3339_opts(SecondsFormat::Micros, true)),
-        value if value == &value.as_null() => lines.push_str("\\N"),
-        // No record has a column of another type.
-        _ => return Err(std::fmt::Error),
-    }
-    Ok(())
-}
-
+/// A value as `COPY` reads it: with a backslash before what would end it.
 fn escape(lines: &mut String, text: &str) {
     for c in text.chars() {
         match c {

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use sea_orm::{
-    FromQueryResult, QueryOrder, QuerySelect, Select,
+    ActiveValue::NotSet,
+    FromQueryResult, IntoActiveModel, QueryOrder, QuerySelect, Select,
     entity::prelude::*,
     sea_query::{Alias, ExprTrait, Query},
 };
@@ -80,6 +81,11 @@ pub enum ChangeKind {
 }
 
 impl Model {
+    /// The entry as it is to be added: the database says where it stands.
+    pub fn into_new(self) -> ActiveModel {
+        ActiveModel { seq: NotSet, transaction_id: NotSet, ..self.into_active_model().reset_all() }
+    }
+
     /// The hash of the entry: SHA-256 over the hash before and what the entry says, in hexadecimal.
     pub fn compute_hash(&self) -> String {
         let mut hash = Sha256::new();

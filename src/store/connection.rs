@@ -1,12 +1,13 @@
 //! Connecting to a database, and bringing its tables up to date.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
     Statement, TransactionOptions, TransactionTrait,
 };
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::lock;
 
@@ -36,12 +37,20 @@ pub async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, 
                 .foreign_keys(true)
                 .optimize_on_close(true, None)
         })
-        .map_sqlx_postgres_opts(|options| options.application_name("khoosheh"));
+        .map_sqlx_postgres_opts(|options| in_clear_on_this_machine(options).application_name("khoosheh"));
     let mut db = Database::connect(options).await?;
     db.set_metric_callback(|info| {
         metrics::histogram!("database_statement_seconds", "failed" => info.failed.to_string()).record(info.elapsed.as_secs_f64());
     });
     Ok(db)
+}
+
+/// Nothing is encrypted that does not leave the machine, unless the address asks for it: sqlx 0.9.0 sends encrypted parameters in pieces,
+/// of which the system holds back each for up to 40 ms on its way to a server beside (Nagle; sqlx issue 4335).
+fn in_clear_on_this_machine(options: PgConnectOptions) -> PgConnectOptions {
+    let host = options.get_host();
+    let is_here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    if is_here && matches!(options.get_ssl_mode(), PgSslMode::Prefer) { options.ssl_mode(PgSslMode::Disable) } else { options }
 }
 
 /// `mode=rwc` creates the file where it is missing.
@@ -68,13 +77,20 @@ pub async fn begin_to_write(db: &DatabaseConnection) -> Result<DatabaseTransacti
     db.begin_with_options(options).await
 }
 
-/// Has every statement of a transaction planned for the tables as they are by now. PostgreSQL keeps the plans of a connection: one that was
-/// made while a table was nearly empty would go on to read all of it, for each of many rows that make it grow.
-pub async fn plan_afresh(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+/// Has the statements of a connection planned anew for the tables as they are by now. PostgreSQL keeps plans: one that was made while a table
+/// was nearly empty would go on to read all of it, for each of many rows that make it grow. Planning each time (`force_custom_plan`) costs
+/// more: the checks of foreign keys are statements too, one for each row.
+pub async fn forget_plans(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
-        transaction.execute_unprepared("SET LOCAL plan_cache_mode = force_custom_plan").await?;
+        transaction.execute_unprepared("DISCARD PLANS").await?;
     }
     Ok(())
+}
+
+/// How long a transaction may write that does a large piece of work at once: others wait for it. On SQLite everybody does who writes, and
+/// gives up after 10 s; on PostgreSQL those do who want the same rows, and give up after 30 s.
+pub fn longest_write(db: &impl ConnectionTrait) -> Duration {
+    Duration::from_secs(if db.get_database_backend() == DbBackend::Sqlite { 7 } else { 20 })
 }
 
 /// Between two large writes: on SQLite, those who wait for their turn to write look for it every 100 ms at the latest.

@@ -35,7 +35,7 @@ pub use past::{Past, Retrospective};
 pub(crate) use record::record_table;
 pub use record::{Columns, ColumnsMut, Input, Reading, Record, RecordInfo, visible_rows};
 pub use sql::SqlKind;
-pub use transaction::Transaction;
+pub use transaction::{Inserts, Transaction};
 
 /// The present moment in UTC, cut to the microseconds that both databases keep.
 pub fn now() -> chrono::DateTime<chrono::Utc> {

@@ -2,16 +2,17 @@
 
 use std::{
     any::Any,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::Deref,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::NotSet,
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement,
     sea_query::{Alias, Expr, ExprTrait, LockType, Query, SelectStatement},
 };
 use uuid::Uuid;
@@ -38,11 +39,53 @@ pub struct Transaction {
     request_id: String,
     now: DateTime<Utc>,
     moved: Mutex<BTreeSet<Uuid>>,
-    /// What [`Transaction::referred`] has found, while records are created together that refer to the same ones.
+    locks: Mutex<Locks>,
+    /// Whether nothing of it is to stay.
+    is_rehearsal: AtomicBool,
+    /// What [`Transaction::referred`] has found, once records are created together that refer to the same ones. It is locked until the end.
     found: Mutex<Option<Found>>,
 }
 
+/// PostgreSQL has room for 6,400 locks, of all transactions, as it comes. From so many on a transaction that can end does so,
+const MANY_LOCKS: usize = 1_000;
+/// and so many one has at the most.
+const MOST_LOCKS: usize = 3_000;
+
+/// The names of what is locked, in the order in which it was.
+#[derive(Default)]
+struct Locks {
+    order: Vec<Arc<str>>,
+    names: HashSet<Arc<str>>,
+}
+
+impl Locks {
+    fn add(&mut self, name: String) {
+        let name: Arc<str> = name.into();
+        self.order.push(name.clone());
+        self.names.insert(name);
+    }
+
+    /// Forgets all but the first ones.
+    fn keep(&mut self, count: usize) {
+        for name in self.order.drain(count..) {
+            self.names.remove(&name);
+        }
+    }
+}
+
 type Found = HashMap<Uuid, Box<dyn Any + Send>>;
+
+/// Statements that insert rows, each with what the unique indexes of its table mean.
+#[derive(Default)]
+pub struct Inserts(Vec<(Statement, &'static [Unique])>);
+
+impl Inserts {
+    fn add<A: ActiveModelTrait>(&mut self, db: &impl ConnectionTrait, rows: Vec<A>, unique: &'static [Unique]) -> Result<(), DbErr> {
+        let statements = bulk::inserts(db.get_database_backend(), rows)?;
+        self.0.extend(statements.into_iter().map(|statement| (statement, unique)));
+        Ok(())
+    }
+}
 
 impl Deref for Transaction {
     type Target = DatabaseTransaction;
@@ -56,7 +99,16 @@ impl Transaction {
     /// Begins to write.
     pub async fn begin(db: &DatabaseConnection, author: Arc<Caller>, request_id: String) -> Result<Self, Problem> {
         let inner = connection::begin_to_write(db).await?;
-        Ok(Self { inner, author, request_id, now: now(), moved: Mutex::default(), found: Mutex::default() })
+        Ok(Self {
+            inner,
+            author,
+            request_id,
+            now: now(),
+            moved: Mutex::default(),
+            locks: Mutex::default(),
+            is_rehearsal: AtomicBool::new(false),
+            found: Mutex::default(),
+        })
     }
 
     /// Brings the summaries up to date and makes everything durable.
@@ -96,7 +148,30 @@ impl Transaction {
 
     /// The same for a record of which only the kind is known.
     pub async fn lock_named(&self, resource: &str, id: Uuid) -> Result<(), Problem> {
-        Ok(lock::for_transaction(&self.inner, &format!("{resource} {id}")).await?)
+        let name = format!("{resource} {id}");
+        if self.is_rehearsal.load(Ordering::Relaxed) || self.locks().names.contains(name.as_str()) {
+            return Ok(());
+        }
+        if self.locks().names.len() >= MOST_LOCKS {
+            return Err(Problem::new(&catalogue::TOO_MUCH_AT_ONCE));
+        }
+        lock::for_transaction(&self.inner, &name).await?;
+        self.locks().add(name);
+        Ok(())
+    }
+
+    /// Keeps nobody waiting from here on: nothing of what is done will stay.
+    pub fn rehearse(&self) {
+        self.is_rehearsal.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether so many locks are held that it is time to end.
+    pub fn holds_many_locks(&self) -> bool {
+        self.locks().names.len() > MANY_LOCKS
+    }
+
+    fn locks(&self) -> MutexGuard<'_, Locks> {
+        self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A live record that exists for the author, as it is now and stays until the transaction changes it; 404 otherwise.
@@ -108,14 +183,14 @@ impl Transaction {
     /// The record that another one is to refer to, if it exists for the author; 422 at `pointer` otherwise. Nobody deletes
     /// it before the end of the transaction.
     pub async fn referred<R: Record>(&self, id: Uuid, pointer: &str) -> Result<R, Problem> {
-        let is_known = |found: &Option<Found>| found.as_ref()?.get(&id)?.downcast_ref::<R>().cloned();
-        if let Some(known) = self.found.lock().ok().and_then(|found| is_known(&found)) {
+        let known = self.found().as_ref().and_then(|found| found.get(&id)?.downcast_ref::<R>().cloned());
+        if let Some(known) = known {
             return Ok(known);
         }
         self.lock::<R>(id).await?;
         let found = visible_rows::<R>(&self.author.scope).filter(R::is(id)).one(&self.inner).await?;
         let row = found.ok_or_else(|| Problem::invalid(vec![checks::unknown_record(pointer)]))?;
-        if let Ok(Some(found)) = self.found.lock().as_deref_mut() {
+        if let Some(found) = self.found().as_mut() {
             found.insert(id, Box::new(row.clone()));
         }
         Ok(row)
@@ -123,41 +198,43 @@ impl Transaction {
 
     /// Does some work wholly or not at all, whatever becomes of the transaction otherwise.
     pub async fn attempt<T, E: From<Problem>>(&self, work: impl AsyncFnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
+        let held = self.locks().order.len();
         self.inner.execute_unprepared("SAVEPOINT attempt").await.map_err(Problem::from)?;
         let outcome = work(self).await;
         let end = if outcome.is_ok() { "RELEASE SAVEPOINT attempt" } else { "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt" };
         self.inner.execute_unprepared(end).await.map_err(Problem::from)?;
+        if outcome.is_err() {
+            // With the work, the locks are gone that were taken for it.
+            self.locks().keep(held);
+            *self.found() = None;
+        }
         outcome
+    }
+
+    fn found(&self) -> MutexGuard<'_, Option<Found>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Creates a record. Its columns of identity and version are set here.
     pub async fn insert<R: Record>(&self, row: R) -> Result<R, Problem> {
-        let (row, entry) = self.settled(row).await?;
-        self.write_new(std::slice::from_ref(&row), vec![entry]).await?;
+        let mut row = self.settle(row).await?;
+        self.execute(self.inserts(std::iter::once(&mut row)).await?).await?;
         Ok(row)
     }
 
-    /// Creates records whose rules ask nothing of each other, in as few statements as they take: those that break no rule. It fails
-    /// where the database refuses one of them; then none is to stay.
-    pub async fn insert_all<R: Record>(&self, rows: Vec<R>) -> Result<Vec<Result<R, Problem>>, Problem> {
-        let remember = |memory| self.found.lock().map(|mut found| *found = memory).map_err(|_| Problem::internal("a lock is poisoned"));
-        remember(Some(HashMap::new()))?;
-        let (mut outcomes, mut written, mut entries) = (Vec::new(), Vec::new(), Vec::new());
+    /// Holds new records whose rules ask nothing of each other against those rules, and says what becomes of each. They are to be written in
+    /// this transaction.
+    pub async fn settle_together<R: Record>(&self, rows: Vec<R>) -> Vec<Result<R, Problem>> {
+        self.found().get_or_insert_default();
+        let mut settled = Vec::with_capacity(rows.len());
         for row in rows {
-            let settled = self.settled(row).await;
-            outcomes.push(settled.map(|(row, entry)| {
-                written.push(row.clone());
-                entries.push(entry);
-                row
-            }));
+            settled.push(self.settle(row).await);
         }
-        remember(None)?;
-        self.write_new(&written, entries).await?;
-        Ok(outcomes)
+        settled
     }
 
-    /// A new record as it is to be written, and the first entry of its history.
-    async fn settled<R: Record>(&self, mut row: R) -> Result<(R, change_log::Model), Problem> {
+    /// A new record as it is to be written, but for its history.
+    async fn settle<R: Record>(&self, mut row: R) -> Result<R, Problem> {
         let columns = row.columns_mut();
         *columns.id = Uuid::now_v7();
         *columns.version = 1;
@@ -167,17 +244,36 @@ impl Transaction {
         *columns.updated_by = self.author.id;
         row.settle(None, self).await?;
         self.check_scope(&row)?;
-        let entry = self.entry(&row, ChangeKind::Created, "")?;
-        *row.columns_mut().history_hash = entry.hash.clone();
-        Ok((row, entry))
+        Ok(row)
     }
 
-    async fn write_new<R: Record>(&self, rows: &[R], entries: Vec<change_log::Model>) -> Result<(), Problem> {
-        self.append(entries).await?;
-        let active = rows.iter().map(|row| row.clone().into_active_model().reset_all()).collect();
-        bulk::insert_all(&self.inner, active).await.map_err(|error| fault::of_write(error, R::UNIQUE))?;
-        self.index(rows).await?;
-        rows.iter().for_each(|row| self.note_value(row, None));
+    /// What writes new records that keep the rules, with their history, in as few statements as they take. It asks the database nothing, and
+    /// lets others go on meanwhile.
+    pub async fn inserts<'a, R: Record>(&self, rows: impl Iterator<Item = &'a mut R>) -> Result<Inserts, Problem> {
+        let (mut entries, mut active, mut terms, mut references) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for row in rows {
+            let entry = self.entry(row, ChangeKind::Created, "")?;
+            *row.columns_mut().history_hash = entry.hash.clone();
+            self.note_value(row, None);
+            entries.push(entry.into_new());
+            active.push(row.clone().into_active_model().reset_all());
+            terms.extend(search::of_record(row));
+            references.extend(external_ref::of_record(row));
+            tokio::task::yield_now().await;
+        }
+        let mut inserts = Inserts::default();
+        inserts.add(&self.inner, entries, &[])?;
+        inserts.add(&self.inner, active, R::UNIQUE)?;
+        inserts.add(&self.inner, terms, &[])?;
+        inserts.add(&self.inner, references, EXTERNAL_REF)?;
+        Ok(inserts)
+    }
+
+    /// Writes new records. It fails where the database refuses one of them; then none is to stay.
+    pub async fn execute(&self, Inserts(inserts): Inserts) -> Result<(), Problem> {
+        for (statement, unique) in inserts {
+            self.inner.execute_raw(statement).await.map_err(|error| fault::of_write(error, unique))?;
+        }
         Ok(())
     }
 
@@ -203,6 +299,7 @@ impl Transaction {
         *columns.version = before.version() + 1;
         *columns.updated_at = self.now;
         *columns.updated_by = self.author.id;
+        *self.found() = None;
         // The row first: of many writers with the same version, all but one stop here, and learn it before any other rule.
         self.hold(before).await?;
         self.check_scope(before)?;
@@ -221,12 +318,12 @@ impl Transaction {
         let active = row.clone().into_active_model().reset_all();
         let updated = R::Entity::update_many().set(active).filter(R::is(before.id())).exec(&self.inner).await;
         updated.map_err(|error| fault::of_write(error, R::UNIQUE))?;
-        self.append(vec![entry]).await?;
+        bulk::insert_all(&self.inner, vec![entry.into_new()]).await?;
         self.note_value(&row, Some(before));
         if before.terms() != row.terms() || before.external_refs() != row.external_refs() || kind == ChangeKind::Deleted {
             self.unindex(&row).await?;
             if kind != ChangeKind::Deleted {
-                self.index(std::slice::from_ref(&row)).await?;
+                self.index(&row).await?;
             }
         }
         Ok(row)
@@ -312,19 +409,9 @@ impl Transaction {
         change_log::entry(row, kind, previous_hash.to_owned(), made)
     }
 
-    async fn append(&self, entries: Vec<change_log::Model>) -> Result<(), Problem> {
-        let active = |entry| {
-            let mut active = change_log::ActiveModel::from(entry).reset_all();
-            active.seq = NotSet;
-            active.transaction_id = NotSet;
-            active
-        };
-        Ok(bulk::insert_all(&self.inner, entries.into_iter().map(active).collect()).await?)
-    }
-
-    async fn index<R: Record>(&self, rows: &[R]) -> Result<(), Problem> {
-        bulk::insert_all(&self.inner, rows.iter().flat_map(search::of_record).collect()).await?;
-        let references = bulk::insert_all(&self.inner, rows.iter().flat_map(external_ref::of_record).collect()).await;
+    async fn index<R: Record>(&self, row: &R) -> Result<(), Problem> {
+        bulk::insert_all(&self.inner, search::of_record(row)).await?;
+        let references = bulk::insert_all(&self.inner, external_ref::of_record(row)).await;
         references.map_err(|error| fault::of_write(error, EXTERNAL_REF))
     }
 

@@ -8,8 +8,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{entity::Model, letter};
 use crate::{
+    auth::CurrentCaller,
     changes::kinds::{KINDS, Kind},
     http::{Answer, Body, Database, Page, Paging, Problem, Query, Shape, SortKey, Text, Violation, Visible, Write, catalogue, page::Listed, visible},
+    personal,
     store::{
         SqlKind, connection,
         outbox::{
@@ -95,7 +97,8 @@ pub struct DeliveryAttempt {
     /// Why it has failed; null where it has not.
     #[schema(required)]
     fault: Option<Fault>,
-    /// The first 1,024 bytes of the answer; null where there was none.
+    /// The first 1,024 bytes of the answer; null where there was none, and for those who may not see personal data (`personal-data:read`): a
+    /// receiver may repeat what it was told.
     #[schema(required, example = "Down for maintenance")]
     answer: Option<String>,
 }
@@ -168,6 +171,9 @@ pub struct Replayed {
     /// How many deliveries.
     #[schema(minimum = 0, example = 12)]
     count: u64,
+    /// Where there are more than are sent again at once: ask again with this as `since`. Null where there are not.
+    #[schema(required, example = json!(null))]
+    next_since: Option<DateTime<Utc>>,
 }
 
 /// Test a webhook
@@ -188,7 +194,7 @@ pub async fn test_webhook(webhook: Visible<Model>, write: Write) -> Result<Answe
 
 /// Send deliveries again
 ///
-/// Those that were given up, or all since a moment, under their `webhook-id` of before and in the order of the changes. What a delivery tells is
+/// Those that were given up, or all since a moment, the oldest 10,000 of them, under their `webhook-id` of before and in the order of the changes. What a delivery tells is
 /// read anew: it holds the version that it held, masked as the account behind the webhook may see it today. Deliveries that have arrived
 /// are kept for 30 days, those that were given up for 90.
 #[utoipa::path(request_body = Replay, responses((status = 200, body = Replayed)), security(("oauth2" = ["webhooks:manage"])))]
@@ -205,7 +211,12 @@ pub async fn replay_webhook(webhook: Visible<Model>, which: Body<Replay>, write:
         None => vec![State::Dead, State::Delivered],
     };
     let chosen = Condition::all().add(Column::State.is_in(states)).add_option(since.map(|since| Column::CreatedAt.gte(since)));
-    write.perform(async |transaction| Ok(Replayed { count: outbox::replay(&**transaction, webhook.id, chosen).await? })).await
+    write
+        .perform(async |transaction| {
+            let (count, next_since) = outbox::replay(&**transaction, webhook.id, chosen).await?;
+            Ok(Replayed { count, next_since })
+        })
+        .await
 }
 
 /// List the deliveries of a webhook
@@ -231,12 +242,22 @@ pub async fn list_webhook_deliveries(
 /// With the log of its attempts.
 #[utoipa::path(responses((status = 200, body = DeliveryWithLog)), security(("oauth2" = ["webhooks:manage"])))]
 #[get("/webhooks/{id}/deliveries/{delivery_id}")]
-pub async fn get_webhook_delivery(webhook: Visible<Model>, request: HttpRequest, shape: Shape, db: Database) -> Result<Answer, Problem> {
+pub async fn get_webhook_delivery(
+    webhook: Visible<Model>,
+    request: HttpRequest,
+    caller: CurrentCaller,
+    shape: Shape,
+    db: Database,
+) -> Result<Answer, Problem> {
     // As of one moment: an attempt may end meanwhile.
     let db = connection::begin_to_read(db.get_ref()).await?;
     let row = find(&db, &webhook, &request).await?;
     let attempts = attempt::Entity::find().filter(attempt::Column::DeliveryId.eq(row.id)).order_by_asc(attempt::Column::Number);
-    let log = attempts.all(&db).await?.into_iter().map(DeliveryAttempt::from).collect();
+    let told = |attempt: attempt::Model| {
+        let attempt = DeliveryAttempt::from(attempt);
+        if caller.may(personal::PERMISSION) { attempt } else { DeliveryAttempt { answer: None, ..attempt } }
+    };
+    let log = attempts.all(&db).await?.into_iter().map(told).collect();
     shape.value(&DeliveryWithLog { delivery: Delivery::from(&row), log })
 }
 

@@ -132,6 +132,9 @@ fn literal(url: &Url) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
+/// How long an address may be, with all that it escapes.
+const MOST_BYTES: usize = 2_000;
+
 /// An address for events, as it is kept: absolute, without a user, a password or a fragment, and not one that is refused.
 pub fn checked(url: &str, networks: &[IpNet]) -> Result<Url, Violation> {
     let refuse = |code, fa: &'static str, en: &'static str| Err(Violation::body("/url", code, Text::new(fa, en)));
@@ -140,6 +143,13 @@ pub fn checked(url: &str, networks: &[IpNet]) -> Result<Url, Violation> {
     };
     if !url.username().is_empty() || url.password().is_some() {
         return refuse("has_credentials", "نام کاربری و گذرواژه در نشانی پذیرفته نیست.", "User names and passwords are not accepted in the address.");
+    }
+    if url.as_str().len() > MOST_BYTES {
+        return refuse(
+            "too_long",
+            "این نشانی، چنان‌که فرستاده می‌شود، بیش از ۲۰۰۰ نویسه دارد.",
+            "As it is sent, the address has more than 2,000 characters.",
+        );
     }
     if url.fragment().is_some() {
         return refuse("has_fragment", "بخش پس از # در نشانی پذیرفته نیست.", "A fragment (after #) is not accepted in the address.");
@@ -308,6 +318,7 @@ mod tests {
             ("https://user@erp.example.ir/", &[], Some("has_credentials")),
             ("https://user:secret@erp.example.ir/", &[], Some("has_credentials")),
             ("https://erp.example.ir/#x", &[], Some("has_fragment")),
+            (&format!("https://erp.example.ir/{}", "خ".repeat(400)), &[], Some("too_long")),
             ("ftp://erp.example.ir/", &[], Some("wrong_format")),
             ("https://", &[], Some("wrong_format")),
             ("https://erp example.ir/", &[], Some("wrong_format")),

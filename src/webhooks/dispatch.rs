@@ -44,6 +44,8 @@ const CONNECTIONS: u32 = 3;
 
 /// So much of an answer is read, in bytes,
 const READ: usize = 65_536;
+/// for so long: a receiver that takes its time would keep a worker from others,
+const READ_FOR: Duration = Duration::from_secs(1);
 /// and so much of it is kept.
 const KEPT: usize = 1_024;
 
@@ -70,6 +72,7 @@ impl Dispatch {
             most: config.webhook_workers,
             retries: config.webhook_retry_seconds.clone(),
             lease: MARGIN + TimeDelta::seconds(config.webhook_timeout_seconds as i64),
+            patience: TimeDelta::days(config.webhook_failing_days),
         };
         let tasks = vec![tokio::spawn(fan_out(db, stopped.clone())), tokio::spawn(workers.work(stopped))];
         Ok(Self { stop, tasks })
@@ -110,6 +113,7 @@ struct Workers {
     most: usize,
     retries: Vec<u64>,
     lease: TimeDelta,
+    patience: TimeDelta,
 }
 
 impl Workers {
@@ -165,13 +169,19 @@ impl Workers {
         let outcome = self.outcome(letter.delivery.tries, fault, answered.retry_after);
         tracing::debug!(delivery = %letter.delivery.id, ?outcome, ?fault, "a webhook was called");
         metrics::counter!("webhook_attempts_total", "failed" => fault.is_some().to_string()).increment(1);
-        if let Err(error) = outbox::settle(&self.db, &letter.delivery, attempt, outcome).await {
+        let failing_since = outbox::settle(&self.db, &letter.delivery, attempt, outcome).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the outcome of a webhook's delivery is not kept");
-        }
-        if fault == Some(Fault::Gone)
-            && let Err(problem) = switch_off(&self.db, letter.delivery.webhook_id).await
+            None
+        });
+        let reason = match failing_since {
+            _ if fault == Some(Fault::Gone) => Some(DisabledReason::Gone),
+            Some(since) if now() - since > self.patience => Some(DisabledReason::Failing),
+            _ => None,
+        };
+        if let Some(reason) = reason
+            && let Err(problem) = switch_off(&self.db, letter.delivery.webhook_id, reason).await
         {
-            tracing::warn!(%problem, "a webhook whose receiver is gone is not switched off");
+            tracing::warn!(%problem, "a webhook whose receiver is gone or fails is not switched off");
         }
     }
 
@@ -236,7 +246,8 @@ impl Answered {
         };
         let retry_after = response.headers().get(header::RETRY_AFTER.as_str()).and_then(|value| pause(value.to_str().ok()?));
         let (mut kept, mut read) = (Vec::new(), 0);
-        while let Ok(Some(chunk)) = response.chunk().await {
+        let end = tokio::time::Instant::now() + READ_FOR;
+        while let Ok(Ok(Some(chunk))) = tokio::time::timeout_at(end, response.chunk()).await {
             read += chunk.len();
             kept.extend(chunk.iter().take(KEPT - kept.len()));
             if read >= READ {
@@ -262,13 +273,12 @@ fn is_refused(error: &(dyn Error + 'static)) -> bool {
     error.is::<AddressRefused>() || error.source().is_some_and(is_refused)
 }
 
-/// Switches off a webhook whose receiver is gone.
-async fn switch_off(db: &DatabaseConnection, webhook_id: Uuid) -> Result<(), Problem> {
+/// Switches off a webhook whose receiver takes nothing any more.
+async fn switch_off(db: &DatabaseConnection, webhook_id: Uuid, reason: DisabledReason) -> Result<(), Problem> {
     let transaction = Transaction::begin(db, Caller::service(), "webhooks".to_owned()).await?;
     let switched = async {
         let before = transaction.present::<Model>(webhook_id).await?;
-        let reason = Some(DisabledReason::Gone);
-        let after = Model { is_active: false, disabled_reason: reason, disabled_at: Some(transaction.now()), ..before.clone() };
+        let after = Model { is_active: false, disabled_reason: Some(reason), disabled_at: Some(transaction.now()), ..before.clone() };
         if before.is_active { transaction.update(&before, after).await.map(|_| ()) } else { Ok(()) }
     };
     match switched.await {

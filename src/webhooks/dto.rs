@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::{
     destination,
-    entity::{DisabledReason, Model, Resources},
+    entity::{DisabledReason, Granted, Model, Resources},
 };
 use crate::{
     auth::Caller,
     changes::kinds::{KINDS, Kind},
-    http::{Problem, catalogue},
+    http::{Problem, Text, Violation, catalogue},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs, now},
 };
@@ -35,7 +35,8 @@ pub struct Webhook {
     /// The province whose changes it is told; null for the nation.
     #[schema(required)]
     province: Option<ProvinceCode>,
-    /// The account behind it: the one that made it or has changed it last. It is told what this account may see, as long as it may.
+    /// The account behind it: the one that made it or has changed it last. It is told what this account may see, as far as its token allowed
+    /// it then, and as long as the account may.
     account_id: Uuid,
     /// Whether events are sent. What is changed while it is switched off is told when it is switched on again.
     #[schema(example = true)]
@@ -91,7 +92,7 @@ pub struct WebhookInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 500, pattern = "\\S", example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان")]
     pub description: Option<String>,
-    /// The province whose changes it is told; that of your account when left out, and the nation where that has none.
+    /// The province whose changes it is told; that of your account when left out, and the nation where that has none. It does not change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub province: Option<ProvinceCode>,
     /// Whether events are sent.
@@ -129,7 +130,7 @@ impl WebhookInput {
         }
         self.url = destination::checked(&self.url, networks).map_err(|violation| Problem::invalid(vec![violation]))?.into();
         self.province = self.province.or_else(|| caller.scope.province().map(|own| ProvinceCode(own.to_owned())));
-        Ok(Model { account_id: caller.id, ..self.onto_row(row)? })
+        Ok(Model { account_id: caller.id, granted: Some(Granted(caller.permissions.clone())), ..self.onto_row(row)? })
     }
 }
 
@@ -139,6 +140,13 @@ impl Input<Model> for WebhookInput {
     }
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+        let province = self.province.map(|province| province.0);
+        if !row.id.is_nil() && province != row.province {
+            // Its deliveries tell of the province of before.
+            let detail =
+                Text::new("استان وب‌هوک تغییر نمی‌کند؛ وب‌هوک تازه‌ای بسازید.", "The province of a webhook does not change: create another one.");
+            return Err(Problem::invalid(vec![Violation::body("/province", "immutable", detail)]));
+        }
         let (disabled_reason, disabled_at) = match (self.is_active, row.disabled_at) {
             (true, _) => (None, None),
             (false, None) => (Some(DisabledReason::Requested), Some(now())),
@@ -148,7 +156,7 @@ impl Input<Model> for WebhookInput {
             url: self.url,
             resources: Resources(KINDS.iter().map(|entry| entry.kind).filter(|kind| self.resources.contains(kind)).collect()),
             description: self.description,
-            province: self.province.map(|province| province.0),
+            province,
             is_active: self.is_active,
             disabled_reason,
             disabled_at,

@@ -22,6 +22,8 @@ crate::store::record_table! {
     "webhook" {
         /// The account that made it or has changed it last: it sees what this account may see.
         account_id: Uuid,
+        /// What this account was granted then: the webhook is told no more. Nothing is said of those from before this was kept.
+        granted: Option<Granted>,
         /// The province whose changes it is told; none for the nation.
         province: Option<String>,
         /// Where the events go.
@@ -48,6 +50,10 @@ const MOST: u64 = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Resources(pub Vec<Kind>);
 
+/// Permissions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Granted(pub Vec<String>);
+
 /// Why a webhook is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
@@ -57,12 +63,15 @@ pub enum DisabledReason {
     Requested,
     /// The receiver has answered with 410 (Gone).
     Gone,
+    /// The receiver has failed for days.
+    Failing,
 }
 
 impl Model {
     /// What the account behind it may do for it: nothing where the account is shut out, may keep no webhooks any more, or belongs elsewhere.
     pub fn permissions(&self, account: &account::Model) -> Vec<String> {
-        let permissions = account.permissions();
+        let is_granted = |permission: &String| self.granted.as_ref().is_none_or(|granted| granted.0.contains(permission));
+        let permissions: Vec<String> = account.permissions().into_iter().filter(is_granted).collect();
         let is_elsewhere = account.province.is_some() && account.province != self.province;
         let stands = account.is_usable() && !is_elsewhere && permissions.iter().any(|held| held == super::PERMISSION);
         if stands { permissions } else { Vec::new() }
@@ -100,7 +109,11 @@ impl Record for Model {
 
     /// A new one is told what is changed from now on.
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+        if before.is_some_and(|before| !before.is_active) && self.is_active {
+            outbox::begin_anew(&**transaction, self.id).await?;
+        }
         if before.is_none() {
+            transaction.lock_named("webhooks", Uuid::nil()).await?;
             let own = self.province.as_ref().map_or_else(|| Column::Province.is_null(), |own| Column::Province.eq(own));
             let others = Entity::find().filter(own).filter(Column::DeletedAt.is_null()).count(&**transaction).await?;
             if others >= MOST {

@@ -54,6 +54,8 @@ pub enum Manner {
     Slow(Duration),
     /// With this text.
     Says(u16, String),
+    /// With 200, and a text that never ends.
+    Dribbles,
 }
 
 /// A request that has come.
@@ -155,6 +157,7 @@ async fn receive(request: HttpRequest, body: String, heard: web::Data<Mutex<Hear
         };
         received.status = match &manner {
             Manner::Status(status) | Manner::First(_, status) | Manner::With(status, ..) | Manner::Says(status, _) => Some(*status),
+            Manner::Dribbles => Some(200),
             Manner::Stalls(_) | Manner::Slow(_) => None,
         };
         heard.requests.push((name, received));
@@ -165,6 +168,10 @@ async fn receive(request: HttpRequest, body: String, heard: web::Data<Mutex<Hear
         Manner::Status(status) | Manner::First(_, status) => build(status).finish(),
         Manner::With(status, name, value) => build(status).insert_header((name, value)).finish(),
         Manner::Says(status, text) => build(status).body(text),
+        Manner::Dribbles => build(200).streaming(futures_util::stream::unfold((), async |()| {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Some((Ok::<_, actix_web::Error>(web::Bytes::from_static(b".")), ()))
+        })),
         Manner::Stalls(_) => std::future::pending().await,
         Manner::Slow(pause) => {
             tokio::time::sleep(pause).await;

@@ -4,7 +4,16 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use khoosheh::{
+    store::{
+        bulk, now,
+        outbox::delivery::{self, State},
+    },
+    webhooks::letter,
+};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, IntoActiveModel, Statement};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     clusters::register,
@@ -19,6 +28,9 @@ on_both!(
     who_stalls_holds_nobody_up,
     a_redirect_is_not_followed,
     gone_switches_off,
+    failing_for_days_switches_off,
+    an_answer_without_end_keeps_nobody_waiting,
+    many_deliveries_are_asked_for_again_in_parts,
     what_fails_to_the_end_is_dead_until_it_is_asked_for,
     the_pauses_grow,
     a_receiver_may_ask_for_a_pause,
@@ -147,6 +159,79 @@ async fn gone_switches_off(service: &Service) {
     receivers.stop().await;
 }
 
+async fn failing_for_days_switches_off(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![3_600; 9]).await;
+    receivers.behave("bad", Manner::Status(500));
+    let webhook = create(&lorestan, &receivers.url("bad"), &["cluster"]).await;
+    register(&lorestan, "ورشو", json!({})).await;
+    let db = service.database().await;
+    let attempted = async |count: usize| {
+        until(async || {
+            let delivery = deliveries(&lorestan, &webhook, "").await.pop()?;
+            let log = log_of(&lorestan, &webhook, &delivery).await.body["log"].clone();
+            (log.as_array().unwrap().len() == count).then_some(())
+        })
+        .await
+    };
+    let an_hour_passes = async || execute(&db, "UPDATE webhook_delivery SET next_attempt_at = created_at").await;
+    attempted(1).await;
+    execute(&db, "UPDATE webhook_lane SET failing_since = '2026-01-01T00:00:00+00:00'").await;
+    an_hour_passes().await;
+    let off = until(async || Some(lorestan.get(&path_of(&webhook)).await).filter(|webhook| webhook.body["is_active"] == false)).await;
+    assert_eq!(off.body["disabled_reason"], "failing", "{}", off.text);
+    // Switched on, it has as many days again; and one success counts as much.
+    assert_eq!(lorestan.patch(&path_of(&webhook), "*", json!({"is_active": true})).await.status, 200);
+    an_hour_passes().await;
+    attempted(3).await;
+    assert_eq!(lorestan.get(&path_of(&webhook)).await.body["is_active"], true);
+    receivers.behave("bad", Manner::Status(204));
+    an_hour_passes().await;
+    until_in_state(&lorestan, &webhook, "delivered", 1).await;
+    let failing = Statement::from_string(db.get_database_backend(), "SELECT 1 FROM webhook_lane WHERE failing_since IS NOT NULL");
+    assert!(db.query_one_raw(failing).await.unwrap().is_none());
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn an_answer_without_end_keeps_nobody_waiting(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| {
+        config.webhook_workers = 1;
+        config.webhook_timeout_seconds = 60;
+    })
+    .await;
+    receivers.behave("dribbles", Manner::Dribbles);
+    let endless = create(&lorestan, &receivers.url("dribbles"), &["cluster"]).await;
+    let ok = create(&lorestan, &receivers.url("ok"), &["cluster"]).await;
+    register(&lorestan, "ورشو", json!({})).await;
+    until_in_state(&lorestan, &endless, "delivered", 1).await;
+    until_in_state(&lorestan, &ok, "delivered", 1).await;
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn many_deliveries_are_asked_for_again_in_parts(service: &Service) {
+    let (lorestan, db) = (service.login("lorestan").await, service.database().await);
+    let webhook = create(&lorestan, "https://erp.example.ir/", &["cluster"]).await;
+    let begin = now();
+    let delivery = |number: i64| delivery::Model {
+        event: "cluster.upsert".to_owned(),
+        resource: Some("clusters".to_owned()),
+        record_id: Some(Uuid::now_v7()),
+        seq: Some(-number),
+        state: State::Dead,
+        next_attempt_at: None,
+        ..letter::ping(webhook.id().parse().unwrap(), begin + TimeDelta::milliseconds(number))
+    };
+    let dead: Vec<_> = (0..10_002).map(delivery).collect();
+    let last = dead[10_000].created_at;
+    bulk::insert_all(&db, dead.into_iter().map(|row| row.into_active_model().reset_all()).collect()).await.unwrap();
+    let replay = async |body: Value| lorestan.post(&format!("{}/replay", path_of(&webhook)), body).await.body;
+    let first = replay(json!({"state": "dead"})).await;
+    assert_eq!((&first["count"], &first["next_since"]), (&json!(10_000), &json!(last)), "{first}");
+    let second = replay(json!({"state": "dead", "since": first["next_since"]})).await;
+    assert_eq!(second, json!({"count": 2, "next_since": null}));
+}
+
 async fn what_fails_to_the_end_is_dead_until_it_is_asked_for(service: &Service) {
     let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![0, 0]).await;
     receivers.behave("bad", Manner::Status(500));
@@ -162,13 +247,13 @@ async fn what_fails_to_the_end_is_dead_until_it_is_asked_for(service: &Service) 
     let replay = |body| lorestan.post(&replay_path, body);
     let nothing = replay(json!({})).await;
     assert_eq!((nothing.status, nothing.errors()), (422, vec![("", "nothing_chosen")]));
-    assert_eq!(replay(json!({"since": "2999-01-01T00:00:00Z"})).await.body, json!({"count": 0}));
+    assert_eq!(replay(json!({"since": "2999-01-01T00:00:00Z"})).await.body, json!({"count": 0, "next_since": null}));
     let one = post(&lorestan, &format!("{}/deliveries/{}/replay", path_of(&webhook), dead[0]["id"].as_str().unwrap())).await;
     assert_eq!((one.status, &one.body["state"], &one.body["id"]), (200, &json!("pending"), &dead[0]["id"]), "{}", one.text);
     let taken = receivers.until_taken("bad", 1).await;
     assert_eq!((taken.len(), taken[0].id()), (1, dead[0]["id"].as_str().unwrap()), "under its id of before");
     until_in_state(&lorestan, &webhook, "dead", 11).await;
-    assert_eq!(replay(json!({"state": "dead"})).await.body, json!({"count": 11}));
+    assert_eq!(replay(json!({"state": "dead"})).await.body, json!({"count": 11, "next_since": null}));
     assert_eq!(versions(&receivers.until_taken("bad", 12).await), made, "in order");
     until_in_state(&lorestan, &webhook, "delivered", 12).await;
     let all = replay(json!({"since": dead[4]["created_at"], "state": "delivered"})).await.body["count"].as_u64().unwrap();

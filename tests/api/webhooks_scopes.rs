@@ -8,7 +8,7 @@ use crate::{
     clusters::{CLUSTERS, register},
     on_both,
     resilience::until,
-    support::{Answer, Client, Service},
+    support::{Answer, Client, PASSWORD, Service},
     webhooks::{Manner, Received, Receivers, WEBHOOKS, create, deliveries, execute, log_of, path_of, setting, until_in_state},
 };
 
@@ -17,6 +17,8 @@ on_both!(
     nobody_asks_for_what_they_may_not_read,
     whoever_changes_a_webhook_stands_behind_it,
     personal_data_is_masked_as_for_the_account,
+    a_webhook_is_told_no_more_than_the_token_that_made_it,
+    what_a_receiver_repeats_is_for_those_who_may_see_it,
     an_account_that_is_shut_out_is_told_nothing,
     what_may_not_be_read_any_more_is_not_sent,
     what_belongs_to_the_nation_is_kept_by_it,
@@ -72,8 +74,13 @@ async fn nobody_asks_for_what_they_may_not_read(service: &Service) {
     let refused = erp.patch(&path_of(&webhook), "*", json!({"resources": ["project"]})).await;
     assert_eq!((refused.status, refused.code()), (403, "forbidden"));
     let elsewhere = json!({"url": "https://erp.example.ir/", "resources": ["cluster"], "province": "IR-08"});
-    for refused in [erp.post(WEBHOOKS, elsewhere).await, erp.patch(&path_of(&webhook), "*", json!({"province": "IR-08"})).await] {
-        assert_eq!((refused.status, refused.code()), (403, "outside_scope"), "{}", refused.text);
+    let refused = erp.post(WEBHOOKS, elsewhere).await;
+    assert_eq!((refused.status, refused.code()), (403, "outside_scope"), "{}", refused.text);
+    // Its deliveries tell of the province of before.
+    for moved in ["IR-08", "IR-15"] {
+        let national = create(&service.login("isipo").await, "https://erp.example.ir/", &["cluster"]).await;
+        let refused = service.login("isipo").await.patch(&path_of(&national), "*", json!({"province": moved})).await;
+        assert_eq!(refused.errors(), [("/province", "immutable")]);
     }
     let (_, reader) = client_with(&admin, "reader", &["changes:read", "clusters:read"], json!("IR-15")).await;
     for refused in [reader.get(WEBHOOKS).await, reader.post(WEBHOOKS, asked(json!(["cluster"]))).await, reader.get(&path_of(&webhook)).await] {
@@ -109,6 +116,37 @@ async fn personal_data_is_masked_as_for_the_account(service: &Service) {
     let own = cda.body["national_code"].as_str().unwrap();
     assert_eq!(code_told(&receivers, "clear").await, own);
     assert_eq!(code_told(&receivers, "masked").await, format!("******{}", &own[6..]));
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn a_webhook_is_told_no_more_than_the_token_that_made_it(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
+    let form = [("grant_type", "password"), ("username", "lorestan"), ("password", PASSWORD), ("scope", "webhooks:manage cdas:read")];
+    let token = lorestan.form("/api/v1/auth/token", &form).await;
+    let narrow = lorestan.with_token(token.body["access_token"].as_str().unwrap());
+    let webhook = create(&narrow, &receivers.url("narrow"), &["cda"]).await;
+    let cda = cdas::register(&lorestan, json!({})).await;
+    let own = cda.body["national_code"].as_str().unwrap();
+    assert_eq!(code_told(&receivers, "narrow").await, format!("******{}", &own[6..]));
+    // Whoever changes it stands behind it with what that token allows.
+    let url = receivers.url("wide");
+    assert_eq!(lorestan.patch(&path_of(&webhook), "*", json!({"url": url})).await.status, 200);
+    let second = cdas::register(&lorestan, json!({})).await;
+    assert_eq!(code_told(&receivers, "wide").await, second.body["national_code"].as_str().unwrap());
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn what_a_receiver_repeats_is_for_those_who_may_see_it(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
+    let (_, erp) = client_with(&lorestan.login("admin").await, "erp", &["webhooks:manage"], json!("IR-15")).await;
+    receivers.behave("echo", Manner::Says(200, "0000000019".to_owned()));
+    let webhook = create(&lorestan, &receivers.url("echo"), &["cluster"]).await;
+    register(&lorestan, "ورشو", json!({})).await;
+    let delivered = until_in_state(&lorestan, &webhook, "delivered", 1).await;
+    assert_eq!(log_of(&lorestan, &webhook, &delivered[0]).await.body["log"][0]["answer"], "0000000019");
+    assert_eq!(log_of(&erp, &webhook, &delivered[0]).await.body["log"][0]["answer"], Value::Null);
     running.stop().await;
     receivers.stop().await;
 }

@@ -10,7 +10,7 @@ pub mod delivery;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, Statement,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
     prelude::{Expr, Uuid},
     sea_query::{Condition, ExprTrait},
 };
@@ -28,6 +28,9 @@ use super::{
 
 /// How many deliveries of one webhook are on their way at the same time.
 const IN_FLIGHT: i64 = 4;
+
+/// How many deliveries are asked for again at once: it is one write.
+const REPLAYED: u64 = 10_000;
 
 /// How far a webhook has followed the change log.
 #[derive(Clone, Debug, PartialEq)]
@@ -249,8 +252,9 @@ pub enum Outcome {
     Dead,
 }
 
-/// Keeps what came of an attempt. Where the claim has lapsed meanwhile, the delivery is somebody else's, and only the attempt is kept.
-pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt::Model, outcome: Outcome) -> Result<(), DbErr> {
+/// Keeps what came of an attempt, and says since when the receiver has failed, where it has. Where the claim has lapsed meanwhile, the
+/// delivery is somebody else's, and only the attempt is kept.
+pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt::Model, outcome: Outcome) -> Result<Option<DateTime<Utc>>, DbErr> {
     let transaction = connection::begin_to_write(db).await?;
     hold(&transaction, delivery.webhook_id).await?;
     let moment = moment(&transaction).await?;
@@ -270,25 +274,44 @@ pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt:
         .await?;
     arrange(&transaction, delivery.webhook_id, Among::Record(delivery)).await?;
     // Whether the receiver itself is at fault: what was not sent says nothing of it.
-    let failures = match (outcome, attempt.fault) {
-        (_, Some(Fault::NotPermitted)) => None,
-        (Outcome::Delivered, _) => Some("0"),
-        _ => Some("failures + 1"),
-    };
+    let is_delivered = outcome == Outcome::Delivered;
+    let is_told_by_it = attempt.fault != Some(Fault::NotPermitted);
     attempt::Entity::insert(attempt.into_active_model().reset_all()).exec_without_returning(&transaction).await?;
-    if let Some(failures) = failures {
-        let mut sql = Composer::new(&transaction);
-        let id = sql.bind(delivery.webhook_id);
-        let query = format!("UPDATE webhook_lane SET failures = {failures} WHERE webhook_id = {id} AND (failures > 0 OR {failures} > 0)");
-        transaction.execute_raw(sql.statement(query)).await?;
-    }
-    transaction.commit().await
+    let mut sql = Composer::new(&transaction);
+    let (id, at) = (sql.bind(delivery.webhook_id), sql.moment(moment));
+    let query = match is_delivered {
+        true => format!("UPDATE webhook_lane SET failures = 0, failing_since = NULL WHERE webhook_id = {id} AND failures > 0"),
+        false => format!(
+            "UPDATE webhook_lane SET failures = failures + 1, failing_since = COALESCE(failing_since, {at}) WHERE webhook_id = {id} \
+             RETURNING failing_since"
+        ),
+    };
+    let failing = if is_told_by_it { transaction.query_one_raw(sql.statement(query)).await? } else { None };
+    let failing_since = failing.map(|row| row.try_get("", "failing_since")).transpose()?;
+    transaction.commit().await?;
+    Ok(failing_since)
 }
 
-/// Asks for deliveries again, and says for how many. They go out in the order of the changes.
-pub async fn replay(db: &impl ConnectionTrait, webhook_id: Uuid, which: Condition) -> Result<u64, DbErr> {
+/// Forgets since when a receiver has failed: somebody has seen to it.
+pub async fn begin_anew(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
+    let mut sql = Composer::new(db);
+    let id = sql.bind(webhook_id);
+    db.execute_raw(sql.statement(format!("UPDATE webhook_lane SET failing_since = NULL WHERE webhook_id = {id}"))).await.map(|_| ())
+}
+
+/// Asks for the oldest [`REPLAYED`] of some deliveries again; says for how many, and when the first of the others was made. They go out in the
+/// order of the changes.
+pub async fn replay(db: &impl ConnectionTrait, webhook_id: Uuid, which: Condition) -> Result<(u64, Option<DateTime<Utc>>), DbErr> {
     hold(db, webhook_id).await?;
     let moment = moment(db).await?;
+    let chosen = Entity::find().filter(Column::WebhookId.eq(webhook_id)).filter(which.clone());
+    let last = chosen.clone().order_by_asc(Column::Id).offset(REPLAYED - 1).limit(1).one(db).await?;
+    let (mut which, mut next_since) = (which, None);
+    if let Some(last) = last {
+        let next = chosen.filter(Column::Id.gt(last.id)).order_by_asc(Column::CreatedAt).limit(1).one(db).await?;
+        next_since = next.map(|delivery| delivery.created_at);
+        which = which.add(Column::Id.lte(last.id));
+    }
     let again = Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Pending))
         .col_expr(Column::Tries, Expr::value(0_i64))
@@ -299,7 +322,7 @@ pub async fn replay(db: &impl ConnectionTrait, webhook_id: Uuid, which: Conditio
         .exec(db)
         .await?;
     arrange(db, webhook_id, Among::All).await?;
-    Ok(again.rows_affected)
+    Ok((again.rows_affected, next_since))
 }
 
 /// Forgets what was delivered, what was given up three times as long ago, and what was on its way to webhooks that are deleted.

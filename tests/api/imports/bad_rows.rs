@@ -43,9 +43,9 @@ fn file() -> (String, BTreeMap<i64, (&'static str, &'static str)>) {
             expected.insert(line, (column, code));
         } else if number % 1_000 == 7 {
             // An editor counts the lines of a cell too.
-            cells[1] = format!("\"واحد\n{number}\"");
+            cells[3] = "\"2396\n1393\"".to_owned();
         }
-        line += 1 + cells[1].matches('\n').count() as i64;
+        line += 1 + cells[3].matches('\n').count() as i64;
         file.push_str(&format!("{}\n", cells.join(",")));
     }
     assert_eq!(expected.len(), BAD);

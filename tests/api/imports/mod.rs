@@ -2,6 +2,7 @@
 
 mod bad_rows;
 mod kills;
+mod limits;
 mod orders;
 mod resources;
 

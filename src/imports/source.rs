@@ -1,0 +1,48 @@
+//! The rows of an import, some at a time.
+
+use super::{
+    columns::Columns,
+    entity::{Model, part},
+    file::{Layout, Place, Row},
+};
+use crate::{
+    http::{Problem, contract::Contract},
+    store::Transaction,
+};
+
+/// The most rows at a time.
+const ROWS: usize = 250;
+/// The bytes that are looked at for them: more than they have.
+const WINDOW: usize = 256 * 1024;
+
+/// The rows of an import from where work goes on.
+pub struct Source<'a> {
+    import: &'a Model,
+    layout: Layout,
+    columns: Columns,
+    transaction: &'a Transaction,
+    place: Place,
+}
+
+impl<'a> Source<'a> {
+    /// In a transaction that has the import to itself.
+    pub fn new(import: &'a Model, contract: &Contract, transaction: &'a Transaction) -> Self {
+        Self { import, layout: import.layout(), columns: Columns::of(import.resource, contract), transaction, place: import.place() }
+    }
+
+    /// The next rows, and where the ones after them begin; nothing at the end of the file.
+    pub async fn next(&mut self) -> Result<Option<(Vec<Row>, Place)>, Problem> {
+        let length = self.import.bytes_total as usize;
+        if self.place.bytes >= length {
+            return Ok(None);
+        }
+        let window = part::read(&**self.transaction, self.import.id, self.place.bytes, WINDOW).await?;
+        let is_last = self.place.bytes + window.len() >= length;
+        let (rows, end) = self.layout.rows(&window, self.place, is_last, ROWS, &self.columns);
+        if end == self.place {
+            return Err(Problem::internal("an import does not go on"));
+        }
+        self.place = end;
+        Ok(Some((rows, end)))
+    }
+}
