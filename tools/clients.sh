@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes a TypeScript client of openapi/openapi.json, compiles it strictly and runs the flow of examples/typescript with it;
 # then runs examples/provincial_morning.py twice, of which the second time must change nothing; then makes a Python client of the
-# document and runs examples/generated_client.py with it, twice as well; then makes a Kotlin client, which has to know every operation
-# (compiling it takes libraries that only Maven has). Needs tools/install.sh, and Java.
+# document and runs examples/generated_client.py with it, twice as well; then makes a Kotlin client, which has to know every operation, compiles
+# its models and runs examples/kotlin with them (its transport takes libraries that only Maven has). Needs tools/install.sh, and Java.
 set -euo pipefail
 [ "${DEMO_URL:-}" ] || exec "$(dirname "$0")/with_demo.sh" "$0"
 cd "$(dirname "$0")/.."
@@ -43,7 +43,9 @@ echo "$second"
 
 rm -rf "$generated/kotlin"
 .venv/bin/openapi-generator-cli generate --input-spec openapi/openapi.json --generator-name kotlin --output "$generated/kotlin" \
-  --additional-properties packageName=ir.khoosheh.client,serializationLibrary=kotlinx_serialization >"$generated/kotlin.log" 2>&1 ||
+  --additional-properties packageName=ir.khoosheh.client,serializationLibrary=kotlinx_serialization \
+  --type-mappings AnyType=JsonElement,object=JsonElement --import-mappings JsonElement=kotlinx.serialization.json.JsonElement \
+  >"$generated/kotlin.log" 2>&1 ||
   { cat "$generated/kotlin.log"; exit 1; }
 operations=$(python3 -c '
 import json
@@ -52,3 +54,20 @@ print(sum(method in item for item in paths for method in ("get", "put", "post", 
 functions=$(grep --recursive --no-filename --only-matching --extended-regexp "fun [A-Za-z]+WithHttpInfo" "$generated/kotlin/src" | sort --unique | wc -l)
 [ "$functions" = "$operations" ] || { echo "the Kotlin client has $functions of $operations operations"; exit 1; }
 echo "the Kotlin client has all $operations operations"
+
+# The compiler finds its plugin by the services that a jar names; this one is in the compiler's own.
+jars=$(echo .venv/lib/python3*/site-packages/run_kotlin_kernel/jars)
+registrar=org.jetbrains.kotlin.compiler.plugin.CompilerPluginRegistrar
+python3 - "$generated/plugin.jar" "META-INF/services/$registrar" <<'END'
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w") as jar:
+    jar.writestr(sys.argv[2], "org.jetbrains.kotlinx.serialization.compiler.extensions.SerializationComponentRegistrar\n")
+END
+libraries=$(find "$jars" -name 'kotlin-stdlib-*.jar' -o -name 'kotlinx-serialization-*-jvm-*.jar' | tr '\n' ':')
+sources=$generated/kotlin/src/main/kotlin/ir/khoosheh/client
+java -cp "$(find "$jars" -name 'kotlin-jupyter-kernel-*-all.jar')" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler -no-stdlib -no-reflect -nowarn \
+  -Xdisable-default-scripting-plugin -Xplugin="$generated/plugin.jar" -cp "$libraries" -d "$generated/first_sync.jar" \
+  "$sources/models" "$sources"/infrastructure/*Adapter.kt "$sources/infrastructure/Serializer.kt" examples/kotlin
+lorestan=$(curl --silent --show-error --fail "$DEMO_URL/api/v1/auth/token" --data grant_type=password --data username=lorestan \
+  --data-urlencode "password=$DEMO_PASSWORD" | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+java -cp "$generated/first_sync.jar:$libraries" FirstSyncKt "$DEMO_URL" "$lorestan"
