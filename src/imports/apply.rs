@@ -63,7 +63,6 @@ impl Done {
 }
 
 /// What became of some rows, each with its line, and where the ones after them begin.
-#[derive(Default)]
 pub struct Applied {
     /// In the order of the file.
     pub rows: Vec<(usize, Done)>,

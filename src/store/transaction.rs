@@ -2,7 +2,7 @@
 
 use std::{
     any::Any,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -11,6 +11,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use indexmap::IndexSet;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement,
     sea_query::{Alias, Expr, ExprTrait, LockType, Query, SelectStatement},
@@ -39,7 +40,8 @@ pub struct Transaction {
     request_id: String,
     now: DateTime<Utc>,
     moved: Mutex<BTreeSet<Uuid>>,
-    locks: Mutex<Locks>,
+    /// The names of what is locked, in the order in which it was.
+    locks: Mutex<IndexSet<String>>,
     /// Whether nothing of it is to stay.
     is_rehearsal: AtomicBool,
     /// What [`Transaction::referred`] has found, once records are created together that refer to the same ones. It is locked until the end.
@@ -50,28 +52,6 @@ pub struct Transaction {
 const MANY_LOCKS: usize = 1_000;
 /// and so many one has at the most.
 const MOST_LOCKS: usize = 3_000;
-
-/// The names of what is locked, in the order in which it was.
-#[derive(Default)]
-struct Locks {
-    order: Vec<Arc<str>>,
-    names: HashSet<Arc<str>>,
-}
-
-impl Locks {
-    fn add(&mut self, name: String) {
-        let name: Arc<str> = name.into();
-        self.order.push(name.clone());
-        self.names.insert(name);
-    }
-
-    /// Forgets all but the first ones.
-    fn keep(&mut self, count: usize) {
-        for name in self.order.drain(count..) {
-            self.names.remove(&name);
-        }
-    }
-}
 
 type Found = HashMap<Uuid, Box<dyn Any + Send>>;
 
@@ -149,14 +129,14 @@ impl Transaction {
     /// The same for a record of which only the kind is known.
     pub async fn lock_named(&self, resource: &str, id: Uuid) -> Result<(), Problem> {
         let name = format!("{resource} {id}");
-        if self.is_rehearsal.load(Ordering::Relaxed) || self.locks().names.contains(name.as_str()) {
+        if self.is_rehearsal.load(Ordering::Relaxed) || self.locks().contains(&name) {
             return Ok(());
         }
-        if self.locks().names.len() >= MOST_LOCKS {
+        if self.locks().len() >= MOST_LOCKS {
             return Err(Problem::new(&catalogue::TOO_MUCH_AT_ONCE));
         }
         lock::for_transaction(&self.inner, &name).await?;
-        self.locks().add(name);
+        self.locks().insert(name);
         Ok(())
     }
 
@@ -167,10 +147,10 @@ impl Transaction {
 
     /// Whether so many locks are held that it is time to end.
     pub fn holds_many_locks(&self) -> bool {
-        self.locks().names.len() > MANY_LOCKS
+        self.locks().len() > MANY_LOCKS
     }
 
-    fn locks(&self) -> MutexGuard<'_, Locks> {
+    fn locks(&self) -> MutexGuard<'_, IndexSet<String>> {
         self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -198,14 +178,14 @@ impl Transaction {
 
     /// Does some work wholly or not at all, whatever becomes of the transaction otherwise.
     pub async fn attempt<T, E: From<Problem>>(&self, work: impl AsyncFnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
-        let held = self.locks().order.len();
+        let held = self.locks().len();
         self.inner.execute_unprepared("SAVEPOINT attempt").await.map_err(Problem::from)?;
         let outcome = work(self).await;
         let end = if outcome.is_ok() { "RELEASE SAVEPOINT attempt" } else { "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt" };
         self.inner.execute_unprepared(end).await.map_err(Problem::from)?;
         if outcome.is_err() {
             // With the work, the locks are gone that were taken for it.
-            self.locks().keep(held);
+            self.locks().truncate(held);
             *self.found() = None;
         }
         outcome
