@@ -158,9 +158,9 @@ impl<'a> Applier<'a> {
         let mut applied = Applied { rows: Vec::new(), end: self.import.place() };
         let mut seen = HashSet::new();
         let (mut settled, mut ready) = (Vec::new(), Ready::default());
+        connection::plan_afresh(self.transaction).await?;
         while !self.is_time(&applied) {
             let Some((rows, end)) = source.next().await? else { break };
-            connection::forget_plans(self.transaction).await?;
             let around = self.look_around::<R>(&rows, &mut seen).await?;
             // Those that are there already are changed at once, which nothing may cross.
             if !around.present.is_empty() {

@@ -77,12 +77,11 @@ pub async fn begin_to_write(db: &DatabaseConnection) -> Result<DatabaseTransacti
     db.begin_with_options(options).await
 }
 
-/// Has the statements of a connection planned anew for the tables as they are by now. PostgreSQL keeps plans: one that was made while a table
-/// was nearly empty would go on to read all of it, for each of many rows that make it grow. Planning each time (`force_custom_plan`) costs
-/// more: the checks of foreign keys are statements too, one for each row.
-pub async fn forget_plans(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+/// Has every statement of a transaction planned for the tables as they are by then. PostgreSQL keeps the plans of a connection: one that was
+/// made while a table was nearly empty, or for any values, would go on to read all of it for each of many rows that make it grow.
+pub async fn plan_afresh(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
-        transaction.execute_unprepared("DISCARD PLANS").await?;
+        transaction.execute_unprepared("SET LOCAL plan_cache_mode = force_custom_plan").await?;
     }
     Ok(())
 }
