@@ -13,8 +13,11 @@ generated=tools/node_modules/.cache/khoosheh
 "$bin/tsc" --project examples/typescript
 PASSWORD=$DEMO_PASSWORD node "$generated/field_day.mjs" "$DEMO_URL" cda
 
-token=$(curl --silent --show-error --fail "$DEMO_URL/api/v1/auth/token" --user "integrator:$DEMO_PASSWORD" \
-  --data grant_type=client_credentials | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+token_for() {
+  curl --silent --show-error --fail "$DEMO_URL/api/v1/auth/token" "$@" |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])'
+}
+token=$(token_for --user "integrator:$DEMO_PASSWORD" --data grant_type=client_credentials)
 versions() {
   for resource in organisations clusters projects milestones; do
     curl --silent --show-error --fail --header "Authorization: Bearer $token" \
@@ -68,6 +71,5 @@ sources=$generated/kotlin/src/main/kotlin/ir/khoosheh/client
 java -cp "$(find "$jars" -name 'kotlin-jupyter-kernel-*-all.jar')" org.jetbrains.kotlin.cli.jvm.K2JVMCompiler -no-stdlib -no-reflect -nowarn \
   -Xdisable-default-scripting-plugin -Xplugin="$generated/plugin.jar" -cp "$libraries" -d "$generated/first_sync.jar" \
   "$sources/models" "$sources"/infrastructure/*Adapter.kt "$sources/infrastructure/Serializer.kt" examples/kotlin
-lorestan=$(curl --silent --show-error --fail "$DEMO_URL/api/v1/auth/token" --data grant_type=password --data username=lorestan \
-  --data-urlencode "password=$DEMO_PASSWORD" | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+lorestan=$(token_for --data grant_type=password --data username=lorestan --data-urlencode "password=$DEMO_PASSWORD")
 java -cp "$generated/first_sync.jar:$libraries" FirstSyncKt "$DEMO_URL" "$lorestan"

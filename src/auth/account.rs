@@ -40,7 +40,7 @@ pub enum Kind {
     Client,
 }
 
-/// The scopes granted to an API client.
+/// Scopes that were granted: to an API client, or to a token for which something goes on to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Scopes(pub Vec<String>);
 

@@ -41,7 +41,7 @@ use crate::{
     persian::{calendar, text},
     personal,
     projects::{self, dto::ProjectInput},
-    store::{ExternalRef, Input, Inserts, Record, Transaction, connection, external_ref, visible_rows},
+    store::{ExternalRef, Input, Inserts, Record, Transaction, external_ref, visible_rows},
 };
 
 /// What became of a row.
@@ -158,7 +158,6 @@ impl<'a> Applier<'a> {
         let mut applied = Applied { rows: Vec::new(), end: self.import.place() };
         let mut seen = HashSet::new();
         let (mut settled, mut ready) = (Vec::new(), Ready::default());
-        connection::plan_afresh(self.transaction).await?;
         while !self.is_time(&applied) {
             let Some((rows, end)) = source.next().await? else { break };
             let around = self.look_around::<R>(&rows, &mut seen).await?;
@@ -298,6 +297,7 @@ impl<'a> Applier<'a> {
     /// The records that the other system calls by some keys; nobody changes them before the end of the transaction.
     async fn present<R: Record>(&self, keys: &BTreeSet<String>) -> Result<HashMap<String, R>, Problem> {
         let named = external_ref::of_keys(&**self.transaction, R::RESOURCE, &self.import.system, keys).await?;
+        // By their ids: from one statement for both, PostgreSQL may make a loop over all records.
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
         let rows = visible_rows::<R>(&self.transaction.author().scope)
             .filter(id.clone().is_in(named.iter().map(|named| named.record_id)))

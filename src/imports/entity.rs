@@ -14,15 +14,11 @@ use super::{
     file::{Format, Layout, Place},
 };
 use crate::{
-    auth::Caller,
+    auth::{Caller, account::Scopes},
     http::{SortKey, page::Listed},
     persian::Calendar,
     store::SqlKind,
 };
-
-/// Names, in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Names(pub Vec<String>);
 
 /// The columns of the cells of a table, in a column.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
@@ -44,7 +40,7 @@ pub struct Model {
     /// The province of the account.
     pub province: Option<String>,
     /// What the account was allowed when it sent the file: no more is done.
-    pub permissions: Names,
+    pub permissions: Scopes,
     /// The request that sent the file; the history of each record names it.
     pub request_id: String,
     /// What the file holds.

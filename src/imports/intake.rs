@@ -12,10 +12,11 @@ use uuid::Uuid;
 use super::{
     columns::Columns,
     dto::{Order, State},
-    entity::{self, Column, Entity, Headings, Model, Names, part},
+    entity::{self, Column, Entity, Headings, Model, part},
     file::{Format, Layout, MOST_BYTES_OF_ROW},
 };
 use crate::{
+    auth::account::Scopes,
     http::{Problem, Text, Violation, catalogue, contract::Contract},
     persian::Calendar,
     store::{Transaction, bulk},
@@ -83,7 +84,7 @@ impl Intake {
             id: Uuid::now_v7(),
             account_id: author.id,
             province: author.scope.province().map(str::to_owned),
-            permissions: Names(author.permissions.clone()),
+            permissions: Scopes(author.permissions.clone()),
             request_id: transaction.request_id().to_owned(),
             resource: order.resource,
             format,

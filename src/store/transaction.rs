@@ -228,10 +228,13 @@ impl Transaction {
     }
 
     /// What writes new records that keep the rules, with their history, in as few statements as they take. It asks the database nothing, and
-    /// lets others go on meanwhile.
+    /// lets others go on between two rows.
     pub async fn inserts<'a, R: Record>(&self, rows: impl Iterator<Item = &'a mut R>) -> Result<Inserts, Problem> {
         let (mut entries, mut active, mut terms, mut references) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for row in rows {
+        for (number, row) in rows.enumerate() {
+            if number > 0 {
+                tokio::task::yield_now().await;
+            }
             let entry = self.entry(row, ChangeKind::Created, "")?;
             *row.columns_mut().history_hash = entry.hash.clone();
             self.note_value(row, None);
@@ -239,7 +242,6 @@ impl Transaction {
             active.push(row.clone().into_active_model().reset_all());
             terms.extend(search::of_record(row));
             references.extend(external_ref::of_record(row));
-            tokio::task::yield_now().await;
         }
         let mut inserts = Inserts::default();
         inserts.add(&self.inner, entries, &[])?;

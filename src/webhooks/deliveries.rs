@@ -194,8 +194,8 @@ pub async fn test_webhook(webhook: Visible<Model>, write: Write) -> Result<Answe
 
 /// Send deliveries again
 ///
-/// Those that were given up, or all since a moment, the oldest 10,000 of them, under their `webhook-id` of before and in the order of the changes. What a delivery tells is
-/// read anew: it holds the version that it held, masked as the account behind the webhook may see it today. Deliveries that have arrived
+/// Those that were given up, or all since a moment, the oldest 10,000 of them, under their `webhook-id` of before and in the order of the
+/// changes. What a delivery tells is read anew: it holds the version that it held, masked as the account behind the webhook may see it today. Deliveries that have arrived
 /// are kept for 30 days, those that were given up for 90.
 #[utoipa::path(request_body = Replay, responses((status = 200, body = Replayed)), security(("oauth2" = ["webhooks:manage"])))]
 #[post("/webhooks/{id}/replay")]

@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::{
     destination,
-    entity::{DisabledReason, Granted, Model, Resources},
+    entity::{DisabledReason, Model, Resources},
 };
 use crate::{
-    auth::Caller,
+    auth::{Caller, account::Scopes},
     changes::kinds::{KINDS, Kind},
     http::{Problem, Text, Violation, catalogue},
     provinces::ProvinceCode,
@@ -130,7 +130,7 @@ impl WebhookInput {
         }
         self.url = destination::checked(&self.url, networks).map_err(|violation| Problem::invalid(vec![violation]))?.into();
         self.province = self.province.or_else(|| caller.scope.province().map(|own| ProvinceCode(own.to_owned())));
-        Ok(Model { account_id: caller.id, granted: Some(Granted(caller.permissions.clone())), ..self.onto_row(row)? })
+        Ok(Model { account_id: caller.id, granted: Some(Scopes(caller.permissions.clone())), ..self.onto_row(row)? })
     }
 }
 

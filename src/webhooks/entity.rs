@@ -23,7 +23,7 @@ crate::store::record_table! {
         /// The account that made it or has changed it last: it sees what this account may see.
         account_id: Uuid,
         /// What this account was granted then: the webhook is told no more. Nothing is said of those from before this was kept.
-        granted: Option<Granted>,
+        granted: Option<account::Scopes>,
         /// The province whose changes it is told; none for the nation.
         province: Option<String>,
         /// Where the events go.
@@ -49,10 +49,6 @@ const MOST: u64 = 100;
 /// Kinds of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Resources(pub Vec<Kind>);
-
-/// Permissions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Granted(pub Vec<String>);
 
 /// Why a webhook is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]

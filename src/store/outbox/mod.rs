@@ -273,23 +273,38 @@ pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt:
         .exec(&transaction)
         .await?;
     arrange(&transaction, delivery.webhook_id, Among::Record(delivery)).await?;
-    // Whether the receiver itself is at fault: what was not sent says nothing of it.
-    let is_delivered = outcome == Outcome::Delivered;
-    let is_told_by_it = attempt.fault != Some(Fault::NotPermitted);
-    attempt::Entity::insert(attempt.into_active_model().reset_all()).exec_without_returning(&transaction).await?;
-    let mut sql = Composer::new(&transaction);
-    let (id, at) = (sql.bind(delivery.webhook_id), sql.moment(moment));
-    let query = match is_delivered {
-        true => format!("UPDATE webhook_lane SET failures = 0, failing_since = NULL WHERE webhook_id = {id} AND failures > 0"),
-        false => format!(
-            "UPDATE webhook_lane SET failures = failures + 1, failing_since = COALESCE(failing_since, {at}) WHERE webhook_id = {id} \
-             RETURNING failing_since"
-        ),
+    let failing_since = match (outcome, attempt.fault) {
+        // What was not sent says nothing of the receiver.
+        (_, Some(Fault::NotPermitted)) => None,
+        (Outcome::Delivered, _) => {
+            succeeded(&transaction, delivery.webhook_id).await?;
+            None
+        }
+        _ => failed(&transaction, delivery.webhook_id, moment).await?,
     };
-    let failing = if is_told_by_it { transaction.query_one_raw(sql.statement(query)).await? } else { None };
-    let failing_since = failing.map(|row| row.try_get("", "failing_since")).transpose()?;
+    attempt::Entity::insert(attempt.into_active_model().reset_all()).exec_without_returning(&transaction).await?;
     transaction.commit().await?;
     Ok(failing_since)
+}
+
+/// The receiver has taken something: it fails no more.
+async fn succeeded(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
+    let mut sql = Composer::new(db);
+    let id = sql.bind(webhook_id);
+    let query = format!("UPDATE webhook_lane SET failures = 0, failing_since = NULL WHERE webhook_id = {id} AND failures > 0");
+    db.execute_raw(sql.statement(query)).await.map(|_| ())
+}
+
+/// The receiver has failed; gives since when it does.
+async fn failed(db: &impl ConnectionTrait, webhook_id: Uuid, moment: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let mut sql = Composer::new(db);
+    let (moment, id) = (sql.moment(moment), sql.bind(webhook_id));
+    let query = format!(
+        "UPDATE webhook_lane SET failures = failures + 1, failing_since = COALESCE(failing_since, {moment}) WHERE webhook_id = {id} \
+         RETURNING failing_since"
+    );
+    let row = db.query_one_raw(sql.statement(query)).await?;
+    row.map(|row| row.try_get("", "failing_since")).transpose()
 }
 
 /// Forgets since when a receiver has failed: somebody has seen to it.
