@@ -60,7 +60,7 @@ pub struct Config {
     pub login_failures_per_account: u64,
     /// Failed logins from one address within 15 minutes before it is closed for the rest of them.
     pub login_failures_per_address: u64,
-    /// Webhook deliveries on their way at the same time from this instance; 0 sends none.
+    /// Webhook deliveries on their way at the same time from this instance, half of them at the most to receivers that lag; 0 sends none.
     pub webhook_workers: usize,
     /// Seconds that a webhook's receiver has to answer.
     pub webhook_timeout_seconds: u64,
@@ -180,7 +180,7 @@ impl Config {
         require((60..=86_400).contains(&self.access_token_seconds), "access_token_seconds must be from 60 to 86400");
         require((1..=365).contains(&self.refresh_token_days), "refresh_token_days must be from 1 to 365");
         require(self.login_failures_per_account >= 1 && self.login_failures_per_address >= 1, "login_failures_* must be at least 1");
-        require(self.webhook_workers <= 1_000, "webhook_workers must be from 0 to 1000");
+        require(matches!(self.webhook_workers, 0 | 2..=1_000), "webhook_workers must be 0, or from 2 to 1000");
         require((1..=60).contains(&self.webhook_timeout_seconds), "webhook_timeout_seconds must be from 1 to 60");
         require(
             self.webhook_retry_seconds.len() <= 20 && self.webhook_retry_seconds.iter().all(|seconds| *seconds <= 604_800),

@@ -8,7 +8,7 @@ use std::{
 use actix_web::http::Method;
 use futures_util::future;
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Alias, Expr, ExprTrait, LockType},
 };
 use serde_json::{Map, Value, json};
@@ -41,7 +41,7 @@ use crate::{
     persian::{calendar, text},
     personal,
     projects::{self, dto::ProjectInput},
-    store::{ExternalRef, Input, Inserts, Record, Transaction, external_ref, visible_rows},
+    store::{ExternalRef, Input, Inserts, Record, Transaction, connection, external_ref, visible_rows},
 };
 
 /// What became of a row.
@@ -275,23 +275,15 @@ impl<'a> Applier<'a> {
         if keys.is_empty() {
             return Ok(Around { present: HashMap::new(), known: Known::default() });
         }
+        connection::plan_afresh(self.transaction).await?;
         if !self.import.is_whole() {
-            seen.extend(self.done_before(&keys).await?);
+            seen.extend(entity::row::seen(&**self.transaction, self.import.id, &keys).await?);
         }
         let present = self.present::<R>(&keys).await?;
         let others = self.import.resource.references().filter(|reference| !reference.is_list);
         let known = Known::of(contents, others, &self.import.system, self.transaction).await?;
+        connection::keep_plans(self.transaction).await?;
         Ok(Around { present, known })
-    }
-
-    /// Which of some keys rows before have had.
-    async fn done_before(&self, keys: &BTreeSet<String>) -> Result<Vec<String>, Problem> {
-        let before = entity::row::Entity::find()
-            .select_only()
-            .column(entity::row::Column::Reference)
-            .filter(entity::row::Column::ImportId.eq(self.import.id))
-            .filter(entity::row::Column::Reference.is_in(keys));
-        Ok(before.into_tuple::<String>().all(&**self.transaction).await?)
     }
 
     /// The records that the other system calls by some keys; nobody changes them before the end of the transaction.
@@ -300,13 +292,13 @@ impl<'a> Applier<'a> {
         // By their ids: from one statement for both, PostgreSQL may make a loop over all records.
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
         let rows = visible_rows::<R>(&self.transaction.author().scope)
-            .filter(id.clone().is_in(named.iter().map(|named| named.record_id)))
+            .filter(id.clone().is_in(named.iter().map(|(_, id)| *id)))
             .order_by_asc(id)
             .lock(LockType::NoKeyUpdate)
             .all(&**self.transaction)
             .await?;
         let rows: HashMap<Uuid, R> = rows.into_iter().map(|row| (row.id(), row)).collect();
-        Ok(named.into_iter().filter_map(|named| Some((named.reference, rows.get(&named.record_id)?.clone()))).collect())
+        Ok(named.into_iter().filter_map(|(key, id)| Some((key, rows.get(&id)?.clone()))).collect())
     }
 
     /// Holds a row against all rules that do not need other records.

@@ -171,12 +171,14 @@ pub mod part {
 
 /// What became of rows.
 pub mod row {
+    use std::collections::BTreeSet;
+
     use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 
     use super::{Faults, Outcome};
     use crate::{
         http::{SortKey, page::Listed},
-        store::SqlKind,
+        store::sql::{Composer, SqlKind, look_up},
     };
 
     /// What became of a row.
@@ -211,6 +213,15 @@ pub mod row {
     pub async fn failed(db: &impl ConnectionTrait, import: Uuid, most: u64) -> Result<Vec<Model>, DbErr> {
         let failed = Entity::find().filter(Column::ImportId.eq(import)).filter(Column::Outcome.eq(Outcome::Failed));
         failed.order_by_asc(Column::Number).limit(most).all(db).await
+    }
+
+    /// Which of some keys rows before have had.
+    pub async fn seen(db: &impl ConnectionTrait, import: Uuid, keys: &BTreeSet<String>) -> Result<impl Iterator<Item = String>, DbErr> {
+        let mut sql = Composer::new(db);
+        let import = sql.bind(import);
+        let line = |key: &str| format!("SELECT max(line) FROM import_row WHERE import_id = {import} AND reference = {key}");
+        let lines: Vec<(String, i64)> = look_up(db, sql, keys, line).await?;
+        Ok(lines.into_iter().map(|(key, _)| key))
     }
 
     impl Listed for Model {

@@ -106,9 +106,9 @@ async fn find<R: Record>(by: By, said: BTreeSet<String>, system: &str, transacti
     match by {
         By::Key => {
             let named = external_ref::of_keys(&**transaction, R::RESOURCE, system, &said).await?;
-            let ids = visible.expr_as(column("id"), "id").filter(column("id").is_in(named.iter().map(|named| named.record_id)));
+            let ids = visible.expr_as(column("id"), "id").filter(column("id").is_in(named.iter().map(|(_, id)| *id)));
             let ids: BTreeSet<Uuid> = ids.into_tuple::<Uuid>().all(&**transaction).await?.into_iter().collect();
-            Ok(named.into_iter().filter(|named| ids.contains(&named.record_id)).map(|named| (named.reference, named.record_id)).collect())
+            Ok(named.into_iter().filter(|(_, id)| ids.contains(id)).collect())
         }
         By::Code | By::LegalId => {
             let name = if by == By::Code { "code" } else { "legal_id" };

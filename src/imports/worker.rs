@@ -95,7 +95,6 @@ async fn turn(db: &DatabaseConnection, contract: &Contract, only: Option<Uuid>) 
 async fn turn_on(import: &Model, db: &DatabaseConnection, contract: &Contract) -> Result<bool, Problem> {
     let author = author(import, db).await?;
     let transaction = Transaction::begin(db, author, import.request_id.clone()).await?;
-    connection::plan_afresh(&transaction).await?;
     let free = Entity::find_by_id(import.id).filter(entity::is_open());
     let claimed = free.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).one(&*transaction).await;
     let outcome = match claimed {

@@ -77,11 +77,20 @@ pub async fn begin_to_write(db: &DatabaseConnection) -> Result<DatabaseTransacti
     db.begin_with_options(options).await
 }
 
-/// Has every statement of a transaction planned for the tables as they are by then. PostgreSQL keeps the plans of a connection: one that was
-/// made while a table was nearly empty, or for any values, would go on to read all of it for each of many rows that make it grow.
+/// Has a transaction plan its statements for the tables as they are by then, until [`keep_plans`]. PostgreSQL keeps the plans of a connection:
+/// one that was made while a table was nearly empty, or for any values, would go on to read all of it for each of many rows that make it grow.
 pub async fn plan_afresh(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    set_plans(transaction, "force_custom_plan").await
+}
+
+/// Has it keep its plans again: those of the checks of foreign keys, which are made for each row, would take longer to make than to use.
+pub async fn keep_plans(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    set_plans(transaction, "auto").await
+}
+
+async fn set_plans(transaction: &DatabaseTransaction, mode: &str) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
-        transaction.execute_unprepared("SET LOCAL plan_cache_mode = force_custom_plan").await?;
+        transaction.execute_unprepared(&format!("SET LOCAL plan_cache_mode = {mode}")).await?;
     }
     Ok(())
 }

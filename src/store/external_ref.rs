@@ -9,7 +9,10 @@ use utoipa::{
     openapi::{ArrayBuilder, RefOr, Schema},
 };
 
-use super::Record;
+use super::{
+    Record,
+    sql::{Composer, look_up},
+};
 use crate::{
     http::{Problem, Text, Violation, catalogue},
     persian::text,
@@ -123,10 +126,12 @@ pub fn of_record<R: Record>(row: &R) -> Vec<ActiveModel> {
     row.external_refs().iter().map(reference).collect()
 }
 
-/// What a system's keys stand for, of a kind of record: those of some keys that are known.
-pub async fn of_keys(db: &impl ConnectionTrait, resource: &str, system: &str, keys: &BTreeSet<String>) -> Result<Vec<Model>, DbErr> {
-    let of_system = Entity::find().filter(Column::Resource.eq(resource)).filter(Column::System.eq(system));
-    of_system.filter(Column::Reference.is_in(keys)).all(db).await
+/// The records of a kind that a system calls by some keys: those of the keys that are known, each with its record.
+pub async fn of_keys(db: &impl ConnectionTrait, resource: &str, system: &str, keys: &BTreeSet<String>) -> Result<Vec<(String, Uuid)>, DbErr> {
+    let mut sql = Composer::new(db);
+    let (resource, system) = (sql.bind(resource), sql.bind(system));
+    let record = |key: &str| format!("SELECT record_id FROM external_ref WHERE resource = {resource} AND system = {system} AND reference = {key}");
+    look_up(db, sql, keys, record).await
 }
 
 /// A query for the record that another system calls so.

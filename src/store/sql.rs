@@ -1,7 +1,9 @@
 //! SQL: values as they go into a cursor and come back, and statements that are put together from parts.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, Statement, Value as SqlValue};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TryGetable, Value as SqlValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -61,6 +63,27 @@ pub fn about<R: Columns>(db: &impl ConnectionTrait, sql: &str, on: NaiveDate, ro
     let ids = if rows.is_empty() { "NULL".to_owned() } else { placeholders(2, rows.len()) };
     let values = std::iter::once(SqlValue::from(on)).chain(rows.iter().map(|row| row.id().into()));
     Statement::from_sql_and_values(db.get_database_backend(), sql.replace("{ids}", &ids), values)
+}
+
+/// What some texts stand for, those that stand for something: `lookup` makes a query for one value from the place of a text, with what is bound
+/// in `sql`. Each text is looked up by itself: for a list of them, PostgreSQL may read all of a table that has grown since it was counted.
+pub async fn look_up<T: TryGetable>(
+    db: &impl ConnectionTrait,
+    mut sql: Composer,
+    texts: &BTreeSet<String>,
+    lookup: impl FnOnce(&str) -> String,
+) -> Result<Vec<(String, T)>, DbErr> {
+    let array = sql.bind(json!(texts));
+    let text = sql.text("k.value");
+    let query = format!("SELECT {text} AS text, ({}) AS found FROM {}", lookup(&text), sql.each(&array, "k"));
+    let rows = db.query_all_raw(sql.statement(query)).await?;
+    let mut known = Vec::new();
+    for row in rows {
+        if let Some(found) = row.try_get("", "found")? {
+            known.push((row.try_get("", "text")?, found));
+        }
+    }
+    Ok(known)
 }
 
 /// How many rows of a group fulfil a condition.

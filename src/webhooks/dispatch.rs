@@ -8,7 +8,7 @@ use std::{
 use actix_web::http::header;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
-use sea_orm::{DatabaseConnection, prelude::Uuid};
+use sea_orm::DatabaseConnection;
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
@@ -21,12 +21,11 @@ use super::{
     letter::{self, Letter},
 };
 use crate::{
-    auth::Caller,
     config::Config,
-    http::{Problem, catalogue},
+    http::Problem,
     store::{
-        Transaction, connection, now,
-        outbox::{self, Outcome, attempt, attempt::Fault},
+        connection, now,
+        outbox::{self, Lanes, Outcome, attempt, attempt::Fault},
     },
 };
 
@@ -48,6 +47,9 @@ const READ: usize = 65_536;
 const READ_FOR: Duration = Duration::from_secs(1);
 /// and so much of it is kept.
 const KEPT: usize = 1_024;
+
+/// A receiver that takes longer than this part of the time it is given lags.
+const PROMPT: u32 = 3;
 
 /// What a receiver may ask for with `Retry-After` at the most.
 const LONGEST: TimeDelta = TimeDelta::days(1);
@@ -71,6 +73,7 @@ impl Dispatch {
             clients: Clients::new(config)?,
             most: config.webhook_workers,
             retries: config.webhook_retry_seconds.clone(),
+            prompt: Duration::from_secs(config.webhook_timeout_seconds) / PROMPT,
             lease: MARGIN + TimeDelta::seconds(config.webhook_timeout_seconds as i64),
             patience: TimeDelta::days(config.webhook_failing_days),
         };
@@ -112,6 +115,7 @@ struct Workers {
     clients: Clients,
     most: usize,
     retries: Vec<u64>,
+    prompt: Duration,
     lease: TimeDelta,
     patience: TimeDelta,
 }
@@ -119,18 +123,12 @@ struct Workers {
 impl Workers {
     /// Claims and sends until it is stopped, then waits for what is under way.
     async fn work(self, mut stopped: watch::Receiver<bool>) {
-        let mut under_way = JoinSet::new();
+        let (mut prompt, mut lagging) = (JoinSet::new(), JoinSet::new());
         while !*stopped.borrow() {
-            while under_way.try_join_next().is_some() {}
-            let free = self.most - under_way.len();
-            let pause = match self.claim(free).await {
-                Ok(letters) if !letters.is_empty() => {
-                    for letter in letters {
-                        under_way.spawn(self.clone().deliver(letter));
-                    }
-                    continue;
-                }
-                Ok(_) => PAUSE,
+            while prompt.try_join_next().is_some() || lagging.try_join_next().is_some() {}
+            let pause = match self.send_some(&mut prompt, &mut lagging).await {
+                Ok(true) => continue,
+                Ok(false) => PAUSE,
                 Err(problem) => {
                     tracing::warn!(%problem, "webhooks are not sent");
                     LONG_PAUSE
@@ -138,35 +136,48 @@ impl Workers {
             };
             tokio::select! {
                 _ = stopped.changed() => {}
-                Some(_) = under_way.join_next() => {}
+                Some(_) = prompt.join_next() => {}
+                Some(_) = lagging.join_next() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        while under_way.join_next().await.is_some() {}
+        while prompt.join_next().await.is_some() || lagging.join_next().await.is_some() {}
     }
 
-    async fn claim(&self, free: usize) -> Result<Vec<Letter>, Problem> {
-        if free == 0 {
-            return Ok(Vec::new());
+    /// Begins as many deliveries as there are workers for, those that may take long with half of them at the most. Whether there were any.
+    async fn send_some(&self, prompt: &mut JoinSet<()>, lagging: &mut JoinSet<()>) -> Result<bool, Problem> {
+        let before = prompt.len() + lagging.len();
+        let free = self.most - before;
+        // First: the others get what is left, which is half of all or more.
+        let room = free.min((self.most / 2).saturating_sub(lagging.len()));
+        self.begin(Lanes::Lagging, room, lagging).await?;
+        self.begin(Lanes::Prompt, self.most - prompt.len() - lagging.len(), prompt).await?;
+        Ok(prompt.len() + lagging.len() > before)
+    }
+
+    async fn begin(&self, lanes: Lanes, most: usize, under_way: &mut JoinSet<()>) -> Result<(), Problem> {
+        let claimed = outbox::claim(&self.db, lanes, most, self.lease).await?;
+        for letter in letter::letters(&self.db, claimed).await? {
+            under_way.spawn(self.clone().deliver(letter));
         }
-        letter::letters(&self.db, outbox::claim(&self.db, free, self.lease).await?).await
+        Ok(())
     }
 
     /// Makes an attempt, and keeps what came of it. Where that fails, the claim lapses, and the attempt is made again.
     async fn deliver(self, letter: Letter) {
         let (attempted_at, begin) = (now(), Instant::now());
         let answered = self.send(&letter, attempted_at).await;
-        let fault = answered.fault;
+        let (fault, took) = (answered.fault, begin.elapsed());
         let attempt = attempt::Model {
             delivery_id: letter.delivery.id,
             number: letter.delivery.attempts,
             attempted_at,
-            duration_ms: begin.elapsed().as_millis() as i64,
+            duration_ms: took.as_millis() as i64,
             status: answered.status.map(i64::from),
             fault,
             answer: answered.text,
         };
-        let outcome = self.outcome(letter.delivery.tries, fault, answered.retry_after);
+        let outcome = self.outcome(letter.delivery.tries, fault, answered.retry_after, took);
         tracing::debug!(delivery = %letter.delivery.id, ?outcome, ?fault, "a webhook was called");
         metrics::counter!("webhook_attempts_total", "failed" => fault.is_some().to_string()).increment(1);
         let failing_since = outbox::settle(&self.db, &letter.delivery, attempt, outcome).await.unwrap_or_else(|error| {
@@ -179,7 +190,7 @@ impl Workers {
             _ => None,
         };
         if let Some(reason) = reason
-            && let Err(problem) = switch_off(&self.db, letter.delivery.webhook_id, reason).await
+            && let Err(problem) = Model::switch_off(&self.db, letter.delivery.webhook_id, reason).await
         {
             tracing::warn!(%problem, "a webhook whose receiver is gone or fails is not switched off");
         }
@@ -206,9 +217,9 @@ impl Workers {
 
     /// What becomes of a delivery: the pause before the next attempt grows, with a tenth of chance, so that receivers that were away
     /// are not all called at once.
-    fn outcome(&self, tries: i64, fault: Option<Fault>, retry_after: Option<TimeDelta>) -> Outcome {
+    fn outcome(&self, tries: i64, fault: Option<Fault>, retry_after: Option<TimeDelta>, took: Duration) -> Outcome {
         match fault {
-            None => Outcome::Delivered,
+            None => Outcome::Delivered { slowly: took > self.prompt },
             Some(Fault::NotPermitted) => Outcome::Dead,
             Some(_) => {
                 let pause = usize::try_from(tries - 1).ok().and_then(|number| self.retries.get(number));
@@ -271,22 +282,4 @@ fn pause(value: &str) -> Option<TimeDelta> {
 /// Whether the resolver has refused the address.
 fn is_refused(error: &(dyn Error + 'static)) -> bool {
     error.is::<AddressRefused>() || error.source().is_some_and(is_refused)
-}
-
-/// Switches off a webhook whose receiver takes nothing any more.
-async fn switch_off(db: &DatabaseConnection, webhook_id: Uuid, reason: DisabledReason) -> Result<(), Problem> {
-    let transaction = Transaction::begin(db, Caller::service(), "webhooks".to_owned()).await?;
-    let switched = async {
-        let before = transaction.present::<Model>(webhook_id).await?;
-        let after = Model { is_active: false, disabled_reason: Some(reason), disabled_at: Some(transaction.now()), ..before.clone() };
-        if before.is_active { transaction.update(&before, after).await.map(|_| ()) } else { Ok(()) }
-    };
-    match switched.await {
-        Ok(()) => transaction.commit().await,
-        Err(problem) => {
-            transaction.roll_back().await;
-            // Somebody has deleted it meanwhile.
-            if problem.code() == catalogue::NOT_FOUND.code { Ok(()) } else { Err(problem) }
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! The table of webhooks.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, PaginatorTrait, entity::prelude::*, sea_query::Condition};
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use super::{
     signature::Secrets,
 };
 use crate::{
-    auth::{Scope, account},
+    auth::{Caller, Scope, account},
     changes::kinds::{Entry, KINDS, Kind},
     http::{Problem, SortKey, catalogue, page::Listed},
     provinces,
@@ -61,9 +63,39 @@ pub enum DisabledReason {
     Gone,
     /// The receiver has failed for days.
     Failing,
+    /// The account behind it is shut out, may keep no webhooks any more, or belongs to another province.
+    NotPermitted,
 }
 
 impl Model {
+    /// Those that a condition lets through, each with the account behind it.
+    pub async fn with_accounts(db: &impl ConnectionTrait, which: Condition) -> Result<HashMap<Uuid, (Self, account::Model)>, DbErr> {
+        let webhooks = Entity::find().filter(which).all(db).await?;
+        let ids = webhooks.iter().map(|webhook| webhook.account_id);
+        let accounts = account::Entity::find().filter(account::Column::Id.is_in(ids)).all(db).await?;
+        let accounts: HashMap<Uuid, account::Model> = accounts.into_iter().map(|account| (account.id, account)).collect();
+        let with_account = |webhook: Self| accounts.get(&webhook.account_id).cloned().map(|account| (webhook.id, (webhook, account)));
+        Ok(webhooks.into_iter().filter_map(with_account).collect())
+    }
+
+    /// Switches one off that is to be told no more. What is changed meanwhile is told once it is switched on again.
+    pub async fn switch_off(db: &DatabaseConnection, id: Uuid, reason: DisabledReason) -> Result<(), Problem> {
+        let transaction = Transaction::begin(db, Caller::service(), "webhooks".to_owned()).await?;
+        let switched = async {
+            let before = transaction.present::<Self>(id).await?;
+            let after = Self { is_active: false, disabled_reason: Some(reason), disabled_at: Some(transaction.now()), ..before.clone() };
+            if before.is_active { transaction.update(&before, after).await.map(|_| ()) } else { Ok(()) }
+        };
+        match switched.await {
+            Ok(()) => transaction.commit().await,
+            Err(problem) => {
+                transaction.roll_back().await;
+                // Somebody has deleted it meanwhile.
+                if problem.code() == catalogue::NOT_FOUND.code { Ok(()) } else { Err(problem) }
+            }
+        }
+    }
+
     /// What the account behind it may do for it: nothing where the account is shut out, may keep no webhooks any more, or belongs elsewhere.
     pub fn permissions(&self, account: &account::Model) -> Vec<String> {
         let is_granted = |permission: &String| self.granted.as_ref().is_none_or(|granted| granted.0.contains(permission));

@@ -1,17 +1,14 @@
 //! From changes to deliveries. Each webhook follows the feed from where it stands, as any follower does; its deliveries and its new place are
 //! written in one transaction, so that each change becomes one delivery, whenever the process is cut off.
 
-use std::collections::HashMap;
-
 use rand::seq::SliceRandom;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, prelude::Uuid};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, sea_query::Condition};
 
 use super::{
-    entity::{self, Model},
+    entity::{self, DisabledReason, Model},
     letter,
 };
 use crate::{
-    auth::account,
     changes::{Change, kinds::Entry},
     http::Problem,
     store::{
@@ -41,14 +38,19 @@ pub async fn step(db: &DatabaseConnection) -> Result<bool, Problem> {
     let mut lanes = outbox::lanes(&transaction).await?;
     // Where there is more than one step takes, each has its turn.
     lanes.shuffle(&mut rand::rng());
-    let webhooks = webhooks(&transaction).await?;
+    let active = Condition::all().add(entity::Column::IsActive.eq(true)).add(entity::Column::DeletedAt.is_null());
+    let webhooks = Model::with_accounts(&transaction, active).await?;
     let present = feed::present(&transaction).await?;
-    let (mut written, mut has_more) = (0, false);
+    let (mut written, mut has_more, mut forbidden) = (0, false, Vec::new());
     for lane in lanes {
         let Some((webhook, account)) = webhooks.get(&lane.webhook_id) else { continue };
         if written >= MOST {
             has_more = true;
             break;
+        }
+        if webhook.permissions(account).is_empty() {
+            forbidden.push(webhook.id);
+            continue;
         }
         outbox::hold(&transaction, lane.webhook_id).await?;
         // Numbers that the log has not reached: the database was put back to before them.
@@ -64,6 +66,9 @@ pub async fn step(db: &DatabaseConnection) -> Result<bool, Problem> {
         outbox::advance(&transaction, &next).await?;
     }
     transaction.commit().await?;
+    for webhook in forbidden {
+        Model::switch_off(db, webhook, DisabledReason::NotPermitted).await?;
+    }
     Ok(has_more)
 }
 
@@ -85,17 +90,6 @@ async fn has_news(db: &DatabaseConnection) -> Result<bool, Problem> {
         }
     }
     Ok(false)
-}
-
-/// The webhooks that are switched on, each with the account behind it.
-async fn webhooks(db: &impl ConnectionTrait) -> Result<HashMap<Uuid, (Model, account::Model)>, Problem> {
-    let active = entity::Entity::find().filter(entity::Column::IsActive.eq(true)).filter(entity::Column::DeletedAt.is_null());
-    let webhooks = active.all(db).await?;
-    let ids = webhooks.iter().map(|webhook| webhook.account_id);
-    let accounts = account::Entity::find().filter(account::Column::Id.is_in(ids)).all(db).await?;
-    let accounts: HashMap<Uuid, account::Model> = accounts.into_iter().map(|account| (account.id, account)).collect();
-    let with_account = |webhook: Model| accounts.get(&webhook.account_id).cloned().map(|account| (webhook.id, (webhook, account)));
-    Ok(webhooks.into_iter().filter_map(with_account).collect())
 }
 
 /// Writes the deliveries of what comes next for a webhook, and says how many they are and where it stands then.

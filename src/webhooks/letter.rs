@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, prelude::Uuid};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, prelude::Uuid, sea_query::Condition};
 use serde::Serialize;
 use serde_json::json;
 
@@ -12,7 +12,6 @@ use super::{
     signature::Secrets,
 };
 use crate::{
-    auth::account,
     changes::{Change, Fate, kinds::KINDS},
     http::Problem,
     personal,
@@ -90,26 +89,22 @@ pub fn ping(webhook_id: Uuid, now: DateTime<Utc>) -> delivery::Model {
 
 /// Makes ready what was claimed, in a number of statements that does not depend on how much it is.
 pub async fn letters(db: &impl ConnectionTrait, claimed: Vec<delivery::Model>) -> Result<Vec<Letter>, Problem> {
-    let webhooks = by_id::<entity::Entity>(db, entity::Column::Id, claimed.iter().map(|delivery| delivery.webhook_id)).await?;
-    let webhooks: HashMap<Uuid, Model> = webhooks.into_iter().map(|row| (row.id, row)).collect();
-    let accounts = by_id::<account::Entity>(db, account::Column::Id, webhooks.values().map(|webhook| webhook.account_id)).await?;
-    let accounts: HashMap<Uuid, account::Model> = accounts.into_iter().map(|row| (row.id, row)).collect();
+    if claimed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let which = entity::Column::Id.is_in(claimed.iter().map(|delivery| delivery.webhook_id));
+    let webhooks = Model::with_accounts(db, Condition::all().add(which)).await?;
     let seqs = claimed.iter().filter_map(|delivery| delivery.seq);
     let entries = change_log::Entity::find().filter(change_log::Column::Seq.is_in(seqs)).all(db).await?;
     let entries: HashMap<i64, change_log::Model> = entries.into_iter().map(|entry| (entry.seq, entry)).collect();
     let letters = claimed.into_iter().filter_map(|delivery| {
-        let webhook = webhooks.get(&delivery.webhook_id)?;
-        let account = accounts.get(&webhook.account_id)?;
+        let (webhook, account) = webhooks.get(&delivery.webhook_id)?;
         let permissions = webhook.permissions(account);
         let entry = delivery.seq.and_then(|seq| entries.get(&seq).cloned());
         let body = body(&delivery, entry, &permissions).map_err(Problem::internal);
         Some(body.map(|body| Letter { url: webhook.url.clone(), secrets: webhook.secrets.clone(), delivery, body }))
     });
     letters.collect()
-}
-
-async fn by_id<E: EntityTrait>(db: &impl ConnectionTrait, column: E::Column, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<E::Model>, Problem> {
-    Ok(E::find().filter(column.is_in(ids)).all(db).await?)
 }
 
 /// What is sent to an account with these permissions, if anything.

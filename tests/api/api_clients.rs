@@ -46,11 +46,11 @@ pub async fn client_with(admin: &Client, client_id: &str, scopes: &[&str], provi
     (created, client)
 }
 
-async fn token(client: &Client, client_id: &str, secret: &str) -> Answer {
+pub async fn token(client: &Client, client_id: &str, secret: &str) -> Answer {
     client.form(TOKEN, &[("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", secret)]).await
 }
 
-fn secret(answer: &Answer) -> &str {
+pub fn secret(answer: &Answer) -> &str {
     answer.body["client_secret"].as_str().unwrap_or_else(|| panic!("no secret in {}", answer.text))
 }
 

@@ -2,7 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use khoosheh::{auth::Caller, clusters, store::Transaction};
+use chrono::TimeDelta;
+use khoosheh::{
+    auth::Caller,
+    clusters,
+    store::{
+        Transaction,
+        outbox::{self, Lanes},
+    },
+};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, Statement};
 use serde_json::json;
 
@@ -12,10 +20,10 @@ use crate::{
     process::Server,
     resilience::until,
     support::{Backend, Scratch, Service},
-    webhooks::{Manner, Receivers, create, deliveries, execute, path_of, secret, sending, setting, until_in_state, versions},
+    webhooks::{Manner, Receivers, create, deliveries, execute, log_of, path_of, post, secret, sending, setting, until_in_state, versions},
 };
 
-on_both!(two_instances_send_each_event_once, many_changes_at_once_are_each_told_once);
+on_both!(two_instances_send_each_event_once, what_a_lost_instance_has_claimed_is_sent_by_another, many_changes_at_once_are_each_told_once);
 
 async fn two_instances_send_each_event_once(service: &Service) {
     let (first, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
@@ -45,6 +53,25 @@ async fn two_instances_send_each_event_once(service: &Service) {
     }
     first.stop().await;
     second.stop().await;
+    receivers.stop().await;
+}
+
+async fn what_a_lost_instance_has_claimed_is_sent_by_another(service: &Service) {
+    let (silent, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_workers = 0).await;
+    let webhook = create(&lorestan, &receivers.url("ok"), &["cluster"]).await;
+    let asked = post(&lorestan, &format!("{}/test", path_of(&webhook))).await;
+    assert_eq!(asked.status, 200, "{}", asked.text);
+    let db = service.database().await;
+    let claim = async || outbox::claim(&db, Lanes::Prompt, 10, TimeDelta::seconds(3)).await.unwrap();
+    let claimed = claim().await;
+    assert_eq!((claimed.len(), claim().await.len()), (1, 0));
+    let (other, _) = service.beside(sending).await;
+    let delivered = until_in_state(&lorestan, &webhook, "delivered", 1).await;
+    assert_eq!((&delivered[0]["id"], &delivered[0]["attempts"]), (&json!(claimed[0].id), &json!(2)));
+    assert_eq!(log_of(&lorestan, &webhook, &delivered[0]).await.body["log"][0]["number"], 2);
+    for running in [silent, other] {
+        running.stop().await;
+    }
     receivers.stop().await;
 }
 

@@ -11,7 +11,7 @@ use khoosheh::{
     },
     webhooks::letter,
 };
-use sea_orm::{ActiveModelTrait, ConnectionTrait, IntoActiveModel, Statement};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseConnection, EntityTrait, IntoActiveModel, Statement};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -26,6 +26,8 @@ use crate::{
 on_both!(
     each_event_comes_at_least_once_in_order_and_signed,
     who_stalls_holds_nobody_up,
+    who_lags_has_half_of_the_workers,
+    who_is_slow_gets_one_at_a_time,
     a_redirect_is_not_followed,
     gone_switches_off,
     failing_for_days_switches_off,
@@ -123,6 +125,70 @@ async fn who_stalls_holds_nobody_up(service: &Service) {
     running.stop().await;
 }
 
+/// How many receivers have not taken the last delivery at once.
+async fn lagging(db: &DatabaseConnection) -> i64 {
+    let count = Statement::from_string(db.get_database_backend(), "SELECT count(*) AS n FROM webhook_lane WHERE failures > 0");
+    db.query_one_raw(count).await.unwrap().unwrap().try_get("", "n").unwrap()
+}
+
+async fn who_lags_has_half_of_the_workers(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| {
+        config.webhook_workers = 4;
+        config.webhook_timeout_seconds = 60;
+        config.webhook_retry_seconds = vec![1; 8];
+    })
+    .await;
+    let (names, db) = (["a", "b", "c", "d"], service.database().await);
+    for name in names {
+        receivers.behave(name, Manner::Status(500));
+        create(&lorestan, &receivers.url(name), &["cluster"]).await;
+    }
+    register(&lorestan, "ورشو", json!({})).await;
+    until(async || (lagging(&db).await == 4).then_some(())).await;
+    names.iter().for_each(|name| receivers.behave(name, Manner::Stalls(usize::MAX)));
+    let stalled = || names.iter().flat_map(|name| receivers.requests(name)).filter(|received| received.status.is_none()).count();
+    let is_due = |delivery: &delivery::Model| delivery.claimed_until.is_none() && delivery.next_attempt_at.is_some_and(|at| at <= now());
+    until(async || {
+        let due = delivery::Entity::find().all(&db).await.unwrap().iter().filter(|delivery| is_due(delivery)).count();
+        (stalled() == 2 && due == 2).then_some(())
+    })
+    .await;
+    let ok = create(&lorestan, &receivers.url("ok"), &["cluster"]).await;
+    for name in ["گیوه", "خیارشور", "گلیم"] {
+        register(&lorestan, name, json!({})).await;
+    }
+    until_in_state(&lorestan, &ok, "delivered", 3).await;
+    assert_eq!(stalled(), 2);
+    receivers.stop().await;
+    running.stop().await;
+}
+
+async fn who_is_slow_gets_one_at_a_time(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_timeout_seconds = 3).await;
+    let db = service.database().await;
+    receivers.behave("slow", Manner::Slow(Duration::from_millis(1_300)));
+    let webhook = create(&lorestan, &receivers.url("slow"), &["cluster"]).await;
+    register(&lorestan, "ورشو", json!({})).await;
+    until_in_state(&lorestan, &webhook, "delivered", 1).await;
+    assert_eq!(lagging(&db).await, 1);
+    for name in ["گیوه", "خیارشور", "گلیم"] {
+        register(&lorestan, name, json!({})).await;
+    }
+    let under_way = || receivers.requests("slow").iter().filter(|received| received.status.is_none()).count();
+    let delivered = until(async || {
+        assert!(under_way() <= 1, "two at a time");
+        Some(deliveries(&lorestan, &webhook, "&state=delivered").await).filter(|delivered| delivered.len() == 3)
+    });
+    delivered.await;
+    receivers.behave("slow", Manner::Status(204));
+    until_in_state(&lorestan, &webhook, "delivered", 4).await;
+    register(&lorestan, "سفال", json!({})).await;
+    until_in_state(&lorestan, &webhook, "delivered", 5).await;
+    assert_eq!(lagging(&db).await, 0, "it is quick again");
+    running.stop().await;
+    receivers.stop().await;
+}
+
 async fn a_redirect_is_not_followed(service: &Service) {
     let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![0]).await;
     receivers.behave("moved", Manner::With(308, "location", receivers.url("target")));
@@ -195,7 +261,7 @@ async fn failing_for_days_switches_off(service: &Service) {
 
 async fn an_answer_without_end_keeps_nobody_waiting(service: &Service) {
     let (running, receivers, lorestan) = setting(service, "lorestan", |config| {
-        config.webhook_workers = 1;
+        config.webhook_workers = 2;
         config.webhook_timeout_seconds = 60;
     })
     .await;

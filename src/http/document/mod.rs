@@ -180,6 +180,8 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     operation["tags"] = json!([tag]);
     add_path_parameters(path, operation);
     let is_resource = path.starts_with(PREFIX) && tag != "auth";
+    // Events come as they happen: no version of them is ever complete.
+    let has_version = is_resource && operation.pointer("/responses/200/content/text~1event-stream").is_none();
     let is_guarded = permissions(operation).is_some();
     let has_body = operation.get("requestBody").is_some();
     let has_parameters = operation["parameters"].as_array().is_some_and(|list| !list.is_empty());
@@ -204,7 +206,7 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     let mut refer = |name: &str| parameters.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
     if is_resource {
         refer("Calendar");
-        if method == "get" {
+        if method == "get" && has_version {
             refer("IfNoneMatch");
         }
         if method == "post" {
@@ -258,7 +260,10 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
         statuses.push(("404", "NotFound"));
     }
     if method == "get" && is_resource {
-        statuses.extend([("304", "NotModified"), ("406", "NotAcceptable")]);
+        statuses.push(("406", "NotAcceptable"));
+    }
+    if method == "get" && has_version {
+        statuses.push(("304", "NotModified"));
     }
     if has_body {
         statuses.extend([("408", "RequestTimeout"), ("413", "PayloadTooLarge"), ("415", "UnsupportedMediaType"), ("422", "ValidationFailed")]);
@@ -280,7 +285,7 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     }
     for (status, response) in members(&mut operation["responses"]) {
         if status.starts_with('2') {
-            complete_success(status, response, is_resource, schemas);
+            complete_success(status, response, has_version, schemas);
         }
     }
     if let Some(content) = operation.pointer_mut("/requestBody/content") {
@@ -313,7 +318,7 @@ fn has_date(operation: &Value) -> bool {
     operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["schema"]["format"] == "date")
 }
 
-fn complete_success(status: &str, response: &mut Value, is_resource: bool, schemas: &Value) {
+fn complete_success(status: &str, response: &mut Value, has_version: bool, schemas: &Value) {
     if response["description"].as_str().unwrap_or_default().is_empty() {
         response["description"] = json!(match status {
             "201" => "Created",
@@ -323,7 +328,7 @@ fn complete_success(status: &str, response: &mut Value, is_resource: bool, schem
     }
     let mut headers = Map::new();
     let mut refer = |name: &str| headers.insert(name.to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
-    if is_resource && status != "204" {
+    if has_version && status != "204" {
         refer("ETag");
     }
     if status == "201" {

@@ -154,7 +154,16 @@ fn is_claimable(moment: &str) -> String {
     format!("d.state = 'pending' AND d.next_attempt_at <= {moment} AND (d.claimed_until IS NULL OR d.claimed_until <= {moment})")
 }
 
-/// How many more deliveries a lane `l` takes: a receiver that has failed last time gets one at a time, until it succeeds.
+/// Which lanes somebody claims deliveries of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lanes {
+    /// Those whose receivers have taken the last delivery at once.
+    Prompt,
+    /// Those whose receivers have not, or took their time. Each keeps a worker for long, so that they are to have a part of the workers only.
+    Lagging,
+}
+
+/// How many more deliveries a lane `l` takes: a receiver that lags gets one at a time.
 fn room(moment: &str) -> String {
     format!(
         "(CASE WHEN l.failures > 0 THEN 1 ELSE {IN_FLIGHT} END \
@@ -162,16 +171,16 @@ fn room(moment: &str) -> String {
     )
 }
 
-/// Claims up to so many deliveries until a moment, of the webhooks whose turn has come.
-pub async fn claim(db: &DatabaseConnection, most: usize, lease: TimeDelta) -> Result<Vec<Model>, DbErr> {
+/// Claims up to so many deliveries for so long, of the webhooks whose turn has come.
+pub async fn claim(db: &DatabaseConnection, lanes: Lanes, most: usize, lease: TimeDelta) -> Result<Vec<Model>, DbErr> {
     // Who only looks keeps nobody from writing.
-    if waiting(db, 1, moment(db).await?, false).await?.is_empty() {
+    if most == 0 || waiting(db, lanes, 1, moment(db).await?, false).await?.is_empty() {
         return Ok(Vec::new());
     }
     let transaction = connection::begin_to_write(db).await?;
     let moment = moment(&transaction).await?;
     let mut claimed: Vec<Model> = Vec::new();
-    for webhook_id in waiting(&transaction, most, moment, true).await? {
+    for webhook_id in waiting(&transaction, lanes, most, moment, true).await? {
         claimed.extend(claim_of(&transaction, webhook_id, (most - claimed.len()) as i64, moment, lease).await?);
         if claimed.len() >= most {
             break;
@@ -183,14 +192,18 @@ pub async fn claim(db: &DatabaseConnection, most: usize, lease: TimeDelta) -> Re
 
 /// The webhooks for which something can be claimed, longest not served first. Their lanes may be held until the transaction ends; those
 /// that somebody else holds are passed over then.
-async fn waiting(db: &impl ConnectionTrait, most: usize, moment: DateTime<Utc>, is_held: bool) -> Result<Vec<Uuid>, DbErr> {
+async fn waiting(db: &impl ConnectionTrait, lanes: Lanes, most: usize, moment: DateTime<Utc>, is_held: bool) -> Result<Vec<Uuid>, DbErr> {
     let mut sql = Composer::new(db);
     let moment = sql.moment(moment);
     let hold = if is_held && sql.is_postgres() { "FOR UPDATE OF l SKIP LOCKED" } else { "" };
+    let failures = match lanes {
+        Lanes::Prompt => "= 0",
+        Lanes::Lagging => "> 0",
+    };
     // Asked for in the order of the index, a planner does not look through all that is pending for the first one.
     let query = format!(
         "SELECT l.webhook_id FROM webhook_lane l JOIN webhook w ON w.id = l.webhook_id WHERE w.is_active AND w.deleted_at IS NULL \
-         AND {} > 0 AND (SELECT d.next_attempt_at FROM webhook_delivery d WHERE d.webhook_id = l.webhook_id AND {} \
+         AND l.failures {failures} AND {} > 0 AND (SELECT d.next_attempt_at FROM webhook_delivery d WHERE d.webhook_id = l.webhook_id AND {} \
            ORDER BY d.next_attempt_at, d.seq LIMIT 1) IS NOT NULL \
          ORDER BY l.served_at, l.webhook_id LIMIT {most} {hold}",
         room(&moment),
@@ -244,8 +257,11 @@ async fn claim_of(
 /// What becomes of a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has arrived.
-    Delivered,
+    /// It has arrived,
+    Delivered {
+        /// but its receiver took its time.
+        slowly: bool,
+    },
     /// It has not: again after so long.
     Again(TimeDelta),
     /// It has not, and is given up.
@@ -259,7 +275,7 @@ pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt:
     hold(&transaction, delivery.webhook_id).await?;
     let moment = moment(&transaction).await?;
     let (state, next, settled) = match outcome {
-        Outcome::Delivered => (State::Delivered, None, Some(moment)),
+        Outcome::Delivered { .. } => (State::Delivered, None, Some(moment)),
         Outcome::Again(pause) => (State::Pending, Some(moment + pause), None),
         Outcome::Dead => (State::Dead, None, Some(moment)),
     };
@@ -276,8 +292,8 @@ pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt:
     let failing_since = match (outcome, attempt.fault) {
         // What was not sent says nothing of the receiver.
         (_, Some(Fault::NotPermitted)) => None,
-        (Outcome::Delivered, _) => {
-            succeeded(&transaction, delivery.webhook_id).await?;
+        (Outcome::Delivered { slowly }, _) => {
+            succeeded(&transaction, delivery.webhook_id, slowly).await?;
             None
         }
         _ => failed(&transaction, delivery.webhook_id, moment).await?,
@@ -287,11 +303,14 @@ pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt:
     Ok(failing_since)
 }
 
-/// The receiver has taken something: it fails no more.
-async fn succeeded(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
+/// The receiver has taken something: it fails no more, but may lag.
+async fn succeeded(db: &impl ConnectionTrait, webhook_id: Uuid, slowly: bool) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
-    let id = sql.bind(webhook_id);
-    let query = format!("UPDATE webhook_lane SET failures = 0, failing_since = NULL WHERE webhook_id = {id} AND failures > 0");
+    let (id, failures) = (sql.bind(webhook_id), sql.bind(i64::from(slowly)));
+    let query = format!(
+        "UPDATE webhook_lane SET failures = {failures}, failing_since = NULL \
+         WHERE webhook_id = {id} AND (failures <> {failures} OR failing_since IS NOT NULL)"
+    );
     db.execute_raw(sql.statement(query)).await.map(|_| ())
 }
 

@@ -3,10 +3,10 @@
 use khoosheh::{
     auth::Caller,
     http::Problem,
-    store::{Transaction, lock},
+    store::{Transaction, bulk, external_ref, lock},
 };
 use reqwest::Method;
-use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, IntoActiveModel, Statement, TransactionTrait};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -163,4 +163,34 @@ async fn whoever_is_shut_out_follows_no_more(service: &Service) {
     db.execute_unprepared("UPDATE import SET rows_done = rows_done + 1").await.unwrap();
     let rest = events.text().await.unwrap_or_default();
     assert!(!rest.contains("data:"), "{rest}");
+}
+
+/// PostgreSQL knows nothing of a table that has just grown, and may take it for a small one.
+#[actix_web::test]
+async fn what_is_looked_up_is_not_searched_for() {
+    let Some(service) = Service::start(Backend::Postgres, |_| {}).await else { return };
+    let transaction = service.database().await.begin().await.unwrap();
+    let reference = |number: usize| external_ref::Model {
+        resource: "enterprise".to_owned(),
+        system: "erp".to_owned(),
+        reference: format!("E{number}"),
+        record_id: Uuid::now_v7(),
+    };
+    let rows: Vec<_> = (0..5_000).map(reference).collect();
+    let known = [rows[7].clone(), rows[4_999].clone()].map(|row| (row.reference, row.record_id));
+    bulk::insert_all(&transaction, rows.into_iter().map(|row| row.into_active_model().reset_all()).collect()).await.unwrap();
+    let read = async || {
+        let counts = "SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_xact_user_tables WHERE relname = 'external_ref'";
+        let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, counts)).await.unwrap().unwrap();
+        row.try_get::<i64>("", "n").unwrap()
+    };
+    let before = read().await;
+    let keys = known.iter().map(|(key, _)| key.clone()).chain((0..250).map(|number| format!("N{number}"))).collect();
+    let mut found = external_ref::of_keys(&transaction, "enterprise", "erp", &keys).await.unwrap();
+    found.sort();
+    let mut expected = known.to_vec();
+    expected.sort();
+    assert_eq!((found, read().await - before), (expected, 2));
+    transaction.rollback().await.unwrap();
+    service.stop().await;
 }
