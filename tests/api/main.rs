@@ -74,6 +74,7 @@ mod users;
 mod value_chain;
 mod verify;
 mod webhooks;
+mod webhooks_https;
 mod webhooks_instances;
 mod webhooks_receivers;
 mod webhooks_scopes;
