@@ -282,7 +282,9 @@ impl<'a> Applier<'a> {
         let present = self.present::<R>(&keys).await?;
         let others = self.import.resource.references().filter(|reference| !reference.is_list);
         let known = Known::of(contents, others, &self.import.system, self.transaction).await?;
-        connection::keep_plans(self.transaction).await?;
+        if self.import.resource.stands_alone() {
+            connection::keep_plans(self.transaction).await?;
+        }
         Ok(Around { present, known })
     }
 

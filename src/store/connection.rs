@@ -85,7 +85,7 @@ pub async fn plan_afresh(transaction: &DatabaseTransaction) -> Result<(), DbErr>
 
 /// Has it keep its plans again: those of the checks of foreign keys, which are made for each row, would take longer to make than to use.
 pub async fn keep_plans(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-    set_plans(transaction, "auto").await
+    set_plans(transaction, "DEFAULT").await
 }
 
 async fn set_plans(transaction: &DatabaseTransaction, mode: &str) -> Result<(), DbErr> {

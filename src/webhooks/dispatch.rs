@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     destination::{AddressRefused, Clients},
-    entity::{DisabledReason, Model},
+    entity::DisabledReason,
     fan_out,
     letter::{self, Letter},
 };
@@ -177,7 +177,11 @@ impl Workers {
             fault,
             answer: answered.text,
         };
-        let outcome = self.outcome(letter.delivery.tries, fault, answered.retry_after, took);
+        let outcome = match letter.is_shut_out {
+            // It waits until the webhook is switched on again.
+            true => Outcome::Again(MARGIN),
+            false => self.outcome(letter.delivery.tries, fault, answered.retry_after, took),
+        };
         tracing::debug!(delivery = %letter.delivery.id, ?outcome, ?fault, "a webhook was called");
         metrics::counter!("webhook_attempts_total", "failed" => fault.is_some().to_string()).increment(1);
         let failing_since = outbox::settle(&self.db, &letter.delivery, attempt, outcome).await.unwrap_or_else(|error| {
@@ -185,26 +189,27 @@ impl Workers {
             None
         });
         let reason = match failing_since {
+            _ if letter.is_shut_out => Some(DisabledReason::NotPermitted),
             _ if fault == Some(Fault::Gone) => Some(DisabledReason::Gone),
             Some(since) if now() - since > self.patience => Some(DisabledReason::Failing),
             _ => None,
         };
         if let Some(reason) = reason
-            && let Err(problem) = Model::switch_off(&self.db, letter.delivery.webhook_id, reason).await
+            && let Err(problem) = letter.webhook.switch_off(&self.db, reason).await
         {
-            tracing::warn!(%problem, "a webhook whose receiver is gone or fails is not switched off");
+            tracing::warn!(%problem, ?reason, "a webhook is not switched off");
         }
     }
 
     async fn send(&self, letter: &Letter, now: DateTime<Utc>) -> Answered {
         let Some(body) = &letter.body else { return Answered::failed(Fault::NotPermitted) };
-        let Ok((client, url)) = self.clients.of(&letter.url) else { return Answered::failed(Fault::AddressRefused) };
+        let Ok((client, url)) = self.clients.of(&letter.webhook.url) else { return Answered::failed(Fault::AddressRefused) };
         let id = letter.delivery.id.to_string();
         let request = client
             .post(url)
             .header("content-type", "application/json")
             .header("webhook-timestamp", now.timestamp().to_string())
-            .header("webhook-signature", letter.secrets.sign(&id, now, body))
+            .header("webhook-signature", letter.webhook.secrets.sign(&id, now, body))
             .header("webhook-id", id)
             .body(body.clone());
         match request.send().await {

@@ -78,13 +78,18 @@ impl Model {
         Ok(webhooks.into_iter().filter_map(with_account).collect())
     }
 
-    /// Switches one off that is to be told no more. What is changed meanwhile is told once it is switched on again.
-    pub async fn switch_off(db: &DatabaseConnection, id: Uuid, reason: DisabledReason) -> Result<(), Problem> {
+    /// Switches it off, unless somebody has changed it since it was read. What is changed meanwhile is told once it is switched on again.
+    pub async fn switch_off(&self, db: &DatabaseConnection, reason: DisabledReason) -> Result<(), Problem> {
         let transaction = Transaction::begin(db, Caller::service(), "webhooks".to_owned()).await?;
         let switched = async {
-            let before = transaction.present::<Self>(id).await?;
+            let before = transaction.present::<Self>(self.id).await?;
+            let account = account::Entity::find_by_id(before.account_id).one(&*transaction).await?;
+            let is_admitted_again = reason == DisabledReason::NotPermitted && account.is_some_and(|account| !before.permissions(&account).is_empty());
+            if before.version != self.version || is_admitted_again {
+                return Ok(());
+            }
             let after = Self { is_active: false, disabled_reason: Some(reason), disabled_at: Some(transaction.now()), ..before.clone() };
-            if before.is_active { transaction.update(&before, after).await.map(|_| ()) } else { Ok(()) }
+            transaction.update(&before, after).await.map(|_| ())
         };
         match switched.await {
             Ok(()) => transaction.commit().await,

@@ -7,10 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, prelude::U
 use serde::Serialize;
 use serde_json::json;
 
-use super::{
-    entity::{self, Model},
-    signature::Secrets,
-};
+use super::entity::{self, Model};
 use crate::{
     changes::{Change, Fate, kinds::KINDS},
     http::Problem,
@@ -27,15 +24,15 @@ const PING: &str = "ping";
 /// What the type of an event ends in where the record exists no more for the receiver.
 const OUT_OF_SCOPE: &str = ".out_of_scope";
 
-/// A delivery, and what is sent; nothing where the account behind the webhook may not see it any more.
+/// A delivery, and what is sent.
 pub struct Letter {
     /// The delivery.
     pub delivery: delivery::Model,
-    /// Where to.
-    pub url: String,
-    /// What it is signed with.
-    pub secrets: Secrets,
-    /// The body.
+    /// The webhook, as it is by now.
+    pub webhook: Model,
+    /// Whether the account behind it may do nothing for it any more.
+    pub is_shut_out: bool,
+    /// The body; none where the account may not see it any more.
     pub body: Option<String>,
 }
 
@@ -102,7 +99,7 @@ pub async fn letters(db: &impl ConnectionTrait, claimed: Vec<delivery::Model>) -
         let permissions = webhook.permissions(account);
         let entry = delivery.seq.and_then(|seq| entries.get(&seq).cloned());
         let body = body(&delivery, entry, &permissions).map_err(Problem::internal);
-        Some(body.map(|body| Letter { url: webhook.url.clone(), secrets: webhook.secrets.clone(), delivery, body }))
+        Some(body.map(|body| Letter { delivery, webhook: webhook.clone(), is_shut_out: permissions.is_empty(), body }))
     });
     letters.collect()
 }

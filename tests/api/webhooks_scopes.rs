@@ -8,7 +8,7 @@ use crate::{
     clusters::{CLUSTERS, register},
     on_both,
     resilience::until,
-    support::{Answer, PASSWORD, Service},
+    support::{Answer, Client, PASSWORD, Service},
     webhooks::{Manner, Received, Receivers, WEBHOOKS, create, deliveries, execute, log_of, path_of, setting, until_in_state},
 };
 
@@ -20,6 +20,7 @@ on_both!(
     a_webhook_is_told_no_more_than_the_token_that_made_it,
     what_a_receiver_repeats_is_for_those_who_may_see_it,
     an_account_that_is_shut_out_is_told_nothing,
+    what_waits_for_who_is_shut_out_is_kept,
     what_may_not_be_read_any_more_is_not_sent,
     what_belongs_to_the_nation_is_kept_by_it,
 );
@@ -151,6 +152,36 @@ async fn what_a_receiver_repeats_is_for_those_who_may_see_it(service: &Service) 
     receivers.stop().await;
 }
 
+/// Switches a webhook on as an account that was admitted again.
+async fn switch_on(admin: &Client, account: &Answer, webhook: &Answer) {
+    let token = token(admin, "erp", secret(account)).await;
+    let erp = admin.with_token(token.body["access_token"].as_str().unwrap());
+    assert_eq!(erp.patch(&path_of(webhook), "*", json!({"is_active": true})).await.status, 200);
+}
+
+async fn what_waits_for_who_is_shut_out_is_kept(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![1; 20]).await;
+    let admin = lorestan.login("admin").await;
+    let (made, erp) = client_with(&admin, "erp", &["webhooks:manage", "clusters:read"], json!("IR-15")).await;
+    receivers.behave("erp", Manner::Status(500));
+    let webhook = create(&erp, &receivers.url("erp"), &["cluster"]).await;
+    let cluster = register(&lorestan, "ورشو", json!({})).await;
+    assert_eq!(lorestan.patch(cluster.header("location"), "*", json!({"name_en": "Nickel silver"})).await.status, 200);
+    until(async || receivers.requests("erp").pop()).await;
+    assert_eq!(admin.patch(made.header("location"), "*", json!({"disabled": true})).await.status, 200);
+    // Nothing is changed meanwhile: it is the next attempt that finds it.
+    let off = until(async || Some(admin.get(&path_of(&webhook)).await.body).filter(|webhook| webhook["is_active"] == false)).await;
+    assert_eq!(off["disabled_reason"], "not_permitted");
+    assert_eq!(deliveries(&admin, &webhook, "&state=pending").await.len(), 2);
+    assert_eq!(admin.patch(made.header("location"), "*", json!({"disabled": false})).await.status, 200);
+    receivers.behave("erp", Manner::Status(204));
+    switch_on(&admin, &made, &webhook).await;
+    until_in_state(&admin, &webhook, "delivered", 2).await;
+    assert_eq!(told(&receivers.taken("erp")).len(), 2);
+    running.stop().await;
+    receivers.stop().await;
+}
+
 async fn an_account_that_is_shut_out_is_told_nothing(service: &Service) {
     let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
     let admin = lorestan.login("admin").await;
@@ -179,9 +210,7 @@ async fn an_account_that_is_shut_out_is_told_nothing(service: &Service) {
         assert_eq!(until_off().await["disabled_reason"], "not_permitted", "{shut_out}");
         assert_eq!(deliveries(&admin, &webhook, "").await.len(), count - 1, "{shut_out}");
         adjust(&admitted).await;
-        let token = token(&admin, "erp", secret(&made)).await;
-        let erp = admin.with_token(token.body["access_token"].as_str().unwrap());
-        assert_eq!(erp.patch(&path_of(&webhook), "*", json!({"is_active": true})).await.status, 200);
+        switch_on(&admin, &made, &webhook).await;
         // What was changed meanwhile comes now.
         until_in_state(&admin, &webhook, "delivered", count).await;
     }

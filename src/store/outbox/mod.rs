@@ -157,9 +157,9 @@ fn is_claimable(moment: &str) -> String {
 /// Which lanes somebody claims deliveries of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lanes {
-    /// Those whose receivers have taken the last delivery at once.
+    /// Those whose receivers take deliveries at once.
     Prompt,
-    /// Those whose receivers have not, or took their time. Each keeps a worker for long, so that they are to have a part of the workers only.
+    /// Those whose receivers have failed or taken their time, a short while ago. Each keeps a worker for long, so that they are to have a part of the workers only.
     Lagging,
 }
 
@@ -306,7 +306,9 @@ pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt:
 /// The receiver has taken something: it fails no more, but may lag.
 async fn succeeded(db: &impl ConnectionTrait, webhook_id: Uuid, slowly: bool) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
-    let (id, failures) = (sql.bind(webhook_id), sql.bind(i64::from(slowly)));
+    let id = sql.bind(webhook_id);
+    // Who has failed often is not given several at once after the first success.
+    let failures = if slowly { "1" } else { "failures / 2" };
     let query = format!(
         "UPDATE webhook_lane SET failures = {failures}, failing_since = NULL \
          WHERE webhook_id = {id} AND (failures <> {failures} OR failing_since IS NOT NULL)"
