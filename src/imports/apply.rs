@@ -282,6 +282,7 @@ impl<'a> Applier<'a> {
         let present = self.present::<R>(&keys).await?;
         let others = self.import.resource.references().filter(|reference| !reference.is_list);
         let known = Known::of(contents, others, &self.import.system, self.transaction).await?;
+        // Rows that are written one by one look others up in between.
         if self.import.resource.stands_alone() {
             connection::keep_plans(self.transaction).await?;
         }

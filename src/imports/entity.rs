@@ -219,6 +219,7 @@ pub mod row {
     pub async fn seen(db: &impl ConnectionTrait, import: Uuid, keys: &BTreeSet<String>) -> Result<impl Iterator<Item = String>, DbErr> {
         let mut sql = Composer::new(db);
         let import = sql.bind(import);
+        // Of the rows with a key, not the first: by the order of another index PostgreSQL might look through all rows for it.
         let line = |key: &str| format!("SELECT max(line) FROM import_row WHERE import_id = {import} AND reference = {key}");
         let lines: Vec<(String, i64)> = look_up(db, sql, keys, line).await?;
         Ok(lines.into_iter().map(|(key, _)| key))

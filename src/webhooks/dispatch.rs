@@ -168,6 +168,7 @@ impl Workers {
         let (attempted_at, begin) = (now(), Instant::now());
         let answered = self.send(&letter, attempted_at).await;
         let (fault, took) = (answered.fault, begin.elapsed());
+        let outcome = self.outcome(&letter, &answered, took);
         let attempt = attempt::Model {
             delivery_id: letter.delivery.id,
             number: letter.delivery.attempts,
@@ -176,11 +177,6 @@ impl Workers {
             status: answered.status.map(i64::from),
             fault,
             answer: answered.text,
-        };
-        let outcome = match letter.is_shut_out {
-            // It waits until the webhook is switched on again.
-            true => Outcome::Again(MARGIN),
-            false => self.outcome(letter.delivery.tries, fault, answered.retry_after, took),
         };
         tracing::debug!(delivery = %letter.delivery.id, ?outcome, ?fault, "a webhook was called");
         metrics::counter!("webhook_attempts_total", "failed" => fault.is_some().to_string()).increment(1);
@@ -222,16 +218,18 @@ impl Workers {
 
     /// What becomes of a delivery: the pause before the next attempt grows, with a tenth of chance, so that receivers that were away
     /// are not all called at once.
-    fn outcome(&self, tries: i64, fault: Option<Fault>, retry_after: Option<TimeDelta>, took: Duration) -> Outcome {
-        match fault {
+    fn outcome(&self, letter: &Letter, answered: &Answered, took: Duration) -> Outcome {
+        match answered.fault {
             None => Outcome::Delivered { slowly: took > self.prompt },
+            // It waits until the webhook is switched on again.
+            Some(Fault::NotPermitted) if letter.is_shut_out => Outcome::Again(MARGIN),
             Some(Fault::NotPermitted) => Outcome::Dead,
             Some(_) => {
-                let pause = usize::try_from(tries - 1).ok().and_then(|number| self.retries.get(number));
+                let pause = usize::try_from(letter.delivery.tries - 1).ok().and_then(|number| self.retries.get(number));
                 pause.map_or(Outcome::Dead, |seconds| {
                     let milliseconds = *seconds as f64 * 1_000.0 * rand::rng().random_range(0.9..=1.1);
                     let pause = TimeDelta::milliseconds(milliseconds as i64);
-                    Outcome::Again(retry_after.map_or(pause, |asked| pause.max(asked.min(LONGEST))))
+                    Outcome::Again(answered.retry_after.map_or(pause, |asked| pause.max(asked.min(LONGEST))))
                 })
             }
         }

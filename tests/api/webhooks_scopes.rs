@@ -214,6 +214,13 @@ async fn an_account_that_is_shut_out_is_told_nothing(service: &Service) {
         // What was changed meanwhile comes now.
         until_in_state(&admin, &webhook, "delivered", count).await;
     }
+    // What takes nothing away switches nothing off.
+    for change in [json!({"display_name": "x"}), json!({"province": null})] {
+        adjust(&change).await;
+        let count = change_one().await;
+        until_in_state(&admin, &webhook, "delivered", count).await;
+        assert_eq!(state().await["is_active"], true, "{change}");
+    }
     // Who may not read one kind any more is still told of others.
     adjust(&json!({"scopes": ["webhooks:manage", "organisations:read"]})).await;
     let count = change_one().await;

@@ -159,7 +159,8 @@ fn is_claimable(moment: &str) -> String {
 pub enum Lanes {
     /// Those whose receivers take deliveries at once.
     Prompt,
-    /// Those whose receivers have failed or taken their time, a short while ago. Each keeps a worker for long, so that they are to have a part of the workers only.
+    /// Those whose receivers have failed or taken their time, a short while ago. Each keeps a worker for long, so that they are to have a part
+    /// of the workers only.
     Lagging,
 }
 
