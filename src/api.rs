@@ -9,25 +9,25 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use crate::{
     api_clients, attachments,
     auth::{self, Role, account, policy::PERMISSIONS},
-    cdas, changes, clusters, decisions, enterprises,
+    cdas, changes, clusters, decisions, enterprises, erasures, history,
     http::{
-        Problem, catalogue,
         contract::Contract,
         document::{self, Frame, PREFIX},
         guard::Format,
-        problem::ProblemBody,
         shape::digest,
     },
     imports, indicators, industries,
     lifecycle::machine::Machine,
-    measurements, milestones, operation, organisations, payments, progress_reports, projects, provinces, public, reports,
+    measurements, milestones, operation, organisations, payments,
+    problem::{Problem, ProblemBody, problem_types},
+    progress_reports, projects, provinces, public, reports, security,
     store::verify::Kind,
     users, webhooks,
 };
 
 /// Name and description of each tag, in the order of the documentation.
 const TAGS: &[(&str, &str)] = &[
-    ("auth", "Logging in and out (OAuth 2), and who one is."),
+    ("auth", "Logging in and out (OAuth 2), who one is, and one's own sessions."),
     ("clusters", "Industrial clusters, the claims about them and their history."),
     ("organisations", "Ministries, provincial companies, associations, banks, firms: all that have a part in projects."),
     ("cdas", "Cluster development agents: who directs projects."),
@@ -47,8 +47,11 @@ const TAGS: &[(&str, &str)] = &[
     ("public", "What everybody may know, without a token."),
     ("provinces", "The provinces and their codes."),
     ("industries", "The industries of ISIC Rev. 4."),
+    ("history", "Who changed what when, of all records."),
+    ("security-events", "The security log: logins, refusals, changes of accounts, reads of personal data."),
     ("users", "Accounts of people."),
     ("api-clients", "Accounts of other systems."),
+    ("erasures", "Erasing the personal data of natural persons for good."),
     ("service", "The service itself: health, metrics, the document and the catalogue of problems."),
 ];
 
@@ -138,12 +141,15 @@ pub fn routes(config: &mut ServiceConfig) {
                 .configure(provinces::routes)
                 .configure(industries::routes)
                 .configure(users::routes)
-                .configure(api_clients::routes),
+                .configure(api_clients::routes)
+                .configure(history::routes)
+                .configure(security::endpoints::routes)
+                .configure(erasures::routes),
         )
         .configure(auth::endpoints::well_known_routes)
         .configure(operation::routes)
-        .service(catalogue::list_problem_kinds)
-        .service(catalogue::get_problem_kind);
+        .service(problem_types::list_problem_kinds)
+        .service(problem_types::get_problem_kind);
 }
 
 /// The OpenAPI document, made from the handlers; the same for every database and configuration.
@@ -179,7 +185,7 @@ fn formats(path: &str) -> &'static [Format] {
     match path.strip_prefix(PREFIX).unwrap_or(path) {
         "/changes" => &[Format::Json],
         "/public/clusters" => &[Format::Json, Format::Csv, Format::GeoJson],
-        path => reports::formats(path).unwrap_or(&[Format::Json, Format::Csv]),
+        path => reports::formats(path).or(public::statistics::formats(path)).unwrap_or(&[Format::Json, Format::Csv]),
     }
 }
 

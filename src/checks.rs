@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use crate::{
-    http::{Problem, Text, Violation},
     persian::Date,
+    problem::{Problem, Text, Violation},
 };
 
 /// No fault, or all of them.

@@ -1,13 +1,29 @@
-//! One configuration: defaults, then a TOML file, then the environment (`KHOOSHEH_*`, `DATABASE_URL`).
+//! One configuration: defaults, then a TOML file, then the environment (`KHOOSHEH_*`, `DATABASE_URL`), then files that it names
+//! (`KHOOSHEH_*_FILE`, `DATABASE_URL_FILE`). No message of it repeats a value that may be a secret.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+mod database_url;
+mod secrets;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use figment::{
-    Figment,
+    Figment, Provider,
+    error::Kind,
     providers::{Env, Format, Serialized, Toml},
+    value::Dict,
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+use self::secrets::OfFiles;
+pub use self::{
+    database_url::{BadAddress, DatabaseUrl, Wanted},
+    secrets::{Secret, Secrets},
+};
 
 /// How the service runs. Each field is a key of the TOML file, and in capitals after `KHOOSHEH_` a variable.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -15,14 +31,21 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Where to listen.
     pub bind: SocketAddr,
-    /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`; `DATABASE_URL` sets it too.
-    pub database_url: String,
+    /// Where `/health/…` and `/metrics` are to be had, and nothing else; with the rest at `bind` where it is left out.
+    pub operation_bind: Option<SocketAddr>,
+    /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`; `DATABASE_URL` sets it too. Several hosts (`HOST:PORT,HOST:PORT`) are tried in
+    /// their order, by the rule of libpq with `target_session_attrs`.
+    pub database_url: DatabaseUrl,
     /// The address that clients use: the issuer of tokens.
     pub public_url: String,
-    /// Threads that handle requests; each has its own pool.
+    /// Seconds that a service which starts waits for a database that is away.
+    pub database_wait_seconds: u64,
+    /// Threads that handle requests; each has connections of its own.
     pub workers: usize,
-    /// Connections in the pool of one worker.
+    /// Connections of one worker for reading. It has half as many for writing; on SQLite, where one writes at a time, one.
     pub connections_per_worker: u32,
+    /// Connections of this process for reports and other long reads; so many of them run at the same time.
+    pub report_connections: u32,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Seconds a client has to send a body.
@@ -40,6 +63,10 @@ pub struct Config {
     pub attachment_limit: u64,
     /// The largest file to import, in bytes.
     pub import_limit: u64,
+    /// Files that an account may be sending at the same time to one instance.
+    pub uploads_per_account: usize,
+    /// Bytes that they may have together; one file alone may have as many as its own limit says.
+    pub upload_bytes_per_account: u64,
     /// Seconds that requests in flight have to finish at shutdown.
     pub shutdown_timeout_seconds: u64,
     /// Seconds between readiness going off and the listener closing, for a load balancer to notice.
@@ -48,18 +75,32 @@ pub struct Config {
     pub requests_per_minute: u32,
     /// Requests a minute from an address for what is public; 0 for no limit.
     pub public_requests_per_minute: u32,
+    /// Connections of one address (or IPv6 network of 64 bits) at the same time; 0 for any number. Behind a proxy, which has them all, it does
+    /// not count.
+    pub connections_per_address: usize,
+    /// Bytes of answers that an address may leave unread in memory beside one answer; a GET beyond them is 429.
+    pub unread_bytes_per_address: u64,
+    /// Seconds for which a client may read more slowly than `reader_bytes_per_second` while bytes wait for it; then it is disconnected.
+    pub reader_timeout_seconds: u64,
+    /// The least bytes a second that a client has to read on average.
+    pub reader_bytes_per_second: u64,
     /// Whether a proxy stands in front and writes `X-Forwarded-For`.
     pub behind_proxy: bool,
     /// Origins whose pages may call the API (CORS); `*` for all.
     pub cors_origins: Vec<String>,
     /// Seconds an access token lives.
     pub access_token_seconds: i64,
-    /// Days a refresh token lives.
+    /// Days a refresh token lives, within its session.
     pub refresh_token_days: i64,
-    /// Failed logins of one account within 15 minutes before it is closed for the rest of them.
+    /// Days after which a session ends, whatever is refreshed.
+    pub session_days: i64,
+    /// Failed logins of one account from one address within 15 minutes before it is closed for that address, for the rest of them; from wherever
+    /// they came, logins to the account are slowed then.
     pub login_failures_per_account: u64,
-    /// Failed logins from one address within 15 minutes before it is closed for the rest of them.
+    /// Failed logins from one address within 15 minutes before logins from there are slowed.
     pub login_failures_per_address: u64,
+    /// Days for which the security log is kept.
+    pub security_event_days: i64,
     /// Webhook deliveries on their way at the same time from this instance, half of them at the most to receivers that lag; 0 sends none.
     pub webhook_workers: usize,
     /// Seconds that a webhook's receiver has to answer.
@@ -70,10 +111,21 @@ pub struct Config {
     pub webhook_failing_days: i64,
     /// Networks that webhooks may send to although they are private, and without TLS.
     pub webhook_networks: Vec<IpNet>,
+    /// Whether this instance publishes the statistics of each quarter by itself. One of several is enough.
+    pub publish_statistics: bool,
+    /// Days after the end of a quarter before its statistics are published: time for what comes late.
+    pub statistics_delay_days: u32,
+    /// The folder of `pg_dump` and `pg_restore`, where they are neither on `PATH` nor where Debian has them.
+    pub postgres_tools: Option<PathBuf>,
+    /// The list of erasures, outside of the database and its backups: a line is added for each, and what is on it is erased again after a restore.
+    pub erasure_list: Option<PathBuf>,
     /// `text` or `json`.
     pub log_format: LogFormat,
     /// What to log, such as `info` or `khoosheh=debug,warn`.
     pub log_filter: String,
+    /// What is never shown.
+    #[serde(skip)]
+    pub secrets: Secrets,
 }
 
 /// What the document says that `attachment_limit` may be at the most.
@@ -82,6 +134,26 @@ pub const MOST_BYTES_OF_A_FILE: u64 = 5_368_709_120;
 /// Whether it begins with one of the schemes, goes on after it, and holds no user name or password.
 fn is_address(url: &str, schemes: &[&str]) -> bool {
     schemes.iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains('@')))
+}
+
+/// The names of all keys.
+fn keys(defaults: &impl Provider) -> Result<Dict, String> {
+    let data = defaults.data().map_err(|error| error.to_string())?;
+    Ok(data.into_values().flatten().collect())
+}
+
+/// An error of the configuration without the value that it is about, where that may be a secret. A fault of the grammar comes with the line that
+/// it is in, of which only the place is repeated.
+fn without_values(error: &figment::Error) -> String {
+    let is_secret = error.path.iter().any(|key| key == "database_url" || key == "DATABASE_URL");
+    match &error.kind {
+        Kind::Message(text) if is_secret => text.clone(),
+        _ if is_secret => BadAddress::Scheme.to_string(),
+        Kind::Message(text) if text.contains('|') => {
+            text.lines().filter(|line| !line.contains('|')).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(": ")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// How a line of the log looks.
@@ -98,10 +170,13 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            database_url: "sqlite://khoosheh.sqlite".into(),
+            operation_bind: None,
+            database_url: DatabaseUrl::of_file("khoosheh.sqlite"),
             public_url: "http://127.0.0.1:8080".into(),
             workers: std::thread::available_parallelism().map_or(2, Into::into),
             connections_per_worker: 4,
+            report_connections: 4,
+            database_wait_seconds: 60,
             body_limit: 1_048_576,
             body_timeout_seconds: 10,
             request_timeout_seconds: 30,
@@ -110,16 +185,24 @@ impl Default for Config {
             attachments_region: None,
             attachment_limit: 26_214_400,
             import_limit: 67_108_864,
+            uploads_per_account: 8,
+            upload_bytes_per_account: 134_217_728,
             shutdown_timeout_seconds: 20,
             shutdown_delay_seconds: 0,
             requests_per_minute: 6_000,
             public_requests_per_minute: 120,
+            connections_per_address: 512,
+            unread_bytes_per_address: 33_554_432,
+            reader_timeout_seconds: 60,
+            reader_bytes_per_second: 1_024,
             behind_proxy: false,
             cors_origins: Vec::new(),
             access_token_seconds: 900,
             refresh_token_days: 30,
+            session_days: 90,
             login_failures_per_account: 10,
             login_failures_per_address: 100,
+            security_event_days: 365,
             webhook_workers: 64,
             webhook_timeout_seconds: 15,
             // 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: what Standard Webhooks recommends.
@@ -127,8 +210,13 @@ impl Default for Config {
             // Standard Webhooks recommends to switch off what has failed for days, and its authors do so after five.
             webhook_failing_days: 5,
             webhook_networks: Vec::new(),
+            publish_statistics: true,
+            statistics_delay_days: 20,
+            postgres_tools: None,
+            erasure_list: None,
             log_format: LogFormat::Text,
             log_filter: "info".into(),
+            secrets: Secrets::default(),
         }
     }
 }
@@ -136,15 +224,23 @@ impl Default for Config {
 impl Config {
     /// Reads the configuration. The error says which key is wrong, and where it was set.
     pub fn load(file: Option<&Path>) -> Result<Self, String> {
-        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        let defaults = Serialized::defaults(Self::default());
+        let keys = keys(&defaults)?;
+        let mut figment = Figment::from(defaults);
         if let Some(file) = file {
             if !file.is_file() {
                 return Err(format!("there is no configuration file {}", file.display()));
             }
             figment = figment.merge(Toml::file(file));
         }
-        let figment = figment.merge(Env::raw().only(&["DATABASE_URL"])).merge(Env::prefixed("KHOOSHEH_").ignore(&["demo_password", "config"]));
-        let config: Self = figment.extract().map_err(|error| error.into_iter().map(|e| e.to_string()).collect::<Vec<_>>().join("\n"))?;
+        let files = OfFiles::load(keys.keys())?;
+        let is_own = move |name: &str| name != "config" && !secrets::NAMES.contains(&name) && !OfFiles::is_variable(name, &keys);
+        let environment = Env::prefixed("KHOOSHEH_").filter(move |name| is_own(&name.as_str().to_lowercase()));
+        let figment = figment.merge(Env::raw().only(&["DATABASE_URL"])).merge(environment).merge(files);
+        let faults = |error: figment::Error| error.into_iter().map(|error| without_values(&error)).collect::<Vec<_>>().join("\n");
+        let mut config: Self = figment.extract().map_err(faults)?;
+        config.database_url = config.database_url.or_password(secrets::of_file("PGPASSWORD")?);
+        config.secrets = Secrets::load()?;
         config.check()?;
         Ok(config)
     }
@@ -157,13 +253,10 @@ impl Config {
                 faults.push(fault.to_owned());
             }
         };
-        require(
-            (self.is_sqlite() && !self.database_url.contains("memory")) || self.is_postgres(),
-            "database_url must be sqlite://FILE or postgres://…",
-        );
-        require(self.public_url.starts_with("http://") || self.public_url.starts_with("https://"), "public_url must begin with http:// or https://");
+        require(is_address(&self.public_url, &["http://", "https://"]), "public_url must begin with http:// or https://, and hold no password");
         require((1..=256).contains(&self.workers), "workers must be from 1 to 256");
         require((1..=64).contains(&self.connections_per_worker), "connections_per_worker must be from 1 to 64");
+        require((1..=64).contains(&self.report_connections), "report_connections must be from 1 to 64");
         require(self.body_limit >= 1_024, "body_limit must be at least 1024 bytes");
         require(self.body_timeout_seconds >= 1, "body_timeout_seconds must be at least 1");
         require(self.request_timeout_seconds > self.body_timeout_seconds, "request_timeout_seconds must exceed body_timeout_seconds");
@@ -177,9 +270,15 @@ impl Config {
         );
         require((1_024..=MOST_BYTES_OF_A_FILE).contains(&self.attachment_limit), "attachment_limit must be from 1024 to 5368709120 bytes");
         require((1_024..=1_073_741_824).contains(&self.import_limit), "import_limit must be from 1024 to 1073741824 bytes");
+        require((1..=1_000).contains(&self.uploads_per_account), "uploads_per_account must be from 1 to 1000");
+        require(self.upload_bytes_per_account >= 1_048_576, "upload_bytes_per_account must be at least 1048576 bytes");
+        require(self.operation_bind.is_none_or(|address| address != self.bind || address.port() == 0), "operation_bind must differ from bind");
+        require((1..=3_600).contains(&self.reader_timeout_seconds), "reader_timeout_seconds must be from 1 to 3600");
         require((60..=86_400).contains(&self.access_token_seconds), "access_token_seconds must be from 60 to 86400");
         require((1..=365).contains(&self.refresh_token_days), "refresh_token_days must be from 1 to 365");
+        require((1..=365).contains(&self.session_days), "session_days must be from 1 to 365");
         require(self.login_failures_per_account >= 1 && self.login_failures_per_address >= 1, "login_failures_* must be at least 1");
+        require((1..=3_650).contains(&self.security_event_days), "security_event_days must be from 1 to 3650");
         require(matches!(self.webhook_workers, 0 | 2..=1_000), "webhook_workers must be 0, or from 2 to 1000");
         require((1..=60).contains(&self.webhook_timeout_seconds), "webhook_timeout_seconds must be from 1 to 60");
         require(
@@ -187,18 +286,18 @@ impl Config {
             "webhook_retry_seconds must be up to 20 numbers from 0 to 604800",
         );
         require((1..=365).contains(&self.webhook_failing_days), "webhook_failing_days must be from 1 to 365");
+        require(self.statistics_delay_days <= 80, "statistics_delay_days must be from 0 to 80");
         require(self.log_filter.parse::<tracing_subscriber::EnvFilter>().is_ok(), "log_filter must be a filter such as info or khoosheh=debug,warn");
         if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
     }
 
-    /// Whether the database is the embedded one.
-    pub fn is_sqlite(&self) -> bool {
-        self.database_url.starts_with("sqlite:")
-    }
-
-    /// Whether the database is PostgreSQL.
-    pub fn is_postgres(&self) -> bool {
-        self.database_url.starts_with("postgres://") || self.database_url.starts_with("postgresql://")
+    /// The folders that the service writes to, by what they are for.
+    pub fn folders(&self) -> Vec<(&'static str, PathBuf)> {
+        let database = self.database_url.file().map(|file| file.parent().map(Path::to_owned).unwrap_or_default());
+        let files = self.attachments_url.strip_prefix("file://").map(PathBuf::from);
+        let here = |folder: PathBuf| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+        let named = [("database", database), ("files", files), ("temporary", Some(std::env::temp_dir()))];
+        named.into_iter().filter_map(|(of, folder)| Some((of, here(folder?)))).collect()
     }
 
     /// How long a client may take to send a body.

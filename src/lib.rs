@@ -1,20 +1,26 @@
 //! Khoosheh (خوشه, "cluster"): the system of record for industrial-cluster development.
 //!
-//! Dependencies point one way: `main → server → api → resources → {http, auth, store, persian}`. Shared
+//! Dependencies point one way: `main → cli → server → api → resources → {http, auth, store, persian}`. Shared
 //! modules never import a resource; inside a resource, `mod → dto → entity`.
 
 pub mod api;
 pub mod api_clients;
 pub mod attachments;
 pub mod auth;
+pub mod backup;
 pub mod cdas;
 pub mod changes;
 pub mod checks;
+pub mod cli;
+pub mod clock;
 pub mod clusters;
 pub mod config;
 pub mod decisions;
 pub mod demo;
+pub mod documentation;
 pub mod enterprises;
+pub mod erasures;
+pub mod history;
 pub mod http;
 pub mod imports;
 pub mod indicators;
@@ -27,12 +33,15 @@ pub mod organisations;
 pub mod payments;
 pub mod persian;
 pub mod personal;
+pub mod problem;
 pub mod progress_reports;
 pub mod projects;
 pub mod provinces;
 pub mod public;
 pub mod reports;
+pub mod security;
 pub mod server;
+pub mod statistics;
 pub mod store;
 pub mod users;
 pub mod values;

@@ -16,12 +16,35 @@ use crate::persian::text;
 /// The permission to see personal data.
 pub const PERMISSION: &str = "personal-data:read";
 
+/// What stands for a national code that was erased.
+pub const ERASED: &str = "**********";
+
+/// What stands for the name of a person who was erased.
+pub const ERASED_NAME: &str = "حذف‌شده";
+
+/// What the user name of an account begins with whose person was erased.
+pub const ERASED_USER: &str = "erased-";
+
 thread_local! {
     static SHOWN: Cell<bool> = const { Cell::new(false) };
+    static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Does `work` with personal data in clear, or masked as it is outside of any such call. It travels like the calendar
-/// ([`crate::persian::calendar::using`]), for the same reason.
+/// Does `work` for a reader who may see personal data in clear, or may not, and counts the values that it shows in clear. Everything that leaves the
+/// service goes through here, and the security log is told of the count.
+pub fn disclosed<T>(in_clear: bool, work: impl FnOnce() -> T) -> (T, u64) {
+    let before = COUNT.replace(0);
+    let done = shown(in_clear, work);
+    (done, COUNT.replace(before))
+}
+
+/// Whether a text is personal data of any kind.
+pub fn is_one(text: &str) -> bool {
+    NationalCode::parse(text).is_some() || LegalId::parse(text).is_some() || Phone::parse(text).is_some() || Email::parse(text).is_some()
+}
+
+/// Does `work` with personal data in clear, or masked as it is outside of any such call: for what stays in the service; what leaves it is
+/// [`disclosed`]. It travels like the calendar ([`crate::persian::calendar::using`]), for the same reason.
 pub fn shown<T>(in_clear: bool, work: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {
@@ -36,6 +59,15 @@ pub fn shown<T>(in_clear: bool, work: impl FnOnce() -> T) -> T {
 /// Whether personal data is shown in clear within the innermost [`shown`].
 pub fn is_shown() -> bool {
     SHOWN.get()
+}
+
+/// Serializes a value in clear within [`shown`], and masked elsewhere.
+pub fn serialize<S: Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    if !is_shown() {
+        return serializer.serialize_str(&mask(value));
+    }
+    COUNT.set(COUNT.get() + 1);
+    serializer.serialize_str(value)
 }
 
 /// A value without what tells whose it is: of an email address the server, of anything else the last `kept` characters.
@@ -68,7 +100,7 @@ macro_rules! personal {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                if is_shown() { serializer.serialize_str(&self.0) } else { serializer.serialize_str(&mask(&self.0)) }
+                serialize(&self.0, serializer)
             }
         }
 
@@ -97,7 +129,7 @@ macro_rules! personal {
 personal! {
     /// A national code (کد ملی) of a natural person.
     NationalCode, "national-code", |code| text::is_national_code(code).then(|| text::latin_digits(code)),
-    "^([0-9]{10}|\\*{6}[0-9]{4})$", "0000000019"
+    "^([0-9]{10}|\\*{6}([0-9]{4}|\\*{4}))$", "0000000019"
 }
 
 personal! {

@@ -103,6 +103,7 @@ impl PartialSchema for Name {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
+            .format(Some(SchemaFormat::Custom("name".to_owned())))
             .min_length(Some(1))
             .max_length(Some(200))
             .pattern(Some("[\\p{L}\\p{N}]"))

@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
-"""Says what an OpenAPI document breaks for the clients of an earlier one; exit status 1 where it breaks anything.
+"""Says what an OpenAPI document breaks for the clients of an earlier one; exit status 1 where it breaks anything that is not intended.
 
     tools/breaking_changes.py openapi/released.json openapi/openapi.json
     tools/breaking_changes.py --self-test
 
 A client breaks where something is gone (an operation, a parameter, a field, a format), where a request has to hold more than before or
 may hold less, and where an answer may hold less or other things. New operations, optional parameters, fields in answers and values in
-lists of answers break nothing: clients pass over what they do not know. At a release, copy openapi.json to released.json.
+lists of answers break nothing: clients pass over what they do not know.
+
+Intended breaks stand in intended_breaks.json beside the earlier document, each as this script prints it with the reason: what a client
+gains or has to do. An entry that breaks nothing (any more) is an error too. At a release, copy openapi.json to released.json and empty it (`{}`).
 """
 
 import copy
 import json
+import pathlib
 import sys
 
 METHODS = ("get", "put", "post", "patch", "delete")
@@ -169,6 +173,14 @@ def compare(old, new):
     return [f"{place}: {text}" for place, text in Comparison(old, new).run()]
 
 
+def judge(found, intended):
+    """What to print, and whether it is an error: breaks that nobody intended, and intentions without a break or without a reason."""
+    lines = [f"{text}: intended, since {intended[text]}" if text in intended else text for text in found]
+    stale = [f"intended_breaks.json: no such break: {text}" for text in intended if text not in found]
+    silent = [f"intended_breaks.json: no reason: {text}" for text, reason in intended.items() if not reason.strip()]
+    return lines + stale + silent, bool(stale or silent or set(found) - set(intended))
+
+
 def self_test():
     """Each change of a small document breaks what it says, and a document breaks nothing of itself."""
     document = {
@@ -228,6 +240,10 @@ def self_test():
         assert any(expected in text for text in found), f"{expected}: {found}"
     for number, change in enumerate(harmless):
         assert changed(change) == [], f"harmless change {number}: {changed(change)}"
+    assert judge([], {}) == ([], False)
+    assert judge(["a"], {"a": "of b"}) == (["a: intended, since of b"], False)
+    for found, intended in ((["a"], {}), (["a", "c"], {"a": "of b"}), ([], {"a": "of b"}), (["a"], {"a": " "})):
+        assert judge(found, intended)[1], f"{found} with {intended} is an error"
     print(f"{len(breaking)} breaking and {len(harmless)} harmless changes are told apart")
 
 
@@ -235,9 +251,10 @@ def main(arguments):
     if arguments == ["--self-test"]:
         return self_test()
     old, new = (json.load(open(path, encoding="utf-8")) for path in arguments)
-    found = compare(old, new)
-    print("\n".join(found) or "nothing that a client relies on has changed")
-    return 1 if found else 0
+    intended = json.loads(pathlib.Path(arguments[0]).with_name("intended_breaks.json").read_text(encoding="utf-8"))
+    lines, is_error = judge(compare(old, new), intended)
+    print("\n".join(lines) or "nothing that a client relies on has changed")
+    return 1 if is_error else 0
 
 
 if __name__ == "__main__":

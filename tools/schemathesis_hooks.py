@@ -77,7 +77,7 @@ BEYOND_SCHEMAS = {
     "unknown_record", "other_province", "not_a_supervisor", "cycle", "immutable", "not_applicable", "in_future", "too_early",
     "too_late", "several_primary", "too_many_words", "repeated", "contradiction", "not_a_firm", "wrong_size", "wrong_sha256",
     "wrong_type_of_content", "wrong_frequency", "inactive", "frozen", "weights_not_whole", "repeated_items", "closed", "wrong_ending",
-    "too_many_decimals", "same_person", "not_certified", "outside_period", "not_publishable",
+    "too_many_decimals", "same_person", "not_certified", "outside_period", "not_publishable", "nothing_published",
     "not_https", "address_refused", "has_credentials", "has_fragment", "nothing_chosen",
 }
 
@@ -171,6 +171,9 @@ def register(name, strategy):
     schemathesis.openapi.format(name, strategy)
 
 
+# Letters of any script, digits, marks and spaces: what is invisible is refused.
+visible = st.characters(categories=["L", "M", "N", "P", "S", "Zs"])
+register("name", st.text(visible, min_size=1, max_size=60).filter(lambda name: any(map(str.isalpha, name))))
 register("national-code", any_script(digits(9).map(national_code).filter(lambda code: len(set(code)) > 1)))
 register("legal-id", any_script(digits(10).filter(lambda body: any(body[3:9])).map(legal_id)))
 register("phone", any_script(st.from_regex(r"(0|\+98|0098)912[1-9][0-9]{6}", fullmatch=True)))

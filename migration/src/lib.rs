@@ -38,6 +38,21 @@ mod m20261128_000024_summaries_by_days;
 mod m20261128_000025_imports;
 mod m20261128_000026_webhooks;
 mod m20261129_000027_webhook_grants;
+mod m20261130_000028_service_secrets;
+mod m20261130_000029_restorations;
+mod m20261130_000030_write_probe;
+mod m20261130_000031_checksums_of_answers;
+mod m20261130_000034_short_terms;
+mod m20261130_000035_personal_values_breaking;
+mod m20261130_000036_codes_in_provinces;
+mod m20261130_000039_signing_keys;
+mod m20261130_000040_security_events;
+mod m20261130_000041_history_of_all;
+mod m20261130_000042_published_statistics;
+mod m20261130_000044_own_sessions;
+
+/// How the name of a migration ends after which programs of before cannot serve the database.
+pub const BREAKING: &str = "_breaking";
 
 /// Every change of the tables, oldest first.
 pub struct Migrator;
@@ -73,6 +88,18 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000025_imports::Migration),
             Box::new(m20261128_000026_webhooks::Migration),
             Box::new(m20261129_000027_webhook_grants::Migration),
+            Box::new(m20261130_000028_service_secrets::Migration),
+            Box::new(m20261130_000029_restorations::Migration),
+            Box::new(m20261130_000030_write_probe::Migration),
+            Box::new(m20261130_000031_checksums_of_answers::Migration),
+            Box::new(m20261130_000034_short_terms::Migration),
+            Box::new(m20261130_000035_personal_values_breaking::Migration),
+            Box::new(m20261130_000036_codes_in_provinces::Migration),
+            Box::new(m20261130_000039_signing_keys::Migration),
+            Box::new(m20261130_000040_security_events::Migration),
+            Box::new(m20261130_000041_history_of_all::Migration),
+            Box::new(m20261130_000042_published_statistics::Migration),
+            Box::new(m20261130_000044_own_sessions::Migration),
         ]
     }
 }

@@ -6,10 +6,11 @@ use super::dto::{ApiClient, ApiClientFilter};
 use crate::{
     auth::{
         Role, Scope,
-        account::{Kind, Scopes},
+        account::{self, Kind, Scopes},
         session,
     },
-    http::{Problem, SortKey, Text, Violation, page::Listed},
+    http::{SortKey, page::Listed},
+    problem::{Problem, Text, Violation},
     provinces,
     store::{Record, SqlKind, Transaction, record::Unique, search},
 };
@@ -73,10 +74,21 @@ impl Record for Model {
         if before.is_some_and(|before| grants(before) != grants(self)) {
             session::revoke_all(&**transaction, self.id).await?;
         }
+        let changed = before.map(|before| {
+            [
+                ("client_id", before.username != self.username),
+                ("secret", before.password_hash != self.password_hash),
+                ("province", before.province != self.province),
+                ("scopes", before.scopes != self.scopes),
+                ("disabled", before.disabled != self.disabled),
+            ]
+        });
+        account::note_change(transaction, Self::RESOURCE, self.id, changed.as_ref().map(<[_; 5]>::as_slice));
         Ok(())
     }
 
     async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+        account::note_deletion(transaction, Self::RESOURCE, self.id);
         Ok(session::revoke_all(&**transaction, self.id).await?)
     }
 }

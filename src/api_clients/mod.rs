@@ -12,7 +12,8 @@ use self::{
 };
 use crate::{
     auth::{Authenticator, password},
-    http::{Answer, Body, Page, Paging, Patch, Problem, Query, Read, Search, Visible, VisibleEver, Write},
+    http::{Answer, Body, Page, Paging, Patch, Query, Read, Search, Visible, VisibleEver, Write},
+    problem::Problem,
     store::{Input, change_log::History},
 };
 

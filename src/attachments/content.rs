@@ -1,20 +1,30 @@
 //! The content of an attachment, on its way in and out.
 
-use actix_web::{HttpRequest, HttpResponse, body::SizedStream, http::header};
-use chrono::{DateTime, Utc};
+use actix_web::{HttpRequest, HttpResponse, body::SizedStream, http::header, web};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sea_orm::ActiveEnum;
+use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, prelude::ColumnTrait, prelude::Uuid};
 use sha2::{Digest, Sha256};
 
 use super::{
     dto::AttachmentInput,
-    entity::Model,
+    entity::{Column, Entity, Model},
     media_type::{MediaType, Sniffer},
 };
 use crate::{
     config::Config,
-    http::{Problem, Text, Upload, Violation, catalogue, shape},
-    store::Files,
+    http::{
+        Upload,
+        compress::AsItIs,
+        envelope::{Deadline, HeadersOnly},
+        shape,
+    },
+    problem::{Problem, Text, Violation, problem_types},
+    store::{
+        Database, Files, Transaction,
+        files::{ReadError, Recorded, SMALL},
+        lock,
+    },
     values::hex,
 };
 
@@ -24,6 +34,32 @@ pub struct Content {
     size_bytes: i64,
     /// What it was said to be, if its bytes agree.
     media_type: Option<MediaType>,
+}
+
+/// Keeps others from referring to a content for the first time, and from removing its file, until the transaction ends.
+async fn hold(transaction: &impl ConnectionTrait, sha256: &str) -> Result<(), DbErr> {
+    lock::for_transaction(transaction, &format!("content {sha256}")).await
+}
+
+/// Removes the files of some attachments to which no attachment refers any more. It can be repeated: an attachment keeps the name of its content.
+///
+/// # Errors
+/// The store or the database does not answer.
+pub async fn remove_unreferred(db: &Database, files: &Files, attachments: &[Uuid]) -> Result<(), Problem> {
+    let of_these = Entity::find().filter(Column::Id.is_in(attachments.iter().copied()));
+    let contents: Vec<String> = of_these.select_only().column(Column::Sha256).distinct().into_tuple().all(db).await?;
+    for sha256 in contents {
+        let transaction = db.begin_to_write().await?;
+        hold(&*transaction, &sha256).await?;
+        let referring = Entity::find().filter(Column::Sha256.eq(&sha256)).filter(Column::ReceivedAt.is_not_null());
+        let removed = match referring.one(&*transaction).await? {
+            Some(_) => Ok(()),
+            None => files.remove(&sha256).await,
+        };
+        transaction.roll_back().await;
+        removed?;
+    }
+    Ok(())
 }
 
 impl AttachmentInput {
@@ -62,10 +98,25 @@ impl Model {
         Ok(content)
     }
 
-    /// The record with its content, if it is the one announced by now.
-    pub fn completed_by(&self, content: &Content, now: DateTime<Utc>) -> Result<Self, Problem> {
+    /// The record with its content, if it is the one announced by now. From here to the end of the transaction nobody removes the file.
+    ///
+    /// # Errors
+    /// 422 for another content; 503 where the file was removed meanwhile with the last record that referred to it, after which it is to be sent again.
+    pub async fn completed_by(&self, content: &Content, files: &Files, transaction: &Transaction) -> Result<Self, Problem> {
         self.check_content(content)?;
-        Ok(Self { received_at: self.received_at.or(Some(now)), ..self.clone() })
+        if self.is_complete() {
+            return Ok(self.clone());
+        }
+        hold(&**transaction, &self.sha256).await?;
+        match files.find(&self.recorded()).await {
+            Ok(()) => Ok(Self { received_at: Some(transaction.now()), ..self.clone() }),
+            Err(ReadError::Away(problem)) => Err(problem),
+            Err(ReadError::Damaged(damage)) => {
+                tracing::warn!(attachment = %self.id, %damage, "a file was removed while it came in again");
+                let detail = Text::new("پرونده هم‌زمان پاک شد؛ آن را دوباره بفرستید.", "The file was removed at the same time: send it again.");
+                Err(Problem::new(&problem_types::UNAVAILABLE).detail(detail).retry_after(1))
+            }
+        }
     }
 
     /// 422 for a content that is not the one announced.
@@ -98,11 +149,17 @@ impl Model {
         if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
     }
 
-    /// The content, to be kept as a file and never shown or run by a browser.
+    /// What is recorded of the stored file.
+    pub fn recorded(&self) -> Recorded {
+        Recorded { sha256: self.sha256.clone(), size: self.size_bytes.unsigned_abs() }
+    }
+
+    /// The content, to be kept as a file and never shown or run by a browser. All of it is held against what is recorded before its first
+    /// byte is sent; of a HEAD, its size alone.
     pub async fn send(&self, request: &HttpRequest, files: &Files) -> Result<HttpResponse, Problem> {
         if !self.is_complete() {
             let detail = Text::new("محتوای این پیوست هنوز نرسیده است.", "The content of this attachment has not come yet.");
-            return Err(Problem::new(&catalogue::NOT_FOUND).detail(detail));
+            return Err(Problem::new(&problem_types::NOT_FOUND).detail(detail));
         }
         let tag = format!("\"{}\"", self.sha256);
         let is_known = shape::knows(request, &tag);
@@ -116,11 +173,36 @@ impl Model {
         if is_known {
             return Ok(response.finish());
         }
-        let bytes = files.read(&self.sha256).await?;
+        let (id, deadline, recorded) = (self.id, Deadline::of(request), self.recorded());
+        let content = if HeadersOnly::is_asked_of(request) {
+            files.find(&recorded).await.map(|()| stream::empty().boxed())
+        } else {
+            files.read(&recorded, || deadline.renew()).await
+        };
+        let content = content.map_err(|error| self.refusal(error))?;
         response
             .insert_header((header::CONTENT_TYPE, self.media_type.to_value()))
             .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{}", escaped(&self.file_name))));
-        Ok(response.body(SizedStream::new(self.size_bytes.unsigned_abs(), bytes)))
+        let is_small = recorded.size <= SMALL && !HeadersOnly::is_asked_of(request);
+        if is_small {
+            // In memory already, and counted as such.
+            let parts: Vec<web::Bytes> = content.try_collect().await.map_err(|error| self.refusal(error))?;
+            response.extensions_mut().insert(AsItIs);
+            return Ok(response.body(parts.concat()));
+        }
+        let content = content.inspect_err(move |error| tracing::error!(attachment = %id, %error, "a stored file broke off while it was sent"));
+        Ok(response.body(SizedStream::new(recorded.size, content)))
+    }
+
+    /// 500 where the stored file is not the recorded one: a fault of its own, and a line in the log.
+    fn refusal(&self, error: ReadError) -> Problem {
+        match error {
+            ReadError::Away(problem) => problem,
+            ReadError::Damaged(damage) => {
+                tracing::error!(attachment = %self.id, sha256 = self.sha256, %damage, "a stored file is damaged");
+                Problem::new(&problem_types::FILE_DAMAGED).cause(damage)
+            }
+        }
     }
 }
 

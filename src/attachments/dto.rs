@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{entity::Model, media_type::MediaType, subjects::SubjectKind};
 use crate::{
-    http::{Problem, Text, Violation},
+    problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
@@ -128,7 +128,7 @@ pub struct AttachmentInput {
     #[schema(example = "minutes")]
     pub kind: Kind,
     /// The title in Persian.
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", example = "صورت‌جلسهٔ کمیتهٔ راهبری")]
+    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "صورت‌جلسهٔ کمیتهٔ راهبری")]
     pub title_fa: String,
     /// What the file is called: a name without a path, which ends as files of its media type do, such as `.txt`.
     #[schema(

@@ -1,6 +1,8 @@
 //! The table of attachments, and what is asked of it.
 
-use sea_orm::{entity::prelude::*, sea_query::Condition};
+use std::collections::BTreeSet;
+
+use sea_orm::{QuerySelect, entity::prelude::*, sea_query::Condition};
 
 use super::{
     dto::{Attachment, AttachmentFilter, Kind},
@@ -9,8 +11,10 @@ use super::{
 };
 use crate::{
     auth::Scope,
-    checks,
-    http::{Problem, SortKey, catalogue, page::Listed},
+    checks, clock,
+    http::{SortKey, page::Listed},
+    personal::ERASED_NAME,
+    problem::{Problem, problem_types},
     projects, provinces,
     store::{Record, SqlKind, Transaction, decision, search},
 };
@@ -81,6 +85,14 @@ impl Record for Model {
         search::words([Some(&self.title_fa), Some(&self.file_name)])
     }
 
+    /// It is deleted, and its content is to be removed.
+    fn erase(&mut self) {
+        self.deleted_at.get_or_insert_with(clock::now);
+        (self.title_fa, self.file_name) = (ERASED_NAME.to_owned(), "erased".to_owned());
+        (self.note, self.received_at) = (None, None);
+        self.external_refs.0.clear();
+    }
+
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         if before.is_none_or(|before| before.subject_kind != self.subject_kind || before.subject_id != self.subject_id) {
             let belonging = self.subject_kind.find(transaction, self.subject_id, "/subject_id").await?;
@@ -107,10 +119,17 @@ impl Model {
     /// without a project.
     pub async fn check_author(&self, transaction: &Transaction) -> Result<(), Problem> {
         if !self.is_writable_in(&transaction.author().scope) {
-            return Err(Problem::new(&catalogue::OUTSIDE_SCOPE));
+            return Err(Problem::new(&problem_types::OUTSIDE_SCOPE));
         }
         projects::entity::check_assigned(transaction, self.project_id.unwrap_or_default()).await
     }
+}
+
+/// The SHA-256 of each content that was received, also of attachments that are deleted since.
+pub async fn contents(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
+    let names: Vec<String> =
+        Entity::find().select_only().column(Column::Sha256).distinct().filter(Column::ReceivedAt.is_not_null()).into_tuple().all(db).await?;
+    Ok(names.into_iter().collect())
 }
 
 impl Listed for Model {

@@ -5,6 +5,7 @@ pub mod dto;
 pub mod entity;
 pub mod media_type;
 pub mod subjects;
+pub mod verify;
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put, web};
 use sea_orm::ActiveEnum;
@@ -17,7 +18,8 @@ use self::{
 };
 use crate::{
     config::Config,
-    http::{Answer, Body, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Upload, Visible, VisibleEver, Write},
+    http::{Answer, Body, Page, Paging, Patch, Query, Read, Referred, Search, Upload, Visible, VisibleEver, Write},
+    problem::Problem,
     store::{Files, Input, change_log::History},
 };
 
@@ -121,8 +123,8 @@ pub async fn get_attachment_history(attachment: VisibleEver<Model>, read: Read) 
 
 /// Download the content
 ///
-/// The file as it was sent, to be saved under its name: never compressed, shown or run. Its ETag is its SHA-256. 404 until
-/// it has come.
+/// The file as it was sent, to be saved under its name: never compressed, shown or run. Its ETag is its SHA-256, against which the
+/// stored file is held before its first byte is sent: 500 (`file_damaged`) where it is missing or has changed. 404 until it has come.
 #[utoipa::path(
     responses((status = 200, body = FileContent, content_type = "application/octet-stream", description = "The file")),
     security(("oauth2" = ["attachments:read"])),
@@ -153,5 +155,5 @@ pub async fn put_attachment_content(
     upload.check_media_type(&attachment.media_type.to_value())?;
     write.ask(async |transaction| attachment.check_author(transaction).await).await?;
     let content = attachment.receive(upload, &files, &limits).await?;
-    write.ensure(attachment.id, |present: &Model, transaction| present.completed_by(&content, transaction.now())).await
+    write.ensure(attachment.id, async |present: &Model, transaction| present.completed_by(&content, &files, transaction).await).await
 }

@@ -4,7 +4,7 @@ use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, FromQueryResult, Statement
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{checks, clusters, http::Problem, projects, store::Transaction};
+use crate::{checks, clusters, problem::Problem, projects, store::Transaction};
 
 /// What kind of record a document is attached to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]

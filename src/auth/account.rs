@@ -1,9 +1,12 @@
 //! Accounts of people and of API clients.
 
-use sea_orm::{FromJsonQueryResult, entity::prelude::*};
+use std::collections::{BTreeSet, HashMap};
+
+use sea_orm::{FromJsonQueryResult, QuerySelect, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
 use super::policy::{Role, Scope};
+use crate::store::{Transaction, personal::Commitments, security_event};
 
 crate::store::record_table! {
     /// An account.
@@ -26,6 +29,10 @@ crate::store::record_table! {
         disabled: bool,
         /// The CDA that the person is.
         cda_id: Option<Uuid>,
+        /// The commitments to the names of the person.
+        commitments: Option<Commitments>,
+        /// Whether the password was set by somebody else, and is to be changed before anything else is done.
+        must_change_password: bool,
     }
 }
 
@@ -48,6 +55,17 @@ impl Model {
     /// The part of the country that exists for the account.
     pub fn scope(&self) -> Scope {
         self.province.clone().map_or(Scope::Nation, Scope::Province)
+    }
+
+    /// What it is called, which makes a bad password.
+    pub fn names(&self) -> Vec<String> {
+        vec![self.username.clone(), self.display_name.clone()]
+    }
+
+    /// Gives it a password, by its hash. One that somebody else has set is to be changed at the first login.
+    pub fn set_password(&mut self, hash: String, is_set_by_owner: bool) {
+        self.password_hash = hash;
+        self.must_change_password = !is_set_by_owner;
     }
 
     /// Whether it may be used at all.
@@ -73,6 +91,33 @@ impl Model {
             Kind::Client => of_role.filter(|permission| self.scopes.0.contains(permission)).collect(),
         }
     }
+}
+
+/// Has a new or changed account stand in the security log; of a changed one, with what was changed of what it may do.
+pub fn note_change(transaction: &Transaction, resource: &str, id: Uuid, changed: Option<&[(&str, bool)]>) {
+    let event = match changed {
+        None => transaction.event(security_event::Kind::AccountCreated),
+        Some(parts) => {
+            let names: Vec<_> = parts.iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| *name).collect();
+            let reason = if names.is_empty() { "other".to_owned() } else { names.join(",") };
+            transaction.event(security_event::Kind::AccountChanged).because(reason)
+        }
+    };
+    transaction.note(event.about(resource, id));
+}
+
+/// Has a deleted account stand in the security log.
+pub fn note_deletion(transaction: &Transaction, resource: &str, id: Uuid) {
+    transaction.note(transaction.event(security_event::Kind::AccountDeleted).about(resource, id));
+}
+
+/// What some accounts are called, by their ids.
+pub async fn display_names(db: &impl ConnectionTrait, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, String>, DbErr> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let named = Entity::find().select_only().column(Column::Id).column(Column::DisplayName).filter(Column::Id.is_in(ids));
+    Ok(named.into_tuple().all(db).await?.into_iter().collect())
 }
 
 /// The account of a user name or client id.

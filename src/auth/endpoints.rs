@@ -11,16 +11,20 @@ use super::{
     Authenticator, CurrentCaller, Role,
     account::Kind,
     grants::{self, OauthForm, prove},
-    password, policy, session,
+    own_sessions, password, policy, session,
 };
 use crate::{
     config::Config,
-    http::{Answer, Body, Database, Problem, Text, Violation, Write, catalogue},
+    http::{Answer, Body, Database, Write},
+    problem::{Problem, Text, Violation, problem_types},
+    security,
+    store::security_event,
 };
 
 /// The routes of this module, below `/api/v1`.
 pub fn routes(config: &mut ServiceConfig) {
     config.service(grants::create_token).service(revoke_token).service(get_me).service(change_password);
+    own_sessions::routes(config);
 }
 
 /// The routes of this module that stand at the root.
@@ -51,17 +55,21 @@ pub struct RevocationRequest {
 )]
 #[post("/auth/revoke")]
 pub async fn revoke_token(
+    request: HttpRequest,
     form: OauthForm<RevocationRequest>,
     db: Database,
     authenticator: web::Data<Authenticator>,
 ) -> Result<HttpResponse, Problem> {
     let session = match session::of_refresh_token(db.get_ref(), &form.0.token).await? {
         Some(session) => Some(session),
-        None => authenticator.session_of(&form.0.token),
+        None => authenticator.session_of(&db, &form.0.token).await?.map(|(session, _)| session),
     };
     if let Some(session) = session {
-        session::revoke(db.get_ref(), session).await?;
+        session::revoke(&db.writes(), session).await?;
         authenticator.forget();
+        let event = security_event::Model::new(security_event::Kind::Logout, &security::origin(&request));
+        let account = session::account_of(db.get_ref(), session).await?;
+        security::log(&request).record(account.into_iter().fold(event, |event, (id, username)| event.of(id, &username)));
     }
     Ok(HttpResponse::Ok().finish())
 }
@@ -86,6 +94,10 @@ pub struct Me {
     /// What the token allows.
     #[schema(example = json!(["clusters:read", "clusters:write"]))]
     permissions: Vec<String>,
+    /// Whether somebody else has set the password: before anything else it has to be changed (`POST /auth/password`), and everything but that, this and
+    /// `POST /auth/revoke` is refused (403, `password_change_required`).
+    #[schema(example = false)]
+    must_change_password: bool,
 }
 
 /// Who am I
@@ -101,6 +113,7 @@ pub async fn get_me(caller: CurrentCaller) -> HttpResponse {
         province: caller.scope.province().map(str::to_owned),
         cda_id: caller.cda_id,
         permissions: caller.permissions.clone(),
+        must_change_password: caller.must_change_password,
     })
 }
 
@@ -118,7 +131,8 @@ pub struct PasswordChange {
 
 /// Change my password
 ///
-/// Ends all sessions of the account: log in again with the new password.
+/// Ends all sessions of the account: log in again with the new password. The present one, and one that is easily guessed, are refused. A password that
+/// somebody else has set (`must_change_password` of `GET /auth/me`) is changed here before anything else.
 #[utoipa::path(request_body = PasswordChange, responses((status = 204, description = "Changed")), security(("oauth2" = [])))]
 #[post("/auth/password")]
 pub async fn change_password(
@@ -130,9 +144,10 @@ pub async fn change_password(
     config: web::Data<Config>,
 ) -> Result<Answer, Problem> {
     if write.caller.role == Role::Integrator {
-        return Err(Problem::new(&catalogue::FORBIDDEN));
+        return Err(Problem::new(&problem_types::FORBIDDEN));
     }
-    let account = prove(&request, &db, &config, &write.caller.username, change.0.current_password, Kind::Person).await?;
+    let PasswordChange { current_password, new_password } = change.0;
+    let account = prove(&request, &db, &authenticator, &config, &write.caller.username, current_password, Kind::Person).await?;
     let before = account.ok_or_else(|| {
         Problem::invalid(vec![Violation::body(
             "/current_password",
@@ -141,7 +156,8 @@ pub async fn change_password(
         )])
     })?;
     let mut row = before.clone();
-    row.password_hash = password::hash(change.0.new_password).await?;
+    let present = Some(before.password_hash.clone());
+    row.set_password(password::hash_new(new_password, before.names(), present, "/new_password").await?, true);
     let answer = write.update_own(&before, row).await?;
     authenticator.forget();
     Ok(answer)

@@ -1,26 +1,54 @@
-//! The limit on failed logins, for each account and each address, kept in the database so that it holds
-//! across instances.
+//! What keeps others from guessing passwords, and nobody from logging in with the right one.
+//!
+//! - An account is closed for an address from which so many logins to it have failed, for the rest of 15 minutes. Other addresses are not touched, so
+//!   that nobody locks another out. An IPv6 address counts by its /64, which is what one subscriber has.
+//! - From so many failures on, from wherever, logins to the account are slowed by a growing delay; so are logins from an address at which many have
+//!   failed, whatever the account. A delay closes nothing.
+//! - Logins of one account from one address are proved one after the other: so those that are under way are no failures, and many at once do not slip
+//!   through.
+//!
+//! All of this is the same for names that belong to no account. Failures are kept in the database, so that they count at every instance; while it
+//! takes no writes, in this process.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*, sea_query::Condition};
+use moka::sync::Cache;
+use sea_orm::{
+    ActiveValue::Set,
+    QueryOrder,
+    entity::prelude::*,
+    sea_query::{Condition, IntoCondition},
+};
 use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::{
+    clock::new_id,
     config::Config,
-    http::{Problem, catalogue},
-    store::now,
+    http::client::network_of,
+    problem::{Problem, problem_types},
+    store::{fault, now},
     values::hex,
 };
 
-/// A login that failed, or is still being checked.
+/// A login that failed.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "login_failure")]
 pub struct Model {
     /// Its id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The hash of the account's name or of the address: people type passwords into the wrong field.
+    /// The hash of the account's name: people type passwords into the wrong field.
     pub subject: String,
+    /// The hash of the address.
+    pub address: Option<String>,
     /// When.
     pub failed_at: DateTimeUtc,
 }
@@ -34,54 +62,216 @@ impl ActiveModelBehavior for ActiveModel {}
 /// Failures count for this long.
 const WINDOW: TimeDelta = TimeDelta::minutes(15);
 
-/// An attempt that counts as failed until it is [`Attempt::succeeded`].
-pub struct Attempt {
-    ids: [Uuid; 2],
-    account: String,
+/// A login waits so long for those before it, at the most.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The first delay. It doubles with each [`STEP`] failures,
+const FIRST_DELAY: Duration = Duration::from_millis(250);
+const STEP: u64 = 5;
+
+/// up to this one, after which it stays.
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+
+/// So many logins of an account are delayed at the same time; more wait for them. So no number of addresses tries more than some passwords a second.
+const DELAYED_AT_ONCE: usize = 16;
+
+/// An account that is closed for an address stands in the security log so often at the most.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
+
+/// Logins that are under way at this instance, and failures that could not be written.
+pub struct Attempts {
+    turns: Cache<String, Arc<Mutex<()>>>,
+    delayed: Cache<String, Arc<Semaphore>>,
+    unwritten: Cache<String, Arc<AtomicU64>>,
+    told: Cache<String, ()>,
 }
 
-/// Counts an attempt before its password is looked at, so that many at once cannot slip through.
-/// 429 with `Retry-After` when the account or the address has failed too often.
-pub async fn attempt(db: &impl ConnectionTrait, config: &Config, username: &str, address: &str) -> Result<Attempt, Problem> {
-    let account = subject("account", &username.to_lowercase());
-    let limits = [(account.clone(), config.login_failures_per_account), (subject("address", address), config.login_failures_per_address)];
-    let ids = [Uuid::now_v7(), Uuid::now_v7()];
-    let rows = limits.iter().zip(ids).map(|((subject, _), id)| ActiveModel { id: Set(id), subject: Set(subject.clone()), failed_at: Set(now()) });
-    Entity::insert_many(rows).exec_without_returning(db).await?;
-    for (subject, limit) in &limits {
-        if let Some(oldest) = over_limit(db, subject, *limit).await? {
-            Entity::delete_many().filter(Column::Id.is_in(ids)).exec(db).await?;
-            let seconds = (oldest + WINDOW - Utc::now()).num_seconds().max(1);
-            return Err(Problem::new(&catalogue::TOO_MANY_FAILED_LOGINS).retry_after(seconds.unsigned_abs()));
+impl Default for Attempts {
+    fn default() -> Self {
+        let window = WINDOW.to_std().unwrap_or_default();
+        Self {
+            turns: Cache::builder().max_capacity(100_000).time_to_idle(window).build(),
+            delayed: Cache::builder().max_capacity(100_000).time_to_idle(window).build(),
+            unwritten: Cache::builder().max_capacity(100_000).time_to_live(window).build(),
+            told: Cache::builder().max_capacity(100_000).time_to_live(TOLD_AGAIN).build(),
         }
     }
-    Ok(Attempt { ids, account })
 }
 
-impl Attempt {
-    /// The password was right: the attempt did not fail, and the account starts afresh.
+/// A login whose secret may be looked at.
+pub struct Attempt<'a> {
+    here: &'a Attempts,
+    names: Names,
+    failures: u64,
+    limit: u64,
+    _turn: OwnedMutexGuard<()>,
+    _delayed: Option<OwnedSemaphorePermit>,
+}
+
+/// Why the secret of a login is not looked at.
+pub struct Closed {
+    /// The answer: 429 with `Retry-After`.
+    pub problem: Problem,
+    /// Whether it is to stand in the security log.
+    pub is_news: bool,
+}
+
+impl From<Problem> for Closed {
+    fn from(problem: Problem) -> Self {
+        Self { problem, is_news: false }
+    }
+}
+
+impl From<DbErr> for Closed {
+    fn from(error: DbErr) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+/// What failures are counted by.
+struct Names {
+    account: String,
+    address: String,
+    pair: String,
+}
+
+impl Names {
+    fn of(username: &str, address: &str) -> Self {
+        let account = hashed("account", &username.to_lowercase());
+        let address = hashed("address", &network_of(address));
+        Self { pair: format!("{account} {address}"), account, address }
+    }
+
+    fn of_pair(&self) -> Condition {
+        Condition::all().add(Column::Subject.eq(&self.account)).add(Column::Address.eq(&self.address))
+    }
+}
+
+impl Attempts {
+    /// Waits for the turn of a login, and for its delay. 429 with `Retry-After` where the account is closed for the address, or too many wait.
+    ///
+    /// # Errors
+    /// The login is not to be looked at, or the database does not answer.
+    pub async fn begin(&self, db: &impl ConnectionTrait, config: &Config, username: &str, address: &str) -> Result<Attempt<'_>, Closed> {
+        let names = Names::of(username, address);
+        let turn = self.turns.get_with_by_ref(&names.pair, Arc::default).lock_owned();
+        let turn = tokio::time::timeout(PATIENCE, turn).await.map_err(|_| too_many(1))?;
+        let limit = config.login_failures_per_account;
+        let of_pair = names.of_pair();
+        let failures = count(db, of_pair.clone()).await? + self.unwritten(&names.pair);
+        if failures >= limit {
+            let oldest = recent(of_pair).order_by_asc(Column::FailedAt).one(db).await?.map_or_else(now, |oldest| oldest.failed_at);
+            let is_news = self.told.get(&names.pair).is_none();
+            self.told.insert(names.pair, ());
+            return Err(Closed { problem: too_many(seconds_left(oldest)), is_news });
+        }
+        let of_account = count(db, Column::Subject.eq(&names.account)).await? + self.unwritten(&names.account);
+        let of_address = count(db, Column::Address.eq(&names.address)).await? + self.unwritten(&names.address);
+        let pause = delay(of_account, limit).max(delay(of_address, config.login_failures_per_address));
+        let delayed = if pause.is_zero() { None } else { Some(self.delay(&names, pause).await?) };
+        Ok(Attempt { here: self, names, failures, limit, _turn: turn, _delayed: delayed })
+    }
+
+    async fn delay(&self, names: &Names, pause: Duration) -> Result<OwnedSemaphorePermit, Problem> {
+        let places = self.delayed.get_with_by_ref(&names.account, || Arc::new(Semaphore::new(DELAYED_AT_ONCE)));
+        let place = tokio::time::timeout(PATIENCE, places.acquire_owned()).await.map_err(|_| too_many(LONGEST_DELAY.as_secs()))?;
+        tokio::time::sleep(pause).await;
+        place.map_err(Problem::internal)
+    }
+
+    fn unwritten(&self, name: &str) -> u64 {
+        self.unwritten.get(name).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+}
+
+impl Attempt<'_> {
+    /// The secret was right: the account starts afresh at this address.
+    ///
+    /// # Errors
+    /// The database does not answer.
     pub async fn succeeded(self, db: &impl ConnectionTrait) -> Result<(), Problem> {
-        let own = Condition::any().add(Column::Id.is_in(self.ids)).add(Column::Subject.eq(self.account));
-        Entity::delete_many().filter(own).exec(db).await?;
-        Ok(())
+        if self.failures == 0 {
+            return Ok(());
+        }
+        self.here.unwritten.invalidate(&self.names.pair);
+        match Entity::delete_many().filter(self.names.of_pair()).exec(db).await {
+            Err(error) if fault::takes_no_writes(&error) => Ok(()),
+            deleted => Ok(deleted.map(|_| ())?),
+        }
+    }
+
+    /// The secret was wrong. Gives whether that closes the account for the address.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn failed(self, db: &impl ConnectionTrait) -> Result<bool, Problem> {
+        let Names { account, address, pair } = &self.names;
+        let row = ActiveModel { id: Set(new_id()), subject: Set(account.clone()), address: Set(Some(address.clone())), failed_at: Set(now()) };
+        match Entity::insert(row).exec_without_returning(db).await {
+            Err(error) if fault::takes_no_writes(&error) => {
+                for name in [account, address, pair] {
+                    self.here.unwritten.get_with_by_ref(name, Arc::default).fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            written => drop(written?),
+        }
+        let closes = self.failures + 1 >= self.limit;
+        if closes {
+            self.here.told.insert(pair.clone(), ());
+        }
+        Ok(closes)
     }
 }
 
-/// The oldest failure of a subject that still counts, where there are more than allowed.
-async fn over_limit(db: &impl ConnectionTrait, subject: &str, limit: u64) -> Result<Option<DateTime<Utc>>, DbErr> {
-    let counted = Entity::find().filter(Column::Subject.eq(subject)).filter(Column::FailedAt.gte(Utc::now() - WINDOW));
-    if counted.clone().count(db).await? <= limit {
-        return Ok(None);
+/// How long a login is delayed after so many failures, of which the first ones are free.
+fn delay(failures: u64, free: u64) -> Duration {
+    match failures.checked_sub(free) {
+        None => Duration::ZERO,
+        Some(more) => (FIRST_DELAY * 2_u32.pow((more / STEP).min(8) as u32)).min(LONGEST_DELAY),
     }
-    Ok(counted.order_by_asc(Column::FailedAt).one(db).await?.map(|oldest| oldest.failed_at))
 }
 
-fn subject(kind: &str, name: &str) -> String {
+fn too_many(seconds: u64) -> Problem {
+    Problem::new(&problem_types::TOO_MANY_FAILED_LOGINS).retry_after(seconds)
+}
+
+fn seconds_left(since: DateTime<Utc>) -> u64 {
+    (since + WINDOW - now()).num_seconds().max(1).unsigned_abs()
+}
+
+fn recent(which: impl IntoCondition) -> Select<Entity> {
+    Entity::find().filter(which).filter(Column::FailedAt.gte(now() - WINDOW))
+}
+
+async fn count(db: &impl ConnectionTrait, which: impl IntoCondition) -> Result<u64, DbErr> {
+    recent(which).count(db).await
+}
+
+fn hashed(kind: &str, name: &str) -> String {
     let hash = Sha256::digest(name.as_bytes());
     format!("{kind}:{}", hex(&hash[..16]))
 }
 
 /// Forgets the failures that no longer count.
 pub async fn forget_old(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
-    Ok(Entity::delete_many().filter(Column::FailedAt.lt(Utc::now() - WINDOW)).exec(db).await?.rows_affected)
+    Ok(Entity::delete_many().filter(Column::FailedAt.lt(now() - WINDOW)).exec(db).await?.rows_affected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_and_end() {
+        let seconds: Vec<_> = [0, 9, 10, 14, 15, 20, 25, 30, 35, 1_000].map(|failures| delay(failures, 10).as_secs_f32()).into();
+        assert_eq!(seconds, [0.0, 0.0, 0.25, 0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]);
+    }
+
+    #[test]
+    fn an_ipv6_address_counts_by_what_a_subscriber_has() {
+        assert_eq!(network_of("2001:db8:1:2:3:4:5:6"), network_of("2001:db8:1:2::1"));
+        assert_ne!(network_of("2001:db8:1:2::1"), network_of("2001:db8:1:3::1"));
+        assert_eq!(network_of("::ffff:192.0.2.1"), network_of("192.0.2.1"));
+        assert_ne!(network_of("192.0.2.1"), network_of("192.0.2.2"));
+    }
 }

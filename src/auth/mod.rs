@@ -4,9 +4,11 @@ pub mod account;
 pub mod endpoints;
 pub mod failures;
 pub mod grants;
+pub mod own_sessions;
 pub mod password;
 pub mod policy;
 pub mod session;
+pub mod signing_key;
 pub mod token;
 
 use std::sync::Arc;
@@ -17,7 +19,10 @@ use uuid::Uuid;
 pub use policy::{Role, Scope};
 pub use token::Authenticator;
 
-use crate::http::{Call, Problem, Ready};
+use crate::{
+    http::{Call, Ready},
+    problem::Problem,
+};
 
 /// The account behind a request.
 #[derive(Debug)]
@@ -34,6 +39,10 @@ pub struct Caller {
     pub permissions: Vec<String>,
     /// The CDA that it is, where it is one.
     pub cda_id: Option<Uuid>,
+    /// The session of its token, where there is one.
+    pub session_id: Option<Uuid>,
+    /// Whether it has to change its password before it does anything else.
+    pub must_change_password: bool,
 }
 
 impl Caller {
@@ -46,6 +55,8 @@ impl Caller {
             role: account.role,
             username: account.username,
             cda_id: account.cda_id,
+            session_id: None,
+            must_change_password: account.must_change_password,
         }
     }
 
@@ -58,7 +69,16 @@ impl Caller {
     pub fn service() -> Arc<Self> {
         let role = Role::NationalAdmin;
         let permissions = role.permissions().iter().map(|permission| (*permission).to_owned()).collect();
-        Arc::new(Self { id: Uuid::nil(), username: String::new(), role, scope: Scope::Nation, permissions, cda_id: None })
+        Arc::new(Self {
+            id: Uuid::nil(),
+            username: String::new(),
+            role,
+            scope: Scope::Nation,
+            permissions,
+            cda_id: None,
+            session_id: None,
+            must_change_password: false,
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Passwords: argon2id (RFC 9106) with the parameters that OWASP recommends (19 MiB, two passes).
+//! Passwords: argon2id (RFC 9106) with the parameters that OWASP recommends (19 MiB, two passes), and which new ones are refused (NIST SP 800-63B,
+//! section 3.1.1.2): those of 30,000 that are often used, words, names, dates, repetitions and sequences, and what is put together from a few of them.
 
 use std::sync::LazyLock;
 
@@ -10,7 +11,7 @@ use argon2::{
 use rand::{RngExt, distr::Alphanumeric};
 use tokio::sync::Semaphore;
 
-use crate::http::Problem;
+use crate::problem::{Problem, Text, Violation};
 
 /// The fewest characters of a password (NIST SP 800-63B asks for 8 at least, 15 where it stands alone).
 pub const MIN_LENGTH: usize = 12;
@@ -20,6 +21,62 @@ static RUNNING: Semaphore = Semaphore::const_new(4);
 
 /// What a login to an account that does not exist is compared with, so that it takes as long.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now(&random()).unwrap_or_default());
+
+/// Fewer guesses than this find a password that is trivial. With logins slowed as they are, more take longer than a century.
+const FEWEST_GUESSES: u64 = 100_000_000;
+
+/// Words that stand to reason here.
+const OF_THE_SERVICE: [&str; 4] = ["khoosheh", "khushe", "isipo", "خوشه"];
+
+/// Why a new password is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is found with few guesses.
+    Weak,
+    /// It is the present one.
+    Present,
+}
+
+impl Refusal {
+    /// The broken rule, at the pointer of the password.
+    pub fn violation(self, pointer: &str) -> Violation {
+        match self {
+            Self::Weak => Violation::body(
+                pointer,
+                "weak_password",
+                Text::new(
+                    "این گذرواژه آسان حدس زده می‌شود: از گذرواژه‌های رایج است یا از تکرار، توالی، نام یا تاریخ ساخته شده است. چند واژهٔ بی‌ربط کنار هم بگذارید.",
+                    "This password is easily guessed: it is a common one, or made of repetitions, sequences, names or dates. Put some words together that have \
+                     nothing to do with each other.",
+                ),
+            ),
+            Self::Present => Violation::body(
+                pointer,
+                "present_password",
+                Text::new("گذرواژهٔ تازه همان گذرواژهٔ کنونی است.", "The new password is the present one."),
+            ),
+        }
+    }
+}
+
+/// The hash of a new password of somebody who is called by these names; 422 at the pointer where it is refused.
+pub async fn hash_new(password: String, names: Vec<String>, present_hash: Option<String>, pointer: &str) -> Result<String, Problem> {
+    let accepted = in_background(move || match refusal(&password, &names, present_hash.as_deref()) {
+        Some(refusal) => Ok(Err(refusal)),
+        None => hash_now(&password).map(Ok),
+    });
+    accepted.await?.map_err(Problem::internal)?.map_err(|refusal: Refusal| Problem::invalid(vec![refusal.violation(pointer)]))
+}
+
+/// Why a new password is refused, if it is.
+pub fn refusal(password: &str, names: &[String], present_hash: Option<&str>) -> Option<Refusal> {
+    let names: Vec<&str> = names.iter().flat_map(|name| name.split_whitespace()).chain(OF_THE_SERVICE).collect();
+    // In small letters, since capitals at the usual places are guessed at once.
+    if zxcvbn::zxcvbn(&password.to_lowercase(), &names).guesses() < FEWEST_GUESSES {
+        return Some(Refusal::Weak);
+    }
+    present_hash.is_some_and(|hash| is_right(password, hash)).then_some(Refusal::Present)
+}
 
 /// The hash of a password as a PHC string.
 pub async fn hash(password: String) -> Result<String, Problem> {
@@ -31,10 +88,13 @@ pub async fn verify(password: String, hash: Option<String>) -> Result<bool, Prob
     in_background(move || {
         let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODY.clone());
-        let matches = PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
-        matches && exists
+        is_right(&password, &hash) && exists
     })
     .await
+}
+
+fn is_right(password: &str, hash: &str) -> bool {
+    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
 /// A hash, for the command line and the demo, which have nobody waiting.
@@ -53,6 +113,80 @@ pub fn warm_up() {
 }
 
 async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    let _permit = RUNNING.acquire().await.map_err(Problem::internal)?;
-    web::block(work).await.map_err(Problem::internal)
+    let permit = RUNNING.acquire().await.map_err(Problem::internal)?;
+    // The work goes on when whoever asked has gone: so does the permit.
+    let permitted = move || {
+        let _permit = permit;
+        work()
+    };
+    web::block(permitted).await.map_err(Problem::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[actix_web::test]
+    async fn all_that_hashes_waits_for_a_permit_and_keeps_it_to_its_end() {
+        use std::time::Duration;
+        let soon = Duration::from_millis(300);
+        let all = RUNNING.acquire_many(4).await.unwrap();
+        let (password, present) = ("quite another password".to_owned(), hash_now("correct horse battery staple").unwrap());
+        assert!(tokio::time::timeout(soon, verify(password.clone(), Some(present.clone()))).await.is_err(), "a login");
+        assert!(tokio::time::timeout(soon, verify(password.clone(), None)).await.is_err(), "a login of nobody");
+        assert!(tokio::time::timeout(soon, hash(password.clone())).await.is_err(), "a secret");
+        let new = hash_new(password, Vec::new(), Some(present), "/new_password");
+        assert!(tokio::time::timeout(soon, new).await.is_err(), "a new password, held against the present one");
+        drop(all);
+        // Whoever asked goes; the work goes on, and so does its permit.
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        assert!(tokio::time::timeout(soon, in_background(move || ended.recv())).await.is_err());
+        assert_eq!(RUNNING.available_permits(), 3);
+        drop(end);
+        let given_back = async {
+            while RUNNING.available_permits() < 4 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), given_back).await.unwrap();
+    }
+
+    #[test]
+    fn what_is_easily_guessed_is_refused() {
+        let names = ["lorestan".to_owned(), "شرکت شهرک‌های صنعتی لرستان".to_owned()];
+        for weak in [
+            "aaaaaaaaaaaa",
+            "password1234",
+            "PASSWORD1234",
+            "p@ssw0rd1234",
+            "123456789012",
+            "qwertyuiop12",
+            "abcabcabcabc",
+            "lorestan1404",
+            "khoosheh1234",
+            "iloveyou1234",
+            "1qaz2wsx3edc",
+            "letmeinletmein",
+            "ababababababab",
+            "administrator",
+        ] {
+            assert_eq!(refusal(weak, &names, None), Some(Refusal::Weak), "{weak}");
+        }
+        for good in [
+            "correct horse battery staple",
+            "a long enough password",
+            "a much better password",
+            "quite another password",
+            "a given password",
+            "the first password",
+            "pX4vN0sQm7RkT2bYc9LwE1aH",
+            "سنگ و کوه بلند لرستان",
+        ] {
+            assert_eq!(refusal(good, &names, None), None, "{good}");
+        }
+        let present = hash_now("correct horse battery staple").unwrap_or_default();
+        assert_eq!(refusal("correct horse battery staple", &names, Some(&present)), Some(Refusal::Present));
+        assert_eq!(refusal("quite another password", &names, Some(&present)), None);
+    }
 }

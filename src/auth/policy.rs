@@ -21,6 +21,8 @@ pub enum Role {
     NationalManager,
     /// Reads everything but personal data; reports.
     NationalViewer,
+    /// Reads everything masked, the security log and the history of all records; changes nothing.
+    Auditor,
     /// All domain records of one province; provincial decisions and acceptances.
     ProvincialManager,
     /// Reads one province.
@@ -69,8 +71,11 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("changes:read", "Follow the changes of all that the other permissions let read"),
     ("imports:write", "Import files of what the other permissions let write"),
     ("webhooks:manage", "Keep webhooks for the changes of all that the other permissions let read, and see their deliveries"),
+    ("personal-data:erase", "Erase the personal data of natural persons for good"),
     ("users:manage", "Manage user accounts"),
     ("api-clients:manage", "Manage API clients"),
+    ("history:read", "Read the history of all records, accounts and API clients included"),
+    ("security-events:read", "Read the security log"),
 ];
 
 const READ: [&str; 15] = [
@@ -112,18 +117,24 @@ const WRITE: [&str; 18] = [
 ];
 const OF_SUPERVISORS: [&str; 2] = ["milestones:review", "progress-reports:review"];
 const OF_CDAS: [&str; 4] = ["milestones:write", "measurements:write", "progress-reports:write", "attachments:write"];
-const MANAGE: [&str; 2] = ["users:manage", "api-clients:manage"];
+const MANAGE: [&str; 3] = ["personal-data:erase", "users:manage", "api-clients:manage"];
+const AUDIT: [&str; 2] = ["history:read", "security-events:read"];
+
+/// The operations, beside those that need no token, that are left to an account whose password was set by somebody else.
+pub const BEFORE_PASSWORD_CHANGE: [&str; 2] = ["get_me", "change_password"];
 
 impl Role {
     /// What the role may do. An integrator may do what it was granted, and this at the most.
     pub fn permissions(self) -> &'static [&'static str] {
-        static ALL: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &WRITE, &MANAGE].concat());
+        static ALL: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &WRITE, &MANAGE, &AUDIT].concat());
+        static AUDITOR: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &AUDIT].concat());
         static SUPERVISOR: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &OF_SUPERVISORS].concat());
         static CDA: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &OF_CDAS].concat());
         match self {
             Self::NationalAdmin => &ALL,
             Self::NationalManager | Self::ProvincialManager | Self::Integrator => &ALL[..READ.len() + WRITE.len()],
             Self::NationalViewer | Self::ProvincialViewer => &READ,
+            Self::Auditor => &AUDITOR,
             Self::Supervisor => &SUPERVISOR,
             Self::Cda => &CDA,
         }
@@ -132,7 +143,7 @@ impl Role {
     /// Whether an account of the role belongs to one province.
     pub fn province(self) -> Belonging {
         match self {
-            Self::NationalAdmin | Self::NationalManager | Self::NationalViewer => Belonging::Nation,
+            Self::NationalAdmin | Self::NationalManager | Self::NationalViewer | Self::Auditor => Belonging::Nation,
             Self::ProvincialManager | Self::ProvincialViewer | Self::Supervisor | Self::Cda => Belonging::Province,
             Self::Integrator => Belonging::Either,
         }

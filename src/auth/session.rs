@@ -1,11 +1,18 @@
 //! Sessions and their refresh tokens: opaque, kept as hashes, rotated at each use.
 
+use actix_web::{HttpRequest, http::header};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveValue::Set, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::Set,
+    IntoActiveModel,
+    entity::prelude::*,
+    sea_query::{Condition, ExprTrait, SimpleExpr},
+};
 use sha2::{Digest, Sha256};
 
-use crate::store::now;
+use super::account;
+use crate::{clock::new_id, http::client, store::now};
 
 /// A login. Its refresh tokens are one family: a reused one ends it.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -22,6 +29,14 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     /// When it was ended.
     pub revoked_at: Option<DateTimeUtc>,
+    /// When tokens were last given out in it; none where a program of before has begun it.
+    pub last_used_at: Option<DateTimeUtc>,
+    /// When the last of its tokens ends; none where a program of before has begun it.
+    pub expires_at: Option<DateTimeUtc>,
+    /// The address from which it was last used, until it is ended.
+    pub address: Option<String>,
+    /// The program with which it was last used, until it is ended.
+    pub user_agent: Option<String>,
 }
 
 /// It stands alone.
@@ -29,6 +44,55 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// When tokens were last given out in it.
+    pub fn last_used_at(&self) -> DateTime<Utc> {
+        self.last_used_at.unwrap_or(self.created_at)
+    }
+
+    /// When it ends, whatever is refreshed.
+    pub fn ends_at(&self, session_days: i64) -> DateTime<Utc> {
+        self.created_at + TimeDelta::days(session_days)
+    }
+
+    /// Whether it was ended, or has lasted as long as a session may.
+    pub fn has_ended(&self, session_days: i64) -> bool {
+        self.revoked_at.is_some() || self.ends_at(session_days) <= now()
+    }
+}
+
+/// The most characters of a user agent that are kept.
+const LONGEST_USER_AGENT: usize = 200;
+
+/// By what its owner recognises from where a session is used.
+#[derive(Clone, Debug, Default)]
+pub struct Device {
+    /// The address.
+    pub address: Option<String>,
+    /// The printable characters of the `User-Agent`, 200 at the most.
+    pub user_agent: Option<String>,
+}
+
+impl Device {
+    /// The one that sends a request.
+    pub fn of(request: &HttpRequest) -> Self {
+        let header = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let printable = |text: &str| text.chars().filter(|c| *c == ' ' || c.is_ascii_graphic()).take(LONGEST_USER_AGENT).collect::<String>();
+        let given = |text: &String| !text.is_empty();
+        Self { address: Some(client::address(request)).filter(given), user_agent: header.map(|text| printable(text).trim().to_owned()).filter(given) }
+    }
+}
+
+/// The condition that a session belongs to an account and goes on.
+pub fn is_live(account_id: Uuid, session_days: i64) -> Condition {
+    let now = now();
+    Condition::all()
+        .add(Column::AccountId.eq(account_id))
+        .add(Column::RevokedAt.is_null())
+        .add(Column::CreatedAt.gt(now - TimeDelta::days(session_days)))
+        .add(Column::ExpiresAt.is_null().or(Column::ExpiresAt.gt(now)))
+}
 
 /// The refresh tokens of sessions.
 pub mod refresh_token {
@@ -56,47 +120,99 @@ pub mod refresh_token {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Begins a session.
-pub async fn begin(db: &impl ConnectionTrait, account_id: Uuid, scope: &str) -> Result<Uuid, DbErr> {
-    let id = Uuid::now_v7();
-    let session =
-        ActiveModel { id: Set(id), account_id: Set(account_id), scope: Set(scope.to_owned()), created_at: Set(now()), revoked_at: Set(None) };
-    Entity::insert(session).exec_without_returning(db).await?;
-    Ok(id)
+/// The session of an access token that was given while the database took no writes: there is none, and the token ends by itself.
+pub const NONE: Uuid = Uuid::nil();
+
+/// Begins a session, whose tokens end after so long.
+pub async fn begin(db: &impl ConnectionTrait, account_id: Uuid, scope: &str, device: Device, lifetime: TimeDelta) -> Result<Model, DbErr> {
+    let now = now();
+    let session = Model {
+        id: new_id(),
+        account_id,
+        scope: scope.to_owned(),
+        created_at: now,
+        revoked_at: None,
+        last_used_at: Some(now),
+        expires_at: Some(now + lifetime),
+        address: device.address,
+        user_agent: device.user_agent,
+    };
+    Entity::insert(session.clone().into_active_model().reset_all()).exec_without_returning(db).await?;
+    Ok(session)
+}
+
+/// Notes that a session goes on, and until when.
+pub async fn go_on(db: &impl ConnectionTrait, session_id: Uuid, device: Device, expires_at: DateTime<Utc>) -> Result<(), DbErr> {
+    let used = ActiveModel {
+        last_used_at: Set(Some(now())),
+        expires_at: Set(Some(expires_at)),
+        address: Set(device.address),
+        user_agent: Set(device.user_agent),
+        ..Default::default()
+    };
+    Entity::update_many().set(used).filter(Column::Id.eq(session_id)).exec(db).await.map(|_| ())
 }
 
 /// Gives out a refresh token.
-pub async fn issue(db: &impl ConnectionTrait, session_id: Uuid, days: i64) -> Result<String, DbErr> {
+pub async fn issue(db: &impl ConnectionTrait, session_id: Uuid, expires_at: DateTime<Utc>) -> Result<String, DbErr> {
     let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-    let row = refresh_token::ActiveModel {
-        token_hash: Set(hash(&token)),
-        session_id: Set(session_id),
-        expires_at: Set(now() + TimeDelta::days(days)),
-        used_at: Set(None),
-    };
+    let row =
+        refresh_token::ActiveModel { token_hash: Set(hash(&token)), session_id: Set(session_id), expires_at: Set(expires_at), used_at: Set(None) };
     refresh_token::Entity::insert(row).exec_without_returning(db).await?;
     Ok(token)
 }
 
-/// Uses up a refresh token and gives its session; none where it is unknown or expired, or its session ended.
-/// One that was used before ends the session: somebody else holds a copy (RFC 9700, section 4.14.2).
-pub async fn redeem(db: &impl ConnectionTrait, token: &str) -> Result<Option<Model>, DbErr> {
-    let Some(row) = refresh_token::Entity::find_by_id(hash(token)).one(db).await? else { return Ok(None) };
+/// A refresh token that was used is good once more for so long: its answer may have been lost, or two windows have used it at once.
+const GRACE: TimeDelta = TimeDelta::seconds(30);
+
+/// What a refresh token was worth.
+pub enum Redeemed {
+    /// Its session goes on.
+    Live(Model),
+    /// It was used before, and somebody else may hold a copy: its session is ended (RFC 9700, section 4.14.2).
+    Reused(Option<Model>),
+    /// Its session has lasted as long as a session may, and is ended.
+    TooOld(Model),
+    /// It has expired, or its session has ended before.
+    Ended,
+    /// It is not known.
+    Unknown,
+}
+
+/// Uses up a refresh token, whose session lasts so many days at the most.
+pub async fn redeem(db: &impl ConnectionTrait, token: &str, session_days: i64) -> Result<Redeemed, DbErr> {
+    let by_hash = || refresh_token::Entity::find_by_id(hash(token));
+    let Some(row) = by_hash().one(db).await? else { return Ok(Redeemed::Unknown) };
     let used = refresh_token::Entity::update_many()
         .col_expr(refresh_token::Column::UsedAt, Expr::value(now()))
         .filter(refresh_token::Column::TokenHash.eq(&row.token_hash))
         .filter(refresh_token::Column::UsedAt.is_null())
         .exec(db)
         .await?;
+    let session = Entity::find_by_id(row.session_id).one(db).await?;
     if used.rows_affected == 0 {
-        tracing::warn!(session = %row.session_id, "a refresh token was reused: its session is ended");
-        revoke(db, row.session_id).await?;
-        return Ok(None);
+        // Somebody else may have used it since it was read.
+        let used_at = by_hash().one(db).await?.and_then(|row| row.used_at);
+        if used_at.is_none_or(|used_at| used_at + GRACE < now()) {
+            revoke(db, row.session_id).await?;
+            return Ok(Redeemed::Reused(session));
+        }
     }
-    if row.expires_at < Utc::now() {
-        return Ok(None);
-    }
-    Ok(Entity::find_by_id(row.session_id).one(db).await?.filter(|session| session.revoked_at.is_none()))
+    Ok(match session.filter(|session| session.revoked_at.is_none()) {
+        Some(session) if session.has_ended(session_days) => {
+            revoke(db, session.id).await?;
+            Redeemed::TooOld(session)
+        }
+        Some(session) if row.expires_at >= now() => Redeemed::Live(session),
+        _ => Redeemed::Ended,
+    })
+}
+
+/// The session of a refresh token that could be used, without using it up.
+pub async fn peek(db: &impl ConnectionTrait, token: &str, session_days: i64) -> Result<Option<Model>, DbErr> {
+    let row = refresh_token::Entity::find_by_id(hash(token)).one(db).await?;
+    let Some(row) = row.filter(|row| row.used_at.is_none() && row.expires_at >= now()) else { return Ok(None) };
+    Ok(Entity::find_by_id(row.session_id).one(db).await?.filter(|session| !session.has_ended(session_days)))
 }
 
 /// The session of a refresh token, whether it can still be used or not.
@@ -104,19 +220,38 @@ pub async fn of_refresh_token(db: &impl ConnectionTrait, token: &str) -> Result<
     Ok(refresh_token::Entity::find_by_id(hash(token)).one(db).await?.map(|row| row.session_id))
 }
 
+/// The account of a session, with its name.
+pub async fn account_of(db: &impl ConnectionTrait, session_id: Uuid) -> Result<Option<(Uuid, String)>, DbErr> {
+    let Some(session) = Entity::find_by_id(session_id).one(db).await? else { return Ok(None) };
+    let account = account::Entity::find_by_id(session.account_id).one(db).await?;
+    Ok(account.map(|account| (account.id, account.username)))
+}
+
 /// Ends a session.
 pub async fn revoke(db: &impl ConnectionTrait, session_id: Uuid) -> Result<(), DbErr> {
-    end(db, Column::Id.eq(session_id)).await
+    end(db, Column::Id.eq(session_id)).await.map(|_| ())
 }
 
 /// Ends all sessions of an account.
 pub async fn revoke_all(db: &impl ConnectionTrait, account_id: Uuid) -> Result<(), DbErr> {
-    end(db, Column::AccountId.eq(account_id)).await
+    end(db, Column::AccountId.eq(account_id)).await.map(|_| ())
 }
 
-async fn end(db: &impl ConnectionTrait, which: sea_orm::sea_query::SimpleExpr) -> Result<(), DbErr> {
-    let ended = Entity::update_many().col_expr(Column::RevokedAt, Expr::value(now())).filter(which).filter(Column::RevokedAt.is_null());
-    ended.exec(db).await.map(|_| ())
+/// Ends the sessions of an account but for one, and says how many there were.
+pub async fn revoke_others(db: &impl ConnectionTrait, account_id: Uuid, but_for: Option<Uuid>) -> Result<u64, DbErr> {
+    end(db, Column::AccountId.eq(account_id).and(Column::Id.ne(but_for.unwrap_or(NONE)))).await
+}
+
+/// Ends all sessions of all accounts, and says how many there were.
+pub async fn revoke_everybody(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
+    end(db, Column::Id.is_not_null()).await
+}
+
+/// Ends sessions and forgets from where they were used.
+async fn end(db: &impl ConnectionTrait, which: SimpleExpr) -> Result<u64, DbErr> {
+    let ended = ActiveModel { revoked_at: Set(Some(now())), address: Set(None), user_agent: Set(None), ..Default::default() };
+    let sessions = Entity::update_many().set(ended).filter(which).filter(Column::RevokedAt.is_null());
+    Ok(sessions.exec(db).await?.rows_affected)
 }
 
 /// Forgets refresh tokens that expired before a moment, and sessions that have none left.

@@ -1,40 +1,29 @@
 //! Access tokens: JWTs after RFC 9068, signed with Ed25519 (RFC 8037).
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
-
-use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::Jwk};
-use moka::sync::Cache;
-use sea_orm::{ActiveValue::Set, DatabaseConnection, QueryOrder, entity::prelude::*};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-
-use super::{Caller, account, session};
-use crate::{
-    config::Config,
-    http::Problem,
-    store::{Transaction, now},
+use std::{
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
-/// A key that signs access tokens. All instances share them through the database.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "signing_key")]
-pub struct Model {
-    /// The `kid`.
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub id: String,
-    /// The private key (PKCS #8).
-    pub pkcs8: Vec<u8>,
-    /// When it was made. The newest signs; all of them verify.
-    pub created_at: DateTimeUtc,
-}
+use jsonwebtoken::{Algorithm, Header, Validation};
+use moka::sync::Cache;
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-/// It stands alone.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
+use super::{
+    Caller, account,
+    failures::Attempts,
+    session,
+    signing_key::{self, Keys, LEEWAY},
+};
+use crate::{
+    clock::new_id,
+    config::Config,
+    problem::Problem,
+    store::{Database, now, sealed::SealingKey},
+};
 
 /// The audience of our tokens.
 const AUDIENCE: &str = "khoosheh";
@@ -50,6 +39,8 @@ struct Claims {
     sub: Uuid,
     client_id: String,
     iat: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
     exp: i64,
     jti: Uuid,
     scope: String,
@@ -59,50 +50,88 @@ struct Claims {
     sid: Uuid,
 }
 
+/// For keys that are not known, the database is asked so often at the most: anybody can make up a token.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Why a token is refused.
+enum Refusal {
+    /// It names a key that is not known here.
+    UnknownKey,
+    /// It is no token of ours, or has ended.
+    Invalid,
+}
+
+/// What a token is remembered by.
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
 /// Signs and verifies access tokens.
 pub struct Authenticator {
     issuer: String,
     lifetime: i64,
-    kid: String,
-    signing: EncodingKey,
-    verifying: HashMap<String, DecodingKey>,
-    keys: Value,
+    session_days: i64,
+    sealing: Vec<SealingKey>,
+    keys: RwLock<Arc<Keys>>,
+    looked_at: Mutex<Option<Instant>>,
     remembered: Cache<[u8; 32], (Arc<Caller>, i64)>,
+    attempts: Attempts,
 }
 
 impl Authenticator {
     /// Loads the keys, and makes the first one where there is none.
-    pub async fn load(db: &DatabaseConnection, config: &Config) -> Result<Self, Problem> {
-        let mut rows = keys(db).await?;
-        if rows.is_empty() {
-            make_first_key(db).await?;
-            rows = keys(db).await?;
+    ///
+    /// # Errors
+    /// A key that is encrypted with another key than the configuration gives.
+    pub async fn load(db: &Database, config: &Config) -> Result<Self, Problem> {
+        let sealing = signing_key::sealing_keys(&config.secrets.signing_key_encryption)?;
+        match signing_key::prepare(db, &sealing).await {
+            // On a standby the primary does so. Without any key, loading them fails.
+            Err(problem) if problem.is_temporary() => tracing::warn!(%problem, "the signing keys are used as they are"),
+            outcome => outcome?,
         }
-        let newest = rows.first().ok_or_else(|| Problem::internal("there is no signing key"))?;
-        let mut verifying = HashMap::new();
-        let mut public = Vec::new();
-        for row in &rows {
-            let mut jwk = Jwk::from_encoding_key(&EncodingKey::from_ed_der(&row.pkcs8), Algorithm::EdDSA).map_err(Problem::internal)?;
-            jwk.common.key_id = Some(row.id.clone());
-            verifying.insert(row.id.clone(), DecodingKey::from_jwk(&jwk).map_err(Problem::internal)?);
-            let mut jwk = serde_json::to_value(&jwk).map_err(Problem::internal)?;
-            jwk["use"] = json!("sig");
-            public.push(jwk);
+        let keys = Keys::load(db, &sealing).await?;
+        if keys.signing().is_none() {
+            return Err(Problem::internal("there is no signing key, and the database takes no writes"));
         }
         Ok(Self {
             issuer: config.public_url.trim_end_matches('/').to_owned(),
             lifetime: config.access_token_seconds,
-            kid: newest.id.clone(),
-            signing: EncodingKey::from_ed_der(&newest.pkcs8),
-            verifying,
-            keys: json!({ "keys": public }),
+            session_days: config.session_days,
+            sealing,
+            keys: RwLock::new(Arc::new(keys)),
+            looked_at: Mutex::default(),
             remembered: Cache::builder().max_capacity(10_000).time_to_live(REMEMBERED).build(),
+            attempts: Attempts::default(),
         })
     }
 
+    /// Reads the keys again where the database holds others. Those of before stay where the new ones cannot be read.
+    pub async fn follow_keys(&self, db: &Database) -> Result<(), Problem> {
+        if self.keys().are_current(db).await? {
+            return Ok(());
+        }
+        let keys = Keys::load(db, &self.sealing).await?;
+        if keys.signing().is_some() {
+            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+            self.forget();
+            tracing::info!("the keys that sign tokens have changed");
+        }
+        Ok(())
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The public keys (RFC 7517).
-    pub fn key_set(&self) -> &Value {
-        &self.keys
+    pub fn key_set(&self) -> Value {
+        self.keys().published()
+    }
+
+    /// Logins that are under way or have failed.
+    pub fn attempts(&self) -> &Attempts {
+        &self.attempts
     }
 
     /// The issuer, which is the address of the service.
@@ -110,52 +139,64 @@ impl Authenticator {
         &self.issuer
     }
 
-    /// Seconds that an access token lives.
-    pub fn lifetime(&self) -> i64 {
-        self.lifetime
-    }
-
-    /// An access token for an account, with these of its permissions.
-    pub fn issue(&self, account: &account::Model, session: Uuid, scope: &str) -> Result<String, Problem> {
+    /// An access token for an account, with these of its permissions, and the seconds that it lives: it ends with its session at the latest.
+    pub fn issue(&self, account: &account::Model, session: Option<&session::Model>, scope: &str) -> Result<(String, i64), Problem> {
         let issued_at = now().timestamp();
+        let left = session.map_or(i64::MAX, |session| session.ends_at(self.session_days).timestamp() - issued_at);
+        let lifetime = self.lifetime.min(left).max(1);
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: AUDIENCE.to_owned(),
             sub: account.id,
             client_id: account.username.clone(),
             iat: issued_at,
-            exp: issued_at + self.lifetime,
-            jti: Uuid::now_v7(),
+            nbf: None,
+            exp: issued_at + lifetime,
+            jti: new_id(),
             scope: scope.to_owned(),
             roles: vec![account.role.name()],
             province: account.province.clone(),
-            sid: session,
+            sid: session.map_or(session::NONE, |session| session.id),
         };
-        let header = Header { typ: Some("at+jwt".into()), kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
-        jsonwebtoken::encode(&header, &claims, &self.signing).map_err(Problem::internal)
+        let keys = self.keys();
+        let (id, key) = keys.signing().ok_or_else(|| Problem::internal("there is no signing key"))?;
+        let header = Header { typ: Some("at+jwt".into()), kid: Some(id.to_owned()), ..Header::new(Algorithm::EdDSA) };
+        Ok((jsonwebtoken::encode(&header, &claims, key).map_err(Problem::internal)?, lifetime))
     }
 
     /// Who sends this token; none when it is not valid, or its account or session no longer is.
-    pub async fn caller(&self, db: &DatabaseConnection, token: &str) -> Result<Option<Arc<Caller>>, Problem> {
-        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        if let Some((caller, expires)) = self.remembered.get(&hash) {
+    pub async fn caller(&self, db: &Database, token: &str) -> Result<Option<Arc<Caller>>, Problem> {
+        if let Some((caller, expires)) = self.remembered.get(&hash(token)) {
             return Ok((now().timestamp() < expires).then_some(caller));
         }
-        let Some(claims) = self.verify(token) else { return Ok(None) };
+        self.caller_now(db, token).await
+    }
+
+    /// The same as it is at this moment, also where another instance has ended the session just now.
+    pub async fn caller_now(&self, db: &Database, token: &str) -> Result<Option<Arc<Caller>>, Problem> {
+        let Some(claims) = self.claims(db, token).await? else { return Ok(None) };
         let Some(account) = account::Entity::find_by_id(claims.sub).one(db).await?.filter(account::Model::is_usable) else { return Ok(None) };
-        let session = session::Entity::find_by_id(claims.sid).one(db).await?;
-        if session.is_none_or(|session| session.revoked_at.is_some()) {
-            return Ok(None);
+        if claims.sid == session::NONE {
+            // There is no session that a new password could end.
+            if account.updated_at.timestamp() > claims.iat {
+                return Ok(None);
+            }
+        } else {
+            let session = session::Entity::find_by_id(claims.sid).one(db).await?;
+            if session.is_none_or(|session| session.has_ended(self.session_days) || session.account_id != claims.sub) {
+                return Ok(None);
+            }
         }
         let granted: Vec<&str> = claims.scope.split(' ').collect();
-        let caller = Arc::new(Caller::of(account, |permission| granted.contains(&permission.as_str())));
-        self.remembered.insert(hash, (caller.clone(), claims.exp));
+        let caller = Caller::of(account, |permission| granted.contains(&permission.as_str()));
+        let caller = Arc::new(Caller { session_id: Some(claims.sid).filter(|session| *session != session::NONE), ..caller });
+        self.remembered.insert(hash(token), (caller.clone(), claims.exp));
         Ok(Some(caller))
     }
 
-    /// The session that a valid access token belongs to.
-    pub fn session_of(&self, token: &str) -> Option<Uuid> {
-        self.verify(token).map(|claims| claims.sid)
+    /// The session and the account that a valid access token belongs to.
+    pub async fn session_of(&self, db: &Database, token: &str) -> Result<Option<(Uuid, Uuid)>, Problem> {
+        Ok(self.claims(db, token).await?.map(|claims| (claims.sid, claims.sub)))
     }
 
     /// Forgets what this instance remembers of tokens, so that a change of an account counts here at once.
@@ -163,33 +204,42 @@ impl Authenticator {
         self.remembered.invalidate_all();
     }
 
-    fn verify(&self, token: &str) -> Option<Claims> {
-        let header = jsonwebtoken::decode_header(token).ok()?;
-        if header.typ.as_deref() != Some("at+jwt") {
-            return None;
+    /// What a valid token says. Another instance may have signed it with a key that this one has not seen yet.
+    async fn claims(&self, db: &Database, token: &str) -> Result<Option<Claims>, Problem> {
+        match self.verify(token) {
+            Err(Refusal::UnknownKey) if self.may_look_again() => {
+                self.follow_keys(db).await?;
+                Ok(self.verify(token).ok())
+            }
+            verified => Ok(verified.ok()),
         }
-        let key = self.verifying.get(header.kid.as_deref()?)?;
+    }
+
+    fn may_look_again(&self) -> bool {
+        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = looked_at.is_none_or(|looked_at| looked_at.elapsed() >= LOOK_AGAIN);
+        if may {
+            *looked_at = Some(Instant::now());
+        }
+        may
+    }
+
+    fn verify(&self, token: &str) -> Result<Claims, Refusal> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Invalid)?;
+        if header.typ.as_deref() != Some("at+jwt") {
+            return Err(Refusal::Invalid);
+        }
+        let keys = self.keys();
+        let key = keys.verifying(header.kid.as_deref().ok_or(Refusal::Invalid)?).ok_or(Refusal::UnknownKey)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.leeway = 0;
+        // By the clock of the database, below.
+        validation.validate_exp = false;
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[&self.issuer]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        jsonwebtoken::decode(token, key, &validation).ok().map(|data| data.claims)
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &validation).map_err(|_| Refusal::Invalid)?.claims;
+        let (now, soon) = (now().timestamp(), (now() + LEEWAY).timestamp());
+        let has_begun = claims.iat <= soon && claims.nbf.is_none_or(|begins| begins <= soon);
+        if has_begun && now < claims.exp { Ok(claims) } else { Err(Refusal::Invalid) }
     }
-}
-
-async fn keys(db: &DatabaseConnection) -> Result<Vec<Model>, DbErr> {
-    Entity::find().order_by_desc(Column::CreatedAt).order_by_desc(Column::Id).all(db).await
-}
-
-/// Of several instances that start at once, one makes the key.
-async fn make_first_key(db: &DatabaseConnection) -> Result<(), Problem> {
-    let transaction = Transaction::begin(db, Caller::service(), String::new()).await?;
-    crate::store::lock::for_transaction(&*transaction, "first signing key").await?;
-    if Entity::find().one(&*transaction).await?.is_none() {
-        let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(Problem::internal)?;
-        let key = ActiveModel { id: Set(Uuid::now_v7().simple().to_string()), pkcs8: Set(pkcs8.as_ref().to_vec()), created_at: Set(now()) };
-        Entity::insert(key).exec_without_returning(&*transaction).await?;
-    }
-    transaction.commit().await
 }

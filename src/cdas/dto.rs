@@ -8,10 +8,10 @@ use super::{
     rules::State,
 };
 use crate::{
-    http::{Problem, Text, Violation},
     lifecycle::AllowedTransition,
     persian::{Date, text},
     personal::{Email, NationalCode, Phone},
+    problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
@@ -21,10 +21,10 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
     /// What it is.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", example = "عامل توسعهٔ خوشهٔ صنعتی")]
+    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "عامل توسعهٔ خوشهٔ صنعتی")]
     pub title: String,
     /// Who gave it.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", example = "سازمان صنایع کوچک و شهرک‌های صنعتی ایران")]
+    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "سازمان صنایع کوچک و شهرک‌های صنعتی ایران")]
     pub issuer: String,
     /// When it was given.
     pub issued_on: Date,
@@ -94,11 +94,11 @@ pub struct CdaInput {
     #[schema(value_type = String, format = "national-code", example = "0000000019")]
     pub national_code: NationalCode,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\p{L}", example = "عامل توسعهٔ نمونه")]
+    #[schema(min_length = 1, max_length = 200, pattern = "\\p{L}", format = "name", example = "عامل توسعهٔ نمونه")]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "\\p{L}", example = "Sample CDA")]
+    #[schema(min_length = 1, max_length = 200, pattern = "\\p{L}", format = "name", example = "Sample CDA")]
     pub name_en: Option<String>,
     /// The mobile number; kept in E.164.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,19 +11,29 @@ use super::{
 };
 use crate::{
     auth::account,
-    http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
+    http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
-    persian::Date,
-    personal::{Email, NationalCode, Phone},
+    persian::{Date, text},
+    personal::{ERASED, ERASED_NAME, Email, NationalCode, Phone},
+    problem::{Problem, Text, Violation, problem_types},
     provinces,
-    store::{Reading, Record, SqlKind, Transaction, record::Unique, search},
+    store::{
+        Reading, Record, SqlKind, Transaction,
+        personal::{Apart, Commitments, Sealed},
+        record::Unique,
+        search,
+    },
 };
 
 crate::store::record_table! {
     /// A CDA.
     "cda" {
-        /// The national code.
+        /// The national code; the table holds the commitment to it.
         national_code: NationalCode,
+        /// Its blind index, by which it is unique.
+        national_code_index: Option<String>,
+        /// The commitments to the personal values.
+        commitments: Option<Commitments>,
         /// The Persian name as given.
         name_fa: String,
         /// The English name.
@@ -58,9 +68,10 @@ impl Record for Model {
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
     const PERSONAL: &'static [&'static str] = &["national_code", "mobile", "email"];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("assignment", "cda_id"), ("account", "cda_id")];
+    const UNIQUE_IN_PROVINCE: bool = true;
     const UNIQUE: &'static [Unique] = &[Unique {
-        index: "cda_national_code",
-        columns: "cda.national_code",
+        index: "cda_national_code_in_province",
+        columns: "cda.national_code_index, cda.province",
         violation: || {
             Violation::body("/national_code", "duplicate", Text::new("این کد ملی از پیش ثبت شده است.", "This national code is registered already."))
         },
@@ -81,6 +92,22 @@ impl Record for Model {
     /// The national code is not among them: whoever sees it masked could guess it digit by digit.
     fn terms(&self) -> Vec<(&'static str, String)> {
         search::words([Some(&self.name_fa), self.name_en.as_ref()])
+    }
+
+    fn apart(&mut self) -> Option<Apart<'_>> {
+        let sealed = vec![
+            Sealed { field: "national_code", value: Some(&mut self.national_code.0), index: Some(&mut self.national_code_index) },
+            Sealed { field: "mobile", value: self.mobile.as_mut().map(|mobile| &mut mobile.0), index: None },
+            Sealed { field: "email", value: self.email.as_mut().map(|email| &mut email.0), index: None },
+        ];
+        Some(Apart { commitments: &mut self.commitments, sealed })
+    }
+
+    fn erase(&mut self) {
+        self.national_code = NationalCode(ERASED.to_owned());
+        (self.name_fa, self.name_order) = (ERASED_NAME.to_owned(), text::order(ERASED_NAME));
+        (self.name_en, self.mobile, self.email, self.education) = (None, None, None, None);
+        self.external_refs.0.clear();
     }
 
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Cda>, Problem> {
@@ -105,7 +132,7 @@ impl Record for Model {
         transaction.lock::<Self>(self.id).await?;
         let tied = account::Entity::find().filter(account::Column::CdaId.eq(self.id)).filter(account::Column::DeletedAt.is_null());
         match tied.one(&**transaction).await? {
-            Some(_) => Err(Problem::new(&catalogue::MOVED_AWAY)),
+            Some(_) => Err(Problem::new(&problem_types::MOVED_AWAY)),
             None => Ok(()),
         }
     }

@@ -13,8 +13,9 @@ use self::{
     rules::State,
 };
 use crate::{
-    http::{Answer, Body, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    http::{Answer, Body, Page, Paging, Patch, Query, Read, Referred, Search, Visible, VisibleEver, Write},
     lifecycle::Transition,
+    problem::Problem,
     store::{Input, change_log::History},
 };
 

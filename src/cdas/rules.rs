@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::entity::Model;
 use crate::{
-    http::{Problem, Text, Violation, catalogue},
     lifecycle::{self, Guard, Need, Step, Who},
     persian::Date,
+    problem::{Problem, Text, Violation, problem_types},
     store::{Transaction, sql},
 };
 
@@ -110,5 +110,5 @@ pub async fn check_certificates(transaction: &Transaction, row: &Model) -> Resul
     }
     let detail =
         Text::new("گواهی‌ها باید مدت راهبری پروژه را در بر گیرند.", "The certificates have to cover the time in which the CDA leads a project.");
-    Err(Problem::new(&catalogue::CDA_NOT_CERTIFIED).violation(Violation::body("/certificates", "not_certified", detail)))
+    Err(Problem::new(&problem_types::CDA_NOT_CERTIFIED).violation(Violation::body("/certificates", "not_certified", detail)))
 }

@@ -1,26 +1,30 @@
 //! The feed of changes: how other systems stay in step with this one.
 
+mod cursor;
 pub mod kinds;
 
 use std::time::Duration;
 
 use actix_web::{get, web};
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr, prelude::Uuid};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use self::kinds::{KINDS, Kind};
+pub use self::cursor::CursorKey;
+use self::{
+    cursor::{Cursor, Place},
+    kinds::{KINDS, Kind},
+};
 use crate::{
-    auth::CurrentCaller,
-    http::{Answer, Database, Problem, Query, Shape, catalogue, page, shape::digest},
-    operation::Shutdown,
+    auth::{CurrentCaller, account},
+    http::{Answer, Database, Query, Shape, Shutdown, shape::digest},
+    problem::{Problem, problem_types},
     store::{
         change_log::{self, ChangeKind, Shown},
-        feed::{self, Followed, Seen},
+        feed::{self, Followed, Present, Seen},
     },
 };
 
@@ -79,6 +83,12 @@ pub struct Change {
     pub kind: Fate,
     /// When.
     pub changed_at: DateTime<Utc>,
+    /// By which account; null for the service itself, and where the record does not exist for the caller any more.
+    #[schema(required)]
+    pub changed_by: Option<Uuid>,
+    /// What that account is called at present.
+    #[schema(required, example = "مدیر خوشه‌های لرستان")]
+    pub changed_by_name: Option<String>,
     /// The record with all its own fields, without what follows from other records (such as progress); null where it is gone.
     #[schema(required, value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>, example = json!({"name_fa": "سنگ", "province": "IR-15"}))]
     data: Option<Shown>,
@@ -111,39 +121,21 @@ impl Change {
             version: entry.version,
             kind: fate,
             changed_at: entry.changed_at,
+            changed_by: Some(entry.changed_by).filter(|author| fate != Fate::OutOfScope && !author.is_nil()),
+            changed_by_name: None,
             data: (fate == Fate::Upsert).then(|| (kind.show)(&entry.data)),
         })
     }
 }
 
-/// Where a follower stands.
-#[derive(Debug, Serialize, Deserialize)]
-struct Cursor {
-    /// Which database it is about.
-    lineage: String,
-    /// What is followed, and for whom.
-    question: String,
-    place: Place,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Place {
-    /// Among the records as they were at a moment, after one of a kind.
-    Snapshot { seen: Seen, kind: usize, after: Uuid },
-    /// All that was seen at a moment has been told.
-    After { seen: Seen },
-    /// Between two moments, at a position.
-    Between { since: Option<Seen>, until: Seen, position: i64 },
-}
-
-impl Place {
-    /// The last moment that it knows of.
-    fn seen(&self) -> &Seen {
-        match self {
-            Self::Snapshot { seen, .. } | Self::After { seen } | Self::Between { until: seen, .. } => seen,
-        }
+/// Adds what the authors of changes are called.
+pub async fn name_authors<'a>(db: &impl ConnectionTrait, changes: impl IntoIterator<Item = &'a mut Change>) -> Result<(), DbErr> {
+    let changes: Vec<_> = changes.into_iter().collect();
+    let names = account::display_names(db, changes.iter().filter_map(|change| change.changed_by).collect()).await?;
+    for change in changes {
+        change.changed_by_name = change.changed_by.and_then(|author| names.get(&author).cloned());
     }
+    Ok(())
 }
 
 /// A part of the way.
@@ -168,7 +160,7 @@ impl<'a> Follower<'a> {
             None => KINDS.iter().filter(may).collect(),
         };
         if !kinds.iter().all(may) {
-            return Err(Problem::new(&catalogue::FORBIDDEN));
+            return Err(Problem::new(&problem_types::FORBIDDEN));
         }
         let names = |is_wanted: fn(&kinds::Entry) -> bool| kinds.iter().filter(|kind| is_wanted(kind)).map(|kind| kind.resource).collect::<Vec<_>>();
         let followed = Followed { kinds: names(|_| true), shared: names(|kind| kind.is_shared), province: caller.scope.province() };
@@ -176,22 +168,35 @@ impl<'a> Follower<'a> {
         Ok(Self { kinds, followed, question, limit: following.page_size.map_or(200, |size| size as usize) })
     }
 
-    /// What comes next, and where the follower stands then.
-    async fn next(&self, cursor: Option<&Cursor>, is_snapshot: bool, db: &impl ConnectionTrait) -> Result<(Step, Cursor), Problem> {
-        let present = feed::present(db).await?;
-        let leads_on =
-            |cursor: &Cursor| cursor.lineage == present.lineage && cursor.question == self.question && !present.is_behind(cursor.place.seen());
-        if !cursor.is_none_or(leads_on) {
-            return Err(Problem::new(&catalogue::RESYNC_REQUIRED));
+    /// 410 where a cursor is of another question, or the log is not the one that it has seen.
+    async fn check(&self, cursor: &Cursor, lineage: &str, db: &impl ConnectionTrait) -> Result<(), Problem> {
+        let is_ours = cursor.lineage == lineage && cursor.question == self.question;
+        if is_ours && feed::trace(db, cursor.place.seen()).await? == cursor.trace {
+            return Ok(());
         }
-        let (step, place) = match cursor.map(|cursor| &cursor.place) {
-            None if is_snapshot => self.records(&present.seen, 0, Uuid::nil(), db).await?,
-            Some(Place::Snapshot { seen, kind, after }) => self.records(seen, *kind, *after, db).await?,
-            None => self.changes(None, &present.seen, None, db).await?,
-            Some(Place::After { seen }) => self.changes(Some(seen), &present.seen, None, db).await?,
-            Some(Place::Between { since, until, position }) => self.changes(since.as_ref(), until, Some(*position), db).await?,
+        Err(Problem::new(&problem_types::RESYNC_REQUIRED))
+    }
+
+    /// What comes next after a place, and where the follower stands then.
+    async fn next(&self, place: Option<&Place>, is_snapshot: bool, present: &Seen, db: &impl ConnectionTrait) -> Result<(Step, Place), Problem> {
+        match place {
+            None if is_snapshot => self.records(present, 0, Uuid::nil(), db).await,
+            Some(Place::Snapshot { seen, kind, after }) => self.records(seen, *kind, *after, db).await,
+            // Nobody has written anything.
+            Some(Place::After { seen }) if seen == present => Ok((Step { items: Vec::new(), has_more: false }, Place::After { seen: seen.clone() })),
+            None => self.changes(None, present, None, db).await,
+            Some(Place::After { seen }) => self.changes(Some(seen), present, None, db).await,
+            Some(Place::Between { since, until, position }) => self.changes(since.as_ref(), until, Some(*position), db).await,
+        }
+    }
+
+    /// The cursor of a place that was come to from another one.
+    async fn cursor(&self, place: Place, before: Option<Cursor>, lineage: String, db: &impl ConnectionTrait) -> Result<Cursor, Problem> {
+        let trace = match before {
+            Some(before) if before.place.seen() == place.seen() => before.trace,
+            _ => feed::trace(db, place.seen()).await?,
         };
-        Ok((step, Cursor { lineage: present.lineage, question: self.question.clone(), place }))
+        Ok(Cursor { lineage, question: self.question.clone(), place, trace })
     }
 
     /// Records as they were at a moment, kind by kind: what others refer to comes before them.
@@ -231,8 +236,9 @@ impl<'a> Follower<'a> {
 /// of each answer, as long as `has_more` says so at once, and then whenever you like; with `wait=25` the answer comes when there is one. Keep
 /// cursor and data in one transaction, and nothing is lost or applied twice, whenever your side or ours is cut off.
 ///
-/// **410** `resync_required`: the cursor leads nowhere any more, as your scope or permissions, `resource`, or the database itself are other
-/// ones than before. Drop what you hold and begin with a snapshot.
+/// **410** `resync_required`: the cursor leads nowhere any more, as your scope or permissions or `resource` are other ones than before, or the
+/// database does not hold what you have seen: it was put back to an earlier state, or has lost its last changes. Drop what you hold and begin
+/// with a snapshot. A cursor from before a backup, and one that has lost nothing when a standby took over, goes on.
 #[utoipa::path(
     params(Following),
     responses((status = 200, body = Changes)),
@@ -244,18 +250,26 @@ pub async fn list_changes(
     caller: CurrentCaller,
     shape: Shape,
     db: Database,
+    key: web::Data<CursorKey>,
     shutdown: web::Data<Shutdown>,
 ) -> Result<Answer, Problem> {
-    let follower = Follower::new(&following, &caller)?;
-    let invalid = || Problem::new(&catalogue::INVALID_CURSOR);
-    let mut cursor: Option<Cursor> = following.since.as_deref().map(|text| page::decoded(text).ok_or_else(invalid)).transpose()?;
+    let (follower, seal) = (Follower::new(&following, &caller)?, key.seal(&db).await?);
+    let begun = following.since.as_deref().map(|text| seal.open(text)).transpose()?;
+    let mut place = begun.as_ref().map(|cursor| cursor.place.clone());
+    let mut compared: Option<Present> = None;
     let end = Instant::now() + Duration::from_secs(following.wait.unwrap_or(0));
     loop {
-        let (Step { items, has_more }, next) = follower.next(cursor.as_ref(), following.snapshot, db.get_ref()).await?;
-        if !items.is_empty() || has_more || Instant::now() + PAUSE > end || shutdown.has_begun() {
-            return shape.value(&Changes { items, next_cursor: page::encoded(&json!(next)), has_more });
+        let present = feed::present(db.get_ref()).await?;
+        if let Some(cursor) = begun.as_ref().filter(|_| !compared.is_some_and(|earlier| present.is_still(&earlier))) {
+            follower.check(cursor, &present.lineage, db.get_ref()).await?;
         }
-        cursor = Some(next);
+        let (Step { mut items, has_more }, next) = follower.next(place.as_ref(), following.snapshot, &present.seen, db.get_ref()).await?;
+        if !items.is_empty() || has_more || Instant::now() + PAUSE > end || shutdown.has_begun() {
+            let cursor = follower.cursor(next, begun, present.lineage, db.get_ref()).await?;
+            name_authors(db.get_ref(), &mut items).await?;
+            return shape.value(&Changes { items, next_cursor: seal.close(&cursor)?, has_more });
+        }
+        (place, compared) = (Some(next), Some(present));
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -13,8 +13,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::entity as clusters;
 use crate::{
     auth::Scope,
-    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
     persian::Date,
+    problem::Problem,
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
 };
 
@@ -141,6 +142,7 @@ pub struct ClaimInput {
         min_length = 1,
         max_length = 500,
         pattern = "\\S",
+        format = "name",
         example = "Provincial company: industrial clusters of Lorestan identified up to late 1392"
     )]
     pub source_title: String,
@@ -157,7 +159,7 @@ pub struct ClaimInput {
     pub claimed_on: Option<Date>,
     /// Under which name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", example = "سنگ")]
+    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "سنگ")]
     pub claimed_name: Option<String>,
     /// Anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,13 +13,13 @@ use super::{
 };
 use crate::{
     checks,
-    http::{Problem, Text, Violation},
     industries::{
         Industry, IsicCode,
         classes::{Classes, Isic},
     },
     lifecycle::AllowedTransition,
     persian::{Date, text},
+    problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
     values::{Amount, Location, Name},
@@ -156,11 +156,11 @@ pub struct ClusterInput {
     #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$", nullable = false)]
     pub code: Option<String>,
     /// The name in Persian. In a province no two clusters have the same, spaces and letter forms aside.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "سنگ")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "سنگ")]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "Stone")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Stone")]
     pub name_en: Option<String>,
     /// Other names; they are searched as well.
     #[serde(default)]

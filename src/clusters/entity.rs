@@ -18,15 +18,16 @@ use super::{
     rules::{self, State},
 };
 use crate::{
-    http::{Problem, SortKey, Text, Violation, page::Listed},
+    http::{SortKey, page::Listed},
     industries::{
         self,
         classes::{self, Classes},
     },
     lifecycle::{self, Stateful, Step},
     persian::{Date, text},
+    problem::{Problem, Text, Violation},
     provinces,
-    store::{Past, Reading, Record, Retrospective, SqlKind, Transaction, code, past::Fields, record::Unique, search},
+    store::{Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, past::Fields, record::Unique, search},
     values::{Location, Name},
 };
 
@@ -97,7 +98,8 @@ impl Record for Model {
     const RESOURCE: &'static str = "cluster";
     const DAYS: &'static [&'static str] = &["identified_on", "identified_not_later_than"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions", "current_project"];
-    const INCLUDES: &'static [(&'static str, &'static str)] = &[("claims", "the claims about it"), ("industry", "its primary class of ISIC")];
+    const INCLUDES: &'static [Include] =
+        &[Include::new("claims", "the claims about it", "clusters:read"), Include::new("industry", "its primary class of ISIC", "reference:read")];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
         ("project", "cluster_id"),
         ("decision", "cluster_id"),

@@ -9,9 +9,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::entity as clusters;
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, page::Listed},
+    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
     organisations,
     persian::{Date, text},
+    problem::{Problem, Text, Violation},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, decision, external_ref::ExternalRefs},
     values::Name,
 };

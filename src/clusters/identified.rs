@@ -4,8 +4,8 @@ use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    http::{Text, Violation},
     persian::{Date, calendar::Period},
+    problem::{Text, Violation},
 };
 
 /// How precisely a date is known.

@@ -14,8 +14,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::entity as clusters;
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, page::Listed},
+    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
     persian::Date,
+    problem::{Problem, Text, Violation},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, decision, external_ref::ExternalRefs},
     values::Name,
 };
@@ -182,7 +183,7 @@ pub struct LineageEntryInput {
     pub effective_on: Date,
     /// Who says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 500, pattern = "\\S", example = "صورت‌جلسهٔ کارگروه خوشه‌های استان")]
+    #[schema(min_length = 1, max_length = 500, pattern = "\\S", format = "name", example = "صورت‌جلسهٔ کارگروه خوشه‌های استان")]
     pub source_title: Option<String>,
     /// Anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     checks,
-    http::{Problem, Violation},
+    problem::{Problem, Violation},
     store::{Record, Transaction, lock, search},
 };
 

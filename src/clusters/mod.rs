@@ -26,8 +26,9 @@ use self::{
     rules::State,
 };
 use crate::{
-    http::{Answer, Body, Including, Moment, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    http::{Answer, Body, Including, Moment, Page, Paging, Patch, Query, Read, Referred, Search, Visible, VisibleEver, Write},
     lifecycle::Transition,
+    problem::Problem,
     store::{Input, change_log::History},
 };
 

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, page::Listed},
+    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
     persian::Date,
+    problem::{Problem, Text, Violation},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
     values::Amount,
 };
@@ -175,11 +176,11 @@ pub struct NetworkInput {
     #[schema(example = "export_consortium")]
     pub kind: Kind,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "کنسرسیوم صادراتی سنگ لرستان")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "کنسرسیوم صادراتی سنگ لرستان")]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "Lorestan Stone Export Consortium")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Lorestan Stone Export Consortium")]
     pub name_en: Option<String>,
     /// When it was formed; not in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::entity::Model;
 use crate::{
-    http::Problem,
     lifecycle::{self, Guard, Need, Step, Who},
     persian::Date,
+    problem::Problem,
     store::sql,
 };
 

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Visible, VisibleEver, Write, catalogue, page::Listed},
+    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    problem::{Problem, Text, problem_types},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
     values::Name,
 };
@@ -139,7 +140,7 @@ impl Record for Model {
     async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
         transaction.lock::<clusters::Model>(self.cluster_id).await?;
         match self.others(transaction).await?.iter().any(|other| other.feeds.0.contains(&self.id)) {
-            true => Err(Problem::new(&catalogue::STILL_REFERRED_TO).member("referred_by", vec![Self::RESOURCE])),
+            true => Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", vec![Self::RESOURCE])),
             false => Ok(()),
         }
     }
@@ -215,11 +216,11 @@ pub struct ValueChainStageInput {
     #[schema(example = "processing")]
     pub stage: Stage,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "سنگ‌بری")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "سنگ‌بری")]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "Stone cutting")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Stone cutting")]
     pub name_en: Option<String>,
     /// Its place in the order of stages; several may have the same.
     #[serde(default)]

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::entity::Model;
 use crate::{
     checks,
-    http::{Problem, Text, Violation},
     persian::Date,
+    problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
@@ -91,13 +91,13 @@ pub struct DecisionInput {
     pub body: Body,
     /// The number of the meeting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 100, pattern = "\\S", example = "1393/4")]
+    #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/4")]
     pub meeting_no: Option<String>,
     /// The day of the decision, not in the future.
     #[schema(example = "2014-04-09")]
     pub decided_on: Date,
     /// What it is, in one line.
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", example = "اجرای پروژهٔ توسعهٔ خوشهٔ سنگ تصویب شد")]
+    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "اجرای پروژهٔ توسعهٔ خوشهٔ سنگ تصویب شد")]
     pub title_fa: String,
     /// The text of the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]

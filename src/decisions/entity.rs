@@ -6,7 +6,8 @@ use super::dto::{Body, Decision, DecisionFilter};
 use crate::{
     auth::Scope,
     clusters,
-    http::{Problem, SortKey, Text, catalogue, page::Listed},
+    http::{SortKey, page::Listed},
+    problem::{Problem, Text, problem_types},
     projects, provinces,
     store::{Record, SqlKind, Transaction, search, status_event},
 };
@@ -83,13 +84,13 @@ impl Record for Model {
                     "به این مصوبه سندی پیوست است؛ استان و پروژهٔ آن تغییر نمی‌کند.",
                     "A document is attached to this decision: its province and its project stay.",
                 );
-                return Err(Problem::new(&catalogue::MOVED_AWAY).detail(detail));
+                return Err(Problem::new(&problem_types::MOVED_AWAY).detail(detail));
             }
         }
         if before.is_some_and(|before| before.province != self.province) && self.province.is_some() {
             transaction.check_users(self).await?;
             if self.has_changed_states(transaction).await? {
-                return Err(Problem::new(&catalogue::MOVED_AWAY));
+                return Err(Problem::new(&problem_types::MOVED_AWAY));
             }
         }
         let own = self.province.as_deref();
@@ -106,7 +107,7 @@ impl Record for Model {
 
     async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
         if self.has_changed_states(transaction).await? {
-            return Err(Problem::new(&catalogue::STILL_REFERRED_TO).member("referred_by", vec!["status_event"]));
+            return Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", vec!["status_event"]));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{insert, record};
 use crate::{
     clusters::{claims, dto::ClusterInput, entity, rules::State},
-    http::Problem,
+    problem::Problem,
     store::Transaction,
 };
 

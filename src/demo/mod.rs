@@ -6,7 +6,7 @@ mod programme;
 pub mod scale;
 mod stone_project;
 
-use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait};
+use sea_orm::{EntityTrait, PaginatorTrait};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -19,11 +19,11 @@ use crate::{
     },
     clusters::{self, rules::State},
     config::Config,
-    http::{Problem, Text, Violation},
     lifecycle::{State as _, Stateful},
     persian::{Calendar, Date, calendar},
+    problem::{Problem, Text, Violation},
     store::{
-        Files, Input, Record, Transaction,
+        Database, Files, Input, Record, Transaction,
         status_event::{self, Event},
     },
 };
@@ -33,6 +33,7 @@ const ACCOUNTS: &[(&str, &str, Role, Option<&str>)] = &[
     ("admin", "مدیر سامانه", Role::NationalAdmin, None),
     ("isipo", "سازمان صنایع کوچک و شهرک‌های صنعتی ایران", Role::NationalManager, None),
     ("ministry", "وزارت صنعت، معدن و تجارت", Role::NationalViewer, None),
+    ("auditor", "حسابرس سامانه", Role::Auditor, None),
     ("lorestan", "شرکت شهرک‌های صنعتی لرستان", Role::ProvincialManager, Some("IR-15")),
     ("kerman", "شرکت شهرک‌های صنعتی کرمان", Role::ProvincialManager, Some("IR-08")),
     ("lorestan-viewer", "استانداری لرستان", Role::ProvincialViewer, Some("IR-15")),
@@ -48,7 +49,7 @@ const ILLUSTRATION: &str = "دادهٔ نمونه";
 
 /// What stands in the way of a demonstration: it makes accounts with a shared password.
 pub fn refusal(config: &Config) -> Option<&'static str> {
-    if !config.is_sqlite() {
+    if config.database_url.file().is_none() {
         return Some("demo works on SQLite only: its accounts have no place in a production database");
     }
     if !config.bind.ip().is_loopback() {
@@ -58,7 +59,7 @@ pub fn refusal(config: &Config) -> Option<&'static str> {
 }
 
 /// Fills a new database. One that has accounts already is left as it is; returns whether it was filled.
-pub async fn fill(db: &DatabaseConnection, password: &str) -> Result<bool, Problem> {
+pub async fn fill(db: &Database, password: &str) -> Result<bool, Problem> {
     if account::Entity::find().count(db).await? > 0 {
         return Ok(false);
     }
@@ -102,7 +103,7 @@ pub async fn fill(db: &DatabaseConnection, password: &str) -> Result<bool, Probl
 }
 
 /// Adds the programme at work to a database that was just filled, with its documents.
-pub async fn enrich(db: &DatabaseConnection, files: &Files) -> Result<(), Problem> {
+pub async fn enrich(db: &Database, files: &Files) -> Result<(), Problem> {
     let transaction = Transaction::begin(db, Caller::service(), "demo".to_owned()).await?;
     programme::load(&transaction, files).await?;
     transaction.commit().await

@@ -19,7 +19,6 @@ use crate::{
     },
     decisions::{self, dto::DecisionInput},
     enterprises::{self, dto::EnterpriseInput},
-    http::Problem,
     indicators,
     lifecycle::{self, Stateful, Transition},
     measurements::{self, dto::MeasurementInput},
@@ -31,6 +30,7 @@ use crate::{
     },
     organisations::{self, dto::OrganisationInput},
     payments::{self, dto::PaymentInput},
+    problem::Problem,
     progress_reports::{self, dto::ProgressReportInput, rules::State as ReportState},
     projects::{
         assignments::{self, AssignmentInput},

@@ -11,7 +11,6 @@ use crate::{
     auth::account,
     cdas::{self, dto::CdaInput, entity as cda},
     clusters::entity as clusters,
-    http::Problem,
     milestones::{
         baselines::{self, BaselineInput},
         dto::MilestoneInput,
@@ -19,6 +18,7 @@ use crate::{
         rules::State as MilestoneState,
     },
     organisations::{dto::OrganisationInput, entity as organisation},
+    problem::Problem,
     projects::{
         assignments::{self, AssignmentInput},
         dto::ProjectInput,

@@ -8,13 +8,13 @@ use super::{entity::Model, size::Size};
 use crate::{
     checks,
     clusters::dto::Cluster,
-    http::{Problem, Text, Violation},
     industries::{
         IsicCode,
         classes::{Classes, Isic},
     },
     organisations::dto::Organisation,
     persian::{Date, text},
+    problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
     values::{Location, Name},
@@ -112,11 +112,11 @@ pub struct EnterpriseInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<Uuid>,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "سنگ‌بری نمونه")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "سنگ‌بری نمونه")]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "Sample Stone Works")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Sample Stone Works")]
     pub name_en: Option<String>,
     /// The province.
     pub province: ProvinceCode,

@@ -8,13 +8,14 @@ use super::{
 };
 use crate::{
     clusters::{self, members::is_named_by, networks, value_chain},
-    http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
+    http::{SortKey, page::Listed},
     industries::classes::{self, Classes},
     organisations::{self, dto::Kind},
     persian::{Date, text},
+    problem::{Problem, Text, Violation, problem_types},
     projects::joint_actions,
     provinces,
-    store::{Reading, Record, SqlKind, Transaction, record::Unique, search},
+    store::{Include, Reading, Record, SqlKind, Transaction, record::Unique, search},
     values::Name,
 };
 
@@ -62,7 +63,8 @@ impl Record for Model {
 
     const RESOURCE: &'static str = "enterprise";
     const DAYS: &'static [&'static str] = &["member_from", "member_to"];
-    const INCLUDES: &'static [(&'static str, &'static str)] = &[("organisation", "the firm behind it"), ("cluster", "the cluster")];
+    const INCLUDES: &'static [Include] =
+        &[Include::new("organisation", "the firm behind it", "organisations:read"), Include::new("cluster", "the cluster", "clusters:read")];
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "enterprise_organisation",
         columns: "enterprise.organisation_id",
@@ -150,7 +152,7 @@ impl Model {
         if in_province && is_named_by::<joint_actions::Model>(transaction, self.id).await? {
             by.push(joint_actions::Model::RESOURCE);
         }
-        if by.is_empty() { Ok(()) } else { Err(Problem::new(&catalogue::STILL_REFERRED_TO).member("referred_by", by)) }
+        if by.is_empty() { Ok(()) } else { Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", by)) }
     }
 }
 

@@ -7,12 +7,17 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Call, Precondition, Problem, Ready, Text, Violation, catalogue, contract};
+use super::{
+    Call, Precondition, Ready, contract, json,
+    upload_quota::{BodyQuota, UploadShare},
+    visible,
+};
 use crate::{
     config::Config,
     persian::calendar,
     personal,
-    store::{Input, Record},
+    problem::{Problem, Text, Violation, problem_types},
+    store::{self, Input, Record},
 };
 
 /// The query parameters of an operation. Unknown and unacceptable ones were refused by the guard.
@@ -52,9 +57,12 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let call = Call::of(&request)?;
-            let mut value = read(&request, payload, &call).await?;
-            call.operation().body(&mut value, call.calendar())?;
-            typed(value, &call).map(Self)
+            let body = async {
+                let mut value = read(&request, payload, &call).await?;
+                call.operation().body(&mut value, call.calendar())?;
+                typed(value, &call).map(Self)
+            };
+            refused_last(body.await, &request).await
         })
     }
 }
@@ -74,11 +82,23 @@ impl FromRequest for Patch {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let call = Call::of(&request)?;
-            let mut members = read(&request, payload, &call).await?;
-            call.operation().body(&mut members, call.calendar())?;
+            let members = async {
+                let mut members = read(&request, payload, &call).await?;
+                call.operation().body(&mut members, call.calendar())?;
+                Ok(members)
+            };
+            let members = refused_last(members.await, &request).await?;
             Ok(Self { members, precondition: Precondition::of(&request), call })
         })
     }
+}
+
+/// What a body gives, or, once it is known that the records of the path exist, what is wrong with it.
+async fn refused_last<T>(body: Result<T, Problem>, request: &HttpRequest) -> Result<T, Problem> {
+    if body.is_err() {
+        visible::looked_up(request).await;
+    }
+    body
 }
 
 impl Patch {
@@ -86,6 +106,11 @@ impl Patch {
     /// where the caller has not seen this version.
     pub fn onto<R: Record, I: Input<R>>(self, row: &R) -> Result<I, Problem> {
         self.precondition.holds_for(row)?;
+        // Before it is compared: that it is the present one would be told by the answer.
+        let names_somebody = store::personal::unique_values(row).into_iter().any(|(field, _)| self.members.get(field).is_some());
+        if names_somebody && !self.call.caller()?.may(personal::PERMISSION) {
+            return Err(Problem::insufficient_scope(&[personal::PERMISSION]));
+        }
         let present = personal::shown(true, || calendar::using(self.call.calendar(), || serde_json::to_value(I::from(row))));
         let mut merged = present.map_err(Problem::internal)?;
         merge(&mut merged, self.members);
@@ -124,18 +149,24 @@ fn mistyped(error: &serde_json::Error) -> Text {
     Text::new(format!("مقداری پذیرفته نیست: {error}"), format!("A value is not acceptable: {error}"))
 }
 
+/// The most bytes of a body without a token: a login, or the longest token that is to be revoked with all its characters escaped.
+const LARGEST_OF_NOBODY: usize = 16 * 1024;
+
 async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Value, Problem> {
     let media_type = accepted_media_type(request, call)?;
     let config = request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"))?;
+    let limit = if call.caller().is_ok() { config.body_limit } else { config.body_limit.min(LARGEST_OF_NOBODY) };
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > config.body_limit) {
-        return Err(too_large(config.body_limit as u64));
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large(limit as u64));
     }
-    let reading = read_bytes(payload, config.body_limit);
+    let quota = request.app_data::<web::Data<BodyQuota>>().ok_or_else(|| Problem::internal("no bounds of bodies"))?;
+    let share = call.caller().ok().map(|caller| quota.0.begin(caller.id)).transpose()?;
+    let reading = read_bytes(payload, limit, share);
     let bytes = tokio::time::timeout(config.body_timeout(), reading).await.map_err(|_| too_slow())??;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let byte = error.valid_up_to();
-        Problem::new(&catalogue::MALFORMED_JSON).detail(Text::new(
+        Problem::new(&problem_types::MALFORMED_JSON).detail(Text::new(
             format!("بدنهٔ درخواست از بایت {byte} به بعد UTF-8 درستی نیست."),
             format!("The request body is not valid UTF-8 from byte {byte} on."),
         ))
@@ -143,20 +174,30 @@ async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Va
     if media_type == "application/x-www-form-urlencoded" {
         return form(text);
     }
-    let value: Value = serde_json::from_str(text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Problem::new(&catalogue::MALFORMED_JSON)
-            .detail(Text::new(
-                format!("بدنهٔ درخواست در سطر {line}، ستون {column} JSON درستی نیست: {error}"),
-                format!("The request body is not well-formed JSON: {error}."),
-            ))
-            .member("line", line)
-            .member("column", column)
-    })?;
+    let value = json::parse(text).map_err(unread)?;
     // The fingerprint of a repeated request is kept: no fast hash of a password may be part of it.
     let recognised = if call.operation().is_secret { without_passwords(&value).into() } else { bytes };
     request.extensions_mut().insert(RawBody(recognised));
     Ok(value)
+}
+
+fn unread(why: json::Unread) -> Problem {
+    let error = match why {
+        json::Unread::Malformed(error) => error,
+        json::Unread::TooMany => {
+            let most = json::MOST_VALUES;
+            let detail = Text::new(format!("بدنهٔ درخواست بیش از {most} مقدار دارد."), format!("The request body has more than {most} values."));
+            return Problem::invalid(vec![Violation::body("", "too_many_items", detail)]);
+        }
+    };
+    let (line, column) = (error.line(), error.column());
+    Problem::new(&problem_types::MALFORMED_JSON)
+        .detail(Text::new(
+            format!("بدنهٔ درخواست در سطر {line}، ستون {column} JSON درستی نیست: {error}"),
+            format!("The request body is not well-formed JSON: {error}."),
+        ))
+        .member("line", line)
+        .member("column", column)
 }
 
 fn without_passwords(body: &Value) -> String {
@@ -183,36 +224,39 @@ pub(super) fn accepted_media_type(request: &HttpRequest, call: &Call) -> Result<
 
 /// 415 with the media types that would be taken.
 pub(super) fn unsupported(accepted: String) -> Problem {
-    Problem::new(&catalogue::UNSUPPORTED_MEDIA_TYPE)
+    Problem::new(&problem_types::UNSUPPORTED_MEDIA_TYPE)
         .detail(Text::new(format!("Content-Type باید یکی از این‌ها باشد: {accepted}"), format!("The Content-Type must be one of: {accepted}")))
         .header(header::ACCEPT, accepted)
 }
 
 /// 408, after which the connection is of no use.
 pub(super) fn too_slow() -> Problem {
-    Problem::new(&catalogue::REQUEST_TIMEOUT).header(header::CONNECTION, "close")
+    Problem::new(&problem_types::REQUEST_TIMEOUT).header(header::CONNECTION, "close")
 }
 
 pub(super) fn too_large(limit: u64) -> Problem {
-    Problem::new(&catalogue::PAYLOAD_TOO_LARGE)
+    Problem::new(&problem_types::PAYLOAD_TOO_LARGE)
         .detail(Text::new(format!("بدنهٔ درخواست نباید از {limit} بایت بزرگ‌تر باشد."), format!("The request body may have at most {limit} bytes.")))
         .header(header::CONNECTION, "close")
 }
 
-async fn read_bytes(mut payload: Payload, limit: usize) -> Result<web::Bytes, Problem> {
+async fn read_bytes(mut payload: Payload, limit: usize, mut share: Option<UploadShare>) -> Result<web::Bytes, Problem> {
     let mut bytes = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::new(&catalogue::MALFORMED_REQUEST))?;
+        let chunk = chunk.map_err(|_| Problem::new(&problem_types::MALFORMED_REQUEST))?;
         if bytes.len() + chunk.len() > limit {
             return Err(too_large(limit as u64));
         }
         bytes.extend_from_slice(&chunk);
+        if let Some(share) = &mut share {
+            share.cover(bytes.len() as u64)?;
+        }
     }
     Ok(bytes.freeze())
 }
 
 fn form(text: &str) -> Result<Value, Problem> {
-    let malformed = || Problem::new(&catalogue::MALFORMED_FORM);
+    let malformed = || Problem::new(&problem_types::MALFORMED_FORM);
     let mut values = Map::new();
     // Parameters without a value count as left out (RFC 6749, section 3.2).
     for (name, value) in contract::pairs(text).ok_or_else(malformed)?.into_iter().filter(|(_, value)| !value.is_empty()) {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use actix_web::{
-    Error,
+    Error, HttpRequest,
     body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::header::{self, HeaderValue},
@@ -11,19 +11,25 @@ use actix_web::{
     web,
 };
 
-use super::preference::preferences;
+use super::{preference::preferences, unread::IsShared};
 
 /// Answers below this many bytes fit into one or two packets anyway.
 const THRESHOLD: u64 = 2_048;
 
-const ENCODINGS: [&str; 3] = ["zstd", "br", "gzip"];
+/// The encodings, those first that a caller gets who likes them alike.
+pub(super) const ENCODINGS: [&str; 3] = ["zstd", "br", "gzip"];
+
+/// Marks an answer that goes out as it is, such as a file of somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct AsItIs;
 
 /// Compresses text that is large enough, by what `Accept-Encoding` prefers.
 pub async fn compress(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
-    let wanted = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| preferred(value.to_str().ok()?));
+    let wanted = encoding_of(request.request()).map(|(_, encoding)| encoding);
     let response = next.call(request).await?.map_into_boxed_body();
     let is_large = matches!(response.response().body().size(), BodySize::Sized(size) if size >= THRESHOLD);
-    if !is_large || !is_text(&response) {
+    let is_as_it_is = response.response().extensions().contains::<IsShared>() || response.response().extensions().contains::<AsItIs>();
+    if is_as_it_is || !is_large || !is_text(&response) {
         return Ok(response);
     }
     let (request, mut response) = response.into_parts();
@@ -43,6 +49,12 @@ pub async fn compress(request: ServiceRequest, next: Next<impl MessageBody + 'st
         }
         Err(_) => Ok(ServiceResponse::new(request, response.set_body(body).map_into_boxed_body())),
     }
+}
+
+/// The encoding that a request prefers, and its place among [`ENCODINGS`]; none where it wants the bytes as they are.
+pub(super) fn encoding_of(request: &HttpRequest) -> Option<(usize, &'static str)> {
+    let wanted = preferred(request.headers().get(header::ACCEPT_ENCODING)?.to_str().ok()?)?;
+    Some((ENCODINGS.iter().position(|encoding| *encoding == wanted)?, wanted))
 }
 
 /// A strong ETag differs by encoding (RFC 9110, section 8.8.3): the encoding's name is appended.
@@ -78,7 +90,8 @@ fn preferred(accept: &str) -> Option<&'static str> {
     ENCODINGS.into_iter().rev().max_by(|a, b| weight(a).total_cmp(&weight(b))).filter(|best| weight(best) > 0.0)
 }
 
-fn encode(encoding: &str, body: &[u8]) -> std::io::Result<Vec<u8>> {
+/// Bytes in one of the [`ENCODINGS`].
+pub(super) fn encode(encoding: &str, body: &[u8]) -> std::io::Result<Vec<u8>> {
     match encoding {
         "zstd" => zstd::bulk::compress(body, 1),
         "br" => {

@@ -6,19 +6,21 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use actix_web::{dev::ResourceDef, http::Method, web::Bytes};
+use actix_web::{dev::ResourceDef, http::Method};
 use chrono::{DateTime, Datelike, Utc};
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
 
 use super::{
     document::{self, required_properties},
-    problem::{Place, Problem, Text, Violation},
+    json::LONGEST_LIST,
+    static_document::StaticDocument,
     words,
 };
 use crate::{
     persian::{Calendar, Date, calendar, text},
     personal::{Email, LegalId, NationalCode, Phone},
+    problem::{Place, Problem, Text, Violation, Violations, problem_types},
 };
 
 /// Who may call an operation.
@@ -29,6 +31,9 @@ pub enum Access {
     /// Every account whose role or grant holds one of these permissions; every account where there is none.
     Permissions(Vec<String>),
 }
+
+/// The member of a query parameter of the document that names the permission which each of its values needs.
+pub const PERMISSIONS_OF_VALUES: &str = "x-permissions";
 
 /// One method on one path.
 pub struct Operation {
@@ -47,6 +52,8 @@ pub struct Operation {
     /// Whether its body holds a password.
     pub is_secret: bool,
     parameters: HashMap<String, Kind>,
+    /// The permission that a value of a query parameter needs: parameter, value, permission.
+    permissions_of_values: Vec<(String, String, String)>,
     required: bool,
     query: Validator,
     body: Option<Validator>,
@@ -66,7 +73,7 @@ enum Kind {
 /// Every operation of the document, and the document itself.
 pub struct Contract {
     /// The document as it is served.
-    pub document: Bytes,
+    pub document: StaticDocument,
     schemas: Value,
     operations: HashMap<String, Arc<Operation>>,
     paths: Vec<(ResourceDef, Vec<Method>)>,
@@ -90,7 +97,8 @@ impl Contract {
             }
             paths.push((ResourceDef::new(path.as_str()), methods));
         }
-        Ok(Self { document: Bytes::from(document.to_string()), schemas: document["components"]["schemas"].clone(), operations, paths })
+        let served = StaticDocument::new("application/json", document.to_string());
+        Ok(Self { document: served, schemas: document["components"]["schemas"].clone(), operations, paths })
     }
 
     /// The schemas that the document names.
@@ -114,6 +122,7 @@ impl Operation {
         let mut properties = Map::new();
         let mut parameters = HashMap::new();
         let mut required = Vec::new();
+        let mut permissions_of_values = Vec::new();
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let parameter = resolve(document, parameter);
             if parameter["in"] != "query" {
@@ -122,6 +131,8 @@ impl Operation {
             let (Some(name), schema) = (parameter["name"].as_str(), &parameter["schema"]) else { continue };
             parameters.insert(name.to_owned(), Kind::of(resolve(document, schema)));
             properties.insert(name.to_owned(), schema.clone());
+            let needs = parameter[PERMISSIONS_OF_VALUES].as_object().into_iter().flatten();
+            permissions_of_values.extend(needs.filter_map(|(value, needs)| Some((name.to_owned(), value.clone(), needs.as_str()?.to_owned()))));
             if parameter["required"] == true {
                 required.push(name);
             }
@@ -145,6 +156,7 @@ impl Operation {
                 document::properties(schema, &document["components"]["schemas"]).iter().any(|(_, p)| p["format"] == "password")
             }),
             parameters,
+            permissions_of_values,
             required: is_required,
             query: validator(document, &query)?,
             body: body.map(|schema| validator(document, schema)).transpose()?,
@@ -158,18 +170,17 @@ impl Operation {
         if raw.is_empty() && !self.required {
             return Ok(Value::Object(Map::new()));
         }
-        let mut violations = Vec::new();
+        let mut violations = Violations::default();
         let mut values = Map::new();
         for (name, value) in pairs(raw).ok_or_else(malformed_query)? {
             if values.contains_key(&name) {
-                violations.push(Violation::query(
-                    &name,
-                    "repeated",
-                    Text::new(
+                violations.push(|| {
+                    let (fa, en) = (
                         "این پارامتر بیش از یک بار آمده است؛ چند مقدار را با ویرگول جدا کنید.",
                         "This parameter is repeated; separate several values by commas.",
-                    ),
-                ));
+                    );
+                    Violation::query(&name, "repeated", Text::new(fa, en))
+                });
                 continue;
             }
             let mut value = self.parameters.get(&name).map_or(Value::Null, |kind| kind.read(value));
@@ -177,8 +188,14 @@ impl Operation {
             values.insert(name, value);
         }
         let values = Value::Object(values);
-        violations.extend(check(&self.query, &values, calendar, Place::Query));
+        check(&self.query, &values, calendar, Place::Query, &mut violations);
         if violations.is_empty() { Ok(values) } else { Err(Problem::invalid_query(violations)) }
+    }
+
+    /// The permissions that the values of a query need beyond what the operation needs.
+    pub fn permissions_of<'a>(&'a self, query: &'a Value) -> impl Iterator<Item = &'a str> {
+        let is_asked = |name: &str, value: &str| query[name].as_array().is_some_and(|values| values.iter().any(|asked| asked == value));
+        self.permissions_of_values.iter().filter(move |(name, value, _)| is_asked(name, value)).map(|(_, _, permission)| permission.as_str())
     }
 
     /// Checks a parsed body and brings its text into NFC. 422 names everything that is not acceptable.
@@ -192,12 +209,12 @@ impl Operation {
     }
 
     fn refuse(&self, validator: Option<&Validator>, body: &mut Value, calendar: Calendar) -> Result<(), Problem> {
-        let mut violations = Vec::new();
+        let mut violations = Violations::default();
         clean(body, &mut String::new(), Place::Body, &mut violations);
         let Some(validator) = validator else {
             return Err(Problem::internal(format!("operation {} documents no such body", self.id)));
         };
-        violations.extend(check(validator, body, calendar, Place::Body));
+        check(validator, body, calendar, Place::Body, &mut violations);
         if violations.is_empty() { Ok(()) } else { Err(Problem::invalid(violations)) }
     }
 }
@@ -239,7 +256,7 @@ pub fn decode(text: &str) -> Option<String> {
 }
 
 fn malformed_query() -> Problem {
-    Problem::new(&super::catalogue::INVALID_PARAMETER)
+    Problem::new(&problem_types::INVALID_PARAMETER)
         .detail(Text::new("رشتهٔ پرس‌وجو درست رمز نشده یا UTF-8 نیست.", "The query string is not properly escaped UTF-8."))
 }
 
@@ -286,6 +303,7 @@ fn validator(document: &Value, schema: &Value) -> Result<Validator, String> {
         .with_format("date", |text: &str| Date::parse(text).is_ok())
         .with_format("date-time", |text: &str| text.parse::<DateTime<Utc>>().is_ok_and(|moment| (1..=9999).contains(&moment.year())))
         .with_format("int64", |text: &str| text.parse::<i64>().is_ok())
+        .with_format("name", text::is_name)
         .with_format(NationalCode::FORMAT, |text: &str| NationalCode::parse(text).is_some())
         .with_format(LegalId::FORMAT, |text: &str| LegalId::parse(text).is_some())
         .with_format(Phone::FORMAT, |text: &str| Phone::parse(text).is_some())
@@ -310,8 +328,12 @@ fn collect_schemas(schemas: &Value, schema: &Value, found: &mut Map<String, Valu
     }
 }
 
-/// Brings all text into NFC and whole floats into integers, and refuses NUL, which no database keeps.
-fn clean(value: &mut Value, pointer: &mut String, place: Place, violations: &mut Vec<Violation>) {
+/// Brings all text into NFC and whole floats into integers, and refuses NUL, which no database keeps. It ends where a problem can name no
+/// more: what is refused need not be clean.
+fn clean(value: &mut Value, pointer: &mut String, place: Place, violations: &mut Violations) {
+    if violations.is_full() {
+        return;
+    }
     let length = pointer.len();
     match value {
         Value::String(string) => {
@@ -319,12 +341,7 @@ fn clean(value: &mut Value, pointer: &mut String, place: Place, violations: &mut
                 *string = normal;
             }
             if string.contains('\0') {
-                violations.push(Violation::new(
-                    place,
-                    pointer.clone(),
-                    "nul_character",
-                    Text::new("نویسهٔ NUL (U+0000) پذیرفته نیست.", "The character NUL (U+0000) is not accepted."),
-                ));
+                violations.push(|| nul(place, pointer));
             }
         }
         Value::Number(number) => {
@@ -352,21 +369,37 @@ fn clean(value: &mut Value, pointer: &mut String, place: Place, violations: &mut
     }
 }
 
+fn nul(place: Place, pointer: &str) -> Violation {
+    let detail = Text::new("نویسهٔ NUL (U+0000) پذیرفته نیست.", "The character NUL (U+0000) is not accepted.");
+    Violation::new(place, pointer, "nul_character", detail)
+}
+
 /// Escapes a name for a JSON pointer (RFC 6901, section 3).
 pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// A body that is wrong everywhere is told enough of it.
-const MOST_VIOLATIONS: usize = 100;
-
-fn check(validator: &Validator, value: &Value, calendar: Calendar, place: Place) -> Vec<Violation> {
+/// Names what a schema has against a value, as far as there is room for it.
+fn check(validator: &Validator, value: &Value, calendar: Calendar, place: Place, violations: &mut Violations) {
+    if violations.is_full() {
+        return;
+    }
     calendar::using(calendar, || {
-        let mut violations = Vec::new();
-        for error in validator.iter_errors(value).take(MOST_VIOLATIONS) {
-            words::explain(&error, place, &mut violations);
+        if validator.is_valid(value) {
+            return;
         }
-        violations.truncate(MOST_VIOLATIONS);
-        violations
-    })
+        // The library makes all errors before it gives the first one.
+        for error in validator.iter_errors(&shortened(value)) {
+            words::explain(&error, place, violations);
+        }
+    });
+}
+
+/// The value with the beginnings of its lists only, which are still too long.
+fn shortened(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().take(LONGEST_LIST).map(shortened).collect(),
+        Value::Object(members) => members.iter().map(|(name, member)| (name.clone(), shortened(member))).collect(),
+        other => other.clone(),
+    }
 }

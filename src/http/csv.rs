@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::Problem;
+use crate::problem::Problem;
 
 /// Tells Excel that a file is UTF-8; without it Excel reads the code page of its country.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -57,11 +57,51 @@ pub(super) fn flat(value: &Value, text: fn(&str) -> Cow<'_, str>) -> Cow<'_, str
     }
 }
 
-/// A spreadsheet takes text that begins like a formula for one: an apostrophe before it prevents that
-/// (OWASP, CSV injection). Numbers stay numbers.
+/// With what a spreadsheet begins a formula.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+/// After what a cell may begin: `;` separates cells where the comma is the decimal sign, and quotes within a line are none there.
+const BEGINNINGS: [char; 4] = [';', '\t', '\r', '\n'];
+/// With what no text of a cell begins: a spreadsheet may skip it.
+const BLANKS: [char; 3] = ['\t', '\r', '\n'];
+
+/// A spreadsheet takes text that begins like a formula for one: an apostrophe before it prevents that (OWASP, CSV injection), at the beginning
+/// and wherever a spreadsheet may see another cell begin. Numbers stay numbers.
 fn defuse(text: &str) -> Cow<'_, str> {
-    let is_risky = text.starts_with(['\t', '\r', '\n']) || text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
-    if is_risky && text.parse::<f64>().is_err() { format!("'{text}").into() } else { text.into() }
+    let is_plain = !text.contains(FORMULA) && !text.starts_with(BEGINNINGS);
+    if is_plain || text.parse::<f64>().is_ok() {
+        return text.into();
+    }
+    let mut defused = String::with_capacity(text.len() + 1);
+    if text.starts_with(BLANKS) {
+        defused.push('\'');
+    }
+    let mut is_beginning = true;
+    for c in text.chars() {
+        if is_beginning && FORMULA.contains(&c) {
+            defused.push('\'');
+        }
+        is_beginning = BEGINNINGS.contains(&c) || (is_beginning && c.is_whitespace());
+        defused.push(c);
+    }
+    defused.into()
+}
+
+/// What [`defuse`] was given.
+pub fn undefused(cell: &str) -> Cow<'_, str> {
+    if !cell.contains('\'') {
+        return cell.into();
+    }
+    let (mut text, mut is_beginning) = (String::with_capacity(cell.len()), true);
+    let cell = cell.strip_prefix('\'').filter(|rest| rest.starts_with(BLANKS)).unwrap_or(cell);
+    let mut rest = cell.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_ours = c == '\'' && is_beginning && rest.peek().is_some_and(|next| FORMULA.contains(next));
+        if !is_ours {
+            text.push(c);
+            is_beginning = BEGINNINGS.contains(&c) || (is_beginning && c.is_whitespace());
+        }
+    }
+    text.into()
 }
 
 #[cfg(test)]
@@ -73,6 +113,25 @@ mod tests {
         let rows = json!([{ "name": "=1+1", "place": { "lat": 33.5 }, "isic": [{ "code": "2396" }, { "code": "0810" }], "n": "-5" }]);
         let table = super::table(&["name", "place.lat", "isic", "n", "missing"], &rows, false).unwrap();
         assert_eq!(table, "name,place.lat,isic,n,missing\r\n'=1+1,33.5,2396;0810,-5,\r\n");
+    }
+
+    #[test]
+    fn no_cell_of_any_spreadsheet_is_a_formula() {
+        for (text, defused) in [
+            ("x;=1+1", "x;'=1+1"),
+            ("x; -1+1", "x; '-1+1"),
+            ("a\n@x", "a\n'@x"),
+            ("a-b; c=d", "a-b; c=d"),
+            ("=1", "'=1"),
+            (";+98", ";'+98"),
+            ("-5", "-5"),
+            ("\tx", "'\tx"),
+            ("\r=1", "'\r'=1"),
+        ] {
+            assert_eq!(super::defuse(text), defused);
+            assert_eq!(super::undefused(defused), text);
+        }
+        assert_eq!(super::undefused("it's 'x'; 'y'"), "it's 'x'; 'y'");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use actix_web::{
     Error, HttpMessage, HttpRequest,
-    body::{BoxBody, MessageBody},
+    body::{BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
     http::{
@@ -23,10 +23,19 @@ use actix_web::{
 };
 use futures_util::FutureExt;
 use tracing::Instrument;
-use uuid::Uuid;
 
-use super::{Call, Problem, catalogue, preference, problem::Language, rate_limit::Remaining};
-use crate::config::Config;
+use super::{
+    Call, Shutdown, client, preference,
+    rate_limit::Remaining,
+    shutdown,
+    unread::{IsShared, Pieces, Share, Unread},
+};
+use crate::{
+    clock::new_id,
+    config::Config,
+    problem::{Language, Problem, Text, problem_types},
+    store::work,
+};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -43,7 +52,18 @@ impl RequestId {
     fn take_or_make(headers: &HeaderMap) -> Self {
         let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
         let usable = given.filter(|id| (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
-        Self(usable.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))
+        Self(usable.map_or_else(|| new_id().to_string(), str::to_owned))
+    }
+}
+
+/// The request is a HEAD, which handlers see as a GET: nobody reads the body of the answer.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadersOnly;
+
+impl HeadersOnly {
+    /// Whether the request is one.
+    pub fn is_asked_of(request: &HttpRequest) -> bool {
+        request.extensions().get::<Self>().is_some()
     }
 }
 
@@ -81,6 +101,7 @@ pub async fn envelope(mut request: ServiceRequest, next: Next<impl MessageBody +
     if request.method() == Method::HEAD {
         // The dispatcher leaves out the body of the answer to a HEAD by itself.
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(HeadersOnly);
     }
     let (method, path, language) = (request.method().clone(), request.path().to_owned(), preference::language(request.headers()));
     request.extensions_mut().insert(language);
@@ -89,23 +110,25 @@ pub async fn envelope(mut request: ServiceRequest, next: Next<impl MessageBody +
     request.extensions_mut().insert(deadline.clone());
     let span = tracing::error_span!("request", id = id.0.as_str(), %method, path, account = tracing::field::Empty);
 
-    let work = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let shutdown = request.app_data::<web::Data<Shutdown>>().cloned();
+    let work = AssertUnwindSafe(work::abandonable(next.call(request))).catch_unwind();
     let in_time = async {
         tokio::select! {
             biased;
-            outcome = work => Some(outcome),
-            () = deadline.passed() => None,
+            outcome = work => Ok(outcome),
+            () = deadline.passed() => Err(&problem_types::TIMED_OUT),
+            () = shutdown::cut_off(shutdown) => Err(&problem_types::UNAVAILABLE),
         }
     };
     let outcome = in_time.instrument(span.clone()).await;
     let (mut outcome, operation) = span.in_scope(|| match outcome {
-        Some(Ok(Ok(response))) => {
+        Ok(Ok(Ok(response))) => {
             let operation = Call::of(response.request()).map_or_else(|_| "none".to_owned(), |call| call.operation().id.clone());
-            (Ok(finished(response, language, &id)), operation)
+            (Ok(in_pieces(finished(response, language, &id), language, &id)), operation)
         }
-        Some(Ok(Err(error))) => (Err(of_error(&error).render(language, &path, &id.0)), "none".to_owned()),
-        Some(Err(_)) => (Err(Problem::internal("a handler panicked").render(language, &path, &id.0)), "none".to_owned()),
-        None => (Err(Problem::new(&catalogue::TIMED_OUT).retry_after(2).render(language, &path, &id.0)), "none".to_owned()),
+        Ok(Ok(Err(error))) => (Err(of_error(&error).render(language, &path, &id.0)), "none".to_owned()),
+        Ok(Err(_)) => (Err(Problem::internal("a handler panicked").render(language, &path, &id.0)), "none".to_owned()),
+        Err(kind) => (Err(Problem::new(kind).retry_after(2).render(language, &path, &id.0)), "none".to_owned()),
     });
     let remaining = outcome.as_ref().ok().and_then(|response| response.request().extensions().get::<Remaining>().copied());
     let headers = match &mut outcome {
@@ -128,7 +151,7 @@ fn finished<B: MessageBody + 'static>(response: ServiceResponse<B>, language: La
     let problem = match response.response().error() {
         Some(error) => of_error(error),
         None if is_error && !response.headers().contains_key(header::CONTENT_TYPE) => {
-            Cow::Owned(Problem::new(catalogue::of_status(response.status().as_u16())))
+            Cow::Owned(Problem::new(problem_types::of_status(response.status().as_u16())))
         }
         None => return response.map_into_boxed_body(),
     };
@@ -140,10 +163,44 @@ fn finished<B: MessageBody + 'static>(response: ServiceResponse<B>, language: La
     ServiceResponse::new(response.request().clone(), rendered)
 }
 
+/// An answer in memory, piece by piece, and counted as what its address has not read; 429 for one that may be asked for again where that is too
+/// much.
+fn in_pieces(response: ServiceResponse<BoxBody>, language: Language, id: &RequestId) -> ServiceResponse<BoxBody> {
+    let BodySize::Sized(length @ Pieces::LONG..) = response.response().body().size() else { return response };
+    let (request, response) = response.into_parts();
+    let is_counted = !response.extensions().contains::<IsShared>() && !HeadersOnly::is_asked_of(&request);
+    let must = request.method() != Method::GET || response.status().is_client_error();
+    let (response, body) = response.into_parts();
+    let bytes = match body.try_into_bytes() {
+        Ok(bytes) => bytes,
+        Err(body) => return ServiceResponse::new(request, response.set_body(body)),
+    };
+    let share = if is_counted { hold(&request, length, must) } else { Ok(None) };
+    match share {
+        Ok(share) => ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::new(bytes, share)))),
+        Err(problem) => {
+            let rendered = problem.render(language, request.path(), &id.0);
+            ServiceResponse::new(request, rendered)
+        }
+    }
+}
+
+fn hold(request: &HttpRequest, length: u64, must: bool) -> Result<Option<Share>, Problem> {
+    let Some(unread) = request.app_data::<web::Data<Unread>>() else { return Ok(None) };
+    let share = (**unread).hold(&client::key(request), length, must).ok_or_else(|| {
+        let detail = Text::new(
+            "پاسخ‌های نخواندهٔ این نشانی بیش از اندازه است؛ نخست آن‌ها را بخوانید.",
+            "Too many answers to this address are unread: read them first.",
+        );
+        Problem::new(&problem_types::TOO_MANY_REQUESTS).detail(detail).retry_after(5)
+    })?;
+    Ok(Some(share))
+}
+
 fn of_error(error: &Error) -> Cow<'_, Problem> {
     match error.as_error::<Problem>() {
         Some(problem) => Cow::Borrowed(problem),
-        None => Cow::Owned(Problem::new(catalogue::of_status(error.as_response_error().status_code().as_u16()))),
+        None => Cow::Owned(Problem::new(problem_types::of_status(error.as_response_error().status_code().as_u16()))),
     }
 }
 

@@ -1,30 +1,39 @@
 //! The guard before every handler: it finds the operation in the document, and lets pass only a caller
 //! who may call it, with a query string that it knows.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use actix_web::{
-    Error, HttpMessage, HttpRequest,
+    Error, HttpMessage, HttpRequest, ResponseError,
     body::{BoxBody, EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header,
+    http::{
+        Method,
+        header::{self, HeaderMap},
+    },
     middleware::Next,
     web,
 };
 use serde_json::Value;
 
 use super::{
-    Database, Problem, Text, catalogue, client,
+    Database, client,
+    connection::Listener,
     contract::{self, Access, Contract, Operation},
     document::{PREFIX, SPARSE},
     preference::preferences,
-    problem::{Language, speaking},
     rate_limit::{PublicRateLimit, RateLimit},
 };
 use crate::{
-    auth::{Authenticator, Caller},
+    auth::{Authenticator, Caller, policy::BEFORE_PASSWORD_CHANGE},
+    config::Config,
     persian::{Calendar, calendar},
     personal,
+    problem::{Language, Problem, Text, problem_types, speaking},
+    security::{self, Asked, Known},
 };
 
 /// The formats of lists and reports.
@@ -74,6 +83,8 @@ impl Format {
 pub struct Call(Arc<Parts>);
 
 struct Parts {
+    /// How many personal values were shown in clear.
+    shown: AtomicU64,
     operation: Arc<Operation>,
     query: Value,
     calendar: Calendar,
@@ -85,7 +96,7 @@ struct Parts {
 impl Call {
     /// The call that the guard let pass.
     pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        request.extensions().get::<Self>().cloned().ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
+        request.extensions().get::<Self>().cloned().ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
     }
 
     /// The operation of the document.
@@ -106,7 +117,20 @@ impl Call {
     /// Serializes in the calendar and the language that the caller asks for, with personal data in clear where it may see that.
     pub fn rendered<T>(&self, work: impl FnOnce() -> T) -> T {
         let in_clear = self.0.caller.as_ref().is_some_and(|caller| caller.may(personal::PERMISSION));
-        speaking(self.0.language, || personal::shown(in_clear, || calendar::using(self.0.calendar, work)))
+        let render = || speaking(self.0.language, || calendar::using(self.0.calendar, work));
+        let (rendered, shown) = personal::disclosed(in_clear, render);
+        self.shows(shown);
+        rendered
+    }
+
+    /// Counts personal values that the answer shows in clear.
+    pub fn shows(&self, count: u64) {
+        self.0.shown.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many personal values the answer shows in clear.
+    pub fn shown(&self) -> u64 {
+        self.0.shown.load(Ordering::Relaxed)
     }
 
     /// The calendar of the dates in the request and the answer.
@@ -143,15 +167,23 @@ impl Call {
 
     /// Who calls; an error on public operations.
     pub fn caller(&self) -> Result<Arc<Caller>, Problem> {
-        self.0.caller.clone().ok_or_else(|| Problem::new(&catalogue::UNAUTHENTICATED))
+        self.0.caller.clone().ok_or_else(|| Problem::new(&problem_types::UNAUTHENTICATED))
     }
 }
 
 /// The middleware.
 pub async fn guard(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, Error> {
     match admit(&request).await {
-        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
-        Err(problem) => Ok(request.error_response(problem).map_into_right_body()),
+        Ok(()) => {
+            let response = next.call(request).await?;
+            let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
+            security::notice(response.request(), response.status(), problem);
+            Ok(response.map_into_left_body())
+        }
+        Err(problem) => {
+            security::notice(request.request(), problem.status_code(), Some(&problem));
+            Ok(request.error_response(problem).map_into_right_body())
+        }
     }
 }
 
@@ -159,22 +191,30 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     let missing = || Problem::internal("the application lacks its data");
     let contract = request.app_data::<web::Data<Contract>>().ok_or_else(missing)?;
     let limit = request.app_data::<web::Data<RateLimit>>().ok_or_else(missing)?;
+    let address = client::key(request.request());
     // No record has a name that is not text, and no database takes NUL.
-    if contract::decode(request.path()).is_none_or(|path| path.contains('\0')) {
-        return Err(Problem::new(&catalogue::NOT_FOUND));
+    if contract::decode(request.path()).is_none_or(|path| path.contains('\0')) || is_elsewhere(request) {
+        limit.take(request.request(), &address)?;
+        return Err(Problem::new(&problem_types::NOT_FOUND));
     }
     let operation = request.match_pattern().and_then(|pattern| contract.operation(request.method(), &pattern));
     let Some(operation) = operation else {
+        if request.method() != Method::OPTIONS {
+            limit.take(request.request(), &address)?;
+        }
         // Nothing below the prefix may be reached past the document.
         return if request.path().starts_with(PREFIX) { Err(no_operation(contract, request.path())) } else { Ok(()) };
     };
-    let address = client::address(request.request());
+    request.extensions_mut().insert(Asked(operation.clone()));
     let caller = match &operation.access {
         Access::Public => {
             let path = request.path().strip_prefix(PREFIX);
             if path.is_some_and(|path| path.starts_with("/public/")) {
                 request.app_data::<web::Data<PublicRateLimit>>().ok_or_else(missing)?.0.take(request.request(), &address)?;
-            } else if path.is_some() {
+            } else if OPERATION.contains(&request.path()) {
+                // By itself: who is at the same address as a supervisor does not make it believe that the service is down.
+                limit.take(request.request(), &format!("{address} operation"))?;
+            } else {
                 limit.take(request.request(), &address)?;
             }
             None
@@ -188,40 +228,60 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
                 }
             };
             limit.take(request.request(), &caller.username)?;
-            if !permissions.is_empty() && !permissions.iter().any(|permission| caller.may(permission)) {
-                return Err(Problem::new(&catalogue::FORBIDDEN));
-            }
             tracing::Span::current().record("account", caller.username.as_str());
+            request.extensions_mut().insert(Known(caller.clone()));
+            if caller.must_change_password && !BEFORE_PASSWORD_CHANGE.contains(&operation.id.as_str()) {
+                return Err(Problem::new(&problem_types::PASSWORD_CHANGE_REQUIRED));
+            }
+            if !permissions.is_empty() && !permissions.iter().any(|permission| caller.may(permission)) {
+                return Err(Problem::insufficient_scope(permissions));
+            }
             Some(caller)
         }
     };
     let calendar = calendar_of(request.query_string());
     let query = operation.query(request.query_string(), calendar)?;
+    if let Some(caller) = &caller
+        && let Some(missing) = operation.permissions_of(&query).find(|permission| !caller.may(permission))
+    {
+        return Err(Problem::insufficient_scope(&[missing]));
+    }
     let format = format(request, operation, &query)?;
     let language = request.extensions().get::<Language>().copied().unwrap_or_default();
-    let call = Call(Arc::new(Parts { operation: operation.clone(), query, calendar, language, format, caller }));
+    let call = Call(Arc::new(Parts { shown: AtomicU64::new(0), operation: operation.clone(), query, calendar, language, format, caller }));
     request.extensions_mut().insert(call);
     Ok(())
+}
+
+/// What supervisors and monitoring read. It may have an address of its own.
+const OPERATION: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
+
+/// Whether what is asked for is to be had at the other address of the service only.
+fn is_elsewhere(request: &ServiceRequest) -> bool {
+    let is_apart = request.app_data::<web::Data<Config>>().is_some_and(|config| config.operation_bind.is_some());
+    let is_operation_address = request.conn_data::<Listener>() == Some(&Listener::Operation);
+    is_apart && OPERATION.contains(&request.path()) != is_operation_address
 }
 
 /// 404 for an unknown path, 405 with `Allow` for a path that has other methods.
 pub fn no_operation(contract: &Contract, path: &str) -> Problem {
     let methods = contract.methods(path);
     if methods.is_empty() {
-        return Problem::new(&catalogue::NOT_FOUND);
+        return Problem::new(&problem_types::NOT_FOUND);
     }
     let list = methods.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ");
-    Problem::new(&catalogue::METHOD_NOT_ALLOWED).header(header::ALLOW, list)
+    Problem::new(&problem_types::METHOD_NOT_ALLOWED).header(header::ALLOW, list)
+}
+
+/// The access token of a request (RFC 6750, section 2.1).
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 async fn authenticate(request: &ServiceRequest) -> Result<Arc<Caller>, Problem> {
-    let challenge = |value: &str| Problem::new(&catalogue::UNAUTHENTICATED).header(header::WWW_AUTHENTICATE, value);
-    let header = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header.and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
-    let Some(token) = token else { return Err(challenge("Bearer realm=\"khoosheh\"")) };
+    let challenge = |value: &str| Problem::new(&problem_types::UNAUTHENTICATED).header(header::WWW_AUTHENTICATE, value);
+    let Some(token) = bearer(request.headers()) else { return Err(challenge("Bearer realm=\"khoosheh\"")) };
     let missing = || Problem::internal("the application lacks its data");
     let authenticator = request.app_data::<web::Data<Authenticator>>().ok_or_else(missing)?;
     let db = request.app_data::<Database>().ok_or_else(missing)?;
@@ -269,7 +329,7 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
     let problem = "application/problem+json";
     if !operation.formats.iter().map(String::as_str).chain([problem]).any(|format| weight(format) > 0.0) {
         let list = operation.formats.join(", ");
-        return Err(Problem::new(&catalogue::NOT_ACCEPTABLE)
+        return Err(Problem::new(&problem_types::NOT_ACCEPTABLE)
             .detail(Text::new(format!("پاسخ تنها در این قالب‌ها داده می‌شود: {list}"), format!("The answer comes in these formats only: {list}"))));
     }
     let weigh = |format: Format| match format {

@@ -6,26 +6,34 @@
 //! caller asked for.
 
 pub mod body;
-pub mod catalogue;
 pub mod client;
 pub mod compress;
+pub mod connection;
 pub mod contract;
 pub mod csv;
 pub mod document;
 pub mod envelope;
 pub mod geojson;
 pub mod guard;
+pub mod json;
 pub mod moment;
 pub mod page;
 pub mod precondition;
 pub mod preference;
-pub mod problem;
 pub mod rate_limit;
 pub mod read;
+pub mod serve;
 pub mod shape;
 pub mod sheet;
+pub mod shutdown;
+pub mod spool;
+pub mod static_document;
+pub mod tally;
+pub mod temporary;
 pub mod terms;
+pub mod unread;
 pub mod upload;
+pub mod upload_quota;
 pub mod visible;
 pub mod words;
 pub mod write;
@@ -35,16 +43,16 @@ pub use guard::Call;
 pub use moment::Moment;
 pub use page::{Page, Paging, SortKey};
 pub use precondition::Precondition;
-pub use problem::{Problem, Text, Violation};
 pub use read::{Including, Read, Search};
 pub use shape::{Answer, Shape};
 pub use sheet::Sheet;
+pub use shutdown::Shutdown;
 pub use upload::Upload;
 pub use visible::{Referred, Visible, VisibleEver};
 pub use write::Write;
 
 /// The pool of the worker that handles the request.
-pub type Database = actix_web::web::Data<sea_orm::DatabaseConnection>;
+pub type Database = actix_web::web::Data<crate::store::Database>;
 
 /// An extractor's answer that is ready at once.
-pub(crate) type Ready<T> = std::future::Ready<Result<T, Problem>>;
+pub(crate) type Ready<T> = std::future::Ready<Result<T, crate::problem::Problem>>;

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{Problem, Text, Violation};
 use crate::{
     persian::Date,
+    problem::{Problem, Text, Violation},
     store::{Past, now},
 };
 

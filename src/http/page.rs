@@ -18,8 +18,11 @@ use utoipa::{
     },
 };
 
-use super::{Call, Problem, Ready, Text, Violation, catalogue};
-use crate::store::SqlKind;
+use super::{Call, Ready};
+use crate::{
+    problem::{Problem, Text, Violation, problem_types},
+    store::SqlKind,
+};
 
 const MAX_PAGE_SIZE: u64 = 200;
 const DEFAULT_PAGE_SIZE: u64 = 50;
@@ -100,7 +103,7 @@ impl<M: Listed> Paging<M> {
             filters: filters(query),
         };
         if let Some(cursor) = query["cursor"].as_str() {
-            paging.after = Some(paging.decode(cursor).ok_or_else(|| Problem::new(&catalogue::INVALID_CURSOR))?);
+            paging.after = Some(paging.decode(cursor).ok_or_else(|| Problem::new(&problem_types::INVALID_CURSOR))?);
         }
         Ok(paging)
     }
@@ -195,12 +198,12 @@ impl<M: Listed> Paging<M> {
 }
 
 /// A cursor as it stands in an address.
-pub fn encoded(cursor: &Value) -> String {
+fn encoded(cursor: &Value) -> String {
     URL_SAFE_NO_PAD.encode(cursor.to_string())
 }
 
 /// A cursor from an address; none where the text is not one.
-pub fn decoded<T: DeserializeOwned>(text: &str) -> Option<T> {
+fn decoded<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 

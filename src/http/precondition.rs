@@ -2,8 +2,10 @@
 
 use actix_web::{HttpRequest, http::header};
 
-use super::{Problem, catalogue, shape};
-use crate::store::Record;
+use crate::{
+    problem::{self, Problem, problem_types},
+    store::Record,
+};
 
 /// The condition that the caller sets.
 #[derive(Clone)]
@@ -22,24 +24,19 @@ impl Precondition {
     /// The caller has seen this version: 428 without `If-Match`, 412 with the current `ETag` when it is stale.
     pub fn holds_for<R: Record>(&self, row: &R) -> Result<(), Problem> {
         if self.if_none_match.as_deref() == Some("*") {
-            return Err(stale(row));
+            return Err(Problem::stale(Some(row.version())));
         }
         let Some(tags) = &self.if_match else {
-            return Err(Problem::new(&catalogue::PRECONDITION_REQUIRED).header(header::ETAG, shape::etag(row.version())));
+            return Err(Problem::new(&problem_types::PRECONDITION_REQUIRED).header(header::ETAG, problem::etag(row.version())));
         };
         let is_current = tags.split(',').map(str::trim).any(|tag| tag == "*" || version(tag) == Some(row.version()));
-        if is_current { Ok(()) } else { Err(stale(row)) }
+        if is_current { Ok(()) } else { Err(Problem::stale(Some(row.version()))) }
     }
 
     /// There is no record yet: 412 where the caller expects one.
     pub fn holds_for_none(&self) -> Result<(), Problem> {
-        if self.if_match.is_some() { Err(Problem::new(&catalogue::STALE_VERSION)) } else { Ok(()) }
+        if self.if_match.is_some() { Err(Problem::stale(None)) } else { Ok(()) }
     }
-}
-
-/// 412 with the `ETag` of the present version.
-fn stale<R: Record>(row: &R) -> Problem {
-    Problem::new(&catalogue::STALE_VERSION).header(header::ETAG, shape::etag(row.version()))
 }
 
 /// The version in an ETag of any representation: the digits before the first `-`.

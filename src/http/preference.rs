@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{self, HeaderMap};
 
-use super::problem::Language;
+use crate::problem::Language;
 
 /// The names of a list and their weights, 1 where none is given, 0 where it is unreadable (RFC 9110, section 12.4.2).
 pub fn preferences(list: &str) -> impl Iterator<Item = (&str, f32)> {

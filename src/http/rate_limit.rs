@@ -5,7 +5,14 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::Method,
+    middleware::Next,
+    web,
+};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -14,7 +21,8 @@ use governor::{
 };
 use moka::sync::Cache;
 
-use super::{Problem, catalogue};
+use super::client;
+use crate::problem::{Problem, problem_types};
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 
@@ -22,6 +30,18 @@ type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformati
 pub struct RateLimit {
     quota: Option<Quota>,
     callers: Cache<String, Arc<Limiter>>,
+}
+
+/// Middleware before that of CORS, which answers preflights by itself: they count as requests of their address.
+pub async fn limit_preflights(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, Error> {
+    let limit = request.app_data::<web::Data<RateLimit>>().filter(|_| request.method() == Method::OPTIONS);
+    match limit.map_or(Ok(()), |limit| limit.take(request.request(), &client::key(request.request()))) {
+        Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
+        Err(problem) => Ok(request.error_response(problem).map_into_right_body()),
+    }
 }
 
 /// What is left to a caller, as the `RateLimit` headers say it.
@@ -56,7 +76,7 @@ impl RateLimit {
             Err(not_until) => {
                 request.extensions_mut().insert(Remaining { quota: quota.burst_size().get(), left: 0 });
                 let wait = not_until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
-                Err(Problem::new(&catalogue::TOO_MANY_REQUESTS).retry_after(wait))
+                Err(Problem::new(&problem_types::TOO_MANY_REQUESTS).retry_after(wait))
             }
         }
     }

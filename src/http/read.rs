@@ -2,36 +2,40 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     QueryFilter,
     sea_query::{Alias, Condition, Expr, ExprTrait, IntoCondition},
 };
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use utoipa::{
     IntoParams,
     openapi::{
         ObjectBuilder,
+        extensions::Extensions,
         path::{Parameter, ParameterIn, ParameterStyle},
         schema::{ArrayBuilder, Type},
     },
 };
 
 use super::{
-    Answer, Call, Database, Moment, Paging, Problem, Ready, Shape, Text, Violation,
+    Answer, Call, Database, Moment, Paging, Ready, Shape,
     body::typed_query,
-    catalogue,
+    contract::PERMISSIONS_OF_VALUES,
     page::{Listed, parameter},
 };
 use crate::{
     auth::Caller,
-    store::{Reading, Record, Retrospective, change_log, past, search, visible_rows},
+    problem::{Problem, Text, Violation, problem_types},
+    store::{Include, LongReads, Reading, Record, Retrospective, change_log, past, personal, search, visible_rows},
 };
 
 /// The right to read.
 pub struct Read {
     db: Database,
+    long_reads: web::Data<LongReads>,
     call: Call,
     shape: Shape,
     /// Who reads.
@@ -45,7 +49,8 @@ impl FromRequest for Read {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let read = || {
             let (db, call) = (database(request)?, Call::of(request)?);
-            Ok(Self { db, caller: call.caller()?, shape: Shape::new(request, &call), call })
+            let long_reads = request.app_data::<web::Data<LongReads>>().cloned().ok_or_else(|| Problem::internal("no long reads"))?;
+            Ok(Self { db, long_reads, caller: call.caller()?, shape: Shape::new(request, &call), call })
         };
         std::future::ready(read())
     }
@@ -62,7 +67,8 @@ impl Read {
         if let Some(query) = &search.q {
             all = Condition::all().add(all).add(search::matches::<R>(query)?);
         }
-        let page = paging.fetch(self.db.get_ref(), visible_rows::<R>(&self.caller.scope).filter(all)).await?;
+        let mut page = paging.fetch(self.db.get_ref(), visible_rows::<R>(&self.caller.scope).filter(all)).await?;
+        personal::reveal(self.db.get_ref(), &mut page.items).await?;
         let views = R::views(&page.items, &self.reading()).await?;
         self.shape.page(&page.with(views))
     }
@@ -74,7 +80,7 @@ impl Read {
 
     /// One record as it is, or as it was at a moment.
     pub async fn record_at<R: Retrospective>(self, row: &R, moment: Moment) -> Result<Answer, Problem> {
-        let not_found = || Problem::new(&catalogue::NOT_FOUND);
+        let not_found = || Problem::new(&problem_types::NOT_FOUND);
         let Some(past) = moment.past()? else {
             return if row.deleted_at().is_none() { self.record(row).await } else { Err(not_found()) };
         };
@@ -82,7 +88,11 @@ impl Read {
             let detail = Text::new("رکوردهای وابسته تنها با وضعیت کنونی می‌آیند.", "Related records come along with the present only.");
             return Err(Problem::invalid_query(vec![Violation::query("include", "not_applicable", detail)]));
         }
-        self.shape.value(&past::view(self.db.get_ref(), row, past).await?.ok_or_else(not_found)?)
+        let then = {
+            let db = self.long_reads.begin(self.caller.id).await?;
+            past::view(&*db, row, past).await?.ok_or_else(not_found)?
+        };
+        self.shape.value(&then)
     }
 
     /// The history of a record.
@@ -91,7 +101,7 @@ impl Read {
     }
 
     fn reading(&self) -> Reading<'_> {
-        Reading { db: self.db.get_ref().into(), scope: &self.caller.scope, include: self.call.includes() }
+        Reading { db: self.db.reads().into(), scope: &self.caller.scope, include: self.call.includes() }
     }
 }
 
@@ -115,10 +125,17 @@ pub struct Including<R>(PhantomData<R>);
 
 impl<R: Record> IntoParams for Including<R> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let list = R::INCLUDES.iter().map(|(name, about)| format!("`{name}`: {about}")).collect::<Vec<_>>().join("; ");
-        let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(R::INCLUDES.iter().map(|(name, _)| *name))).build();
+        let describe = |include: &Include| format!("`{}`: {} (needs `{}`)", include.name, include.about, include.permission);
+        let list = R::INCLUDES.iter().map(describe).collect::<Vec<_>>().join("; ");
+        let names = R::INCLUDES.iter().map(|include| include.name);
+        let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build();
         let names = ArrayBuilder::new().items(name).min_items(Some(1)).max_items(Some(R::INCLUDES.len())).unique_items(true).build();
-        let about = format!("Related records to bring along, in a number of statements that does not depend on how many records there are. {list}.");
-        vec![parameter("include", &about, names).style(Some(ParameterStyle::Form)).explode(Some(false)).build()]
+        let about = format!(
+            "Related records to bring along, in a number of statements that does not depend on how many records there are; 403 where you may \
+             not read records of their kind. {list}."
+        );
+        let permissions: Map<String, Value> = R::INCLUDES.iter().map(|include| (include.name.to_owned(), include.permission.into())).collect();
+        let parameter = parameter("include", &about, names).style(Some(ParameterStyle::Form)).explode(Some(false));
+        vec![parameter.extensions(Some(Extensions::builder().add(PERMISSIONS_OF_VALUES, permissions).build())).build()]
     }
 }

@@ -9,15 +9,17 @@ use actix_web::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::{
-    Call, Page, Problem, Ready, csv,
+    Call, Page, Ready, csv,
     document::{PREFIX, SPARSE},
     geojson,
     guard::Format,
 };
 use crate::{
     personal,
+    problem::{Problem, etag},
     store::{Reading, Record},
     values::hex,
 };
@@ -28,6 +30,9 @@ pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
+    /// How many personal values it shows in clear.
+    #[serde(default)]
+    shown: u64,
     /// The body with a secret that is shown once.
     #[serde(skip)]
     body_once: Option<String>,
@@ -36,7 +41,21 @@ pub struct Answer {
 impl Answer {
     /// An answer without a body (204).
     pub fn no_content() -> Self {
-        Self { status: 204, headers: Vec::new(), body: String::new(), body_once: None }
+        Self { status: 204, headers: Vec::new(), body: String::new(), shown: 0, body_once: None }
+    }
+
+    /// The id of the record that it shows.
+    pub(super) fn record_id(&self) -> Option<Uuid> {
+        #[derive(Deserialize)]
+        struct Identified {
+            id: Uuid,
+        }
+        serde_json::from_str::<Identified>(&self.body).ok().map(|record| record.id)
+    }
+
+    /// How many personal values it shows in clear.
+    pub(super) fn shown(&self) -> u64 {
+        self.shown
     }
 
     /// Adds a header.
@@ -101,6 +120,24 @@ impl FromRequest for Shape {
     }
 }
 
+/// Where an answer may be stored on its way (RFC 9111, section 5.2.2).
+#[derive(Clone, Copy)]
+enum Storage {
+    /// By the caller alone, who asks each time whether it is still true.
+    OfTheCaller,
+    /// Nowhere: it holds personal data in clear.
+    Never,
+}
+
+impl Storage {
+    fn directives(self) -> &'static str {
+        match self {
+            Self::OfTheCaller => "private, no-cache",
+            Self::Never => "no-store",
+        }
+    }
+}
+
 impl Shape {
     /// The shape of the answer to a request.
     pub(super) fn new(request: &HttpRequest, call: &Call) -> Self {
@@ -111,10 +148,10 @@ impl Shape {
     /// with derived or included parts, masked, in another calendar, sparse.
     pub async fn record<R: Record>(&self, row: &R, reading: &Reading<'_>) -> Result<Answer, Problem> {
         let mut views = R::views(std::slice::from_ref(row), reading).await?;
-        let body = self.json(&views.pop())?;
+        let (body, storage) = self.json(&views.pop())?;
         let plain = personal::shown(true, || serde_json::to_string(&row.view())).map_err(Problem::internal)?;
         let tag = if body == plain { etag(row.version()) } else { format!("\"{}-{}\"", row.version(), digest(&body)) };
-        Ok(self.finish(self.media_type(), body, tag))
+        Ok(self.finish(self.media_type(), body, tag, storage))
     }
 
     /// A page of a list, with `Link: rel="next"` while there is a next one (RFC 8288).
@@ -130,39 +167,49 @@ impl Shape {
     pub fn items<V: Serialize>(&self, list: &V) -> Result<Answer, Problem> {
         match self.call.format() {
             Format::Csv => {
-                let value = self.call.rendered(|| serde_json::to_value(list)).map_err(Problem::internal)?;
+                let (value, storage) = self.rendered(|| serde_json::to_value(list))?;
                 let body = csv::table(&self.call.columns(), &value["items"], self.call.has_byte_order_mark())?;
-                Ok(self.table(body, &self.call.operation().id))
+                Ok(self.saved(body, &self.call.operation().id, storage))
             }
             Format::GeoJson => {
-                let value = self.call.rendered(|| serde_json::to_value(list)).map_err(Problem::internal)?;
+                let (value, storage) = self.rendered(|| serde_json::to_value(list))?;
                 let body = geojson::collection(&value["items"]).to_string();
                 let tag = format!("\"{}\"", digest(&body));
-                Ok(self.finish(Format::GeoJson.media_type(), body, tag))
+                Ok(self.finish(Format::GeoJson.media_type(), body, tag, storage))
             }
             _ => self.value(list),
         }
     }
 
-    /// A table as CSV, to be saved under a name, under the hash of its content.
+    /// A table as CSV without personal data, to be saved under a name, under the hash of its content.
     pub fn table(&self, body: String, name: &str) -> Answer {
+        self.saved(body, name, Storage::OfTheCaller)
+    }
+
+    fn saved(&self, body: String, name: &str, storage: Storage) -> Answer {
         let (tag, disposition) = (format!("\"{}\"", digest(&body)), format!("attachment; filename=\"{name}.csv\""));
-        self.finish("text/csv; charset=utf-8; header=present", body, tag).with_header(header::CONTENT_DISPOSITION, disposition)
+        self.finish("text/csv; charset=utf-8; header=present", body, tag, storage).with_header(header::CONTENT_DISPOSITION, disposition)
     }
 
     /// Any value, under the hash of its content.
     pub fn value<V: Serialize>(&self, value: &V) -> Result<Answer, Problem> {
-        let body = self.json(value)?;
+        let (body, storage) = self.json(value)?;
         let tag = format!("\"{}\"", digest(&body));
-        Ok(self.finish(self.media_type(), body, tag))
+        Ok(self.finish(self.media_type(), body, tag, storage))
     }
 
     fn media_type(&self) -> &'static str {
         if self.call.fields().is_some() { SPARSE } else { "application/json" }
     }
 
-    fn json<V: Serialize>(&self, value: &V) -> Result<String, Problem> {
-        let text = self.call.rendered(|| match self.call.fields() {
+    /// Serializes for the caller, and notes whether the answer may be stored on its way.
+    fn rendered<T>(&self, work: impl FnOnce() -> serde_json::Result<T>) -> Result<(T, Storage), Problem> {
+        let value = self.call.rendered(work).map_err(Problem::internal)?;
+        Ok((value, if self.call.shown() > 0 { Storage::Never } else { Storage::OfTheCaller }))
+    }
+
+    fn json<V: Serialize>(&self, value: &V) -> Result<(String, Storage), Problem> {
+        self.rendered(|| match self.call.fields() {
             None => serde_json::to_string(value),
             Some(fields) => {
                 let mut value = serde_json::to_value(value)?;
@@ -175,16 +222,15 @@ impl Shape {
                 }
                 serde_json::to_string(&value)
             }
-        });
-        text.map_err(Problem::internal)
+        })
     }
 
-    fn finish(&self, media_type: &str, body: String, tag: String) -> Answer {
+    fn finish(&self, media_type: &str, body: String, tag: String, storage: Storage) -> Answer {
         let is_known = knows(&self.request, &tag);
         let (status, body) = if is_known { (304, String::new()) } else { (200, body) };
-        let answer = Answer { status, headers: Vec::new(), body, body_once: None }
+        let answer = Answer { status, headers: Vec::new(), body, shown: self.call.shown(), body_once: None }
             .with_header(header::ETAG, tag)
-            .with_header(header::CACHE_CONTROL, "private, no-cache")
+            .with_header(header::CACHE_CONTROL, storage.directives())
             .with_header(header::VARY, "Accept, Accept-Language, Authorization");
         if is_known { answer } else { answer.with_header(header::CONTENT_TYPE, media_type) }
     }
@@ -194,11 +240,6 @@ impl Shape {
         let query = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect::<Vec<_>>().join("&");
         format!("<{}?{query}>; rel=\"next\"", self.request.path())
     }
-}
-
-/// The ETag of a version in its plain representation. Other representations append a hash after `-`.
-pub fn etag(version: i64) -> String {
-    format!("\"{version}\"")
 }
 
 /// Whether the caller of a GET holds the representation of this ETag: weak comparison of `If-None-Match` (RFC 9110,

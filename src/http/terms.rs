@@ -15,6 +15,12 @@ pub fn in_persian(code: &str) -> Option<&'static str> {
         "merged" => "ادغام‌شده",
         "split" => "تفکیک‌شده",
         "withdrawn" => "کنارگذاشته‌شده",
+        // Levels of industries.
+        "total" => "همهٔ رشته‌ها",
+        "section" => "قسمت",
+        "division" => "بخش",
+        "group" => "گروه",
+        "class" => "طبقه",
         // How precisely a day is known.
         "day" => "روز",
         "month" => "ماه",
@@ -93,6 +99,21 @@ pub fn in_persian(code: &str) -> Option<&'static str> {
         "public_private_cooperation" => "همکاری بخش دولتی و خصوصی",
         "up" => "افزایش",
         "down" => "کاهش",
+        // The security log.
+        "login" => "ورود",
+        "login_failed" => "ورود ناموفق",
+        "login_closed" => "بسته‌شدن ورود",
+        "logout" => "خروج",
+        "token_reused" => "استفادهٔ دوباره از توکن",
+        "session_ended" => "پایان نشست",
+        "forbidden" => "رد دسترسی",
+        "account_created" => "ایجاد حساب",
+        "account_changed" => "تغییر حساب",
+        "account_deleted" => "حذف حساب",
+        "keys_rotated" => "تعویض کلید امضا",
+        "personal_data_read" => "مشاهدهٔ دادهٔ شخصی",
+        "exported" => "دریافت خروجی",
+        "personal_data_erased" => "پاک‌سازی دادهٔ شخصی",
         _ => return None,
     })
 }

@@ -7,12 +7,15 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::{
-    Call, Problem, Ready,
+    Call, Ready,
     body::{self, RawBody},
-    catalogue,
     envelope::Deadline,
+    upload_quota::{UploadQuota, UploadShare},
 };
-use crate::config::Config;
+use crate::{
+    config::Config,
+    problem::{Problem, problem_types},
+};
 
 /// How many bytes a second have to come on average: 64 kbit, which the worst mobile network carries.
 const PACE: u64 = 8 * 1024;
@@ -25,6 +28,7 @@ pub struct Upload {
     patience: Duration,
     started: Instant,
     received: u64,
+    share: UploadShare,
 }
 
 impl FromRequest for Upload {
@@ -32,15 +36,19 @@ impl FromRequest for Upload {
     type Future = Ready<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let config = request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"));
-        let upload = config.map(|config| Self {
-            request: request.clone(),
-            payload: payload.take(),
-            patience: config.body_timeout(),
-            started: Instant::now(),
-            received: 0,
-        });
-        std::future::ready(upload)
+        let mut upload = || {
+            let config = request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"))?;
+            let quota = request.app_data::<web::Data<UploadQuota>>().ok_or_else(|| Problem::internal("no bounds of uploads"))?;
+            Ok(Self {
+                request: request.clone(),
+                payload: payload.take(),
+                patience: config.body_timeout(),
+                started: Instant::now(),
+                received: 0,
+                share: (**quota).begin(Call::of(request)?.caller()?.id)?,
+            })
+        };
+        std::future::ready(upload())
     }
 }
 
@@ -61,18 +69,24 @@ impl Upload {
         self.request.extensions_mut().insert(RawBody(web::Bytes::copy_from_slice(hash.as_ref())));
     }
 
-    /// The next bytes; none at the end. 413 beyond a limit, announced or not; 408 where they come too slowly.
+    /// The next bytes; none at the end. 413 beyond a limit, announced or not; 408 where they come too slowly; 429 where the account sends too
+    /// much at the same time, by what is announced before the first byte and by what has come.
     pub async fn next(&mut self, limit: u64) -> Result<Option<web::Bytes>, Problem> {
         let announced = self.request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|length| length > limit) {
             return Err(body::too_large(limit));
         }
+        self.share.cover(announced.unwrap_or(0))?;
         let silent = Instant::now() + self.patience;
         let behind = self.started + self.patience + Duration::from_secs(self.received / PACE);
         let next = tokio::time::timeout_at(silent.min(behind), self.payload.next()).await.map_err(|_| body::too_slow())?;
         Deadline::of(&self.request).renew();
-        let Some(bytes) = next.transpose().map_err(|_| Problem::new(&catalogue::MALFORMED_REQUEST))? else { return Ok(None) };
+        let Some(bytes) = next.transpose().map_err(|_| Problem::new(&problem_types::MALFORMED_REQUEST))? else { return Ok(None) };
         self.received += bytes.len() as u64;
-        if self.received > limit { Err(body::too_large(limit)) } else { Ok(Some(bytes)) }
+        if self.received > limit {
+            return Err(body::too_large(limit));
+        }
+        self.share.cover(self.received)?;
+        Ok(Some(bytes))
     }
 }

@@ -1,16 +1,20 @@
 //! The record that a path names, if the caller may see it. Whoever holds one may use it.
 
-use std::{future::Future, ops::Deref, pin::Pin};
+use std::{cell::Cell, future::Future, ops::Deref, pin::Pin, rc::Rc};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use sea_orm::{
     EntityTrait, QueryFilter,
     sea_query::{Alias, Expr, ExprTrait},
 };
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{Call, Problem, catalogue, read::database};
-use crate::store::{ExternalRef, Record, external_ref, visible_rows};
+use super::{Call, read::database};
+use crate::{
+    problem::{Problem, problem_types},
+    store::{ExternalRef, Record, external_ref, personal, visible_rows},
+};
 
 /// A live record within the caller's scope; 404 otherwise.
 pub struct Visible<R>(pub R);
@@ -31,11 +35,11 @@ impl<R: Record> FromRequest for Visible<R> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let row = load::<R>(request.clone());
+        let row = Lookups::count(request, load::<R>(request.clone()));
         Box::pin(async move {
             match row.await? {
                 row if row.deleted_at().is_none() => Ok(Self(row)),
-                _ => Err(Problem::new(&catalogue::NOT_FOUND)),
+                _ => Err(Problem::new(&problem_types::NOT_FOUND)),
             }
         })
     }
@@ -46,15 +50,41 @@ impl<R: Record> FromRequest for VisibleEver<R> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let row = load::<R>(request.clone());
+        let row = Lookups::count(request, load::<R>(request.clone()));
         Box::pin(async move { row.await.map(Self) })
+    }
+}
+
+/// The lookups of a request's path that are still under way.
+#[derive(Clone, Default)]
+struct Lookups(Rc<(Cell<usize>, Notify)>);
+
+impl Lookups {
+    /// Counts a lookup, from the moment at which the request's arguments begin to be made.
+    fn count<T, F: Future<Output = T>>(request: &HttpRequest, lookup: F) -> impl Future<Output = T> + use<T, F> {
+        let lookups = request.extensions_mut().get_or_insert_with(Self::default).clone();
+        lookups.0.0.set(lookups.0.0.get() + 1);
+        async move {
+            let found = lookup.await;
+            lookups.0.0.set(lookups.0.0.get() - 1);
+            lookups.0.1.notify_one();
+            found
+        }
+    }
+}
+
+/// Waits until it is known whether the records of the path exist: what is wrong with the body of a request is told to those who may see them.
+pub(super) async fn looked_up(request: &HttpRequest) {
+    let Some(lookups) = request.extensions().get::<Lookups>().cloned() else { return };
+    while lookups.0.0.get() > 0 {
+        lookups.0.1.notified().await;
     }
 }
 
 /// The id that a part of a path is; 404 where it is none.
 pub fn id_in(request: &HttpRequest, part: &str) -> Result<Uuid, Problem> {
     let id = request.match_info().get(part).and_then(|text| Uuid::parse_str(text).ok());
-    id.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
+    id.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
 }
 
 /// The path names the record by `{id}`, and a record under it by `{<resource>_id}`.
@@ -65,7 +95,9 @@ async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
     if let Some(parent) = R::PARENT {
         select = select.filter(parent(id_in(&request, "id")?));
     }
-    select.one(db.get_ref()).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
+    let mut row = select.one(db.get_ref()).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
+    personal::reveal(db.get_ref(), std::slice::from_mut(&mut row)).await?;
+    Ok(row)
 }
 
 /// The record that another system calls as the path says (`by-ref/{system}/{key}`), where it exists for the caller.
@@ -78,7 +110,7 @@ pub struct Referred<R> {
 impl<R> Referred<R> {
     /// The record; 404 where there is none.
     pub fn row(self) -> Result<R, Problem> {
-        self.found.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
+        self.found.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
     }
 
     /// The record, where there is one.
@@ -100,10 +132,12 @@ impl<R: Record> FromRequest for Referred<R> {
         let request = request.clone();
         Box::pin(async move {
             let (call, db) = (Call::of(&request)?, database(&request)?);
-            let (system, key) = web::Path::<(String, String)>::extract(&request).await.map_err(|_| Problem::new(&catalogue::NOT_FOUND))?.into_inner();
+            let (system, key) =
+                web::Path::<(String, String)>::extract(&request).await.map_err(|_| Problem::new(&problem_types::NOT_FOUND))?.into_inner();
             let reference = ExternalRef::parse(system, key)?;
             let named = Expr::col((R::Entity::default(), Alias::new("id"))).in_subquery(external_ref::record_ids(R::RESOURCE, &reference));
-            let found = visible_rows::<R>(&call.caller()?.scope).filter(named).one(db.get_ref()).await?;
+            let mut found = visible_rows::<R>(&call.caller()?.scope).filter(named).one(db.get_ref()).await?;
+            personal::reveal(db.get_ref(), found.as_mut_slice()).await?;
             Ok(Self { reference, found })
         })
     }

@@ -6,14 +6,20 @@ use jsonschema::{
 };
 use serde_json::Value;
 
-use super::{
-    contract::escape,
-    problem::{NO_SUCH_DAY, Place, Text, Violation},
+use super::contract::escape;
+use crate::{
+    persian::{Date, calendar::DateError},
+    problem::{MOST_VIOLATIONS, NO_SUCH_DAY, Place, Text, Violation, Violations, cut},
 };
-use crate::persian::{Date, calendar::DateError};
 
-/// Puts one broken rule of a schema into words.
-pub fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Vec<Violation>) {
+/// The most characters of a name that is repeated to the caller.
+const LONGEST_NAME: usize = 100;
+
+/// Puts one broken rule of a schema into words, where there is room for it.
+pub fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Violations) {
+    if violations.is_full() {
+        return;
+    }
     let at = error.instance_path().to_string();
     let (pointer, code, detail) = match error.kind() {
         // Of alternatives, the one that has the value's own type says what is wrong inside it.
@@ -22,18 +28,21 @@ pub fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Vec<V
                 context.iter().find(|branch| !branch.iter().any(|e| matches!(e.kind(), Rule::Type { .. }) && e.instance_path().to_string() == at));
             return match nearest.or(context.last()) {
                 Some(branch) => branch.iter().for_each(|e| explain(e, place, violations)),
-                None => violations.push(Violation::new(place, at, "invalid", Text::new("این مقدار پذیرفته نیست.", "This value is not acceptable."))),
+                None => {
+                    violations.push(|| Violation::new(place, at, "invalid", Text::new("این مقدار پذیرفته نیست.", "This value is not acceptable.")))
+                }
             };
         }
         Rule::AdditionalProperties { unexpected } => {
-            for name in unexpected {
+            for name in unexpected.iter().take(MOST_VIOLATIONS) {
+                let name = cut(name, LONGEST_NAME);
                 let (code, detail) = match place {
                     Place::Query => {
                         ("unknown_parameter", Text::new(format!("پارامتر «{name}» شناخته نیست."), format!("There is no parameter '{name}' here.")))
                     }
                     _ => ("unknown_field", Text::new(format!("فیلد «{name}» شناخته نیست."), format!("There is no field '{name}' here."))),
                 };
-                violations.push(Violation::new(place, format!("{at}/{}", escape(name)), code, detail));
+                violations.push(|| Violation::new(place, format!("{at}/{}", escape(&name)), code, detail));
             }
             return;
         }
@@ -76,7 +85,7 @@ pub fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Vec<V
         }
         _ => (at, "invalid", Text::new("این مقدار پذیرفته نیست.", "This value is not acceptable.")),
     };
-    violations.push(Violation::new(place, pointer, code, detail));
+    violations.push(|| Violation::new(place, pointer, code, detail));
 }
 
 fn wrong_type(kind: &TypeKind) -> Text {
@@ -120,6 +129,10 @@ fn wrong_format(format: &str, value: &Value) -> (&'static str, Text) {
         "date-time" => Text::new(
             "مقدار باید زمان RFC 3339 باشد، مانند 2026-11-23T08:30:00Z.",
             "The value must be an RFC 3339 timestamp such as 2026-11-23T08:30:00Z.",
+        ),
+        "name" => Text::new(
+            "نام نویسهٔ کنترلی یا نامرئی (مانند نشانه‌های جهت متن) نمی‌پذیرد؛ نیم‌فاصله پذیرفته است.",
+            "A name takes no control or invisible characters, such as marks of direction; the zero-width non-joiner is accepted.",
         ),
         "national-code" => Text::new(
             "کد ملی ده رقم است و رقم آخر آن باید با بقیه بخواند.",

@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header};
-use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter};
+use sea_orm::{EntityTrait, QueryFilter};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{
-    Answer, Call, Database, Precondition, Problem, Ready, Referred, Shape, Text, Violation, body::RawBody, catalogue, envelope::RequestId,
-    read::database,
-};
+use super::{Answer, Call, Database, Precondition, Ready, Referred, Shape, body::RawBody, envelope::RequestId, read::database};
 use crate::{
     auth::Caller,
+    changes::kinds::KINDS,
     lifecycle::{self, Stateful, Transition},
     personal,
-    store::{Input, Reading, Record, Transaction, idempotent_answer, lock, now},
+    problem::{Problem, Text, Violation, problem_types},
+    security,
+    store::{self, Input, Reading, Record, Transaction, change_log, idempotent_answer, lock, now},
     values::hex,
 };
 
@@ -92,6 +92,7 @@ impl Write {
     /// Asks the rules of a record whether the caller may write it, before much work is done for it.
     pub async fn ask(&self, rule: impl AsyncFnOnce(&Transaction) -> Result<(), Problem>) -> Result<(), Problem> {
         let transaction = Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
+        let transaction = transaction.from(security::origin(&self.request));
         let outcome = rule(&transaction).await;
         transaction.roll_back().await;
         outcome
@@ -102,12 +103,12 @@ impl Write {
     pub async fn ensure<R: Record + PartialEq>(
         self,
         id: Uuid,
-        change: impl FnOnce(&R, &Transaction) -> Result<R, Problem>,
+        change: impl AsyncFnOnce(&R, &Transaction) -> Result<R, Problem>,
     ) -> Result<Answer, Problem> {
         let (shape, caller) = (self.shape.clone(), self.caller.clone());
         self.run(async |transaction| {
             let present = transaction.present::<R>(id).await?;
-            let changed = change(&present, transaction)?;
+            let changed = change(&present, transaction).await?;
             let row = if changed == present { present } else { transaction.update(&present, changed).await? };
             shape.record(&row, &reading(transaction, &caller)).await
         })
@@ -126,6 +127,9 @@ impl Write {
             Some(before) => {
                 self.precondition.holds_for(&before)?;
                 let row = input.onto_row(&before)?;
+                if store::personal::unique_values(&row).iter().any(|(_, value)| value.is_some()) && !self.caller.may(personal::PERMISSION) {
+                    return Err(Problem::insufficient_scope(&[personal::PERMISSION]));
+                }
                 self.update(&before, row).await
             }
         }
@@ -166,7 +170,7 @@ impl Write {
         self.precondition.holds_for(row)?;
         let db = self.db.clone();
         let outcome = self.run(async |transaction| transaction.delete(row).await.map(|_| Answer::no_content())).await;
-        if outcome.as_ref().is_err_and(|problem| problem.code() == catalogue::STALE_VERSION.code) {
+        if outcome.as_ref().is_err_and(|problem| problem.code() == problem_types::STALE_VERSION.code) {
             // Somebody was faster: if with the same deletion, there is nothing left to do.
             let present = R::Entity::find().filter(R::is(row.id())).one(db.get_ref()).await?;
             if present.is_none_or(|present| present.deleted_at().is_some()) {
@@ -181,6 +185,7 @@ impl Write {
     pub async fn run(self, work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
         let key = self.idempotency_key()?;
         let transaction = Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
+        let transaction = transaction.from(security::origin(&self.request));
         let outcome = match key {
             None => work(&transaction).await.map(Done::Now),
             Some(key) => self.once(key, &transaction, work).await,
@@ -209,16 +214,27 @@ impl Write {
         work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>,
     ) -> Result<Done, Problem> {
         if !lock::try_for_transaction(&**transaction, &format!("{}:{key}", self.caller.id)).await? {
-            return Err(Problem::new(&catalogue::REQUEST_IN_PROGRESS).retry_after(1));
+            return Err(Problem::new(&problem_types::REQUEST_IN_PROGRESS).retry_after(1));
         }
         let fingerprint = self.fingerprint();
         let kept = idempotent_answer::Entity::find_by_id((self.caller.id, key.clone())).one(&**transaction).await?;
         match kept {
             Some(kept) if kept.is_current() => {
-                if kept.fingerprint != fingerprint {
-                    return Err(Problem::new(&catalogue::IDEMPOTENCY_KEY_REUSED));
+                if !kept.is_whole() {
+                    tracing::error!(account = %kept.account_id, key = kept.idempotency_key, "a kept answer is damaged, and is not given again");
+                    return Err(Problem::new(&problem_types::KEPT_ANSWER_DAMAGED));
                 }
-                let answer: Answer = serde_json::from_value(kept.answer).map_err(Problem::internal)?;
+                if kept.fingerprint != fingerprint {
+                    return Err(Problem::new(&problem_types::IDEMPOTENCY_KEY_REUSED));
+                }
+                let answer: Answer = serde_json::from_value(kept.opened(&**transaction).await?).map_err(Problem::internal)?;
+                // The account or the record may belong to another province by now.
+                if let Some(id) = answer.record_id()
+                    && !change_log::is_within(&**transaction, KINDS.iter().map(|kind| kind.resource), id, &self.caller.scope).await?
+                {
+                    return Err(Problem::new(&problem_types::OUTSIDE_SCOPE));
+                }
+                Call::of(&self.request)?.shows(answer.shown());
                 return Ok(Done::Before(answer.with_header(header::HeaderName::from_static("idempotency-replayed"), "true")));
             }
             Some(outdated) => {
@@ -227,14 +243,15 @@ impl Write {
             None => {}
         }
         let answer = work(transaction).await?;
-        let kept = idempotent_answer::ActiveModel {
-            account_id: Set(self.caller.id),
-            idempotency_key: Set(key),
-            fingerprint: Set(fingerprint),
-            answer: Set(serde_json::to_value(&answer).map_err(Problem::internal)?),
-            created_at: Set(now()),
+        let kept = idempotent_answer::Model {
+            account_id: self.caller.id,
+            idempotency_key: key,
+            fingerprint,
+            answer: serde_json::to_value(&answer).map_err(Problem::internal)?,
+            created_at: now(),
+            checksum: None,
         };
-        idempotent_answer::Entity::insert(kept).exec_without_returning(&**transaction).await?;
+        kept.keep(&**transaction, transaction.keyring().await?).await?;
         Ok(Done::Now(answer))
     }
 
@@ -270,5 +287,5 @@ impl Write {
 
 /// What the author of a write reads of it in the same transaction.
 fn reading<'a>(transaction: &'a Transaction, caller: &'a Caller) -> Reading<'a> {
-    Reading { db: (&**transaction).into(), scope: &caller.scope, include: Vec::new() }
+    Reading { db: (&***transaction).into(), scope: &caller.scope, include: Vec::new() }
 }

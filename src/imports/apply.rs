@@ -7,6 +7,7 @@ use std::{
 
 use actix_web::http::Method;
 use futures_util::future;
+use futures_util::future::LocalBoxFuture;
 use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Alias, Expr, ExprTrait, LockType},
@@ -29,9 +30,7 @@ use crate::{
     clusters::{self, dto::ClusterInput},
     enterprises::{self, dto::EnterpriseInput},
     http::{
-        Problem, Text,
         body::merge,
-        catalogue,
         contract::{Contract, Operation},
         document::PREFIX,
     },
@@ -40,8 +39,9 @@ use crate::{
     payments::{self, dto::PaymentInput},
     persian::{calendar, text},
     personal,
+    problem::{Problem, Text, problem_types},
     projects::{self, dto::ProjectInput},
-    store::{ExternalRef, Input, Inserts, Record, Transaction, connection, external_ref, visible_rows},
+    store::{ExternalRef, Input, Inserts, Record, Transaction, connection, external_ref, personal as personal_values, visible_rows},
 };
 
 /// What became of a row.
@@ -141,15 +141,17 @@ impl<'a> Applier<'a> {
 
     /// Applies rows in their order until there are no more, or it is time.
     pub async fn apply(&self, source: Source<'_>) -> Result<Applied, Problem> {
-        match self.import.resource {
-            Resource::Clusters => self.apply_as::<clusters::entity::Model, ClusterInput>(source).await,
-            Resource::Enterprises => self.apply_as::<enterprises::entity::Model, EnterpriseInput>(source).await,
-            Resource::Cdas => self.apply_as::<cdas::entity::Model, CdaInput>(source).await,
-            Resource::Projects => self.apply_as::<projects::entity::Model, ProjectInput>(source).await,
-            Resource::Milestones => self.apply_as::<milestones::entity::Model, MilestoneInput>(source).await,
-            Resource::Measurements => self.apply_as::<measurements::entity::Model, MeasurementInput>(source).await,
-            Resource::Payments => self.apply_as::<payments::entity::Model, PaymentInput>(source).await,
-        }
+        // On the heap: each is too large for the stacks through which it would pass.
+        let applied: LocalBoxFuture<'_, _> = match self.import.resource {
+            Resource::Clusters => Box::pin(self.apply_as::<clusters::entity::Model, ClusterInput>(source)),
+            Resource::Enterprises => Box::pin(self.apply_as::<enterprises::entity::Model, EnterpriseInput>(source)),
+            Resource::Cdas => Box::pin(self.apply_as::<cdas::entity::Model, CdaInput>(source)),
+            Resource::Projects => Box::pin(self.apply_as::<projects::entity::Model, ProjectInput>(source)),
+            Resource::Milestones => Box::pin(self.apply_as::<milestones::entity::Model, MilestoneInput>(source)),
+            Resource::Measurements => Box::pin(self.apply_as::<measurements::entity::Model, MeasurementInput>(source)),
+            Resource::Payments => Box::pin(self.apply_as::<payments::entity::Model, PaymentInput>(source)),
+        };
+        applied.await
     }
 
     /// New records that ask nothing of each other go in three steps, each with some rows: held against the rules, made ready to be
@@ -244,7 +246,7 @@ impl<'a> Applier<'a> {
             // Another import has just made some of them: the next turn finds them there.
             let keys = fresh.iter().map(|(_, said, _)| said.key.clone()).collect();
             if !self.present::<R>(&keys).await?.is_empty() {
-                return Err(Problem::new(&catalogue::UNAVAILABLE));
+                return Err(Problem::new(&problem_types::UNAVAILABLE));
             }
         }
         let mut done = Vec::with_capacity(fresh.len());
@@ -294,12 +296,13 @@ impl<'a> Applier<'a> {
         let named = external_ref::of_keys(&**self.transaction, R::RESOURCE, &self.import.system, keys).await?;
         // By their ids: from one statement for both, PostgreSQL may make a loop over all records.
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
-        let rows = visible_rows::<R>(&self.transaction.author().scope)
+        let mut rows = visible_rows::<R>(&self.transaction.author().scope)
             .filter(id.clone().is_in(named.iter().map(|(_, id)| *id)))
             .order_by_asc(id)
             .lock(LockType::NoKeyUpdate)
             .all(&**self.transaction)
             .await?;
+        personal_values::reveal(&**self.transaction, &mut rows).await?;
         let rows: HashMap<Uuid, R> = rows.into_iter().map(|row| (row.id(), row)).collect();
         Ok(named.into_iter().filter_map(|(key, id)| Some((key, rows.get(&id)?.clone()))).collect())
     }
@@ -325,7 +328,7 @@ impl<'a> Applier<'a> {
         let siblings = self.import.resource.references().filter(|reference| reference.is_list && given.contains(reference.column));
         let siblings = Known::of(std::iter::once(&content), siblings, &self.import.system, self.transaction).await?;
         let mut faults: Vec<Fault> = references::name_province(&mut content).err().into_iter().collect();
-        faults.extend(references::resolve(&mut content, self.import.resource, &[known, &siblings]));
+        faults.extend(references::resolve(&mut content, self.import.resource, &[known, &siblings], self.transaction.author()));
         if !faults.is_empty() {
             return Ok(Err(Done::failed(Some(key), faults)));
         }
@@ -340,7 +343,7 @@ impl<'a> Applier<'a> {
         let checked = self.operation.body(&mut body, self.import.calendar);
         let input = checked.and_then(|()| {
             let typed = calendar::using(self.import.calendar, || I::deserialize(&body));
-            typed.map_err(|error| Problem::new(&catalogue::VALIDATION_FAILED).detail(Text::new(error.to_string(), error.to_string())))
+            typed.map_err(|error| Problem::new(&problem_types::VALIDATION_FAILED).detail(Text::new(error.to_string(), error.to_string())))
         });
         let row = input.and_then(|mut input| {
             input.external_refs().add(ExternalRef { system: self.import.system.clone(), key: key.clone() })?;
@@ -393,8 +396,8 @@ impl<'a> Applier<'a> {
     async fn write<R: Record + PartialEq>(&self, Prepared { said, before, row }: Prepared<R>) -> Result<Done, Problem> {
         let (outcome, written) = match &before {
             Some(before) if *before == row => (Outcome::Unchanged, Ok(row)),
-            Some(before) => (Outcome::Updated, self.transaction.attempt(async |transaction| transaction.update(before, row).await).await),
-            None => (Outcome::Created, self.transaction.attempt(async |transaction| transaction.insert(row).await).await),
+            Some(before) => (Outcome::Updated, Box::pin(self.transaction.attempt(async |transaction| transaction.update(before, row).await)).await),
+            None => (Outcome::Created, Box::pin(self.transaction.attempt(async |transaction| transaction.insert(row).await)).await),
         };
         self.done(said, outcome, written)
     }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::columns::{Column, Kind};
-use crate::persian::text;
+use crate::{http::csv, persian::text};
 
 /// A cell that says that the record is to have no such value.
 const CLEARED: &str = "-";
@@ -15,7 +15,7 @@ pub fn put(record: &mut Map<String, Value>, column: &Column, cell: &str) {
     if written.is_empty() {
         return;
     }
-    let value = if written == CLEARED { Value::Null } else { value(column, undefused(written)) };
+    let value = if written == CLEARED { Value::Null } else { value(column, &csv::undefused(written)) };
     match column.name.split_once('.') {
         None => {
             record.insert(column.name.to_owned(), value);
@@ -26,11 +26,6 @@ pub fn put(record: &mut Map<String, Value>, column: &Column, cell: &str) {
             }
         }
     }
-}
-
-/// Without the apostrophe by which our own tables keep a spreadsheet from taking text for a formula.
-fn undefused(written: &str) -> &str {
-    written.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])).unwrap_or(written)
 }
 
 fn value(column: &Column, written: &str) -> Value {

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::titles::TITLES;
 use crate::{
+    auth::Caller,
     http::{contract::Contract, document, terms},
     persian::text,
     personal,
@@ -76,6 +77,13 @@ pub struct Reference {
     pub target: Target,
     /// By what.
     pub by: By,
+}
+
+impl Reference {
+    /// Whether an author may use it: a national id is personal data, and so is that there is one.
+    pub fn is_open_to(&self, author: &Caller) -> bool {
+        self.by != By::LegalId || author.may(personal::PERMISSION)
+    }
 }
 
 const fn reference(column: &'static str, member: &'static str, target: Target, by: By) -> Reference {

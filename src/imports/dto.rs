@@ -12,7 +12,7 @@ use super::{
     fault::{self, FaultView},
     file::Format,
 };
-use crate::{http::Text, persian::Calendar, provinces::ProvinceCode};
+use crate::{persian::Calendar, problem::Text, provinces::ProvinceCode};
 
 /// What is to be done with a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]

@@ -131,6 +131,11 @@ pub fn is_open() -> SimpleExpr {
 pub mod part {
     use sea_orm::{QueryOrder, entity::prelude::*};
 
+    use crate::{
+        problem::Problem,
+        store::personal::keys::{self, Keyring},
+    };
+
     /// A part of a file that waits.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "import_part")]
@@ -141,7 +146,7 @@ pub mod part {
         /// Which part of it, from 0.
         #[sea_orm(primary_key, auto_increment = false)]
         pub number: i32,
-        /// Its bytes: all parts but the last have [`SIZE`].
+        /// Its bytes, encrypted, of which all parts but the last have [`SIZE`].
         pub content: Vec<u8>,
     }
 
@@ -154,6 +159,33 @@ pub mod part {
 
     impl ActiveModelBehavior for ActiveModel {}
 
+    /// What an encrypted part begins with; no text does.
+    const SEALED: &[u8] = b"\0sealed\0";
+
+    fn name(import: Uuid, number: i32) -> String {
+        format!("part {number} of import {import}")
+    }
+
+    impl Model {
+        /// A part of a file, encrypted: files hold personal values.
+        ///
+        /// # Errors
+        /// The library refuses to encrypt it.
+        pub fn sealed(import_id: Uuid, number: i32, content: Vec<u8>, keyring: &Keyring) -> Result<Self, Problem> {
+            let sealed = keyring.current().seal(&name(import_id, number), content)?;
+            Ok(Self { import_id, number, content: [SEALED, sealed.as_bytes()].concat() })
+        }
+
+        /// Its bytes, also where it was kept before parts were encrypted.
+        async fn opened(self, db: &impl ConnectionTrait) -> Result<Vec<u8>, DbErr> {
+            let sealed = self.content.strip_prefix(SEALED).and_then(|sealed| std::str::from_utf8(sealed).ok());
+            match sealed {
+                Some(sealed) => keys::open(db, &name(self.import_id, self.number), sealed).await,
+                None => Ok(self.content),
+            }
+        }
+    }
+
     /// The bytes of a file from a place on: at least `most` of them, where it has as many.
     pub async fn read(db: &impl ConnectionTrait, import: Uuid, from: usize, most: usize) -> Result<Vec<u8>, DbErr> {
         let numbers = [from / SIZE, (from + most).div_ceil(SIZE)].map(|number| number as i32);
@@ -163,7 +195,10 @@ pub mod part {
             .order_by_asc(Column::Number)
             .all(db)
             .await?;
-        let mut bytes = parts.iter().map(|part| part.content.as_slice()).collect::<Vec<_>>().concat();
+        let mut bytes = Vec::new();
+        for part in parts {
+            bytes.extend(part.opened(db).await?);
+        }
         bytes.drain(..(from % SIZE).min(bytes.len()));
         Ok(bytes)
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::columns::{KEY, Resource};
-use crate::http::{Problem, Text};
+use crate::problem::{Problem, Text};
 
 /// A broken rule of a row, in both languages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,10 +10,7 @@ use super::{
     columns::{Column, Columns, KEY},
     fault::Fault,
 };
-use crate::{
-    checks,
-    http::{Problem, Text, Violation},
-};
+use crate::problem::{Problem, Text, Violation, Violations};
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
@@ -89,11 +86,14 @@ impl Layout {
         if length > MOST_BYTES_OF_ROW {
             return Err(refused("", "row_too_long", too_long()));
         }
-        let mut faults = Vec::new();
+        let mut faults = Violations::default();
         for (place, cell) in cells.iter().enumerate() {
             match layout.heading(cell, columns) {
                 Ok(name) => layout.headings.push(name),
-                Err((code, detail)) => faults.push(Violation::body(format!("/headings/{place}"), code, detail)),
+                Err((code, detail)) => faults.push(|| Violation::body(format!("/headings/{place}"), code, detail)),
+            }
+            if faults.is_full() {
+                break;
             }
         }
         if faults.is_empty() && !layout.headings.iter().flatten().any(|name| name == KEY) {
@@ -101,9 +101,11 @@ impl Layout {
                 "ستون «شناسه در سامانهٔ مبدأ» (key) لازم است: رکوردها با آن بازشناخته می‌شوند.",
                 "The column 'key' is needed: by it records are found again.",
             );
-            faults.push(Violation::body("/headings", "required", detail));
+            faults.push(|| Violation::body("/headings", "required", detail));
         }
-        checks::all_or_none(faults)?;
+        if !faults.is_empty() {
+            return Err(Problem::invalid(faults));
+        }
         Ok((layout, Place { bytes: start + length, lines: newlines(&text[..length]) }))
     }
 

@@ -5,9 +5,8 @@ use std::{
     io::{Read, Seek, SeekFrom, Write},
 };
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 use super::{
     columns::Columns,
@@ -17,8 +16,10 @@ use super::{
 };
 use crate::{
     auth::account::Scopes,
-    http::{Problem, Text, Violation, catalogue, contract::Contract},
+    clock::new_id,
+    http::{contract::Contract, temporary},
     persian::Calendar,
+    problem::{Problem, Text, Violation, problem_types},
     store::{Transaction, bulk},
 };
 
@@ -54,7 +55,7 @@ impl Write for Intake {
 impl Intake {
     /// Nothing yet.
     pub fn begin() -> Result<Self, Problem> {
-        Ok(Self { file: tempfile::tempfile().map_err(Problem::internal)?, bytes: 0, lines: 0, hash: Sha256::new() })
+        Ok(Self { file: temporary::file()?, bytes: 0, lines: 0, hash: Sha256::new() })
     }
 
     /// What tells the file from others.
@@ -76,12 +77,12 @@ impl Intake {
         transaction: &Transaction,
     ) -> Result<Model, Problem> {
         let mut head = Vec::new();
-        self.file.seek(SeekFrom::Start(0)).map_err(Problem::internal)?;
-        (&self.file).take(2 * MOST_BYTES_OF_ROW as u64).read_to_end(&mut head).map_err(Problem::internal)?;
+        self.file.seek(SeekFrom::Start(0)).map_err(temporary::refused)?;
+        (&self.file).take(2 * MOST_BYTES_OF_ROW as u64).read_to_end(&mut head).map_err(temporary::refused)?;
         let (layout, place) = Layout::read(format, &Columns::of(order.resource, contract), &head)?;
         let author = transaction.author();
         let row = Model {
-            id: Uuid::now_v7(),
+            id: new_id(),
             account_id: author.id,
             province: author.scope.province().map(str::to_owned),
             permissions: Scopes(author.permissions.clone()),
@@ -123,18 +124,18 @@ impl Intake {
                 format!("{MOST_WAITING} ورود گروهی این حساب هنوز در نوبت است؛ تا پایان آن‌ها صبر کنید."),
                 format!("{MOST_WAITING} imports of this account wait for their turns: let them end first."),
             );
-            return Err(Problem::new(&catalogue::TOO_MANY_REQUESTS).detail(detail).retry_after(30));
+            return Err(Problem::new(&problem_types::TOO_MANY_REQUESTS).detail(detail).retry_after(30));
         }
         bulk::insert_all(&**transaction, vec![row.clone().into_active_model().reset_all()]).await?;
-        self.file.seek(SeekFrom::Start(0)).map_err(Problem::internal)?;
+        self.file.seek(SeekFrom::Start(0)).map_err(temporary::refused)?;
         for number in 0.. {
             let mut content = Vec::new();
-            (&self.file).take(part::SIZE as u64).read_to_end(&mut content).map_err(Problem::internal)?;
+            (&self.file).take(part::SIZE as u64).read_to_end(&mut content).map_err(temporary::refused)?;
             if content.is_empty() {
                 break;
             }
-            let part = part::ActiveModel { import_id: Set(row.id), number: Set(number), content: Set(content) };
-            part::Entity::insert(part).exec_without_returning(&**transaction).await?;
+            let part = part::Model::sealed(row.id, number, content, transaction.keyring().await?)?;
+            part::Entity::insert(part.into_active_model().reset_all()).exec_without_returning(&**transaction).await?;
         }
         Ok(row)
     }

@@ -33,10 +33,12 @@ use self::{
     intake::Intake,
 };
 use crate::{
-    auth::{CurrentCaller, account},
+    auth::{Authenticator, CurrentCaller},
     config::Config,
-    http::{Answer, Call, Database, Page, Paging, Problem, Query, Shape, Upload, Write, catalogue, contract::Contract, csv, document, visible},
-    operation::Shutdown,
+    http::{
+        Answer, Call, Database, Page, Paging, Query, Shape, Shutdown, Upload, Write, contract::Contract, csv, document, guard, temporary, visible,
+    },
+    problem::{Problem, problem_types},
 };
 
 /// The routes of this resource.
@@ -124,13 +126,13 @@ pub async fn create_import(
     write: Write,
 ) -> Result<Answer, Problem> {
     if !order.resource.is_open_to(|permission| write.caller.may(permission)) {
-        return Err(Problem::new(&catalogue::FORBIDDEN));
+        return Err(Problem::new(&problem_types::FORBIDDEN));
     }
     let format = if upload.media_type()? == NDJSON { Format::Ndjson } else { Format::Csv };
     let calendar = Call::of(&request)?.calendar();
     let mut intake = Intake::begin()?;
     while let Some(bytes) = upload.next(config.import_limit).await? {
-        intake.write_all(&bytes).map_err(Problem::internal)?;
+        intake.write_all(&bytes).map_err(temporary::refused)?;
     }
     upload.recognise(intake.hash());
     write
@@ -210,7 +212,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Follow an import
 ///
 /// Server-sent events: `progress` with the import as it is at first, and again after each change, until it has ended; then the stream
-/// ends. A browser's `EventSource` that is cut off connects again by itself, and misses nothing.
+/// ends. It also ends with the session or the access token that it was asked for with: connect again with another token. A browser's
+/// `EventSource` that is cut off connects again by itself, and misses nothing.
 #[utoipa::path(
     responses((status = 200, body = String, content_type = "text/event-stream", description = "Events")),
     security(("oauth2" = ["imports:write"])),
@@ -221,6 +224,7 @@ pub async fn follow_import(
     caller: CurrentCaller,
     db: Database,
     shutdown: web::Data<Shutdown>,
+    authenticator: web::Data<Authenticator>,
 ) -> Result<HttpResponse, Problem> {
     struct Told {
         import: Option<Model>,
@@ -228,16 +232,16 @@ pub async fn follow_import(
         is_over: bool,
     }
     let id = find(&request, &caller, &db).await?.id;
-    let account_id = caller.id;
+    let token = guard::bearer(request.headers()).unwrap_or_default().to_owned();
     let events = stream::unfold(Told { import: None, at: Instant::now(), is_over: false }, move |mut told| {
-        let (db, shutdown) = (db.clone(), shutdown.clone());
+        let (db, shutdown, authenticator, token) = (db.clone(), shutdown.clone(), authenticator.clone(), token.clone());
         async move {
             while !told.is_over && !shutdown.has_begun() {
                 let import = Entity::find_by_id(id).one(db.get_ref()).await.ok()??;
                 let is_news = told.import.as_ref() != Some(&import);
                 if is_news || told.at.elapsed() > HEARTBEAT {
-                    // Whoever is shut out meanwhile is told no more.
-                    account::Entity::find_by_id(account_id).one(db.get_ref()).await.ok()?.filter(account::Model::is_usable)?;
+                    // Whoever has logged out, is shut out or may do so no more is told no more.
+                    authenticator.caller_now(&db, &token).await.ok()?.filter(|caller| caller.may("imports:write"))?;
                     let view = serde_json::to_string(&Import::from(&import)).ok()?;
                     let event = if is_news { format!("event: progress\ndata: {view}\n\n") } else { ":\n\n".to_owned() };
                     told = Told { at: Instant::now(), is_over: import.state.is_final(), import: Some(import) };
@@ -257,5 +261,5 @@ pub async fn follow_import(
 /// The import that exists for the caller; 404 otherwise.
 async fn find(request: &HttpRequest, caller: &CurrentCaller, db: &Database) -> Result<Model, Problem> {
     let named = Model::visible(caller).filter(Column::Id.eq(visible::id_in(request, "id")?));
-    named.one(db.get_ref()).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
+    named.one(db.get_ref()).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
 }

@@ -14,12 +14,13 @@ use super::{
     fault::Fault,
 };
 use crate::{
-    checks, clusters,
-    http::{Problem, Text, Violation},
-    indicators, milestones, organisations,
+    auth::Caller,
+    checks, clusters, indicators, milestones, organisations,
     persian::text,
+    personal,
+    problem::{Problem, Text, Violation},
     projects, provinces,
-    store::{Record, Transaction, external_ref, visible_rows},
+    store::{Record, Transaction, external_ref, personal::keys::Keyring, visible_rows},
 };
 
 /// So many are looked up at once: more than a turn has rows, and than a row may name.
@@ -38,7 +39,7 @@ impl Known {
         transaction: &Transaction,
     ) -> Result<Self, Problem> {
         let mut known = HashMap::new();
-        for reference in references {
+        for reference in references.filter(|reference| reference.is_open_to(transaction.author())) {
             let said = rows.clone().filter_map(|row| row.get(reference.column)).flat_map(texts).filter(|said| !said.contains('\0'));
             let said: BTreeSet<String> = said.take(MOST).collect();
             if said.is_empty() {
@@ -58,12 +59,21 @@ impl Known {
 }
 
 /// Puts ids in the place of what a row says of other records.
-pub fn resolve(row: &mut Map<String, Value>, resource: Resource, known: &[&Known]) -> Vec<Fault> {
+pub fn resolve(row: &mut Map<String, Value>, resource: Resource, known: &[&Known], author: &Caller) -> Vec<Fault> {
     let mut faults = Vec::new();
     for reference in resource.references() {
         let Some(said) = row.shift_remove(reference.column) else { continue };
         if Value::is_null(&said) {
             row.insert(reference.member.to_owned(), Value::Null);
+            continue;
+        }
+        if !reference.is_open_to(author) {
+            // Whether there is such a national id is personal data too.
+            let detail = Text::new(
+                format!("این ستون به اجازهٔ `{}` نیاز دارد؛ کلید سازمان را بنویسید.", personal::PERMISSION),
+                format!("This column needs the permission `{}`: give the key of the organisation instead.", personal::PERMISSION),
+            );
+            faults.push(Fault::new(Some(reference.column), "not_permitted", detail));
             continue;
         }
         let id = |said: String| {
@@ -111,14 +121,23 @@ async fn find<R: Record>(by: By, said: BTreeSet<String>, system: &str, transacti
             Ok(named.into_iter().filter(|(_, id)| ids.contains(id)).collect())
         }
         By::Code | By::LegalId => {
-            let name = if by == By::Code { "code" } else { "legal_id" };
-            // A national id is kept in ASCII digits.
+            // A national id is in ASCII digits, and found by its blind index.
             let written: HashMap<String, String> = said.into_iter().map(|said| (text::latin_digits(&said), said)).collect();
+            let (name, written) = match by {
+                By::Code => ("code", written),
+                _ => ("legal_id_index", by_index(transaction.keyring().await?, written)),
+            };
             let found = visible.expr_as(column(name), "name").expr_as(column("id"), "id").filter(column(name).is_in(written.keys()));
             let found = found.into_tuple::<(String, Uuid)>().all(&**transaction).await?;
             Ok(found.into_iter().filter_map(|(name, id)| Some((written.get(&name)?.clone(), id))).collect())
         }
     }
+}
+
+/// What was said of national ids, by their blind indexes.
+fn by_index(keyring: &Keyring, written: HashMap<String, String>) -> HashMap<String, String> {
+    let indexes = |(id, said): (String, String)| keyring.indexes("legal_id", &id).into_iter().map(move |index| (index, said.clone()));
+    written.into_iter().flat_map(indexes).collect()
 }
 
 /// Puts the code of a province in the place of its name, or holds the one against the other.

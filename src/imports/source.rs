@@ -5,10 +5,7 @@ use super::{
     entity::{Model, part},
     file::{Layout, Place, Row},
 };
-use crate::{
-    http::{Problem, contract::Contract},
-    store::Transaction,
-};
+use crate::{http::contract::Contract, problem::Problem, store::Transaction};
 
 /// The most rows at a time.
 const ROWS: usize = 250;

@@ -9,8 +9,7 @@ use std::{
 
 use futures_util::FutureExt;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    Set,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
     sea_query::{LockBehavior, LockType},
 };
 use uuid::Uuid;
@@ -24,8 +23,9 @@ use super::{
 };
 use crate::{
     auth::{Caller, account},
-    http::{Problem, catalogue, contract::Contract},
-    store::{Transaction, bulk, connection},
+    http::contract::Contract,
+    problem::{Problem, problem_types},
+    store::{Database, Transaction, bulk, connection},
 };
 
 /// After so long a turn ends with the row that it is at: others wait for what it has locked.
@@ -38,9 +38,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 const CANDIDATES: u64 = 16;
 
 /// Works on all imports, as long as the process runs.
-pub async fn work(db: DatabaseConnection, contract: actix_web::web::Data<Contract>) {
+pub async fn work(db: Database, contract: actix_web::web::Data<Contract>) {
     loop {
-        match turn(&db, &contract, None).await {
+        match connection::in_time(turn(&db, &contract, None)).await {
             Ok(true) => connection::let_others_write(&db).await,
             Ok(false) => tokio::time::sleep(PAUSE).await,
             Err(problem) => {
@@ -52,13 +52,13 @@ pub async fn work(db: DatabaseConnection, contract: actix_web::web::Data<Contrac
 }
 
 /// Works on one import until it ends, and tells how far it is after each turn.
-pub async fn work_on(id: Uuid, db: &DatabaseConnection, contract: &Contract, mut tell: impl FnMut(&Model)) -> Result<Model, Problem> {
+pub async fn work_on(id: Uuid, db: &Database, contract: &Contract, mut tell: impl FnMut(&Model)) -> Result<Model, Problem> {
     loop {
         let is_mine = match turn(db, contract, Some(id)).await {
             Err(problem) if problem.is_temporary() => false,
             turn => turn?,
         };
-        let import = Entity::find_by_id(id).one(db).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))?;
+        let import = Entity::find_by_id(id).one(db).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
         tell(&import);
         if import.state.is_final() {
             return Ok(import);
@@ -71,12 +71,12 @@ pub async fn work_on(id: Uuid, db: &DatabaseConnection, contract: &Contract, mut
 }
 
 /// Does some rows of the import that has waited longest and that nobody else works on. Whether there was one.
-async fn turn(db: &DatabaseConnection, contract: &Contract, only: Option<Uuid>) -> Result<bool, Problem> {
+async fn turn(db: &Database, contract: &Contract, only: Option<Uuid>) -> Result<bool, Problem> {
     let open = Entity::find().filter(entity::is_open()).order_by_asc(Column::TouchedAt);
     let open = only.iter().fold(open, |open, id| open.filter(Column::Id.eq(*id))).limit(CANDIDATES);
     let mut away = None;
     for import in open.all(db).await? {
-        let done = AssertUnwindSafe(turn_on(&import, db, contract)).catch_unwind().await;
+        let done = AssertUnwindSafe(Box::pin(turn_on(&import, db, contract))).catch_unwind().await;
         match done.unwrap_or_else(|_| Err(Problem::internal("an import has panicked"))) {
             Ok(true) => return Ok(true),
             Ok(false) => {}
@@ -92,7 +92,7 @@ async fn turn(db: &DatabaseConnection, contract: &Contract, only: Option<Uuid>) 
 }
 
 /// False where somebody else works on it.
-async fn turn_on(import: &Model, db: &DatabaseConnection, contract: &Contract) -> Result<bool, Problem> {
+async fn turn_on(import: &Model, db: &Database, contract: &Contract) -> Result<bool, Problem> {
     let author = author(import, db).await?;
     let transaction = Transaction::begin(db, author, import.request_id.clone()).await?;
     let free = Entity::find_by_id(import.id).filter(entity::is_open());
@@ -112,19 +112,19 @@ async fn turn_on(import: &Model, db: &DatabaseConnection, contract: &Contract) -
 }
 
 /// In whose name the rows are written: that of the account as it is by now, with no more than it was allowed then.
-async fn author(import: &Model, db: &DatabaseConnection) -> Result<Arc<Caller>, Problem> {
+async fn author(import: &Model, db: &Database) -> Result<Arc<Caller>, Problem> {
     if import.account_id.is_nil() {
         return Ok(Caller::service());
     }
-    let forbidden = || Problem::new(&catalogue::FORBIDDEN);
+    let forbidden = || Problem::new(&problem_types::FORBIDDEN);
     let account = account::Entity::find_by_id(import.account_id).one(db).await?.filter(account::Model::is_usable).ok_or_else(forbidden)?;
     let caller = Caller::of(account, |permission| import.permissions.0.contains(permission));
     if import.resource.is_open_to(|permission| caller.may(permission)) { Ok(Arc::new(caller)) } else { Err(forbidden()) }
 }
 
 /// Ends an import that cannot be gone on with.
-async fn give_up(id: Uuid, code: &str, db: &DatabaseConnection) -> Result<(), Problem> {
-    let transaction = connection::begin_to_write(db).await?;
+async fn give_up(id: Uuid, code: &str, db: &Database) -> Result<(), Problem> {
+    let transaction = db.begin_to_write().await?;
     let ended = entity::ActiveModel {
         state: Set(State::Failed),
         problem: Set(Some(code.to_owned())),
@@ -189,7 +189,7 @@ impl Turn<'_> {
         }
         let all = self.apply(connection::longest_write(&**self.transaction)).await?;
         if all.end.bytes < self.import.bytes_total as usize || all.rows.len() > MOST_ROWS_AT_ONCE {
-            return Err(Problem::new(&catalogue::TOO_MUCH_AT_ONCE).into());
+            return Err(Problem::new(&problem_types::TOO_MUCH_AT_ONCE).into());
         }
         let fails = all.rows.iter().any(|(_, done)| done.outcome == Outcome::Failed);
         if self.import.mode == Mode::Validate || fails { Err(Undone::Rehearsed(all)) } else { Ok(all) }
@@ -221,7 +221,7 @@ impl Turn<'_> {
         };
         if import.state == State::Running && import.failed > MOST_FAILED {
             import.state = State::Failed;
-            import.problem = Some(catalogue::TOO_MANY_FAILED_ROWS.code.to_owned());
+            import.problem = Some(problem_types::TOO_MANY_FAILED_ROWS.code.to_owned());
         }
         import.finished_at = import.state.is_final().then_some(now);
     }

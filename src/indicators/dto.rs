@@ -6,8 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::entity::Model;
 use crate::{
-    http::Problem,
     persian::text,
+    problem::Problem,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
 
@@ -165,18 +165,18 @@ pub struct IndicatorInput {
     #[schema(example = "target_market_presence")]
     pub theme: Theme,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "صادرات خوشه")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "صادرات خوشه")]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "Exports of the cluster")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Exports of the cluster")]
     pub name_en: Option<String>,
     /// The unit in Persian.
-    #[schema(min_length = 1, max_length = 60, pattern = "\\S", example = "هزار دلار")]
+    #[schema(min_length = 1, max_length = 60, pattern = "\\S", format = "name", example = "هزار دلار")]
     pub unit_fa: String,
     /// The unit in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 60, pattern = "\\S", example = "thousand US dollars")]
+    #[schema(min_length = 1, max_length = 60, pattern = "\\S", format = "name", example = "thousand US dollars")]
     pub unit_en: Option<String>,
     /// Which way is better.
     #[schema(example = "up")]

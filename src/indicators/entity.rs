@@ -7,8 +7,9 @@ use sea_orm::{entity::prelude::*, sea_query::Condition};
 use super::dto::{Direction, Frequency, Indicator, IndicatorFilter, IndicatorInput, Theme};
 use crate::{
     auth::{Caller, Scope},
-    http::{Problem, SortKey, Text, Violation, page::Listed},
-    store::{Input, Record, SqlKind, Transaction, change_log, record::Unique, search},
+    http::{SortKey, page::Listed},
+    problem::{Problem, Text, Violation},
+    store::{Database, Input, Record, SqlKind, Transaction, change_log, record::Unique, search},
 };
 
 crate::store::record_table! {
@@ -112,7 +113,7 @@ impl IndicatorFilter {
 
 /// Adds the indicators of `data/indicators.csv` whose codes no indicator has or ever had: what the nation has changed, renamed
 /// or deleted stays as it is.
-pub async fn load(db: &DatabaseConnection) -> Result<(), Problem> {
+pub async fn load(db: &Database) -> Result<(), Problem> {
     let transaction = Transaction::begin(db, Caller::service(), "migrate".to_owned()).await?;
     // One lock for all: several instances may load at once.
     transaction.lock::<Model>(Uuid::nil()).await?;

@@ -12,7 +12,8 @@ use self::{
     entity::Model,
 };
 use crate::{
-    http::{Answer, Body, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    http::{Answer, Body, Page, Paging, Patch, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    problem::Problem,
     store::{Input, change_log::History},
 };
 

@@ -4,9 +4,9 @@ use sea_orm::{FromJsonQueryResult, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{IsicClass, IsicCode, class_prefixes};
+use super::{IsicClass, IsicCode, prefixes_of};
 use crate::{
-    http::{Text, Violation},
+    problem::{Text, Violation},
     store::{Record, search},
 };
 
@@ -68,6 +68,5 @@ const ISIC: &str = "isic";
 
 /// The condition that a record works in one of these industries, of any level of ISIC.
 pub fn works_in<R: Record>(codes: &[IsicCode]) -> SimpleExpr {
-    let prefixes: Vec<&str> = codes.iter().flat_map(|code| class_prefixes(&code.0)).collect();
-    search::has_prefix::<R>(ISIC, &prefixes)
+    search::has_prefix::<R>(ISIC, &prefixes_of(codes))
 }

@@ -3,7 +3,7 @@
 pub mod classes;
 pub mod entity;
 
-use std::sync::LazyLock;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use actix_web::get;
 use sea_orm::{DeriveActiveEnum, EnumIter};
@@ -14,7 +14,10 @@ use utoipa::{
 };
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::http::{Answer, Database, Page, Paging, Problem, Query, Shape, catalogue};
+use crate::{
+    http::{Answer, Database, Page, Paging, Query, Shape},
+    problem::{Problem, problem_types},
+};
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
@@ -101,13 +104,19 @@ pub static ALL: LazyLock<Vec<Industry>> = LazyLock::new(|| {
 
 /// The prefixes that the classes of a code of any level begin with: those of its divisions for a section,
 /// the code itself otherwise.
-pub fn class_prefixes(code: &str) -> Vec<&str> {
+fn class_prefixes(code: &str) -> Vec<&str> {
     let divisions: Vec<&str> = ALL
         .iter()
         .filter(|industry| industry.parent.as_ref().is_some_and(|parent| parent.0 == code) && industry.level == Level::Division)
         .map(|i| i.code.0.as_str())
         .collect();
     if divisions.is_empty() { ALL.iter().filter(|industry| industry.code.0 == code).map(|i| i.code.0.as_str()).collect() } else { divisions }
+}
+
+/// The beginnings of the classes under any of some codes, none of them within another.
+pub fn prefixes_of(codes: &[IsicCode]) -> Vec<&str> {
+    let all: BTreeSet<&str> = codes.iter().flat_map(|code| class_prefixes(&code.0)).collect();
+    all.iter().copied().filter(|code| !all.iter().any(|other| code != other && code.starts_with(*other))).collect()
 }
 
 /// Which industries to list.
@@ -138,6 +147,6 @@ pub async fn list_industries(filter: Query<IndustryFilter>, paging: Paging<entit
 #[utoipa::path(params(("code" = String, Path, description = "The code", example = "2396")), responses((status = 200, body = Industry)), security(("oauth2" = ["reference:read"])))]
 #[get("/industries/{code}")]
 pub async fn get_industry(code: actix_web::web::Path<String>, db: Database, shape: Shape) -> Result<Answer, Problem> {
-    let row = entity::by_code(db.get_ref(), &code).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))?;
+    let row = entity::by_code(db.get_ref(), &code).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
     shape.value(&row.view())
 }

@@ -15,10 +15,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::step::{Guard, Missing, Need, Step, Who};
+pub use self::step::{Guard, Need, Step, Who};
 use crate::{
-    http::{Problem, Text, Violation, catalogue},
     persian::Date,
+    problem::{Missing, Problem, Text, Violation, problem_types},
     store::{
         Record, Transaction, decision,
         status_event::{self, Event},
@@ -148,7 +148,7 @@ fn open_steps<R: Stateful>(row: &R) -> impl Iterator<Item = &'static Step<R>> {
 fn no_step<R: Stateful>(row: &R, to: R::State) -> Problem {
     let allowed: Vec<String> = open_steps(row).map(|step| step.to.name()).collect();
     let (from, to) = (row.state().name(), to.name());
-    Problem::new(&catalogue::TRANSITION_NOT_ALLOWED)
+    Problem::new(&problem_types::TRANSITION_NOT_ALLOWED)
         .detail(Text::new(format!("از «{from}» نمی‌توان به «{to}» رفت."), format!("'{to}' cannot follow '{from}'.")))
         .member("allowed", json!(allowed))
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{State, Stateful, Transition};
 use crate::{
     auth::{Caller, Role, Scope},
-    http::{Problem, Text, Violation, catalogue},
+    problem::{Missing, Problem, Text, Violation, problem_types},
 };
 
 /// One rule of the table: it leads from any of some states to another one.
@@ -43,21 +43,6 @@ pub struct Guard<R: Stateful> {
     pub pointer: Option<&'static str>,
     /// Whether it holds.
     pub holds: fn(&R, &R::Facts) -> bool,
-}
-
-/// A guard that does not hold.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Missing {
-    /// The stable name of the rule.
-    #[schema(value_type = String, example = "no_claim")]
-    pub code: &'static str,
-    /// What is missing, in the language of `Accept-Language`.
-    #[schema(value_type = String, example = "The cluster needs a claim: who says that it exists.")]
-    pub detail: Text,
-    /// The field of the record to fill in, as a JSON pointer, where it is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false, nullable = false, example = "/budget")]
-    pub pointer: Option<&'static str>,
 }
 
 /// A field that a transition must carry.
@@ -122,7 +107,7 @@ impl Who {
             Self::National(permission) => caller.may(permission) && caller.scope == Scope::Nation,
             Self::Nobody(_) => false,
         };
-        if may { Ok(()) } else { Err(Problem::new(&catalogue::FORBIDDEN)) }
+        if may { Ok(()) } else { Err(Problem::new(&problem_types::FORBIDDEN)) }
     }
 
     /// The same in words.

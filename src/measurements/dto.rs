@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::entity::Model;
 use crate::{
-    http::{Problem, Text, Violation},
     indicators::dto::{Indicator, Theme},
     persian::{Date, PersianPeriod},
+    problem::{Problem, Text, Violation},
     projects::{belonging, dates, dto::Project},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},

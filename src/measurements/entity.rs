@@ -7,12 +7,13 @@ use sea_orm::{
 
 use super::dto::{Kind, Measurement, MeasurementFilter};
 use crate::{
-    http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
+    http::{SortKey, page::Listed},
     indicators::entity as indicators,
     persian::PersianPeriod,
+    problem::{Problem, Text, Violation, problem_types},
     projects::{self, belonging, dates},
     provinces,
-    store::{Reading, Record, SqlKind, Transaction, record::Unique, search},
+    store::{Include, Reading, Record, SqlKind, Transaction, record::Unique, search},
     values::Decimal,
 };
 
@@ -49,7 +50,8 @@ impl Record for Model {
     const RESOURCE: &'static str = "measurement";
     const DAYS: &'static [&'static str] = &["period_start", "period_end"];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
-    const INCLUDES: &'static [(&'static str, &'static str)] = &[("indicator", "the indicator"), ("project", "the project")];
+    const INCLUDES: &'static [Include] =
+        &[Include::new("indicator", "the indicator", "indicators:read"), Include::new("project", "the project", "projects:read")];
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "measurement_of_period",
         columns: "measurement.project_id, measurement.indicator_id, measurement.kind, measurement.period",
@@ -126,7 +128,7 @@ impl Model {
             .and_where(Expr::col("deleted_at").is_null())
             .to_owned();
         match transaction.query_one(&accepted).await? {
-            Some(_) => Err(Problem::new(&catalogue::PERIOD_LOCKED)),
+            Some(_) => Err(Problem::new(&problem_types::PERIOD_LOCKED)),
             None => Ok(()),
         }
     }

@@ -10,9 +10,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{entity as milestones, rules::State};
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Problem, Read, SortKey, Text, Violation, Visible, Write, catalogue, page::Listed},
+    http::{Answer, Body, Page, Paging, Read, SortKey, Visible, Write, page::Listed},
     lifecycle::{self, Need, State as _},
     persian::Date,
+    problem::{Problem, Text, Violation, problem_types},
     projects::{entity as projects, phases::PhaseName, rules::State as ProjectState},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, decision, external_ref::ExternalRefs, record::Unique, status_event::Event},
     values::Amount,
@@ -155,7 +156,7 @@ impl Record for Model {
         self.number = before.as_ref().map_or(1, |before| before.number + 1);
         let needed = if before.is_none() { ProjectState::Planning } else { ProjectState::Implementing };
         if project.state != needed {
-            return Err(Problem::new(&catalogue::PROJECT_NOT_OPEN));
+            return Err(Problem::new(&problem_types::PROJECT_NOT_OPEN));
         }
         self.check_input(before.as_ref(), transaction).await?;
         for (index, change) in self.changes.0.iter().enumerate() {

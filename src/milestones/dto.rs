@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     checks,
-    http::{Problem, Text, Violation},
     lifecycle::{AllowedTransition, Transition},
     persian::{Date, calendar::Period},
+    problem::{Problem, Text, Violation},
     projects::{belonging, dates, dto::Project, phases::PhaseName, pillar::Pillar},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
@@ -130,11 +130,11 @@ pub struct MilestoneInput {
     #[schema(example = "networking")]
     pub pillar: Option<Pillar>,
     /// The title in Persian.
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", example = "مطالعهٔ شناختی خوشه")]
+    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "مطالعهٔ شناختی خوشه")]
     pub title_fa: String,
     /// The title in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", example = "Diagnostic study of the cluster")]
+    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Diagnostic study of the cluster")]
     pub title_en: Option<String>,
     /// Its part of the whole project, in basis points (10,000 are the whole).
     #[schema(minimum = 0, maximum = 10_000, example = 500)]

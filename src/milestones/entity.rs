@@ -11,13 +11,14 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    http::{Problem, SortKey, page::Listed},
+    http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
     persian::Date,
+    problem::Problem,
     projects::{self, phases::PhaseName, pillar::Pillar},
     provinces,
     store::{
-        Past, Reading, Record, Retrospective, SqlKind, Transaction,
+        Include, Past, Reading, Record, Retrospective, SqlKind, Transaction,
         past::{self, Fields},
         search,
     },
@@ -72,7 +73,7 @@ impl Record for Model {
     const RESOURCE: &'static str = "milestone";
     const DAYS: &'static [&'static str] = &["planned_start", "due_on", "accepted_on"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
-    const INCLUDES: &'static [(&'static str, &'static str)] = &[("project", "the project")];
+    const INCLUDES: &'static [Include] = &[Include::new("project", "the project", "projects:read")];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("payment", "milestone_id"), ("attachment", "subject_id")];
 
     fn view(&self) -> Milestone {

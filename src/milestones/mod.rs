@@ -14,7 +14,8 @@ use self::{
     entity::Model,
 };
 use crate::{
-    http::{Answer, Body, Including, Moment, Page, Paging, Patch, Problem, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    http::{Answer, Body, Including, Moment, Page, Paging, Patch, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    problem::Problem,
     projects,
     store::{Input, change_log::History},
 };

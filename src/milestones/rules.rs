@@ -14,9 +14,9 @@ use super::{
 use crate::{
     auth::Role,
     checks,
-    http::{Problem, Text, Violation, catalogue},
     lifecycle::{self, Guard, Need, State as _, Step, Who},
     persian::Date,
+    problem::{Problem, Text, Violation, problem_types},
     projects::{
         self,
         dates::{self, Span},
@@ -139,7 +139,7 @@ pub async fn check_reviewer(transaction: &Transaction, row: &Model) -> Result<()
     let submitted = status_event::latest_into(&**transaction, row, &State::Submitted.name()).await?;
     match submitted.filter(|event| event.recorded_by == transaction.author().id) {
         None => Ok(()),
-        Some(_) => Err(Problem::new(&catalogue::FORBIDDEN).detail(Text::new(
+        Some(_) => Err(Problem::new(&problem_types::FORBIDDEN).detail(Text::new(
             "پذیرش با کسی دیگر است: این نقطهٔ عطف را خود شما تحویل داده‌اید.",
             "Somebody else has to accept it: you have submitted this milestone yourself.",
         ))),
@@ -151,7 +151,7 @@ pub async fn check_reviewer(transaction: &Transaction, row: &Model) -> Result<()
 pub async fn check_frozen(transaction: &Transaction, before: Option<&Model>, row: &Model) -> Result<(), Problem> {
     let frozen = |pointers: Vec<&str>| match pointers.as_slice() {
         [] => Ok(()),
-        _ => Err(pointers.iter().fold(Problem::new(&catalogue::PLAN_FROZEN), |problem, pointer| {
+        _ => Err(pointers.iter().fold(Problem::new(&problem_types::PLAN_FROZEN), |problem, pointer| {
             let detail = Text::new("خط مبنا این مقدار را تثبیت کرده است.", "A baseline has fixed this value.");
             problem.violation(Violation::body(*pointer, "frozen", detail))
         })),
@@ -175,7 +175,7 @@ pub async fn check_frozen(transaction: &Transaction, before: Option<&Model>, row
 
 /// 409 for a milestone that stands in a baseline: it is cancelled by a re-baseline, not deleted.
 pub fn check_not_planned(row: &Model) -> Result<(), Problem> {
-    if row.baseline_number.is_none() { Ok(()) } else { Err(Problem::new(&catalogue::PLAN_FROZEN)) }
+    if row.baseline_number.is_none() { Ok(()) } else { Err(Problem::new(&problem_types::PLAN_FROZEN)) }
 }
 
 /// A milestone lies in its phase, and in the contract where the phase is not planned (rule 5 of `domain.md`).
@@ -210,7 +210,7 @@ pub async fn check_predecessors(transaction: &Transaction, row: &Model) -> Resul
 pub async fn check_no_successor(transaction: &Transaction, row: &Model) -> Result<(), Problem> {
     let others = of_project(transaction, row.project_id).await?;
     if others.iter().any(|other| other.predecessors.0.contains(&row.id)) {
-        return Err(Problem::new(&catalogue::STILL_REFERRED_TO).member("referred_by", vec!["milestone"]));
+        return Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", vec!["milestone"]));
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::entity::Model;
 use crate::{
-    http::Problem,
     persian::text,
     personal::{Email, LegalId, Phone},
+    problem::Problem,
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
@@ -110,11 +110,11 @@ pub struct OrganisationInput {
     #[schema(example = "provincial_company")]
     pub kind: Kind,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "شرکت شهرک‌های صنعتی لرستان")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "شرکت شهرک‌های صنعتی لرستان")]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "Lorestan Industrial Estates Company")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Lorestan Industrial Estates Company")]
     pub name_en: Option<String>,
     /// The province. Provincial callers write the organisations of their own one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

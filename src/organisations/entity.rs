@@ -7,10 +7,16 @@ use sea_orm::{entity::prelude::*, sea_query::Condition};
 use super::dto::{Kind, Organisation, OrganisationFilter};
 use crate::{
     auth::Scope,
-    http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
+    http::{SortKey, page::Listed},
     personal::{Email, LegalId, Phone},
+    problem::{Problem, Text, Violation, problem_types},
     provinces,
-    store::{Reading, Record, SqlKind, Transaction, record::Unique, search},
+    store::{
+        Include, Reading, Record, SqlKind, Transaction,
+        personal::{Apart, Commitments, Sealed},
+        record::Unique,
+        search,
+    },
 };
 
 crate::store::record_table! {
@@ -26,8 +32,12 @@ crate::store::record_table! {
         name_order: String,
         /// The code of its province; none for a national one.
         province: Option<String>,
-        /// Its national id.
+        /// Its national id; the table holds the commitment to it.
         legal_id: Option<LegalId>,
+        /// The blind index of it, by which it is unique and found.
+        legal_id_index: Option<String>,
+        /// The commitments to the personal values.
+        commitments: Option<Commitments>,
         /// The organisation that it is a part of.
         parent_id: Option<Uuid>,
         /// Its phone number.
@@ -47,7 +57,7 @@ impl Record for Model {
 
     const RESOURCE: &'static str = "organisation";
     const PERSONAL: &'static [&'static str] = &["legal_id", "phone", "email"];
-    const INCLUDES: &'static [(&'static str, &'static str)] = &[("parent", "the organisation that it is a part of")];
+    const INCLUDES: &'static [Include] = &[Include::new("parent", "the organisation that it is a part of", "organisations:read")];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
         ("organisation", "parent_id"),
         ("project", "organisation_id"),
@@ -58,8 +68,8 @@ impl Record for Model {
         ("feasibility_study", "executor_id"),
     ];
     const UNIQUE: &'static [Unique] = &[Unique {
-        index: "organisation_legal_id",
-        columns: "organisation.legal_id",
+        index: "organisation_legal_id_index",
+        columns: "organisation.legal_id_index",
         violation: || {
             Violation::body("/legal_id", "duplicate", Text::new("این شناسهٔ ملی از پیش ثبت شده است.", "This national id is registered already."))
         },
@@ -91,6 +101,19 @@ impl Record for Model {
         search::words([Some(&self.name_fa), self.name_en.as_ref()])
     }
 
+    fn apart(&mut self) -> Option<Apart<'_>> {
+        let sealed = vec![
+            Sealed { field: "legal_id", value: self.legal_id.as_mut().map(|id| &mut id.0), index: Some(&mut self.legal_id_index) },
+            Sealed { field: "phone", value: self.phone.as_mut().map(|phone| &mut phone.0), index: None },
+            Sealed { field: "email", value: self.email.as_mut().map(|email| &mut email.0), index: None },
+        ];
+        Some(Apart { commitments: &mut self.commitments, sealed })
+    }
+
+    fn erase(&mut self) {
+        (self.legal_id, self.phone, self.email) = (None, None, None);
+    }
+
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Organisation>, Problem> {
         let mut views: Vec<_> = rows.iter().map(Self::view).collect();
         if reading.includes("parent") {
@@ -111,7 +134,7 @@ impl Record for Model {
         if self.kind != Kind::Firm && before.is_some_and(|before| before.kind == Kind::Firm) {
             transaction.lock::<Self>(self.id).await?;
             if transaction.is_referred("enterprise", "organisation_id", self.id).await? {
-                return Err(Problem::new(&catalogue::STILL_REFERRED_TO).member("referred_by", vec!["enterprise"]));
+                return Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", vec!["enterprise"]));
             }
         }
         if before.is_none_or(|before| before.parent_id != self.parent_id) && self.parent_id.is_some() {

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::entity::Model;
 use crate::{
-    http::{Problem, Text, Violation},
     milestones::dto::Milestone,
     persian::Date,
+    problem::{Problem, Text, Violation},
     projects::{
         belonging, dates,
         dto::{Line, Project},
@@ -104,11 +104,11 @@ pub struct PaymentInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milestone_id: Option<Uuid>,
     /// The number of the payment document.
-    #[schema(min_length = 1, max_length = 100, pattern = "\\S", example = "1393/2208")]
+    #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/2208")]
     pub document_no: String,
     /// Who was paid, in Persian.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", example = "عامل توسعهٔ نمونه")]
+    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "عامل توسعهٔ نمونه")]
     pub payee_fa: Option<String>,
     /// The day on which it was reconciled with the bank statement: not before the payment, and not in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]

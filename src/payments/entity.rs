@@ -4,12 +4,13 @@ use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::dto::{Payment, PaymentFilter};
 use crate::{
-    http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
+    http::{SortKey, page::Listed},
     lifecycle::State as _,
     milestones::entity as milestones,
+    problem::{Problem, Text, Violation, problem_types},
     projects::{belonging, budget, dto::Line, entity as projects, rules::State},
     provinces,
-    store::{Reading, Record, SqlKind, Transaction, search},
+    store::{Include, Reading, Record, SqlKind, Transaction, search},
 };
 
 crate::store::record_table! {
@@ -45,7 +46,8 @@ impl Record for Model {
     const RESOURCE: &'static str = "payment";
     const DAYS: &'static [&'static str] = &["paid_on", "reconciled_on"];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
-    const INCLUDES: &'static [(&'static str, &'static str)] = &[("project", "the project"), ("milestone", "the milestone that it is paid for")];
+    const INCLUDES: &'static [Include] =
+        &[Include::new("project", "the project", "projects:read"), Include::new("milestone", "the milestone that it is paid for", "milestones:read")];
 
     fn view(&self) -> Payment {
         Payment::from(self)
@@ -111,7 +113,7 @@ impl Model {
             format!("وضعیت پروژه «{state}» است و در آن پرداخت نه ثبت می‌شود، نه تغییر می‌کند و نه حذف می‌شود."),
             format!("The project is '{state}': payments are neither recorded nor changed nor deleted."),
         );
-        Err(Problem::new(&catalogue::PROJECT_NOT_OPEN).detail(detail))
+        Err(Problem::new(&problem_types::PROJECT_NOT_OPEN).detail(detail))
     }
 
     /// A payment is for a milestone of its own project.
@@ -136,7 +138,7 @@ impl Model {
             format!("از مبلغ مصوب ردیف {line} تنها {remaining} ریال مانده است."),
             format!("Of the approved amount of the line {line} only {remaining} rials are left."),
         );
-        Err(Problem::new(&catalogue::BUDGET_EXCEEDED).detail(detail.clone()).violation(Violation::body("/amount_irr", "too_large", detail)))
+        Err(Problem::new(&problem_types::BUDGET_EXCEEDED).detail(detail.clone()).violation(Violation::body("/amount_irr", "too_large", detail)))
     }
 }
 

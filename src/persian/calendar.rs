@@ -119,7 +119,7 @@ impl Date {
     /// Today in Iran, at UTC+03:30 the whole year round: the law of 1401 ended daylight saving, and
     /// the clocks were last changed on 2022-09-21 (IANA time zone database, `Asia/Tehran`).
     pub fn today_in_iran() -> Self {
-        Self::in_iran(Utc::now())
+        Self::in_iran(crate::clock::now())
     }
 
     /// The day in Iran at a moment; see [`Date::today_in_iran`].

@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
-use sea_orm::DeriveValueType;
+use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -100,6 +100,13 @@ impl fmt::Display for PersianPeriod {
             6 => write!(out, "{year}-H{number}"),
             _ => write!(out, "{year}"),
         }
+    }
+}
+
+/// No database numbers periods.
+impl TryFromU64 for PersianPeriod {
+    fn try_from_u64(_: u64) -> Result<Self, DbErr> {
+        Err(DbErr::ConvertFromU64("PersianPeriod"))
     }
 }
 

@@ -4,9 +4,11 @@
 use std::borrow::Cow;
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed, properties::CanonicalCombiningClassMapBorrowed};
+use icu_properties::{CodePointMapData, CodePointMapDataBorrowed, props::GeneralCategory};
 
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 const NFKD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfkd();
+const CATEGORIES: CodePointMapDataBorrowed<'static, GeneralCategory> = CodePointMapData::<GeneralCategory>::new();
 const COMBINING: CanonicalCombiningClassMapBorrowed<'static> = CanonicalCombiningClassMapBorrowed::new();
 
 /// The letters in the order of Persian dictionaries; the Kurdish ones beside the letters they
@@ -19,6 +21,9 @@ const FIRST_PLACE: char = '\u{E000}';
 
 /// Where [`order`] puts آ: just before the first letter.
 const ALEF_WITH_MADDA: &str = "\u{D7FF}";
+
+/// The most characters of [`order`], each of three bytes: an index of PostgreSQL takes about 2,700 bytes of a row, a cursor 2,000 characters.
+const LONGEST_ORDER: usize = 400;
 
 /// The text as it is kept: Unicode NFC and otherwise as given. Borrows what already is NFC.
 pub fn nfc(text: &str) -> Cow<'_, str> {
@@ -73,9 +78,13 @@ pub fn key(text: &str) -> String {
 }
 
 /// The [`key`] for order alone: in dictionaries آ comes before every other ا, though in comparison the two are one
-/// letter.
+/// letter. Of so many characters only as a database's index takes: what is alike so far is in any order.
 pub fn order(text: &str) -> String {
-    nfc(text).split('آ').map(key).collect::<Vec<_>>().join(ALEF_WITH_MADDA)
+    let order = nfc(text).split('آ').map(key).collect::<Vec<_>>().join(ALEF_WITH_MADDA);
+    match order.char_indices().nth(LONGEST_ORDER) {
+        Some((end, _)) => order[..end].to_owned(),
+        None => order,
+    }
 }
 
 /// The words under which a text is found in a prefix index, each once, in byte order: those of its
@@ -98,6 +107,15 @@ pub fn query_words(text: &str) -> Vec<String> {
 /// The text with its Persian (۰-۹) and Arabic (٠-٩) digits as ASCII ones; all else as it was.
 pub fn latin_digits(text: &str) -> String {
     text.chars().map(ascii_digit).collect()
+}
+
+/// Whether a text may be a name: it has no control or format characters (Unicode Cc, Cf, Zl, Zp), which show one name as another (bidirectional
+/// overrides, Unicode TR 36) or are seen by nobody; ZWNJ aside, which Persian is written with.
+pub fn is_name(text: &str) -> bool {
+    use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
+    // NUL is no text at all, and told by itself.
+    let is_hidden = |c: char| matches!(CATEGORIES.get(c), Control | Format | LineSeparator | ParagraphSeparator);
+    !text.chars().any(|c| !matches!(c, '\u{200C}' | '\0') && is_hidden(c))
 }
 
 /// Whether the text is a national code (کد ملی) of a natural person: ten digits of any of the three

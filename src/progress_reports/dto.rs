@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     checks,
-    http::{Problem, Text, Violation},
     lifecycle::AllowedTransition,
     persian::{Date, Quarter},
+    problem::{Problem, Text, Violation},
     projects::{belonging, dto::Project},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},

@@ -12,12 +12,13 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    http::{Problem, SortKey, Text, Violation, page::Listed},
+    http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
     persian::{Date, PersianPeriod},
+    problem::{Problem, Text, Violation},
     projects::{self, belonging},
     provinces,
-    store::{Reading, Record, SqlKind, Transaction, record::Unique, search},
+    store::{Include, Reading, Record, SqlKind, Transaction, record::Unique, search},
 };
 
 /// How many days after the end of its quarter a report is due (proposed).
@@ -60,7 +61,7 @@ impl Record for Model {
     const RESOURCE: &'static str = "progress_report";
     const DAYS: &'static [&'static str] = &["period_start", "period_end", "due_on", "submitted_on", "accepted_on"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
-    const INCLUDES: &'static [(&'static str, &'static str)] = &[("project", "the project")];
+    const INCLUDES: &'static [Include] = &[Include::new("project", "the project", "projects:read")];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "progress_report_of_quarter",

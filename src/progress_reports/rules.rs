@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::entity::Model;
 use crate::{
-    http::{Problem, catalogue},
     lifecycle::{self, Guard, Need, Step, Who},
     persian::Date,
+    problem::{Problem, problem_types},
 };
 
 /// Where a progress report stands.
@@ -84,10 +84,10 @@ pub fn facts(rows: &[Model], on: Date) -> HashMap<Uuid, Facts> {
 
 /// 409 for a report that is under review or accepted: its content stays.
 pub fn check_open(row: &Model) -> Result<(), Problem> {
-    if matches!(row.state, State::Draft | State::Returned) { Ok(()) } else { Err(Problem::new(&catalogue::REPORT_LOCKED)) }
+    if matches!(row.state, State::Draft | State::Returned) { Ok(()) } else { Err(Problem::new(&problem_types::REPORT_LOCKED)) }
 }
 
 /// 409 for a report that was handed in: it stays for good.
 pub fn check_draft(row: &Model) -> Result<(), Problem> {
-    if row.state == State::Draft { Ok(()) } else { Err(Problem::new(&catalogue::REPORT_LOCKED)) }
+    if row.state == State::Draft { Ok(()) } else { Err(Problem::new(&problem_types::REPORT_LOCKED)) }
 }

@@ -13,8 +13,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{dates, entity as projects, independence};
 use crate::{
     cdas,
-    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, catalogue, page::Listed},
+    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
     persian::Date,
+    problem::{Problem, Text, Violation, problem_types},
     provinces,
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
 };
@@ -109,7 +110,7 @@ impl Record for Model {
                     format!("در این مدت عامل توسعهٔ اصلی دیگری هست (از {from} میلادی)."),
                     format!("In that time there is another lead CDA (from {from})."),
                 );
-                Err(Problem::new(&catalogue::LEAD_ASSIGNED).violation(Violation::body("/valid_from", "overlap", detail)))
+                Err(Problem::new(&problem_types::LEAD_ASSIGNED).violation(Violation::body("/valid_from", "overlap", detail)))
             }
         }
     }
@@ -130,7 +131,7 @@ impl Model {
             return Ok(());
         }
         let detail = Text::new("گواهی این عامل توسعه همهٔ مدت انتصاب را در بر نمی‌گیرد.", "The certificates of this CDA do not cover the assignment.");
-        Err(Problem::new(&catalogue::CDA_NOT_CERTIFIED).violation(Violation::body("/cda_id", "not_certified", detail)))
+        Err(Problem::new(&problem_types::CDA_NOT_CERTIFIED).violation(Violation::body("/cda_id", "not_certified", detail)))
     }
 }
 
@@ -194,7 +195,7 @@ pub struct AssignmentInput {
     pub valid_to: Option<Date>,
     /// The number of the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 100, pattern = "\\S", example = "1393/112-1")]
+    #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/112-1")]
     pub contract_no: Option<String>,
     /// Why it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]

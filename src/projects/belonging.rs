@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::entity::{Model, check_assigned};
 use crate::{
-    http::{Problem, Text, Violation},
+    problem::{Problem, Text, Violation},
     store::Transaction,
 };
 

@@ -9,7 +9,7 @@ use super::{
     entity::{Budget, Model},
 };
 use crate::{
-    http::{Problem, Text, Violation, catalogue},
+    problem::{Problem, Text, Violation, problem_types},
     store::Transaction,
 };
 
@@ -57,5 +57,5 @@ pub async fn check_paid(transaction: &Transaction, project: &Model) -> Result<()
             Violation::body(pointer, "too_small", detail)
         })
         .collect();
-    if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults).into_kind(&catalogue::BUDGET_EXCEEDED)) }
+    if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults).into_kind(&problem_types::BUDGET_EXCEEDED)) }
 }

@@ -8,7 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    http::{Text, Violation},
+    problem::{Text, Violation},
     store::Transaction,
 };
 

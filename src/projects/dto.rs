@@ -19,10 +19,10 @@ use super::{
 };
 use crate::{
     clusters::dto::Cluster,
-    http::{Problem, Text, Violation},
     lifecycle::AllowedTransition,
     organisations::dto::Organisation,
     persian::{Date, text},
+    problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
     values::Amount,
@@ -183,15 +183,21 @@ pub struct ProjectInput {
     /// Who carries it out: an organisation of the same province, or a national one.
     pub organisation_id: Uuid,
     /// The title in Persian.
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", example = "پروژهٔ توسعهٔ خوشهٔ سنگ لرستان")]
+    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "پروژهٔ توسعهٔ خوشهٔ سنگ لرستان")]
     pub title_fa: String,
     /// The title in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", example = "Development of the stone cluster of Lorestan")]
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "Development of the stone cluster of Lorestan"
+    )]
     pub title_en: Option<String>,
     /// The number of the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 100, pattern = "\\S", example = "1393/112")]
+    #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/112")]
     pub contract_no: Option<String>,
     /// The first day of the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -21,12 +21,13 @@ use super::{
 use crate::{
     auth::{Caller, Role},
     cdas, clusters,
-    http::{Problem, SortKey, Text, Violation, catalogue, page::Listed},
+    http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
     organisations,
     persian::Date,
+    problem::{Problem, Text, Violation, problem_types},
     provinces,
-    store::{Past, Reading, Record, Retrospective, SqlKind, Transaction, code, past::Fields, record::Unique, search, status_event::Event},
+    store::{Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, past::Fields, record::Unique, search, status_event::Event},
 };
 
 crate::store::record_table! {
@@ -78,14 +79,14 @@ impl Record for Model {
     const RESOURCE: &'static str = "project";
     const DAYS: &'static [&'static str] = &["contract_start", "contract_end"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
-    const INCLUDES: &'static [(&'static str, &'static str)] = &[
-        ("cluster", "the cluster that it develops"),
-        ("organisation", "who carries it out"),
-        ("lead_cda", "the whole record of the lead CDA, within `lead_cda`"),
-        ("assignments", "its assignments"),
-        ("supervisions", "its supervisions"),
-        ("partners", "its partners"),
-        ("phases", "its phases"),
+    const INCLUDES: &'static [Include] = &[
+        Include::new("cluster", "the cluster that it develops", "clusters:read"),
+        Include::new("organisation", "who carries it out", "organisations:read"),
+        Include::new("lead_cda", "the whole record of the lead CDA, within `lead_cda`", "cdas:read"),
+        Include::new("assignments", "its assignments", "projects:read"),
+        Include::new("supervisions", "its supervisions", "projects:read"),
+        Include::new("partners", "its partners", "projects:read"),
+        Include::new("phases", "its phases", "projects:read"),
     ];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
         ("milestone", "project_id"),
@@ -356,5 +357,5 @@ pub async fn check_assigned(transaction: &Transaction, project: Uuid) -> Result<
         return Ok(());
     }
     let own = Entity::find_by_id(project).filter(assigned_to(transaction.author(), Column::Id)).one(&**transaction).await?;
-    own.map(|_| ()).ok_or_else(|| Problem::new(&catalogue::NOT_ASSIGNED))
+    own.map(|_| ()).ok_or_else(|| Problem::new(&problem_types::NOT_ASSIGNED))
 }

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, prelude::ChronoDate};
 use uuid::Uuid;
 
 use super::entity::Model;
-use crate::{http::Problem, persian::Date, store::sql};
+use crate::{persian::Date, problem::Problem, store::sql};
 
 /// What holds for a project on a day.
 #[derive(FromQueryResult)]

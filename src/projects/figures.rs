@@ -11,9 +11,8 @@ use uuid::Uuid;
 use super::plan;
 use crate::{
     cdas::dto::Cda,
-    http::Text,
-    lifecycle::Missing,
     persian::Date,
+    problem::{Missing, Text},
     store::{
         Past,
         past::{self, Fields},

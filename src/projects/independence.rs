@@ -5,8 +5,8 @@ use sea_orm::{FromQueryResult, Statement};
 use uuid::Uuid;
 
 use crate::{
-    http::{Problem, Text, Violation, catalogue},
     persian::text,
+    problem::{Problem, Text, Violation, problem_types},
     store::Transaction,
 };
 
@@ -36,5 +36,5 @@ async fn check(transaction: &Transaction, others: &str, project: Uuid, names: &[
         return Ok(());
     }
     let detail = Text::new("عامل توسعه و ناظر پروژه یک نفر نیستند.", "The CDA and the supervisor of a project are not the same person.");
-    Err(Problem::new(&catalogue::NOT_INDEPENDENT).violation(Violation::body(pointer, "same_person", detail)))
+    Err(Problem::new(&problem_types::NOT_INDEPENDENT).violation(Violation::body(pointer, "same_person", detail)))
 }

@@ -10,8 +10,9 @@ use super::{entity as projects, pillar::Pillar};
 use crate::{
     checks,
     clusters::members::{self, Of},
-    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
     persian::Date,
+    problem::Problem,
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
     values::Amount,
 };
@@ -158,11 +159,11 @@ impl From<&Model> for JointAction {
 #[serde(deny_unknown_fields)]
 pub struct JointActionInput {
     /// The title in Persian.
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", example = "غرفهٔ مشترک در نمایشگاه سنگ")]
+    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "غرفهٔ مشترک در نمایشگاه سنگ")]
     pub title_fa: String,
     /// The title in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", example = "Joint stand at the stone fair")]
+    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Joint stand at the stone fair")]
     pub title_en: Option<String>,
     /// The pillar of the programme that it serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]

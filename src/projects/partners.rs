@@ -8,8 +8,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::entity as projects;
 use crate::{
-    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
-    organisations, provinces,
+    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    organisations,
+    problem::Problem,
+    provinces,
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
 };
 
@@ -94,7 +96,7 @@ pub struct PartnerInput {
     /// The institution.
     pub organisation_id: Uuid,
     /// What it does in the project.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", example = "تأمین مالی مشترک")]
+    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "تأمین مالی مشترک")]
     pub role: String,
     /// What other systems call it.
     #[serde(default)]

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, page::Listed},
+    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
     persian::Date,
+    problem::{Problem, Text, Violation},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs, record::Unique},
 };
 

@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use super::{entity::Model, facts::Facts};
 use crate::{
-    http::{Problem, catalogue},
     lifecycle::{self, Guard, Need, Step, Who},
+    problem::{Problem, problem_types},
 };
 
 /// Where a project stands.
@@ -61,7 +61,7 @@ impl State {
 
 /// 409 while the plan may not be written.
 pub fn check_open(project: &Model) -> Result<(), Problem> {
-    if project.state.is_open() { Ok(()) } else { Err(Problem::new(&catalogue::PROJECT_NOT_OPEN)) }
+    if project.state.is_open() { Ok(()) } else { Err(Problem::new(&problem_types::PROJECT_NOT_OPEN)) }
 }
 
 const MANAGER: Who = Who::Holder("projects:write");

@@ -9,11 +9,16 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{dates, entity as projects, independence};
 use crate::{
     auth::{self, account},
-    http::{Answer, Body, Page, Paging, Patch, Problem, Read, SortKey, Text, Violation, Visible, VisibleEver, Write, page::Listed},
+    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
     organisations,
     persian::Date,
+    problem::{Problem, Text, Violation},
     provinces,
-    store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
+    store::{
+        Input, Record, RecordInfo, SqlKind, Transaction,
+        external_ref::ExternalRefs,
+        personal::{Apart, Commitments},
+    },
 };
 
 /// The routes of this resource.
@@ -36,6 +41,8 @@ crate::store::record_table! {
         account_id: Option<Uuid>,
         /// The name of that person.
         person_name: Option<String>,
+        /// The commitment to the name.
+        commitments: Option<Commitments>,
         /// The first day.
         valid_from: ChronoDate,
         /// The last day.
@@ -77,6 +84,14 @@ impl Record for Model {
 
     fn address(&self) -> String {
         format!("projects/{}/supervisions/{}", self.project_id, self.id)
+    }
+
+    fn apart(&mut self) -> Option<Apart<'_>> {
+        Some(Apart { commitments: &mut self.commitments, sealed: Vec::new() })
+    }
+
+    fn erase(&mut self) {
+        self.person_name = None;
     }
 
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
@@ -162,7 +177,7 @@ pub struct SupervisionInput {
     pub account_id: Option<Uuid>,
     /// The name of the person who supervises.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "\\p{L}", example = "ناظر نمونه")]
+    #[schema(min_length = 1, max_length = 200, pattern = "\\p{L}", format = "name", example = "ناظر نمونه")]
     pub person_name: Option<String>,
     /// The first day.
     pub valid_from: Date,
@@ -172,7 +187,7 @@ pub struct SupervisionInput {
     pub valid_to: Option<Date>,
     /// The number of the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 100, pattern = "\\S", example = "1393/112-1")]
+    #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/112-1")]
     pub contract_no: Option<String>,
     /// What other systems call it.
     #[serde(default)]

@@ -4,8 +4,9 @@ use sea_orm::{Select, Set, entity::prelude::*, sea_query::OnConflict};
 
 use super::{ALL, Province, ProvinceCode, ProvinceFilter};
 use crate::{
-    http::{Problem, SortKey, page::Listed},
+    http::{SortKey, page::Listed},
     persian::text,
+    problem::Problem,
     store::{SqlKind, search::contains},
 };
 

@@ -14,8 +14,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     checks,
-    http::{Answer, Database, Page, Paging, Problem, Query, Shape, catalogue},
+    http::{Answer, Database, Page, Paging, Query, Shape},
     persian::text,
+    problem::{Problem, problem_types},
 };
 
 /// The routes of this resource.
@@ -110,6 +111,6 @@ pub async fn list_provinces(filter: Query<ProvinceFilter>, paging: Paging<entity
 #[utoipa::path(params(("code" = String, Path, description = "The code in force", example = "IR-15")), responses((status = 200, body = Province)), security(("oauth2" = ["reference:read"])))]
 #[get("/provinces/{code}")]
 pub async fn get_province(code: actix_web::web::Path<String>, db: Database, shape: Shape) -> Result<Answer, Problem> {
-    let row = entity::by_code(db.get_ref(), &code).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))?;
+    let row = entity::by_code(db.get_ref(), &code).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
     shape.value(&row.view())
 }

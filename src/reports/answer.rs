@@ -1,30 +1,32 @@
-//! The answer to a report: its rows one by one, in the format asked for, with flat memory however many there are; and its ETag,
+//! The answer to a report: its rows one by one, in the format asked for, with flat memory however many there are, and
+//! written down before the first byte goes out, so that no connection to the database waits for a reader; and its ETag,
 //! which is known before the report's query is run.
 
-use std::{io::Read, time::Duration};
-
-use actix_web::{HttpResponse, http::header, web::Bytes};
+use actix_web::{HttpResponse, http::header, web};
 use chrono::SecondsFormat;
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use sea_orm::{DatabaseTransaction, FromQueryResult, Statement, StreamTrait};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
 use super::{Question, Report, Totals};
 use crate::{
     api,
     http::{
-        Call, Problem, Text, catalogue, compress, csv, geojson,
+        Call, compress, csv,
+        envelope::Deadline,
+        geojson,
         guard::Format,
         shape::digest,
         sheet::{About, Heading, Sheet},
+        spool::{Spool, SpoolQuota},
     },
     persian::{Calendar, Date, PersianPeriod, calendar},
+    problem::{Problem, Text},
     provinces::ProvinceCode,
-    store::{connection, now, revision::Watched},
+    store::{long_read::Turn, now, revision::Watched},
     values::hex,
 };
 
@@ -60,26 +62,19 @@ pub struct Head {
     period: Option<PersianPeriod>,
 }
 
-/// A part of the answer on its way to the client.
-enum Part {
-    More(Bytes),
-    Last(Bytes),
-    Failed(Problem),
-}
+/// So many tags of `If-None-Match` are looked at: each of this question may cost a query.
+const MOST_TAGS: usize = 20;
 
-/// A client that takes longer for a part has gone.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// So many bytes go out at once.
+/// So many bytes are gathered before they are put aside.
 const PART: usize = 64 * 1024;
 
 impl<R: Report> Question<R> {
     /// The report in the format asked for; 304 where the caller holds it.
     pub async fn answer(self) -> Result<HttpResponse, Problem> {
         let format = self.call.format();
-        let db = connection::begin_to_report(self.db.get_ref()).await?;
-        let revision = self.watched(self.provinces_read().as_deref()).revision(&db).await?;
-        let question = self.fingerprint();
+        let db = self.long_reads.begin(self.caller.id).await?;
+        let revision = self.watched(self.provinces_read().as_deref()).revision(&*db).await?;
+        let question = self.fingerprint(&R::edition(&self, &db).await?);
         let current = format!("\"{question}-{revision}\"");
         let held = self.held(&question, &current, &db).await?;
         let is_known = held.is_some();
@@ -97,32 +92,12 @@ impl<R: Report> Question<R> {
         if let Some(value) = value {
             response.insert_header((header::CONTENT_DISPOSITION, value));
         }
-        let (sender, mut receiver) = mpsc::channel(4);
-        actix_web::rt::spawn(async move {
-            let told = async {
-                let mut out = Out::new(&self, sender.clone())?;
-                R::tell(&self, &db, &mut out).await?;
-                out.finish(&self).await
-            };
-            if let Err(problem) = told.await {
-                let _ = sender.send(Part::Failed(problem)).await;
-            }
-        });
-        match receiver.recv().await {
-            Some(Part::Last(bytes)) => Ok(response.body(bytes)),
-            Some(Part::Failed(problem)) => Err(problem),
-            None => Err(Problem::internal("a report ended without an answer")),
-            Some(Part::More(first)) => {
-                let rest = stream::unfold(receiver, |mut receiver| async {
-                    let part = match receiver.recv().await? {
-                        Part::More(bytes) | Part::Last(bytes) => Ok(bytes),
-                        Part::Failed(problem) => Err(problem),
-                    };
-                    Some((part, receiver))
-                });
-                Ok(response.streaming(stream::iter([Ok(first)]).chain(rest)))
-            }
-        }
+        let spools = self.request.app_data::<web::Data<SpoolQuota>>().ok_or_else(|| Problem::internal("no quota of spooled answers"))?;
+        let share = spools.begin(self.caller.id)?;
+        let mut out = Out::new(&self)?;
+        R::tell(&self, &db, &mut out).await?;
+        // The connection is free with the last row, the turn when the answer is made: others need not wait until it is read.
+        out.finish(&self, db.end()).await?.answer(response, share)
     }
 
     fn watched<'a>(&self, provinces: Option<&'a [&'a str]>) -> Watched<'a> {
@@ -131,7 +106,7 @@ impl<R: Report> Question<R> {
 
     /// What tells this question from all others, and this build from all others: the first part of the ETag. The second is the
     /// revision of the data.
-    fn fingerprint(&self) -> String {
+    fn fingerprint(&self, edition: &str) -> String {
         let may_see = self.call.rendered(crate::personal::is_shown);
         let question = json!([
             R::ENTRY.name,
@@ -141,6 +116,7 @@ impl<R: Report> Question<R> {
             self.as_of.naive(),
             self.provinces(),
             may_see,
+            edition,
             env!("CARGO_PKG_VERSION"),
         ]);
         digest(&format!("{question}{}", api::fingerprint()))
@@ -152,7 +128,7 @@ impl<R: Report> Question<R> {
         if header.trim() == "*" {
             return Ok(Some(current.to_owned()));
         }
-        for tag in header.split(',').map(|tag| tag.trim().trim_start_matches("W/")) {
+        for tag in header.split(',').take(MOST_TAGS).map(|tag| tag.trim().trim_start_matches("W/")) {
             let tag = compress::without_encoding(tag);
             let revision = tag.trim_matches('"').strip_prefix(question).and_then(|rest| rest.strip_prefix('-')?.parse().ok());
             let Some(revision) = revision else { continue };
@@ -207,7 +183,8 @@ impl<R: Report> Question<R> {
 /// Where a report puts its rows.
 pub struct Out<R: Report> {
     call: Call,
-    sender: mpsc::Sender<Part>,
+    deadline: Deadline,
+    spool: Spool,
     buffer: Vec<u8>,
     count: u64,
     totals: R::Totals,
@@ -226,7 +203,7 @@ enum Form<I> {
 }
 
 impl<R: Report> Out<R> {
-    fn new(question: &Question<R>, sender: mpsc::Sender<Part>) -> Result<Self, Problem> {
+    fn new(question: &Question<R>) -> Result<Self, Problem> {
         let call = question.call.clone();
         let mut buffer = String::new();
         let form = match call.format() {
@@ -250,7 +227,8 @@ impl<R: Report> Out<R> {
             Format::Xlsx => Form::Xlsx(Box::new(Sheet::new(question.about())?), Sha256::new()),
             Format::Svg => Form::Svg(Vec::new()),
         };
-        Ok(Self { call, sender, buffer: buffer.into_bytes(), count: 0, totals: R::Totals::default(), form })
+        let deadline = Deadline::of(&question.request);
+        Ok(Self { call, deadline, spool: Spool::default(), buffer: buffer.into_bytes(), count: 0, totals: R::Totals::default(), form })
     }
 
     /// The totals so far: for what a report tells beside the sums of its rows.
@@ -307,48 +285,44 @@ impl<R: Report> Out<R> {
         if self.buffer.len() < PART {
             return Ok(());
         }
-        let part = Part::More(std::mem::take(&mut self.buffer).into());
-        self.send(part).await
+        self.put_aside()
     }
 
-    /// Puts out what comes after the rows.
-    async fn finish(mut self, question: &Question<R>) -> Result<(), Problem> {
+    /// Keeps what has been gathered. What is under way and comes on is given its whole time again.
+    fn put_aside(&mut self) -> Result<(), Problem> {
+        self.deadline.renew();
+        self.spool.write(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Puts out what comes after the rows; the whole answer.
+    async fn finish(mut self, question: &Question<R>, turn: Turn) -> Result<Spool, Problem> {
         self.totals.finish();
         let totals = self.call.rendered(|| serde_json::to_value(&self.totals)).map_err(Problem::internal)?;
-        let mut last = std::mem::take(&mut self.buffer);
         match std::mem::replace(&mut self.form, Form::Json) {
             Form::Json if self.call.format() == Format::Json => {
-                last.extend_from_slice(format!("],\"total\":{},\"totals\":{totals}}}", self.count).as_bytes())
+                self.buffer.extend_from_slice(format!("],\"total\":{},\"totals\":{totals}}}", self.count).as_bytes())
             }
-            Form::Json | Form::GeoJson => last.extend_from_slice(format!("],\"total\":{}}}", self.count).as_bytes()),
+            Form::Json | Form::GeoJson => self.buffer.extend_from_slice(format!("],\"total\":{}}}", self.count).as_bytes()),
             Form::Csv(_) => {}
             Form::Svg(items) => {
                 let chart =
                     self.call.rendered(|| R::chart(question, &items, &self.totals)).ok_or_else(|| Problem::internal("a report without its chart"))?;
-                last = chart.svg(self.call.language()).map_err(Problem::internal)?.into_bytes();
+                self.buffer = chart.svg(self.call.language()).map_err(Problem::internal)?.into_bytes();
             }
             Form::Xlsx(sheet, hash) => {
                 let hash = hex(&hash.finalize());
-                let finished = actix_web::web::block(move || sheet.finish(&totals, &hash)).await;
-                let mut file = finished.map_err(Problem::internal)??;
-                loop {
-                    let mut part = Vec::with_capacity(PART);
-                    (&mut file).take(PART as u64).read_to_end(&mut part).map_err(Problem::internal)?;
-                    if part.len() < PART {
-                        last = part;
-                        break;
-                    }
-                    self.send(Part::More(part.into())).await?;
-                }
+                let finish = move || {
+                    let _turn = turn;
+                    sheet.finish(&totals, &hash)
+                };
+                let finished = actix_web::web::block(finish).await;
+                return Spool::of_file(finished.map_err(Problem::internal)??);
             }
         }
-        self.send(Part::Last(last.into())).await
-    }
-
-    async fn send(&self, part: Part) -> Result<(), Problem> {
-        let sent = tokio::time::timeout(PATIENCE, self.sender.send(part)).await;
-        // Nobody is left to be told.
-        sent.ok().and_then(Result::ok).ok_or_else(|| Problem::new(&catalogue::TIMED_OUT))
+        self.put_aside()?;
+        Ok(self.spool)
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     Column, Common, Entry, Kind, NoParameters, Out, Question, Report, TABLE, Told, Totals,
     value::{budget_of, share_bp},
 };
-use crate::{http::Problem, projects::rules::State, provinces::ProvinceCode, store::known::CLUSTER, values::Amount};
+use crate::{problem::Problem, projects::rules::State, provinces::ProvinceCode, store::known::CLUSTER, values::Amount};
 
 /// The report.
 pub struct Budgets;

@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 use super::{Column, Common, Entry, Kind, NoParameters, Out, Question, Report, TABLE, Told, Totals, plan, value::share_bp};
 use crate::{
     cdas::rules::State,
-    http::Problem,
     persian::Date,
+    personal,
+    problem::Problem,
     projects::rules::State as ProjectState,
     provinces::ProvinceCode,
     store::{
@@ -170,6 +171,7 @@ impl Report for CdaPortfolio {
         let [issued_on, expires_on] = ["issued_on", "expires_on"].map(|name| sql.member("held.value", name, Member::Date));
         let projects_as = |role: &str| format!("COUNT(DISTINCT CASE WHEN a.role = '{role}' THEN a.project_id END)");
         let certificates = |what: &str| format!("(SELECT {what} FROM {held} WHERE {issued_on} <= {day})");
+        let erased = format!("'{}'", personal::ERASED_NAME);
         let shown = if question.has_industries() { "" } else { "c.state IN ('certified', 'suspended', 'expired') OR " };
         // A project has one lead at a time: on a day it is the one who began last, if still there. To go through each project's days once
         // takes no join of days with spans, of which a planner knows nothing.
@@ -194,7 +196,7 @@ impl Report for CdaPortfolio {
                  GROUP BY o.cda_id), \
                hands AS (SELECT a.cda_id, {} AS projects_led, {} AS projects_assisted FROM task a \
                  WHERE (a.valid_to IS NULL OR a.valid_to >= {day}) AND a.state IN {live} GROUP BY a.cda_id), \
-               holder AS (SELECT c.id, c.name_fa, c.name_en, c.province, c.state, {} AS certificates, {} AS certificate_expires_on FROM {cdas} c \
+               holder AS (SELECT c.id, COALESCE(c.name_fa, {erased}) AS name_fa, c.name_en, c.province, c.state, {} AS certificates, {} AS certificate_expires_on FROM {cdas} c \
                  WHERE {shown}c.id IN (SELECT a.cda_id FROM task a)) \
              SELECT c.*, {} AS days_to_expiry, COALESCE(h.projects_led, 0) AS projects_led, COALESCE(h.projects_assisted, 0) AS projects_assisted, \
                CAST(COALESCE(w.accepted, 0) AS bigint) AS accepted, COALESCE(w.on_time, 0) AS on_time, COALESCE(w.returns, 0) AS returns \

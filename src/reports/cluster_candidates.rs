@@ -5,14 +5,13 @@ use sea_orm::{DatabaseTransaction, FromQueryResult};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals, industry_by_province::IndustryTitle, suppression::FEWEST_FIRMS,
-    value::rounded,
-};
+use super::{Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals, industry_by_province::IndustryTitle, value::rounded};
 use crate::{
-    http::{Problem, Text, Violation},
+    persian::PersianPeriod,
+    problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
-    store::known::ENTERPRISE,
+    statistics::cells::{self, COUNTRY},
+    store::{known::ENTERPRISE, sql::Composer},
     values::Decimal,
 };
 
@@ -42,8 +41,8 @@ pub struct Parameters {
     /// The least employment; 100 when left out.
     #[param(minimum = 0, maximum = 100_000_000)]
     pub min_employment: Option<i64>,
-    /// Whether the answer is to be published: rows with fewer than three enterprises are then left out whatever `min_firms` says. It
-    /// comes by province and class, for all industries and as known now, else small cells would follow from differences.
+    /// Whether the answer is to be published: it is then made of the published statistics alone, of the newest quarter that ends by `as_of`. Rows of
+    /// which one of the figures is suppressed are left out. It comes by province, for all industries and without `known_at`.
     pub for_publication: Option<bool>,
 }
 
@@ -172,22 +171,15 @@ impl Report for ClusterCandidates {
     type Item = ClusterCandidate;
     type Totals = CandidateTotals;
 
+    async fn edition(question: &Question<Self>, db: &DatabaseTransaction) -> Result<String, Problem> {
+        Ok(question.published(db).await?.map_or_else(String::new, |quarter| quarter.to_string()))
+    }
+
     async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
         let own = &question.own;
         let (area, level) = (question.area()?, own.level.unwrap_or(Level::Class));
-        let mut min_firms = own.min_firms.unwrap_or(10);
-        if own.for_publication.unwrap_or(false) {
-            question.check_publishable(level == Level::Class, "level")?;
-            question.check_publishable(area == Area::Province, "area")?;
-            min_firms = min_firms.max(FEWEST_FIRMS);
-        }
         out.totals().reference = question.scope();
         let mut sql = question.composer();
-        // The whole is the nation, also for a question about some of its provinces; a province knows nothing but itself.
-        let enterprises = match question.scope() {
-            None => question.known_everywhere(&ENTERPRISE, &mut sql),
-            Some(_) => question.known(&ENTERPRISE, &mut sql),
-        };
         let clusters = question.known(&crate::store::known::CLUSTER, &mut sql);
         let (classes, class) = (sql.each("c.isic", "k"), sql.member("k.value", "code", crate::store::sql::Member::Text));
         let digits = match level {
@@ -195,27 +187,24 @@ impl Report for ClusterCandidates {
             Level::Group => 3,
             Level::Class => 4,
         };
-        let (county, has_county) = if area == Area::County { ("e.county", " AND e.county IS NOT NULL") } else { ("NULL", "") };
+        let cells = match question.published(db).await? {
+            Some(quarter) => published_cells(quarter, level, &mut sql),
+            None => question.cells(area, digits, &mut sql),
+        };
         let same_county = "(a.county = f.county OR (a.county IS NULL AND f.county IS NULL))";
         let provinces = question.in_provinces("f.province", &mut sql);
         let provinces = if provinces.is_empty() { String::new() } else { format!(" AND {provinces}") };
         let industries = question.and_in_industries("f.code", &mut sql);
         let by_county = sql.bytewise("f.county");
-        let (min_firms, min_employment) = (sql.bind(min_firms), sql.bind(own.min_employment.unwrap_or(100)));
+        let (min_firms, min_employment) = (sql.bind(own.min_firms.unwrap_or(10)), sql.bind(own.min_employment.unwrap_or(100)));
         let quotient = match own.basis.unwrap_or(Basis::Employment) {
             Basis::Employment => ["f.employment", "a.employment", "n.employment", "w.employment"],
             Basis::Firms => ["f.firms", "a.firms", "n.firms", "w.firms"],
         }
         .map(|sum| format!("CAST({sum} AS double precision)"));
         let [cell, of_area, of_industry, of_all] = quotient;
-        let sums = "CAST(SUM(firms) AS bigint) AS firms, CAST(SUM(employment) AS bigint) AS employment";
         let query = format!(
-            "WITH cell AS (SELECT e.province, CAST({county} AS text) AS county, SUBSTR(e.primary_isic, 1, {digits}) AS code, COUNT(*) AS firms, \
-                 CAST(COALESCE(SUM(e.employment_total), 0) AS bigint) AS employment \
-               FROM {enterprises} e WHERE 1 = 1{has_county} GROUP BY 1, 2, 3), \
-             area AS (SELECT province, county, {sums} FROM cell GROUP BY province, county), \
-             of_nation AS (SELECT code, {sums} FROM cell GROUP BY code), \
-             whole AS (SELECT {sums} FROM cell), \
+            "WITH {cells}, \
              taken AS (SELECT DISTINCT c.province, SUBSTR({class}, 1, {digits}) AS code FROM {clusters} c CROSS JOIN {classes} \
                WHERE c.state NOT IN ('merged', 'split', 'withdrawn')) \
              SELECT f.province, f.county, f.code, i.title_en, f.firms, f.employment, a.firms AS area_firms, a.employment AS area_employment, \
@@ -239,6 +228,32 @@ impl Report for ClusterCandidates {
 }
 
 impl Question<ClusterCandidates> {
+    /// The cells of the register, and what they come to by area, by industry and in all: the relations `cell`, `area`, `of_nation` and `whole`.
+    fn cells(&self, area: Area, digits: u8, sql: &mut Composer) -> String {
+        // The whole is the nation, also for a question about some of its provinces; a province knows nothing but itself.
+        let enterprises = match self.scope() {
+            None => self.known_everywhere(&ENTERPRISE, sql),
+            Some(_) => self.known(&ENTERPRISE, sql),
+        };
+        let (county, has_county) = if area == Area::County { ("e.county", " AND e.county IS NOT NULL") } else { ("NULL", "") };
+        let sums = "CAST(SUM(firms) AS bigint) AS firms, CAST(SUM(employment) AS bigint) AS employment";
+        format!(
+            "cell AS (SELECT e.province, CAST({county} AS text) AS county, SUBSTR(e.primary_isic, 1, {digits}) AS code, COUNT(*) AS firms, \
+                 CAST(COALESCE(SUM(e.employment_total), 0) AS bigint) AS employment \
+               FROM {enterprises} e WHERE 1 = 1{has_county} GROUP BY 1, 2, 3), \
+             area AS (SELECT province, county, {sums} FROM cell GROUP BY province, county), \
+             of_nation AS (SELECT code, {sums} FROM cell GROUP BY code), \
+             whole AS (SELECT {sums} FROM cell)"
+        )
+    }
+
+    /// The quarter whose published statistics the answer is made of; none where it is not to be published.
+    async fn published(&self, db: &DatabaseTransaction) -> Result<Option<PersianPeriod>, Problem> {
+        if !self.own.for_publication.unwrap_or(false) {
+            return Ok(None);
+        }
+        self.published_quarter(self.area()? == Area::Province, "area", db).await.map(Some)
+    }
     /// What is compared; 400 where a caller of one province asks to have it compared with the others.
     fn area(&self) -> Result<Area, Problem> {
         let is_confined = self.scope().is_some();
@@ -252,6 +267,27 @@ impl Question<ClusterCandidates> {
         );
         Err(Problem::invalid_query(vec![Violation::query("area", "outside_scope", detail)]))
     }
+}
+
+/// The same relations from the published statistics, without what is suppressed.
+fn published_cells(quarter: PersianPeriod, level: Level, sql: &mut Composer) -> String {
+    let level = match level {
+        Level::Division => cells::Level::Division,
+        Level::Group => cells::Level::Group,
+        Level::Class => cells::Level::Class,
+    };
+    let (quarter, level, total) = (sql.bind(quarter.to_string()), sql.bind(level), sql.bind(cells::Level::Total));
+    let told = format!(
+        "SELECT area AS province, industry AS code, level, enterprises AS firms, employment FROM statistics_cell \
+         WHERE quarter = {quarter} AND enterprises IS NOT NULL AND employment IS NOT NULL"
+    );
+    format!(
+        "told AS ({told}), \
+         cell AS (SELECT province, CAST(NULL AS text) AS county, code, firms, employment FROM told WHERE level = {level} AND province <> '{COUNTRY}'), \
+         area AS (SELECT province, CAST(NULL AS text) AS county, firms, employment FROM told WHERE level = {total} AND province <> '{COUNTRY}'), \
+         of_nation AS (SELECT code, firms, employment FROM told WHERE level = {level} AND province = '{COUNTRY}'), \
+         whole AS (SELECT firms, employment FROM told WHERE level = {total} AND province = '{COUNTRY}')"
+    )
 }
 
 /// (e_ir / e_r) / (e_i / e) in ten-thousandths, rounded half up.
@@ -282,6 +318,8 @@ impl Row {
 /// (Isserman 1977, "The location quotient approach to estimating regional economic impacts"; it is how cluster mappings
 /// find candidates). The register of enterprises is the one known at `known_at`. For callers of one province the whole is their
 /// province: `totals.reference` names it.
+///
+/// With `for_publication` all figures, and those that quotients compare with, are those of the published statistics (`/public/statistics`).
 #[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<ClusterCandidate, CandidateTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/cluster-candidates")]
 pub async fn get_cluster_candidates(question: Question<ClusterCandidates>) -> Result<HttpResponse, Problem> {

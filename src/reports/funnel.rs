@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     clusters::rules::State,
-    http::{Problem, Text, Violation, terms},
+    http::terms,
     lifecycle,
     persian::{Date, calendar::Period},
+    problem::{Problem, Text, Violation},
     values::Decimal,
 };
 

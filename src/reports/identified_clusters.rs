@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 use super::{Column, Common, Entry, Kind, NoParameters, NoTotals, Out, Question, Report, Told, list};
 use crate::{
     clusters::{identified::Precision, lineage::Kind as LineageKind, rules::State},
-    http::{Problem, guard::Format},
+    http::guard::Format,
     persian::Date,
+    problem::Problem,
     provinces::ProvinceCode,
     store::known::{CLAIM, LINEAGE},
     values::Location,

@@ -12,8 +12,8 @@ use super::{
     value::{rounded, share_bp},
 };
 use crate::{
-    http::{Problem, Text},
     indicators::dto::{Direction, Theme},
+    problem::{Problem, Text},
     store::known::{INDICATOR, MEASUREMENT},
     values::Decimal,
 };

@@ -11,12 +11,14 @@ use super::{
     Column, Common, Entry, Kind, Out, Question, Report, Told, Totals,
     chart::{Chart, Figure},
     list,
-    suppression::may_be_told,
 };
 use crate::{
-    http::{Problem, Text, guard::Format},
+    http::guard::Format,
     industries::Level,
+    persian::PersianPeriod,
+    problem::{Problem, Text},
     provinces::{ALL, ProvinceCode},
+    statistics::cells::{self, COUNTRY},
     store::{known::ENTERPRISE, sql::count_where},
     values::Location,
 };
@@ -31,8 +33,8 @@ pub struct Parameters {
     /// The level of ISIC; divisions when left out.
     #[param(inline)]
     pub level: Option<Level>,
-    /// Whether the answer is to be published: enterprises and employment of cells with fewer than three enterprises are then not told. It
-    /// comes by divisions, for all industries and as known now, else small cells would follow from differences.
+    /// Whether the answer is to be published: enterprises and employment are then those of the published statistics, of the newest quarter that ends by
+    /// `as_of`. It comes for all industries and without `known_at`.
     pub for_publication: Option<bool>,
 }
 
@@ -52,14 +54,13 @@ pub struct IndustryInProvince {
     /// Those that were developed.
     #[schema(minimum = 0, example = 0)]
     developed: i64,
-    /// Enterprises of the register by their primary class, whether members of clusters or not; null where it is not told.
+    /// Enterprises of the register by their primary class, whether members of clusters or not; null where it is suppressed.
     #[schema(required, minimum = 0, example = 14)]
     enterprises: Option<i64>,
-    /// Persons whom they employ, as far as it is known; null where it is not told: in what is published also where it is known of one or two of
-    /// them only.
+    /// Persons whom they employ, as far as it is known; null where it is suppressed.
     #[schema(required, minimum = 0, example = 320)]
     employment: Option<i64>,
-    /// Whether enterprises and employment are not told, since they are fewer than three.
+    /// Whether enterprises, employment or both are suppressed: those that are null. Only in an answer that is to be published.
     #[schema(example = false)]
     suppressed: bool,
     /// Where its clusters are.
@@ -86,12 +87,9 @@ pub struct Row {
     clusters: i64,
     in_development: i64,
     developed: i64,
-    enterprises: i64,
-    /// Those of which it is known how many they employ.
-    employers: i64,
-    employment: i64,
+    enterprises: Option<i64>,
+    employment: Option<i64>,
     locations: Json,
-    is_public: i64,
 }
 
 /// What the cells come to: those that are told.
@@ -106,13 +104,13 @@ pub struct IndustryTotals {
     /// Those that were developed.
     #[schema(minimum = 0)]
     developed: i64,
-    /// Enterprises of the cells that are told.
+    /// Enterprises of the cells in which they are not suppressed.
     #[schema(minimum = 0)]
     enterprises: i64,
-    /// Persons employed in the cells that are told.
+    /// Persons employed in the cells in which they are not suppressed.
     #[schema(minimum = 0)]
     employment: i64,
-    /// How many cells are not told.
+    /// How many cells have something suppressed.
     #[schema(minimum = 0)]
     suppressed: i64,
 }
@@ -145,7 +143,7 @@ impl Report for IndustryByProvince {
             Column::new("developed", Kind::Count, "توسعه‌یافته", "Developed"),
             Column::new("enterprises", Kind::Count, "واحدها", "Enterprises"),
             Column::new("employment", Kind::Count, "اشتغال", "Employment"),
-            Column::new("suppressed", Kind::Word, "گفته‌نشده", "Not told"),
+            Column::new("suppressed", Kind::Word, "محرمانه", "Suppressed"),
             Column::new("locations", Kind::Text, "جای خوشه‌ها", "Places of clusters"),
         ],
     };
@@ -153,18 +151,16 @@ impl Report for IndustryByProvince {
     type Item = IndustryInProvince;
     type Totals = IndustryTotals;
 
+    async fn edition(question: &Question<Self>, db: &DatabaseTransaction) -> Result<String, Problem> {
+        Ok(question.published(db).await?.map_or_else(String::new, |quarter| quarter.to_string()))
+    }
+
     async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
         let level = question.own.level.unwrap_or(Level::Division);
-        let is_public = question.own.for_publication.unwrap_or(false);
-        if is_public {
-            question.check_publishable(level == Level::Division, "level")?;
-        }
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
-        let (clusters, enterprises) = (question.clusters(&mut sql), question.known(&ENTERPRISE, &mut sql));
-        let within = question.and_in_industries("e.primary_isic", &mut sql);
+        let clusters = question.clusters(&mut sql);
         let places = sql.array_of(&sql.object(&[("latitude", "c.latitude"), ("longitude", "c.longitude")]), "c.code");
-        let is_public = i64::from(is_public);
         // A section is the parent of a division: its letter is no beginning of the codes below it.
         let industry = |column: &str| match level {
             Level::Section => format!("(SELECT d.parent FROM industry d WHERE d.code = SUBSTR({column}, 1, 2))"),
@@ -173,20 +169,38 @@ impl Report for IndustryByProvince {
             Level::Class => column.to_owned(),
         };
         let (of_cluster, of_enterprise) = (industry("c.primary_isic"), industry("e.primary_isic"));
+        let enterprises = match question.published(db).await? {
+            Some(quarter) => {
+                let (quarter, level) = (sql.bind(quarter.to_string()), sql.bind(cells::Level::from(level)));
+                let provinces = question.in_provinces("c.area", &mut sql);
+                let within = if provinces.is_empty() { String::new() } else { format!(" AND {provinces}") };
+                format!(
+                    "SELECT c.area AS province, c.industry, c.enterprises, c.employment FROM statistics_cell c \
+                     WHERE c.quarter = {quarter} AND c.level = {level} AND c.area <> '{COUNTRY}'{within}"
+                )
+            }
+            None => {
+                let (enterprises, within) = (question.known(&ENTERPRISE, &mut sql), question.and_in_industries("e.primary_isic", &mut sql));
+                format!(
+                    "SELECT e.province, {of_enterprise} AS industry, COUNT(*) AS enterprises, COALESCE(SUM(e.employment_total), 0) AS employment \
+                     FROM {enterprises} e WHERE 1 = 1{within} GROUP BY e.province, {of_enterprise}"
+                )
+            }
+        };
         let identified = format!("c.identified_not_later_than <= {day} AND c.state NOT IN ('merged', 'split', 'withdrawn')");
         let query = format!(
             "WITH identified AS (SELECT c.*, {of_cluster} AS industry FROM {clusters} c WHERE {identified}), \
              located AS (SELECT c.province, c.industry, {places} AS locations FROM identified c WHERE c.latitude IS NOT NULL GROUP BY c.province, c.industry), \
-             cell AS (SELECT c.province, c.industry, COUNT(*) AS clusters, {} AS in_development, {} AS developed, 0 AS enterprises, 0 AS employers, 0 AS employment \
-                 FROM identified c GROUP BY c.province, c.industry \
-               UNION ALL SELECT e.province, {of_enterprise}, 0, 0, 0, COUNT(*), COUNT(e.employment_total), COALESCE(SUM(e.employment_total), 0) \
-                 FROM {enterprises} e WHERE 1 = 1{within} GROUP BY e.province, {of_enterprise}) \
-             SELECT x.*, i.title_en, CAST({is_public} AS bigint) AS is_public, COALESCE(l.locations, '[]') AS locations FROM (\
-               SELECT province, industry AS code, CAST(SUM(clusters) AS bigint) AS clusters, CAST(SUM(in_development) AS bigint) AS in_development, \
-                 CAST(SUM(developed) AS bigint) AS developed, CAST(SUM(enterprises) AS bigint) AS enterprises, \
-                 CAST(SUM(employers) AS bigint) AS employers, CAST(SUM(employment) AS bigint) AS employment \
-               FROM cell GROUP BY province, industry) x \
-             JOIN industry i ON i.code = x.code LEFT JOIN located l ON l.province = x.province AND l.industry = x.code ORDER BY x.province, x.code",
+             cell AS (SELECT c.province, c.industry, COUNT(*) AS clusters, {} AS in_development, {} AS developed \
+               FROM identified c GROUP BY c.province, c.industry), \
+             firms AS ({enterprises}), \
+             place AS (SELECT province, industry FROM cell UNION SELECT province, industry FROM firms) \
+             SELECT p.province, p.industry AS code, i.title_en, COALESCE(c.clusters, 0) AS clusters, COALESCE(c.in_development, 0) AS in_development, \
+               COALESCE(c.developed, 0) AS developed, CAST(CASE WHEN f.province IS NULL THEN 0 ELSE f.enterprises END AS bigint) AS enterprises, \
+               CAST(CASE WHEN f.province IS NULL THEN 0 ELSE f.employment END AS bigint) AS employment, COALESCE(l.locations, '[]') AS locations \
+             FROM place p JOIN industry i ON i.code = p.industry LEFT JOIN cell c ON c.province = p.province AND c.industry = p.industry \
+               LEFT JOIN firms f ON f.province = p.province AND f.industry = p.industry \
+               LEFT JOIN located l ON l.province = p.province AND l.industry = p.industry ORDER BY p.province, p.industry",
             count_where("c.state = 'in_development'"),
             count_where("c.state = 'developed'"),
         );
@@ -220,21 +234,30 @@ impl Report for IndustryByProvince {
     }
 }
 
+impl Question<IndustryByProvince> {
+    /// The quarter whose published statistics the answer is made of; none where it is not to be published.
+    async fn published(&self, db: &DatabaseTransaction) -> Result<Option<PersianPeriod>, Problem> {
+        if !self.own.for_publication.unwrap_or(false) {
+            return Ok(None);
+        }
+        self.published_quarter(true, "level", db).await.map(Some)
+    }
+}
+
 /// So many industries are readable in a chart: those with most.
 const MOST_INDUSTRIES: usize = 20;
 
 impl From<Row> for IndustryInProvince {
     fn from(row: Row) -> Self {
-        let is_told = row.is_public == 0 || may_be_told(row.enterprises);
         Self {
             province: ProvinceCode(row.province),
             isic: IndustryTitle { code: row.code, title_en: row.title_en },
             clusters: row.clusters,
             in_development: row.in_development,
             developed: row.developed,
-            enterprises: is_told.then_some(row.enterprises),
-            employment: (is_told && (row.is_public == 0 || may_be_told(row.employers))).then_some(row.employment),
-            suppressed: !is_told,
+            enterprises: row.enterprises,
+            employment: row.employment,
+            suppressed: row.enterprises.is_none() || row.employment.is_none(),
             locations: list(row.locations),
         }
     }
@@ -245,8 +268,8 @@ impl From<Row> for IndustryInProvince {
 /// A row for each industry, of the `level` asked for, and province in which there are identified clusters or enterprises. Clusters are those of
 /// `as_of`; the register of enterprises is the one known at `known_at`. As GeoJSON each row is a feature with the places of its clusters.
 ///
-/// With `for_publication` a cell with fewer than three enterprises is not told (rule 9 of the programme), nor does it follow from
-/// others: `totals` are the sums of the cells that are told, and there are no parts of cells to compare.
+/// With `for_publication` enterprises and employment are those of the published statistics (`/public/statistics`), in which nothing tells of single firms
+/// (rule 9 of the programme); `totals` are the sums of what is not suppressed.
 #[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<IndustryInProvince, IndustryTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/industry-by-province")]
 pub async fn get_industry_by_province(question: Question<IndustryByProvince>) -> Result<HttpResponse, Problem> {

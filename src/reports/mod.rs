@@ -41,7 +41,10 @@ pub use self::{
     question::{Common, NoParameters, Question},
 };
 pub use crate::http::sheet::Kind;
-use crate::http::{Answer, Problem, Shape, guard::Format};
+use crate::{
+    http::{Answer, Shape, guard::Format},
+    problem::Problem,
+};
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
@@ -96,6 +99,11 @@ pub trait Report: Sized + 'static {
     type Totals: Totals<Self::Item>;
     /// Whether its chart shows rows. One that shows totals keeps none of them.
     const CHARTS_ROWS: bool = true;
+
+    /// What its answer depends on beside the records that it reads.
+    fn edition(_: &Question<Self>, _: &DatabaseTransaction) -> impl Future<Output = Result<String, Problem>> {
+        std::future::ready(Ok(String::new()))
+    }
 
     /// Puts out its rows.
     fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> impl Future<Output = Result<(), Problem>>;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{Column, Common, Entry, Kind, NoParameters, Out, Question, Report, TABLE, Told, Totals, value::share_bp};
 use crate::{
-    http::Problem,
+    problem::Problem,
     provinces::ProvinceCode,
     store::{
         known::{JOINT_ACTION, NETWORK},

@@ -12,9 +12,9 @@ use super::{
     plan,
 };
 use crate::{
-    http::{Problem, Text},
     milestones::rules::State,
     persian::Date,
+    problem::{Problem, Text},
     projects::{phases::PhaseName, rules::State as ProjectState},
     provinces::ProvinceCode,
     store::known::{ASSIGNMENT, CDA, CLUSTER},

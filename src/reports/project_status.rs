@@ -11,8 +11,8 @@ use super::{
     value::{EarnedValue, budget_of},
 };
 use crate::{
-    http::Problem,
     persian::Date,
+    problem::Problem,
     projects::{phases::PhaseName, rules::State},
     provinces::ProvinceCode,
     store::{

@@ -11,7 +11,7 @@ use super::{
     value::{ratio, share_bp},
 };
 use crate::{
-    http::{Problem, Text},
+    problem::{Problem, Text},
     progress_reports::entity::DAYS_TO_REPORT,
     projects::rules::UNDER_WAY,
     provinces::{ALL, ProvinceCode},

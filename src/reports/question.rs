@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -10,11 +10,13 @@ use utoipa::IntoParams;
 use super::Report;
 use crate::{
     auth::Caller,
-    http::{Call, Database, Problem, Ready, Text, Violation, body::typed_query},
-    industries::{IsicCode, class_prefixes},
+    http::{Call, Database, Ready, body::typed_query},
+    industries::{IsicCode, prefixes_of},
     persian::{Date, PersianPeriod},
+    problem::{Problem, Text, Violation},
     provinces::{ALL, Province, ProvinceCode},
     store::{
+        LongReads,
         known::{Knowledge, Relation},
         now,
         sql::Composer,
@@ -49,6 +51,8 @@ pub struct NoParameters {}
 pub struct Question<R: Report> {
     /// The database.
     pub db: Database,
+    /// The turns that reports take.
+    pub long_reads: web::Data<LongReads>,
     /// The request.
     pub request: HttpRequest,
     /// What the guard made of it.
@@ -80,6 +84,7 @@ impl<R: Report> FromRequest for Question<R> {
 impl<R: Report> Question<R> {
     fn read(request: &HttpRequest) -> Result<Self, Problem> {
         let db = request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))?;
+        let long_reads = request.app_data::<web::Data<LongReads>>().cloned().ok_or_else(|| Problem::internal("no long reads"))?;
         let call = Call::of(request)?;
         let (common, own): (Common, R::Parameters) = (typed_query(&call)?, typed_query(&call)?);
         if common.known_at.is_some_and(|moment| moment > now()) {
@@ -99,7 +104,7 @@ impl<R: Report> Question<R> {
             Some(own) => Some([own.to_owned()].into_iter().filter(|own| asked.as_ref().is_none_or(|asked| asked.contains(own))).collect()),
         };
         let (known_at, period, industries) = (common.known_at, common.period, common.industry);
-        Ok(Self { db, request: request.clone(), call, caller, as_of, known_at, period, provinces, industries, own })
+        Ok(Self { db, long_reads, request: request.clone(), call, caller, as_of, known_at, period, provinces, industries, own })
     }
 
     /// A statement to put together for the database.
@@ -198,8 +203,7 @@ impl<R: Report> Question<R> {
     /// ` AND …`: the condition that a column holds a class of an industry spoken of; empty for all.
     pub fn and_in_industries(&self, column: &str, composer: &mut Composer) -> String {
         let Some(codes) = &self.industries else { return String::new() };
-        let prefixes = codes.iter().flat_map(|code| class_prefixes(&code.0));
-        let any: Vec<_> = prefixes.map(|prefix| format!("{column} LIKE {}", composer.bind(format!("{prefix}%")))).collect();
+        let any: Vec<_> = prefixes_of(codes).into_iter().map(|prefix| format!("{column} LIKE {}", composer.bind(format!("{prefix}%")))).collect();
         if any.is_empty() { " AND 1 = 0".to_owned() } else { format!(" AND ({})", any.join(" OR ")) }
     }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clusters::lineage::Kind as LineageKind,
-    http::Problem,
+    problem::Problem,
     store::{
         known::{CLAIM, LINEAGE},
         sql::Composer,

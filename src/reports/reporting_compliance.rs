@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals, value::share_bp};
 use crate::{
-    http::Problem,
+    problem::Problem,
     progress_reports::entity::DAYS_TO_REPORT,
     projects::rules::State,
     provinces::ProvinceCode,

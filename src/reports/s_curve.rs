@@ -12,8 +12,8 @@ use super::{
     value::{EarnedValue, ratio},
 };
 use crate::{
-    http::{Problem, Text},
     persian::{Date, PersianPeriod},
+    problem::{Problem, Text},
     values::{Amount, Decimal},
 };
 

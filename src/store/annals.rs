@@ -1,5 +1,7 @@
 //! Records that are told with the whole of their history, as the service would have kept it: for data that is made, not entered.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, ActiveValue::NotSet, IntoActiveModel};
 use uuid::Uuid;
@@ -8,10 +10,12 @@ use super::{
     Record,
     bulk::Bulk,
     change_log::{self, ChangeKind, Entry},
-    external_ref, search,
+    external_ref,
+    personal::{self, keys::Keyring},
+    search,
     status_event::{self, Event},
 };
-use crate::http::Problem;
+use crate::problem::Problem;
 
 /// Records with their histories, to be written together.
 pub struct Annals {
@@ -19,12 +23,13 @@ pub struct Annals {
     entries: Vec<change_log::Model>,
     author: Uuid,
     request_id: String,
+    keyring: Arc<Keyring>,
 }
 
 impl Annals {
     /// Empty ones, of an author who tells them. The tables come in the order in which they are to be written.
-    pub fn new(tables: &[&'static str], author: Uuid, request_id: &str) -> Self {
-        Self { bulk: Bulk::new(tables), entries: Vec::new(), author, request_id: request_id.to_owned() }
+    pub fn new(tables: &[&'static str], author: Uuid, request_id: &str, keyring: Arc<Keyring>) -> Self {
+        Self { bulk: Bulk::new(tables), entries: Vec::new(), author, request_id: request_id.to_owned(), keyring }
     }
 
     /// A record was created at a moment.
@@ -53,7 +58,7 @@ impl Annals {
     pub fn keep<R: Record>(&mut self, row: R) {
         search::of_record(&row).into_iter().for_each(|term| self.bulk.add(term));
         external_ref::of_record(&row).into_iter().for_each(|reference| self.bulk.add(reference));
-        self.bulk.add(row.into_active_model().reset_all());
+        self.bulk.add(personal::stored(&row).into_active_model().reset_all());
     }
 
     fn enter<R: Record>(&mut self, row: &mut R, kind: ChangeKind, at: DateTime<Utc>) -> Result<(), Problem> {
@@ -61,6 +66,8 @@ impl Annals {
         *columns.version += 1;
         *columns.updated_at = at;
         *columns.updated_by = self.author;
+        personal::commit(&self.keyring, row, None)?.into_iter().for_each(|kept| self.bulk.add(kept));
+        let columns = row.columns_mut();
         let previous_hash = std::mem::take(columns.history_hash);
         let entry = change_log::entry(row, kind, previous_hash, Entry { at, by: self.author, request_id: &self.request_id })?;
         row.columns_mut().history_hash.clone_from(&entry.hash);

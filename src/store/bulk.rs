@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use chrono::SecondsFormat;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityName, EntityTrait, IdenStatic,
-    Iterable, QueryTrait, RuntimeErr, Statement, Value,
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityName, EntityTrait, IdenStatic, Iterable, QueryTrait,
+    RuntimeErr, Statement, Value,
     sea_query::{Alias, Query},
 };
 
-use super::connection;
+use super::Database;
 
 /// SQLite takes so many parameters in a statement, PostgreSQL twice as many.
 const MOST_PARAMETERS: usize = 32_766;
@@ -174,12 +174,12 @@ impl Bulk {
     ///
     /// # Errors
     /// A broken constraint, or a database that does not answer. Nothing is written then.
-    pub async fn write(self, db: &DatabaseConnection) -> Result<(), DbErr> {
+    pub async fn write(self, db: &Database) -> Result<(), DbErr> {
         let tables = self.tables.into_iter().filter(|table| !table.columns.is_empty());
         if db.get_database_backend() == DbBackend::Postgres {
             return copy(db, tables).await;
         }
-        let transaction = connection::begin_to_write(db).await?;
+        let transaction = db.begin_to_write().await?;
         for table in tables {
             table.insert(&transaction).await?;
         }
@@ -205,9 +205,9 @@ impl Table {
 }
 
 /// PostgreSQL takes any number of rows at once in the text format of its `COPY`.
-async fn copy(db: &DatabaseConnection, tables: impl Iterator<Item = Table>) -> Result<(), DbErr> {
+async fn copy(db: &Database, tables: impl Iterator<Item = Table>) -> Result<(), DbErr> {
     let failed = |error: sqlx::Error| DbErr::Exec(RuntimeErr::SqlxError(error.into()));
-    let mut transaction = db.get_postgres_connection_pool().begin().await.map_err(failed)?;
+    let mut transaction = db.write_connections().get_postgres_connection_pool().begin().await.map_err(failed)?;
     for table in tables {
         let statement = format!("COPY {} ({}) FROM STDIN", table.name, table.columns.join(", "));
         let lines = table.lines()?;

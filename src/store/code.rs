@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use super::{Record, Transaction};
-use crate::http::Problem;
+use crate::problem::Problem;
 
 #[derive(FromQueryResult)]
 struct Counter {

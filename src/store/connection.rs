@@ -1,48 +1,144 @@
-//! Connecting to a database, and bringing its tables up to date.
+//! Connections to a database, and how transactions begin.
 
-use std::{net::IpAddr, time::Duration};
-
-use migration::{Migrator, MigratorTrait};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait,
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
 };
+
+use chrono::{DateTime, Utc};
+
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr, Statement};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::lock;
+use super::{
+    database::{Database, STATEMENT_TIMEOUT, WriteTransaction},
+    servers,
+    trust::Trust,
+    work::{self, Work},
+};
+use crate::{
+    clock,
+    config::{DatabaseUrl, Secret},
+    problem::{Problem, problem_types},
+};
 
-/// A statement that takes longer would outlive the request that waits for it (PostgreSQL).
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A long read takes so long at the most: on PostgreSQL each statement of it, on SQLite the whole.
+const LONG_READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// A statement that goes through the whole database takes so long at the most (PostgreSQL).
+const PATIENCE: Duration = Duration::from_secs(600);
+/// A writer waits so long for another one at the most (SQLite).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A pool of so many connections, made when they are first used. Each worker has its own pool, so that no
-/// connection wanders between threads.
-pub async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(sqlite_creates_its_file(url));
+/// Connections to a database, made when they are first used: so many for reading, and half as many for writing. SQLite has one writer at a
+/// time: those who wait for it do so in their order. Each worker has pools of its own, so that no connection wanders between threads. A file
+/// that is missing stays missing.
+///
+/// # Errors
+/// A file that is missing or cannot be opened (SQLite).
+pub async fn connect(url: &DatabaseUrl, connections: u32) -> Result<Database, DbErr> {
+    let writers = if url.file().is_some() { 1 } else { connections.div_ceil(2) };
+    pools(url, connections, writers, BUSY_TIMEOUT).await
+}
+
+/// The same; a file that is missing is made.
+///
+/// # Errors
+/// A file that cannot be made or opened (SQLite).
+pub async fn create(url: &DatabaseUrl, connections: u32) -> Result<Database, DbErr> {
+    if let Some(path) = url.file() {
+        // An empty file is an empty database.
+        let made = std::fs::OpenOptions::new().append(true).create(true).open(path);
+        made.map_err(|error| DbErr::Conn(RuntimeErr::Internal(format!("{}: {error}", path.display()))))?;
+    }
+    connect(url, connections).await
+}
+
+/// One connection of each kind, for a probe that does not wait long for other writers.
+///
+/// # Errors
+/// As of [`connect`].
+pub async fn connect_to_probe(url: &DatabaseUrl) -> Result<Database, DbErr> {
+    pools(url, 1, 1, Duration::from_secs(1)).await
+}
+
+/// Connections for reading alone, made when they are first used.
+///
+/// # Errors
+/// As of [`connect`].
+pub(super) async fn connect_to_read(url: &DatabaseUrl, connections: u32) -> Result<Database, DbErr> {
+    let trust = Trust::in_database(url);
+    let reads = pool(url, connections, Use::Reading, BUSY_TIMEOUT, &trust).await?;
+    Ok(Database::new(reads.clone(), reads, trust))
+}
+
+async fn pools(url: &DatabaseUrl, readers: u32, writers: u32, busy_timeout: Duration) -> Result<Database, DbErr> {
+    let trust = Trust::in_database(url);
+    let reads = pool(url, readers, Use::Reading, busy_timeout, &trust).await?;
+    let writes = pool(url, writers, Use::Writing, busy_timeout, &trust).await?;
+    let database = Database::new(reads, writes, trust);
+    // Where none is found yet, whoever waits for the database tries again.
+    let _ = servers::choose(url, std::slice::from_ref(&database)).await;
+    Ok(database)
+}
+
+/// What connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Reading,
+    Writing,
+}
+
+async fn pool(url: &DatabaseUrl, connections: u32, purpose: Use, busy_timeout: Duration, trust: &Arc<Trust>) -> Result<DatabaseConnection, DbErr> {
+    let is_writing = purpose == Use::Writing;
+    let waits_in_turn = is_writing && url.file().is_some();
+    // The options are logged at the level of traces: the password is none of them.
+    let mut options = ConnectOptions::new(url.without_password());
+    let (for_postgres, for_sqlite) = (trust.clone(), trust.clone());
+    let (password, wanted) = (url.password().cloned(), url.wanted());
     options
         .max_connections(connections)
         .min_connections(0)
         .connect_lazy(true)
         .connect_timeout(Duration::from_secs(3))
-        .acquire_timeout(Duration::from_secs(3))
-        .test_before_acquire_if_idle_for(Duration::from_secs(15))
+        .acquire_timeout(if waits_in_turn { busy_timeout } else { Duration::from_secs(3) })
+        .test_before_acquire(false)
         .statement_timeout(STATEMENT_TIMEOUT)
         .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(|options| {
+        .map_sqlx_sqlite_opts(move |options| {
             use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-            options
+            let options = options
+                // Never by the way: a service whose file is gone would go on with an empty one.
+                .create_if_missing(false)
                 .journal_mode(SqliteJournalMode::Wal)
                 // With WAL, anything less than FULL may lose the last commits when the power fails.
                 .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(Duration::from_secs(10))
-                .foreign_keys(true)
-                .optimize_on_close(true, None)
+                .busy_timeout(busy_timeout)
+                // What is deleted is written over: what was erased is in no page.
+                .pragma("secure_delete", "ON")
+                .foreign_keys(true);
+            if is_writing { options } else { options.pragma("query_only", "ON") }
         })
-        .map_sqlx_postgres_opts(|options| in_clear_on_this_machine(options).application_name("khoosheh"));
-    let mut db = Database::connect(options).await?;
+        .map_sqlx_postgres_opts(move |options| {
+            let options = with_password(in_clear_on_this_machine(options).application_name("khoosheh"), password.as_ref());
+            if is_writing { options } else { options.options([("default_transaction_read_only", "on")]) }
+        })
+        .map_sqlx_postgres_pool_opts(move |options| for_postgres.postgres(options, wanted))
+        .map_sqlx_sqlite_pool_opts(move |options| for_sqlite.sqlite(options, is_writing));
+    let mut db = sea_orm::Database::connect(options).await?;
     db.set_metric_callback(|info| {
         metrics::histogram!("database_statement_seconds", "failed" => info.failed.to_string()).record(info.elapsed.as_secs_f64());
     });
     Ok(db)
+}
+
+/// The driver's options for a server, the password among them.
+pub(super) fn postgres_options(url: &DatabaseUrl) -> Result<PgConnectOptions, sqlx::Error> {
+    Ok(with_password(in_clear_on_this_machine(url.without_password().parse()?), url.password()))
+}
+
+fn with_password(options: PgConnectOptions, password: Option<&Secret>) -> PgConnectOptions {
+    password.into_iter().fold(options, |options, password| options.password(password.reveal()))
 }
 
 /// Nothing is encrypted that does not leave the machine, unless the address asks for it: sqlx 0.9.0 sends encrypted parameters in pieces,
@@ -53,28 +149,47 @@ fn in_clear_on_this_machine(options: PgConnectOptions) -> PgConnectOptions {
     if is_here && matches!(options.get_ssl_mode(), PgSslMode::Prefer) { options.ssl_mode(PgSslMode::Disable) } else { options }
 }
 
-/// `mode=rwc` creates the file where it is missing.
-fn sqlite_creates_its_file(url: &str) -> String {
-    if url.starts_with("sqlite:") && !url.contains("mode=") {
-        let separator = if url.contains('?') { '&' } else { '?' };
-        return format!("{url}{separator}mode=rwc");
+/// Has SQLite look whether the statistics of all tables are still true; PostgreSQL does so by itself. Without more, SQLite looks at those tables
+/// alone that this connection has read, and this one reads few.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn keep_statistics(db: &Database) -> Result<(), DbErr> {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        db.writes().execute_unprepared("PRAGMA analysis_limit = 1000; PRAGMA optimize = 0x10002").await?;
     }
-    url.to_owned()
+    Ok(())
 }
 
-/// Brings the tables up to date, in one transaction. Several instances may do so at once: one does, the others wait.
-pub async fn migrate(db: &DatabaseConnection) -> Result<(), DbErr> {
+/// Has the database look at what its tables hold, so that it plans for that: after much was written at once. SQLite looks at some thousand rows of
+/// each index, while nobody else writes.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn refresh_statistics(db: &Database) -> Result<(), DbErr> {
     let transaction = begin_to_rebuild(db).await?;
-    lock::for_transaction(&transaction, "migrate").await?;
-    Migrator::up(&transaction, None).await?;
+    if transaction.get_database_backend() == DbBackend::Sqlite {
+        transaction.execute_unprepared("PRAGMA analysis_limit = 4000").await?;
+    }
+    transaction.execute_unprepared("ANALYZE").await?;
     transaction.commit().await
 }
 
-/// Begins a transaction that will write. A deferred SQLite transaction that turns writer half way would fail
-/// instead of waiting for its turn.
-pub async fn begin_to_write(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
-    db.begin_with_options(options).await
+/// Corrects the clock of this process by that of PostgreSQL, which all instances share.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn follow_clock(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    if db.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let asked = Instant::now();
+    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS told")).await?;
+    let Some(told) = row.map(|row| row.try_get::<DateTime<Utc>>("", "told")).transpose()? else { return Ok(()) };
+    if let Some(behind) = clock::compare(told, asked.elapsed()) {
+        tracing::warn!("the clock of this machine differs from that of the database by {} s: it is corrected here", behind.as_seconds_f64());
+    }
+    Ok(())
 }
 
 /// Has a transaction plan its statements for the tables as they are by then, until [`keep_plans`]. PostgreSQL keeps the plans of a connection:
@@ -101,58 +216,56 @@ pub fn longest_write(db: &impl ConnectionTrait) -> Duration {
     Duration::from_secs(if db.get_database_backend() == DbBackend::Sqlite { 7 } else { 20 })
 }
 
+/// Gives a turn of work in the background up after longer than any statement may take: a server that is gone without a word is waited for without
+/// end.
+///
+/// # Errors
+/// That of the work, or 503.
+pub async fn in_time<T>(turn: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let late = |_| Err(Problem::new(&problem_types::UNAVAILABLE));
+    tokio::time::timeout(Duration::from_secs(660), work::abandonable(turn)).await.unwrap_or_else(late)
+}
+
 /// Between two large writes: on SQLite, those who wait for their turn to write look for it every 100 ms at the latest.
-pub async fn let_others_write(db: &DatabaseConnection) {
+pub async fn let_others_write(db: &Database) {
     if db.get_database_backend() == DbBackend::Sqlite {
         tokio::time::sleep(Duration::from_millis(120)).await;
     }
 }
 
 /// Begins a transaction that reads, however long it takes, what was there at its beginning; on SQLite every one does.
-pub async fn begin_to_read(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+pub async fn begin_to_read(db: &Database) -> Result<DatabaseTransaction, DbErr> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
-    let options = TransactionOptions { isolation_level: is_postgres.then_some(IsolationLevel::RepeatableRead), ..Default::default() };
-    db.begin_with_options(options).await
+    db.begin_to_read(is_postgres.then_some(IsolationLevel::RepeatableRead)).await
 }
 
-/// The same for a report, which may take as long as its reader needs.
-pub async fn begin_to_report(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    patient(begin_to_read(db).await?).await
+/// The same for a long read of somebody who waits for it. It ends with its work, which on SQLite has a limit as a whole. It goes on after the request has
+/// its head of an answer, and is read on.
+pub(super) async fn begin_long_read(db: &Database) -> Result<(DatabaseTransaction, Work), DbErr> {
+    let work = Work::apart(LONG_READ_TIMEOUT);
+    let transaction = work.part(begin_to_read(db)).await?;
+    limit_statements(&transaction, LONG_READ_TIMEOUT).await?;
+    Ok((transaction, work))
 }
 
-/// Begins a transaction that writes much, and may take long.
-pub async fn begin_to_rebuild(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    patient(begin_to_write(db).await?).await
-}
-
-async fn patient(transaction: DatabaseTransaction) -> Result<DatabaseTransaction, DbErr> {
-    if transaction.get_database_backend() == DbBackend::Postgres {
-        transaction.execute_unprepared("SET LOCAL statement_timeout = '10min'").await?;
-    }
+/// The same for one that goes through the whole database, for whoever runs the service.
+pub async fn begin_to_survey(db: &Database) -> Result<DatabaseTransaction, DbErr> {
+    let transaction = begin_to_read(db).await?;
+    limit_statements(&transaction, PATIENCE).await?;
     Ok(transaction)
 }
 
-/// Whether the tables are those that this build expects. It only reads, so that a health check writes nothing
-/// and an account without rights on the schema can serve.
-pub async fn is_migrated(db: &DatabaseConnection) -> Result<bool, DbErr> {
-    db.query_one_raw(Statement::from_string(db.get_database_backend(), "SELECT 1")).await?;
-    let applied = Statement::from_string(db.get_database_backend(), "SELECT count(*) AS applied FROM seaql_migrations");
-    // Where the table is missing, nothing is applied.
-    let count = db.query_one_raw(applied).await.ok().flatten().and_then(|row| row.try_get::<i64>("", "applied").ok());
-    Ok(count == i64::try_from(Migrator::migrations().len()).ok())
+/// Begins a transaction that writes much, and may take long.
+pub async fn begin_to_rebuild(db: &Database) -> Result<WriteTransaction, DbErr> {
+    let transaction = db.begin_to_write().await?;
+    limit_statements(&transaction, PATIENCE).await?;
+    Ok(transaction)
 }
 
-/// Takes back the last change of the tables.
-pub async fn migrate_down(db: &DatabaseConnection) -> Result<(), DbErr> {
-    let transaction = begin_to_rebuild(db).await?;
-    lock::for_transaction(&transaction, "migrate").await?;
-    Migrator::down(&transaction, Some(1)).await?;
-    transaction.commit().await
-}
-
-/// The names of all changes of the tables, and whether they are applied.
-pub async fn migrations(db: &DatabaseConnection) -> Result<Vec<(String, bool)>, DbErr> {
-    let applied = Migrator::get_applied_migrations(db).await?;
-    let is_applied = |name: &str| applied.iter().any(|migration| migration.name() == name);
-    Ok(Migrator::migrations().iter().map(|migration| (migration.name().to_owned(), is_applied(migration.name()))).collect())
+/// How long each statement of a transaction takes at the most (PostgreSQL).
+async fn limit_statements(transaction: &DatabaseTransaction, limit: Duration) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared(&format!("SET LOCAL statement_timeout = {}", limit.as_millis())).await?;
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Transaction, lock};
 use crate::{
     checks,
-    http::{Problem, Violation},
+    problem::{Problem, Violation},
 };
 
 /// The decision that a record of a province is to refer to exists for the author, and is national or of the same province;

@@ -14,8 +14,8 @@ use super::{
     sql::{Composer, look_up},
 };
 use crate::{
-    http::{Problem, Text, Violation, catalogue},
     persian::text,
+    problem::{Problem, Text, Violation, problem_types},
 };
 
 /// What another system calls the record.
@@ -46,7 +46,7 @@ impl ExternalRef {
             && !key.starts_with(char::is_whitespace)
             && !key.contains(['/', '?', '#', '%', '\\'])
             && !key.contains(char::is_control);
-        if is_system && is_key { Ok(Self { system, key }) } else { Err(Problem::new(&catalogue::NOT_FOUND)) }
+        if is_system && is_key { Ok(Self { system, key }) } else { Err(Problem::new(&problem_types::NOT_FOUND)) }
     }
 }
 

@@ -1,85 +1,42 @@
 //! The change log as a feed: what was committed between two moments, in an order in which nothing comes before what it builds on.
 //!
 //! Sequence numbers are taken before the commit: on PostgreSQL a later one may be visible before an earlier one. So a reader
-//! remembers not a number but what it could see (a snapshot, as `pg_snapshot` writes it), and gets what is visible now and was
+//! remembers not a number but what it could see (a snapshot, as `pg_snapshot` writes it: [`Seen`]), and gets what is visible now and was
 //! not then. Within that, numbers are an order: whoever changes or refers to a record has waited for the transaction that wrote it, and
 //! takes its number afterwards. On SQLite one writes at a time, and the last number says all.
-
-use std::{fmt, str::FromStr};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, prelude::Uuid};
 use serde::{Deserialize, Serialize};
 
-use super::{change_log::Model, sql::Composer};
-
-/// What could be seen of the log at a moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Seen {
-    /// All before is seen.
-    first_unseen: i64,
-    /// Nothing from here on is seen.
-    next: i64,
-    /// What was still being written in between.
-    running: Vec<i64>,
-}
-
-/// The text does not say what was seen.
-#[derive(Debug)]
-pub struct NotSeen;
-
-impl fmt::Display for NotSeen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this does not say what was seen")
-    }
-}
-
-impl From<Seen> for String {
-    fn from(seen: Seen) -> Self {
-        seen.to_string()
-    }
-}
-
-impl TryFrom<String> for Seen {
-    type Error = NotSeen;
-
-    fn try_from(text: String) -> Result<Self, NotSeen> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for Seen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let running = self.running.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
-        write!(f, "{}:{}:{running}", self.first_unseen, self.next)
-    }
-}
-
-impl FromStr for Seen {
-    type Err = NotSeen;
-
-    fn from_str(text: &str) -> Result<Self, NotSeen> {
-        let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0).ok_or(NotSeen);
-        let [first_unseen, next, running] = text.split(':').collect::<Vec<_>>().try_into().map_err(|_| NotSeen)?;
-        let running = running.split(',').filter(|part| !part.is_empty()).map(number).collect::<Result<Vec<_>, _>>()?;
-        let seen = Self { first_unseen: number(first_unseen)?, next: number(next)?, running };
-        let in_between = |running: &i64| (seen.first_unseen..seen.next).contains(running);
-        let is_sound = seen.first_unseen <= seen.next && seen.running.is_sorted_by(|a, b| a < b) && seen.running.iter().all(in_between);
-        if is_sound { Ok(seen) } else { Err(NotSeen) }
-    }
-}
+pub use super::seen::Seen;
+use super::{
+    Database,
+    change_log::{self, Model},
+    connection, personal,
+    seen::{NotSeen, is_seen},
+    sql::{Composer, columns},
+};
 
 /// Where a feed stands.
 #[derive(Debug)]
 pub struct Present {
     /// What can be seen.
     pub seen: Seen,
-    /// Which database this is: a restored one is another, as what was seen before may not have come back.
+    /// Which database this is, as far as numbers of transactions depend on it: on PostgreSQL the cluster of databases, which standbys share
+    /// with their primary, and the database in it; on SQLite there are no such numbers. A [`Trace`] says whether the log is the same.
     pub lineage: String,
+    /// Which server answers, and since when it runs (PostgreSQL).
+    server: String,
 }
 
 impl Present {
-    /// Whether something that was seen lies ahead of the log: then the database has been put back.
+    /// Whether nothing can have been lost since an earlier moment: the same server answers, and the newest entry has the same number.
+    pub fn is_still(&self, earlier: &Self) -> bool {
+        self.server == earlier.server && self.seen.newest == earlier.seen.newest
+    }
+
+    /// Whether something that was seen lies ahead of the log: then the database has been put back. This is for places that are kept in the
+    /// database. It says nothing of a cursor: a server that takes over may have lost numbers of transactions, and no entry with them.
     pub fn is_behind(&self, seen: &Seen) -> bool {
         seen.next > self.seen.next
     }
@@ -89,27 +46,86 @@ impl Present {
 pub async fn present(db: &impl ConnectionTrait) -> Result<Present, DbErr> {
     let statement = match db.get_database_backend() {
         DbBackend::Postgres => {
-            "SELECT pg_current_snapshot()::text AS seen, concat_ws('.', (SELECT system_identifier FROM pg_control_system()), \
-             (SELECT timeline_id FROM pg_control_checkpoint()), (SELECT oid FROM pg_database WHERE datname = current_database())) AS lineage"
+            "SELECT pg_current_snapshot()::text || ':' || (SELECT COALESCE(MAX(seq), 0) FROM change_log) AS seen, \
+             concat_ws('.', (SELECT system_identifier FROM pg_control_system()), (SELECT oid FROM pg_database WHERE datname = current_database())) \
+             AS lineage, pg_postmaster_start_time()::text AS server"
         }
         _ => {
-            "SELECT n.next || ':' || n.next || ':' AS seen, COALESCE((SELECT substr(hash, 1, 16) FROM change_log ORDER BY seq LIMIT 1), '') AS lineage \
-             FROM (SELECT COALESCE(MAX(seq), 0) + 1 AS next FROM change_log) n"
+            "SELECT (n.last + 1) || ':' || (n.last + 1) || '::' || n.last AS seen, '' AS lineage, '' AS server \
+             FROM (SELECT COALESCE(MAX(seq), 0) AS last FROM change_log) n"
         }
     };
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), statement)).await?;
     let row = row.ok_or_else(|| DbErr::RecordNotFound("what can be seen".to_owned()))?;
     let seen: String = row.try_get("", "seen")?;
-    let seen = seen.parse().map_err(|NotSeen| DbErr::Type(format!("'{seen}' is no snapshot")))?;
-    Ok(Present { seen, lineage: row.try_get("", "lineage")? })
+    let mut seen: Seen = seen.parse().map_err(|NotSeen| DbErr::Type(format!("'{seen}' is no snapshot")))?;
+    if let Some(mut shorter) = seen.shortened() {
+        shorter.newest = Some(trace(db, &shorter).await?.map_or(0, |trace| trace.seq));
+        seen = shorter;
+    }
+    Ok(Present { seen, lineage: row.try_get("", "lineage")?, server: row.try_get("", "server")? })
+}
+
+/// So many entries are remembered by a digest.
+const REMEMBERED: usize = 64;
+
+/// What a follower remembers of what it has seen, by which it notices that the log has lost some of it.
+///
+/// The newest entry shows that the log was put back: after a restore its number is missing, or another entry has it. Where one writes at a time
+/// (SQLite), nothing else can be lost before it is. On PostgreSQL, a standby that takes over without the last commits (asynchronous replication),
+/// or a server that crashes where commits do not wait for the disk, may lose an entry and keep a newer one, which was committed earlier:
+/// therefore the digest over the last entries that were seen. A lost entry escapes it where [`REMEMBERED`] newer ones, or more, were committed
+/// before it and kept: a transaction that wrote long before it ended.
+///
+/// It is compared at each request, not only on another timeline: a crash begins none, and the comparison takes a tenth of a millisecond.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize, Deserialize)]
+pub struct Trace {
+    /// The newest entry.
+    seq: i64,
+    /// Its kind of record,
+    resource: String,
+    /// its record,
+    record_id: Uuid,
+    /// the version that it made,
+    version: i64,
+    /// and the request in which it was made.
+    request_id: String,
+    /// The digest over the last [`REMEMBERED`] entries (PostgreSQL).
+    tail: Option<String>,
+}
+
+/// What is there now of what was seen at a moment; none where nothing is.
+pub async fn trace(db: &impl ConnectionTrait, seen: &Seen) -> Result<Option<Trace>, DbErr> {
+    let mut sql = Composer::new(db);
+    let is_postgres = sql.is_postgres();
+    let is_seen = is_seen(&mut sql, seen, None);
+    let query = if is_postgres {
+        format!(
+            "SELECT n.seq, n.resource, n.record_id, n.version, n.request_id, t.tail FROM (SELECT MAX(t.seq) AS seq, \
+               encode(sha256(convert_to(string_agg(t.seq::text || t.hash, ' '), 'UTF8')), 'hex') AS tail \
+               FROM (SELECT c.seq, c.hash FROM change_log c WHERE {is_seen} ORDER BY c.seq DESC LIMIT {REMEMBERED}) t) t \
+             JOIN change_log n ON n.seq = t.seq"
+        )
+    } else {
+        format!(
+            "SELECT c.seq, c.resource, c.record_id, c.version, c.request_id, NULL AS tail FROM change_log c WHERE {is_seen} ORDER BY c.seq DESC LIMIT 1"
+        )
+    };
+    Trace::find_by_statement(sql.statement(query)).one(db).await
 }
 
 /// Makes the log readable as a feed where it was written by another server, as after a dump was restored: what its numbers said
-/// there means nothing here, and all of it is seen.
-pub async fn adopt(db: &impl ConnectionTrait) -> Result<(), DbErr> {
-    if db.get_database_backend() == DbBackend::Postgres {
-        let foreign = "(SELECT 1 FROM change_log WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint)";
-        db.execute_unprepared(&format!("UPDATE change_log SET transaction_id = 0 WHERE transaction_id <> 0 AND EXISTS {foreign}")).await?;
+/// there means nothing here, and all of it is seen. It writes only then, so that an instance starts where nobody may write.
+pub async fn adopt(db: &Database) -> Result<(), DbErr> {
+    let foreign =
+        "SELECT 1 FROM change_log WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint ORDER BY transaction_id LIMIT 1";
+    let is_foreign = Statement::from_string(DbBackend::Postgres, foreign);
+    if db.get_database_backend() == DbBackend::Postgres && db.query_one_raw(is_foreign).await?.is_some() {
+        let transaction = connection::begin_to_rebuild(db).await?;
+        // Unless another instance has done so meanwhile.
+        let adopted = format!("UPDATE change_log SET transaction_id = 0 WHERE transaction_id <> 0 AND EXISTS ({foreign})");
+        transaction.execute_unprepared(&adopted).await?;
+        transaction.commit().await?;
     }
     Ok(())
 }
@@ -166,23 +182,33 @@ pub async fn changes(
     let after = match (after, since) {
         (Some(after), _) => after,
         (None, None) => 0,
-        (None, Some(since)) => before_first(db, since, until).await?,
+        (None, Some(since)) => match before_first(db, since, until).await? {
+            Some(after) => after,
+            None => return Ok(Vec::new()),
+        },
     };
     let mut sql = Composer::new(db);
     let (within, leaving) = (followed.within(&mut sql), followed.leaving(&mut sql));
     let is_new = is_seen(&mut sql, until, since);
     let after = sql.bind(after);
+    let (entry, log) = (columns::<change_log::Entity>("c"), sql.by_index("change_log c", "change_log_order"));
+    // By its index also where SQLite believes the log to be short, or the kinds of records to be few. It numbers no transactions.
+    let of_all = if sql.is_postgres() { "" } else { "c.transaction_id = 0 AND " };
     let query = format!(
-        "SELECT c.*, {within} AS is_within FROM change_log c WHERE c.seq > {after} AND {is_new} AND ({within} OR {leaving}) ORDER BY c.seq LIMIT {limit}"
+        "SELECT {entry}, {within} AS is_within FROM {log} WHERE {of_all}c.seq > {after} AND {is_new} AND ({within} OR {leaving}) ORDER BY c.seq LIMIT {limit}"
     );
-    Change::find_by_statement(sql.statement(query)).all(db).await
+    let mut changes = Change::find_by_statement(sql.statement(query)).all(db).await?;
+    personal::reveal_entries(db, changes.iter_mut().map(|change| &mut change.entry)).await?;
+    Ok(changes)
 }
 
 /// Whether anything has come to be seen between two moments.
 pub async fn has_news(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<bool, DbErr> {
     let mut sql = Composer::new(db);
     let is_new = is_seen(&mut sql, until, Some(since));
-    let query = format!("SELECT 1 FROM change_log c WHERE {is_new} LIMIT 1");
+    // In the order of an index: without it, PostgreSQL may read all of the log for the one entry that it believes to be near.
+    let order = if sql.is_postgres() { "c.transaction_id" } else { "c.seq" };
+    let query = format!("SELECT 1 FROM change_log c WHERE {is_new} ORDER BY {order} LIMIT 1");
     Ok(db.query_one_raw(sql.statement(query)).await?.is_some())
 }
 
@@ -198,56 +224,36 @@ pub async fn newest(
     let mut sql = Composer::new(db);
     let within = followed.within(&mut sql);
     let (seen, resource, after) = (is_seen(&mut sql, until, None), sql.bind(resource), sql.bind(after));
+    let entry = columns::<change_log::Entity>("c");
     let query = format!(
-        "SELECT c.* FROM change_log c WHERE c.resource = {resource} AND c.record_id > {after} AND {seen} AND c.kind <> 'deleted' AND {within} \
+        "SELECT {entry} FROM change_log c WHERE c.resource = {resource} AND c.record_id > {after} AND {seen} AND c.kind <> 'deleted' AND {within} \
            AND NOT EXISTS (SELECT 1 FROM change_log n WHERE n.resource = c.resource AND n.record_id = c.record_id AND n.version > c.version AND {}) \
          ORDER BY c.record_id LIMIT {limit}",
         seen.replace("c.", "n.")
     );
-    Model::find_by_statement(sql.statement(query)).all(db).await
+    let mut entries = Model::find_by_statement(sql.statement(query)).all(db).await?;
+    personal::reveal_entries(db, entries.iter_mut()).await?;
+    Ok(entries)
 }
 
-/// The condition that an entry was seen at one moment, and not at an earlier one.
-fn is_seen(sql: &mut Composer, until: &Seen, since: Option<&Seen>) -> String {
-    let next = sql.bind(until.next);
-    if !sql.is_postgres() {
-        let since = since.map(|since| format!(" AND c.seq >= {}", sql.bind(since.next))).unwrap_or_default();
-        return format!("c.seq < {next}{since}");
-    }
-    let mut seen = |seen: &Seen| {
-        let snapshot = sql.bind(seen.to_string());
-        format!("pg_visible_in_snapshot(CAST(CAST(c.transaction_id AS text) AS xid8), CAST({snapshot} AS pg_snapshot))")
-    };
-    // The comparisons beside it are for the index.
-    let until = format!("c.transaction_id < {next} AND {}", seen(until));
-    let Some(since) = since else { return until };
-    format!("{until} AND NOT {} AND c.transaction_id >= {}", seen(since), sql.bind(since.first_unseen))
-}
-
-/// The position before the first entry that may have come to be seen, so that a long way is read from where it begins.
-async fn before_first(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<i64, DbErr> {
+/// The position before the first entry that may have come to be seen, so that a long way is read from where it begins; none where there is no such
+/// entry.
+///
+/// PostgreSQL would look for the smallest number among all numbers in their order, and so read the whole log where nothing is new, unless its
+/// statistics tell better: the entries of the transactions are found by their own index first, in its order.
+async fn before_first(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<Option<i64>, DbErr> {
     let mut sql = Composer::new(db);
     let position = if sql.is_postgres() { "transaction_id" } else { "seq" };
-    let (first, next) = (sql.bind(since.first_unseen), sql.bind(until.next));
-    let query = format!("SELECT MIN(seq) AS first FROM change_log WHERE {position} >= {first} AND {position} < {next}");
+    let (first, next, apart) = (sql.bind(since.first_unseen), sql.bind(until.next), sql.kept_apart());
+    let by_transaction = format!(
+        "SELECT MIN(t.seq) FROM (SELECT seq FROM change_log WHERE {position} >= {first} AND {position} < {next} ORDER BY {position}{apart}) t"
+    );
+    let query = match since.newest.filter(|_| sql.is_postgres()) {
+        // An entry after the newest one is new, whatever its transaction is called.
+        Some(newest) => format!("SELECT LEAST(({by_transaction}), (SELECT MIN(seq) FROM change_log WHERE seq > {})) AS first", sql.bind(newest)),
+        None => format!("SELECT ({by_transaction}) AS first"),
+    };
     let row = db.query_one_raw(sql.statement(query)).await?;
     let first: Option<i64> = row.map_or(Ok(None), |row| row.try_get("", "first"))?;
-    Ok(first.map_or(i64::MAX, |first| first - 1))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn what_was_seen_comes_back_as_it_went() {
-        for text in ["10:10:", "10:20:10,14,15", "0:1:"] {
-            assert_eq!(text.parse::<Seen>().unwrap().to_string(), text);
-        }
-        for wrong in ["", "10", "10:9:", "10:20:9", "10:20:20", "10:20:14,12", "10:20:x", "-1:2:", "1:2:1:"] {
-            assert!(wrong.parse::<Seen>().is_err(), "{wrong}");
-        }
-    }
+    Ok(first.map(|first| first - 1))
 }

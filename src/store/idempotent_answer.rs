@@ -1,7 +1,18 @@
 //! Answers kept for requests that are repeated with the same `Idempotency-Key`.
 
-use chrono::{TimeDelta, Utc};
-use sea_orm::entity::prelude::*;
+use std::collections::BTreeSet;
+
+use chrono::{SecondsFormat, TimeDelta};
+use sea_orm::{IntoActiveModel, entity::prelude::*};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Database,
+    change_log::{add_part, canonical},
+    connection, now,
+    personal::keys::{self, Key, Keyring},
+};
+use crate::{problem::Problem, values::hex};
 
 /// The first answer to a request.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -19,6 +30,8 @@ pub struct Model {
     pub answer: Json,
     /// When it was given.
     pub created_at: DateTimeUtc,
+    /// The SHA-256 over all of it, in hexadecimal; none in rows of versions that kept none.
+    pub checksum: Option<String>,
 }
 
 /// It stands alone.
@@ -27,18 +40,114 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// The member of a kept answer that holds it encrypted.
+const SEALED: &str = "sealed";
+
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
 impl Model {
     /// Whether it is still given again.
     pub fn is_current(&self) -> bool {
-        Utc::now() - self.created_at < KEPT
+        now() - self.created_at < KEPT
     }
+
+    /// Whether it is what was kept, as far as there is a checksum to tell by.
+    pub fn is_whole(&self) -> bool {
+        self.checksum.as_ref().is_none_or(|checksum| *checksum == self.compute_checksum())
+    }
+
+    /// The answer itself: it may hold personal values, and is encrypted.
+    ///
+    /// # Errors
+    /// The key is missing, or it was changed past the service.
+    pub async fn opened(&self, db: &impl ConnectionTrait) -> Result<Json, DbErr> {
+        let Some(sealed) = self.answer[SEALED].as_str() else { return Ok(self.answer.clone()) };
+        let bytes = keys::open(db, &self.name(), sealed).await?;
+        serde_json::from_slice(&bytes).map_err(|error| DbErr::Custom(error.to_string()))
+    }
+
+    fn seal(&mut self, key: &Key) -> Result<(), Problem> {
+        let sealed = key.seal(&self.name(), self.answer.to_string().into_bytes())?;
+        self.answer = serde_json::json!({ SEALED: sealed });
+        self.checksum = Some(self.compute_checksum());
+        Ok(())
+    }
+
+    /// For what the answer is encrypted.
+    fn name(&self) -> String {
+        format!("answer {} {}", self.account_id, self.idempotency_key)
+    }
+
+    /// Keeps the answer, encrypted and with its checksum.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn keep(mut self, db: &impl ConnectionTrait, keyring: &Keyring) -> Result<(), Problem> {
+        self.seal(keyring.current())?;
+        Entity::insert(self.into_active_model().reset_all()).exec_without_returning(db).await?;
+        Ok(())
+    }
+
+    fn compute_checksum(&self) -> String {
+        let mut hash = Sha256::new();
+        let created_at = self.created_at.to_rfc3339_opts(SecondsFormat::Micros, true);
+        for part in [self.account_id.to_string().as_str(), &self.idempotency_key, &self.fingerprint, &canonical(&self.answer), &created_at] {
+            add_part(&mut hash, part);
+        }
+        hex(&hash.finalize())
+    }
+}
+
+/// Encrypts the answers that were kept before answers were encrypted, or with a former key.
+///
+/// # Errors
+/// There is no key, or the database does not answer.
+pub async fn seal_all(db: &Database) -> Result<(), Problem> {
+    let transaction = connection::begin_to_rebuild(db).await?;
+    let all = Entity::find().all(&*transaction).await?;
+    if !all.is_empty() {
+        let keyring = Keyring::of(&*transaction).await?;
+        for mut kept in all {
+            let is_current = kept.answer[SEALED].as_str().is_some_and(|sealed| sealed.starts_with(keyring.current().id()));
+            // One whose key is lost, or that was changed, is refused where it is asked for.
+            if let (false, Ok(answer)) = (is_current || !kept.is_whole(), kept.opened(&*transaction).await) {
+                kept.answer = answer;
+                kept.seal(keyring.current())?;
+                kept.into_active_model().reset_all().update(&*transaction).await?;
+            }
+        }
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// Whether one of some texts is in the text of some JSON, or in JSON that is text of it.
+fn says(value: &Json, said: &BTreeSet<String>) -> bool {
+    match value {
+        Json::String(text) => said.iter().any(|said| text.contains(said.as_str())),
+        Json::Array(items) => items.iter().any(|item| says(item, said)),
+        Json::Object(members) => members.values().any(|member| says(member, said)),
+        _ => false,
+    }
+}
+
+/// Forgets the answers in which one of some texts is said.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn forget_about(db: &impl ConnectionTrait, said: &BTreeSet<String>) -> Result<(), DbErr> {
+    for kept in Entity::find().all(db).await? {
+        // Of one that cannot be opened nobody knows what is in it, and nobody can be given it again.
+        let is_about = kept.opened(db).await.map_or(true, |answer| says(&answer, said));
+        if is_about {
+            Entity::delete_by_id((kept.account_id, kept.idempotency_key)).exec(db).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Forgets the answers that are no longer given again.
 pub async fn forget_old(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
-    let old = Entity::delete_many().filter(Column::CreatedAt.lt(Utc::now() - KEPT)).exec(db).await?;
+    let old = Entity::delete_many().filter(Column::CreatedAt.lt(now() - KEPT)).exec(db).await?;
     Ok(old.rows_affected)
 }

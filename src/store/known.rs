@@ -46,7 +46,7 @@ pub const BASELINE: Relation = Relation {
 /// CDAs.
 pub const CDA: Relation = Relation {
     table: "cda",
-    columns: &[same("name_fa", Text), same("name_en", Text), same("certificates", Json)],
+    columns: &[same("name_fa", Member::Name), same("name_en", Member::Name), same("certificates", Json)],
     has_province: true,
     initial_state: Some("applicant"),
 };
@@ -246,13 +246,17 @@ impl Relation {
         };
         let member = |Column(name, member, path): &Column| format!(", {} AS {name}", composer.member("r.data", path, *member));
         let columns: String = self.columns.iter().map(member).collect();
-        let (moment, resource, apart) = (composer.moment(moment), composer.bind(self.table), composer.kept_apart());
-        // The newest versions are found first: what is asked of them would else be worked out for all older ones too.
+        let (moment, resource) = (composer.moment(moment), composer.bind(self.table));
+        let log = composer.by_index("change_log r", if condition.is_empty() { "change_log_newest" } else { "change_log_newest_of_province" });
+        let newer = composer.by_index("change_log n", "change_log_record");
+        // The newest versions are found first: what is asked of them would else be worked out for all older ones too. SQLite is to find them once: it
+        // would look for them, and read their JSON, again for each record that is joined to them.
+        let (apart, once) = (composer.kept_apart(), composer.worked_out_once());
         format!(
-            "(SELECT r.record_id AS id{province}{columns}{} FROM (SELECT r.record_id, r.province, r.data FROM change_log r \
+            "(SELECT r.record_id AS id{province}{columns}{} FROM (SELECT r.record_id, r.province, r.data FROM {log} \
                WHERE r.resource = {resource} AND r.changed_at <= {moment} AND r.kind <> 'deleted'{condition} \
-               AND NOT EXISTS (SELECT 1 FROM change_log n WHERE n.resource = r.resource \
-               AND n.record_id = r.record_id AND n.version > r.version AND n.changed_at <= {moment}){apart}) r)",
+               AND NOT EXISTS (SELECT 1 FROM {newer} WHERE n.resource = r.resource \
+               AND n.record_id = r.record_id AND n.version > r.version AND n.changed_at <= {moment}){apart}) r{once})",
             state.unwrap_or_default()
         )
     }
@@ -265,8 +269,9 @@ impl Relation {
             (day, _) => day.map(|day| format!(" AND e.effective_on <= {}", composer.day(day))).unwrap_or_default(),
         };
         let known = knowledge.at.map(|moment| format!(" AND e.recorded_at <= {}", composer.moment(moment))).unwrap_or_default();
+        let events = composer.by_index("status_event e", "status_event_record");
         format!(
-            ", COALESCE((SELECT e.to_state FROM status_event e WHERE e.resource = '{}' AND e.record_id = r.{record}{day}{known} \
+            ", COALESCE((SELECT e.to_state FROM {events} WHERE e.resource = '{}' AND e.record_id = r.{record}{day}{known} \
              ORDER BY e.effective_on DESC, e.id DESC LIMIT 1), '{initial}') AS state",
             self.table
         )

@@ -5,10 +5,12 @@
 //! can forget them. What SQLite and PostgreSQL do differently stands in this folder and nowhere else.
 
 pub mod annals;
+pub mod backup;
 pub mod bulk;
 pub mod change_log;
 pub mod code;
 pub mod connection;
+pub mod database;
 pub mod decision;
 pub mod earned_value;
 pub mod external_ref;
@@ -16,29 +18,40 @@ pub mod fault;
 pub mod feed;
 pub mod files;
 pub mod idempotent_answer;
+pub mod inspect;
 pub mod known;
 pub mod lock;
+pub mod long_read;
 pub mod outbox;
 pub mod past;
+pub mod personal;
+pub mod probe;
 pub mod record;
+pub mod restoration;
 pub mod revision;
+pub mod root;
+pub mod schema;
+pub mod sealed;
 pub mod search;
+pub mod secret;
+pub mod security_event;
+pub mod seen;
+pub mod servers;
 pub mod sql;
 pub mod status_event;
 pub mod transaction;
+mod trust;
 pub mod verify;
+pub mod work;
 
+pub use crate::clock::now;
 pub use annals::Annals;
+pub use database::{Database, WriteTransaction};
 pub use external_ref::ExternalRef;
 pub use files::Files;
+pub use long_read::{LongRead, LongReads};
 pub use past::{Past, Retrospective};
 pub(crate) use record::record_table;
-pub use record::{Columns, ColumnsMut, Input, Reading, Record, RecordInfo, visible_rows};
+pub use record::{Columns, ColumnsMut, Include, Input, Reading, Record, RecordInfo, visible_rows};
 pub use sql::SqlKind;
 pub use transaction::{Inserts, Transaction};
-
-/// The present moment in UTC, cut to the microseconds that both databases keep.
-pub fn now() -> chrono::DateTime<chrono::Utc> {
-    use chrono::{SubsecRound, Utc};
-    Utc::now().trunc_subsecs(6)
-}

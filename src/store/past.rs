@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::{
     Record,
     change_log::{self, ChangeKind, Shown},
-    status_event,
+    personal, status_event,
 };
 use crate::persian::Date;
 
@@ -81,7 +81,9 @@ pub async fn records(
     let entries = Entity::find().filter(Column::Resource.eq(resource)).filter(Column::RecordId.is_in(ids.iter().copied()));
     let entries = entries.filter(Column::ChangedAt.lte(past.known_at)).order_by_asc(Column::Version);
     let mut versions: HashMap<Uuid, Vec<change_log::Model>> = HashMap::new();
-    for entry in entries.all(db).await? {
+    let mut entries = entries.all(db).await?;
+    personal::reveal_entries(db, entries.iter_mut()).await?;
+    for entry in entries {
         versions.entry(entry.record_id).or_default().push(entry);
     }
     let entered = if state_fields.is_empty() { HashMap::new() } else { entered(db, resource, ids, past).await? };

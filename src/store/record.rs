@@ -16,11 +16,32 @@ use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{ExternalRef, Transaction, external_ref::ExternalRefs};
+use super::{
+    ExternalRef, Transaction,
+    external_ref::ExternalRefs,
+    personal::{self, Apart},
+};
 use crate::{
     auth::Scope,
-    http::{Problem, Violation},
+    problem::{Problem, Violation},
 };
+
+/// Related records that `include=` brings along.
+pub struct Include {
+    /// The value of the parameter, and the member of the representation.
+    pub name: &'static str,
+    /// The description in the document.
+    pub about: &'static str,
+    /// The permission to read records of their kind: whoever asks for them needs it.
+    pub permission: &'static str,
+}
+
+impl Include {
+    /// Records of a kind that `permission` lets read.
+    pub const fn new(name: &'static str, about: &'static str, permission: &'static str) -> Self {
+        Self { name, about, permission }
+    }
+}
 
 /// A row type that is kept with versions, history and tombstones.
 pub trait Record:
@@ -41,12 +62,14 @@ pub trait Record:
     const PERSONAL: &'static [&'static str] = &[];
     /// The fields of the representation that follow from other records: the history does not keep them.
     const DERIVED: &'static [&'static str] = &[];
-    /// What `include=` can bring: name and description.
-    const INCLUDES: &'static [(&'static str, &'static str)] = &[];
+    /// What `include=` can bring.
+    const INCLUDES: &'static [Include] = &[];
     /// For a record under another: the condition that it belongs to the one in `{id}`.
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = None;
     /// The tables and columns whose live rows keep the record from being deleted.
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[];
+    /// Whether the values of unique personal fields are unique within each province, so that nobody learns that another province has one.
+    const UNIQUE_IN_PROVINCE: bool = false;
     /// What each unique index means to a client: its name, its columns as SQLite tells them, the problem.
     const UNIQUE: &'static [Unique] = &[];
 
@@ -69,6 +92,12 @@ pub trait Record:
     fn views(rows: &[Self], _: &Reading<'_>) -> impl Future<Output = Result<Vec<Self::View>, Problem>> {
         std::future::ready(Ok(rows.iter().map(Self::view).collect()))
     }
+    /// The personal values of the row, which are kept in a table of their own (see [`super::personal`]).
+    fn apart(&mut self) -> Option<Apart<'_>> {
+        None
+    }
+    /// Takes what is personal out of the row, where it is erased.
+    fn erase(&mut self) {}
     /// The last word before a row is written: fills in what follows from other records, and checks the rules between them.
     fn settle(&mut self, _before: Option<&Self>, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
@@ -120,7 +149,8 @@ impl Reading<'_> {
     pub async fn by_ids<R: Record>(&self, ids: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, R::View>, Problem> {
         let ids: BTreeSet<Uuid> = ids.into_iter().collect();
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
-        let rows = visible_rows::<R>(self.scope).filter(id.is_in(ids)).all(&self.db).await?;
+        let mut rows = visible_rows::<R>(self.scope).filter(id.is_in(ids)).all(&self.db).await?;
+        personal::reveal(&self.db, &mut rows).await?;
         let plain = Reading { db: self.executor(), scope: self.scope, include: Vec::new() };
         // Boxed: the representations of one kind of record may ask for those of the same kind.
         let views: LocalBoxFuture<'_, _> = Box::pin(R::views(&rows, &plain));
@@ -145,7 +175,9 @@ impl Reading<'_> {
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
         let rows = visible_rows::<R>(self.scope).filter(column.is_in(parents)).order_by(id, Order::Asc);
         let mut found: HashMap<Uuid, Vec<R::View>> = HashMap::new();
-        for row in rows.all(&self.db).await? {
+        let mut rows = rows.all(&self.db).await?;
+        personal::reveal(&self.db, &mut rows).await?;
+        for row in rows {
             found.entry(parent(&row)).or_default().push(row.view());
         }
         Ok(found)

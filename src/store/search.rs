@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use sea_orm::{
     Set,
     entity::prelude::*,
-    sea_query::{Alias, Condition, ExprTrait, LikeExpr, Query, SimpleExpr},
+    sea_query::{Alias, Condition, ExprTrait, LikeExpr, Query, SelectStatement, SimpleExpr},
 };
 
 use super::Record;
 use crate::{
-    http::{Problem, Text, Violation},
     persian::text,
+    problem::{Problem, Text, Violation},
 };
 
 /// One term of one record.
@@ -47,23 +47,36 @@ pub const WORD: &str = "word";
 /// The most words of a query that are looked up: each costs a look into the index.
 const MOST_WORDS: usize = 12;
 
+/// The most characters of a term. PostgreSQL's index takes about 2,700 bytes of a row; of a longer word the beginning is kept, and looked up.
+const LONGEST_TERM: usize = 100;
+
+fn short(term: impl Into<String>) -> String {
+    let mut term = term.into();
+    if let Some((end, _)) = term.char_indices().nth(LONGEST_TERM) {
+        term.truncate(end);
+    }
+    term
+}
+
 /// The terms of some names and codes, as far as there are any.
 pub fn words<'a>(names: impl IntoIterator<Item = Option<&'a String>>) -> Vec<(&'static str, String)> {
     names.into_iter().flatten().flat_map(|name| text::words(name)).map(|word| (WORD, word)).collect()
 }
 
-/// The terms of a record as rows, each once.
+/// The terms of a record, each once.
+pub fn terms_of<R: Record>(row: &R) -> BTreeSet<(&'static str, String)> {
+    row.terms().into_iter().map(|(field, term)| (field, short(term))).collect()
+}
+
+/// The terms of a record as rows.
 pub fn of_record<R: Record>(row: &R) -> Vec<ActiveModel> {
-    let mut terms = row.terms();
-    terms.sort();
-    terms.dedup();
-    let term = |(field, term): (&str, String)| ActiveModel {
+    let term = |(field, term): (&'static str, String)| ActiveModel {
         resource: Set(R::RESOURCE.to_owned()),
         field: Set(field.to_owned()),
         term: Set(term),
         record_id: Set(row.id()),
     };
-    terms.into_iter().map(term).collect()
+    terms_of(row).into_iter().map(term).collect()
 }
 
 /// The rows that have a word beginning with each word of the query. A query without a word finds nothing.
@@ -81,26 +94,40 @@ pub fn matches<R: Record>(query: &str) -> Result<Condition, Problem> {
 
 /// The rows that have, in one field, a term beginning with any of the prefixes.
 pub fn has_prefix<R: Record>(field: &str, prefixes: &[impl AsRef<str>]) -> SimpleExpr {
-    let any = prefixes
-        .iter()
-        .map(AsRef::as_ref)
-        .fold(Condition::any(), |any, prefix| any.add(Column::Term.gte(prefix).and(Column::Term.lt(format!("{prefix}\u{10FFFF}")))));
-    has_term::<R>(field, any)
+    let ranges: Vec<(String, String)> =
+        prefixes.iter().map(|prefix| short(prefix.as_ref())).map(|prefix| (prefix.clone(), format!("{prefix}\u{10FFFF}"))).collect();
+    let mut found = terms(R::RESOURCE, field);
+    match &ranges[..] {
+        [] => found.and_where(Expr::cust("1 = 0")),
+        [(from, to)] => found.and_where(Column::Term.gte(from.as_str())).and_where(Column::Term.lt(to.as_str())),
+        // A table of ranges: SQLite has a limit of how deep alternatives may lie.
+        _ => {
+            let bound = |column: &'static str| Expr::col((RANGES, column));
+            let term = || Expr::col((Entity, Column::Term));
+            found.from_values(ranges, RANGES).and_where(term().gte(bound("column1"))).and_where(term().lt(bound("column2")))
+        }
+    };
+    is_among::<R>(found)
 }
 
 /// The rows that have, in one field, exactly one of the terms.
-pub fn has_any<R: Record>(field: &str, terms: impl IntoIterator<Item = String>) -> SimpleExpr {
-    has_term::<R>(field, Condition::all().add(Column::Term.is_in(terms)))
+pub fn has_any<R: Record>(field: &str, any: impl IntoIterator<Item = String>) -> SimpleExpr {
+    let mut found = terms(R::RESOURCE, field);
+    found.and_where(Column::Term.is_in(any.into_iter().map(short)));
+    is_among::<R>(found)
 }
 
-fn has_term<R: Record>(field: &str, condition: Condition) -> SimpleExpr {
-    let found = Query::select()
-        .column(Column::RecordId)
-        .from(Entity)
-        .and_where(Column::Resource.eq(R::RESOURCE))
-        .and_where(Column::Field.eq(field))
-        .cond_where(condition)
-        .to_owned();
+/// The name of the ranges of terms in a statement.
+const RANGES: &str = "ranges";
+
+/// The records of the terms of a field.
+fn terms(resource: &str, field: &str) -> SelectStatement {
+    let mut found = Query::select();
+    found.column((Entity, Column::RecordId)).from(Entity).and_where(Column::Resource.eq(resource)).and_where(Column::Field.eq(field));
+    found
+}
+
+fn is_among<R: Record>(found: SelectStatement) -> SimpleExpr {
     Expr::col((R::Entity::default(), Alias::new("id"))).in_subquery(found)
 }
 

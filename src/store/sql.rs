@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TryGetable, Value as SqlValue};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, Statement, TryGetable, Value as SqlValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -86,6 +86,11 @@ pub async fn look_up<T: TryGetable>(
     Ok(known)
 }
 
+/// The columns of a table, by name: a statement that is kept while a newer program adds one is not to give another row than before.
+pub fn columns<E: EntityTrait>(alias: &str) -> String {
+    E::Column::iter().map(|column| format!("{alias}.{}", column.as_str())).collect::<Vec<_>>().join(", ")
+}
+
 /// How many rows of a group fulfil a condition.
 pub fn count_where(condition: &str) -> String {
     format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)")
@@ -136,6 +141,11 @@ impl Composer {
         match kind {
             // As columns of names and codes do.
             Member::Text => self.bytewise(&format!("({text})")),
+            // What is kept of it is a commitment, unless it was erased by then.
+            Member::Name => {
+                let value = format!("(SELECT p.name FROM personal_value p WHERE p.token = ({text}))");
+                self.bytewise(&format!("COALESCE({value}, CASE WHEN ({text}) NOT LIKE '~%' THEN ({text}) END)"))
+            }
             Member::Integer => format!("CAST({text} AS bigint)"),
             Member::Float => format!("CAST({text} AS double precision)"),
             Member::Boolean => self.on(&format!("CAST({text} AS boolean)"), &text),
@@ -181,6 +191,16 @@ impl Composer {
     /// The end of a statement in parentheses that is to be worked out by itself, before what stands around it.
     pub fn kept_apart(&self) -> String {
         self.on(" OFFSET 0", "")
+    }
+
+    /// The end of a statement in parentheses that SQLite is to work out once, whatever is joined to it; PostgreSQL does so where that is less work.
+    pub fn worked_out_once(&self) -> String {
+        self.on("", " LIMIT -1")
+    }
+
+    /// A table that SQLite is to read by an index, whatever its statistics say; PostgreSQL finds the way by its own.
+    pub fn by_index(&self, table: &str, index: &str) -> String {
+        self.on(table, &format!("{table} INDEXED BY {index}"))
     }
 
     /// How many days lie between two days.
@@ -231,6 +251,8 @@ fn millionths(text: &str) -> String {
 pub enum Member {
     /// Text.
     Text,
+    /// The name of a natural person, which is kept apart; none where it was erased.
+    Name,
     /// A whole number, also one in a string.
     Integer,
     /// A number with a fraction.

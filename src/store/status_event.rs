@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Record, Transaction};
-use crate::{http::Problem, persian::Date};
+use crate::{clock::new_id, persian::Date, problem::Problem};
 
 /// One change of state.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -128,7 +128,7 @@ pub fn model<R: Record>(row: &R, id: Uuid, event: Event, (recorded_at, recorded_
 
 /// Records a change of state, of which `row` is the outcome.
 pub async fn record<R: Record>(transaction: &Transaction, row: &R, event: &Event) -> Result<(), Problem> {
-    let event = model(row, Uuid::now_v7(), event.clone(), (transaction.now(), transaction.author().id));
+    let event = model(row, new_id(), event.clone(), (transaction.now(), transaction.author().id));
     Entity::insert(event.into_active_model().reset_all()).exec_without_returning(&**transaction).await?;
     Ok(())
 }

@@ -13,29 +13,32 @@ use std::{
 use chrono::{DateTime, Utc};
 use indexmap::IndexSet;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement, StatementBuilder,
     sea_query::{Alias, Expr, ExprTrait, LockType, Query, SelectStatement},
 };
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::{
-    Record, bulk,
+    Database, Record, WriteTransaction, bulk,
     change_log::{self, ChangeKind, Entry},
-    connection,
     earned_value::summary,
     external_ref, fault, lock, now,
+    personal::{self, keys::Keyring},
     record::{Unique, visible_rows},
     search,
+    security_event::{self, Origin},
 };
 use crate::{
     auth::Caller,
     checks,
-    http::{Problem, Text, Violation, catalogue},
+    clock::new_id,
+    problem::{Problem, Text, Violation, problem_types},
 };
 
 /// A transaction that knows who writes, when, and in which request.
 pub struct Transaction {
-    inner: DatabaseTransaction,
+    inner: WriteTransaction,
     author: Arc<Caller>,
     request_id: String,
     now: DateTime<Utc>,
@@ -44,8 +47,14 @@ pub struct Transaction {
     locks: Mutex<IndexSet<String>>,
     /// Whether nothing of it is to stay.
     is_rehearsal: AtomicBool,
+    /// Where the request comes from, for the security log.
+    origin: Origin,
+    /// What is to stand in the security log with what is written.
+    events: Mutex<Vec<security_event::Model>>,
     /// What [`Transaction::referred`] has found, once records are created together that refer to the same ones. It is locked until the end.
     found: Mutex<Option<Found>>,
+    /// The keys of personal values, once they are needed.
+    keyring: OnceCell<Keyring>,
 }
 
 /// PostgreSQL has room for 6,400 locks, of all transactions, as it comes. From so many on a transaction that can end does so,
@@ -68,42 +77,88 @@ impl Inserts {
 }
 
 impl Deref for Transaction {
-    type Target = DatabaseTransaction;
+    type Target = WriteTransaction;
 
-    fn deref(&self) -> &DatabaseTransaction {
+    fn deref(&self) -> &WriteTransaction {
         &self.inner
     }
 }
 
 impl Transaction {
     /// Begins to write.
-    pub async fn begin(db: &DatabaseConnection, author: Arc<Caller>, request_id: String) -> Result<Self, Problem> {
-        let inner = connection::begin_to_write(db).await?;
+    pub async fn begin(db: &Database, author: Arc<Caller>, request_id: String) -> Result<Self, Problem> {
+        let inner = db.begin_to_write().await?;
         Ok(Self {
             inner,
             author,
+            origin: Origin { request_id: request_id.clone(), ..Origin::default() },
+            events: Mutex::default(),
             request_id,
             now: now(),
             moved: Mutex::default(),
             locks: Mutex::default(),
             is_rehearsal: AtomicBool::new(false),
             found: Mutex::default(),
+            keyring: OnceCell::new(),
         })
     }
 
-    /// Brings the summaries up to date and makes everything durable.
+    /// The same, for a request that comes from somewhere.
+    pub fn from(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// An event of the security log that the author of the transaction causes.
+    pub fn event(&self, kind: security_event::Kind) -> security_event::Model {
+        security_event::Model::new(kind, &self.origin).by(&self.author, &self.origin)
+    }
+
+    /// Has an event stand in the security log where the transaction is committed.
+    pub fn note(&self, event: security_event::Model) {
+        self.events().push(event);
+    }
+
+    fn events(&self) -> MutexGuard<'_, Vec<security_event::Model>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Brings the summaries up to date and makes everything durable, with what it means to the security log.
     pub async fn commit(self) -> Result<(), Problem> {
         let moved = self.moved.into_inner().unwrap_or_default();
         summary::refresh(&self.inner, &moved).await?;
-        Ok(self.inner.commit().await?)
+        let events = self.events.into_inner().unwrap_or_else(PoisonError::into_inner);
+        security_event::insert(&self.inner, events.clone()).await?;
+        self.inner.commit().await?;
+        events.iter().for_each(security_event::Model::tell);
+        Ok(())
     }
 
-    /// Takes everything back, and lets others go on before the caller is answered: a transaction that is only dropped keeps its locks until its
-    /// connection is next looked after.
+    /// Takes everything back, and lets others go on before the caller is answered.
     pub async fn roll_back(self) {
-        if let Err(error) = self.inner.rollback().await {
-            tracing::warn!(%error, "a transaction was not rolled back; its connection is given up");
+        self.inner.roll_back().await;
+    }
+
+    /// The keys of personal values.
+    pub async fn keyring(&self) -> Result<&Keyring, Problem> {
+        self.keyring.get_or_try_init(|| Keyring::of(&self.inner)).await
+    }
+
+    /// Commits to the personal values of a row that is about to be written.
+    async fn commit_to<R: Record>(&self, row: &mut R, before: Option<&R>) -> Result<Vec<personal::ActiveModel>, Problem> {
+        if personal::fields(R::RESOURCE).is_empty() {
+            return Ok(Vec::new());
         }
+        if personal::names_another(row, before) && !self.author.may(crate::personal::PERMISSION) {
+            // Whether there is a record of this number already is personal data too.
+            return Err(Problem::insufficient_scope(&[crate::personal::PERMISSION]));
+        }
+        let keyring = self.keyring().await?;
+        let kept = personal::commit(keyring, row, before)?;
+        if row.deleted_at().is_none() && personal::is_taken(&self.inner, keyring, row).await? {
+            let duplicate = Problem::new(&problem_types::DUPLICATE);
+            return Err(R::UNIQUE.iter().fold(duplicate, |problem, unique| problem.violation((unique.violation)())));
+        }
+        Ok(kept)
     }
 
     /// The moment of the write.
@@ -133,7 +188,7 @@ impl Transaction {
             return Ok(());
         }
         if self.locks().len() >= MOST_LOCKS {
-            return Err(Problem::new(&catalogue::TOO_MUCH_AT_ONCE));
+            return Err(Problem::new(&problem_types::TOO_MUCH_AT_ONCE));
         }
         lock::for_transaction(&self.inner, &name).await?;
         self.locks().insert(name);
@@ -156,8 +211,9 @@ impl Transaction {
 
     /// A live record that exists for the author, as it is now and stays until the transaction changes it; 404 otherwise.
     pub async fn present<R: Record>(&self, id: Uuid) -> Result<R, Problem> {
-        let found = visible_rows::<R>(&self.author.scope).filter(R::is(id)).lock(LockType::NoKeyUpdate).one(&self.inner).await?;
-        found.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
+        let mut found = visible_rows::<R>(&self.author.scope).filter(R::is(id)).lock(LockType::NoKeyUpdate).one(&self.inner).await?;
+        personal::reveal(&self.inner, found.as_mut_slice()).await?;
+        found.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
     }
 
     /// The record that another one is to refer to, if it exists for the author; 422 at `pointer` otherwise. Nobody deletes
@@ -168,7 +224,8 @@ impl Transaction {
             return Ok(known);
         }
         self.lock::<R>(id).await?;
-        let found = visible_rows::<R>(&self.author.scope).filter(R::is(id)).one(&self.inner).await?;
+        let mut found = visible_rows::<R>(&self.author.scope).filter(R::is(id)).one(&self.inner).await?;
+        personal::reveal(&self.inner, found.as_mut_slice()).await?;
         let row = found.ok_or_else(|| Problem::invalid(vec![checks::unknown_record(pointer)]))?;
         if let Some(found) = self.found().as_mut() {
             found.insert(id, Box::new(row.clone()));
@@ -178,7 +235,7 @@ impl Transaction {
 
     /// Does some work wholly or not at all, whatever becomes of the transaction otherwise.
     pub async fn attempt<T, E: From<Problem>>(&self, work: impl AsyncFnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
-        let held = self.locks().len();
+        let (held, noted) = (self.locks().len(), self.events().len());
         self.inner.execute_unprepared("SAVEPOINT attempt").await.map_err(Problem::from)?;
         let outcome = work(self).await;
         let end = if outcome.is_ok() { "RELEASE SAVEPOINT attempt" } else { "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt" };
@@ -186,6 +243,7 @@ impl Transaction {
         if outcome.is_err() {
             // With the work, the locks are gone that were taken for it.
             self.locks().truncate(held);
+            self.events().truncate(noted);
             *self.found() = None;
         }
         outcome
@@ -216,7 +274,7 @@ impl Transaction {
     /// A new record as it is to be written, but for its history.
     async fn settle<R: Record>(&self, mut row: R) -> Result<R, Problem> {
         let columns = row.columns_mut();
-        *columns.id = Uuid::now_v7();
+        *columns.id = new_id();
         *columns.version = 1;
         *columns.created_at = self.now;
         *columns.created_by = self.author.id;
@@ -227,23 +285,26 @@ impl Transaction {
         Ok(row)
     }
 
-    /// What writes new records that keep the rules, with their history, in as few statements as they take. It asks the database nothing, and
-    /// lets others go on between two rows.
+    /// What writes new records that keep the rules, with their history, in as few statements as they take. It asks the database
+    /// for no more than the keys of personal values, and lets others go on between two rows.
     pub async fn inserts<'a, R: Record>(&self, rows: impl Iterator<Item = &'a mut R>) -> Result<Inserts, Problem> {
         let (mut entries, mut active, mut terms, mut references) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut kept = Vec::new();
         for (number, row) in rows.enumerate() {
             if number > 0 {
                 tokio::task::yield_now().await;
             }
+            kept.extend(self.commit_to(row, None).await?);
             let entry = self.entry(row, ChangeKind::Created, "")?;
             *row.columns_mut().history_hash = entry.hash.clone();
             self.note_value(row, None);
             entries.push(entry.into_new());
-            active.push(row.clone().into_active_model().reset_all());
+            active.push(personal::stored(row).into_active_model().reset_all());
             terms.extend(search::of_record(row));
             references.extend(external_ref::of_record(row));
         }
         let mut inserts = Inserts::default();
+        inserts.add(&self.inner, kept, &[])?;
         inserts.add(&self.inner, entries, &[])?;
         inserts.add(&self.inner, active, R::UNIQUE)?;
         inserts.add(&self.inner, terms, &[])?;
@@ -276,12 +337,32 @@ impl Transaction {
         self.change(before, row, ChangeKind::Deleted).await
     }
 
-    async fn change<R: Record>(&self, before: &R, mut row: R, kind: ChangeKind) -> Result<R, Problem> {
+    /// Takes what is personal out of a record, be it deleted, whatever its rules say.
+    pub async fn erase<R: Record>(&self, before: &R) -> Result<R, Problem> {
+        let mut row = before.clone();
+        row.erase();
+        self.stamp(before, &mut row);
+        self.hold(before).await?;
+        let kind = if row.deleted_at().is_some() { ChangeKind::Deleted } else { ChangeKind::Updated };
+        self.write(before, row, kind).await
+    }
+
+    /// Runs a statement that is no change of a record.
+    pub async fn execute_statement(&self, statement: &impl StatementBuilder) -> Result<(), Problem> {
+        self.inner.execute(statement).await?;
+        Ok(())
+    }
+
+    fn stamp<R: Record>(&self, before: &R, row: &mut R) {
         let columns = row.columns_mut();
         *columns.version = before.version() + 1;
         *columns.updated_at = self.now;
         *columns.updated_by = self.author.id;
         *self.found() = None;
+    }
+
+    async fn change<R: Record>(&self, before: &R, mut row: R, kind: ChangeKind) -> Result<R, Problem> {
+        self.stamp(before, &mut row);
         // The row first: of many writers with the same version, all but one stop here, and learn it before any other rule.
         self.hold(before).await?;
         self.check_scope(before)?;
@@ -293,13 +374,20 @@ impl Transaction {
             row.settle(Some(before), self).await?;
             self.check_scope(&row)?;
         }
+        self.write(before, row, kind).await
+    }
+
+    /// Writes the version of a record that follows another one, with its history.
+    async fn write<R: Record>(&self, before: &R, mut row: R, kind: ChangeKind) -> Result<R, Problem> {
+        let kept = self.commit_to(&mut row, Some(before)).await?;
         row.columns_mut().history_hash.clear();
         let mut entry = self.entry(&row, kind, before.history_hash())?;
         entry.moved_from = before.province().filter(|before| row.province() != Some(before)).map(str::to_owned);
         *row.columns_mut().history_hash = entry.hash.clone();
-        let active = row.clone().into_active_model().reset_all();
+        let active = personal::stored(&row).into_active_model().reset_all();
         let updated = R::Entity::update_many().set(active).filter(R::is(before.id())).exec(&self.inner).await;
         updated.map_err(|error| fault::of_write(error, R::UNIQUE))?;
+        bulk::insert_all(&self.inner, kept).await?;
         bulk::insert_all(&self.inner, vec![entry.into_new()]).await?;
         self.note_value(&row, Some(before));
         if before.terms() != row.terms() || before.external_refs() != row.external_refs() || kind == ChangeKind::Deleted {
@@ -319,7 +407,7 @@ impl Transaction {
 
     /// 403 for what is visible and yet not the author's to write.
     fn check_scope<R: Record>(&self, row: &R) -> Result<(), Problem> {
-        if row.is_writable_in(&self.author.scope) { Ok(()) } else { Err(Problem::new(&catalogue::OUTSIDE_SCOPE)) }
+        if row.is_writable_in(&self.author.scope) { Ok(()) } else { Err(Problem::new(&problem_types::OUTSIDE_SCOPE)) }
     }
 
     /// 409 while live records refer to it. Nobody refers to it anew before the end of the transaction.
@@ -334,7 +422,7 @@ impl Transaction {
                 tables.push(*table);
             }
         }
-        if tables.is_empty() { Ok(()) } else { Err(Problem::new(&catalogue::STILL_REFERRED_TO).member("referred_by", tables)) }
+        if tables.is_empty() { Ok(()) } else { Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", tables)) }
     }
 
     /// Locks a row, whatever its version. Whoever takes several locks takes those of rows first.
@@ -355,7 +443,7 @@ impl Transaction {
         for (table, column) in R::REFERRED_BY.iter().filter(|(table, _)| *table != R::RESOURCE) {
             let elsewhere = referring(table, column, row.id()).and_where(Expr::col(Alias::new("province")).ne(own)).to_owned();
             if self.inner.query_one(&elsewhere).await?.is_some() {
-                return Err(Problem::new(&catalogue::MOVED_AWAY));
+                return Err(Problem::new(&problem_types::MOVED_AWAY));
             }
         }
         Ok(())
@@ -364,14 +452,7 @@ impl Transaction {
     /// Locks the row as it was read before; 412 with the present ETag where somebody has changed it since.
     pub async fn hold<R: Record>(&self, before: &R) -> Result<(), Problem> {
         let present = self.version_of::<R>(before.id()).await?;
-        if present == Some(before.version()) {
-            return Ok(());
-        }
-        let problem = Problem::new(&catalogue::STALE_VERSION);
-        Err(match present {
-            Some(version) => problem.header(actix_web::http::header::ETAG, crate::http::shape::etag(version)),
-            None => problem,
-        })
+        if present == Some(before.version()) { Ok(()) } else { Err(Problem::stale(present)) }
     }
 
     /// The present version of a row, which is locked.

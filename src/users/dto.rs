@@ -10,7 +10,7 @@ use crate::{
         account::{Kind, Model},
         policy::Belonging,
     },
-    http::{Problem, Text, Violation},
+    problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
@@ -66,7 +66,7 @@ pub struct UserInput {
     #[schema(pattern = "^[a-z0-9][a-z0-9._-]{1,49}$", example = "lorestan")]
     pub username: String,
     /// The name that people see.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", example = "مدیر خوشه‌های لرستان")]
+    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "مدیر خوشه‌های لرستان")]
     pub display_name: String,
     /// What the user is in the programme. API clients are not users.
     #[schema(value_type = UserRole, example = "provincial_manager")]
@@ -75,7 +75,7 @@ pub struct UserInput {
     #[schema(example = "IR-15")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub province: Option<ProvinceCode>,
-    /// The password, of 12 characters at least; needed at creation, never answered.
+    /// The password, of 12 characters at least; needed at creation, never answered. The user has to change it at the first login.
     #[schema(min_length = 12, max_length = 200, format = Password, write_only, example = "correct horse battery staple")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
@@ -99,6 +99,7 @@ pub enum UserRole {
     NationalAdmin,
     NationalManager,
     NationalViewer,
+    Auditor,
     ProvincialManager,
     ProvincialViewer,
     Supervisor,
@@ -172,7 +173,7 @@ impl Input<Model> for UserInput {
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct UserFilter {
     /// Any of these roles.
-    #[param(style = Form, explode = false, min_items = 1, max_items = 7, value_type = Option<Vec<UserRole>>)]
+    #[param(style = Form, explode = false, min_items = 1, max_items = 8, value_type = Option<Vec<UserRole>>)]
     pub role: Option<Vec<Role>>,
     /// Any of these provinces.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]

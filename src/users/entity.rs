@@ -10,9 +10,11 @@ use crate::{
         session,
     },
     cdas,
-    http::{Problem, SortKey, Text, Violation, page::Listed},
+    http::{SortKey, page::Listed},
+    personal::{ERASED_NAME, ERASED_USER},
+    problem::{Problem, Text, Violation},
     provinces,
-    store::{Record, SqlKind, Transaction, record::Unique, search},
+    store::{Record, SqlKind, Transaction, personal::Apart, record::Unique, search},
 };
 
 impl Record for Model {
@@ -46,6 +48,18 @@ impl Record for Model {
         search::words([Some(&self.username), Some(&self.display_name)])
     }
 
+    fn apart(&mut self) -> Option<Apart<'_>> {
+        Some(Apart { commitments: &mut self.commitments, sealed: Vec::new() })
+    }
+
+    /// Nobody logs in any more: no password has an empty hash.
+    fn erase(&mut self) {
+        (self.username, self.display_name) = (format!("{ERASED_USER}{}", self.id.simple()), ERASED_NAME.to_owned());
+        self.password_hash.clear();
+        self.disabled = true;
+        self.external_refs.0.clear();
+    }
+
     /// The CDA of an account is one of its province. What running sessions must no longer grant ends them.
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         let is_same = |before: &Self| before.cda_id == self.cda_id && before.province == self.province;
@@ -56,10 +70,22 @@ impl Record for Model {
         if before.is_some_and(|before| self.loses_sessions(before)) {
             session::revoke_all(&**transaction, self.id).await?;
         }
+        let changed = before.map(|before| {
+            [
+                ("username", before.username != self.username),
+                ("password", before.password_hash != self.password_hash),
+                ("role", before.role != self.role),
+                ("province", before.province != self.province),
+                ("cda_id", before.cda_id != self.cda_id),
+                ("disabled", before.disabled != self.disabled),
+            ]
+        });
+        account::note_change(transaction, Self::RESOURCE, self.id, changed.as_ref().map(<[_; 6]>::as_slice));
         Ok(())
     }
 
     async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+        account::note_deletion(transaction, Self::RESOURCE, self.id);
         Ok(session::revoke_all(&**transaction, self.id).await?)
     }
 }

@@ -9,7 +9,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use self::dto::{User, UserFilter, UserInput};
 use crate::{
     auth::{Authenticator, account::Model, password},
-    http::{Answer, Body, Page, Paging, Patch, Problem, Query, Read, Search, Text, Visible, VisibleEver, Write, catalogue},
+    http::{Answer, Body, Page, Paging, Patch, Query, Read, Search, Visible, VisibleEver, Write},
+    problem::{Problem, Text, problem_types},
     store::{Input, change_log::History},
 };
 
@@ -29,13 +30,14 @@ pub async fn list_users(filter: Query<UserFilter>, paging: Paging<Model>, read: 
 
 /// Create a user
 ///
-/// The province is needed for provincial roles, supervisors and CDAs, and has no place with national ones.
+/// The province is needed for provincial roles, supervisors and CDAs, and has no place with national ones. A password that is easily guessed is
+/// refused. Until the user has changed it at the first login, the account may do nothing else (`must_change_password` of `GET /auth/me`).
 #[utoipa::path(request_body = UserInput, responses((status = 201, body = User)), security(("oauth2" = ["users:manage"])))]
 #[post("/users")]
 pub async fn create_user(input: Body<UserInput>, write: Write) -> Result<Answer, Problem> {
     let password = input.0.required_password()?;
     let mut row = input.0.onto_row(&Model::default())?;
-    row.password_hash = password::hash(password).await?;
+    row.set_password(password::hash_new(password, row.names(), None, "/password").await?, false);
     write.create(row).await
 }
 
@@ -48,7 +50,8 @@ pub async fn get_user(user: Visible<Model>, read: Read) -> Result<Answer, Proble
 
 /// Change a user
 ///
-/// A new password, a new role or province, or `disabled` ends the user's sessions.
+/// A new password, a new role or province, or `disabled` ends the user's sessions. A new password, unless it is that of your own account, is to be changed
+/// by the user at the first login.
 #[utoipa::path(request_body = UserInput, responses((status = 200, body = User)), security(("oauth2" = ["users:manage"])))]
 #[patch("/users/{id}")]
 pub async fn update_user(user: Visible<Model>, patch: Patch, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
@@ -59,7 +62,7 @@ pub async fn update_user(user: Visible<Model>, patch: Patch, write: Write, authe
         return Err(own_account());
     }
     if let Some(new) = new_password {
-        row.password_hash = password::hash(new).await?;
+        row.set_password(password::hash_new(new, row.names(), None, "/password").await?, user.id == write.caller.id);
     }
     let answer = write.update(&*user, row).await?;
     authenticator.forget();
@@ -82,7 +85,7 @@ pub async fn delete_user(user: VisibleEver<Model>, write: Write, authenticator: 
 
 /// Nobody locks themselves out: another administrator has to do it.
 fn own_account() -> Problem {
-    Problem::new(&catalogue::FORBIDDEN).detail(Text::new(
+    Problem::new(&problem_types::FORBIDDEN).detail(Text::new(
         "نقش، بستن یا حذف حساب خودتان را مدیر دیگری باید انجام دهد.",
         "Another administrator has to change the role of your own account, disable or delete it.",
     ))

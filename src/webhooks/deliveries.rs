@@ -10,8 +10,9 @@ use super::{entity::Model, letter};
 use crate::{
     auth::CurrentCaller,
     changes::kinds::{KINDS, Kind},
-    http::{Answer, Body, Database, Page, Paging, Problem, Query, Shape, SortKey, Text, Violation, Visible, Write, catalogue, page::Listed, visible},
+    http::{Answer, Body, Database, Page, Paging, Query, Shape, SortKey, Visible, Write, page::Listed, visible},
     personal,
+    problem::{Problem, Text, Violation, problem_types},
     store::{
         SqlKind, connection,
         outbox::{
@@ -279,5 +280,5 @@ pub async fn replay_webhook_delivery(webhook: Visible<Model>, request: HttpReque
 /// The delivery of a webhook that a path names; 404 where there is none.
 async fn find(db: &impl ConnectionTrait, webhook: &Model, request: &HttpRequest) -> Result<delivery::Model, Problem> {
     let named = Entity::find_by_id(visible::id_in(request, "delivery_id")?).filter(Column::WebhookId.eq(webhook.id));
-    named.one(db).await?.ok_or_else(|| Problem::new(&catalogue::NOT_FOUND))
+    named.one(db).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
 }

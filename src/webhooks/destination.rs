@@ -19,7 +19,7 @@ use reqwest::{
 
 use crate::{
     config::Config,
-    http::{Problem, Text, Violation},
+    problem::{Problem, Text, Violation},
 };
 
 /// What is no public address, after the registries of special-purpose addresses of IANA (RFC 6890), and the metadata service of Azure,

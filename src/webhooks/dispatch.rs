@@ -1,31 +1,32 @@
 //! The background work of an instance: making deliveries of changes, and sending them.
 
-use std::{
-    error::Error,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use actix_web::http::header;
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
-use sea_orm::DatabaseConnection;
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
 use super::{
-    destination::{AddressRefused, Clients},
+    destination::Clients,
     entity::DisabledReason,
     fan_out,
     letter::{self, Letter},
 };
 use crate::{
     config::Config,
-    http::Problem,
+    problem::Problem,
+    security::SecurityLog,
     store::{
-        connection, now,
-        outbox::{self, Lanes, Outcome, attempt, attempt::Fault},
+        Database, connection, now,
+        outbox::{
+            self, Lanes, Outcome,
+            attempt::{self, Fault},
+        },
+        security_event::{self, Kind, Origin},
     },
 };
 
@@ -58,18 +59,20 @@ const LONGEST: TimeDelta = TimeDelta::days(1);
 pub struct Dispatch {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    db: Option<Database>,
 }
 
 impl Dispatch {
     /// Begins. An instance without workers does nothing.
-    pub async fn start(config: &Config) -> Result<Self, Problem> {
+    pub async fn start(config: &Config, log: SecurityLog) -> Result<Self, Problem> {
         let (stop, stopped) = watch::channel(false);
         if config.webhook_workers == 0 {
-            return Ok(Self { stop, tasks: Vec::new() });
+            return Ok(Self { stop, tasks: Vec::new(), db: None });
         }
         let db = connection::connect(&config.database_url, CONNECTIONS).await?;
         let workers = Workers {
             db: db.clone(),
+            log,
             clients: Clients::new(config)?,
             most: config.webhook_workers,
             retries: config.webhook_retry_seconds.clone(),
@@ -77,8 +80,13 @@ impl Dispatch {
             lease: MARGIN + TimeDelta::seconds(config.webhook_timeout_seconds as i64),
             patience: TimeDelta::days(config.webhook_failing_days),
         };
-        let tasks = vec![tokio::spawn(fan_out(db, stopped.clone())), tokio::spawn(workers.work(stopped))];
-        Ok(Self { stop, tasks })
+        let tasks = vec![tokio::spawn(fan_out(db.clone(), stopped.clone())), tokio::spawn(workers.work(stopped))];
+        Ok(Self { stop, tasks, db: Some(db) })
+    }
+
+    /// Its connections.
+    pub fn database(&self) -> Option<Database> {
+        self.db.clone()
     }
 
     /// Begins nothing more, and waits for what is under way, so long at the most. What is cut off then is sent again once its claim lapses.
@@ -88,15 +96,16 @@ impl Dispatch {
         for mut task in self.tasks {
             if tokio::time::timeout_at(end, &mut task).await.is_err() {
                 task.abort();
+                let _ = task.await;
             }
         }
     }
 }
 
 /// Makes deliveries of changes until it is stopped.
-async fn fan_out(db: DatabaseConnection, mut stopped: watch::Receiver<bool>) {
+async fn fan_out(db: Database, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
-        let pause = match fan_out::step(&db).await {
+        let pause = match connection::in_time(fan_out::step(&db)).await {
             Ok(true) => continue,
             Ok(false) => PAUSE,
             Err(problem) => {
@@ -111,7 +120,8 @@ async fn fan_out(db: DatabaseConnection, mut stopped: watch::Receiver<bool>) {
 /// Those who send.
 #[derive(Clone)]
 struct Workers {
-    db: DatabaseConnection,
+    db: Database,
+    log: SecurityLog,
     clients: Clients,
     most: usize,
     retries: Vec<u64>,
@@ -126,7 +136,7 @@ impl Workers {
         let (mut prompt, mut lagging) = (JoinSet::new(), JoinSet::new());
         while !*stopped.borrow() {
             while prompt.try_join_next().is_some() || lagging.try_join_next().is_some() {}
-            let pause = match self.send_some(&mut prompt, &mut lagging).await {
+            let pause = match connection::in_time(self.send_some(&mut prompt, &mut lagging)).await {
                 Ok(true) => continue,
                 Ok(false) => PAUSE,
                 Err(problem) => {
@@ -168,6 +178,9 @@ impl Workers {
         let (attempted_at, begin) = (now(), Instant::now());
         let answered = self.send(&letter, attempted_at).await;
         let (fault, took) = (answered.fault, begin.elapsed());
+        if letter.shown > 0 && answered.is_sent {
+            self.log.record(disclosure(&letter));
+        }
         let outcome = self.outcome(&letter, &answered, took);
         let attempt = attempt::Model {
             delivery_id: letter.delivery.id,
@@ -210,9 +223,9 @@ impl Workers {
             .body(body.clone());
         match request.send().await {
             Ok(response) => Answered::read(response).await,
-            Err(error) if is_refused(&error) => Answered::failed(Fault::AddressRefused),
-            Err(error) if error.is_timeout() => Answered::failed(Fault::TimedOut),
-            Err(_) => Answered::failed(Fault::Unreachable),
+            Err(error) if error.is_timeout() => Answered { is_sent: !error.is_connect(), ..Answered::failed(Fault::TimedOut) },
+            // A name that stands for a refused address is no other than one that stands for none: it would tell the names of a private network.
+            Err(error) => Answered { is_sent: !error.is_connect(), ..Answered::failed(Fault::Unreachable) },
         }
     }
 
@@ -236,8 +249,18 @@ impl Workers {
     }
 }
 
+/// The event of the security log: personal data was sent in clear.
+fn disclosure(Letter { delivery, account, shown, .. }: &Letter) -> security_event::Model {
+    let origin = Origin { request_id: format!("webhook {}", delivery.id), ..Origin::default() };
+    let event = security_event::Model::new(Kind::PersonalDataRead, &origin).of(account.id, &account.username);
+    let event = event.because("webhook").counting(*shown);
+    security_event::Model { resource: delivery.resource.clone(), record_id: delivery.record_id, ..event }
+}
+
 /// What came of an attempt.
 struct Answered {
+    /// Whether the body may have reached somebody.
+    is_sent: bool,
     status: Option<u16>,
     fault: Option<Fault>,
     text: Option<String>,
@@ -246,7 +269,7 @@ struct Answered {
 
 impl Answered {
     fn failed(fault: Fault) -> Self {
-        Self { status: None, fault: Some(fault), text: None, retry_after: None }
+        Self { is_sent: false, status: None, fault: Some(fault), text: None, retry_after: None }
     }
 
     /// Reads an answer. Its status says all; of what follows only the beginning is wanted, as far as it comes in time.
@@ -270,7 +293,7 @@ impl Answered {
         }
         // No database takes NUL.
         let text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");
-        Self { status: Some(status.as_u16()), fault, text: Some(text), retry_after }
+        Self { is_sent: true, status: Some(status.as_u16()), fault, text: Some(text), retry_after }
     }
 }
 
@@ -280,9 +303,4 @@ fn pause(value: &str) -> Option<TimeDelta> {
         Ok(seconds) => Some(TimeDelta::seconds(seconds.into())),
         Err(_) => DateTime::parse_from_rfc2822(value).ok().map(|moment| moment.to_utc() - now()).filter(|pause| *pause > TimeDelta::zero()),
     }
-}
-
-/// Whether the resolver has refused the address.
-fn is_refused(error: &(dyn Error + 'static)) -> bool {
-    error.is::<AddressRefused>() || error.source().is_some_and(is_refused)
 }

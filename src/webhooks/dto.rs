@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     auth::{Caller, account::Scopes},
-    changes::kinds::{KINDS, Kind},
-    http::{Problem, Text, Violation, catalogue},
+    changes::kinds::{Entry, KINDS, Kind},
+    personal,
+    problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs, now},
 };
@@ -35,8 +36,8 @@ pub struct Webhook {
     /// The province whose changes it is told; null for the nation.
     #[schema(required)]
     province: Option<ProvinceCode>,
-    /// The account behind it: the one that made it or has changed it last. It is told what this account may see, as far as its token allowed
-    /// it then, and as long as the account may.
+    /// Its owner: the account that created it. It is told what this account may see, as far as its token allowed it then, and as long as the
+    /// account may. A change by somebody else widens nothing.
     account_id: Uuid,
     /// Whether events are sent. What is changed while it is switched off is told when it is switched on again.
     #[schema(example = true)]
@@ -123,14 +124,48 @@ impl From<&Model> for WebhookInput {
 }
 
 impl WebhookInput {
-    /// The row with this input, and with its author behind it; 403 where the author may not read what it is to be told of.
-    pub fn by(mut self, caller: &Caller, networks: &[IpNet], row: &Model) -> Result<Model, Problem> {
-        if KINDS.iter().any(|entry| self.resources.contains(&entry.kind) && !caller.may(entry.permission)) {
-            return Err(Problem::new(&catalogue::FORBIDDEN));
+    /// The row with this input. Who creates it owns it, and it is told what the owner may see; an edit by somebody else never widens that
+    /// ([`Self::granted`]). 403 where the author may not read what it is to be told of, 422 where the owner may not.
+    pub fn by(mut self, caller: &Caller, networks: &[IpNet], before: &Model) -> Result<Model, Problem> {
+        let asked = || KINDS.iter().filter(|entry| self.resources.contains(&entry.kind));
+        if let Some(entry) = asked().find(|entry| !caller.may(entry.permission)) {
+            return Err(Problem::insufficient_scope(&[entry.permission]));
+        }
+        let (account_id, granted) = self.granted(caller, before);
+        let is_granted = |permission: &str| granted.as_ref().is_none_or(|granted| granted.0.iter().any(|held| held == permission));
+        let is_new = |entry: &&Entry| !before.resources.0.contains(&entry.kind);
+        if let Some(entry) = asked().filter(is_new).find(|entry| !is_granted(entry.permission)) {
+            let detail = Text::new(
+                format!("صاحب این وب‌هوک اجازهٔ `{}` ندارد.", entry.permission),
+                format!("The owner of this webhook lacks the permission `{}`.", entry.permission),
+            );
+            return Err(Problem::invalid(vec![Violation::body("/resources", "not_permitted", detail)]));
         }
         self.url = destination::checked(&self.url, networks).map_err(|violation| Problem::invalid(vec![violation]))?.into();
         self.province = self.province.or_else(|| caller.scope.province().map(|own| ProvinceCode(own.to_owned())));
-        Ok(Model { account_id: caller.id, granted: Some(Scopes(caller.permissions.clone())), ..self.onto_row(row)? })
+        Ok(Model { account_id, granted, ..self.onto_row(before)? })
+    }
+
+    /// The owner after this input, and what it was granted. The owner renews it with the rights of the token. Whoever else sends the events
+    /// to another address, or switches a webhook on that was switched off for its owner's lack of rights (and owns it from then on), leaves
+    /// it the rights that both have.
+    fn granted(&self, caller: &Caller, before: &Model) -> (Uuid, Option<Scopes>) {
+        let own = || Scopes(caller.permissions.clone());
+        if before.id.is_nil() || before.account_id == caller.id {
+            return (caller.id, Some(own()));
+        }
+        // Nothing is known of the owner's rights at a webhook from before they were kept: personal data stays masked.
+        let of_both = || match &before.granted {
+            Some(granted) => Scopes(granted.0.iter().filter(|permission| caller.may(permission)).cloned().collect()),
+            None => Scopes(own().0.into_iter().filter(|permission| permission != personal::PERMISSION).collect()),
+        };
+        if self.is_active && before.disabled_reason == Some(DisabledReason::NotPermitted) {
+            (caller.id, Some(of_both()))
+        } else if self.url != before.url {
+            (before.account_id, Some(of_both()))
+        } else {
+            (before.account_id, before.granted.clone())
+        }
     }
 }
 

@@ -14,17 +14,18 @@ use super::{
 use crate::{
     auth::{Caller, Scope, account},
     changes::kinds::{Entry, KINDS, Kind},
-    http::{Problem, SortKey, catalogue, page::Listed},
+    http::{SortKey, page::Listed},
+    problem::{Problem, problem_types},
     provinces,
-    store::{Record, SqlKind, Transaction, outbox, search},
+    store::{Database, Record, SqlKind, Transaction, outbox, search},
 };
 
 crate::store::record_table! {
     /// A webhook.
     "webhook" {
-        /// The account that made it or has changed it last: it sees what this account may see.
+        /// Its owner: it sees what this account may see.
         account_id: Uuid,
-        /// What this account was granted then: the webhook is told no more. Nothing is said of those from before this was kept.
+        /// What the owner was granted then: the webhook is told no more. Nothing is said of those from before this was kept.
         granted: Option<account::Scopes>,
         /// The province whose changes it is told; none for the nation.
         province: Option<String>,
@@ -47,6 +48,9 @@ crate::store::record_table! {
 
 /// So many webhooks has a province, or the nation, at the most: each change is looked at once for each.
 const MOST: u64 = 100;
+
+/// The permissions of those who administer accounts.
+const ADMINISTRATION: [&str; 2] = ["users:manage", "api-clients:manage"];
 
 /// Kinds of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
@@ -79,7 +83,7 @@ impl Model {
     }
 
     /// Switches it off, unless somebody has changed it since it was read. What is changed meanwhile is told once it is switched on again.
-    pub async fn switch_off(&self, db: &DatabaseConnection, reason: DisabledReason) -> Result<(), Problem> {
+    pub async fn switch_off(&self, db: &Database, reason: DisabledReason) -> Result<(), Problem> {
         let transaction = Transaction::begin(db, Caller::service(), "webhooks".to_owned()).await?;
         let switched = async {
             let before = transaction.present::<Self>(self.id).await?;
@@ -96,9 +100,14 @@ impl Model {
             Err(problem) => {
                 transaction.roll_back().await;
                 // Somebody has deleted it meanwhile.
-                if problem.code() == catalogue::NOT_FOUND.code { Ok(()) } else { Err(problem) }
+                if problem.code() == problem_types::NOT_FOUND.code { Ok(()) } else { Err(problem) }
             }
         }
+    }
+
+    /// Whether a caller may make a new secret for it: its owner, and who administers accounts.
+    pub fn may_renew_secret(&self, caller: &Caller) -> bool {
+        caller.id == self.account_id || ADMINISTRATION.iter().any(|permission| caller.may(permission))
     }
 
     /// What the account behind it may do for it: nothing where the account is shut out, may keep no webhooks any more, or belongs elsewhere.
@@ -150,7 +159,7 @@ impl Record for Model {
             let own = self.province.as_ref().map_or_else(|| Column::Province.is_null(), |own| Column::Province.eq(own));
             let others = Entity::find().filter(own).filter(Column::DeletedAt.is_null()).count(&**transaction).await?;
             if others >= MOST {
-                return Err(Problem::new(&catalogue::TOO_MANY_WEBHOOKS));
+                return Err(Problem::new(&problem_types::TOO_MANY_WEBHOOKS));
             }
             outbox::open(&**transaction, self.id).await?;
         }

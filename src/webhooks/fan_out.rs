@@ -2,7 +2,7 @@
 //! written in one transaction, so that each change becomes one delivery, whenever the process is cut off.
 
 use rand::seq::SliceRandom;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseConnection, sea_query::Condition};
+use sea_orm::{ColumnTrait, ConnectionTrait, sea_query::Condition};
 
 use super::{
     entity::{self, DisabledReason, Model},
@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     changes::{Change, kinds::Entry},
-    http::Problem,
+    problem::Problem,
     store::{
-        connection,
+        Database,
         feed::{self, Followed, Seen},
         lock,
         outbox::{self, Lane},
@@ -26,13 +26,13 @@ const PAGE: usize = 500;
 const MOST: usize = 2_000;
 
 /// Takes a step, where there is one to take and no other instance is at it; says whether there is more.
-pub async fn step(db: &DatabaseConnection) -> Result<bool, Problem> {
+pub async fn step(db: &Database) -> Result<bool, Problem> {
     if !has_news(db).await? {
         return Ok(false);
     }
-    let transaction = connection::begin_to_write(db).await?;
+    let transaction = db.begin_to_write().await?;
     if !lock::try_for_transaction(&transaction, "webhooks").await? {
-        transaction.rollback().await?;
+        transaction.roll_back().await;
         return Ok(false);
     }
     let mut lanes = outbox::lanes(&transaction).await?;
@@ -72,7 +72,7 @@ pub async fn step(db: &DatabaseConnection) -> Result<bool, Problem> {
     Ok(has_more)
 }
 
-async fn has_news(db: &DatabaseConnection) -> Result<bool, Problem> {
+async fn has_news(db: &Database) -> Result<bool, Problem> {
     let lanes = outbox::lanes(db).await?;
     if lanes.iter().any(|lane| lane.until.is_some()) {
         return Ok(true);

@@ -9,12 +9,15 @@ use serde_json::json;
 
 use super::entity::{self, Model};
 use crate::{
+    auth::account,
     changes::{Change, Fate, kinds::KINDS},
-    http::Problem,
+    clock::new_id,
     personal,
+    problem::Problem,
     store::{
         change_log,
         outbox::delivery::{self, State},
+        personal as values,
     },
 };
 
@@ -34,6 +37,10 @@ pub struct Letter {
     pub is_shut_out: bool,
     /// The body; none where the account may not see it any more.
     pub body: Option<String>,
+    /// How many personal values the body shows in clear.
+    pub shown: u64,
+    /// The account behind it.
+    pub account: account::Model,
 }
 
 /// The body after Standard Webhooks.
@@ -67,7 +74,7 @@ pub fn of_change(webhook_id: Uuid, seq: i64, change: &Change, now: DateTime<Utc>
 /// The delivery of a test to a webhook.
 pub fn ping(webhook_id: Uuid, now: DateTime<Utc>) -> delivery::Model {
     delivery::Model {
-        id: Uuid::now_v7(),
+        id: new_id(),
         webhook_id,
         event: PING.to_owned(),
         resource: None,
@@ -92,30 +99,41 @@ pub async fn letters(db: &impl ConnectionTrait, claimed: Vec<delivery::Model>) -
     let which = entity::Column::Id.is_in(claimed.iter().map(|delivery| delivery.webhook_id));
     let webhooks = Model::with_accounts(db, Condition::all().add(which)).await?;
     let seqs = claimed.iter().filter_map(|delivery| delivery.seq);
-    let entries = change_log::Entity::find().filter(change_log::Column::Seq.is_in(seqs)).all(db).await?;
+    let mut entries = change_log::Entity::find().filter(change_log::Column::Seq.is_in(seqs)).all(db).await?;
+    values::reveal_entries(db, entries.iter_mut()).await?;
     let entries: HashMap<i64, change_log::Model> = entries.into_iter().map(|entry| (entry.seq, entry)).collect();
+    let names = account::display_names(db, entries.values().map(|entry| entry.changed_by).collect()).await?;
     let letters = claimed.into_iter().filter_map(|delivery| {
         let (webhook, account) = webhooks.get(&delivery.webhook_id)?;
         let permissions = webhook.permissions(account);
         let entry = delivery.seq.and_then(|seq| entries.get(&seq).cloned());
-        let body = body(&delivery, entry, &permissions).map_err(Problem::internal);
-        Some(body.map(|body| Letter { delivery, webhook: webhook.clone(), is_shut_out: permissions.is_empty(), body }))
+        let body = body(&delivery, entry, &names, &permissions).map_err(Problem::internal);
+        let is_shut_out = permissions.is_empty();
+        Some(body.map(|(body, shown)| Letter { delivery, webhook: webhook.clone(), is_shut_out, body, shown, account: account.clone() }))
     });
     letters.collect()
 }
 
-/// What is sent to an account with these permissions, if anything.
-fn body(delivery: &delivery::Model, entry: Option<change_log::Model>, permissions: &[String]) -> Result<Option<String>, serde_json::Error> {
+/// What is sent to an account with these permissions, if anything, and how many personal values it shows in clear.
+fn body(
+    delivery: &delivery::Model,
+    entry: Option<change_log::Model>,
+    names: &HashMap<Uuid, String>,
+    permissions: &[String],
+) -> Result<(Option<String>, u64), serde_json::Error> {
     let may = |permission: &str| permissions.iter().any(|held| held == permission);
     if delivery.event == PING {
         let ping = Event { r#type: PING, timestamp: delivery.created_at, data: json!({ "webhook_id": delivery.webhook_id }) };
-        return if may(super::PERMISSION) { serde_json::to_string(&ping).map(Some) } else { Ok(None) };
+        let body = may(super::PERMISSION).then(|| serde_json::to_string(&ping));
+        return Ok((body.transpose()?, 0));
     }
     let is_permitted = KINDS.iter().any(|kind| Some(kind.resource) == delivery.resource.as_deref() && may(kind.permission));
     let change = entry.filter(|_| is_permitted).and_then(|entry| Change::new(entry, !delivery.event.ends_with(OUT_OF_SCOPE)));
-    let told = |change: Change| {
+    let told = |mut change: Change| {
+        change.changed_by_name = change.changed_by.and_then(|author| names.get(&author).cloned());
         let event = Event { r#type: &delivery.event, timestamp: change.changed_at, data: &change };
-        personal::shown(may(personal::PERMISSION), || serde_json::to_string(&event))
+        personal::disclosed(may(personal::PERMISSION), || serde_json::to_string(&event))
     };
-    change.map(told).transpose()
+    let Some((body, shown)) = change.map(told) else { return Ok((None, 0)) };
+    Ok((Some(body?), shown))
 }

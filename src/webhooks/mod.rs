@@ -22,7 +22,8 @@ use self::{
 };
 use crate::{
     config::Config,
-    http::{Answer, Body, Page, Paging, Patch, Problem, Query, Read, Search, Visible, VisibleEver, Write},
+    http::{Answer, Body, Page, Paging, Patch, Query, Read, Search, Visible, VisibleEver, Write},
+    problem::{Problem, Text, problem_types},
     store::{change_log::History, now},
 };
 
@@ -86,8 +87,10 @@ pub async fn get_webhook(webhook: Visible<Model>, read: Read) -> Result<Answer, 
 
 /// Change a webhook
 ///
-/// From then on it is told what your account may see. `is_active` switches it off and on: what is changed, and what was still to be sent,
-/// waits meanwhile.
+/// `is_active` switches it off and on: what is changed, and what was still to be sent, waits meanwhile. It is told what its owner may see, and
+/// your change widens nothing of that, unless you are the owner. Where you give somebody else's webhook another `url`, it is told from then on
+/// what both of you may see. Where it was switched off because its owner may keep it no more (`not_permitted`), whoever switches it on becomes
+/// its owner, also with what both may see.
 #[utoipa::path(request_body = WebhookInput, responses((status = 200, body = Webhook)), security(("oauth2" = ["webhooks:manage"])))]
 #[patch("/webhooks/{id}")]
 pub async fn update_webhook(webhook: Visible<Model>, patch: Patch, limits: web::Data<Config>, write: Write) -> Result<Answer, Problem> {
@@ -107,11 +110,18 @@ pub async fn delete_webhook(webhook: VisibleEver<Model>, write: Write) -> Result
 
 /// Make a new secret for a webhook
 ///
-/// The answer tells it, this once. For 24 hours the one before signs as well: each event then has two signatures, of which the libraries of
+/// For its owner and for administrators of accounts. The answer tells it, this once. For 24 hours the one before signs as well: each event then has two signatures, of which the libraries of
 /// Standard Webhooks take either, so that the receiver can change over at any time.
 #[utoipa::path(responses((status = 200, body = WebhookWithSecret)), security(("oauth2" = ["webhooks:manage"])))]
 #[post("/webhooks/{id}/secret")]
 pub async fn create_webhook_secret(webhook: Visible<Model>, write: Write) -> Result<Answer, Problem> {
+    if !webhook.may_renew_secret(&write.caller) {
+        let detail = Text::new(
+            "تنها صاحب وب‌هوک و مدیران حساب‌ها برای آن رمز تازه می‌سازند.",
+            "Only the owner of a webhook and administrators of accounts make a new secret for it.",
+        );
+        return Err(Problem::new(&problem_types::FORBIDDEN).detail(detail));
+    }
     let mut row = webhook.0.clone();
     let secret = row.secrets.renew(now());
     write.update_with(&*webhook, row, |answer| answer.with_secret("secret", &secret)).await

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     on_both,
     roles::ACCOUNTS,
-    support::{Answer, Service},
+    support::{Answer, Service, moment},
     sweep::{Records, guarded, plural},
 };
 
@@ -133,7 +133,7 @@ async fn what_lies_elsewhere_is_not_listed(service: &Service) {
 const CLUSTERS_OF: [(&str, u64); 2] = [("IR-15", 11), ("IR-08", 2)];
 
 async fn nobody_counts_what_lies_elsewhere(service: &Service) {
-    let moment = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let moment = moment();
     let report = "/api/v1/reports/identified-clusters?as_of=2026-01-01";
     for account in &ACCOUNTS {
         let client = account.login(service).await;

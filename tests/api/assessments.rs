@@ -1,6 +1,6 @@
 //! How clusters are assessed: challenges and opportunities by category, firms by size, and priority scores.
 
-use khoosheh::{server, store::connection};
+use khoosheh::{server, store::schema};
 use serde_json::{Value, json};
 
 use crate::{
@@ -97,10 +97,15 @@ async fn a_part_of_an_assessment_is_patched(service: &Service) {
 /// The rows of a database that is brought up to date.
 async fn a_cluster_of_before_has_no_assessment(service: &Service) {
     let db = service.database().await;
-    let is_assessed =
-        async || connection::migrations(&db).await.unwrap().iter().any(|(name, is_applied)| name.ends_with("_cluster_side") && *is_applied);
+    let is_assessed = async || {
+        schema::migrations(&db)
+            .await
+            .unwrap()
+            .iter()
+            .any(|migration| migration.name.ends_with("_cluster_side") && migration.state == schema::State::Applied)
+    };
     while is_assessed().await {
-        connection::migrate_down(&db).await.unwrap();
+        schema::migrate_down(&db).await.unwrap();
     }
     server::migrate(&db).await.unwrap();
     let (running, client) = service.beside(|_| {}).await;

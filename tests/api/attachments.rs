@@ -63,12 +63,12 @@ fn announced(subject: (&str, &str), bytes: &[u8], more: Value) -> Value {
 }
 
 /// A PDF that is announced for the demonstration's project.
-async fn attachment(client: &Client, bytes: &[u8], more: Value) -> Answer {
+pub async fn attachment(client: &Client, bytes: &[u8], more: Value) -> Answer {
     let project = stone(client).await;
     made(client, ATTACHMENTS, announced(("project", project.rsplit('/').next().unwrap()), bytes, more)).await
 }
 
-async fn send(client: &Client, attachment: &Answer, bytes: &[u8]) -> Answer {
+pub async fn send(client: &Client, attachment: &Answer, bytes: &[u8]) -> Answer {
     send_as(client, attachment, attachment.body["media_type"].as_str().unwrap(), bytes).await
 }
 
@@ -77,7 +77,7 @@ async fn send_as(client: &Client, attachment: &Answer, media_type: &str, bytes: 
     client.send(request.header("content-type", media_type).body(bytes.to_vec())).await
 }
 
-fn path(attachment: &Answer) -> String {
+pub fn path(attachment: &Answer) -> String {
     format!("{ATTACHMENTS}/{}", attachment.id())
 }
 

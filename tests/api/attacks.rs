@@ -1,13 +1,13 @@
 //! What a review with fresh eyes and an attacker's patience has found once, and must not find again.
 
-use khoosheh::{server, store::connection};
+use khoosheh::{server, store::schema};
 use reqwest::Method;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 use crate::{
     on_both,
-    support::{Backend, PASSWORD, Service, with_service},
+    support::{Backend, PASSWORD, Service, moment, with_service},
 };
 
 on_both!(
@@ -95,27 +95,32 @@ async fn a_proxy_is_believed_in_its_last_word_only(service: &Service) {
     let (running, nobody) = service
         .beside(|config| {
             config.behind_proxy = true;
-            config.login_failures_per_address = 2;
+            config.login_failures_per_account = 2;
         })
         .await;
-    let form = |n: usize| [("grant_type", "password".to_owned()), ("username", format!("nobody-{n}")), ("password", "wrong".to_owned())];
+    let form = [("grant_type", "password"), ("username", "nobody"), ("password", "wrong")];
     for (n, status) in [(0, 400), (1, 400), (2, 429)] {
         // The client writes the first line, the proxy the last.
         let request = nobody.request(Method::POST, "/api/v1/auth/token").header("x-forwarded-for", format!("198.51.100.{n}"));
-        let answer = nobody.send(request.header("x-forwarded-for", "203.0.113.9").form(&form(n))).await;
+        let answer = nobody.send(request.header("x-forwarded-for", "203.0.113.9").form(&form)).await;
         assert_eq!(answer.status, status, "{}", answer.text);
     }
-    let elsewhere = nobody.request(Method::POST, "/api/v1/auth/token").header("x-forwarded-for", "203.0.113.10").form(&form(3));
+    let elsewhere = nobody.request(Method::POST, "/api/v1/auth/token").header("x-forwarded-for", "203.0.113.10").form(&form);
     assert_eq!(nobody.send(elsewhere).await.status, 400);
     running.stop().await;
 }
 
 async fn taking_a_migration_back_leaves_nothing(service: &Service) {
     let db = service.database().await;
-    let has_clusters =
-        async || connection::migrations(&db).await.unwrap().iter().any(|(name, is_applied)| name.ends_with("_clusters") && *is_applied);
+    let has_clusters = async || {
+        schema::migrations(&db)
+            .await
+            .unwrap()
+            .iter()
+            .any(|migration| migration.name.ends_with("_clusters") && migration.state == schema::State::Applied)
+    };
     while has_clusters().await {
-        connection::migrate_down(&db).await.unwrap();
+        schema::migrate_down(&db).await.unwrap();
         assert_eq!(service.anonymous().get("/health/ready").await.status, 503);
     }
     // Accounts are older than clusters, and found by their words too.
@@ -130,7 +135,7 @@ async fn taking_a_migration_back_leaves_nothing(service: &Service) {
     server::migrate(&db).await.unwrap();
     assert_eq!(service.anonymous().get("/health/ready").await.status, 200);
     let isipo = service.login("isipo").await;
-    let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let now = moment();
     assert_eq!(isipo.get(&format!("/api/v1/reports/identified-clusters?known_at={now}")).await.body["total"], 0);
     assert_eq!(isipo.post(CLUSTERS, cluster("سنگ", json!({}))).await.body["code"], "15-0001");
 }

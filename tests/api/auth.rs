@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use crate::{
@@ -20,8 +21,6 @@ on_both!(
     logging_out_ends_the_session,
     logging_out_reaches_other_instances,
     a_new_password_ends_all_sessions,
-    many_failures_close_an_account,
-    many_failures_close_an_address,
 );
 
 pub const TOKEN: &str = "/api/v1/auth/token";
@@ -71,8 +70,14 @@ async fn a_reused_refresh_token_ends_the_session(service: &Service) {
     let other = log_in(&nobody, "lorestan", PASSWORD).await;
     let first = log_in(&nobody, "lorestan", PASSWORD).await;
     let second = refresh(&nobody, text(&first, "refresh_token")).await;
+    // An answer may be lost, and two windows may use a token at once: it has successors for some seconds.
+    let (again, third) = tokio::join!(refresh(&nobody, text(&first, "refresh_token")), refresh(&nobody, text(&first, "refresh_token")));
+    assert_eq!((again.status, third.status), (200, 200), "{}", again.text);
+    let long_ago = "UPDATE refresh_token SET used_at = '2026-01-01T00:00:00+00:00' WHERE used_at IS NOT NULL";
+    service.database().await.execute_unprepared(long_ago).await.unwrap();
     let reused = refresh(&nobody, text(&first, "refresh_token")).await;
     assert_eq!((reused.status, reused.code(), text(&reused, "error")), (400, "invalid_grant", "invalid_grant"));
+    assert!(text(&reused, "detail").contains("used before"), "{}", reused.text);
     let newest = refresh(&nobody, text(&second, "refresh_token")).await;
     assert_eq!((newest.status, newest.code()), (400, "invalid_grant"), "the whole family is revoked");
     let (running, fresh) = service.beside(|_| {}).await;
@@ -82,8 +87,10 @@ async fn a_reused_refresh_token_ends_the_session(service: &Service) {
     assert!(is_live(&fresh, text(&other, "access_token")).await, "another login of the same person goes on");
     running.stop().await;
 
-    // Of many that use one token at once, one goes on at the most.
+    // Of many that use a token long after it was used, none goes on.
     let shared = text(&other, "refresh_token").to_owned();
+    assert_eq!(refresh(&nobody, &shared).await.status, 200);
+    service.database().await.execute_unprepared(long_ago).await.unwrap();
     let attempts = (0..6).map(|_| {
         tokio::spawn({
             let (nobody, shared) = (nobody.clone(), shared.clone());
@@ -91,8 +98,7 @@ async fn a_reused_refresh_token_ends_the_session(service: &Service) {
         })
     });
     let statuses = futures_util::future::join_all(attempts).await.into_iter().map(Result::unwrap).collect::<Vec<_>>();
-    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
-    assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 5, "{statuses:?}");
+    assert_eq!(statuses, [400; 6]);
 }
 
 async fn an_api_client_gets_tokens(service: &Service) {
@@ -226,62 +232,14 @@ async fn a_new_password_ends_all_sessions(service: &Service) {
     let wrong = change("wrong", "a much better password").await;
     assert_eq!((wrong.status, wrong.errors()), (422, vec![("/current_password", "wrong_password")]));
     assert_eq!(change(PASSWORD, "short").await.errors(), [("/new_password", "too_short")]);
+    for (new, code) in [(PASSWORD, "present_password"), ("password1234", "weak_password"), ("supervisor1404", "weak_password")] {
+        let refused = change(PASSWORD, new).await;
+        assert_eq!((refused.status, refused.errors()), (422, vec![("/new_password", code)]), "{new}: {}", refused.text);
+    }
     assert!(is_live(&nobody, text(&login, "access_token")).await);
     assert_eq!(change(PASSWORD, "a much better password").await.status, 204);
     assert!(!is_live(&nobody, text(&login, "access_token")).await);
     assert_eq!(refresh(&nobody, text(&login, "refresh_token")).await.code(), "invalid_grant");
     assert_eq!(log_in(&nobody, "supervisor", PASSWORD).await.code(), "invalid_grant");
     assert_eq!(log_in(&nobody, "supervisor", "a much better password").await.status, 200);
-}
-
-async fn many_failures_close_an_account(service: &Service) {
-    let (running, nobody) = service.beside(|config| config.login_failures_per_account = 3).await;
-    for _ in 0..2 {
-        assert_eq!(log_in(&nobody, "isipo", "wrong").await.code(), "invalid_grant");
-    }
-    assert_eq!(log_in(&nobody, "isipo", PASSWORD).await.status, 200);
-    for username in ["isipo", "lorestan", "nobody-here"] {
-        for attempt in 1..=3 {
-            assert_eq!(log_in(&nobody, username, "wrong").await.code(), "invalid_grant", "{username} {attempt}: a success begins afresh");
-        }
-        for password in ["wrong", PASSWORD] {
-            let closed = log_in(&nobody, &username.to_uppercase(), password).await;
-            assert_eq!((closed.status, closed.code()), (429, "too_many_failed_logins"), "{username}");
-            let seconds: u64 = closed.header("retry-after").parse().unwrap();
-            assert!((1..=900).contains(&seconds), "{seconds}");
-        }
-    }
-    assert_eq!(log_in(&nobody, "kerman", PASSWORD).await.status, 200, "other accounts are not touched");
-    // It holds across instances, and many at once do not slip through.
-    running.stop().await;
-    let (running, nobody) = service.beside(|config| config.login_failures_per_account = 3).await;
-    assert_eq!(log_in(&nobody, "lorestan", PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
-    let attempts = futures_util::future::join_all((0..12).map(|_| log_in(&nobody, "ministry", "wrong"))).await;
-    let let_through = attempts.iter().filter(|answer| answer.status == 400).count();
-    assert!(let_through <= 3, "{let_through} of 12 were let through");
-    running.stop().await;
-}
-
-async fn many_failures_close_an_address(service: &Service) {
-    let (running, nobody) = service.beside(|config| (config.login_failures_per_address, config.behind_proxy) = (3, true)).await;
-    let from = async |address: &str, username: &str, password: &str| {
-        let form = [("grant_type", "password"), ("username", username), ("password", password)];
-        nobody.send(nobody.request(Method::POST, TOKEN).header("x-forwarded-for", address).form(&form)).await
-    };
-    for username in ["isipo", "lorestan", "nobody-here"] {
-        assert_eq!(from("192.0.2.1", username, "wrong").await.code(), "invalid_grant");
-    }
-    for address in ["192.0.2.1", "198.51.100.7, 192.0.2.1"] {
-        let closed = from(address, "kerman", PASSWORD).await;
-        assert_eq!((closed.status, closed.code()), (429, "too_many_failed_logins"), "{address}: the proxy writes the last one");
-    }
-    assert_eq!(from("192.0.2.2", "kerman", PASSWORD).await.status, 200);
-    running.stop().await;
-    // Without a proxy the header is anybody's claim.
-    let (running, direct) = service.beside(|config| config.login_failures_per_address = 1).await;
-    assert_eq!(log_in(&direct, "isipo", "wrong").await.status, 400);
-    let form = [("grant_type", "password"), ("username", "kerman"), ("password", PASSWORD)];
-    let claimed = direct.send(direct.request(Method::POST, TOKEN).header("x-forwarded-for", "192.0.2.9").form(&form)).await;
-    assert_eq!(claimed.code(), "too_many_failed_logins");
-    running.stop().await;
 }

@@ -133,10 +133,10 @@ async fn files_are_kept_in_a_bucket() {
     ];
     let server = Server::serve(&scratch.url, &variables).await;
     let lorestan = server.client().login("lorestan").await;
-    // One that is sent at once, and one that goes in parts of five mebibytes.
+    // One that is sent at once, and one that goes in parts of five mebibytes. Before a record refers to one, it is asked for under the lock of its content.
     for (size, asked) in [
-        (100_000, vec!["PUT ", "GET "]),
-        (11 << 20, vec!["POST uploads", "PUT partNumber", "PUT partNumber", "PUT partNumber", "POST uploadId", "GET "]),
+        (100_000, vec!["PUT ", "HEAD ", "GET "]),
+        (11 << 20, vec!["POST uploads", "PUT partNumber", "PUT partNumber", "PUT partNumber", "POST uploadId", "HEAD ", "GET ", "GET "]),
     ] {
         let (created, bytes) = announce(&lorestan, size).await;
         let sent = put(&lorestan, &created, &bytes).await;
@@ -147,6 +147,21 @@ async fn files_are_kept_in_a_bucket() {
         assert_eq!(bucket.asked(), asked);
         assert_eq!(put(&lorestan, &created, &bytes).await.body, sent.body);
         assert_eq!(bucket.asked(), [""; 0], "what is there is not stored again");
+    }
+    // What somebody has changed, cut or taken away past the service is never given.
+    for size in [50_000, 6 << 20] {
+        let (created, bytes) = announce(&lorestan, size + 1).await;
+        assert_eq!(put(&lorestan, &created, &bytes).await.status, 200);
+        let (name, content) = (format!("/files/khoosheh/{}", sha256(&bytes)), format!("{}/content", created.header("location")));
+        let mut changed = bytes.clone();
+        changed[size] ^= 1;
+        for damage in [Some(changed), Some(bytes[..size].to_vec()), None] {
+            bucket.kept.lock().unwrap().objects.remove(&name);
+            bucket.kept.lock().unwrap().objects.extend(damage.map(|bytes| (name.clone(), bytes)));
+            let refused = lorestan.get(&content).await;
+            assert_eq!((refused.status, refused.code()), (500, "file_damaged"), "{}", refused.text);
+        }
+        bucket.asked();
     }
     let (created, bytes) = announce(&lorestan, 6 << 20).await;
     let mut wrong = bytes.clone();
@@ -163,8 +178,10 @@ async fn files_are_kept_in_a_bucket() {
     bucket.kept.lock().unwrap().is_away = false;
     assert_eq!(put(&lorestan, &created, &bytes).await.status, 200);
 
+    let variables = [&variables[..], &[("DATABASE_URL", scratch.url.as_str())]].concat();
     let shown = run(&["serve", "--check-config"], &variables, "").await;
-    assert!(shown.code == 0 && shown.stdout.contains("s3://files/khoosheh") && !shown.stdout.contains(SECRET), "{}", shown.stdout);
+    assert!(shown.code == 0 && shown.stdout.contains("the bucket s3://files/khoosheh answers"), "{}{}", shown.stdout, shown.stderr);
+    assert!(shown.stdout.contains("s3://files/khoosheh") && !shown.stdout.contains(SECRET), "{}", shown.stdout);
     server.kill();
     bucket.handle.stop(false).await;
     scratch.remove().await;

@@ -23,7 +23,7 @@ on_both!(
     cdas_are_listed_and_found,
     another_system_keeps_its_cdas,
     a_province_keeps_its_own_cdas,
-    a_national_code_belongs_to_one_cda,
+    a_national_code_belongs_to_one_cda_of_a_province,
     a_cda_at_work_stays,
     an_account_belongs_to_a_cda_of_its_province,
     an_account_and_its_cda_stay_in_one_province,
@@ -303,22 +303,28 @@ async fn a_province_keeps_its_own_cdas(service: &Service) {
     assert_eq!((lorestan.get(&path(free.id())).await.status, kerman.get(&path(free.id())).await.status), (404, 200));
 }
 
-async fn a_national_code_belongs_to_one_cda(service: &Service) {
+async fn a_national_code_belongs_to_one_cda_of_a_province(service: &Service) {
     let [lorestan, kerman] = [service.login("lorestan").await, service.login("kerman").await];
     let code = fresh_code();
-    let (holder, other) = (register(&lorestan, json!({"national_code": code})).await, register(&kerman, json!({"province": "IR-08"})).await);
+    let holder = register(&lorestan, json!({"national_code": code})).await;
+    let other = register(&lorestan, json!({})).await;
     for spelling in [code.clone(), in_script(&code, '۰'), in_script(&code, '٠')] {
         for refused in [
             attempt(&lorestan, json!({"national_code": spelling})).await,
-            attempt(&kerman, json!({"national_code": spelling, "province": "IR-08"})).await,
-            kerman.patch(&path(other.id()), "*", json!({"national_code": spelling})).await,
+            lorestan.patch(&path(other.id()), "*", json!({"national_code": spelling})).await,
         ] {
             assert_eq!((refused.status, refused.code(), refused.errors()), (409, "duplicate", vec![("/national_code", "duplicate")]));
             assert!(!refused.text.contains(holder.id()), "not a word about whose it is");
         }
     }
+    // Another province does not learn of it.
+    let elsewhere = attempt(&kerman, json!({"national_code": code, "province": "IR-08"})).await;
+    assert_eq!(elsewhere.status, 201, "{}", elsewhere.text);
+    assert_eq!(attempt(&kerman, json!({"national_code": code, "province": "IR-08"})).await.code(), "duplicate");
+    let moved = service.login("isipo").await.patch(&path(elsewhere.id()), "*", json!({"province": "IR-15"})).await;
+    assert_eq!((moved.status, moved.errors()), (409, vec![("/national_code", "duplicate")]), "{}", moved.text);
     assert_eq!(lorestan.delete(&path(holder.id()), "*").await.status, 204);
-    assert_eq!(kerman.patch(&path(other.id()), "*", json!({"national_code": code})).await.body["national_code"], code);
+    assert_eq!(lorestan.patch(&path(other.id()), "*", json!({"national_code": code})).await.body["national_code"], code);
 }
 
 async fn a_cda_at_work_stays(service: &Service) {

@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use khoosheh::{auth::Caller, clusters, store::Transaction};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use khoosheh::{auth::Caller, clusters, config::Config, store::Transaction};
 use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ on_both!(
     a_snapshot_is_the_state_of_its_moment,
     whoever_loses_a_record_is_told,
     a_cursor_is_for_one_question,
+    nobody_makes_a_cursor,
+    without_a_key_the_rest_is_there,
     a_follower_sees_what_it_may_see,
     whoever_waits_hears_at_once,
 );
@@ -70,12 +73,12 @@ impl Held {
     }
 }
 
-async fn since(client: &Client, cursor: &str, query: &str) -> Answer {
+pub async fn since(client: &Client, cursor: &str, query: &str) -> Answer {
     client.get(&format!("{CHANGES}?since={cursor}{query}")).await
 }
 
 /// Of each change what it is, to whom, and which version it made.
-fn told(answer: &Answer) -> Vec<(&str, &str, i64)> {
+pub fn told(answer: &Answer) -> Vec<(&str, &str, i64)> {
     let items = answer.body["items"].as_array().unwrap().iter();
     items.map(|item| (item["kind"].as_str().unwrap(), item["resource"].as_str().unwrap(), item["version"].as_i64().unwrap())).collect()
 }
@@ -186,21 +189,90 @@ async fn a_cursor_is_for_one_question(service: &Service) {
         let refused = since(client, &cursor, query).await;
         assert_eq!((refused.status, refused.code()), (410, "resync_required"));
     }
-    for broken in ["x", "e30", &cursor[4..]] {
+    for broken in ["x", "e30", &cursor[..cursor.len() - 4], &format!("{cursor}AAAA")] {
         let refused = since(&lorestan, broken, "").await;
         assert_eq!((refused.status, refused.code()), (400, "invalid_cursor"), "{broken}");
     }
-    // A cursor from a time that the database, put back since, has not seen yet.
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    let mut ahead: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(&cursor).unwrap()).unwrap();
-    for (seen, expected) in [("1:9000000000000000000:", 410), ("5:4:", 400), ("'", 400)] {
-        ahead["place"]["after"]["seen"] = json!(seen);
-        assert_eq!(since(&lorestan, &URL_SAFE_NO_PAD.encode(ahead.to_string()), "").await.status, expected, "{seen}");
+    // Cursors of the format that was not sealed, sound or not, open nothing.
+    for seen in ["1:1:", "1:9000000000000000000:", "5:4:", "'"] {
+        let former = json!({"lineage": "7.1.5", "question": "0123456789abcdef", "place": {"after": {"seen": seen}}});
+        let refused = since(&lorestan, &URL_SAFE_NO_PAD.encode(former.to_string()), "").await;
+        assert_eq!((refused.status, refused.code()), (410, "resync_required"), "{seen}");
     }
     for (query, pointer) in [("page_size=0", "/page_size"), ("wait=26", "/wait"), ("resource=account", "/resource/0")] {
         let refused = lorestan.get(&format!("{CHANGES}?{query}")).await;
         assert_eq!((refused.status, refused.errors()[0].0), (400, pointer));
     }
+}
+
+async fn nobody_makes_a_cursor(service: &Service) {
+    let (lorestan, isipo) = (service.login("lorestan").await, service.login("isipo").await);
+    let Held { cursor, .. } = Held::snapshot(&lorestan, "").await;
+    let bytes = URL_SAFE_NO_PAD.decode(&cursor).unwrap();
+    let readable = String::from_utf8_lossy(&bytes);
+    for clear in ["seen", "place", "cluster"] {
+        assert!(!readable.contains(clear), "a cursor says nothing to those who hold it: {clear}");
+    }
+    let refused = async |bytes: &[u8]| {
+        let refused = since(&lorestan, &URL_SAFE_NO_PAD.encode(bytes), "").await;
+        assert!([(400, "invalid_cursor"), (410, "resync_required")].contains(&(refused.status, refused.code())), "{}", refused.text);
+        refused.status
+    };
+    for place in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[place] ^= 1 << (place % 8);
+        refused(&damaged).await;
+        if place % 7 == 1 {
+            refused(&bytes[..place]).await;
+        }
+    }
+    // Of two sound cursors, none is made by putting parts of them together.
+    let theirs = URL_SAFE_NO_PAD.decode(Held::snapshot(&isipo, "").await.cursor).unwrap();
+    for (ours, their) in [(21, 21), (bytes.len() - 16, theirs.len() - 16)] {
+        assert_eq!(refused(&[&bytes[..ours], &theirs[their..]].concat()).await, 400);
+    }
+    assert_eq!(refused(&theirs).await, 410, "it is another's");
+    assert_eq!(told(&since(&lorestan, &cursor, "").await), [], "the cursor itself goes on");
+    let (running, beside) = service.beside(|_| {}).await;
+    let beside = beside.with_token(lorestan.token.as_deref().unwrap());
+    assert_eq!(told(&since(&beside, &cursor, "").await), [], "in another instance too");
+    running.stop().await;
+}
+
+/// An instance that cannot make the key, as nobody may write, does all the rest.
+async fn without_a_key_the_rest_is_there(service: &Service) {
+    let lorestan = service.login("lorestan").await;
+    let db = service.database().await;
+    let is_sqlite = service.database_url().starts_with("sqlite");
+    db.execute_unprepared("DELETE FROM service_secret WHERE name = 'cursors of followers'").await.unwrap();
+    if !is_sqlite {
+        let (_, name) = service.database_url().rsplit_once('/').unwrap();
+        db.execute_unprepared(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await.unwrap();
+    }
+    let url = format!("{}{}", service.database_url(), if is_sqlite { "?mode=ro" } else { "" });
+    let read_only = |config: &mut Config| config.database_url = url.parse().unwrap();
+    let (running, reader) = service.beside(read_only).await;
+    let reader = reader.with_token(lorestan.token.as_deref().unwrap());
+    assert_eq!(reader.get(CLUSTERS).await.status, 200);
+    assert_eq!(reader.get(&format!("{CHANGES}?snapshot=true")).await.code(), "unavailable");
+    running.stop().await;
+    // It is made once somebody may.
+    if !is_sqlite {
+        db.execute_unprepared("SET default_transaction_read_only = off; ").await.unwrap();
+        let (_, name) = service.database_url().rsplit_once('/').unwrap();
+        db.execute_unprepared(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await.unwrap();
+    }
+    let (first, second) = (service.beside(|_| {}).await, service.beside(|_| {}).await);
+    let token = lorestan.token.as_deref().unwrap();
+    let (one, other) = (first.1.with_token(token), second.1.with_token(token));
+    let path = format!("{CHANGES}?snapshot=true&page_size=1000");
+    let (from_one, from_other) = tokio::join!(one.get(&path), other.get(&path));
+    for (answer, client) in [(from_one, &other), (from_other, &one)] {
+        let cursor = answer.body["next_cursor"].as_str().unwrap_or_else(|| panic!("{}", answer.text));
+        assert_eq!(since(client, cursor, "").await.status, 200, "both have the same key");
+    }
+    first.0.stop().await;
+    second.0.stop().await;
 }
 
 async fn a_follower_sees_what_it_may_see(service: &Service) {

@@ -59,7 +59,7 @@ async fn a_claim_needs_its_source_only(service: &Service) {
     assert_eq!((bare.status, &bare.body["source_url"], &bare.body["claimed_on"]), (201, &Value::Null, &Value::Null));
     for (body, errors) in [
         (json!({}), vec![("/source_title", "required")]),
-        (json!({"source_title": " \t"}), vec![("/source_title", "wrong_pattern")]),
+        (json!({"source_title": " \t"}), vec![("/source_title", "wrong_format"), ("/source_title", "wrong_pattern")]),
         (json!({"source_title": "x", "source_url": "javascript:alert(1)"}), vec![("/source_url", "wrong_pattern")]),
         (json!({"source_title": "x", "claimed_on": "2013-02-29"}), vec![("/claimed_on", "no_such_day")]),
         (json!({"source_title": "x", "cluster_id": "y"}), vec![("/cluster_id", "unknown_field")]),

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use khoosheh::store::idempotent_answer;
 use reqwest::Method;
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
+    api_clients::{self, client_with},
+    cdas::{CDAS, national_code},
     clusters::{CLUSTERS, claimed, cluster, register},
     on_both,
     support::{Answer, Backend, Client, Service},
@@ -17,6 +21,8 @@ on_both!(
     of_eight_changes_of_state_one_happens,
     eight_requests_with_one_key_make_one_record,
     a_key_belongs_to_one_request_of_one_account,
+    a_key_is_free_again_after_a_day,
+    an_answer_with_personal_data_is_not_repeated_to_who_may_not_see_it_any_more,
     a_repeated_transition_is_answered_as_at_first,
     a_refused_request_does_not_use_up_its_key,
     a_key_works_across_instances,
@@ -118,6 +124,42 @@ async fn a_key_belongs_to_one_request_of_one_account(service: &Service) {
         let refused = lorestan.send(create(&lorestan, key, body.clone())).await;
         assert_eq!((refused.status, refused.errors()), (400, vec![("/Idempotency-Key", "wrong_pattern")]), "{key}");
     }
+}
+
+async fn a_key_is_free_again_after_a_day(service: &Service) {
+    let lorestan = service.login("lorestan").await;
+    let first = lorestan.send(create(&lorestan, "k-1", cluster("ورشو", json!({})))).await;
+    let age = async |hours: i64| {
+        let created_at = khoosheh::store::now() - chrono::TimeDelta::hours(hours);
+        let db = service.database().await;
+        let mut row = idempotent_answer::Entity::find().one(&db).await.unwrap().unwrap();
+        row.created_at = created_at;
+        row.checksum = None;
+        row.into_active_model().reset_all().update(&db.unguarded()).await.unwrap();
+    };
+    age(23).await;
+    let again = lorestan.send(create(&lorestan, "k-1", cluster("ورشو", json!({})))).await;
+    assert_eq!((again.status, again.header("idempotency-replayed"), again.id()), (201, "true", first.id()), "{}", again.text);
+    age(25).await;
+    let another = lorestan.send(create(&lorestan, "k-1", cluster("ورشوسازی", json!({})))).await;
+    assert_eq!((another.status, another.header("idempotency-replayed")), (201, ""), "{}", another.text);
+}
+
+async fn an_answer_with_personal_data_is_not_repeated_to_who_may_not_see_it_any_more(service: &Service) {
+    let admin = service.login("admin").await;
+    let scopes = ["cdas:read", "cdas:write", "personal-data:read"];
+    let (made, client) = client_with(&admin, "register", &scopes, json!("IR-15")).await;
+    let code = national_code(9_999);
+    let person = json!({"national_code": code, "name_fa": "عامل نو", "province": "IR-15"});
+    let send = async |client: &Client| client.send(client.request(Method::POST, CDAS).header("idempotency-key", "k-1").json(&person)).await;
+    let first = send(&client).await;
+    assert_eq!((first.status, &first.body["national_code"]), (201, &json!(code)), "{}", first.text);
+    let narrowed = admin.patch(made.header("location"), "*", json!({"scopes": &scopes[..2]})).await;
+    assert_eq!(narrowed.status, 200, "{}", narrowed.text);
+    let token = api_clients::token(&admin, "register", api_clients::secret(&made)).await;
+    let refused = send(&admin.with_token(token.body["access_token"].as_str().unwrap())).await;
+    assert_eq!((refused.status, refused.code()), (422, "idempotency_key_reused"), "{}", refused.text);
+    assert!(!refused.text.contains(&code));
 }
 
 async fn a_repeated_transition_is_answered_as_at_first(service: &Service) {

@@ -4,14 +4,15 @@
 use std::cmp::Reverse;
 
 use reqwest::Method;
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
 use crate::{
+    auth::log_in,
     on_both,
     roles::{ACCOUNTS, Account},
-    support::{Answer, Client, Service},
-    sweep::{Operation, Records, guarded},
+    support::{Answer, Client, PASSWORD, Service},
+    sweep::{NEW_PASSWORD, Operation, Records, guarded},
 };
 
 on_both!(every_operation_answers_every_role, every_broken_rule_of_a_body_is_named, milestones_are_moved_by_those_who_may);
@@ -58,7 +59,7 @@ impl Place {
 }
 
 /// What is written, past the service.
-pub struct Stored(pub DatabaseConnection);
+pub struct Stored(pub khoosheh::store::Database);
 
 /// The tables of records: every write of one adds 1 to a version here, and an entry to the change log.
 const TABLES: &str = "account cluster cluster_claim organisation cda project assignment supervision partner phase milestone decision baseline \
@@ -94,6 +95,9 @@ struct Call<'a> {
     success: u16,
 }
 
+/// What the owner of a webhook may do, and administrators of accounts: the sweep's webhooks are an administrator's.
+const OF_OWNERS: &str = "create_webhook_secret";
+
 /// The deletions that other records are in the way of.
 const REFERRED_TO: [&str; 7] =
     ["delete_indicator", "delete_cluster", "delete_organisation", "delete_cda", "delete_project", "delete_decision", "delete_enterprise"];
@@ -124,10 +128,10 @@ impl<'a> Call<'a> {
         if let Some(body) = body { self.operation.with_body(request, body) } else { request }
     }
 
-    /// Whether it changes a record where it succeeds: a file is there already, deliveries are no records, and GET is safe.
+    /// Whether it changes a record where it succeeds: a file is there already, deliveries and sessions are no records, and GET is safe.
     fn writes(&self) -> bool {
-        let is_about_deliveries = matches!(self.operation.id(), "test_webhook" | "replay_webhook" | "replay_webhook_delivery");
-        self.operation.method != Method::GET && !self.operation.takes_file() && !is_about_deliveries
+        let is_about_others = matches!(self.operation.id(), "test_webhook" | "replay_webhook" | "replay_webhook_delivery" | "delete_other_sessions");
+        self.operation.method != Method::GET && !self.operation.takes_file() && !is_about_others
     }
 
     /// Whether the path names a record, which has to be there, and is not there for everybody.
@@ -145,6 +149,7 @@ impl<'a> Call<'a> {
             _ if self.operation.is_national() && is_write && account.province.is_some() => (403, "outside_scope"),
             // A system has a secret, which it does not choose.
             _ if id == "change_password" && account.role == "integrator" => (403, "forbidden"),
+            _ if id == "delete_session" => (404, "not_found"),
             Place::Elsewhere if self.names_a_record() => (404, "not_found"),
             Place::Elsewhere if is_write && self.success == 200 => (412, "stale_version"),
             Place::Elsewhere
@@ -162,6 +167,7 @@ impl<'a> Call<'a> {
             // It is submitted by then.
             _ if id == "delete_progress_report" => (409, "report_locked"),
             // The other records that are made belong to them.
+            _ if id == OF_OWNERS && !account.may("create_user") => (403, "forbidden"),
             _ if REFERRED_TO.contains(&id) => (409, "still_referred_to"),
             _ => (self.success, ""),
         }
@@ -207,11 +213,20 @@ async fn every_operation_answers_every_role(service: &Service) {
                     stored.check(&client, good(), again, 0, &format!("{name} again")).await;
                 }
                 if call.operation.id() == "change_password" && is_write {
+                    change_back(service, account.name).await;
                     client = account.login(service).await;
                 }
             }
         }
     }
+}
+
+/// The password that everybody begins with is the present one again.
+async fn change_back(service: &Service, username: &str) {
+    let login = log_in(&service.anonymous(), username, NEW_PASSWORD).await;
+    let changed = service.anonymous().with_token(login.body["access_token"].as_str().unwrap());
+    let back = changed.post("/api/v1/auth/password", json!({"current_password": NEW_PASSWORD, "new_password": PASSWORD})).await;
+    assert_eq!(back.status, 204, "{}", back.text);
 }
 
 /// Calls with a version that never was, and with a body that breaks one rule, in turn: who may not call is told that first.
@@ -220,6 +235,7 @@ async fn refuse(stored: &Stored, account: &Account, place: Place, client: &Clien
     let refusal = |otherwise| match place {
         _ if !account.may(call.operation.id()) => (403, "forbidden"),
         Place::Elsewhere if call.names_a_record() => (404, "not_found"),
+        _ if call.operation.id() == OF_OWNERS && !account.may("create_user") => (403, "forbidden"),
         // A file is not even received from those who may not write it.
         Place::Unassigned if call.operation.takes_file() => (403, "not_assigned"),
         _ => otherwise,

@@ -16,7 +16,6 @@ use khoosheh::{
     store::{Transaction, connection},
 };
 use reqwest::{Method, StatusCode};
-use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -58,7 +57,7 @@ impl Dice {
 /// What all share.
 struct Stage {
     servers: Mutex<Vec<Option<Server>>>,
-    db: DatabaseConnection,
+    db: khoosheh::store::Database,
     /// The enterprises that somebody has made.
     ids: Mutex<Vec<Uuid>>,
     writes: AtomicUsize,
@@ -185,7 +184,7 @@ async fn everybody_ends_with_the_same(backend: Backend, instances: usize) {
     let (isipo, kerman, lorestan) = (anybody.login("isipo").await, anybody.login("kerman").await, anybody.login("lorestan").await);
     let stage = Arc::new(Stage {
         servers: Mutex::new(servers),
-        db: connection::connect(&scratch.url, 8).await.unwrap(),
+        db: connection::connect(&scratch.url.parse().unwrap(), 8).await.unwrap(),
         ids: Mutex::default(),
         writes: AtomicUsize::new(0),
         is_over: AtomicBool::new(false),

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use khoosheh::http::catalogue::CATALOGUE;
+use khoosheh::problem::problem_types::CATALOGUE;
 use serde_json::Value;
 use tokio::time::Instant;
 

@@ -14,6 +14,7 @@ on_both!(
     every_state_of_a_milestone_leads_where_the_domain_says,
     each_role_does_its_part_and_no_more,
     only_those_who_are_assigned_today_write,
+    nobody_accepts_their_own_work,
     a_part_of_a_milestone_can_be_accepted,
     a_milestone_changes_its_state_for_a_reason_and_on_a_day,
     a_repeated_acceptance_is_answered_as_at_first,
@@ -137,6 +138,26 @@ async fn only_those_who_are_assigned_today_write(service: &Service) {
         assert_eq!((answer.status, answer.code()), (status, code), "{part} until {until}");
     }
     assert_eq!(cda.delete(own.header("location"), "*").await.status, 204);
+}
+
+/// Somebody who was the CDA of a project and now supervises it does not accept what was his own work.
+async fn nobody_accepts_their_own_work(service: &Service) {
+    let (admin, isipo, cda) = (service.login("admin").await, service.login("isipo").await, service.login("cda").await);
+    let project = stone(&isipo).await;
+    let [own, others] = [brought(&isipo, &project, &["in_progress"]).await, brought(&isipo, &project, &["in_progress", "submitted"]).await];
+    assert_eq!(enter(&cda, &path(&own), "submitted").await.status, 200);
+    let account = cda.get("/api/v1/auth/me").await;
+    let user = format!("/api/v1/users/{}", account.id());
+    let changed = admin.patch(&user, "*", json!({"role": "supervisor", "cda_id": null})).await;
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    let supervision = json!({"kind": "technical", "account_id": account.id(), "valid_from": "2016-01-01"});
+    made(&isipo, &format!("{project}/supervisions"), supervision).await;
+    let supervisor = service.login("cda").await;
+    let refused = enter(&supervisor, &path(&own), "accepted").await;
+    assert_eq!((refused.status, refused.code()), (403, "forbidden"), "{}", refused.text);
+    assert!(refused.body["detail"].as_str().unwrap().contains("yourself"), "{}", refused.text);
+    assert_eq!(isipo.get(&path(&own)).await.body["state"], "submitted");
+    assert_eq!(enter(&supervisor, &path(&others), "accepted").await.status, 200, "what somebody else has submitted");
 }
 
 async fn a_part_of_a_milestone_can_be_accepted(service: &Service) {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, io::Read};
 
-use khoosheh::http::catalogue::CATALOGUE;
+use khoosheh::problem::problem_types::CATALOGUE;
 use reqwest::Method;
 use serde_json::json;
 
@@ -44,6 +44,8 @@ async fn metrics_count_requests(service: &Service) {
         "http_request_seconds_count{operation=\"none\",status=\"404\"}",
         "http_request_seconds_bucket{operation=\"create_token\",status=\"200\",le=\"0.1\"}",
         "database_statement_seconds_count{failed=\"false\"}",
+        "disk_free_bytes{of=\"files\"}",
+        "disk_free_bytes{of=\"temporary\"}",
     ] {
         assert!(metrics.text.lines().any(|line| line.starts_with(labels)), "{labels} is not in {}", metrics.text);
     }
@@ -157,7 +159,7 @@ async fn callers_are_limited(service: &Service) {
     let statuses = futures_util::future::join_all((0..6).map(|_| limited.get("/api/v1/provinces"))).await;
     assert_eq!(statuses.iter().filter(|answer| answer.status == 429).count(), 3, "guessing tokens is limited by address");
     assert_eq!(limited.form("/api/v1/auth/token", &[]).await.status, 429);
-    assert_eq!(limited.get("/health/live").await.status, 200, "health is asked without limit");
+    assert_eq!(limited.get("/health/live").await.status, 200, "health has a limit of its own");
     running.stop().await;
 }
 

@@ -58,11 +58,11 @@ impl Cable {
 
     /// One more instance of the service, at the end of this cable.
     async fn service(&self, service: &Service, adjust: impl FnOnce(&mut Config)) -> (Running, Client) {
-        let (user, place) = service.config.database_url.split_once('@').unwrap();
+        let (user, place) = service.database_url().split_once('@').unwrap();
         let (_, name) = place.split_once('/').unwrap();
         let url = format!("{user}@{}/{name}", self.address);
         let adjusted = |config: &mut Config| {
-            config.database_url = url;
+            config.database_url = url.parse().unwrap();
             adjust(config);
         };
         service.beside(adjusted).await
@@ -76,7 +76,7 @@ impl Cable {
 /// A service and the cable that leads to its database.
 async fn service_with_cable() -> Option<(Service, Cable)> {
     let service = Service::start(Backend::Postgres, |_| {}).await?;
-    let (_, place) = service.config.database_url.split_once('@').unwrap();
+    let (_, place) = service.database_url().split_once('@').unwrap();
     let cable = Cable::to(place.split_once('/').unwrap().0.to_owned()).await;
     Some((service, cable))
 }

@@ -8,10 +8,16 @@ use std::{
 
 use crate::support::Client;
 
-/// The binary with these arguments and these variables, and nothing of this process's environment.
-fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_khoosheh"));
-    command.args(arguments).env_clear().envs(variables.iter().copied());
+/// The binary with these arguments. A file that may not grow is an error to it, not its end.
+fn binary(arguments: &[&str]) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_khoosheh")]).args(arguments);
+    command
+}
+
+/// A command with these variables, and nothing of this process's environment.
+fn bare(mut command: Command, variables: &[(&str, &str)]) -> Command {
+    command.env_clear().envs(variables.iter().copied());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -25,7 +31,7 @@ pub struct Outcome {
 
 /// Runs a command to its end.
 pub async fn run(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Outcome {
-    let mut child = command(arguments, variables).spawn().unwrap();
+    let mut child = bare(binary(arguments), variables).spawn().unwrap();
     // A command that reads no input may be gone already.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output: Output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
@@ -37,6 +43,8 @@ pub async fn run(arguments: &[&str], variables: &[(&str, &str)], input: &str) ->
 pub struct Server {
     child: Child,
     pub address: String,
+    /// The database that it was told of; empty where it was told none by this variable.
+    pub database_url: String,
     /// What it has printed until it was ready.
     pub greeting: String,
     /// What it has logged since.
@@ -51,11 +59,23 @@ impl Server {
         Self::start(&["serve"], &[&own[..], variables].concat()).await
     }
 
+    /// The same through a shell, which may limit what the process can do before it becomes it.
+    pub async fn serve_through(script: &str, url: &str) -> Self {
+        let own = [("DATABASE_URL", url), ("KHOOSHEH_BIND", "127.0.0.1:0"), ("KHOOSHEH_WORKERS", "2"), ("KHOOSHEH_REQUESTS_PER_MINUTE", "0")];
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_khoosheh"), "serve"]);
+        Self::begin(shell, &["serve"], &own).await
+    }
+
     /// Starts a command that serves. It is ready when a line names its address.
     pub async fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::begin(binary(arguments), arguments, variables).await
+    }
+
+    async fn begin(command: Command, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let files = tempfile::tempdir().unwrap();
         let url = format!("file://{}", files.path().display());
-        let mut child = command(arguments, &[&[("KHOOSHEH_ATTACHMENTS_URL", url.as_str())], variables].concat()).spawn().unwrap();
+        let mut child = bare(command, &[&[("KHOOSHEH_ATTACHMENTS_URL", url.as_str())], variables].concat()).spawn().unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
         for pipe in [Box::new(stdout) as Box<dyn Read + Send>, Box::new(stderr)] {
@@ -79,7 +99,8 @@ impl Server {
                 kept.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
-        Self { child, address: format!("http://{address}"), greeting, log, _files: files }
+        let database_url = variables.iter().find(|(name, _)| *name == "DATABASE_URL").map_or("", |(_, url)| url).to_owned();
+        Self { child, database_url, address: format!("http://{address}"), greeting, log, _files: files }
     }
 
     /// A client of nobody.
@@ -89,6 +110,27 @@ impl Server {
 
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// The bytes of memory that the process has at this moment.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// How many sockets the process has open.
+    pub fn sockets(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let targets = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    }
+
+    /// Lets no file grow beyond so many bytes, or any.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = format!("--fsize={}:", bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string()));
+        let limited = Command::new("prlimit").args(["--pid", &self.child.id().to_string(), &limit]).status().unwrap();
+        assert!(limited.success());
     }
 
     /// `kill -9`.
@@ -103,6 +145,13 @@ impl Server {
         assert!(killed.success());
     }
 
+    /// Waits for its end; gives its exit status and what it has logged.
+    pub async fn ended_with_log(self) -> (i32, String) {
+        let log = self.log.clone();
+        let code = self.ended().await;
+        (code, log.lock().unwrap().clone())
+    }
+
     /// Waits for its end.
     pub async fn ended(mut self) -> i32 {
         let end = tokio::task::spawn_blocking(move || self.child.wait().unwrap().code().unwrap_or(-1));
@@ -112,7 +161,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        let ended = self.child.try_wait().ok().flatten();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the server (ended before: {ended:?}) has logged:\n{}", self.log());
+        }
     }
 }

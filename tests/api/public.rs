@@ -5,13 +5,11 @@ use serde_json::{Value, json};
 
 use crate::{
     clusters::{CLUSTERS, claimed, register},
-    enterprises::{ENTERPRISES, enterprise},
     on_both,
-    projects::made,
-    support::{Client, Service},
+    support::Service,
 };
 
-on_both!(the_directory_is_everybodys, statistics_tell_no_small_cells, the_public_has_its_own_limit);
+on_both!(the_directory_is_everybodys, the_public_has_its_own_limit);
 
 const DIRECTORY: &str = "/api/v1/public/clusters";
 const STATISTICS: &str = "/api/v1/public/statistics";
@@ -49,31 +47,6 @@ async fn the_directory_is_everybodys(service: &Service) {
     assert!(table.text.starts_with("code,name_fa,") && table.text.contains("شناخته"), "{}", table.text);
     assert_eq!(isipo.delete(found.header("location"), "*").await.status, 204);
     assert_eq!(nobody.get(&format!("{DIRECTORY}?isic=26")).await.body["total"], 0);
-}
-
-async fn statistics_tell_no_small_cells(service: &Service) {
-    let (nobody, isipo) = (service.anonymous(), service.login("isipo").await);
-    let industries = async |client: &Client, division: &str| {
-        let told = client.get(STATISTICS).await;
-        let cells = told.body["industries"].as_array().unwrap().iter().filter(|cell| cell["isic"] == division);
-        cells.map(|cell| json!([cell["province"], cell["enterprises"], cell["employment"]])).collect::<Value>()
-    };
-    for (number, (employment, expected)) in
-        [(Some(50), json!([])), (None, json!([])), (Some(7), json!([["IR-08", 3, null]])), (Some(3), json!([["IR-08", 4, 60]]))]
-            .into_iter()
-            .enumerate()
-    {
-        let firm = json!({"province": "IR-08", "isic": [{"code": "2610"}], "employment_total": employment});
-        made(&isipo, ENTERPRISES, enterprise(&format!("واحد {number}"), firm)).await;
-        assert_eq!(industries(&nobody, "26").await, expected, "{} enterprises", number + 1);
-    }
-    let provinces = nobody.get(STATISTICS).await.body["items"].as_array().unwrap().clone();
-    let lorestan = provinces.iter().find(|row| row["province"] == "IR-15").unwrap();
-    let figures = ["clusters", "in_development", "developed", "running_projects", "closed_projects"].map(|name| &lorestan[name]);
-    assert_eq!((provinces.len(), json!(figures)), (31, json!([11, 1, 0, 1, 0])));
-    // The same as anybody counts who may see the clusters.
-    let in_development = isipo.count(&format!("{CLUSTERS}?state=in_development")).await;
-    assert_eq!(provinces.iter().map(|row| row["in_development"].as_u64().unwrap()).sum::<u64>(), in_development);
 }
 
 async fn the_public_has_its_own_limit(service: &Service) {

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    on_both,
+    on_both, on_each,
     process::Server,
     raw,
     support::{Answer, Backend, Client, Scratch, Service},
@@ -62,17 +62,7 @@ async fn two_instances_race_for_one_version(service: &Service) {
     running.stop().await;
 }
 
-mod a_kill_under_load_loses_nothing {
-    #[actix_web::test]
-    async fn sqlite() {
-        super::kill_under_load(super::Backend::Sqlite).await;
-    }
-
-    #[actix_web::test]
-    async fn postgres() {
-        super::kill_under_load(super::Backend::Postgres).await;
-    }
-}
+on_each!(a_kill_under_load_loses_nothing);
 
 /// What a writer has sent.
 #[derive(Debug)]
@@ -83,7 +73,7 @@ struct Sent {
     created: Option<Value>,
 }
 
-async fn kill_under_load(backend: Backend) {
+async fn a_kill_under_load_loses_nothing(backend: Backend) {
     let Some(scratch) = Scratch::copy(backend).await else { return };
     let server = Server::serve(&scratch.url, &[]).await;
     let client = server.client().login("isipo").await;
@@ -175,7 +165,7 @@ async fn a_stop_lets_requests_finish() {
 }
 
 /// Asks again and again until there is something.
-pub async fn until<T>(ask: impl AsyncFn() -> Option<T>) -> T {
+pub async fn until<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {
             if let Some(found) = ask().await {

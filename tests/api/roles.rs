@@ -20,6 +20,8 @@ const WRITE: &[&str] = &[
     "progress-reports:approve", "payments:write", "attachments:write", "imports:write", "webhooks:manage", "personal-data:read",
 ];
 
+const AUDIT: &[&str] = &["history:read", "security-events:read"];
+
 const CDA: &[&[&str]] = &[READ, &["milestones:write", "measurements:write", "progress-reports:write", "attachments:write"]];
 
 /// All domain records, with what is personal in them.
@@ -37,10 +39,11 @@ const fn account(name: &'static str, role: &'static str, province: Option<&'stat
     Account { name, role, province, holds }
 }
 
-pub const ACCOUNTS: [Account; 9] = [
-    account("admin", "national_admin", None, &[READ, WRITE, &["users:manage", "api-clients:manage"]]),
+pub const ACCOUNTS: [Account; 10] = [
+    account("admin", "national_admin", None, &[READ, WRITE, &["personal-data:erase", "users:manage", "api-clients:manage"], AUDIT]),
     account("isipo", "national_manager", None, &DOMAIN),
     account("ministry", "national_viewer", None, &[READ]),
+    account("auditor", "auditor", None, &[READ, AUDIT]),
     account("lorestan", "provincial_manager", Some("IR-15"), &DOMAIN),
     account("kerman", "provincial_manager", Some("IR-08"), &DOMAIN),
     account("lorestan-viewer", "provincial_viewer", Some("IR-15"), &[READ]),
@@ -51,7 +54,7 @@ pub const ACCOUNTS: [Account; 9] = [
 
 /// What every guarded operation needs: one of these permissions; nothing but a valid token where there is none.
 const NEEDS: &[(&str, &str)] = &[
-    ("", "get_me change_password"),
+    ("", "get_me change_password list_sessions delete_session delete_other_sessions"),
     ("changes:read", "list_changes"),
     ("reference:read", "list_provinces get_province list_industries get_industry"),
     ("clusters:read", "list_clusters get_cluster get_cluster_by_reference get_cluster_history list_claims get_claim"),
@@ -105,14 +108,18 @@ const NEEDS: &[(&str, &str)] = &[
     ("imports:write", "list_imports create_import list_import_columns get_import_template get_import list_import_rows follow_import"),
     ("webhooks:manage", "list_webhooks create_webhook get_webhook update_webhook delete_webhook create_webhook_secret get_webhook_history"),
     ("webhooks:manage", "test_webhook replay_webhook list_webhook_deliveries get_webhook_delivery replay_webhook_delivery"),
+    ("personal-data:erase", "list_erasures create_erasure"),
     ("users:manage", "list_users create_user get_user update_user delete_user get_user_history"),
     ("api-clients:manage", "list_api_clients create_api_client get_api_client update_api_client delete_api_client"),
     ("api-clients:manage", "create_api_client_secret get_api_client_history"),
+    ("history:read", "list_history"),
+    ("security-events:read", "list_security_events"),
 ];
 
 /// What anybody may call.
 const PUBLIC: &str = "create_token revoke_token list_signing_keys get_authorization_server get_liveness get_readiness get_metrics \
-                      get_openapi_document list_problem_kinds get_problem_kind list_public_clusters get_public_statistics";
+                      get_openapi_document list_problem_kinds get_problem_kind list_public_clusters \
+                      list_published_quarters get_published_programme get_published_enterprises";
 
 impl Account {
     pub fn permissions(&self) -> BTreeSet<&'static str> {

@@ -9,7 +9,7 @@ use crate::{
     decisions::decision,
     on_both,
     projects::made,
-    support::{Client, Service},
+    support::{Client, Service, moment},
 };
 
 on_both!(the_second_source_stands_beside_the_first);
@@ -32,8 +32,7 @@ async fn the_second_source_stands_beside_the_first(service: &Service) {
     let (first, before) = (reported(&lorestan, "").await, lorestan.get(REPORT).await);
     assert_eq!(first.0, 11);
     let handicrafts = lorestan.cluster_named("صنایع").await;
-    let moment = async || chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
-    let before_recording = moment().await;
+    let before_recording = moment();
 
     // Every one of the thirteen gets its claim; three of them are new.
     let mut new = Vec::new();
@@ -68,7 +67,7 @@ async fn the_second_source_stands_beside_the_first(service: &Service) {
     assert!(titles.len() == 2 && titles[1] == SECOND, "{titles:?}");
 
     // The province follows the second source: thirteen, and eleven to whoever asks what was known before.
-    let after_recording = moment().await;
+    let after_recording = moment();
     let decision = decision(&lorestan, json!({})).await;
     for (_, path, _) in &new {
         let identified = json!({"to": "identified", "effective_on": "2014-02-26"});

@@ -71,7 +71,9 @@ pub async fn attach(client: &Client, subject: (&str, &str), kind: &str, decision
 async fn account(service: &Service, username: &str, role: &str, more: Value) -> (Answer, Client) {
     let mut input = json!({"username": username, "display_name": username, "role": role, "province": "IR-15", "password": PASSWORD});
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    (made(&service.login("admin").await, "/api/v1/users", input).await, service.login(username).await)
+    let made = made(&service.login("admin").await, "/api/v1/users", input).await;
+    service.own_passwords().await;
+    (made, service.login(username).await)
 }
 
 /// The cluster «جاجیم», on its way from a name that somebody mentions to one that was found feasible.

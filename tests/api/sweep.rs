@@ -11,6 +11,9 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{Client, PASSWORD, Service};
 
+/// What the sweeps change a password to.
+pub const NEW_PASSWORD: &str = "incorrect donkey torch needle";
+
 pub struct Operation {
     pub method: Method,
     pub pattern: &'static str,
@@ -86,9 +89,12 @@ impl Operation {
     /// Its path, where it names these records.
     pub fn path_to(&self, records: &Records) -> String {
         let path = self.path(|name| match name {
+            // Of nobody.
+            "id" if self.pattern.contains("/sessions/") => "0193f0a0-0000-7000-8000-000000000000".to_owned(),
             "id" => records.id_in(self.pattern.split('/').nth(3).unwrap()).to_owned(),
             "system" => "province-erp".to_owned(),
             "key" => records.key.clone(),
+            "quarter" => "latest".to_owned(),
             "code" if self.pattern.contains("/provinces/") => "IR-15".to_owned(),
             "code" if self.pattern.contains("/industries/") => "2396".to_owned(),
             "code" => "not_found".to_owned(),
@@ -151,7 +157,7 @@ impl Operation {
             ("transition", "project") => json!({"to": "suspended", "decision_id": null}),
             ("transition", "milestone") => json!({"to": "in_progress", "accepted_fraction_bp": null}),
             ("transition", "progress_report") => json!({"to": "submitted", "effective_on": null, "decision_id": null}),
-            ("change", "password") => json!({"current_password": PASSWORD, "new_password": PASSWORD}),
+            ("change", "password") => json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD}),
             (_, "organisation") => json!({"kind": "firm", "legal_id": with_check_digit(100_000_000 + number, 10, text::is_legal_id)}),
             (_, "cda") => json!({"national_code": with_check_digit(number, 9, text::is_national_code)}),
             (_, "cluster") => json!({"name_fa": format!("گلیم {number}")}),
@@ -178,6 +184,7 @@ impl Operation {
             // A firm is one enterprise: the one of the records.
             (_, "enterprise") if records.ids.contains_key("enterprise") => json!({"cluster_id": records.id("cluster")}),
             (_, "enterprise") => json!({"cluster_id": records.id("cluster"), "organisation_id": records.id("organisation")}),
+            (_, "erasure") => json!({"resource": "supervision", "record_id": records.id("supervision"), "attachments": []}),
             (_, "user") => json!({"username": format!("user-{number}"), "role": "provincial_manager"}),
             // Nothing is sent from here.
             (_, "webhook") if self.id() != "replay_webhook" => json!({"is_active": false}),

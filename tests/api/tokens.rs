@@ -3,7 +3,7 @@
 use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode_header, jwk::Jwk};
-use khoosheh::auth::{policy::PERMISSIONS, token};
+use khoosheh::auth::{policy::PERMISSIONS, signing_key};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ async fn the_published_keys_verify_a_token(service: &Service) {
 async fn forged_tokens_are_refused(service: &Service) {
     let (running, fresh) = service.beside(|_| {}).await;
     let genuine = service.login("lorestan").await.token.unwrap();
-    let row = token::Entity::find().one(&service.database().await).await.unwrap().unwrap();
+    let row = signing_key::Entity::find().one(&service.database().await).await.unwrap().unwrap();
     let header = decode_header(&genuine).unwrap();
     let claims = part(&genuine, 1);
     let key = EncodingKey::from_ed_der(&row.pkcs8);
@@ -62,6 +62,9 @@ async fn forged_tokens_are_refused(service: &Service) {
     assert!(is_live(&fresh, &signed(&header, &with(json!({"jti": "0193f0a0-0000-7000-8000-000000000000"})), &key)).await, "our own forgery is good");
 
     let now = chrono::Utc::now().timestamp();
+    let other_session = part(&service.login("kerman").await.token.unwrap(), 1)["sid"].clone();
+    let early = signed(&header, &with(json!({"iat": now + 5, "nbf": now + 5})), &key);
+    assert!(is_live(&fresh, &early).await, "clocks differ by some seconds");
     let mut forged: Vec<(&str, String)> = Vec::new();
     for (name, changes) in [
         ("expired", json!({"iat": now - 1000, "exp": now - 1})),
@@ -70,6 +73,9 @@ async fn forged_tokens_are_refused(service: &Service) {
         ("unknown account", json!({"sub": "0193f0a0-0000-7000-8000-000000000000"})),
         ("unknown session", json!({"sid": "0193f0a0-0000-7000-8000-000000000000"})),
         ("no expiry", json!({"exp": null})),
+        ("the session of somebody else", json!({"sid": other_session})),
+        ("not yet good", json!({"nbf": now + 60})),
+        ("issued in the future", json!({"iat": now + 60})),
     ] {
         forged.push((name, signed(&header, &with(changes), &key)));
     }

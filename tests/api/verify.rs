@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use khoosheh::store::change_log::{ActiveModel, Column, Entity};
-use sea_orm::{
-    ActiveValue::NotSet, ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, Statement, sea_query::Expr,
-};
+use sea_orm::{ActiveValue::NotSet, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, Statement, sea_query::Expr};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -19,7 +17,7 @@ use crate::{
 on_both!(a_history_that_nobody_touched_is_whole, what_was_tampered_with_is_named, entries_are_signed_with_names);
 
 async fn verify(service: &Service) -> Outcome {
-    run(&["verify"], &[("DATABASE_URL", service.config.database_url.as_str())], "").await
+    run(&["verify"], &[("DATABASE_URL", service.database_url())], "").await
 }
 
 /// A cluster in its third version.
@@ -47,7 +45,7 @@ async fn a_history_that_nobody_touched_is_whole(service: &Service) {
     let chains: BTreeSet<_> = entries.iter().map(|entry| (&entry.resource, entry.record_id)).collect();
     let whole = verify(service).await;
     let expected = format!("the history is whole: {} entries in {} chains\n", entries.len(), chains.len());
-    assert_eq!((whole.code, whole.stdout), (0, expected), "{}", whole.stderr);
+    assert!(whole.code == 0 && whole.stdout.starts_with(&expected), "{expected}{}{}", whole.stdout, whole.stderr);
     // More versions than are read at once.
     let long = cluster(&lorestan).await;
     for number in 4..=450 {
@@ -55,7 +53,7 @@ async fn a_history_that_nobody_touched_is_whole(service: &Service) {
     }
     let whole = verify(service).await;
     let expected = format!("the history is whole: {} entries in {} chains\n", entries.len() + 450, chains.len() + 1);
-    assert_eq!((whole.code, whole.stdout), (0, expected), "{}", whole.stderr);
+    assert!(whole.code == 0 && whole.stdout.starts_with(&expected), "{expected}{}{}", whole.stdout, whole.stderr);
 }
 
 async fn what_was_tampered_with_is_named(service: &Service) {
@@ -143,7 +141,7 @@ fn no_kind_is_forgotten() {
     assert_eq!(verified, tables);
 }
 
-async fn execute(db: &DatabaseConnection, sql: &str, id: Uuid) {
+async fn execute(db: &khoosheh::store::Database, sql: &str, id: Uuid) {
     db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [id.into()])).await.unwrap();
 }
 
@@ -154,12 +152,12 @@ struct Rows {
 }
 
 impl Rows {
-    async fn keep(db: &DatabaseConnection, id: Uuid) -> Self {
+    async fn keep(db: &khoosheh::store::Database, id: Uuid) -> Self {
         let row = khoosheh::clusters::entity::Entity::find_by_id(id).one(db).await.unwrap().unwrap();
         Self { row, entries: Entity::find().filter(Column::RecordId.eq(id)).order_by_asc(Column::Version).all(db).await.unwrap() }
     }
 
-    async fn restore(self, db: &DatabaseConnection) {
+    async fn restore(self, db: &khoosheh::store::Database) {
         use khoosheh::clusters::entity;
         execute(db, "DELETE FROM change_log WHERE record_id = $1", self.row.id).await;
         execute(db, "DELETE FROM cluster WHERE id = $1", self.row.id).await;

@@ -9,13 +9,15 @@ use crate::{
     on_both,
     resilience::until,
     support::{Answer, Client, PASSWORD, Service},
-    webhooks::{Manner, Received, Receivers, WEBHOOKS, create, deliveries, execute, log_of, path_of, setting, until_in_state},
+    webhooks::{Manner, Received, Receivers, WEBHOOKS, create, deliveries, execute, log_of, path_of, post, setting, until_in_state},
 };
 
 on_both!(
     a_province_is_told_of_its_own,
     nobody_asks_for_what_they_may_not_read,
-    whoever_changes_a_webhook_stands_behind_it,
+    a_change_by_somebody_else_widens_nothing,
+    a_webhook_that_lost_its_owner_gets_another_with_no_wider_rights,
+    only_the_owner_and_administrators_renew_a_secret,
     personal_data_is_masked_as_for_the_account,
     a_webhook_is_told_no_more_than_the_token_that_made_it,
     what_a_receiver_repeats_is_for_those_who_may_see_it,
@@ -89,16 +91,62 @@ async fn nobody_asks_for_what_they_may_not_read(service: &Service) {
     }
 }
 
-async fn whoever_changes_a_webhook_stands_behind_it(service: &Service) {
-    let admin = service.login("admin").await;
-    let lorestan = service.login("lorestan").await;
-    let webhook = create(&lorestan, "https://erp.example.ir/", &["cluster", "cda"]).await;
-    let (made, erp) = client_with(&admin, "erp", &["webhooks:manage", "clusters:read"], json!("IR-15")).await;
-    // Else it could send what it may not read to itself.
-    let refused = erp.patch(&path_of(&webhook), "*", json!({"url": "https://erp.example.ir/own"})).await;
-    assert_eq!((refused.status, refused.code()), (403, "forbidden"));
-    let changed = erp.patch(&path_of(&webhook), "*", json!({"url": "https://erp.example.ir/own", "resources": ["cluster"]})).await;
-    assert_eq!((changed.status, &changed.body["account_id"]), (200, &made.body["id"]), "{}", changed.text);
+async fn a_change_by_somebody_else_widens_nothing(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
+    let admin = lorestan.login("admin").await;
+    let scopes = ["webhooks:manage", "cdas:read"];
+    let (made, erp) = client_with(&admin, "erp", &scopes, json!("IR-15")).await;
+    let (_, other) = client_with(&admin, "other", &scopes, json!("IR-15")).await;
+    let masked = create(&erp, &receivers.url("masked"), &["cda"]).await;
+    // Whoever may see more changes it, and gives it an address: its owner may not see more by that.
+    for change in [json!({"description": "x"}), json!({"url": receivers.url("moved")}), json!({"is_active": false}), json!({"is_active": true})] {
+        let changed = lorestan.patch(&path_of(&masked), "*", change).await;
+        assert_eq!((changed.status, &changed.body["account_id"]), (200, &made.body["id"]), "{}", changed.text);
+    }
+    let widened = lorestan.patch(&path_of(&masked), "*", json!({"resources": ["cda", "cluster"]})).await;
+    assert_eq!((widened.status, widened.errors()), (422, vec![("/resources", "not_permitted")]), "{}", widened.text);
+    // Whoever may see less has the events of another sent to itself: as masked as it sees them.
+    let clear = create(&lorestan, &receivers.url("clear"), &["cda"]).await;
+    assert_eq!(other.patch(&path_of(&clear), "*", json!({"url": receivers.url("taken")})).await.status, 200);
+    let kept = create(&lorestan, &receivers.url("kept"), &["cda"]).await;
+    assert_eq!(other.patch(&path_of(&kept), "*", json!({"description": "x"})).await.status, 200);
+    let cda = cdas::register(&lorestan, json!({})).await;
+    let own = cda.body["national_code"].as_str().unwrap();
+    let stars = format!("******{}", &own[6..]);
+    for (name, told) in [("moved", stars.as_str()), ("taken", &stars), ("kept", own)] {
+        assert_eq!(code_told(&receivers, name).await, told, "{name}");
+    }
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn a_webhook_that_lost_its_owner_gets_another_with_no_wider_rights(service: &Service) {
+    let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
+    let admin = lorestan.login("admin").await;
+    let (made, erp) = client_with(&admin, "erp", &["webhooks:manage", "cdas:read"], json!("IR-15")).await;
+    let webhook = create(&erp, &receivers.url("erp"), &["cda"]).await;
+    assert_eq!(admin.delete(made.header("location"), "*").await.status, 204);
+    let cda = cdas::register(&lorestan, json!({})).await;
+    until(async || Some(admin.get(&path_of(&webhook)).await.body).filter(|webhook| webhook["is_active"] == false)).await;
+    let taken_over = lorestan.patch(&path_of(&webhook), "*", json!({"is_active": true})).await;
+    assert_eq!(taken_over.status, 200, "{}", taken_over.text);
+    assert_ne!(taken_over.body["account_id"], made.body["id"]);
+    assert_eq!(code_told(&receivers, "erp").await, format!("******{}", &cda.body["national_code"].as_str().unwrap()[6..]));
+    running.stop().await;
+    receivers.stop().await;
+}
+
+async fn only_the_owner_and_administrators_renew_a_secret(service: &Service) {
+    let (admin, lorestan) = (service.login("admin").await, service.login("lorestan").await);
+    let (_, erp) = client_with(&admin, "erp", &["webhooks:manage", "clusters:read"], json!("IR-15")).await;
+    let webhook = create(&lorestan, "https://erp.example.ir/", &["cluster"]).await;
+    let renew = async |client: &Client| post(client, &format!("{}/secret", path_of(&webhook))).await;
+    for refused in [renew(&erp).await, renew(&service.login("isipo").await).await] {
+        assert_eq!((refused.status, refused.code()), (403, "forbidden"), "{}", refused.text);
+    }
+    for allowed in [&lorestan, &admin] {
+        assert_eq!(renew(allowed).await.status, 200);
+    }
 }
 
 /// A CDA is made; gives the national code that a receiver is told.

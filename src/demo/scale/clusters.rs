@@ -18,12 +18,12 @@ use crate::{
         identified::Precision,
         rules::State,
     },
-    http::Problem,
     industries::{
         IsicClass,
         classes::{Classes, Isic},
     },
     persian::{Date, calendar::Period, text},
+    problem::Problem,
     values::Name,
 };
 

@@ -9,7 +9,6 @@ use super::{
     works::{ISSUES, JOINT_ACTIONS, NARRATIVES, RETURNED},
 };
 use crate::{
-    http::Problem,
     indicators::{
         dto::{Direction, Frequency},
         entity as indicators,
@@ -17,6 +16,7 @@ use crate::{
     measurements::{dto::Kind, entity as measurements},
     payments::entity as payments,
     persian::{Date, PersianPeriod},
+    problem::Problem,
     progress_reports::{
         dto::Issue,
         entity::{self as reports, Issues},

@@ -20,7 +20,7 @@ use crate::{
         rules::State,
     },
     decisions::{dto::Body, entity as decisions},
-    http::Problem,
+    problem::Problem,
     values::Name,
 };
 

@@ -14,10 +14,10 @@ use crate::{
         entity::{self as cdas, Certificates},
         rules::State,
     },
-    http::Problem,
     organisations::{dto::Kind, entity as organisations},
     persian::text,
     personal::{Email, Phone},
+    problem::Problem,
     provinces::{ALL, Province},
 };
 

@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     decisions::dto::Body,
-    http::Problem,
     milestones::{
         baselines::{self, Changes, FrozenMilestone, FrozenPlan, PlanChange},
         entity::{Model, Predecessors},
         rules::State,
     },
+    problem::Problem,
     projects::entity as projects,
 };
 

@@ -24,7 +24,7 @@ mod works;
 use std::io::Write as _;
 
 use chrono::NaiveDate;
-use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait};
+use sea_orm::{EntityTrait, PaginatorTrait};
 use tokio::sync::mpsc;
 
 pub use self::teller::Counts;
@@ -34,8 +34,8 @@ use self::{
 };
 use crate::{
     clusters::entity,
-    http::Problem,
-    store::{bulk::Bulk, earned_value::summary},
+    problem::Problem,
+    store::{Database, bulk::Bulk, connection, earned_value::summary},
 };
 
 /// So many rows are written in one transaction, or a few more.
@@ -53,13 +53,13 @@ pub struct Plan {
 }
 
 /// Whether a database holds clusters, also deleted ones: it is none to put made data into.
-pub async fn is_in_use(db: &DatabaseConnection) -> Result<bool, Problem> {
+pub async fn is_in_use(db: &Database) -> Result<bool, Problem> {
     Ok(entity::Entity::find().count(db).await? > 0)
 }
 
 /// Makes the data and writes it, one province after another. The story is told on a thread of its own while what was told before is
 /// being written. Says on standard error how far it is.
-pub async fn fill(db: &DatabaseConnection, plan: Plan) -> Result<Counts, Problem> {
+pub async fn fill(db: &Database, plan: Plan) -> Result<Counts, Problem> {
     let known = Known::read(db).await?;
     let (sender, mut receiver) = mpsc::channel(2);
     let telling = tokio::task::spawn_blocking(move || tell(plan, known, &sender));
@@ -72,8 +72,9 @@ pub async fn fill(db: &DatabaseConnection, plan: Plan) -> Result<Counts, Problem
         let _ = writeln!(std::io::stderr(), "{province}: {written} rows");
     }
     let known = telling.await.map_err(Problem::internal)??;
-    known.counters.write(db).await?;
+    known.counters.write(&db.writes()).await?;
     summary::rebuild(db).await?;
+    connection::refresh_statistics(db).await?;
     Ok(counts)
 }
 

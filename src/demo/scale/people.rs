@@ -4,7 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::{institutions::Leader, projects::Project, teller::Teller};
 use crate::{
-    http::Problem,
+    problem::Problem,
     projects::{
         assignments::{self, Role},
         partners,

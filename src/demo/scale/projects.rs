@@ -14,8 +14,8 @@ use super::{
 use crate::{
     clusters::{entity as clusters, rules::State as ClusterState},
     decisions::{dto::Body, entity as decisions},
-    http::Problem,
     persian::text,
+    problem::Problem,
     projects::{
         dto::{BudgetLine, Line},
         entity::{Budget, Model},

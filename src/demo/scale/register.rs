@@ -11,13 +11,13 @@ use super::{
 use crate::{
     clusters::entity as clusters,
     enterprises::{entity as enterprises, size::Size},
-    http::Problem,
     industries::{
         IsicClass,
         classes::{Classes, Isic},
     },
     organisations::{dto::Kind, entity as organisations},
     persian::text,
+    problem::Problem,
     store::{ExternalRef, external_ref::ExternalRefs},
 };
 

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     ops::RangeInclusive,
+    sync::Arc,
 };
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
@@ -11,11 +12,11 @@ use uuid::Uuid;
 use super::dice::Dice;
 use crate::{
     clusters::entity as clusters,
-    http::Problem,
     indicators::entity as indicators,
     lifecycle::{State, Stateful},
     persian::Date,
-    store::{Annals, Record, bulk::Bulk, code::Counters, status_event::Event},
+    problem::Problem,
+    store::{Annals, Database, Record, bulk::Bulk, code::Counters, personal::keys::Keyring, status_event::Event},
 };
 
 /// The tables in the order in which they refer to one another.
@@ -57,6 +58,8 @@ pub struct Known {
     pub cluster_names: HashSet<(String, String)>,
     /// The catalogue of indicators.
     pub indicators: Vec<indicators::Model>,
+    /// The keys of personal values.
+    pub keyring: Arc<Keyring>,
 }
 
 impl Known {
@@ -66,7 +69,7 @@ impl Known {
     }
 
     /// As it is.
-    pub async fn read(db: &sea_orm::DatabaseConnection) -> Result<Self, Problem> {
+    pub async fn read(db: &Database) -> Result<Self, Problem> {
         use sea_orm::{QueryOrder, prelude::*};
         let clusters = clusters::Entity::find().all(db).await?;
         let active = indicators::Entity::find().filter(indicators::Column::DeletedAt.is_null()).filter(indicators::Column::IsActive.eq(true));
@@ -74,6 +77,7 @@ impl Known {
             counters: Counters::read(db).await?,
             cluster_names: clusters.into_iter().map(|cluster| (cluster.province, cluster.name_key)).collect(),
             indicators: active.order_by_asc(indicators::Column::Code).all(db).await?,
+            keyring: Arc::new(Keyring::of(db).await?),
         })
     }
 }
@@ -118,7 +122,8 @@ impl Teller {
         let begun = persian(1390, 1, 20);
         // Midnight in Iran is half past eight in UTC.
         let midnight = |day: NaiveDate| (day.and_time(NaiveTime::MIN) - TimeDelta::minutes(210)).and_utc();
-        Self { dice: Dice::new(seed), known, last_day: today - Days::new(1), annals: annals(), recorded: (midnight(begun), midnight(today)) }
+        let annals = annals(&known);
+        Self { dice: Dice::new(seed), known, last_day: today - Days::new(1), annals, recorded: (midnight(begun), midnight(today)) }
     }
 
     /// A moment at which something that happened on a day was recorded, so many days later: after the moment before, and in office
@@ -198,7 +203,7 @@ impl Teller {
 
     /// Hands over what was told since the last time.
     pub fn hand_over(&mut self) -> Bulk {
-        std::mem::replace(&mut self.annals, annals()).into_bulk()
+        std::mem::replace(&mut self.annals, annals(&self.known)).into_bulk()
     }
 
     /// The full name of somebody.
@@ -213,8 +218,8 @@ impl Teller {
     }
 }
 
-fn annals() -> Annals {
-    Annals::new(TABLES, Uuid::nil(), REQUEST)
+fn annals(known: &Known) -> Annals {
+    Annals::new(TABLES, Uuid::nil(), REQUEST, known.keyring.clone())
 }
 
 /// A day of the Persian calendar that is there.

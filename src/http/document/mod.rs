@@ -179,7 +179,8 @@ fn never_null(schema: &mut Value) {
 fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Value, schemas: &Value, frame: &Frame<'_>) {
     operation["tags"] = json!([tag]);
     add_path_parameters(path, operation);
-    let is_resource = path.starts_with(PREFIX) && tag != "auth";
+    // Logging in and out is as OAuth 2 has it; the sessions are a list as any other.
+    let is_resource = path.starts_with(PREFIX) && (tag != "auth" || method == "get" && lists_items(operation, schemas));
     // Events come as they happen: no version of them is ever complete.
     let has_version = is_resource && operation.pointer("/responses/200/content/text~1event-stream").is_none();
     let is_guarded = permissions(operation).is_some();
@@ -244,7 +245,7 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     }
 
     let mut statuses = vec![("500", "InternalError"), ("503", "Unavailable"), ("429", "TooManyRequests")];
-    if has_parameters || has_body || is_resource {
+    if has_parameters || has_body || path.starts_with(PREFIX) {
         statuses.push(("400", "BadRequest"));
     }
     if is_guarded {

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{super::catalogue::CATALOGUE, PREFIX};
+use super::PREFIX;
+use crate::problem::problem_types::CATALOGUE;
 
 /// The refusals, each with the codes of the catalogue that it can carry.
 pub fn responses() -> Value {

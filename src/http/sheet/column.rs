@@ -11,7 +11,7 @@ use super::{
     look::Look,
     say,
 };
-use crate::{http::problem::Language, persian::Calendar};
+use crate::{persian::Calendar, problem::Language};
 
 /// The most digits that a column of texts is wide; longer ones take several lines.
 const WIDEST_TEXT: usize = 40;

@@ -3,7 +3,7 @@
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
 
 use super::{About, Kind, cell::cut, say};
-use crate::http::problem::Language;
+use crate::problem::Language;
 
 /// It has Persian and Latin letters, and Windows and macOS come with it.
 const FONT: &str = "Tahoma";

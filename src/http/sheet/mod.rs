@@ -17,6 +17,7 @@ use std::{
     borrow::Cow,
     fs::File,
     io::{BufWriter, Seek},
+    panic::{AssertUnwindSafe, catch_unwind},
 };
 
 use rust_xlsxwriter::{DocProperties, IgnoreError, Workbook, Worksheet, XlsxError};
@@ -29,8 +30,11 @@ use self::{
     column::Column,
     look::Look,
 };
-use super::{Problem, Text, csv, problem::Language};
-use crate::persian::Calendar;
+use super::{csv, temporary};
+use crate::{
+    persian::Calendar,
+    problem::{Language, Problem, Text},
+};
 
 /// The most rows of a sheet (Excel specifications and limits).
 const MOST_ROWS: u32 = 1_048_576;
@@ -97,8 +101,8 @@ pub struct About {
 
 /// A sheet that is being written.
 ///
-/// It blocks: it belongs on a blocking thread. When the disk is full the library panics, which ends that thread's task with an
-/// error and leaves nothing behind.
+/// It blocks: it belongs on a blocking thread. Where a temporary file cannot be written, every function fails with a problem that says so
+/// (503), and nothing is left behind.
 pub struct Sheet {
     about: About,
     book: Workbook,
@@ -114,7 +118,7 @@ pub struct Sheet {
 impl Sheet {
     /// Begins a sheet.
     pub fn new(about: About) -> Result<Self, Problem> {
-        Self::with_most_rows(about, MOST_ROWS).map_err(Problem::internal)
+        written(|| Self::with_most_rows(about, MOST_ROWS))
     }
 
     fn with_most_rows(about: About, most_rows: u32) -> Result<Self, XlsxError> {
@@ -133,9 +137,9 @@ impl Sheet {
     /// not round, is written as text, exactly.
     ///
     /// # Errors
-    /// [`Problem::internal`], as of everything here, when the file cannot be written.
+    /// 503, as of everything here, when the file cannot be written.
     pub fn row(&mut self, row: &Value) -> Result<(), Problem> {
-        self.add(row).map_err(Problem::internal)
+        written(|| self.add(row))
     }
 
     fn add(&mut self, row: &Value) -> Result<(), XlsxError> {
@@ -164,11 +168,13 @@ impl Sheet {
     /// Totals are numbers and no formulas: they are what the service counted, whatever is filtered, and they are there in
     /// programs that calculate nothing.
     pub fn finish(mut self, totals: &Value, hash: &str) -> Result<File, Problem> {
-        self.end(totals, hash).map_err(Problem::internal)?;
-        let mut writer = BufWriter::new(tempfile::tempfile().map_err(Problem::internal)?);
-        self.book.save_to_writer(&mut writer).map_err(Problem::internal)?;
-        let mut file = writer.into_inner().map_err(Problem::internal)?;
-        file.rewind().map_err(Problem::internal)?;
+        let mut writer = BufWriter::new(temporary::file()?);
+        written(|| {
+            self.end(totals, hash)?;
+            self.book.save_to_writer(&mut writer)
+        })?;
+        let mut file = writer.into_inner().map_err(temporary::refused)?;
+        file.rewind().map_err(temporary::refused)?;
         Ok(file)
     }
 
@@ -224,6 +230,16 @@ impl Sheet {
         }
         self.next = 1;
         Ok(())
+    }
+}
+
+/// Does work of the library. It keeps rows in files of its own, and panics where one of them cannot be written.
+fn written<T>(work: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, Problem> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(error @ (XlsxError::TempFileError(..) | XlsxError::IoError(_) | XlsxError::ZipError(_)))) => Err(temporary::refused(error)),
+        Ok(Err(error)) => Err(Problem::internal(error)),
+        Err(panic) => Err(temporary::of_panic(panic)),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     look::{self, Look},
     say,
 };
-use crate::http::problem::Language;
+use crate::problem::Language;
 
 /// The width of the values, in digits.
 const WIDTH: usize = 76;

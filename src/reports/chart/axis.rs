@@ -3,7 +3,7 @@
 use plotters::coord::{ranged1d::Ranged, types::RangedCoordf64};
 
 use super::{Chart, words};
-use crate::http::{Text, problem::Language};
+use crate::problem::{Language, Text};
 
 /// What a unit is counted in, from the greatest: the factor and its words.
 const FACTORS: [(f64, &str, &str); 5] = [

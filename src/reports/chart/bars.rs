@@ -11,7 +11,7 @@ use super::{
     heading::{self, Frame, Sample},
     words,
 };
-use crate::http::Text;
+use crate::problem::Text;
 
 /// Colours that are apart in brightness, and so in grey and for every eye.
 pub const COLOURS: [RGBColor; 5] =

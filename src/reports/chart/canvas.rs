@@ -12,7 +12,7 @@ use plotters::{
 use quick_xml::escape::escape;
 
 use super::Error;
-use crate::http::problem::Language;
+use crate::problem::Language;
 
 /// The width of the page: A4 in landscape, at 96 pixels an inch.
 pub const WIDTH: f64 = 1120.0;

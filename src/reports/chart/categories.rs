@@ -5,7 +5,7 @@ use super::{
     canvas::{Anchor, Canvas, Lettering, SMALL},
     words,
 };
-use crate::http::Text;
+use crate::problem::Text;
 
 /// The longest that a turned name may be.
 const LONGEST: f64 = 190.0;

@@ -12,7 +12,7 @@ use super::{
     heading::{self, Frame, Sample},
     words,
 };
-use crate::http::{Text, problem::Language};
+use crate::problem::{Language, Text};
 
 /// The curves of a chart.
 pub struct Curves<'a> {

@@ -7,7 +7,7 @@ use super::{
     canvas::{Anchor, Canvas, GREY, HEIGHT, INK, Lettering, MARGIN, MEDIUM, Pen, SMALL, WIDTH},
     words,
 };
-use crate::http::{Text, problem::Language};
+use crate::problem::{Language, Text};
 
 /// A part of the page, in places from left to right.
 #[derive(Clone, Copy)]

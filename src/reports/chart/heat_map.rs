@@ -11,7 +11,7 @@ use super::{
     heading::{self, Frame},
     words,
 };
-use crate::http::{Text, problem::Language};
+use crate::problem::{Language, Text};
 
 const MOST_ROWS: usize = 40;
 const MOST_COLUMNS: usize = 70;

@@ -25,7 +25,7 @@ use std::io;
 
 use plotters::drawing::DrawingAreaErrorKind;
 
-use crate::http::{Text, problem::Language};
+use crate::problem::{Language, Text};
 
 /// The greatest value that is drawn, far beyond any sum of rials.
 pub const GREATEST: f64 = 1e21;

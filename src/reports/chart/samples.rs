@@ -1,7 +1,7 @@
 //! One chart of each kind, and those that are at the edge of what can be drawn, for tests and for the eye.
 
 use super::{Chart, Curve, Figure, Line, Series};
-use crate::http::Text;
+use crate::problem::Text;
 
 const PROVINCES: [(&str, &str); 31] = [
     ("آذربایجان شرقی", "East Azerbaijan"),

@@ -11,7 +11,7 @@ use super::{
     samples::{self, bars, many, provinces, s_curve, series},
     words,
 };
-use crate::http::{Text, problem::Language};
+use crate::problem::{Language, Text};
 
 const LANGUAGES: [Language; 2] = [Language::Persian, Language::English];
 

@@ -1,6 +1,6 @@
 //! Words and numbers on a page: their digits, their width as far as it can be known without a font, and their lines.
 
-use crate::http::{Text, problem::Language};
+use crate::problem::{Language, Text};
 
 /// The form of a text in a language as it may stand in a document: without what XML forbids and what would change the direction of
 /// its surroundings, in Persian with Persian digits.

@@ -37,6 +37,8 @@ pub struct Sources {
 pub const MEASURES: [&str; 6] = ["planned_bp", "earned_bp", "planned_irr", "earned_irr", "cost_irr", "rebaselines"];
 
 /// What planned value, earned value and actual cost of each project change by on each day: a statement in parentheses.
+///
+/// Each part is worked out once: SQLite would put the text of a part wherever it is named, and read the JSON of the plans again each time.
 pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
     let Sources { projects, baselines, payments, .. } = sources;
     let known = sources.known_at.map(|moment| format!(" AND e.recorded_at <= {}", sql.moment(moment))).unwrap_or_default();
@@ -48,7 +50,7 @@ pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
     let amount = sql.member("l.value", "amount_irr", Member::Integer);
     let milestone = sql.member("m.value", "milestone_id", Member::Uuid);
     let (weight, due) = (sql.member("m.value", "weight_bp", Member::Integer), sql.member("m.value", "due_on", Member::Date));
-    let fraction = sql.member("l.data", "accepted_fraction_bp", Member::Integer);
+    let acceptances = acceptances(sql, &known);
     // A part of the budget in whole rials, without a product that does not fit.
     let part = |share: &str, whole: u64| format!("((x.budget / {whole}) * {share} + (x.budget % {whole}) * {share} / {whole})");
     let (planned_irr, earned_irr) = (part("x.weight", 10_000), part("x.weight * x.fraction", 100_000_000));
@@ -66,24 +68,16 @@ pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
     };
     let sums = MEASURES.map(|name| format!("CAST(SUM(d.{name}) AS bigint) AS {name}")).join(", ");
     format!(
-        "(WITH value_project AS (SELECT p.id, p.province, \
+        "(WITH value_project AS MATERIALIZED (SELECT p.id, p.province, \
             CAST(COALESCE((SELECT SUM({amount}) FROM {lines}), 0) AS bigint) AS budget, \
             (SELECT MAX(e.effective_on) FROM status_event e WHERE e.resource = 'project' AND e.record_id = p.id AND e.to_state = 'terminated'{known}{effective}) AS ended \
           FROM {projects} p), \
-        value_baseline AS (SELECT b.project_id, b.number, b.milestones, CASE WHEN b.number > 1 THEN b.frozen_on END AS from_day, \
+        value_baseline AS MATERIALIZED (SELECT b.project_id, b.number, b.milestones, CASE WHEN b.number > 1 THEN b.frozen_on END AS from_day, \
             LEAD(b.frozen_on) OVER (PARTITION BY b.project_id ORDER BY b.number) AS to_day FROM {baselines} b{frozen}), \
-        value_plan AS (SELECT p.id AS project_id, p.province, p.budget, p.ended, f.from_day, f.to_day, {milestone} AS milestone_id, {weight} AS weight, \
+        value_plan AS MATERIALIZED (SELECT p.id AS project_id, p.province, p.budget, p.ended, f.number, f.from_day, f.to_day, {milestone} AS milestone_id, {weight} AS weight, \
             CASE WHEN f.from_day > {due} THEN f.from_day ELSE {due} END AS starts \
           FROM value_baseline f JOIN value_project p ON p.id = f.project_id CROSS JOIN {milestones}), \
-        value_accepted AS (SELECT e.record_id, e.version, e.to_state, e.effective_on AS from_day, \
-            LEAD(e.effective_on) OVER (PARTITION BY e.record_id ORDER BY e.effective_on, e.id) AS to_day \
-          FROM status_event e WHERE e.resource = 'milestone' AND (e.to_state = 'accepted' OR e.from_state = 'accepted'){known} \
-            AND e.record_id IN (SELECT milestone_id FROM value_plan)), \
-        value_earned AS (SELECT p.project_id, p.province, p.budget, p.weight, {fraction} AS fraction, \
-            CASE WHEN p.from_day > a.from_day THEN p.from_day ELSE a.from_day END AS starts, \
-            CASE WHEN a.to_day < p.to_day OR p.to_day IS NULL THEN a.to_day ELSE p.to_day END AS ends \
-          FROM value_plan p JOIN value_accepted a ON a.record_id = p.milestone_id AND a.to_state = 'accepted' \
-            JOIN change_log l ON l.resource = 'milestone' AND l.record_id = a.record_id AND l.version = a.version) \
+        {acceptances} \
         SELECT d.project_id, d.province, d.day, {sums} FROM (\
           SELECT x.project_id, x.province, x.starts AS day, x.weight AS planned_bp, 0 AS earned_bp, {planned_irr} AS planned_irr, 0 AS earned_irr, 0 AS cost_irr, 0 AS rebaselines \
             FROM value_plan x WHERE (x.to_day IS NULL OR x.starts < x.to_day) AND (x.ended IS NULL OR x.starts < x.ended) \
@@ -91,4 +85,81 @@ pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
             FROM value_plan x WHERE x.starts < x.to_day AND (x.ended IS NULL OR x.starts < x.ended){beyond_plan}) d \
         GROUP BY d.project_id, d.province, d.day)"
     )
+}
+
+/// For how long milestones were accepted, and what that earned under each plan.
+///
+/// PostgreSQL compares the milestones of the plans with the acceptances as a whole. SQLite would compare each with each: there the events of
+/// each milestone are asked for by their index, in the order of the `CROSS JOIN`, which SQLite takes as it is written, whatever its statistics say.
+fn acceptances(sql: &Composer, known: &str) -> String {
+    let fraction = sql.member("l.data", "accepted_fraction_bp", Member::Integer);
+    let events = format!("e.resource = 'milestone' AND (e.to_state = 'accepted' OR e.from_state = 'accepted'){known}");
+    let later = |a: &str, b: &str| format!("CASE WHEN {a} > {b} THEN {a} ELSE {b} END AS starts");
+    let sooner = |a: &str, b: &str| format!("CASE WHEN {a} < {b} OR {b} IS NULL THEN {a} ELSE {b} END AS ends");
+    if sql.is_postgres() {
+        return format!(
+            "value_accepted AS MATERIALIZED (SELECT e.record_id, e.version, e.to_state, e.effective_on AS from_day, \
+               LEAD(e.effective_on) OVER (PARTITION BY e.record_id ORDER BY e.effective_on, e.id) AS to_day \
+             FROM status_event e WHERE {events} AND e.record_id IN (SELECT milestone_id FROM value_plan)), \
+             value_earned AS MATERIALIZED (SELECT p.project_id, p.province, p.budget, p.weight, {fraction} AS fraction, {}, {} \
+             FROM value_plan p JOIN value_accepted a ON a.record_id = p.milestone_id AND a.to_state = 'accepted' \
+               JOIN change_log l ON l.resource = 'milestone' AND l.record_id = a.record_id AND l.version = a.version)",
+            later("p.from_day", "a.from_day"),
+            sooner("a.to_day", "p.to_day"),
+        );
+    }
+    format!(
+        "value_accepted AS MATERIALIZED (SELECT p.project_id, p.province, p.budget, p.weight, p.from_day AS plan_from, p.to_day AS plan_to, \
+           e.record_id, e.version, e.to_state, e.effective_on AS from_day, \
+           LEAD(e.effective_on) OVER (PARTITION BY p.project_id, p.number, e.record_id ORDER BY e.effective_on, e.id) AS to_day \
+         FROM value_plan p CROSS JOIN status_event e INDEXED BY status_event_record WHERE {events} AND e.record_id = p.milestone_id), \
+         value_earned AS MATERIALIZED (SELECT a.project_id, a.province, a.budget, a.weight, {fraction} AS fraction, {}, {} \
+         FROM value_accepted a CROSS JOIN change_log l INDEXED BY change_log_record \
+         WHERE a.to_state = 'accepted' AND l.resource = 'milestone' AND l.record_id = a.record_id AND l.version = a.version)",
+        later("a.plan_from", "a.from_day"),
+        sooner("a.to_day", "a.plan_to"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use chrono::DateTime;
+    use sea_orm::ConnectionTrait;
+
+    use super::*;
+    use crate::store::{
+        connection,
+        known::{BASELINE, Knowledge, PAYMENT, PROJECT},
+        schema,
+    };
+
+    /// As where tables were nearly empty when SQLite looked at them last: it would read all of the log for each of many records.
+    const FEW_ROWS: &str = "ANALYZE; DELETE FROM sqlite_stat1; INSERT INTO sqlite_stat1 SELECT tbl_name, name, '2 1 1 1 1' FROM sqlite_master \
+                            WHERE type = 'index' AND tbl_name IN ('change_log', 'status_event'); ANALYZE sqlite_master";
+
+    #[tokio::test]
+    async fn what_was_known_is_found_by_indexes_whatever_the_statistics_say() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let db = connection::connect(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1).await.unwrap();
+        schema::migrate(&db).await.unwrap();
+        for province in ["", "province IN ('IR-15')"] {
+            let known_at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+            let (mut sql, knowledge) = (Composer::new(&db), Knowledge { at: Some(known_at), on: Some(known_at.date_naive()) });
+            let [projects, baselines, payments] = [&PROJECT, &BASELINE, &PAYMENT].map(|kind| kind.known(knowledge, province, &mut sql));
+            let sources = Sources { projects, baselines, payments, known_at: Some(known_at), as_of: None, is_plan: false };
+            let deltas = deltas(&sources, &mut sql);
+            let statement = sql.statement(format!("EXPLAIN QUERY PLAN SELECT * FROM {deltas} v"));
+            for statistics in ["SELECT 1", FEW_ROWS] {
+                db.writes().execute_unprepared(statistics).await.unwrap();
+                let steps = db.query_all_raw(statement.clone()).await.unwrap();
+                let steps: Vec<String> = steps.iter().map(|step| step.try_get("", "detail").unwrap()).collect();
+                // The log is `r`, `n` and `l` there, and the events of states are `e`.
+                let scans: Vec<_> = steps.iter().filter(|step| ["SCAN r", "SCAN n", "SCAN l", "SCAN e"].contains(&step.as_str())).collect();
+                assert!(steps.len() > 20 && scans.is_empty(), "{steps:#?}");
+            }
+        }
+        db.close().await.unwrap();
+    }
 }

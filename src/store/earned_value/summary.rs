@@ -1,16 +1,15 @@
 //! The earned value as it is known now, kept beside the records: of each project day by day, and of each province by day and by Persian
 //! month. The transaction that changes what it follows from brings it up to date before it commits, so that it is never behind.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::NaiveDate;
-use futures_util::StreamExt;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, StreamTrait, Value, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Value, prelude::Uuid};
 
 use super::{MEASURES, Sources, deltas};
 use crate::{
     persian::{Date, calendar::Period},
-    store::{connection, lock, sql::Composer},
+    store::{Database, connection, lock, sql::Composer},
 };
 
 /// What the values of a project change by on a day, as the table has it.
@@ -30,10 +29,6 @@ pub struct ValueDay {
 impl ValueDay {
     fn sums(&self) -> [i64; 4] {
         [self.planned_irr, self.earned_irr, self.cost_irr, self.rebaselines]
-    }
-
-    fn is_nothing(&self) -> bool {
-        [self.planned_bp, self.earned_bp] == [0; 2] && self.sums() == [0; 4]
     }
 }
 
@@ -59,7 +54,7 @@ impl Summary {
     /// Adds it to the table, in the order of its keys, so that no two transactions wait for each other.
     async fn write(&self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
         let moved: Vec<_> = self.0.iter().filter(|(_, sums)| **sums != [0; 4]).collect();
-        for some in moved.chunks(2_000) {
+        for some in moved.chunks(ROWS_AT_ONCE) {
             let mut sql = Composer::new(db);
             let rows = some.iter().map(|((grain, province, first_day), sums)| {
                 let key: [Value; 3] = [(*grain).into(), province.as_str().into(), (*first_day).into()];
@@ -80,15 +75,18 @@ impl Summary {
     }
 }
 
+/// So many rows are written in one statement: to SQLite each parameter is a name, which it looks for among all others of the statement.
+const ROWS_AT_ONCE: usize = 100;
+
 /// The same lock for all that writes summaries: many refresh, one rebuilds.
 const LOCK: &str = "earned value";
 
-/// The sources of some projects, or of all, as they are known now.
-fn sources(sql: &mut Composer, projects: Option<&BTreeSet<Uuid>>) -> Sources {
-    let mut of = |column: &str| match projects {
-        None => String::new(),
-        Some(ids) => format!(" AND {column} IN ({})", ids.iter().map(|id| sql.bind(*id)).collect::<Vec<_>>().join(", ")),
-    };
+/// So many projects are done in one turn: those who write meanwhile wait no longer than for some tenths of a second.
+const TURN: u64 = 50;
+
+/// The sources of some projects, as they are known now.
+fn sources(sql: &mut Composer, projects: &BTreeSet<Uuid>) -> Sources {
+    let mut of = |column: &str| format!(" AND {column} IN ({})", places(sql, projects));
     Sources {
         projects: format!("(SELECT id, province, budget FROM project WHERE deleted_at IS NULL{})", of("id")),
         baselines: format!("(SELECT project_id, number, frozen_on, milestones FROM baseline WHERE deleted_at IS NULL{})", of("project_id")),
@@ -97,6 +95,39 @@ fn sources(sql: &mut Composer, projects: Option<&BTreeSet<Uuid>>) -> Sources {
         as_of: None,
         is_plan: false,
     }
+}
+
+fn places(sql: &mut Composer, ids: &BTreeSet<Uuid>) -> String {
+    ids.iter().map(|id| sql.bind(*id)).collect::<Vec<_>>().join(", ")
+}
+
+/// The days of some projects on which the table does not have what the records say.
+struct Differing {
+    /// As the records say it.
+    live: Vec<ValueDay>,
+    /// As the table has it.
+    kept: Vec<ValueDay>,
+}
+
+/// Compares in the database, so that only what differs comes out of it.
+async fn differing(db: &impl ConnectionTrait, projects: &BTreeSet<Uuid>) -> Result<Differing, DbErr> {
+    let mut sql = Composer::new(db);
+    let sources = sources(&mut sql, projects);
+    let (deltas, ids) = (deltas(&sources, &mut sql), places(&mut sql, projects));
+    let columns = format!("project_id, province, day, {}", MEASURES.join(", "));
+    let nothing = MEASURES.map(|name| format!("v.{name} = 0")).join(" AND ");
+    let query = format!(
+        "WITH live AS MATERIALIZED (SELECT {columns} FROM {deltas} v WHERE NOT ({nothing})), \
+         kept AS (SELECT {columns} FROM earned_value_day WHERE project_id IN ({ids})) \
+         SELECT 1 AS is_live, a.* FROM (SELECT * FROM live EXCEPT SELECT * FROM kept) a \
+         UNION ALL SELECT 0, b.* FROM (SELECT * FROM kept EXCEPT SELECT * FROM live) b"
+    );
+    let mut found = Differing { live: Vec::new(), kept: Vec::new() };
+    for row in db.query_all_raw(sql.statement(query)).await? {
+        let side = if row.try_get::<i32>("", "is_live")? == 1 { &mut found.live } else { &mut found.kept };
+        side.push(ValueDay::from_query_result(&row, "")?);
+    }
+    Ok(found)
 }
 
 /// Brings the values of some projects up to date, as the transaction leaves them. It comes last in a transaction: its locks are
@@ -109,31 +140,17 @@ pub async fn refresh(transaction: &impl ConnectionTrait, projects: &BTreeSet<Uui
     for project in projects {
         lock::for_transaction(transaction, &format!("{LOCK} {project}")).await?;
     }
-    let mut sql = Composer::new(transaction);
-    let sources = sources(&mut sql, Some(projects));
-    let statement = deltas(&sources, &mut sql);
-    let live = ValueDay::find_by_statement(sql.statement(format!("SELECT * FROM {statement} v"))).all(transaction).await?;
-    let mut sql = Composer::new(transaction);
-    let ids = projects.iter().map(|id| sql.bind(*id)).collect::<Vec<_>>().join(", ");
-    let kept = sql.statement(format!("SELECT * FROM earned_value_day WHERE project_id IN ({ids})"));
-    let kept = ValueDay::find_by_statement(kept).all(transaction).await?;
-    let mut kept: HashMap<_, _> = kept.into_iter().map(|day| ((day.project_id, day.day), day)).collect();
-    let (mut summary, mut changed) = (Summary::default(), Vec::new());
-    for day in live.into_iter().filter(|day| !day.is_nothing()) {
-        let before = kept.remove(&(day.project_id, day.day));
-        if before.as_ref() != Some(&day) {
-            before.iter().for_each(|before| summary.add(&before.province, before.day, -1, before.sums()));
-            summary.add(&day.province, day.day, 1, day.sums());
-            changed.push(day);
-        }
-    }
-    for gone in kept.values() {
-        summary.add(&gone.province, gone.day, -1, gone.sums());
+    let Differing { live, kept } = differing(transaction, projects).await?;
+    let mut summary = Summary::default();
+    kept.iter().for_each(|day| summary.add(&day.province, day.day, -1, day.sums()));
+    live.iter().for_each(|day| summary.add(&day.province, day.day, 1, day.sums()));
+    let stays: HashSet<_> = live.iter().map(|day| (day.project_id, day.day)).collect();
+    for gone in kept.iter().filter(|day| !stays.contains(&(day.project_id, day.day))) {
         let mut sql = Composer::new(transaction);
         let (project, day) = (sql.bind(gone.project_id), sql.day(gone.day));
         transaction.execute_raw(sql.statement(format!("DELETE FROM earned_value_day WHERE project_id = {project} AND day = {day}"))).await?;
     }
-    for some in changed.chunks(1_000) {
+    for some in live.chunks(ROWS_AT_ONCE) {
         put(transaction, some).await?;
     }
     summary.write(transaction).await
@@ -165,26 +182,42 @@ async fn put(transaction: &impl ConnectionTrait, days: &[ValueDay]) -> Result<()
     Ok(())
 }
 
-/// Makes all summaries anew, while nobody writes.
-pub async fn rebuild(db: &DatabaseConnection) -> Result<(), DbErr> {
-    let transaction = connection::begin_to_rebuild(db).await?;
-    lock::for_transaction(&transaction, LOCK).await?;
-    transaction.execute_unprepared("DELETE FROM earned_value_summary").await?;
-    transaction.execute_unprepared("DELETE FROM earned_value_day").await?;
-    let mut sql = Composer::new(&transaction);
-    let sources = sources(&mut sql, None);
-    let (live, measures) = (deltas(&sources, &mut sql), MEASURES.join(", "));
-    let nothing = MEASURES.map(|name| format!("v.{name} = 0")).join(" AND ");
-    let insert = format!(
-        "INSERT INTO earned_value_day (project_id, province, day, {measures}) SELECT project_id, province, day, {measures} FROM {live} v WHERE NOT ({nothing})"
-    );
-    transaction.execute_raw(sql.statement(insert)).await?;
-    summed(&transaction).await?.write(&transaction).await?;
-    transaction.commit().await
+/// The next projects in the order of their ids, deleted ones with them; none at the end.
+async fn next_turn(db: &impl ConnectionTrait, done: &BTreeSet<Uuid>, most: u64) -> Result<BTreeSet<Uuid>, DbErr> {
+    let mut sql = Composer::new(db);
+    let after = sql.bind(done.last().copied().unwrap_or_default());
+    let rows = db.query_all_raw(sql.statement(format!("SELECT id FROM project WHERE id > {after} ORDER BY id LIMIT {most}"))).await?;
+    rows.iter().map(|row| row.try_get("", "id")).collect()
+}
+
+/// Makes all summaries right again, in turns between which others write: first the days of the projects, some at a time, as every write does
+/// it, then the sums of each province.
+pub async fn rebuild(db: &Database) -> Result<(), DbErr> {
+    rebuild_in_turns(db, TURN).await
+}
+
+/// The same with so many projects in a turn.
+pub async fn rebuild_in_turns(db: &Database, most: u64) -> Result<(), DbErr> {
+    let mut projects = next_turn(db, &BTreeSet::new(), most).await?;
+    while !projects.is_empty() {
+        let transaction = connection::begin_to_rebuild(db).await?;
+        refresh(&transaction, &projects).await?;
+        transaction.commit().await?;
+        connection::let_others_write(db).await;
+        projects = next_turn(db, &projects, most).await?;
+    }
+    for province in provinces(db).await? {
+        let transaction = connection::begin_to_rebuild(db).await?;
+        lock::for_transaction(&transaction, LOCK).await?;
+        wrong_sums(&transaction, &province).await?.write(&transaction).await?;
+        transaction.commit().await?;
+        connection::let_others_write(db).await;
+    }
+    Ok(())
 }
 
 /// Rebuilds where there is nothing yet, as after the tables were made.
-pub async fn build(db: &DatabaseConnection) -> Result<(), DbErr> {
+pub async fn build(db: &Database) -> Result<(), DbErr> {
     let missing = "SELECT 1 AS missing FROM baseline WHERE NOT EXISTS (SELECT 1 FROM earned_value_day) \
                    UNION ALL SELECT 1 FROM payment WHERE NOT EXISTS (SELECT 1 FROM earned_value_day) LIMIT 1";
     match db.query_one_raw(Composer::new(db).statement(missing)).await? {
@@ -193,48 +226,62 @@ pub async fn build(db: &DatabaseConnection) -> Result<(), DbErr> {
     }
 }
 
-/// The sums of the days that are kept.
-async fn summed(db: &(impl ConnectionTrait + StreamTrait)) -> Result<Summary, DbErr> {
-    let sums = SUMMED.map(|name| format!("CAST(SUM({name}) AS bigint) AS {name}")).join(", ");
-    let statement = Composer::new(db).statement(format!("SELECT province, day, {sums} FROM earned_value_day GROUP BY province, day"));
-    let (mut summary, mut days) = (Summary::default(), Box::pin(db.stream_raw(statement).await?));
-    while let Some(row) = days.next().await {
-        let row = row?;
-        let mut changes = [0; 4];
-        for (change, name) in changes.iter_mut().zip(SUMMED) {
-            *change = row.try_get("", name)?;
-        }
-        summary.add(&row.try_get::<String>("", "province")?, row.try_get("", "day")?, 1, changes);
+/// All provinces that have sums, or should have some.
+async fn provinces(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    let provinces = "SELECT province FROM project UNION SELECT province FROM earned_value_summary ORDER BY province";
+    let rows = db.query_all_raw(Composer::new(db).statement(provinces)).await?;
+    rows.iter().map(|row| row.try_get("", "province")).collect()
+}
+
+/// What the sums of a province lack to be those of the days that are kept of its projects.
+async fn wrong_sums(db: &impl ConnectionTrait, province: &str) -> Result<Summary, DbErr> {
+    let mut sql = Composer::new(db);
+    let sums = SUMMED.map(|name| format!("CAST(SUM(d.{name}) AS bigint) AS {name}")).join(", ");
+    let place = sql.bind(province);
+    // By the projects of the province, so that the days of the others are not read.
+    let statement = sql.statement(format!(
+        "SELECT d.province, d.day, {sums} FROM project p CROSS JOIN earned_value_day d \
+         WHERE p.province = {place} AND d.project_id = p.id GROUP BY d.province, d.day"
+    ));
+    let mut summary = Summary::default();
+    for row in db.query_all_raw(statement).await? {
+        summary.add(&row.try_get::<String>("", "province")?, row.try_get("", "day")?, 1, sums_of(&row)?);
+    }
+    let mut sql = Composer::new(db);
+    let place = sql.bind(province);
+    let statement = sql.statement(format!(
+        "SELECT grain, province, first_day, {} FROM earned_value_summary WHERE grain IN ('day', 'month') AND province = {place}",
+        SUMMED.join(", ")
+    ));
+    for row in db.query_all_raw(statement).await? {
+        let grain = if row.try_get::<String>("", "grain")? == "day" { "day" } else { "month" };
+        let sums = summary.0.entry((grain, row.try_get("", "province")?, row.try_get("", "first_day")?)).or_default();
+        sums.iter_mut().zip(sums_of(&row)?).for_each(|(sum, kept)| *sum -= kept);
     }
     Ok(summary)
 }
 
-/// How many rows of the summaries differ from what the records say: none, unless somebody has changed the database past the service.
-pub async fn differences(db: &DatabaseConnection) -> Result<u64, DbErr> {
-    let transaction = connection::begin_to_report(db).await?;
-    let mut sql = Composer::new(&transaction);
-    let sources = sources(&mut sql, None);
-    let (live, columns) = (deltas(&sources, &mut sql), format!("project_id, province, day, {}", MEASURES.join(", ")));
-    let nothing = MEASURES.map(|name| format!("v.{name} = 0")).join(" AND ");
-    let both = [format!("SELECT {columns} FROM {live} v WHERE NOT ({nothing})"), format!("SELECT {columns} FROM earned_value_day")];
-    let query = format!(
-        "WITH live_days AS ({}), kept_days AS ({}) SELECT (SELECT COUNT(*) FROM (SELECT * FROM live_days EXCEPT SELECT * FROM kept_days) a) \
-         + (SELECT COUNT(*) FROM (SELECT * FROM kept_days EXCEPT SELECT * FROM live_days) b) AS differences",
-        both[0], both[1]
-    );
-    let row = transaction.query_one_raw(sql.statement(query)).await?;
-    let days: i64 = row.map_or(Ok(0), |row| row.try_get("", "differences"))?;
-    let mut summary = summed(&transaction).await?;
-    let mut rows = transaction.stream_raw(Composer::new(&transaction).statement("SELECT * FROM earned_value_summary")).await?;
-    while let Some(row) = rows.next().await {
-        let row = row?;
-        let grain: String = row.try_get("", "grain")?;
-        let grain = if grain == "day" { "day" } else { "month" };
-        let sums = summary.0.entry((grain, row.try_get("", "province")?, row.try_get("", "first_day")?)).or_default();
-        for (sum, name) in sums.iter_mut().zip(SUMMED) {
-            *sum -= row.try_get::<i64>("", name)?;
-        }
+fn sums_of(row: &QueryResult) -> Result<[i64; 4], DbErr> {
+    let mut sums = [0; 4];
+    for (sum, name) in sums.iter_mut().zip(SUMMED) {
+        *sum = row.try_get("", name)?;
     }
-    let sums = summary.0.values().filter(|sums| **sums != [0; 4]).count();
-    Ok(days.unsigned_abs() + sums as u64)
+    Ok(sums)
+}
+
+/// How many rows of the summaries differ from what the records say: none, unless somebody has changed the database past the service. It reads
+/// one moment of the database, and keeps nobody from writing.
+pub async fn differences(db: &Database) -> Result<u64, DbErr> {
+    let transaction = connection::begin_to_survey(db).await?;
+    let mut count = 0;
+    let mut projects = next_turn(&transaction, &BTreeSet::new(), TURN).await?;
+    while !projects.is_empty() {
+        let Differing { live, kept } = differing(&transaction, &projects).await?;
+        count += live.len() + kept.len();
+        projects = next_turn(&transaction, &projects, TURN).await?;
+    }
+    for province in provinces(&transaction).await? {
+        count += wrong_sums(&transaction, &province).await?.0.values().filter(|sums| **sums != [0; 4]).count();
+    }
+    Ok(count as u64)
 }

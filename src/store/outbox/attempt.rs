@@ -46,9 +46,10 @@ pub enum Fault {
     Gone,
     /// It has not answered in time.
     TimedOut,
-    /// There was no connection, or it broke, or the certificate was not right.
+    /// There was no connection, or it broke, or the certificate was not right; or the name stands for no address, or for one that is private or
+    /// special, to which nothing was sent.
     Unreachable,
-    /// The address, or one that its name stands for, is private or special: nothing was sent.
+    /// The address itself is private or special: nothing was sent.
     AddressRefused,
     /// The account behind the webhook may not see the record any more: nothing was sent.
     NotPermitted,

@@ -9,8 +9,8 @@ pub mod delivery;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult,
-    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
     prelude::{Expr, Uuid},
     sea_query::{Condition, ExprTrait},
 };
@@ -20,10 +20,10 @@ use self::{
     delivery::{Column, Entity, Model, State},
 };
 use super::{
-    connection,
+    Database,
     feed::{self, Seen},
     now,
-    sql::Composer,
+    sql::{Composer, columns},
 };
 
 /// How many deliveries of one webhook are on their way at the same time.
@@ -64,7 +64,7 @@ pub async fn moment(db: &impl ConnectionTrait) -> Result<DateTime<Utc>, DbErr> {
 pub async fn open(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
     let (seen, moment) = (feed::present(db).await?.seen, moment(db).await?);
     let mut sql = Composer::new(db);
-    let (id, seen, moment) = (sql.bind(webhook_id), sql.bind(seen.to_string()), sql.moment(moment));
+    let (id, seen, moment) = (sql.bind(webhook_id), sql.bind(seen.snapshot()), sql.moment(moment));
     let query = format!("INSERT INTO webhook_lane (webhook_id, seen, failures, served_at) VALUES ({id}, {seen}, 0, {moment})");
     db.execute_raw(sql.statement(query)).await.map(|_| ())
 }
@@ -85,8 +85,8 @@ pub async fn lanes(db: &impl ConnectionTrait) -> Result<Vec<Lane>, DbErr> {
 /// Keeps how far a webhook is.
 pub async fn advance(db: &impl ConnectionTrait, lane: &Lane) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
-    let (id, seen) = (sql.bind(lane.webhook_id), sql.bind(lane.seen.to_string()));
-    let (until, position) = (lane.until.as_ref().map(|(until, _)| until.to_string()), lane.until.as_ref().map(|(_, position)| *position));
+    let (id, seen) = (sql.bind(lane.webhook_id), sql.bind(lane.seen.snapshot()));
+    let (until, position) = (lane.until.as_ref().map(|(until, _)| until.snapshot()), lane.until.as_ref().map(|(_, position)| *position));
     let (until, position) = (sql.bind(until), sql.bind(position));
     let query = format!("UPDATE webhook_lane SET seen = {seen}, until = {until}, position = {position} WHERE webhook_id = {id}");
     db.execute_raw(sql.statement(query)).await.map(|_| ())
@@ -173,12 +173,12 @@ fn room(moment: &str) -> String {
 }
 
 /// Claims up to so many deliveries for so long, of the webhooks whose turn has come.
-pub async fn claim(db: &DatabaseConnection, lanes: Lanes, most: usize, lease: TimeDelta) -> Result<Vec<Model>, DbErr> {
+pub async fn claim(db: &Database, lanes: Lanes, most: usize, lease: TimeDelta) -> Result<Vec<Model>, DbErr> {
     // Who only looks keeps nobody from writing.
     if most == 0 || waiting(db, lanes, 1, moment(db).await?, false).await?.is_empty() {
         return Ok(Vec::new());
     }
-    let transaction = connection::begin_to_write(db).await?;
+    let transaction = db.begin_to_write().await?;
     let moment = moment(&transaction).await?;
     let mut claimed: Vec<Model> = Vec::new();
     for webhook_id in waiting(&transaction, lanes, most, moment, true).await? {
@@ -232,7 +232,8 @@ async fn claim_of(
     let (id, at) = (sql.bind(webhook_id), sql.moment(moment));
     let hold = if sql.is_postgres() { "FOR UPDATE OF d SKIP LOCKED" } else { "" };
     let query = format!(
-        "SELECT d.* FROM webhook_delivery d WHERE d.webhook_id = {id} AND {} ORDER BY d.next_attempt_at, d.seq LIMIT {} {hold}",
+        "SELECT {} FROM webhook_delivery d WHERE d.webhook_id = {id} AND {} ORDER BY d.next_attempt_at, d.seq LIMIT {} {hold}",
+        columns::<Entity>("d"),
         is_claimable(&at),
         room.clamp(0, most),
     );
@@ -271,8 +272,8 @@ pub enum Outcome {
 
 /// Keeps what came of an attempt, and says since when the receiver has failed, where it has. Where the claim has lapsed meanwhile, the
 /// delivery is somebody else's, and only the attempt is kept.
-pub async fn settle(db: &DatabaseConnection, delivery: &Model, attempt: attempt::Model, outcome: Outcome) -> Result<Option<DateTime<Utc>>, DbErr> {
-    let transaction = connection::begin_to_write(db).await?;
+pub async fn settle(db: &Database, delivery: &Model, attempt: attempt::Model, outcome: Outcome) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let transaction = db.begin_to_write().await?;
     hold(&transaction, delivery.webhook_id).await?;
     let moment = moment(&transaction).await?;
     let (state, next, settled) = match outcome {

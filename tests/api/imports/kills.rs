@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::Value;
 
 use super::{CSV, counts, rows, send};
@@ -35,7 +35,7 @@ fn file() -> String {
 }
 
 /// What there is in the end: each enterprise with its history's length, and what became of each row, without what chance decides.
-async fn everything(db: &DatabaseConnection) -> Vec<String> {
+async fn everything(db: &khoosheh::store::Database) -> Vec<String> {
     let sql = "SELECT r.reference AS name, e.name_fa, e.version, (SELECT count(*) FROM change_log l WHERE l.record_id = e.id) AS entries \
                FROM enterprise e JOIN external_ref r ON r.record_id = e.id WHERE r.system = 'erp' ORDER BY r.reference";
     let outcomes = "SELECT r.number AS name, r.outcome AS name_fa, r.line AS version, r.errors AS entries FROM import_row r ORDER BY r.number";
@@ -88,7 +88,7 @@ async fn run(backend: Backend, kills: usize) -> Option<(Vec<String>, usize)> {
     };
     assert_eq!(counts(&done).iter().sum::<i64>(), ROWS as i64);
     server.kill();
-    let db = khoosheh::store::connection::connect(&scratch.url, 1).await.unwrap();
+    let db = khoosheh::store::connection::connect(&scratch.url.parse().unwrap(), 1).await.unwrap();
     let told = everything(&db).await;
     assert_eq!(crate::process::run(&["verify"], &[("DATABASE_URL", scratch.url.as_str())], "").await.code, 0, "the history is whole");
     db.close().await.unwrap();

@@ -2,11 +2,11 @@
 
 use khoosheh::{
     auth::Caller,
-    http::Problem,
+    problem::Problem,
     store::{Transaction, bulk, external_ref, lock},
 };
 use reqwest::Method;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, IntoActiveModel, Statement, TransactionTrait};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbBackend, IntoActiveModel, Statement};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -86,7 +86,7 @@ async fn a_transaction_holds_so_many_locks(service: &Service) {
 async fn a_lock_that_was_lost_is_taken_again() {
     let Some(service) = Service::start(Backend::Postgres, |_| {}).await else { return };
     let (db, beside) = (service.database().await, service.database().await);
-    let (one, other) = (Transaction::begin(&db, Caller::service(), "test".to_owned()).await.unwrap(), beside.begin().await.unwrap());
+    let (one, other) = (Transaction::begin(&db, Caller::service(), "test".to_owned()).await.unwrap(), beside.begin_to_write().await.unwrap());
     let id = Uuid::now_v7();
     let name = format!("cluster {id}");
     let _: Result<(), Problem> = one
@@ -99,7 +99,7 @@ async fn a_lock_that_was_lost_is_taken_again() {
     assert!(!lock::try_for_transaction(&other, &name).await.unwrap());
     one.roll_back().await;
     assert!(lock::try_for_transaction(&other, &name).await.unwrap());
-    other.rollback().await.unwrap();
+    other.roll_back().await;
     service.stop().await;
 }
 
@@ -109,7 +109,7 @@ async fn records_that_another_instance_has_just_made_are_found() {
     let (lorestan, db, beside) = (service.login("lorestan").await, service.database().await, service.database().await);
     let before = lorestan.post(ENTERPRISES, json!({"name_fa": "پیشین", "province": "IR-15", "isic": [{"code": "2396", "primary": true}]})).await;
     // Another instance gives it a key, and is not through yet.
-    let elsewhere = beside.begin().await.unwrap();
+    let elsewhere = beside.begin_to_write().await.unwrap();
     let named = "INSERT INTO external_ref (resource, system, reference, record_id) VALUES ('enterprise', 'erp', 'A', $1::uuid)";
     elsewhere.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, named, [before.id().into()])).await.unwrap();
     let file = "key,name_fa,province,isic\nA,پسین,IR-15,2396\nB,دیگر,IR-15,2396\n";
@@ -169,7 +169,7 @@ async fn whoever_is_shut_out_follows_no_more(service: &Service) {
 #[actix_web::test]
 async fn what_is_looked_up_is_not_searched_for() {
     let Some(service) = Service::start(Backend::Postgres, |_| {}).await else { return };
-    let transaction = service.database().await.begin().await.unwrap();
+    let transaction = service.database().await.begin_to_write().await.unwrap();
     let reference = |number: usize| external_ref::Model {
         resource: "enterprise".to_owned(),
         system: "erp".to_owned(),
@@ -191,6 +191,6 @@ async fn what_is_looked_up_is_not_searched_for() {
     let mut expected = known.to_vec();
     expected.sort();
     assert_eq!((found, read().await - before), (expected, 2));
-    transaction.rollback().await.unwrap();
+    transaction.roll_back().await;
     service.stop().await;
 }

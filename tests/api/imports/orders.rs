@@ -15,7 +15,7 @@ use khoosheh::{
     store::Transaction,
 };
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{CSV, IMPORTS, NDJSON, counts, ended, faults, import, send};
@@ -142,22 +142,18 @@ async fn rows_obey_the_scope_and_the_permissions_of_who_sent_them(service: &Serv
     assert_eq!(counts(&done), [2, 0, 0, 0]);
 }
 
-async fn an_account_that_is_shut_out_writes_no_more(service: &Service) {
+/// Keeps a file of one enterprise of Kerman in the name of its manager, as a token with these permissions had sent it, and gives how it ends.
+async fn sent_before(service: &Service, kerman: Uuid, permissions: &[&str]) -> Value {
     let (admin, db) = (service.login("admin").await, service.database().await);
-    let before = admin.count(ENTERPRISES).await;
-    let kerman = admin.get("/api/v1/users?q=kerman").await;
-    let id: Uuid = kerman.body["items"][0]["id"].as_str().unwrap().parse().unwrap();
-    let disabled = admin.patch(&format!("/api/v1/users/{id}"), "*", json!({"disabled": true})).await;
-    assert_eq!(disabled.status, 200, "{}", disabled.text);
-    // The file came before.
-    let permissions = Role::ProvincialManager.permissions().iter().map(|permission| (*permission).to_owned()).collect();
     let caller = Caller {
-        id,
+        id: kerman,
         username: "kerman".to_owned(),
         role: Role::ProvincialManager,
         scope: Scope::Province("IR-08".to_owned()),
-        permissions,
+        permissions: permissions.iter().map(|permission| (*permission).to_owned()).collect(),
         cda_id: None,
+        session_id: None,
+        must_change_password: false,
     };
     let mut intake = Intake::begin().unwrap();
     intake.write_all("key,name_fa,province,isic\nA,مس,IR-08,0729\n".as_bytes()).unwrap();
@@ -165,8 +161,22 @@ async fn an_account_that_is_shut_out_writes_no_more(service: &Service) {
     let transaction = Transaction::begin(&db, caller.into(), "test".to_owned()).await.unwrap();
     let import = intake.keep(&order, Format::Csv, Calendar::Gregorian, &api::contract().unwrap(), &transaction).await.unwrap();
     transaction.commit().await.unwrap();
-    let done = ended(&admin, &format!("{IMPORTS}/{}", import.id)).await;
-    assert_eq!((done["state"].as_str(), done["problem"].as_str(), counts(&done)), (Some("failed"), Some("forbidden"), [0; 4]));
+    ended(&admin, &format!("{IMPORTS}/{}", import.id)).await
+}
+
+/// The rights of an account, and those that it had given to the token that sent the file, are asked for again when the rows are written.
+async fn an_account_that_is_shut_out_writes_no_more(service: &Service) {
+    let admin = service.login("admin").await;
+    let before = admin.count(ENTERPRISES).await;
+    let refused = |done: Value| {
+        assert_eq!((done["state"].as_str(), done["problem"].as_str(), counts(&done)), (Some("failed"), Some("forbidden"), [0; 4]));
+    };
+    let kerman = admin.get("/api/v1/users?q=kerman").await;
+    let id: Uuid = kerman.body["items"][0]["id"].as_str().unwrap().parse().unwrap();
+    refused(sent_before(service, id, &["imports:write", "enterprises:read"]).await);
+    let disabled = admin.patch(&format!("/api/v1/users/{id}"), "*", json!({"disabled": true})).await;
+    assert_eq!(disabled.status, 200, "{}", disabled.text);
+    refused(sent_before(service, id, Role::ProvincialManager.permissions()).await);
     assert_eq!(admin.count(ENTERPRISES).await, before);
 }
 
@@ -241,7 +251,7 @@ async fn the_command_line_imports_too(service: &Service) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("خوشه‌ها.csv");
     std::fs::write(&file, format!("{TWO}C,گز,IR-15,0000\n")).unwrap();
-    let variables = [("DATABASE_URL", service.config.database_url.as_str())];
+    let variables = [("DATABASE_URL", service.database_url())];
     let arguments = |more: &'static [&'static str]| [&["import", file.to_str().unwrap(), "--resource", "clusters", "--system", "erp"], more].concat();
     let seen = run(&arguments(&["--validate"]), &variables, "").await;
     assert_eq!((seen.code, seen.stdout.as_str()), (1, "finished: 2 created, 0 updated, 0 unchanged, 1 failed\n"), "{}", seen.stderr);

@@ -1,7 +1,7 @@
 //! Reports held against the records themselves: what each says is made once more from lists, records and histories, one by one, for several
 //! days, several moments of knowledge and several scopes.
 
-use chrono::{NaiveDate, SecondsFormat, Utc};
+use chrono::NaiveDate;
 use khoosheh::{
     demo::scale::{self, Plan},
     persian::{Calendar, Date},
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     on_both,
-    support::{Client, Service},
+    support::{Client, Service, moment},
 };
 
 on_both!(reports_agree_with_the_demonstration, reports_agree_with_made_data);
@@ -58,14 +58,10 @@ async fn all_agree(questions: &[(&Client, Option<&str>, &[&str])]) {
     }
 }
 
-fn now() -> String {
-    Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
 async fn reports_agree_with_the_demonstration(service: &Service) {
-    let before = now();
+    let before = moment();
     let (isipo, kerman, lorestan) = enriched(service).await;
-    let after = now();
+    let after = moment();
     all_agree(&[
         (&isipo, None, &["1393-06-10", "1396-12-29", "1397-03-05", "1397-09-01", "1400-01-01"]),
         (&kerman, Some(&after), &["1395-05-31", "1397-02-10", "1399-01-01"]),
@@ -99,7 +95,7 @@ async fn reports_agree_with_made_data(service: &Service) {
     }
     let candidates = industries::candidates_agree(&isipo).await;
     for client in [&isipo, &lorestan] {
-        cells += industries::pivot_agrees(client, &now()).await;
+        cells += industries::pivot_agrees(client, &moment()).await;
     }
     assert!(
         clusters > 60 && claimed > 15 && candidates > 20 && cells > 60,

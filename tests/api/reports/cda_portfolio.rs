@@ -1,6 +1,5 @@
 //! Portfolios of CDAs.
 
-use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +11,7 @@ use crate::{
     milestones::{MILESTONES, milestone},
     on_both,
     projects::{PROJECTS, implementing, made},
-    support::{Answer, Service},
+    support::{Answer, Service, moment},
 };
 
 on_both!(two_cdas_are_told_by_what_they_have_led, a_milestone_counts_for_who_led_on_its_day, a_certificate_expires,);
@@ -91,7 +90,7 @@ async fn a_milestone_counts_for_who_led_on_its_day(service: &Service) {
     // On these days nobody leads.
     work(&[("in_progress", "2015-06-01"), ("submitted", "2015-06-29"), ("returned", "2015-06-30")]).await;
     work(&[("in_progress", "2014-12-01"), ("submitted", "2014-12-30"), ("accepted", "2014-12-31")]).await;
-    let before = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let before = moment();
     let reopened = json!({"to": "in_progress", "effective_on": "2015-08-01", "reason": "شکایت"});
     assert_eq!(isipo.transition(reviewed.header("location"), "*", reopened).await.status, 200);
 
@@ -128,7 +127,7 @@ async fn a_certificate_expires(service: &Service) {
             |(issued_on, expires_on): &(&str, Option<&str>)| json!({"title": "t", "issuer": "i", "issued_on": issued_on, "expires_on": expires_on});
         json!({"certificates": days.iter().map(certificate).collect::<Vec<_>>()})
     };
-    let before = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let before = moment();
     let two = held(&[("2009-01-01", Some("2016-12-31")), ("2000-01-01", Some("2010-01-01"))]);
     assert_eq!(lorestan.patch(person.header("location"), "*", two).await.status, 200);
     for (query, expected) in [

@@ -12,7 +12,7 @@ use super::{REPORTS, then::Then};
 use crate::{
     on_both,
     projects::PROJECTS,
-    support::{Answer, Client, Service},
+    support::{Answer, Client, Service, moment},
 };
 
 on_both!(
@@ -291,7 +291,7 @@ async fn the_curve_of_the_nation_is_that_of_its_projects(service: &Service) {
         let nation = told(&isipo, "s-curve", &format!("by={by}")).await;
         let both = told(&isipo, "s-curve", &format!("by={by}&province=IR-15,IR-08")).await;
         assert_eq!(nation.body["items"], both.body["items"], "there are projects in two provinces only");
-        let known = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let known = moment();
         let live = told(&isipo, "s-curve", &format!("by={by}&known_at={known}")).await;
         assert_eq!(nation.body["items"], live.body["items"], "the summaries say what the records say");
         let parts = [told(&kerman, "s-curve", &format!("by={by}")).await, told(&lorestan, "s-curve", &format!("by={by}")).await];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use khoosheh::persian::{Calendar, Date, calendar::using};
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::then::Then;
 use crate::{
     clusters::{claimed, register},
     on_both,
-    support::{Client, Service},
+    support::{Client, Service, moment},
 };
 
 on_both!(clusters_are_counted_by_their_states);
@@ -37,7 +37,7 @@ async fn clusters_are_counted_by_their_states(service: &Service) {
         assert_eq!(isipo.transition(&path, "*", identified).await.status, 200);
         paths.push(path);
     }
-    let before = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let before = moment();
     register(&isipo, "چهارم", components).await;
     let withdrawn = json!({"to": "withdrawn", "effective_on": "2015-04-10", "reason": "کنار رفت"});
     assert_eq!(isipo.transition(&paths[2], "*", withdrawn).await.status, 200);

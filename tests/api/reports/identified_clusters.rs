@@ -9,7 +9,7 @@ use crate::{
     decisions::decision,
     on_both,
     projects::{ORGANISATIONS, made, named},
-    support::{Answer, Client, Service},
+    support::{Answer, Client, Service, moment},
 };
 
 on_both!(
@@ -241,7 +241,7 @@ async fn the_report_keeps_to_the_scope(service: &Service) {
         ("ministry", "province=IR-00", Value::Null, 0),
     ] {
         let client = service.login(who).await;
-        let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let now = moment();
         for known_at in ["", &format!("&known_at={now}")] {
             let answer = client.get(&format!("{REPORT}?as_of=2014-03-20&{query}{known_at}")).await;
             assert_eq!((answer.status, &answer.body["scope"], &answer.body["total"]), (200, &scope, &json!(total)), "{who} {query}{known_at}");

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::{
@@ -14,7 +13,7 @@ use crate::{
     measurements::MEASUREMENTS,
     on_both,
     projects::{made, project},
-    support::{Answer, Service},
+    support::{Answer, Service, moment},
 };
 
 on_both!(what_two_projects_of_kerman_measured, means_are_exact_and_speak_of_the_same_projects,);
@@ -106,7 +105,7 @@ async fn means_are_exact_and_speak_of_the_same_projects(service: &Service) {
     for (place, value) in [(0, "-0.000001"), (1, "-0.000002")] {
         measure(place, "MEAN-HALF", "actual", "1394-Q1", value).await;
     }
-    let before = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let before = moment();
     let corrected = isipo.patch(half.header("location"), "*", json!({"value": "0.000005"})).await;
     assert_eq!(corrected.status, 200, "{}", corrected.text);
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use khoosheh::{demo, store::Files};
+use khoosheh::{demo, statistics, store::Files};
 use serde_json::{Value, json};
 
 use super::REPORTS;
@@ -11,12 +11,12 @@ use crate::{
     enterprises::enterprise,
     on_both,
     projects::{made, walk},
-    support::{Answer, Client, Service},
+    support::{Answer, Client, Service, moment},
 };
 
 on_both!(
     industries_are_counted_by_province,
-    small_cells_are_not_published,
+    what_is_for_publication_is_what_is_published,
     the_pivot_agrees_with_the_register,
     concentrated_industries_are_candidates,
     a_province_is_compared_with_itself,
@@ -85,39 +85,59 @@ async fn industries_are_counted_by_province(service: &Service) {
     assert_eq!(map.body["features"][0]["properties"]["clusters"], 1);
 }
 
-async fn small_cells_are_not_published(service: &Service) {
+async fn what_is_for_publication_is_what_is_published(service: &Service) {
     let (isipo, kerman, _) = register(service).await;
-    let public = told(&isipo, "industry-by-province", "for_publication=true").await;
-    assert_eq!(cells(&public, "IR-08")[2..], [json!(["14", [0, 0, 0, 4, 300, false]]), json!(["23", [0, 0, 0, null, null, true]])]);
-    let of_lorestan = cells(&public, "IR-15");
-    assert!(of_lorestan.contains(&json!(["14", [0, 0, 0, null, null, true]])), "{of_lorestan:?}");
-    // Three and four are told; one and two are in no sum.
-    let totals = &public.body["totals"];
-    assert_eq!((&totals["enterprises"], &totals["employment"], &totals["suppressed"]), (&json!(7), &json!(474), &json!(2)));
-    for client in [&isipo, &kerman] {
-        let parts = [told(client, "industry-by-province", "for_publication=true&province=IR-08").await.body["totals"]["enterprises"].clone()];
-        assert_eq!(parts, [json!(4)], "nor in the sum of a province");
-        for (query, pointer) in
-            [("level=class", "/level"), ("level=section", "/level"), ("industry=2396", "/industry"), ("known_at=2026-01-01T00:00:00Z", "/known_at")]
-        {
-            let refused = client.get(&format!("{REPORTS}/industry-by-province?for_publication=true&{query}")).await;
-            assert_eq!((refused.status, refused.errors()), (400, vec![(pointer, "not_publishable")]), "{query} would tell a part of a cell");
-        }
-    }
-    let candidates = "cluster-candidates";
-    let all = "min_firms=1&min_employment=0&min_quotient_percent=0";
-    let published = told(&isipo, candidates, &format!("{all}&for_publication=true")).await;
-    assert_eq!(published.body["items"].as_array().unwrap().iter().map(|row| row["firms"].clone()).collect::<Vec<_>>(), [json!(4)]);
-    let refused = isipo.get(&format!("{REPORTS}/{candidates}?for_publication=true&level=division")).await;
-    assert_eq!((refused.status, refused.errors()), (400, vec![("/level", "not_publishable")]));
-    // Of three makers of furniture one has told how many it employs: their sum would be its number.
+    let ask = async |report: &str, query: &str| isipo.get(&format!("{REPORTS}/{report}?calendar=persian&for_publication=true&{query}")).await;
+    let nothing = ask("industry-by-province", "").await;
+    assert_eq!((nothing.status, nothing.errors()), (400, vec![("/as_of", "nothing_published")]));
+    let db = service.database().await;
+    // Of three makers of furniture in Kerman one has told how many it employs: their sum would be its number.
     for (name, employment) in [("یک", Some(50)), ("دو", None), ("سه", None)] {
         let furniture = enterprise(name, json!({"province": "IR-08", "isic": [{"code": "3100"}], "employment_total": employment}));
         made(&isipo, ENTERPRISES, furniture).await;
     }
-    let of_kerman = |answer: &Answer| cells(answer, "IR-08").pop();
-    assert_eq!(of_kerman(&told(&isipo, "industry-by-province", "for_publication=true").await), Some(json!(["31", [0, 0, 0, 3, null, false]])));
-    assert_eq!(of_kerman(&told(&isipo, "industry-by-province", "").await), Some(json!(["31", [0, 0, 0, 3, 50, false]])));
+    assert!(statistics::publish(&db, "1404-Q1".parse().unwrap()).await.unwrap());
+    // Four makers of apparel in Kerman would be told, were there not two in Lorestan: the country's six are.
+    let public = ask("industry-by-province", "").await;
+    let hidden = |code: &str| json!([code, [0, 0, 0, null, null, true]]);
+    assert_eq!(cells(&public, "IR-08")[2..], [hidden("14"), hidden("23"), json!(["31", [0, 0, 0, 3, null, true]])]);
+    let by_class = ask("industry-by-province", "level=class").await;
+    assert!(cells(&by_class, "IR-08").contains(&json!(["1393", [1, 1, 0, 0, 0, false]])), "no enterprises are no secret");
+    let published = service.anonymous().get("/api/v1/public/statistics/1404-Q1/enterprises?level=division").await;
+    for row in public.body["items"].as_array().unwrap() {
+        let is_same = |cell: &&Value| cell["area"] == row["province"] && cell["isic"] == row["isic"]["code"];
+        let figures = published.body["items"].as_array().unwrap().iter().find(is_same).map(|cell| [&cell["enterprises"], &cell["employment"]]);
+        assert_eq!([&row["enterprises"], &row["employment"]], figures.unwrap_or([&json!(0), &json!(0)]), "{row}");
+    }
+    for (query, pointer) in [("industry=2396", "/industry"), ("known_at=2026-01-01T00:00:00Z", "/known_at")] {
+        for (report, client) in [("industry-by-province", &kerman), ("cluster-candidates", &isipo)] {
+            let refused = client.get(&format!("{REPORTS}/{report}?for_publication=true&{query}")).await;
+            assert_eq!((refused.status, refused.errors()), (400, vec![(pointer, "not_publishable")]), "{report} {query}");
+        }
+    }
+    let refused = ask("cluster-candidates", "area=county").await;
+    assert_eq!((refused.status, refused.errors()), (400, vec![("/area", "not_publishable")]));
+
+    for number in 0..5 {
+        let firm = json!({"province": "IR-08", "isic": [{"code": "1610"}], "employment_total": 20 + number});
+        made(&isipo, ENTERPRISES, enterprise(&format!("چوب {number}"), firm)).await;
+    }
+    let all = "min_firms=1&min_employment=0&min_quotient_percent=0";
+    let held = ask("industry-by-province", "").await;
+    assert_eq!(held.body, public.body, "what is published does not change with the register");
+    assert!(ask("cluster-candidates", all).await.body["items"].as_array().unwrap().iter().all(|row| row["isic"]["code"] != "1610"));
+    assert!(statistics::publish(&db, "1404-Q2".parse().unwrap()).await.unwrap());
+    let path = format!("{REPORTS}/industry-by-province?calendar=persian&for_publication=true&");
+    let renewed = isipo.send(isipo.request(reqwest::Method::GET, &path).header("if-none-match", held.etag())).await;
+    assert_eq!(renewed.status, 200, "another quarter is another answer");
+    let again = isipo.send(isipo.request(reqwest::Method::GET, &path).header("if-none-match", renewed.etag())).await;
+    assert_eq!(again.status, 304);
+    assert!(cells(&renewed, "IR-08").contains(&json!(["16", [0, 0, 0, 5, 110, false]])), "{}", renewed.text);
+    assert_eq!(ask("industry-by-province", "as_of=1404-06-30").await.body["items"], public.body["items"], "the quarter that had ended by then");
+    let candidates = ask("cluster-candidates", all).await;
+    let told: Vec<_> =
+        candidates.body["items"].as_array().unwrap().iter().map(|row| json!([row["isic"]["code"], row["firms"], row["employment"]])).collect();
+    assert!(told.contains(&json!(["1610", 5, 110])) && told.iter().all(|row| row[0] != "3100"), "{told:?}");
 }
 
 fn candidates(answer: &Answer) -> Vec<Value> {
@@ -180,7 +200,7 @@ async fn listed(client: &Client, digits: usize) -> BTreeMap<(String, String), (i
 
 async fn the_pivot_agrees_with_the_register(service: &Service) {
     let (isipo, kerman, lorestan) = register(service).await;
-    let moment = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let moment = moment();
     for client in [&isipo, &kerman, &lorestan] {
         pivot_agrees(client, &moment).await;
     }

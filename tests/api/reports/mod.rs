@@ -11,16 +11,22 @@ mod networks;
 mod overdue_milestones;
 mod reconciliation;
 mod reporting;
+mod summaries;
 mod then;
 
-use khoosheh::{demo, store::Files};
+use khoosheh::{
+    auth::Caller,
+    clusters, demo,
+    store::{Files, Transaction},
+};
 use reqwest::Method;
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::{
     clusters::CLUSTERS,
     on_both,
-    support::{Client, Service},
+    support::{Backend, Client, Service},
 };
 
 on_both!(
@@ -140,6 +146,26 @@ async fn a_report_is_not_made_again_while_its_data_is_the_same(service: &Service
     let moved = isipo.patch(&format!("{CLUSTERS}/{}", isipo.cluster_named("پسته").await.id()), "*", json!({"province": "IR-20"})).await;
     assert_eq!((honey.status, moved.status), (200, 200), "{}", moved.text);
     assert_eq!(again(&kerman, &report, of_kerman.etag()).await, 200);
+}
+
+/// On PostgreSQL a transaction may take its number first and commit last: what it has changed is in no answer of before, and the answer is made again.
+#[actix_web::test]
+async fn a_report_is_made_again_after_what_was_running() {
+    let Some(service) = Service::start(Backend::Postgres, |_| {}).await else { return };
+    let (isipo, db, path) = (service.login("isipo").await, service.database().await, format!("{REPORTS}/identified-clusters"));
+    let stone: uuid::Uuid = isipo.cluster_named("سنگ").await.id().parse().unwrap();
+    let before = clusters::entity::Entity::find_by_id(stone).one(&db).await.unwrap().unwrap();
+    let late = Transaction::begin(&db, Caller::service(), "late".to_owned()).await.unwrap();
+    late.update(&before, clusters::entity::Model { name_en: Some("Rock".to_owned()), ..before.clone() }).await.unwrap();
+    let olive = isipo.cluster_named("زیتون").await;
+    assert_eq!(isipo.patch(&format!("{CLUSTERS}/{}", olive.id()), "*", json!({"name_en": "Olives"})).await.status, 200);
+    let first = isipo.get(&path).await;
+    let again = async || isipo.send(isipo.request(Method::GET, &path).header("if-none-match", first.etag())).await;
+    assert_eq!((first.status, again().await.status), (200, 304));
+    late.commit().await.unwrap();
+    let second = again().await;
+    assert_eq!((second.status, second.text.contains("Rock")), (200, true), "{}", second.text);
+    service.stop().await;
 }
 
 async fn a_parameter_that_is_not_understood_is_refused(service: &Service) {

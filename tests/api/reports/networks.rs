@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::then::Then;
@@ -11,7 +10,7 @@ use crate::{
     enterprises::{ENTERPRISES, enterprise},
     on_both,
     projects::{made, stone},
-    support::Service,
+    support::{Service, moment},
 };
 
 on_both!(networks_are_counted_with_members_and_cost);
@@ -39,7 +38,7 @@ async fn networks_are_counted_with_members_and_cost(service: &Service) {
             "cost_irr": cost, "private_share_bp": share});
         made(&lorestan, &networks, network).await;
     }
-    let before = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let before = moment();
     let actions = format!("{}/joint-actions", stone(&lorestan).await);
     let bought = json!({"title_fa": "خرید", "participants": [a, b], "started_on": "2016-06-01", "cost_irr": "2000", "private_share_bp": 10_000});
     made(&lorestan, &actions, bought).await;

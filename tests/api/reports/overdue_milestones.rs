@@ -1,6 +1,5 @@
 //! Overdue milestones.
 
-use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,7 +12,7 @@ use crate::{
     milestones::{MILESTONES, milestone},
     on_both,
     projects::{PROJECTS, made, project},
-    support::{Answer, Client, Service},
+    support::{Answer, Client, Service, moment},
 };
 
 on_both!(the_stone_project_was_late_now_and_then, two_projects_of_kerman_are_late, the_plan_in_force_decides_what_is_late,);
@@ -118,7 +117,7 @@ async fn the_plan_in_force_decides_what_is_late(service: &Service) {
     let added = add("چهار", 0).await;
     let person = cda(&lorestan, 2, "IR-15").await;
     made(&lorestan, &format!("{PROJECTS}/{}/assignments", project.id()), assignment(&person, "lead", "2015-07-10", "2015-12-01")).await;
-    let before = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+    let before = moment();
     let changes = json!([
         {"milestone_id": milestones[0].id(), "weight_bp": 2_500, "due_on": "2015-12-01"},
         {"milestone_id": milestones[1].id(), "cancelled": true},

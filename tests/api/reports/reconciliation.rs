@@ -11,7 +11,7 @@ use crate::{
     clusters::{CLUSTERS, register},
     on_both,
     projects::{made, walk},
-    support::{Answer, Client, Service},
+    support::{Answer, Client, Service, moment},
 };
 
 on_both!(
@@ -254,7 +254,7 @@ async fn an_independent_comparison_agrees(service: &Service) {
     }
     for (day, gregorian) in [("1392-12-29", "2014-03-20"), ("1394-01-01", "2015-03-21"), ("1396-06-01", "2017-08-23")] {
         for client in [&isipo, &lorestan, &kerman] {
-            let known = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+            let known = moment();
             for query in [vec![], vec![("known_at", known.as_str())]] {
                 let query = [vec![("a", PROVINCIAL), ("b", HEAD), ("as_of", day)], query].concat();
                 let answer = told(client, &query).await;

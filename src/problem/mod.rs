@@ -1,5 +1,8 @@
 //! The one error type of the service: problem details (RFC 9457) in Persian or English.
 
+pub mod problem_types;
+pub mod violation;
+
 use std::{borrow::Cow, cell::Cell, fmt};
 
 use actix_web::{
@@ -13,8 +16,15 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::catalogue::{self, Kind};
-use crate::lifecycle::Missing;
+pub use self::violation::{MOST_VIOLATIONS, NO_SUCH_DAY, Place, Violation, Violations};
+use self::{problem_types::Kind, violation::ViolationBody};
+
+/// The most bytes of a problem, whatever it refuses.
+const MOST_BYTES: usize = 32 * 1024;
+/// The most characters of a detail. It may repeat what the caller has sent.
+const LONGEST_DETAIL: usize = 1_000;
+/// The most characters of the path that a problem repeats; longer is no path of this service.
+const LONGEST_INSTANCE: usize = 8_000;
 
 /// The language of titles and details. `code` never depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +53,11 @@ pub fn speaking<T>(language: Language, work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// The ETag of a record in a version, in its plain representation. Other representations append a hash after `-`.
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
 /// A sentence in both languages.
 #[derive(Clone, Debug)]
 pub struct Text {
@@ -58,6 +73,16 @@ impl Text {
         Self { fa: fa.into(), en: en.into() }
     }
 
+    /// The same in so many characters at the most.
+    pub(crate) fn cut(mut self, most: usize) -> Self {
+        for form in [&mut self.fa, &mut self.en] {
+            if let Cow::Owned(short) = cut(form, most) {
+                *form = short.into();
+            }
+        }
+        self
+    }
+
     /// The form in one language.
     pub fn in_language(&self, language: Language) -> &str {
         match language {
@@ -67,70 +92,19 @@ impl Text {
     }
 }
 
+/// A text in so many characters at the most, the last of which is then an ellipsis.
+pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    // No character has less than a byte.
+    let end = if text.len() <= most { None } else { text.char_indices().nth(most) };
+    match end {
+        None => text.into(),
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect::<String>().into(),
+    }
+}
+
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.in_language(LANGUAGE.get()))
-    }
-}
-
-/// Where a refused value stood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// In the request body.
-    Body,
-    /// In the query string.
-    Query,
-    /// In a header.
-    Header,
-}
-
-/// One broken rule: where, which, and what is wrong with the value.
-#[derive(Clone, Debug)]
-pub struct Violation {
-    place: Place,
-    pointer: String,
-    code: &'static str,
-    detail: Text,
-}
-
-/// The code of a date that is well-formed and that its calendar does not have, such as 1392-12-30.
-pub const NO_SUCH_DAY: &str = "no_such_day";
-
-impl Violation {
-    /// A violation at a place; the pointer is a JSON pointer (RFC 6901) into it.
-    pub fn new(place: Place, pointer: impl Into<String>, code: &'static str, detail: Text) -> Self {
-        Self { place, pointer: pointer.into(), code, detail }
-    }
-
-    /// Where the refused value stood, as a JSON pointer.
-    pub fn pointer(&self) -> &str {
-        &self.pointer
-    }
-
-    /// The stable name of the rule.
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-
-    /// What is wrong with the value.
-    pub fn detail(&self) -> &Text {
-        &self.detail
-    }
-
-    /// A violation in the body.
-    pub fn body(pointer: impl Into<String>, code: &'static str, detail: Text) -> Self {
-        Self::new(Place::Body, pointer, code, detail)
-    }
-
-    /// A violation in the query string; the pointer is `/` and the parameter's name.
-    pub fn query(parameter: &str, code: &'static str, detail: Text) -> Self {
-        Self::new(Place::Query, format!("/{parameter}"), code, detail)
-    }
-
-    /// A violation in a header; the pointer is `/` and the header's name.
-    pub fn header(name: &str, code: &'static str, detail: Text) -> Self {
-        Self::new(Place::Header, format!("/{name}"), code, detail)
     }
 }
 
@@ -138,11 +112,26 @@ impl Violation {
 #[derive(Clone, Debug)]
 pub struct Problem(Box<Parts>);
 
+/// A guard that does not hold.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Missing {
+    /// The stable name of the rule.
+    #[schema(value_type = String, example = "no_claim")]
+    pub code: &'static str,
+    /// What is missing, in the language of `Accept-Language`.
+    #[schema(value_type = String, example = "The cluster needs a claim: who says that it exists.")]
+    pub detail: Text,
+    /// The field of the record to fill in, as a JSON pointer, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false, nullable = false, example = "/budget")]
+    pub pointer: Option<&'static str>,
+}
+
 #[derive(Clone, Debug)]
 struct Parts {
     kind: &'static Kind,
     detail: Option<Text>,
-    violations: Vec<Violation>,
+    violations: Violations,
     missing: Vec<Missing>,
     headers: Vec<(HeaderName, HeaderValue)>,
     members: Map<String, Value>,
@@ -156,7 +145,7 @@ impl Problem {
         Self(Box::new(Parts {
             kind,
             detail: None,
-            violations: Vec::new(),
+            violations: Violations::default(),
             missing: Vec::new(),
             headers: Vec::new(),
             members: Map::new(),
@@ -164,33 +153,40 @@ impl Problem {
         }))
     }
 
-    /// A body that breaks rules (422), all of them at once.
-    pub fn invalid(violations: Vec<Violation>) -> Self {
-        let mut problem = Self::new(&catalogue::VALIDATION_FAILED);
-        problem.0.violations = violations;
+    /// A body that breaks rules (422), all of them at once, as far as [`Violations`] keeps them.
+    pub fn invalid(violations: impl Into<Violations>) -> Self {
+        let mut problem = Self::new(&problem_types::VALIDATION_FAILED);
+        problem.0.violations = violations.into();
         problem
     }
 
     /// A query string that breaks rules (400), all of them at once. One that is understood, but names a day that
     /// its calendar does not have, is 422 as in a body.
-    pub fn invalid_query(violations: Vec<Violation>) -> Self {
-        let is_understood = violations.iter().all(|violation| violation.code == NO_SUCH_DAY);
-        let mut problem = Self::new(if is_understood { &catalogue::VALIDATION_FAILED } else { &catalogue::INVALID_PARAMETER });
+    pub fn invalid_query(violations: impl Into<Violations>) -> Self {
+        let violations = violations.into();
+        let is_understood = violations.iter().all(|violation| violation.code() == NO_SUCH_DAY);
+        let mut problem = Self::new(if is_understood { &problem_types::VALIDATION_FAILED } else { &problem_types::INVALID_PARAMETER });
         problem.0.violations = violations;
         problem
     }
 
     /// A change of state that is refused (409), with everything that it lacks.
     pub fn missing(missing: Vec<Missing>) -> Self {
-        let mut problem = Self::new(&catalogue::REQUIREMENTS_MISSING);
+        let mut problem = Self::new(&problem_types::REQUIREMENTS_MISSING);
         problem.0.missing = missing;
         problem
+    }
+
+    /// 412: the record is no longer in the version that the caller has seen; with the `ETag` of the present one, where there is any.
+    pub fn stale(present: Option<i64>) -> Self {
+        let problem = Self::new(&problem_types::STALE_VERSION);
+        present.into_iter().fold(problem, |problem, version| problem.header(header::ETAG, etag(version)))
     }
 
     /// A fault of ours (500): what happened goes to the log, never to the client.
     pub fn internal(cause: impl fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
-        Self::new(&catalogue::INTERNAL_ERROR).cause(cause)
+        Self::new(&problem_types::INTERNAL_ERROR).cause(cause)
     }
 
     /// Keeps what was behind it, for the log and the command line.
@@ -201,21 +197,19 @@ impl Problem {
 
     /// Says more precisely what happened.
     pub fn detail(mut self, detail: Text) -> Self {
-        self.0.detail = Some(detail);
+        self.0.detail = Some(detail.cut(LONGEST_DETAIL));
         self
     }
 
     /// The same with every pointer below another one: what is wrong in a part is told as wrong in the whole.
     pub fn below(mut self, pointer: &str) -> Self {
-        for violation in &mut self.0.violations {
-            violation.pointer.insert_str(0, pointer);
-        }
+        self.0.violations.below(pointer);
         self
     }
 
     /// Names one more broken rule.
     pub fn violation(mut self, violation: Violation) -> Self {
-        self.0.violations.push(violation);
+        self.0.violations.push(|| violation);
         self
     }
 
@@ -225,6 +219,18 @@ impl Problem {
             self.0.headers.push((name, value));
         }
         self
+    }
+
+    /// 403 that names permissions which the caller lacks, also as RFC 6750 (section 3.1) has it.
+    pub fn insufficient_scope(permissions: &[impl AsRef<str>]) -> Self {
+        let list = permissions.iter().map(AsRef::as_ref).collect::<Vec<_>>();
+        let named = list.iter().map(|permission| format!("`{permission}`")).collect::<Vec<_>>();
+        let detail = Text::new(
+            format!("این درخواست به اجازهٔ {} نیاز دارد.", named.join(" یا ")),
+            format!("This request needs the permission {}.", named.join(" or ")),
+        );
+        let challenge = format!("Bearer realm=\"khoosheh\", error=\"insufficient_scope\", scope=\"{}\"", list.join(" "));
+        Self::new(&problem_types::FORBIDDEN).detail(detail).header(header::WWW_AUTHENTICATE, challenge)
     }
 
     /// Adds `Retry-After`, in seconds.
@@ -245,7 +251,7 @@ impl Problem {
 
     /// Whether it is gone by itself in a while, as the database is away only.
     pub fn is_temporary(&self) -> bool {
-        self.code() == catalogue::UNAVAILABLE.code
+        self.code() == problem_types::UNAVAILABLE.code
     }
 
     /// The sentence that says what happened.
@@ -261,7 +267,7 @@ impl Problem {
 
     /// Whether it names this broken rule.
     pub fn names(&self, pointer: &str, code: &str) -> bool {
-        self.0.violations.iter().any(|violation| violation.pointer == pointer && violation.code == code)
+        self.0.violations.iter().any(|violation| violation.pointer() == pointer && violation.code() == code)
     }
 
     /// The same broken rules as another kind of problem.
@@ -278,26 +284,19 @@ impl Problem {
             "title": kind.title(language),
             "status": kind.status,
             "detail": self.0.detail.as_ref().map_or(kind.detail(language), |text| text.in_language(language)),
-            "instance": instance,
+            "instance": cut(instance, LONGEST_INSTANCE),
             "code": kind.code,
             "request_id": request_id,
         });
         if let Value::Object(members) = &mut body {
             members.extend(self.0.members.clone());
-            if !self.0.violations.is_empty() {
-                let errors = self.0.violations.iter().map(|violation| {
-                    json!({
-                        "in": violation.place,
-                        "pointer": violation.pointer,
-                        "code": violation.code,
-                        "detail": violation.detail.in_language(language),
-                    })
-                });
-                members.insert("errors".into(), errors.collect());
-            }
             if !self.0.missing.is_empty() {
                 members.insert("missing".into(), speaking(language, || json!(self.0.missing)));
             }
+        }
+        if !self.0.violations.is_empty() {
+            let room = MOST_BYTES.saturating_sub(body.to_string().len() + r#","errors":[]"#.len());
+            body["errors"] = self.0.violations.within(room, language).into();
         }
         let mut response = HttpResponse::build(self.status_code());
         for header in &self.0.headers {
@@ -323,7 +322,7 @@ impl fmt::Display for Problem {
         let detail = self.0.detail.as_ref().map_or(self.0.kind.detail(Language::English), |text| &text.en);
         write!(formatter, "{}: {detail}", self.0.kind.code)?;
         self.0.missing.iter().try_for_each(|guard| write!(formatter, "; {}: {}", guard.code, guard.detail.en))?;
-        self.0.violations.iter().try_for_each(|v| write!(formatter, "; {}: {}", v.pointer, v.detail.en))
+        self.0.violations.iter().try_for_each(|v| write!(formatter, "; {}: {}", v.pointer(), v.detail().en))
     }
 }
 
@@ -334,9 +333,9 @@ impl ResponseError for Problem {
         StatusCode::from_u16(self.0.kind.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Only a stand-in: the envelope renders the problem again, in the caller's language.
+    /// Without a body: the envelope renders the problem once, in the caller's language.
     fn error_response(&self) -> HttpResponse {
-        self.render(Language::default(), "", "")
+        HttpResponse::new(self.status_code())
     }
 }
 
@@ -366,8 +365,8 @@ pub struct ProblemBody {
     /// The `X-Request-Id` of the request; give it to the support.
     #[schema(example = "0193f0a0-0000-7000-8000-00000000abcd")]
     request_id: String,
-    /// Every broken rule at once, where the request itself was at fault.
-    #[schema(required = false, nullable = false)]
+    /// Every broken rule at once, where the request itself was at fault; the first 100 of them at the most, and as many as 32 KiB hold.
+    #[schema(required = false, nullable = false, max_items = 100)]
     errors: Option<Vec<ViolationBody>>,
     /// The error code of OAuth 2 (RFC 6749, section 5.2); at the token endpoints only.
     #[schema(required = false, nullable = false, example = "invalid_grant")]
@@ -390,22 +389,4 @@ pub struct ProblemBody {
     /// The column in that line, with `malformed_json`.
     #[schema(required = false, nullable = false, minimum = 0, example = 12)]
     column: Option<usize>,
-}
-
-/// One broken rule.
-#[derive(ToSchema)]
-#[schema(as = Violation)]
-#[allow(dead_code)]
-pub struct ViolationBody {
-    /// Where the refused value stood.
-    r#in: Place,
-    /// A JSON pointer (RFC 6901) into the body; for parameters and headers `/` and the name.
-    #[schema(example = "/name_fa")]
-    pointer: String,
-    /// The stable name of the rule.
-    #[schema(example = "required")]
-    code: String,
-    /// What is wrong with the value.
-    #[schema(example = "This field is required.")]
-    detail: String,
 }

@@ -1,10 +1,13 @@
 //! The store of files: a local folder, or a bucket of an S3-compatible store. A file is kept under the SHA-256 of its
-//! content, so that to store it again changes nothing, and never before it is whole.
+//! content, so that to store it again changes nothing, and never before it is whole. It is read again only as what it was
+//! ([`stored`]).
 
-use std::{path::Path, sync::Arc, time::Duration};
+mod stored;
+
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use actix_web::web::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::TryStreamExt;
 use object_store::{
     BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, aws::AmazonS3Builder, buffered::BufWriter, local::LocalFileSystem,
     path::Path as Name, prefix::PrefixStore,
@@ -13,8 +16,10 @@ use tokio::io::AsyncWriteExt;
 
 use crate::{
     config::Config,
-    http::{Problem, Text, catalogue},
+    problem::{Problem, Text, problem_types},
 };
+
+pub use stored::{Damage, Parts, ReadError, Recorded, SMALL};
 
 /// What S3 takes as one part of a larger object at the least.
 const PART_OF_S3: usize = 5 * 1024 * 1024;
@@ -24,7 +29,7 @@ const PART_OF_FOLDER: usize = 256 * 1024;
 /// Where files are kept.
 #[derive(Clone)]
 pub struct Files {
-    store: Arc<dyn ObjectStore>,
+    pub(super) store: Arc<dyn ObjectStore>,
     /// How many bytes are gathered before they are sent to the store.
     part: usize,
 }
@@ -32,21 +37,34 @@ pub struct Files {
 impl Files {
     /// Opens the store of the configuration; a folder that is missing is made.
     pub fn open(config: &Config) -> Result<Self, Problem> {
-        let opened = match config.attachments_url.strip_prefix("file://") {
-            Some(folder) => Self::folder(Path::new(folder)),
-            None => Self::bucket(config),
-        };
-        opened.map_err(|error| Problem::internal(format!("the files cannot be kept at {}: {error}", config.attachments_url)))
+        if let Some(folder) = folder_of(config) {
+            std::fs::create_dir_all(folder).map_err(|error| unusable(config, error))?;
+        }
+        let opened = folder_of(config).map_or_else(|| Self::bucket(config), Self::folder);
+        opened.map_err(|error| unusable(config, without_body(&error)))
+    }
+
+    /// Opens it where it is; none where its folder is missing.
+    pub fn open_existing(config: &Config) -> Result<Option<Self>, Problem> {
+        let is_missing = folder_of(config).is_some_and(|folder| !folder.exists());
+        if is_missing { Ok(None) } else { Self::open(config).map(Some) }
+    }
+
+    /// The name of a file that is none of these, where there is one.
+    pub async fn other_than(&self, names: &BTreeSet<String>) -> Result<Option<String>, Problem> {
+        let is_other = |name: &String| !names.contains(name);
+        let files = self.store.list(None).map_ok(|file| file.location.to_string());
+        let mut others = std::pin::pin!(files.try_filter(|name| std::future::ready(is_other(name))));
+        others.try_next().await.map_err(away)
     }
 
     fn folder(folder: &Path) -> Result<Self, object_store::Error> {
-        std::fs::create_dir_all(folder).map_err(|error| object_store::Error::Generic { store: "folder", source: error.into() })?;
         // What is acknowledged is on the disk, as with the database.
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Self { store: Arc::new(store), part: PART_OF_FOLDER })
     }
 
-    fn bucket(config: &Config) -> Result<Self, object_store::Error> {
+    pub(super) fn bucket(config: &Config) -> Result<Self, object_store::Error> {
         let address = config.attachments_url.trim_start_matches("s3://");
         let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
         // A request waits for it, and is given up itself after a while. What a slow client downloads has no limit in all.
@@ -57,6 +75,9 @@ impl Files {
             max_retries: 3,
             retry_timeout: config.request_timeout() / 2,
         });
+        for (name, secret) in &config.secrets.bucket {
+            builder = builder.with_config(name.to_lowercase().parse()?, secret.reveal());
+        }
         if let Some(endpoint) = &config.attachments_endpoint {
             builder = builder.with_endpoint(endpoint);
         }
@@ -66,17 +87,31 @@ impl Files {
         Ok(Self { store: Arc::new(PrefixStore::new(builder.build()?, prefix)), part: PART_OF_S3 })
     }
 
+    /// Removes a file; one that is not there is removed already.
+    ///
+    /// # Errors
+    /// 503 where the store does not answer.
+    pub async fn remove(&self, name: &str) -> Result<(), Problem> {
+        match self.store.delete(&Name::from(name)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(away(error)),
+        }
+    }
+
     /// Begins to store a file under a name. Nobody sees it before it is finished.
     pub fn begin(&self, name: &str) -> Incoming {
         let writer = BufWriter::with_capacity(self.store.clone(), Name::from(name), self.part).with_max_concurrency(1);
         Incoming { writer: Some(writer) }
     }
+}
 
-    /// The bytes of a file, as they come from the store.
-    pub async fn read(&self, name: &str) -> Result<impl Stream<Item = Result<Bytes, object_store::Error>> + use<>, Problem> {
-        let found = self.store.get(&Name::from(name)).await.map_err(away)?;
-        Ok(found.into_stream().inspect_err(|error| tracing::error!(%error, "a file broke off")))
-    }
+/// The folder of the configuration, where it names one.
+fn folder_of(config: &Config) -> Option<&Path> {
+    config.attachments_url.strip_prefix("file://").map(Path::new)
+}
+
+fn unusable(config: &Config, error: impl std::fmt::Display) -> Problem {
+    Problem::internal(format!("the files cannot be kept at {}: {error}", config.attachments_url))
 }
 
 /// A file on its way into the store. Where it is dropped before its end, nothing is left of it.
@@ -110,10 +145,18 @@ impl Drop for Incoming {
     }
 }
 
+/// An error without the body of the answer that it repeats, which names keys and signatures: only the code is kept.
+pub(super) fn without_body(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let Some((begin, body)) = text.split_once('<') else { return text };
+    let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once('<')).map_or("", |(code, _)| code);
+    format!("{begin}{code}")
+}
+
 /// 503: what happened to which path goes to the log only.
 fn away(error: impl std::fmt::Display) -> Problem {
-    tracing::error!(%error, "the store of files failed");
+    tracing::error!(error = without_body(&error), "the store of files failed");
     let detail =
         Text::new("مخزن پرونده‌ها موقتاً در دسترس نیست؛ کمی بعد دوباره بکوشید.", "The store of files is away for a moment; try again a little later.");
-    Problem::new(&catalogue::UNAVAILABLE).detail(detail).retry_after(2)
+    Problem::new(&problem_types::UNAVAILABLE).detail(detail).retry_after(2)
 }

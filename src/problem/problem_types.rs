@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::problem::{Language, Problem};
+use super::{Language, Problem};
 
 /// A kind of problem.
 #[derive(Debug, Serialize, ToSchema)]
@@ -90,6 +90,9 @@ catalogue! {
     NOT_ASSIGNED 403 "not_assigned": "پروژه به شما سپرده نشده است", "Not assigned to you";
         "عامل توسعه و ناظر تنها در پروژه‌هایی می‌نویسند که امروز به آنان سپرده شده است.",
         "CDAs and supervisors write in the projects that are assigned to them today.".
+    PASSWORD_CHANGE_REQUIRED 403 "password_change_required": "تغییر گذرواژه الزامی است", "The password has to be changed";
+        "گذرواژهٔ این حساب را شخص دیگری تعیین کرده است. نخست گذرواژه را تغییر دهید و سپس دوباره وارد شوید.",
+        "Somebody else has set the password of this account: change it first (POST /api/v1/auth/password), then log in again.".
     NOT_FOUND 404 "not_found": "یافت نشد", "Not found";
         "چیزی در این نشانی نیست، یا بیرون از حوزهٔ دید شماست.", "Nothing is here, or it lies outside what you may see.".
     METHOD_NOT_ALLOWED 405 "method_not_allowed": "روش نامجاز", "Method not allowed";
@@ -164,6 +167,9 @@ catalogue! {
         "برای تغییر رکورد، ETag آن را در If-Match بفرستید.", "To change a record, send its ETag in If-Match.".
     TOO_MANY_REQUESTS 429 "too_many_requests": "درخواست بیش از اندازه", "Too many requests";
         "کمی بعد دوباره بکوشید؛ سرآیند Retry-After را ببینید.", "Try again a little later; see the Retry-After header.".
+    TOO_MANY_LONG_READS 429 "too_many_long_reads": "گزارش هم‌زمان بیش از اندازه", "Too many reports at once";
+        "هر حساب هم‌زمان دو گزارش یا بازنگری گذشته می‌گیرد و چهار درخواست دیگرِ آن در نوبت می‌ماند؛ پس از مدت Retry-After دوباره بکوشید.",
+        "Of each account two reports or looks back run at a time, and four more wait for their turn; try again after the time in Retry-After.".
     TOO_MANY_FAILED_LOGINS 429 "too_many_failed_logins": "ورود ناموفق بیش از اندازه", "Too many failed logins";
         "پس از چند ورود ناموفق، ورود برای مدتی بسته است؛ سرآیند Retry-After را ببینید.",
         "After several failures, logging in is closed for a while; see the Retry-After header.".
@@ -171,6 +177,12 @@ catalogue! {
         "سرآیندهای درخواست از اندازهٔ مجاز بزرگ‌ترند.", "The headers of the request are larger than allowed.".
     INTERNAL_ERROR 500 "internal_error": "خطای درونی", "Internal error";
         "خطایی در سامانه رخ داد؛ request_id را به پشتیبانی بدهید.", "Something failed on our side; give the request_id to the support.".
+    FILE_DAMAGED 500 "file_damaged": "پروندهٔ پیوست آسیب دیده است", "The file is damaged";
+        "پروندهٔ ذخیره‌شدهٔ این پیوست موجود نیست یا با آنچه ثبت شده است مطابقت ندارد و ارسال نشد؛ request_id را به پشتیبانی اعلام کنید.",
+        "The stored file of this attachment is missing or is not the one that was recorded, and was not sent; give the request_id to the support.".
+    KEPT_ANSWER_DAMAGED 500 "kept_answer_damaged": "پاسخ نگهداری‌شده آسیب دیده است", "The kept answer is damaged";
+        "این درخواست پیش‌تر با همین Idempotency-Key انجام شده، اما پاسخ نگهداری‌شدهٔ آن آسیب دیده است و ارسال نشد؛ پیش از تکرار درخواست، رکورد را بخوانید.",
+        "The request was done before with this Idempotency-Key, but the answer kept of it is damaged and was not sent; read the record before you repeat the request.".
     UNAVAILABLE 503 "unavailable": "موقتاً در دسترس نیست", "Temporarily unavailable";
         "پایگاه داده موقتاً در دسترس نیست؛ کمی بعد دوباره بکوشید.", "The database is away for a moment; try again a little later.".
     TIMED_OUT 503 "timed_out": "پاسخ دیر شد", "Timed out";

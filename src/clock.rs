@@ -1,0 +1,115 @@
+//! The present moment and new ids, by the clock that all instances share: that of the database. Between two comparisons time is told by how much has passed,
+//! so that whoever sets the clock of the machine changes nothing. `clippy.toml` bans other sources of either.
+
+#![allow(clippy::disallowed_methods, reason = "this is the one place")]
+
+use std::{
+    sync::{
+        Mutex, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use uuid::{ContextV7, Timestamp, Uuid};
+
+/// An answer of the shared clock.
+#[derive(Clone, Copy)]
+struct Comparison {
+    at: Instant,
+    told: DateTime<Utc>,
+    /// How long the answer was on its way: the moment that it told is uncertain by half of that.
+    on_its_way: Duration,
+}
+
+/// The surest answer of late; none where there is no other clock than the machine's.
+static COMPARED: RwLock<Option<Comparison>> = RwLock::new(None);
+
+/// The last moment that was given, in microseconds since 1970.
+static LAST: AtomicI64 = AtomicI64::new(0);
+
+/// Differences of less say more about the way to the database than about the clocks.
+const NOTICED: Duration = Duration::from_millis(100);
+
+/// A clock of a machine drifts by one part of so many, at the most.
+const DRIFT: u32 = 10_000;
+
+/// Corrections of less never turn the clock back: it goes slowly until it is right.
+const SMALL: i64 = 1_000_000;
+
+impl Comparison {
+    fn now(self) -> DateTime<Utc> {
+        self.told + delta(self.at.elapsed())
+    }
+
+    /// How long an answer may be on its way that is as sure as this one is by now.
+    fn uncertain(self) -> Duration {
+        self.on_its_way + self.at.elapsed() / DRIFT
+    }
+}
+
+fn delta(passed: Duration) -> TimeDelta {
+    TimeDelta::from_std(passed).unwrap_or_default()
+}
+
+fn compared() -> Option<Comparison> {
+    *COMPARED.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The present moment in UTC, cut to the microseconds that both databases keep. Each is later than the one before, unless the clock was set
+/// back by more than a second.
+pub fn now() -> DateTime<Utc> {
+    let now = compared().map_or_else(Utc::now, Comparison::now).trunc_subsecs(6);
+    let micros = now.timestamp_micros();
+    let next = |last: i64| if micros <= last && last - micros < SMALL { last + 1 } else { micros };
+    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last))).unwrap_or_default();
+    DateTime::from_timestamp_micros(next(last)).unwrap_or(now)
+}
+
+/// A new id (UUIDv7, RFC 9562), by the same clock: later ones of this process sort behind it.
+pub fn new_id() -> Uuid {
+    static COUNTER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+    let now = now();
+    let counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
+    Uuid::new_v7(Timestamp::from_unix(&*counter, now.timestamp().unsigned_abs(), now.timestamp_subsec_nanos()))
+}
+
+/// Compares with a moment that the shared clock has just told; the answer was `on_its_way` for so long. Gives how far the clock of this process
+/// was behind, where the difference is too great for the way.
+pub fn compare(told: DateTime<Utc>, on_its_way: Duration) -> Option<TimeDelta> {
+    let new = Comparison { at: Instant::now(), told: told + delta(on_its_way / 2), on_its_way };
+    let old = compared();
+    let behind = new.told - old.map_or_else(Utc::now, Comparison::now);
+    let uncertain = on_its_way + old.map_or(Duration::ZERO, Comparison::uncertain);
+    let is_noticed = behind.abs() >= delta(NOTICED.max(uncertain));
+    if is_noticed || old.is_none_or(|old| on_its_way <= old.uncertain()) {
+        *COMPARED.write().unwrap_or_else(PoisonError::into_inner) = Some(new);
+    }
+    is_noticed.then_some(behind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_correction_never_turns_the_clock_back() {
+        let first = now();
+        compare(first - TimeDelta::milliseconds(50), Duration::ZERO);
+        let (second, third) = (now(), now());
+        assert!(first < second && second < third, "{first} {second} {third}");
+        // An answer that was long on its way says less than the last one.
+        assert_eq!(compare(third + TimeDelta::milliseconds(400), Duration::from_secs(1)), None);
+        assert!(now() - third < TimeDelta::milliseconds(300));
+    }
+
+    #[test]
+    fn ids_are_of_their_moment_and_in_its_order() {
+        let (before, ids) = (now(), (0..1_000).map(|_| new_id()).collect::<Vec<_>>());
+        assert!(ids.is_sorted_by(|one, next| one < next));
+        let (seconds, nanoseconds) = ids[0].get_timestamp().map(|moment| moment.to_unix()).unwrap_or_default();
+        let moment = DateTime::from_timestamp(seconds.cast_signed(), nanoseconds).unwrap_or_default();
+        assert!((moment - before).abs() < TimeDelta::milliseconds(100), "{moment}, not {before}");
+    }
+}

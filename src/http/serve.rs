@@ -1,0 +1,66 @@
+//! Serves an application at its addresses, over connections that are counted and held to a pace.
+
+use std::{fmt::Debug, net::TcpListener, sync::Arc, time::Duration};
+
+use actix_http::{HttpService, Request, error::DispatchError};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::{
+    body::{BoxBody, MessageBody},
+    dev::{AppConfig, Response, Server, ServiceFactory},
+    rt::net::TcpStream,
+};
+
+use super::connection::{Connection, Connections, Listener, Pace};
+use crate::{config::Config, problem::Problem};
+
+/// So long a connection may take to be closed by both sides.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Begins to serve an application, which each worker makes for itself, at some addresses, with HTTP/1.1.
+///
+/// It is what `actix_web::HttpServer` does, but for the connections.
+pub fn serve<F, I, S, B>(app: F, listeners: Vec<(Listener, TcpListener)>, config: &Config) -> Result<Server, Problem>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Service: 'static,
+    S::Error: Into<Response<BoxBody>> + 'static,
+    S::InitError: Debug,
+    S::Response: Into<Response<B>> + 'static,
+    B: MessageBody + 'static,
+{
+    let mut server = Server::build().workers(config.workers).shutdown_timeout(config.shutdown_timeout_seconds).disable_signals();
+    let connections = Arc::new(connections(config));
+    for (kind, listener) in listeners {
+        let (app, connections, ending) = (app.clone(), connections.clone(), server.graceful_shutdown_signal());
+        let head_timeout = config.body_timeout();
+        let service = move || {
+            let (connections, ending) = (connections.clone(), ending.clone());
+            let http = HttpService::build()
+                .client_request_timeout(head_timeout)
+                .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+                // A client that has closed its side has gone: what it has asked for is given up.
+                .h1_allow_half_closed(false)
+                .graceful_shutdown_signal(move || {
+                    let ending = ending.clone();
+                    async move { ending.notified().await }
+                })
+                .on_connect_ext(|connection: &Connection, data| {
+                    data.insert(connection.listener());
+                })
+                .h1(map_config(app(), |()| AppConfig::default()));
+            let admit = move |stream: TcpStream| std::future::ready(connections.admit(stream, kind).map_err(DispatchError::Io));
+            fn_service(admit).and_then(http)
+        };
+        server = server.listen(format!("{kind:?}"), listener, service).map_err(Problem::internal)?;
+    }
+    Ok(server.run())
+}
+
+/// The bounds of connections. A proxy has those of all clients, and counts them itself.
+fn connections(config: &Config) -> Connections {
+    let most = if config.behind_proxy { 0 } else { config.connections_per_address };
+    let patience = Duration::from_secs(config.reader_timeout_seconds);
+    Connections::new(most, Pace { bytes_per_second: config.reader_bytes_per_second, patience })
+}

@@ -1,0 +1,57 @@
+//! How far the service is on its way out.
+
+use actix_web::web;
+use tokio::sync::watch;
+
+/// The phases of a shutdown, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    /// Readiness is off; what is under way goes on.
+    Ending,
+    /// What is still under way is given up, while there is a runtime to give it up in.
+    CutOff,
+}
+
+/// Whether the service is on its way out.
+#[derive(Debug)]
+pub struct Shutdown(watch::Sender<Phase>);
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self(watch::Sender::new(Phase::Serving))
+    }
+}
+
+impl Shutdown {
+    /// Turns readiness off.
+    pub fn begin(&self) {
+        self.0.send_replace(Phase::Ending);
+    }
+
+    /// Gives up what is still under way.
+    pub fn cut_off(&self) {
+        self.0.send_replace(Phase::CutOff);
+    }
+
+    /// Whether the service is about to end.
+    pub fn has_begun(&self) -> bool {
+        *self.0.borrow() >= Phase::Ending
+    }
+
+    /// Waits until what is under way is to be given up.
+    pub async fn cuts_off(&self) {
+        let mut phase = self.0.subscribe();
+        if phase.wait_for(|phase| *phase == Phase::CutOff).await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+/// Waits until what is under way is to be given up; for ever where nobody will say so.
+pub async fn cut_off(shutdown: Option<web::Data<Shutdown>>) {
+    match shutdown {
+        Some(shutdown) => shutdown.cuts_off().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,97 @@
+//! The probe of readiness: reads how the tables are, and writes a row, on connections of its own.
+
+use std::time::Instant;
+
+use sea_orm::{ConnectionTrait, DbErr};
+use tokio::sync::Mutex;
+
+use super::{
+    Database, connection, fault, now,
+    schema::{self, Schema},
+    sql::Composer,
+};
+use crate::config::DatabaseUrl;
+
+/// What the database lets the service do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It reads and writes.
+    Ready,
+    /// It reads; the database takes no writes by its setting, as a standby does.
+    ReadOnly,
+    /// The tables are not those that the program needs.
+    Tables(Schema),
+    /// It does not answer, or fails to write.
+    Away,
+}
+
+/// A probe of one database.
+pub struct Probe {
+    db: Database,
+    /// What was seen last, by a look that began then.
+    seen: Mutex<Option<(Instant, Health)>>,
+}
+
+impl Probe {
+    /// A probe with connections of its own.
+    ///
+    /// # Errors
+    /// An address that cannot be read.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, DbErr> {
+        Ok(Self { db: connection::connect_to_probe(url).await?, seen: Mutex::default() })
+    }
+
+    /// The connections of the probe.
+    pub fn database(&self) -> Database {
+        self.db.clone()
+    }
+
+    /// How the database is. Those who ask while somebody looks share the next look.
+    pub async fn look(&self) -> Health {
+        let asked = Instant::now();
+        let mut seen = self.seen.lock().await;
+        match seen.as_ref() {
+            Some((began, health)) if *began >= asked => health.clone(),
+            _ => {
+                let began = Instant::now();
+                let health = self.health().await;
+                *seen = Some((began, health.clone()));
+                health
+            }
+        }
+    }
+
+    async fn health(&self) -> Health {
+        match schema::look(&self.db).await {
+            Ok(Schema::Fits { .. }) => {}
+            Ok(schema) => return Health::Tables(schema),
+            Err(error) => return away(&error),
+        }
+        match write(&self.db).await {
+            Ok(()) => Health::Ready,
+            // Others write: their turn is long, but it is one.
+            Err(error) if fault::is_busy(&error) => Health::Ready,
+            Err(error) if fault::is_read_only(&error) => Health::ReadOnly,
+            Err(error) => away(&error),
+        }
+    }
+}
+
+/// Writes a row that says nothing: whether the database takes writes, only a write tells. A transaction that will write begins on a standby too.
+///
+/// # Errors
+/// It takes none, or does not answer.
+pub async fn write(db: &Database) -> Result<(), DbErr> {
+    let transaction = db.begin_to_write().await?;
+    let mut sql = Composer::new(&transaction);
+    let moment = sql.moment(now());
+    let write =
+        format!("INSERT INTO write_probe (id, written_at) VALUES (1, {moment}) ON CONFLICT (id) DO UPDATE SET written_at = excluded.written_at");
+    transaction.execute_raw(sql.statement(write)).await?;
+    transaction.commit().await
+}
+
+fn away(error: &DbErr) -> Health {
+    tracing::warn!(%error, "not ready");
+    Health::Away
+}

@@ -1,0 +1,34 @@
+//! When the database was restored from a backup. Each time makes it another one to whoever follows its changes: part of what was seen before
+//! may not have come back.
+
+use sea_orm::{ActiveValue::Set, entity::prelude::*};
+
+use super::{now, root::Root};
+use crate::clock::new_id;
+
+/// A restoration.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "restoration")]
+pub struct Model {
+    /// The id (UUIDv7).
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// When.
+    pub restored_at: DateTimeUtc,
+    /// Of which moment the backup was.
+    pub backed_up_at: DateTimeUtc,
+    /// The root of all record chains, which was compared.
+    pub root: String,
+}
+
+/// It stands alone.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// Keeps that the database was restored.
+pub async fn keep(db: &impl ConnectionTrait, backed_up_at: DateTimeUtc, root: &Root) -> Result<(), DbErr> {
+    let row = ActiveModel { id: Set(new_id()), restored_at: Set(now()), backed_up_at: Set(backed_up_at), root: Set(root.sha256.clone()) };
+    Entity::insert(row).exec_without_returning(db).await.map(|_| ())
+}

@@ -1,0 +1,153 @@
+//! The tables: which changes of them are applied, and applying them.
+//!
+//! Several versions of the program serve one database while an installation is upgraded. So a program serves a database that has all changes
+//! that it knows, and perhaps newer ones, unless one of these is marked: what `migration/README.md` says about expanding and contracting.
+
+use std::{collections::BTreeSet, fmt};
+
+use migration::{BREAKING, Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+
+use super::{Database, connection, lock, personal};
+
+/// How the tables stand to the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// All changes that the program knows are applied; the newer ones, if any, let it serve.
+    Fits {
+        /// Whether there are newer ones.
+        is_newer: bool,
+    },
+    /// Changes are missing.
+    Behind,
+    /// A newer change is marked as one that older programs cannot serve.
+    TooNew {
+        /// Its name.
+        migration: String,
+    },
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fits { is_newer: false } => f.write_str("the tables are up to date"),
+            Self::Fits { is_newer: true } => f.write_str("the database is newer than this program, which can serve it"),
+            Self::Behind => f.write_str("the tables are not up to date: run `khoosheh migrate up`"),
+            Self::TooNew { migration } => {
+                write!(f, "the database is newer than this program, which cannot serve it since `{migration}`: start the newer program")
+            }
+        }
+    }
+}
+
+/// A change of the tables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// Its name, which begins with its day and number.
+    pub name: String,
+    /// Whether it is applied, missing, or not of this program.
+    pub state: State,
+}
+
+/// How a change of the tables stands to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is applied.
+    Applied,
+    /// It is to be applied.
+    Missing,
+    /// It was applied by a newer program.
+    Newer,
+}
+
+/// The names of the changes that are applied; none where there are no tables yet.
+async fn applied(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
+    let is_there = match db.get_database_backend() {
+        DbBackend::Postgres => "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL",
+        _ => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
+    };
+    let statement = |sql: &str| Statement::from_string(db.get_database_backend(), sql);
+    if db.query_one_raw(statement(is_there)).await?.is_none() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = db.query_all_raw(statement("SELECT version FROM seaql_migrations")).await?;
+    rows.iter().map(|row| row.try_get("", "version")).collect()
+}
+
+/// The names of the changes that this program knows, oldest first.
+pub fn known() -> Vec<String> {
+    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}
+
+/// How the tables stand to the program. It only reads, so that an account without rights on the schema can serve.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn look(db: &impl ConnectionTrait) -> Result<Schema, DbErr> {
+    let (mut applied, known) = (applied(db).await?, known());
+    if !known.iter().all(|name| applied.remove(name)) {
+        return Ok(Schema::Behind);
+    }
+    let breaking = applied.iter().find(|name| name.ends_with(BREAKING)).cloned();
+    Ok(breaking.map_or(Schema::Fits { is_newer: !applied.is_empty() }, |migration| Schema::TooNew { migration }))
+}
+
+/// All changes of the tables, those of newer programs last.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn migrations(db: &impl ConnectionTrait) -> Result<Vec<Migration>, DbErr> {
+    let mut applied = applied(db).await?;
+    let mut migrations = Vec::new();
+    for name in known() {
+        let state = if applied.remove(&name) { State::Applied } else { State::Missing };
+        migrations.push(Migration { name, state });
+    }
+    migrations.extend(applied.into_iter().map(|name| Migration { name, state: State::Newer }));
+    Ok(migrations)
+}
+
+/// Brings the tables up to date, in one transaction; says whether anything was to be done. Several instances may do so at once: one does, the others
+/// wait. Nothing is to be done to tables of a newer program.
+///
+/// # Errors
+/// The database does not answer, or refuses a change: nothing is changed then.
+pub async fn migrate(db: &Database) -> Result<bool, DbErr> {
+    let transaction = connection::begin_to_rebuild(db).await?;
+    lock::for_transaction(&transaction, "migrate").await?;
+    let migrations = migrations(&transaction).await?;
+    let has = |state| migrations.iter().any(|migration| migration.state == state);
+    if has(State::Newer) {
+        let missing = has(State::Missing);
+        transaction.roll_back().await;
+        // Between the two there is no order in which the missing ones could be applied.
+        return if missing { Err(newer()) } else { Ok(false) };
+    }
+    Migrator::up(&*transaction, None).await?;
+    transaction.commit().await?;
+    Ok(has(State::Missing))
+}
+
+/// Takes back the last change of the tables.
+///
+/// # Errors
+/// The last change is not one of this program, or the database does not answer.
+pub async fn migrate_down(db: &Database) -> Result<(), DbErr> {
+    let transaction = connection::begin_to_rebuild(db).await?;
+    lock::for_transaction(&transaction, "migrate").await?;
+    let migrations = migrations(&transaction).await?;
+    if migrations.iter().any(|migration| migration.state == State::Newer) {
+        transaction.roll_back().await;
+        return Err(newer());
+    }
+    let last = migrations.iter().rfind(|migration| migration.state == State::Applied);
+    if last.is_some_and(|last| last.name.contains("_personal_values_")) {
+        personal::adopt::give_back(&transaction).await?;
+    }
+    Migrator::down(&*transaction, Some(1)).await?;
+    transaction.commit().await
+}
+
+fn newer() -> DbErr {
+    DbErr::Custom("the database is newer than this program: change its tables with the newer one".to_owned())
+}

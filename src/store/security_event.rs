@@ -1,0 +1,219 @@
+//! The security log as a table: who logged in or failed to, what was refused, which accounts were changed, who saw personal data.
+//!
+//! An event holds no secret and no personal value: people type passwords where their names belong, so a name stands here only where it is that of an
+//! account; a user agent stands here as a hash. Each event is also a line of JSON in the log of the process, under the target [`TARGET`].
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    IntoActiveModel,
+    entity::prelude::*,
+    sea_query::{Alias, ExprTrait, Query, SimpleExpr},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{bulk, now};
+use crate::{auth::Caller, clock::new_id};
+
+/// The target of the lines in the log of the process.
+pub const TARGET: &str = "khoosheh::security";
+
+/// An event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, DeriveEntityModel)]
+#[sea_orm(table_name = "security_event")]
+pub struct Model {
+    /// Its id (UUIDv7): ids are in the order of events.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// When.
+    pub occurred_at: DateTimeUtc,
+    /// What.
+    pub kind: Kind,
+    /// Why, as a code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The account that did it, or was meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Uuid>,
+    /// Its user name or client id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The person for whom an API client acts, as its own register knows them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acting_for: Option<String>,
+    /// The address that it came from; none at the command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The beginning of the SHA-256 of the `User-Agent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// In which request.
+    pub request_id: String,
+    /// Which operation of the API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// The kind of record that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// The record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record_id: Option<Uuid>,
+    /// How many values were shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<i64>,
+}
+
+/// It stands alone.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = SecurityEventKind)]
+pub enum Kind {
+    /// A login that succeeded; of an API client, a token for its secret.
+    Login,
+    /// A login that failed; the reason says why.
+    LoginFailed,
+    /// So many logins have failed that an account is closed for an address, or was found closed.
+    LoginClosed,
+    /// A session was ended by who holds its token.
+    Logout,
+    /// A refresh token was used again: its session is ended.
+    TokenReused,
+    /// A session, or all others, were ended by their owner, or one has lasted as long as a session may; the reason says which.
+    SessionEnded,
+    /// A request was refused with 403; the reason is the code of the problem.
+    Forbidden,
+    /// An account of a person or of an API client was created.
+    AccountCreated,
+    /// One was changed; the reason names what.
+    AccountChanged,
+    /// One was deleted.
+    AccountDeleted,
+    /// A new key signs access tokens.
+    KeysRotated,
+    /// Personal data was shown in clear, by an answer or to a webhook.
+    PersonalDataRead,
+    /// Data was taken out as a file, such as CSV or XLSX.
+    Exported,
+    /// The personal data of a person was erased; the reason says why.
+    PersonalDataErased,
+}
+
+/// Where an event comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The address.
+    pub address: Option<String>,
+    /// The beginning of the SHA-256 of the `User-Agent`.
+    pub user_agent: Option<String>,
+    /// The person for whom an API client says that it acts.
+    pub acting_for: Option<String>,
+    /// In which request.
+    pub request_id: String,
+    /// Which operation of the API.
+    pub operation: Option<String>,
+}
+
+impl Model {
+    /// An event that happens now.
+    pub fn new(kind: Kind, origin: &Origin) -> Self {
+        let Origin { address, user_agent, request_id, operation, .. } = origin.clone();
+        Self {
+            id: new_id(),
+            occurred_at: now(),
+            kind,
+            reason: None,
+            account_id: None,
+            username: None,
+            acting_for: None,
+            address,
+            user_agent,
+            request_id,
+            operation,
+            resource: None,
+            record_id: None,
+            count: None,
+        }
+    }
+
+    /// What a caller does. The service itself has no account.
+    pub fn by(self, caller: &Caller, origin: &Origin) -> Self {
+        if caller.id.is_nil() {
+            return self;
+        }
+        // A person acts for itself.
+        let acting_for = origin.acting_for.clone().filter(|_| caller.role == crate::auth::Role::Integrator);
+        Self { acting_for, ..self.of(caller.id, &caller.username) }
+    }
+
+    /// What an account is meant with.
+    pub fn of(self, account_id: Uuid, username: &str) -> Self {
+        Self { account_id: Some(account_id), username: Some(username.to_owned()), ..self }
+    }
+
+    /// The reason, as a code.
+    pub fn because(self, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..self }
+    }
+
+    /// The record that it is about.
+    pub fn about(self, resource: &str, record_id: Uuid) -> Self {
+        Self { resource: Some(resource.to_owned()), record_id: Some(record_id), ..self }
+    }
+
+    /// How many values were shown.
+    pub fn counting(self, count: u64) -> Self {
+        Self { count: Some(count.try_into().unwrap_or(i64::MAX)), ..self }
+    }
+
+    /// Writes the line of the event to the log of the process.
+    pub fn tell(&self) {
+        let line = serde_json::to_string(self).unwrap_or_default();
+        tracing::info!(target: TARGET, event = %line);
+    }
+}
+
+/// Inserts events in one statement. Those of accounts that were erased while the events were on their way have no name.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn insert(db: &impl ConnectionTrait, mut events: Vec<Model>) -> Result<(), DbErr> {
+    let accounts: BTreeSet<Uuid> = events.iter().filter(|event| event.username.is_some()).filter_map(|event| event.account_id).collect();
+    if accounts.is_empty() {
+        return bulk::insert_all(db, events.into_iter().map(|event| event.into_active_model().reset_all()).collect()).await;
+    }
+    let is_erased = Expr::col(Alias::new("resource")).eq("user").and(Expr::col(Alias::new("record_id")).is_in(accounts));
+    let erased = Query::select().column(Alias::new("record_id")).from(Alias::new("erasure")).and_where(is_erased).to_owned();
+    // Before they are written, so that no log of the database has a name that is taken back at once.
+    let rows = db.query_all(&erased).await?;
+    let known = rows.iter().map(|row| row.try_get("", "record_id")).collect::<Result<BTreeSet<Uuid>, _>>()?;
+    events.iter_mut().filter(|event| event.account_id.is_some_and(|id| known.contains(&id))).for_each(|event| event.username = None);
+    let ids: Vec<Uuid> = events.iter().filter(|event| event.username.is_some()).map(|event| event.id).collect();
+    bulk::insert_all(db, events.into_iter().map(|event| event.into_active_model().reset_all()).collect()).await?;
+    // An account may have been erased in between.
+    forget_names(db, Column::Id.is_in(ids).and(Column::AccountId.in_subquery(erased))).await
+}
+
+/// Forgets the events before a moment, some thousands at a time, so that nobody waits long.
+pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
+    use sea_orm::{QueryOrder, QuerySelect, QueryTrait};
+    let oldest = Entity::find().select_only().column(Column::Id).filter(Column::OccurredAt.lt(before)).order_by_asc(Column::OccurredAt).limit(5_000);
+    Ok(Entity::delete_many().filter(Column::Id.in_subquery(oldest.into_query())).exec(db).await?.rows_affected)
+}
+
+/// Forgets what the accounts of some events are called: they go on to name the ids.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn forget_names(db: &impl ConnectionTrait, which: SimpleExpr) -> Result<(), DbErr> {
+    let nameless = Entity::update_many().col_expr(Column::Username, Expr::value(Option::<String>::None));
+    nameless.filter(which).exec(db).await.map(|_| ())
+}

@@ -1,0 +1,156 @@
+//! What could be seen of the change log at a moment.
+//!
+//! On PostgreSQL that is a snapshot: the transactions that had ended by then. A snapshot that is kept outside of the database needs a second
+//! bound, the number of the newest entry that it saw. A server that crashes, or another one that takes over from it, may give numbers of
+//! transactions again, of those that were rolled back shortly before: nobody waits until that is on the disk or on a standby. The snapshot would
+//! take the new ones for seen. Numbers of entries are not given again after one that is there: the server's own log moves the sequence on
+//! before it commits an entry. A snapshot that is kept in the database, as those of webhooks are, needs no such bound: its own commit comes after
+//! the ends of all transactions that it saw, and is not there without them.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::sql::Composer;
+
+/// A snapshot names so many running transactions at the most, so that a cursor stays short. What began later than these counts as not yet seen.
+const MOST_RUNNING: usize = 100;
+
+/// What could be seen of the log at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Seen {
+    /// All before is seen.
+    pub(super) first_unseen: i64,
+    /// Nothing from here on is seen.
+    pub(super) next: i64,
+    /// What was still being written in between.
+    running: Vec<i64>,
+    /// The number of the newest entry that was seen; none where the snapshot is kept in the database.
+    pub(super) newest: Option<i64>,
+}
+
+/// The text does not say what was seen.
+#[derive(Debug)]
+pub struct NotSeen;
+
+impl fmt::Display for NotSeen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this does not say what was seen")
+    }
+}
+
+impl From<Seen> for String {
+    fn from(seen: Seen) -> Self {
+        seen.to_string()
+    }
+}
+
+impl TryFrom<String> for Seen {
+    type Error = NotSeen;
+
+    fn try_from(text: String) -> Result<Self, NotSeen> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.snapshot())?;
+        self.newest.map_or(Ok(()), |newest| write!(f, ":{newest}"))
+    }
+}
+
+impl FromStr for Seen {
+    type Err = NotSeen;
+
+    fn from_str(text: &str) -> Result<Self, NotSeen> {
+        let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0).ok_or(NotSeen);
+        let parts: Vec<_> = text.split(':').collect();
+        let (first_unseen, next, running, newest) = match parts[..] {
+            [first_unseen, next, running] => (first_unseen, next, running, None),
+            [first_unseen, next, running, newest] => (first_unseen, next, running, Some(number(newest)?)),
+            _ => return Err(NotSeen),
+        };
+        let running = running.split(',').filter(|part| !part.is_empty()).map(number).collect::<Result<Vec<_>, _>>()?;
+        let seen = Self { first_unseen: number(first_unseen)?, next: number(next)?, running, newest };
+        let in_between = |running: &i64| (seen.first_unseen..seen.next).contains(running);
+        let is_sound = seen.first_unseen <= seen.next && seen.running.is_sorted_by(|a, b| a < b) && seen.running.iter().all(in_between);
+        if is_sound { Ok(seen) } else { Err(NotSeen) }
+    }
+}
+
+impl Seen {
+    /// As `pg_snapshot` writes it, without the newest entry: so it is kept in the database.
+    pub fn snapshot(&self) -> String {
+        let running = self.running.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        format!("{}:{}:{running}", self.first_unseen, self.next)
+    }
+
+    /// The same with as many running transactions as it may name, where it names more.
+    pub(super) fn shortened(&self) -> Option<Self> {
+        let next = *self.running.get(MOST_RUNNING)?;
+        Some(Self { next, running: self.running[..MOST_RUNNING].to_vec(), ..self.clone() })
+    }
+}
+
+/// The condition that an entry `c` was seen at one moment, and not at an earlier one.
+pub(super) fn is_seen(sql: &mut Composer, until: &Seen, since: Option<&Seen>) -> String {
+    let next = sql.bind(until.next);
+    if !sql.is_postgres() {
+        let since = since.map(|since| format!(" AND c.seq >= {}", sql.bind(since.next))).unwrap_or_default();
+        return format!("c.seq < {next}{since}");
+    }
+    // The comparison beside it is for the index.
+    let until = format!("c.transaction_id < {next} AND {}", was_visible(sql, until));
+    let Some(since) = since else { return until };
+    let is_later = may_be_later(sql, since);
+    format!("{until} AND NOT ({}) AND {is_later}", was_visible(sql, since))
+}
+
+/// The condition that an entry `c` was visible in a snapshot (PostgreSQL).
+fn was_visible(sql: &mut Composer, seen: &Seen) -> String {
+    let snapshot = sql.bind(seen.snapshot());
+    let newest = seen.newest.map(|newest| format!("c.seq <= {} AND ", sql.bind(newest))).unwrap_or_default();
+    format!("{newest}pg_visible_in_snapshot(CAST(CAST(c.transaction_id AS text) AS xid8), CAST({snapshot} AS pg_snapshot))")
+}
+
+/// What holds for each entry `c` that was not visible in a snapshot, and can be looked up in an index (PostgreSQL).
+fn may_be_later(sql: &mut Composer, seen: &Seen) -> String {
+    let first = format!("c.transaction_id >= {}", sql.bind(seen.first_unseen));
+    seen.newest.map_or_else(|| first.clone(), |newest| format!("({first} OR c.seq > {})", sql.bind(newest)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_was_seen_comes_back_as_it_went() {
+        for text in ["10:10:", "10:20:10,14,15", "0:1:", "10:20:10,14,15:7", "1:1::0"] {
+            assert_eq!(text.parse::<Seen>().unwrap().to_string(), text);
+        }
+        for wrong in ["", "10", "10:9:", "10:20:9", "10:20:20", "10:20:14,12", "10:20:x", "-1:2:", "1:2:1:", "1:2::-1", "1:2:1:3:4"] {
+            assert!(wrong.parse::<Seen>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_in_the_database_is_a_snapshot() {
+        assert_eq!("10:20:10,14:7".parse::<Seen>().unwrap().snapshot(), "10:20:10,14");
+    }
+
+    #[test]
+    fn a_snapshot_of_many_transactions_ends_before_the_last_of_them() {
+        let of = |count: i64| {
+            let running: Vec<_> = (0..count).map(|number| (10 + number * 2).to_string()).collect();
+            format!("10:1000:{}:7", running.join(",")).parse::<Seen>().unwrap()
+        };
+        assert_eq!(of(100).shortened(), None);
+        let shorter = of(101).shortened().unwrap();
+        assert_eq!((shorter.next, shorter.running.len(), shorter.running.last()), (210, 100, Some(&208)));
+        assert_eq!(shorter.to_string().parse::<Seen>().unwrap(), shorter, "it is sound");
+    }
+}

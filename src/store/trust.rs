@@ -1,0 +1,348 @@
+//! Which connections are trusted. A pool hands out no connection that may be in an open transaction without knowing it, that its server
+//! may go on refusing, or whose file is no longer the one that the address names.
+//!
+//! SQLite rolls back by itself when a disk is full or fails. sqlx 0.9 still counts an open transaction where the rollback that follows fails
+//! with it: the next `BEGIN` becomes a `SAVEPOINT`, the next `COMMIT` a `RELEASE`, and nothing is committed.
+
+use std::{
+    collections::BTreeMap,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use sea_orm::{DbErr, RuntimeErr};
+use sqlx::{Connection, Executor, PgConnection, Postgres, Sqlite, pool::PoolOptions, sqlite::SqliteConnection};
+
+use super::{fault, servers, work};
+use crate::config::{DatabaseUrl, Wanted};
+
+/// Since when the connections to a database are trusted. All connections of the process to an embedded database share it.
+#[derive(Debug, Default)]
+pub struct Trust {
+    state: Mutex<State>,
+    /// The file of an embedded database.
+    path: Option<PathBuf>,
+    /// Held by the one that empties the log of connections which are being closed.
+    emptying: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Connections that were made before are given up.
+    since: Option<Instant>,
+    file: Option<FileIdentity>,
+    /// The file or its log was taken from under open connections: until all of them are closed, none is made. What is written through one that is
+    /// open goes where nobody reads it, and the last one takes the log of whatever has come in its place along.
+    is_closing: bool,
+    /// How many connections are open in each pool.
+    open: Vec<Weak<AtomicUsize>>,
+    closed_at: Option<Instant>,
+}
+
+impl State {
+    fn is_kept(&self, age: Duration) -> bool {
+        self.since.is_none_or(|since| Instant::now().checked_sub(age).is_some_and(|made| made >= since))
+    }
+}
+
+/// A connection that was idle for so long may have been cut: it is asked.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// A server that lives, and has nothing else to do for this connection, answers within so long.
+const ANSWERS: Duration = Duration::from_millis(500);
+
+/// PostgreSQL looks so often whether a connection is still there for which it works, in milliseconds.
+const LOOKS: u32 = 250;
+
+/// The first version of PostgreSQL that does.
+const LOOKS_SINCE: u32 = 140_000;
+
+/// SQLite asks after so many instructions whether to go on: some thousand times a second.
+const INSTRUCTIONS: i32 = 10_000;
+
+/// A connection that is given up is closed within so long.
+const CLOSING: Duration = Duration::from_millis(200);
+
+/// The files of an embedded database, by device and inode: the database itself, and its write-ahead log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileIdentity {
+    database: (u64, u64),
+    log: Option<(u64, u64)>,
+}
+
+impl FileIdentity {
+    fn of(path: &Path) -> Option<Self> {
+        let identity = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        Some(Self { database: identity(path)?, log: identity(Path::new(&log)) })
+    }
+}
+
+impl Trust {
+    /// Trust in a database.
+    pub fn in_database(url: &DatabaseUrl) -> Arc<Self> {
+        url.file().map_or_else(Arc::default, |path| Self::in_file(path.to_owned()))
+    }
+
+    fn in_file(path: PathBuf) -> Arc<Self> {
+        static FILES: Mutex<BTreeMap<PathBuf, Weak<Trust>>> = Mutex::new(BTreeMap::new());
+        let mut files = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+        files.retain(|_, trust| trust.strong_count() > 0);
+        if let Some(trust) = files.get(&path).and_then(Weak::upgrade) {
+            return trust;
+        }
+        let trust = Arc::new(Self { path: Some(path.clone()), ..Self::default() });
+        files.insert(path, Arc::downgrade(&trust));
+        trust
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives up all connections that there are by now, each when it is next wanted.
+    pub fn lose(&self) {
+        let mut state = self.state();
+        state.since = Some(Instant::now());
+        // The log goes with the last of them.
+        state.file = state.file.map(|file| FileIdentity { log: None, ..file });
+    }
+
+    /// The same after an error of beginning a transaction, unless it says nothing of the connection: there was none, or others write.
+    pub fn lose_after(&self, error: &DbErr) {
+        if !matches!(error, DbErr::ConnectionAcquire(_)) && !fault::is_busy(error) {
+            self.lose();
+        }
+    }
+
+    /// Passes an outcome on; an error that a connection may go on to give is the end of trust.
+    pub fn observe<T>(&self, outcome: Result<T, DbErr>) -> Result<T, DbErr> {
+        outcome.inspect_err(|error| {
+            if fault::spoils_connections(error) {
+                self.lose();
+            }
+        })
+    }
+
+    /// The file that the address names at present; none on a server.
+    ///
+    /// # Errors
+    /// The file or its log is gone.
+    pub fn present_file(&self) -> Result<Option<FileIdentity>, DbErr> {
+        let Some(path) = &self.path else { return Ok(None) };
+        let file = FileIdentity::of(path).filter(|_| !self.is_closing());
+        file.map(Some).ok_or_else(|| self.moved())
+    }
+
+    /// The error of a file that is not the one that was opened.
+    pub fn moved(&self) -> DbErr {
+        DbErr::Conn(RuntimeErr::Internal("the file of the database was removed or replaced".to_owned()))
+    }
+
+    /// Whether all connections are to be closed before any is made again.
+    pub fn is_closing(&self) -> bool {
+        self.state().is_closing
+    }
+
+    /// Whether a connection of this age is still good.
+    fn holds(&self, age: Duration) -> bool {
+        let mut state = self.state();
+        if let Some(path) = &self.path {
+            let present = FileIdentity::of(path);
+            let is_same = |file: FileIdentity| {
+                present.is_some_and(|present| file.database == present.database && (file.log.is_none() || file.log == present.log))
+            };
+            if !state.is_closing && !state.file.is_none_or(is_same) {
+                tracing::error!("the file of the database or its log was removed or replaced while in use: all connections to it are closed");
+                state.is_closing = true;
+            }
+            if state.is_closing {
+                return false;
+            }
+            if state.is_kept(age) {
+                state.file = present;
+            }
+        }
+        state.is_kept(age)
+    }
+
+    /// Whether a connection that was just made may be used.
+    fn admit(&self, open: &AtomicUsize) -> bool {
+        let mut state = self.state();
+        if state.is_closing {
+            let others: usize = state.open.iter().filter_map(Weak::upgrade).map(|open| open.load(Ordering::Relaxed)).sum();
+            if others > 0 || state.closed_at.is_some_and(|at| at.elapsed() < CLOSING) {
+                return false;
+            }
+            tracing::warn!("the database is opened anew");
+            (state.is_closing, state.file) = (false, None);
+        }
+        open.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Writes what is in the log of a connection that is to be closed into the database, where the log cannot be found any more by its name. SQLite does
+    /// so at the close of the last connection, but of several that close at the same time each takes another for the last.
+    async fn empty_log(&self, connection: &mut SqliteConnection) {
+        if self.is_closing() {
+            let _turn = self.emptying.lock().await;
+            let emptied = async {
+                connection.lock_handle().await?.remove_progress_handler();
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").await
+            };
+            if let Err(error) = emptied.await {
+                tracing::warn!(%error, "a log that was removed or replaced while in use could not be written into the database");
+            }
+        }
+    }
+
+    fn dismiss(&self, open: &AtomicUsize) {
+        open.fetch_sub(1, Ordering::Relaxed);
+        self.state().closed_at = Some(Instant::now());
+    }
+
+    /// Connections to PostgreSQL: none is taken to a server that is not what is wanted, or kept with a transaction open.
+    pub fn postgres(self: &Arc<Self>, options: PoolOptions<Postgres>, wanted: Wanted) -> PoolOptions<Postgres> {
+        let options = options.after_connect(move |connection, _| {
+            Box::pin(async move {
+                let refused = || sqlx::Error::Protocol("this server is not what target_session_attrs asks for".to_owned());
+                if wanted != Wanted::PreferStandby && !servers::is_wanted(connection, wanted).await? {
+                    return Err(refused());
+                }
+                end_with_connection(connection).await;
+                Ok(())
+            })
+        });
+        let trust = self.clone();
+        let options = options.before_acquire(move |connection, about| {
+            let holds = trust.holds(about.age);
+            Box::pin(async move {
+                if holds && about.idle_for >= IDLE {
+                    connection.ping().await?;
+                }
+                Ok(holds)
+            })
+        });
+        let trust = self.clone();
+        options.after_release(move |connection, about| {
+            let holds = trust.holds(about.age);
+            Box::pin(async move {
+                // One that still works for somebody who has gone answers nothing: it is ended by closing the connection. Neither does one that is gone
+                // without a word, and whoever waits for it keeps its place in the pool.
+                let is_kept = holds && !connection.is_in_transaction();
+                Ok(is_kept && tokio::time::timeout(ANSWERS, connection.ping()).await.is_ok_and(|answered| answered.is_ok()))
+            })
+        })
+    }
+
+    /// Connections to SQLite: those that write are asked after each use. Others keep the log, and it can be seen that it is the same: none is
+    /// closed for having been idle.
+    pub fn sqlite(self: &Arc<Self>, options: PoolOptions<Sqlite>, writes: bool) -> PoolOptions<Sqlite> {
+        let open = Arc::new(AtomicUsize::new(0));
+        let mut state = self.state();
+        state.open.retain(|open| open.strong_count() > 0);
+        state.open.push(Arc::downgrade(&open));
+        drop(state);
+        let options = options.idle_timeout(None).max_lifetime(None);
+        let (trust, count) = (self.clone(), open.clone());
+        let options = options.after_connect(move |connection, _| {
+            // A log that was made just now, after that of the others was taken away, is not theirs.
+            trust.holds(Duration::ZERO);
+            let counted = trust.admit(&count).then(|| Counted { trust: trust.clone(), open: count.clone(), is_used: false });
+            let closing = || sqlx::Error::Protocol("the connections of before are being closed".to_owned());
+            Box::pin(async move {
+                let counted = counted.ok_or_else(closing)?;
+                end_with_work(connection).await?;
+                counted.goes_on();
+                Ok(())
+            })
+        });
+        let (trust, count) = (self.clone(), open.clone());
+        let options = options.before_acquire(move |connection, about| {
+            let (holds, counted) = (trust.holds(about.age), Counted { trust: trust.clone(), open: count.clone(), is_used: false });
+            Box::pin(async move {
+                if holds {
+                    end_with_work(connection).await?;
+                    counted.goes_on();
+                } else {
+                    counted.trust.empty_log(connection).await;
+                }
+                Ok(holds)
+            })
+        });
+        let trust = self.clone();
+        options.after_release(move |connection, about| {
+            let (trust, open) = (trust.clone(), open.clone());
+            Box::pin(async move {
+                let is_kept = is_at_rest(connection, writes).await.unwrap_or(false) && trust.holds(about.age);
+                if !is_kept {
+                    trust.empty_log(connection).await;
+                    trust.dismiss(&open);
+                }
+                Ok(is_kept)
+            })
+        })
+    }
+}
+
+/// An open connection that is about to be used; dropped where it is closed instead, also because whoever wanted it has gone.
+struct Counted {
+    trust: Arc<Trust>,
+    open: Arc<AtomicUsize>,
+    is_used: bool,
+}
+
+impl Counted {
+    /// It is used.
+    fn goes_on(mut self) {
+        self.is_used = true;
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if !self.is_used {
+            self.trust.dismiss(&self.open);
+        }
+    }
+}
+
+/// Has PostgreSQL end what it does for a connection that is closed, by whoever held it or by the end of this process: otherwise it notices when it
+/// has something to send. Where the server cannot, its statements end with their time.
+async fn end_with_connection(connection: &mut PgConnection) {
+    if connection.server_version_num().is_some_and(|version| version >= LOOKS_SINCE) {
+        let set = sqlx::AssertSqlSafe(format!("SET client_connection_check_interval = {LOOKS}"));
+        if let Err(error) = connection.execute(set).await {
+            tracing::debug!(%error, "the server does not look for closed connections while it works");
+        }
+    }
+}
+
+/// Has SQLite end the statements of a connection with the work that it is taken for.
+async fn end_with_work(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mut handle = connection.lock_handle().await?;
+    match work::present() {
+        Some(work) => handle.set_progress_handler(INSTRUCTIONS, move || work.on()),
+        None => handle.remove_progress_handler(),
+    }
+    Ok(())
+}
+
+/// Whether a connection is in no transaction: neither as sqlx counts, nor, where it writes, as SQLite itself knows, which refuses to begin one
+/// within another.
+async fn is_at_rest(connection: &mut SqliteConnection, writes: bool) -> Result<bool, sqlx::Error> {
+    if writes && connection.execute("BEGIN; ROLLBACK").await.is_err() {
+        return Ok(false);
+    }
+    if connection.is_in_transaction() {
+        // A rollback may be on its way.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
+}
