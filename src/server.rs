@@ -243,7 +243,7 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
         tokio::spawn(follow_clock(databases[0].clone())),
         tokio::spawn(keep_house(databases[0].clone(), config.security_event_days)),
         tokio::spawn(follow_keys(follower.into_inner(), databases[0].clone())),
-        tokio::spawn(follow_file(databases.clone())),
+        tokio::spawn(follow_file(databases[0].clone())),
         tokio::spawn(servers::follow(config.database_url.clone(), databases.clone())),
     ];
     if config.publish_statistics {
@@ -381,10 +381,10 @@ async fn follow_keys(authenticator: Arc<Authenticator>, db: Database) {
 }
 
 /// Lets go of an embedded database that was taken from under its connections.
-async fn follow_file(databases: Vec<Database>) {
+async fn follow_file(db: Database) {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        databases.iter().for_each(Database::let_go);
+        db.let_go();
     }
 }
 

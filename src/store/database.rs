@@ -18,7 +18,7 @@ use sqlx::Executor;
 
 use super::{
     fault,
-    trust::{FileIdentity, Trust},
+    trust::{FileIdentity, Pools, Trust},
     work::{self, Work},
 };
 
@@ -28,36 +28,30 @@ pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(if cfg!(test)
 /// Two pools of connections. Statements that are run on the database itself read.
 #[derive(Clone, Debug)]
 pub struct Database {
-    reads: DatabaseConnection,
-    writes: DatabaseConnection,
+    pools: Arc<Pools>,
     trust: Arc<Trust>,
 }
 
 impl Database {
     pub(super) fn new(reads: DatabaseConnection, writes: DatabaseConnection, trust: Arc<Trust>) -> Self {
-        Self { reads, writes, trust }
+        let pools = Pools { reads, writes };
+        Self { pools: trust.watch(pools), trust }
     }
 
-    /// Closes the connections of an embedded database that nobody uses, while all are to be closed.
+    /// Closes the connections to an embedded database that nobody uses, whoever in this process has them, while all are to be closed.
     pub fn let_go(&self) {
-        if self.trust.is_closing() {
-            for connections in [&self.reads, &self.writes] {
-                let pool = connections.get_sqlite_connection_pool();
-                // Each is looked at when it is given back.
-                while pool.try_acquire().is_some() {}
-            }
-        }
+        self.trust.let_go();
     }
 
     /// The same with one pool for all, and single statements that may write: for who works alone.
     pub fn unguarded(self) -> Self {
-        Self { reads: self.writes.clone(), ..self }
+        Self::new(self.pools.writes.clone(), self.pools.writes.clone(), self.trust)
     }
 
     /// Makes all connections to another server from now on, and gives up those that there are.
     pub(super) fn move_to(&self, host: &str, port: u16) {
         let mut is_moved = false;
-        for connections in [&self.reads, &self.writes] {
+        for connections in [&self.pools.reads, &self.pools.writes] {
             let pool = connections.get_postgres_connection_pool();
             let options = pool.connect_options();
             if options.get_host() != host || options.get_port() != port {
@@ -78,7 +72,7 @@ impl Database {
 
     /// The connections for reading, which the database itself keeps from writing.
     pub fn reads(&self) -> &DatabaseConnection {
-        &self.reads
+        &self.pools.reads
     }
 
     /// Begins a transaction that reads.
@@ -86,7 +80,7 @@ impl Database {
     /// # Errors
     /// No connection could be had.
     pub async fn begin_to_read(&self, isolation_level: Option<IsolationLevel>) -> Result<DatabaseTransaction, DbErr> {
-        self.begin(&self.reads, TransactionOptions { isolation_level, ..Default::default() }).await
+        self.begin(&self.pools.reads, TransactionOptions { isolation_level, ..Default::default() }).await
     }
 
     /// Begins in a task of its own: sqlx 0.9 does not count a transaction whose beginning is given up half way, and would hand its connection to
@@ -100,12 +94,12 @@ impl Database {
 
     /// Single statements that write.
     pub fn writes(&self) -> Writes<'_> {
-        Writes { connections: &self.writes, trust: &self.trust }
+        Writes { connections: &self.pools.writes, trust: &self.trust }
     }
 
     /// The connections for writing themselves.
     pub fn write_connections(&self) -> &DatabaseConnection {
-        &self.writes
+        &self.pools.writes
     }
 
     fn check(&self) -> Result<(), DbErr> {
@@ -121,8 +115,8 @@ impl Database {
     /// # Errors
     /// A connection that could not be closed in order.
     pub async fn close(self) -> Result<(), DbErr> {
-        self.reads.close().await?;
-        self.writes.close().await
+        self.pools.reads.close_by_ref().await?;
+        self.pools.writes.close_by_ref().await
     }
 
     /// Begins a transaction that will write. A deferred SQLite transaction that turns writer half way would fail instead of waiting for its
@@ -133,7 +127,7 @@ impl Database {
     pub async fn begin_to_write(&self) -> Result<WriteTransaction, DbErr> {
         let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
         let work = Work::begin(None);
-        let inner = work.part(self.begin(&self.writes, options)).await?;
+        let inner = work.part(self.begin(&self.pools.writes, options)).await?;
         let file = self.trust.present_file()?;
         Ok(WriteTransaction { inner, trust: self.trust.clone(), file, is_lost: AtomicBool::new(false), _work: work })
     }

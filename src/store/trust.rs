@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
 use sqlx::{Connection, Executor, PgConnection, Postgres, Sqlite, pool::PoolOptions, sqlite::SqliteConnection};
 
 use super::{fault, servers, work};
@@ -31,6 +31,13 @@ pub struct Trust {
     emptying: tokio::sync::Mutex<()>,
 }
 
+/// The connections of somebody to a database.
+#[derive(Debug)]
+pub struct Pools {
+    pub reads: DatabaseConnection,
+    pub writes: DatabaseConnection,
+}
+
 #[derive(Debug, Default)]
 struct State {
     /// Connections that were made before are given up.
@@ -41,6 +48,7 @@ struct State {
     is_closing: bool,
     /// How many connections are open in each pool.
     open: Vec<Weak<AtomicUsize>>,
+    pools: Vec<Weak<Pools>>,
     closed_at: Option<Instant>,
 }
 
@@ -104,6 +112,29 @@ impl Trust {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Knows of these connections for as long as they are there.
+    pub fn watch(&self, pools: Pools) -> Arc<Pools> {
+        let pools = Arc::new(pools);
+        if self.path.is_some() {
+            let mut state = self.state();
+            state.pools.retain(|pools| pools.strong_count() > 0);
+            state.pools.push(Arc::downgrade(&pools));
+        }
+        pools
+    }
+
+    /// Closes the connections that nobody uses, while all are to be closed.
+    pub fn let_go(&self) {
+        if self.is_closing() {
+            let watched: Vec<Arc<Pools>> = self.state().pools.iter().filter_map(Weak::upgrade).collect();
+            for connections in watched.iter().flat_map(|pools| [&pools.reads, &pools.writes]) {
+                let pool = connections.get_sqlite_connection_pool();
+                // Each is looked at when it is given back.
+                while pool.try_acquire().is_some() {}
+            }
+        }
     }
 
     /// Gives up all connections that there are by now, each when it is next wanted.

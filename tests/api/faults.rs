@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     process::{self, Server},
     resilience::until,
-    support::{Backend, Client, Scratch},
+    support::{Backend, Client, PASSWORD, Scratch},
 };
 
 const ORGANISATIONS: &str = "/api/v1/organisations";
@@ -197,19 +197,32 @@ async fn nothing_is_acknowledged_that_goes_into_a_file_that_is_gone() {
 async fn nothing_is_acknowledged_that_goes_into_a_log_that_is_gone() {
     let scratch = Scratch::copy(Backend::Sqlite).await.unwrap();
     let server = serve(&scratch.url).await;
+    take_the_log_away(server, &scratch.url).await;
+}
+
+/// The same with all the connections that a process has by default, those included that set the database up.
+#[actix_web::test]
+async fn the_demonstration_outlives_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("demo.sqlite").display());
+    let server = Server::start(&["demo", "--bind", "127.0.0.1:0", "--database-url", &url], &[("KHOOSHEH_DEMO_PASSWORD", PASSWORD)]).await;
+    take_the_log_away(server, &url).await;
+}
+
+async fn take_the_log_away(server: Server, url: &str) {
     let mut writer = Writer::new(&server).await;
     for _ in 0..3 {
         assert_eq!(writer.write().await, 201);
     }
     for end in ["-wal", "-shm"] {
-        std::fs::remove_file(format!("{}{end}", file(&scratch.url).display())).unwrap();
+        std::fs::remove_file(format!("{}{end}", file(url).display())).unwrap();
     }
     writer.recover().await;
     readiness(&writer, 200).await;
-    writer.check(&scratch.url).await;
+    writer.check(url).await;
     server.terminate();
     assert_eq!(server.ended().await, 0);
-    writer.check(&scratch.url).await;
+    writer.check(url).await;
 }
 
 /// Another process that holds the database keeps writers waiting, and nobody else.
