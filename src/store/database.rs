@@ -227,37 +227,37 @@ impl Deref for WriteTransaction {
 
 /// Passes statements on to a field, and looks at the errors that come back.
 macro_rules! observed {
-    ($type:ty, $inner:ident) => {
+    ($type:ty, $($inner:ident).+) => {
         #[async_trait]
         impl ConnectionTrait for $type {
             fn get_database_backend(&self) -> DbBackend {
-                self.$inner.get_database_backend()
+                self.$($inner).+.get_database_backend()
             }
 
             async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
                 self.check()?;
-                self.observe(self.$inner.execute_raw(statement)).await
+                self.observe(self.$($inner).+.execute_raw(statement)).await
             }
 
             async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
                 self.check()?;
-                self.observe(self.$inner.execute_unprepared(sql)).await
+                self.observe(self.$($inner).+.execute_unprepared(sql)).await
             }
 
             async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
                 self.check()?;
-                self.observe(self.$inner.query_one_raw(statement)).await
+                self.observe(self.$($inner).+.query_one_raw(statement)).await
             }
 
             async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
                 self.check()?;
-                self.observe(self.$inner.query_all_raw(statement)).await
+                self.observe(self.$($inner).+.query_all_raw(statement)).await
             }
         }
     };
 }
 
-observed!(Database, reads);
+observed!(Database, pools.reads);
 observed!(Writes<'_>, connections);
 observed!(WriteTransaction, inner);
 
