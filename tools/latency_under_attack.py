@@ -122,15 +122,22 @@ def abandoned_reports(service, tokens, turn):
     service.get(f"/api/v1/reports/{report}?{THEN}", tokens["attacker"], timeout=0.2)
 
 
+# Made once: it is the service that is to be kept busy, not the client.
+REFUSED_FORM = b"0=%00&" * 170_000
+REFUSED_BODIES = [
+    json.dumps({f"unknown_{number}": "\0" for number in range(36_000)}),
+    json.dumps({"province": "IR-15", "name_fa": "\0", "isic": [{"code": "\0", "unknown": {}} for _ in range(29_000)]}),
+]
+
+
 def refused_forms(service, tokens, turn):
     """A login form of a mebibyte of which every value is refused, by nobody."""
-    service.request("POST", "/api/v1/auth/token", b"0=%00&" * 170_000, {"content-type": "application/x-www-form-urlencoded"})
+    service.request("POST", "/api/v1/auth/token", REFUSED_FORM, {"content-type": "application/x-www-form-urlencoded"})
 
 
 def refused_bodies(service, tokens, turn):
-    """JSON of which every member is refused."""
-    body = json.dumps({f"unknown_{number}": "\0" for number in range(40_000)})
-    service.request("POST", "/api/v1/clusters", body, {"content-type": "application/json", "authorization": f"Bearer {tokens['reader']}"})
+    """JSON of nearly a mebibyte of which every member, or every item, is refused."""
+    service.request("POST", "/api/v1/clusters", REFUSED_BODIES[turn % 2], {"content-type": "application/json", "authorization": f"Bearer {tokens['reader']}"})
 
 
 def unread_answers(service, tokens, turn):
