@@ -32,7 +32,11 @@ pub fn routes(config: &mut ServiceConfig) {
 /// List API clients
 #[utoipa::path(params(ApiClientFilter, Search, Paging<Model>), responses((status = 200, body = Page<ApiClient>)), security(("oauth2" = ["api-clients:manage"])))]
 #[get("/api-clients")]
-pub async fn list_api_clients(filter: Query<ApiClientFilter>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+pub async fn list_api_clients(
+    filter: Query<ApiClientFilter>,
+    paging: Paging<Model>,
+    read: Read,
+) -> Result<Answer, Problem> {
     read.list(paging, filter.condition()).await
 }
 
@@ -77,7 +81,11 @@ pub async fn update_api_client(
 /// It gets no more tokens; what it did keeps its name.
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["api-clients:manage"])))]
 #[delete("/api-clients/{id}")]
-pub async fn delete_api_client(client: VisibleEver<Model>, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
+pub async fn delete_api_client(
+    client: VisibleEver<Model>,
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
     let answer = write.delete(&client.0).await?;
     authenticator.forget();
     Ok(answer)
@@ -85,13 +93,19 @@ pub async fn delete_api_client(client: VisibleEver<Model>, write: Write, authent
 
 /// Make a new secret for an API client
 ///
-/// The one before ends at once, and with it the sessions of the client. The answer tells the new one, this once.
+/// The one before ends at once, and with it the sessions of the client. The answer tells the new one, this
+/// once.
 #[utoipa::path(responses((status = 200, body = ApiClientWithSecret)), security(("oauth2" = ["api-clients:manage"])))]
 #[post("/api-clients/{id}/secret")]
-pub async fn create_api_client_secret(client: Visible<Model>, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
+pub async fn create_api_client_secret(
+    client: Visible<Model>,
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
     let secret = password::random();
     let row = Model { password_hash: password::hash(secret.clone()).await?, ..client.0.clone() };
-    let answer = write.update_with(&*client, row, |answer| answer.with_secret("client_secret", &secret)).await?;
+    let answer =
+        write.update_with(&*client, row, |answer| answer.with_secret("client_secret", &secret)).await?;
     authenticator.forget();
     Ok(answer)
 }

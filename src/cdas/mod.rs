@@ -38,7 +38,11 @@ pub fn routes(config: &mut ServiceConfig) {
 /// Personal data is masked for callers without the permission `personal-data:read`.
 #[utoipa::path(params(CdaFilter, Search, Paging<Model>), responses((status = 200, body = Page<Cda>)), security(("oauth2" = ["cdas:read"])))]
 #[get("/cdas")]
-pub async fn list_cdas(filter: Query<CdaFilter>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+pub async fn list_cdas(
+    filter: Query<CdaFilter>,
+    paging: Paging<Model>,
+    read: Read,
+) -> Result<Answer, Problem> {
     read.list(paging, filter.condition()).await
 }
 
@@ -70,7 +74,8 @@ pub async fn update_cda(cda: Visible<Model>, patch: Patch, write: Write) -> Resu
 
 /// Delete a CDA
 ///
-/// Leaves a tombstone; the national code becomes free. Repeating it is no error. One with assignments or an account stays (409).
+/// Leaves a tombstone; the national code becomes free. Repeating it is no error. One with assignments or an
+/// account stays (409).
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["cdas:write"])))]
 #[delete("/cdas/{id}")]
 pub async fn delete_cda(cda: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
@@ -86,15 +91,19 @@ pub async fn get_cda_by_reference(cda: Referred<Model>, read: Read) -> Result<An
 
 /// Create or replace a CDA by another system's reference
 ///
-/// Creates the CDA that the other system calls so (201), or replaces it (200), which needs `If-Match`. A field that
-/// is left out is emptied; the reference itself is always kept.
+/// Creates the CDA that the other system calls so (201), or replaces it (200), which needs `If-Match`. A
+/// field that is left out is emptied; the reference itself is always kept.
 #[utoipa::path(
     request_body = CdaInput,
     responses((status = 200, body = Cda, description = "Replaced"), (status = 201, body = Cda, description = "Created")),
     security(("oauth2" = ["cdas:write"])),
 )]
 #[put("/cdas/by-ref/{system}/{key}")]
-pub async fn put_cda_by_reference(cda: Referred<Model>, input: Body<CdaInput>, write: Write) -> Result<Answer, Problem> {
+pub async fn put_cda_by_reference(
+    cda: Referred<Model>,
+    input: Body<CdaInput>,
+    write: Write,
+) -> Result<Answer, Problem> {
     write.put(cda, input.0).await
 }
 
@@ -103,13 +112,18 @@ pub async fn put_cda_by_reference(cda: Referred<Model>, input: Body<CdaInput>, w
 /// The only way in which `state` changes. `suspended` and `revoked` need a `reason`.
 #[utoipa::path(request_body = Transition<State>, responses((status = 200, body = Cda)), security(("oauth2" = ["cdas:write"])))]
 #[post("/cdas/{id}/transitions")]
-pub async fn transition_cda(cda: Visible<Model>, transition: Body<Transition<State>>, write: Write) -> Result<Answer, Problem> {
+pub async fn transition_cda(
+    cda: Visible<Model>,
+    transition: Body<Transition<State>>,
+    write: Write,
+) -> Result<Answer, Problem> {
     write.transition(&*cda, transition.0).await
 }
 
 /// The history of a CDA
 ///
-/// Who changed what and when, from which value to which, oldest first, each entry with the hash of the one before it.
+/// Who changed what and when, from which value to which, oldest first, each entry with the hash of the one
+/// before it.
 #[utoipa::path(responses((status = 200, body = History)), security(("oauth2" = ["cdas:read"])))]
 #[get("/cdas/{id}/history")]
 pub async fn get_cda_history(cda: VisibleEver<Model>, read: Read) -> Result<Answer, Problem> {

@@ -21,7 +21,12 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_claims).service(create_claim).service(get_claim).service(update_claim).service(delete_claim);
+    config
+        .service(list_claims)
+        .service(create_claim)
+        .service(get_claim)
+        .service(update_claim)
+        .service(delete_claim);
 }
 
 crate::store::record_table! {
@@ -92,7 +97,8 @@ pub async fn about(db: &impl ConnectionTrait, cluster: Uuid) -> Result<Vec<Model
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "cluster_claim.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "cluster_claim.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A claim about a cluster.
@@ -206,14 +212,22 @@ impl Input<Model> for ClaimInput {
 /// Oldest first, unless sorted by `-id`.
 #[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Claim>)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters/{id}/claims")]
-pub async fn list_claims(cluster: Visible<clusters::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+pub async fn list_claims(
+    cluster: Visible<clusters::Model>,
+    paging: Paging<Model>,
+    read: Read,
+) -> Result<Answer, Problem> {
     read.list(paging, Column::ClusterId.eq(cluster.id)).await
 }
 
 /// Record a claim about a cluster
 #[utoipa::path(request_body = ClaimInput, responses((status = 201, body = Claim)), security(("oauth2" = ["clusters:write"])))]
 #[post("/clusters/{id}/claims")]
-pub async fn create_claim(cluster: Visible<clusters::Model>, input: Body<ClaimInput>, write: Write) -> Result<Answer, Problem> {
+pub async fn create_claim(
+    cluster: Visible<clusters::Model>,
+    input: Body<ClaimInput>,
+    write: Write,
+) -> Result<Answer, Problem> {
     write.create(input.0.onto_row(&Model { cluster_id: cluster.id, ..Model::default() })?).await
 }
 

@@ -1,4 +1,5 @@
-//! Feasibility studies (امکان‌سنجی): who examined a cluster, by which criteria, and whether its development was found feasible.
+//! Feasibility studies (امکان‌سنجی): who examined a cluster, by which criteria, and whether its development
+//! was found feasible.
 
 use actix_web::{delete, get, patch, post};
 use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
@@ -105,16 +106,24 @@ impl Record for Model {
     /// Executor and decision are of the province of the cluster, or national.
     async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
-        let executor: organisations::entity::Model = transaction.referred(self.executor_id, "/executor_id").await?;
-        let mut faults: Vec<_> = checks::same_province(&self.province, executor.province.as_deref(), "/executor_id").into_iter().collect();
+        let executor: organisations::entity::Model =
+            transaction.referred(self.executor_id, "/executor_id").await?;
+        let mut faults: Vec<_> =
+            checks::same_province(&self.province, executor.province.as_deref(), "/executor_id")
+                .into_iter()
+                .collect();
         faults.extend(decision::check(transaction, self.decision_id, Some(&self.province)).await?);
         checks::all_or_none(faults)
     }
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] =
-        &[SortKey { name: "id", sql: "feasibility_study.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey {
+        name: "id",
+        sql: "feasibility_study.id",
+        kind: SqlKind::Uuid,
+        value: |row| row.id.into(),
+    }];
 }
 
 /// A feasibility study of a cluster.
@@ -204,11 +213,13 @@ impl Input<Model> for FeasibilityStudyInput {
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let approved_on = self.approved_on.map(Date::naive);
-        let names: Vec<String> = self.criteria.iter().map(|criterion| text::key(&criterion.criterion.0)).collect();
+        let names: Vec<String> =
+            self.criteria.iter().map(|criterion| text::key(&criterion.criterion.0)).collect();
         let mut faults = checks::each_once(&names, |index| format!("/criteria/{index}/criterion"));
         faults.extend(checks::not_in_future(approved_on, "/approved_on"));
         if approved_on.is_some() && self.result.is_none() {
-            let detail = Text::new("مطالعه‌ای که تصویب شده نتیجه‌ای دارد.", "A study that is approved has a result.");
+            let detail =
+                Text::new("مطالعه‌ای که تصویب شده نتیجه‌ای دارد.", "A study that is approved has a result.");
             faults.push(Violation::body("/result", "required", detail));
         }
         checks::all_or_none(faults)?;
@@ -229,7 +240,11 @@ impl Input<Model> for FeasibilityStudyInput {
 /// Oldest first, unless sorted by `-id`.
 #[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<FeasibilityStudy>)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters/{id}/feasibility-studies")]
-pub async fn list_feasibility_studies(cluster: Visible<clusters::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+pub async fn list_feasibility_studies(
+    cluster: Visible<clusters::Model>,
+    paging: Paging<Model>,
+    read: Read,
+) -> Result<Answer, Problem> {
     read.list(paging, Column::ClusterId.eq(cluster.id)).await
 }
 
@@ -256,7 +271,11 @@ pub async fn get_feasibility_study(study: Visible<Model>, read: Read) -> Result<
 /// Change a feasibility study
 #[utoipa::path(request_body = FeasibilityStudyInput, responses((status = 200, body = FeasibilityStudy)), security(("oauth2" = ["clusters:write"])))]
 #[patch("/clusters/{id}/feasibility-studies/{feasibility_study_id}")]
-pub async fn update_feasibility_study(study: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
+pub async fn update_feasibility_study(
+    study: Visible<Model>,
+    patch: Patch,
+    write: Write,
+) -> Result<Answer, Problem> {
     let input: FeasibilityStudyInput = patch.onto(&*study)?;
     write.update(&*study, input.onto_row(&study)?).await
 }

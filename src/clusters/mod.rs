@@ -26,7 +26,10 @@ use self::{
     rules::State,
 };
 use crate::{
-    http::{Answer, Body, Including, Moment, Page, Paging, Patch, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    http::{
+        Answer, Body, Including, Moment, Page, Paging, Patch, Query, Read, Referred, Search, Visible,
+        VisibleEver, Write,
+    },
     lifecycle::Transition,
     problem::Problem,
     store::{Input, change_log::History},
@@ -56,7 +59,11 @@ pub fn routes(config: &mut ServiceConfig) {
 /// The clusters that exist for the caller, filtered, sorted and in pages.
 #[utoipa::path(params(ClusterFilter, Search, Including<Model>, Paging<Model>), responses((status = 200, body = Page<Cluster>)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters")]
-pub async fn list_clusters(filter: Query<ClusterFilter>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+pub async fn list_clusters(
+    filter: Query<ClusterFilter>,
+    paging: Paging<Model>,
+    read: Read,
+) -> Result<Answer, Problem> {
     read.list(paging, filter.condition()).await
 }
 
@@ -72,11 +79,16 @@ pub async fn create_cluster(input: Body<ClusterInput>, write: Write) -> Result<A
 
 /// Read a cluster
 ///
-/// As it is, or with `as_of` and `known_at` as it was: in the state of that day, from what was known at that moment, also where
-/// it has been deleted since. What was cannot be changed: its `allowed_transitions` are empty, and nothing can be included.
+/// As it is, or with `as_of` and `known_at` as it was: in the state of that day, from what was known at that
+/// moment, also where it has been deleted since. What was cannot be changed: its `allowed_transitions` are
+/// empty, and nothing can be included.
 #[utoipa::path(params(Including<Model>, Moment), responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters/{id}")]
-pub async fn get_cluster(cluster: VisibleEver<Model>, moment: Query<Moment>, read: Read) -> Result<Answer, Problem> {
+pub async fn get_cluster(
+    cluster: VisibleEver<Model>,
+    moment: Query<Moment>,
+    read: Read,
+) -> Result<Answer, Problem> {
     read.record_at(&cluster.0, moment.0).await
 }
 
@@ -92,8 +104,8 @@ pub async fn update_cluster(cluster: Visible<Model>, patch: Patch, write: Write)
 
 /// Delete a cluster
 ///
-/// Leaves a tombstone: nothing is deleted for good, and the name becomes free. Repeating it is no error. A cluster that
-/// has projects, or to which other records refer, stays (409).
+/// Leaves a tombstone: nothing is deleted for good, and the name becomes free. Repeating it is no error. A
+/// cluster that has projects, or to which other records refer, stays (409).
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
 #[delete("/clusters/{id}")]
 pub async fn delete_cluster(cluster: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
@@ -117,17 +129,26 @@ pub async fn get_cluster_by_reference(cluster: Referred<Model>, read: Read) -> R
     security(("oauth2" = ["clusters:write"])),
 )]
 #[put("/clusters/by-ref/{system}/{key}")]
-pub async fn put_cluster_by_reference(cluster: Referred<Model>, input: Body<ClusterInput>, write: Write) -> Result<Answer, Problem> {
+pub async fn put_cluster_by_reference(
+    cluster: Referred<Model>,
+    input: Body<ClusterInput>,
+    write: Write,
+) -> Result<Answer, Problem> {
     write.put(cluster, input.0).await
 }
 
 /// Change the state of a cluster
 ///
 /// The only way in which `state` changes. `effective_on` says since when it has been so; the service itself
-/// keeps when it learned of it. A transition to `identified` gives the identification date where none is known.
+/// keeps when it learned of it. A transition to `identified` gives the identification date where none is
+/// known.
 #[utoipa::path(request_body = Transition<State>, responses((status = 200, body = Cluster)), security(("oauth2" = ["clusters:write"])))]
 #[post("/clusters/{id}/transitions")]
-pub async fn transition_cluster(cluster: Visible<Model>, transition: Body<Transition<State>>, write: Write) -> Result<Answer, Problem> {
+pub async fn transition_cluster(
+    cluster: Visible<Model>,
+    transition: Body<Transition<State>>,
+    write: Write,
+) -> Result<Answer, Problem> {
     write.transition(&*cluster, transition.0).await
 }
 

@@ -21,7 +21,12 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_networks).service(create_network).service(get_network).service(update_network).service(delete_network);
+    config
+        .service(list_networks)
+        .service(create_network)
+        .service(get_network)
+        .service(update_network)
+        .service(delete_network);
 }
 
 crate::store::record_table! {
@@ -57,7 +62,9 @@ crate::store::record_table! {
 pub struct Members(pub Vec<Uuid>);
 
 /// The kinds of networks, after UNIDO.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = NetworkKind)]
@@ -102,7 +109,10 @@ impl Record for Model {
     /// The members are enterprises of the province.
     async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
-        checks::all_or_none(members::check(transaction, &self.members.0, Of::Province(self.province.clone()), member_at).await?)
+        checks::all_or_none(
+            members::check(transaction, &self.members.0, Of::Province(self.province.clone()), member_at)
+                .await?,
+        )
     }
 }
 
@@ -111,7 +121,8 @@ fn member_at(index: usize) -> String {
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "network.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "network.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A network of enterprises.
@@ -176,11 +187,23 @@ pub struct NetworkInput {
     #[schema(example = "export_consortium")]
     pub kind: Kind,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "کنسرسیوم صادراتی سنگ لرستان")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "کنسرسیوم صادراتی سنگ لرستان"
+    )]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Lorestan Stone Export Consortium")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "Lorestan Stone Export Consortium"
+    )]
     pub name_en: Option<String>,
     /// When it was formed; not in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -238,7 +261,10 @@ impl Input<Model> for NetworkInput {
         faults.extend(checks::not_in_future(formed_on, "/formed_on"));
         faults.extend(checks::not_in_future(dissolved_on, "/dissolved_on"));
         if dissolved_on.is_some() && formed_on.is_none() {
-            let detail = Text::new("شبکه‌ای که برچیده شده روزی شکل گرفته است.", "A network that was dissolved was formed.");
+            let detail = Text::new(
+                "شبکه‌ای که برچیده شده روزی شکل گرفته است.",
+                "A network that was dissolved was formed.",
+            );
             faults.push(Violation::body("/formed_on", "required", detail));
         }
         checks::all_or_none(faults)?;
@@ -263,7 +289,11 @@ impl Input<Model> for NetworkInput {
 /// Oldest first, unless sorted by `-id`.
 #[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Network>)), security(("oauth2" = ["clusters:read"])))]
 #[get("/clusters/{id}/networks")]
-pub async fn list_networks(cluster: Visible<clusters::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+pub async fn list_networks(
+    cluster: Visible<clusters::Model>,
+    paging: Paging<Model>,
+    read: Read,
+) -> Result<Answer, Problem> {
     read.list(paging, Column::ClusterId.eq(cluster.id)).await
 }
 
@@ -272,7 +302,11 @@ pub async fn list_networks(cluster: Visible<clusters::Model>, paging: Paging<Mod
 /// It has two members at least.
 #[utoipa::path(request_body = NetworkInput, responses((status = 201, body = Network)), security(("oauth2" = ["clusters:write"])))]
 #[post("/clusters/{id}/networks")]
-pub async fn create_network(cluster: Visible<clusters::Model>, input: Body<NetworkInput>, write: Write) -> Result<Answer, Problem> {
+pub async fn create_network(
+    cluster: Visible<clusters::Model>,
+    input: Body<NetworkInput>,
+    write: Write,
+) -> Result<Answer, Problem> {
     write.create(input.0.onto_row(&Model { cluster_id: cluster.id, ..Model::default() })?).await
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A request passes [`envelope`] (request id, language, limits of time, panics, problems, logging) and
 //! [`guard`] (token, permission, query string, all against the OpenAPI document). A handler then takes what
-//! it needs as extractors ([`body`], [`upload`], [`visible`], [`page`], [`read`], [`write`]) and answers in the [`shape`] that the
-//! caller asked for.
+//! it needs as extractors ([`body`], [`upload`], [`visible`], [`page`], [`read`], [`write`]) and answers in
+//! the [`shape`] that the caller asked for.
 
 pub mod body;
 pub mod client;

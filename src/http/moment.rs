@@ -14,7 +14,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Moment {
-    /// The day to speak of; the day of `known_at` when left out. The record has the state that it had on that day.
+    /// The day to speak of; the day of `known_at` when left out. The record has the state that it had on that
+    /// day.
     pub as_of: Option<Date>,
     /// What the service knew at this moment; now when left out. Not in the future.
     pub known_at: Option<DateTime<Utc>>,

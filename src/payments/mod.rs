@@ -11,7 +11,10 @@ use self::{
     entity::Model,
 };
 use crate::{
-    http::{Answer, Body, Including, Page, Paging, Patch, Query, Read, Referred, Search, Visible, VisibleEver, Write},
+    http::{
+        Answer, Body, Including, Page, Paging, Patch, Query, Read, Referred, Search, Visible, VisibleEver,
+        Write,
+    },
     problem::Problem,
     store::{Input, change_log::History},
 };
@@ -34,14 +37,18 @@ pub fn routes(config: &mut ServiceConfig) {
 /// Of all projects that exist for the caller.
 #[utoipa::path(params(PaymentFilter, Search, Including<Model>, Paging<Model>), responses((status = 200, body = Page<Payment>)), security(("oauth2" = ["payments:read"])))]
 #[get("/payments")]
-pub async fn list_payments(filter: Query<PaymentFilter>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+pub async fn list_payments(
+    filter: Query<PaymentFilter>,
+    paging: Paging<Model>,
+    read: Read,
+) -> Result<Answer, Problem> {
     read.list(paging, filter.condition()).await
 }
 
 /// Record a payment
 ///
-/// A project takes payments from its contract until it is closed. What is paid on a budget line never exceeds its approved
-/// amount (409).
+/// A project takes payments from its contract until it is closed. What is paid on a budget line never exceeds
+/// its approved amount (409).
 #[utoipa::path(request_body = PaymentInput, responses((status = 201, body = Payment)), security(("oauth2" = ["payments:write"])))]
 #[post("/payments")]
 pub async fn create_payment(input: Body<PaymentInput>, write: Write) -> Result<Answer, Problem> {
@@ -57,7 +64,8 @@ pub async fn get_payment(payment: Visible<Model>, read: Read) -> Result<Answer, 
 
 /// Change a payment
 ///
-/// A JSON Merge Patch. The result must keep every rule that holds for a new payment; its project stays the same.
+/// A JSON Merge Patch. The result must keep every rule that holds for a new payment; its project stays the
+/// same.
 #[utoipa::path(request_body = PaymentInput, responses((status = 200, body = Payment)), security(("oauth2" = ["payments:write"])))]
 #[patch("/payments/{id}")]
 pub async fn update_payment(payment: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
@@ -83,21 +91,26 @@ pub async fn get_payment_by_reference(payment: Referred<Model>, read: Read) -> R
 
 /// Create or replace a payment by another system's reference
 ///
-/// Creates the payment that the other system calls so (201), or replaces it (200), which needs `If-Match`. A field that
-/// is left out is emptied; the reference itself is always kept.
+/// Creates the payment that the other system calls so (201), or replaces it (200), which needs `If-Match`. A
+/// field that is left out is emptied; the reference itself is always kept.
 #[utoipa::path(
     request_body = PaymentInput,
     responses((status = 200, body = Payment, description = "Replaced"), (status = 201, body = Payment, description = "Created")),
     security(("oauth2" = ["payments:write"])),
 )]
 #[put("/payments/by-ref/{system}/{key}")]
-pub async fn put_payment_by_reference(payment: Referred<Model>, input: Body<PaymentInput>, write: Write) -> Result<Answer, Problem> {
+pub async fn put_payment_by_reference(
+    payment: Referred<Model>,
+    input: Body<PaymentInput>,
+    write: Write,
+) -> Result<Answer, Problem> {
     write.put(payment, input.0).await
 }
 
 /// The history of a payment
 ///
-/// Who changed what and when, from which value to which, oldest first, each entry with the hash of the one before it.
+/// Who changed what and when, from which value to which, oldest first, each entry with the hash of the one
+/// before it.
 #[utoipa::path(responses((status = 200, body = History)), security(("oauth2" = ["payments:read"])))]
 #[get("/payments/{id}/history")]
 pub async fn get_payment_history(payment: VisibleEver<Model>, read: Read) -> Result<Answer, Problem> {

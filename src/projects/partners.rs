@@ -17,7 +17,12 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_partners).service(create_partner).service(get_partner).service(update_partner).service(delete_partner);
+    config
+        .service(list_partners)
+        .service(create_partner)
+        .service(get_partner)
+        .service(update_partner)
+        .service(delete_partner);
 }
 
 crate::store::record_table! {
@@ -57,7 +62,8 @@ impl Record for Model {
     async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<projects::Model>(self.project_id, "").await?.province;
         if before.is_none_or(|before| before.organisation_id != self.organisation_id) {
-            let organisation: organisations::entity::Model = transaction.referred(self.organisation_id, "/organisation_id").await?;
+            let organisation: organisations::entity::Model =
+                transaction.referred(self.organisation_id, "/organisation_id").await?;
             provinces::check_same(&self.province, organisation.province.as_deref(), "/organisation_id")?;
         }
         Ok(())
@@ -65,7 +71,8 @@ impl Record for Model {
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "partner.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "partner.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A partner of a project.
@@ -85,7 +92,12 @@ pub struct Partner {
 impl From<&Model> for Partner {
     fn from(row: &Model) -> Self {
         let input = PartnerInput::from(row);
-        Self { info: row.into(), project_id: row.project_id, organisation_id: input.organisation_id, role: input.role }
+        Self {
+            info: row.into(),
+            project_id: row.project_id,
+            organisation_id: input.organisation_id,
+            role: input.role,
+        }
     }
 }
 
@@ -96,7 +108,13 @@ pub struct PartnerInput {
     /// The institution.
     pub organisation_id: Uuid,
     /// What it does in the project.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "تأمین مالی مشترک")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "\\S",
+        format = "name",
+        example = "تأمین مالی مشترک"
+    )]
     pub role: String,
     /// What other systems call it.
     #[serde(default)]
@@ -116,7 +134,12 @@ impl Input<Model> for PartnerInput {
     }
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
-        Ok(Model { organisation_id: self.organisation_id, role: self.role, external_refs: self.external_refs, ..row.clone() })
+        Ok(Model {
+            organisation_id: self.organisation_id,
+            role: self.role,
+            external_refs: self.external_refs,
+            ..row.clone()
+        })
     }
 }
 
@@ -125,14 +148,22 @@ impl Input<Model> for PartnerInput {
 /// Oldest first, unless sorted by `-id`.
 #[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Partner>)), security(("oauth2" = ["projects:read"])))]
 #[get("/projects/{id}/partners")]
-pub async fn list_partners(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+pub async fn list_partners(
+    project: Visible<projects::Model>,
+    paging: Paging<Model>,
+    read: Read,
+) -> Result<Answer, Problem> {
     read.list(paging, Column::ProjectId.eq(project.id)).await
 }
 
 /// Add a partner to a project
 #[utoipa::path(request_body = PartnerInput, responses((status = 201, body = Partner)), security(("oauth2" = ["projects:write"])))]
 #[post("/projects/{id}/partners")]
-pub async fn create_partner(project: Visible<projects::Model>, input: Body<PartnerInput>, write: Write) -> Result<Answer, Problem> {
+pub async fn create_partner(
+    project: Visible<projects::Model>,
+    input: Body<PartnerInput>,
+    write: Write,
+) -> Result<Answer, Problem> {
     write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
 }
 

@@ -1,4 +1,5 @@
-//! Which clusters had been identified by a day, in which state they were then, who says so, and what became of them.
+//! Which clusters had been identified by a day, in which state they were then, who says so, and what became
+//! of them.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{
@@ -110,7 +111,12 @@ impl Report for IdentifiedClusters {
             Column::new("state", Kind::Word, "وضعیت در آن روز", "State on that day"),
             Column::new("identified_on", Kind::Day, "تاریخ شناسایی", "Day of identification"),
             Column::new("identified_precision", Kind::Word, "دقت تاریخ", "Precision of that day"),
-            Column::new("identified_not_later_than", Kind::Day, "کران بالای تاریخ شناسایی", "Identified on this day at the latest"),
+            Column::new(
+                "identified_not_later_than",
+                Kind::Day,
+                "کران بالای تاریخ شناسایی",
+                "Identified on this day at the latest",
+            ),
             Column::new("sources", Kind::Text, "منابع", "Sources"),
             Column::new("lineage", Kind::Word, "تبار خوشه", "What became of it"),
             Column::new("location.latitude", Kind::Number, "عرض جغرافیایی", "Latitude"),
@@ -121,11 +127,20 @@ impl Report for IdentifiedClusters {
     type Item = IdentifiedCluster;
     type Totals = NoTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut Out<Self>,
+    ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
-        let (clusters, claims, lineage) = (question.clusters(&mut sql), question.known(&CLAIM, &mut sql), question.known(&LINEAGE, &mut sql));
-        let (titles, kinds) = (sql.array_of("l.source_title", "l.id"), sql.array_of("e.kind", "e.effective_on, e.id"));
+        let (clusters, claims, lineage) = (
+            question.clusters(&mut sql),
+            question.known(&CLAIM, &mut sql),
+            question.known(&LINEAGE, &mut sql),
+        );
+        let (titles, kinds) =
+            (sql.array_of("l.source_title", "l.id"), sql.array_of("e.kind", "e.effective_on, e.id"));
         let query = format!(
             "SELECT c.*, i.code AS isic_code, i.title_en AS isic_title, \
                COALESCE(s.titles, '[]') AS sources, COALESCE(w.kinds, '[]') AS lineage \
@@ -154,7 +169,10 @@ impl From<Row> for IdentifiedCluster {
             identified_not_later_than: row.identified_not_later_than,
             sources: list(row.sources),
             lineage: list(row.lineage),
-            location: row.latitude.zip(row.longitude).map(|(latitude, longitude)| Location { latitude, longitude }),
+            location: row
+                .latitude
+                .zip(row.longitude)
+                .map(|(latitude, longitude)| Location { latitude, longitude }),
         }
     }
 }
@@ -165,6 +183,8 @@ impl From<Row> for IdentifiedCluster {
 /// date's upper bound, is not after the day, and it was not merged, split or withdrawn by then.
 #[utoipa::path(params(Common), responses((status = 200, body = Told<IdentifiedCluster, NoTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/identified-clusters")]
-pub async fn get_identified_clusters(question: Question<IdentifiedClusters>) -> Result<HttpResponse, Problem> {
+pub async fn get_identified_clusters(
+    question: Question<IdentifiedClusters>,
+) -> Result<HttpResponse, Problem> {
     question.answer().await
 }

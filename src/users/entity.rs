@@ -25,7 +25,13 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "account_username",
         columns: "account.username",
-        violation: || Violation::body("/username", "duplicate", Text::new("این نام کاربری از پیش هست.", "This user name exists already.")),
+        violation: || {
+            Violation::body(
+                "/username",
+                "duplicate",
+                Text::new("این نام کاربری از پیش هست.", "This user name exists already."),
+            )
+        },
     }];
 
     fn view(&self) -> User {
@@ -54,7 +60,8 @@ impl Record for Model {
 
     /// Nobody logs in any more: no password has an empty hash.
     fn erase(&mut self) {
-        (self.username, self.display_name) = (format!("{ERASED_USER}{}", self.id.simple()), ERASED_NAME.to_owned());
+        (self.username, self.display_name) =
+            (format!("{ERASED_USER}{}", self.id.simple()), ERASED_NAME.to_owned());
         self.password_hash.clear();
         self.disabled = true;
         self.external_refs.0.clear();
@@ -92,9 +99,24 @@ impl Record for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "username", sql: "account.username", kind: SqlKind::Text, value: |row| row.username.as_str().into() },
-        SortKey { name: "created_at", sql: "account.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "account.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "username",
+            sql: "account.username",
+            kind: SqlKind::Text,
+            value: |row| row.username.as_str().into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "account.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "account.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "account.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }

@@ -16,7 +16,13 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_users).service(create_user).service(get_user).service(update_user).service(delete_user).service(get_user_history);
+    config
+        .service(list_users)
+        .service(create_user)
+        .service(get_user)
+        .service(update_user)
+        .service(delete_user)
+        .service(get_user_history);
 }
 
 /// List users
@@ -24,14 +30,19 @@ pub fn routes(config: &mut ServiceConfig) {
 /// All accounts of people, filtered by role, province or a part of the name.
 #[utoipa::path(params(UserFilter, Search, Paging<Model>), responses((status = 200, body = Page<User>)), security(("oauth2" = ["users:manage"])))]
 #[get("/users")]
-pub async fn list_users(filter: Query<UserFilter>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
+pub async fn list_users(
+    filter: Query<UserFilter>,
+    paging: Paging<Model>,
+    read: Read,
+) -> Result<Answer, Problem> {
     read.list(paging, filter.condition()).await
 }
 
 /// Create a user
 ///
-/// The province is needed for provincial roles, supervisors and CDAs, and has no place with national ones. A password that is easily guessed is
-/// refused. Until the user has changed it at the first login, the account may do nothing else (`must_change_password` of `GET /auth/me`).
+/// The province is needed for provincial roles, supervisors and CDAs, and has no place with national ones. A
+/// password that is easily guessed is refused. Until the user has changed it at the first login, the account
+/// may do nothing else (`must_change_password` of `GET /auth/me`).
 #[utoipa::path(request_body = UserInput, responses((status = 201, body = User)), security(("oauth2" = ["users:manage"])))]
 #[post("/users")]
 pub async fn create_user(input: Body<UserInput>, write: Write) -> Result<Answer, Problem> {
@@ -50,11 +61,16 @@ pub async fn get_user(user: Visible<Model>, read: Read) -> Result<Answer, Proble
 
 /// Change a user
 ///
-/// A new password, a new role or province, or `disabled` ends the user's sessions. A new password, unless it is that of your own account, is to be changed
-/// by the user at the first login.
+/// A new password, a new role or province, or `disabled` ends the user's sessions. A new password, unless it
+/// is that of your own account, is to be changed by the user at the first login.
 #[utoipa::path(request_body = UserInput, responses((status = 200, body = User)), security(("oauth2" = ["users:manage"])))]
 #[patch("/users/{id}")]
-pub async fn update_user(user: Visible<Model>, patch: Patch, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
+pub async fn update_user(
+    user: Visible<Model>,
+    patch: Patch,
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
     let mut input: UserInput = patch.onto(&*user)?;
     let new_password = input.password.take();
     let mut row = input.onto_row(&user)?;
@@ -62,7 +78,10 @@ pub async fn update_user(user: Visible<Model>, patch: Patch, write: Write, authe
         return Err(own_account());
     }
     if let Some(new) = new_password {
-        row.set_password(password::hash_new(new, row.names(), None, "/password").await?, user.id == write.caller.id);
+        row.set_password(
+            password::hash_new(new, row.names(), None, "/password").await?,
+            user.id == write.caller.id,
+        );
     }
     let answer = write.update(&*user, row).await?;
     authenticator.forget();
@@ -74,7 +93,11 @@ pub async fn update_user(user: Visible<Model>, patch: Patch, write: Write, authe
 /// The account can no longer be used; what it did keeps its name.
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["users:manage"])))]
 #[delete("/users/{id}")]
-pub async fn delete_user(user: VisibleEver<Model>, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
+pub async fn delete_user(
+    user: VisibleEver<Model>,
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
     if user.0.id == write.caller.id {
         return Err(own_account());
     }

@@ -80,7 +80,8 @@ impl Dispatch {
             lease: MARGIN + TimeDelta::seconds(config.webhook_timeout_seconds as i64),
             patience: TimeDelta::days(config.webhook_failing_days),
         };
-        let tasks = vec![tokio::spawn(fan_out(db.clone(), stopped.clone())), tokio::spawn(workers.work(stopped))];
+        let tasks =
+            vec![tokio::spawn(fan_out(db.clone(), stopped.clone())), tokio::spawn(workers.work(stopped))];
         Ok(Self { stop, tasks, db: Some(db) })
     }
 
@@ -89,7 +90,8 @@ impl Dispatch {
         self.db.clone()
     }
 
-    /// Begins nothing more, and waits for what is under way, so long at the most. What is cut off then is sent again once its claim lapses.
+    /// Begins nothing more, and waits for what is under way, so long at the most. What is cut off then is
+    /// sent again once its claim lapses.
     pub async fn stop(self, longest: Duration) {
         let _ = self.stop.send(true);
         let end = tokio::time::Instant::now() + longest;
@@ -154,7 +156,8 @@ impl Workers {
         while prompt.join_next().await.is_some() || lagging.join_next().await.is_some() {}
     }
 
-    /// Begins as many deliveries as there are workers for, those that may take long with half of them at the most. Whether there were any.
+    /// Begins as many deliveries as there are workers for, those that may take long with half of them at the
+    /// most. Whether there were any.
     async fn send_some(&self, prompt: &mut JoinSet<()>, lagging: &mut JoinSet<()>) -> Result<bool, Problem> {
         let before = prompt.len() + lagging.len();
         let free = self.most - before;
@@ -173,7 +176,8 @@ impl Workers {
         Ok(())
     }
 
-    /// Makes an attempt, and keeps what came of it. Where that fails, the claim lapses, and the attempt is made again.
+    /// Makes an attempt, and keeps what came of it. Where that fails, the claim lapses, and the attempt is
+    /// made again.
     async fn deliver(self, letter: Letter) {
         let (attempted_at, begin) = (now(), Instant::now());
         let answered = self.send(&letter, attempted_at).await;
@@ -193,10 +197,11 @@ impl Workers {
         };
         tracing::debug!(delivery = %letter.delivery.id, ?outcome, ?fault, "a webhook was called");
         metrics::counter!("webhook_attempts_total", "failed" => fault.is_some().to_string()).increment(1);
-        let failing_since = outbox::settle(&self.db, &letter.delivery, attempt, outcome).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the outcome of a webhook's delivery is not kept");
-            None
-        });
+        let failing_since =
+            outbox::settle(&self.db, &letter.delivery, attempt, outcome).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the outcome of a webhook's delivery is not kept");
+                None
+            });
         let reason = match failing_since {
             _ if letter.is_shut_out => Some(DisabledReason::NotPermitted),
             _ if fault == Some(Fault::Gone) => Some(DisabledReason::Gone),
@@ -212,7 +217,9 @@ impl Workers {
 
     async fn send(&self, letter: &Letter, now: DateTime<Utc>) -> Answered {
         let Some(body) = &letter.body else { return Answered::failed(Fault::NotPermitted) };
-        let Ok((client, url)) = self.clients.of(&letter.webhook.url) else { return Answered::failed(Fault::AddressRefused) };
+        let Ok((client, url)) = self.clients.of(&letter.webhook.url) else {
+            return Answered::failed(Fault::AddressRefused);
+        };
         let id = letter.delivery.id.to_string();
         let request = client
             .post(url)
@@ -223,14 +230,17 @@ impl Workers {
             .body(body.clone());
         match request.send().await {
             Ok(response) => Answered::read(response).await,
-            Err(error) if error.is_timeout() => Answered { is_sent: !error.is_connect(), ..Answered::failed(Fault::TimedOut) },
-            // A name that stands for a refused address is no other than one that stands for none: it would tell the names of a private network.
+            Err(error) if error.is_timeout() => {
+                Answered { is_sent: !error.is_connect(), ..Answered::failed(Fault::TimedOut) }
+            }
+            // A name that stands for a refused address is no other than one that stands for none: it would
+            // tell the names of a private network.
             Err(error) => Answered { is_sent: !error.is_connect(), ..Answered::failed(Fault::Unreachable) },
         }
     }
 
-    /// What becomes of a delivery: the pause before the next attempt grows, with a tenth of chance, so that receivers that were away
-    /// are not all called at once.
+    /// What becomes of a delivery: the pause before the next attempt grows, with a tenth of chance, so that
+    /// receivers that were away are not all called at once.
     fn outcome(&self, letter: &Letter, answered: &Answered, took: Duration) -> Outcome {
         match answered.fault {
             None => Outcome::Delivered { slowly: took > self.prompt },
@@ -238,7 +248,9 @@ impl Workers {
             Some(Fault::NotPermitted) if letter.is_shut_out => Outcome::Again(MARGIN),
             Some(Fault::NotPermitted) => Outcome::Dead,
             Some(_) => {
-                let pause = usize::try_from(letter.delivery.tries - 1).ok().and_then(|number| self.retries.get(number));
+                let pause = usize::try_from(letter.delivery.tries - 1)
+                    .ok()
+                    .and_then(|number| self.retries.get(number));
                 pause.map_or(Outcome::Dead, |seconds| {
                     let milliseconds = *seconds as f64 * 1_000.0 * rand::rng().random_range(0.9..=1.1);
                     let pause = TimeDelta::milliseconds(milliseconds as i64);
@@ -272,7 +284,8 @@ impl Answered {
         Self { is_sent: false, status: None, fault: Some(fault), text: None, retry_after: None }
     }
 
-    /// Reads an answer. Its status says all; of what follows only the beginning is wanted, as far as it comes in time.
+    /// Reads an answer. Its status says all; of what follows only the beginning is wanted, as far as it comes
+    /// in time.
     async fn read(mut response: reqwest::Response) -> Self {
         let status = response.status();
         let fault = match status.as_u16() {
@@ -281,7 +294,10 @@ impl Answered {
             410 => Some(Fault::Gone),
             _ => Some(Fault::Refused),
         };
-        let retry_after = response.headers().get(header::RETRY_AFTER.as_str()).and_then(|value| pause(value.to_str().ok()?));
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER.as_str())
+            .and_then(|value| pause(value.to_str().ok()?));
         let (mut kept, mut read) = (Vec::new(), 0);
         let end = tokio::time::Instant::now() + READ_FOR;
         while let Ok(Ok(Some(chunk))) = tokio::time::timeout_at(end, response.chunk()).await {
@@ -301,6 +317,9 @@ impl Answered {
 fn pause(value: &str) -> Option<TimeDelta> {
     match value.trim().parse::<u32>() {
         Ok(seconds) => Some(TimeDelta::seconds(seconds.into())),
-        Err(_) => DateTime::parse_from_rfc2822(value).ok().map(|moment| moment.to_utc() - now()).filter(|pause| *pause > TimeDelta::zero()),
+        Err(_) => DateTime::parse_from_rfc2822(value)
+            .ok()
+            .map(|moment| moment.to_utc() - now())
+            .filter(|pause| *pause > TimeDelta::zero()),
     }
 }

@@ -1,5 +1,6 @@
-//! From changes to deliveries. Each webhook follows the feed from where it stands, as any follower does; its deliveries and its new place are
-//! written in one transaction, so that each change becomes one delivery, whenever the process is cut off.
+//! From changes to deliveries. Each webhook follows the feed from where it stands, as any follower does; its
+//! deliveries and its new place are written in one transaction, so that each change becomes one delivery,
+//! whenever the process is cut off.
 
 use rand::seq::SliceRandom;
 use sea_orm::{ColumnTrait, ConnectionTrait, sea_query::Condition};
@@ -40,9 +41,11 @@ pub async fn step(db: &Database) -> Result<bool, Problem> {
     lanes.shuffle(&mut rand::rng());
     // Before the accounts: nothing is told to who was shut out before it was changed.
     let present = feed::present(&transaction).await?;
-    let active = Condition::all().add(entity::Column::IsActive.eq(true)).add(entity::Column::DeletedAt.is_null());
+    let active =
+        Condition::all().add(entity::Column::IsActive.eq(true)).add(entity::Column::DeletedAt.is_null());
     let mut webhooks = Model::with_accounts(&transaction, active).await?;
-    let shut_out: Vec<_> = webhooks.extract_if(|_, (webhook, account)| webhook.permissions(account).is_empty()).collect();
+    let shut_out: Vec<_> =
+        webhooks.extract_if(|_, (webhook, account)| webhook.permissions(account).is_empty()).collect();
     let (mut written, mut has_more) = (0, false);
     for lane in lanes {
         let Some((webhook, account)) = webhooks.get(&lane.webhook_id) else { continue };
@@ -58,7 +61,8 @@ pub async fn step(db: &Database) -> Result<bool, Problem> {
         } else {
             lane
         };
-        let (count, next) = follow(&transaction, webhook, &webhook.kinds(account), &lane, &present.seen).await?;
+        let (count, next) =
+            follow(&transaction, webhook, &webhook.kinds(account), &lane, &present.seen).await?;
         written += count;
         has_more |= next.until.is_some() || next.seen != present.seen;
         outbox::advance(&transaction, &next).await?;
@@ -92,15 +96,29 @@ async fn has_news(db: &Database) -> Result<bool, Problem> {
     Ok(false)
 }
 
-/// Writes the deliveries of what comes next for a webhook, and says how many they are and where it stands then.
-async fn follow(db: &impl ConnectionTrait, webhook: &Model, kinds: &[&Entry], lane: &Lane, present: &Seen) -> Result<(usize, Lane), Problem> {
+/// Writes the deliveries of what comes next for a webhook, and says how many they are and where it stands
+/// then.
+async fn follow(
+    db: &impl ConnectionTrait,
+    webhook: &Model,
+    kinds: &[&Entry],
+    lane: &Lane,
+    present: &Seen,
+) -> Result<(usize, Lane), Problem> {
     let arrived = |seen: &Seen| Lane { webhook_id: lane.webhook_id, seen: seen.clone(), until: None };
     if kinds.is_empty() {
         return Ok((0, arrived(present)));
     }
-    let names = |is_wanted: fn(&Entry) -> bool| kinds.iter().filter(|kind| is_wanted(kind)).map(|kind| kind.resource).collect::<Vec<_>>();
-    let followed = Followed { kinds: names(|_| true), shared: names(|kind| kind.is_shared), province: webhook.province.as_deref() };
-    let (until, position) = lane.until.as_ref().map_or((present, None), |(until, position)| (until, Some(*position)));
+    let names = |is_wanted: fn(&Entry) -> bool| {
+        kinds.iter().filter(|kind| is_wanted(kind)).map(|kind| kind.resource).collect::<Vec<_>>()
+    };
+    let followed = Followed {
+        kinds: names(|_| true),
+        shared: names(|kind| kind.is_shared),
+        province: webhook.province.as_deref(),
+    };
+    let (until, position) =
+        lane.until.as_ref().map_or((present, None), |(until, position)| (until, Some(*position)));
     let rows = feed::changes(db, &followed, (Some(&lane.seen), until), position, PAGE as u64).await?;
     let last = rows.last().map(|row| row.entry.seq).filter(|_| rows.len() == PAGE);
     let now = outbox::moment(db).await?;
@@ -113,5 +131,11 @@ async fn follow(db: &impl ConnectionTrait, webhook: &Model, kinds: &[&Entry], la
         .collect();
     let count = deliveries.len();
     outbox::add(db, webhook.id, deliveries).await?;
-    Ok((count, last.map_or_else(|| arrived(until), |position| Lane { until: Some((until.clone(), position)), ..lane.clone() })))
+    Ok((
+        count,
+        last.map_or_else(
+            || arrived(until),
+            |position| Lane { until: Some((until.clone(), position)), ..lane.clone() },
+        ),
+    ))
 }

@@ -45,7 +45,15 @@ pub struct Story<'a> {
 impl<'a> Story<'a> {
     /// Begins. A third of the firms are members of clusters.
     pub fn begin(place: &'a Place, size: &Sizes) -> Self {
-        Self { place, size: *size, told: 0, projects: size.projects, members: size.enterprises / 3, enrolled: 0, standing: Vec::new() }
+        Self {
+            place,
+            size: *size,
+            told: 0,
+            projects: size.projects,
+            members: size.enterprises / 3,
+            enrolled: 0,
+            standing: Vec::new(),
+        }
     }
 
     /// The province.
@@ -63,8 +71,8 @@ impl<'a> Story<'a> {
         self.enrolled
     }
 
-    /// Tells of the next cluster; false where there is none. The first one of a province is developed, and the last one has all
-    /// projects that are left.
+    /// Tells of the next cluster; false where there is none. The first one of a province is developed, and
+    /// the last one has all projects that are left.
     pub fn go_on(&mut self, teller: &mut Teller) -> Result<bool, Problem> {
         let left = self.size.clusters - self.told;
         if left == 0 {
@@ -93,7 +101,13 @@ impl<'a> Story<'a> {
         Ok(true)
     }
 
-    fn cluster(&mut self, teller: &mut Teller, fate: Fate, projects: usize, members: usize) -> Result<(), Problem> {
+    fn cluster(
+        &mut self,
+        teller: &mut Teller,
+        fate: Fate,
+        projects: usize,
+        members: usize,
+    ) -> Result<(), Problem> {
         let industry = &INDUSTRIES[teller.dice.weighted(&self.place.industries)];
         let first = persian(1388, 1, 1);
         let last = if fate == Fate::Developing { persian(1393, 12, 29) } else { persian(1402, 12, 29) };
@@ -125,7 +139,13 @@ impl<'a> Story<'a> {
     }
 
     /// The cluster as it was first heard of.
-    fn candidate(&mut self, teller: &mut Teller, industry: &Industry, found: NaiveDate, fate: Fate) -> Result<Model, Problem> {
+    fn candidate(
+        &mut self,
+        teller: &mut Teller,
+        industry: &Industry,
+        found: NaiveDate,
+        fate: Fate,
+    ) -> Result<Model, Problem> {
         let county = *teller.dice.pick(self.place.counties);
         let (name_fa, name_key) = self.name(teller, industry, county);
         let code = teller.known.counters.give_out("cluster", self.place.code.trim_start_matches("IR-"));
@@ -135,7 +155,10 @@ impl<'a> Story<'a> {
         let employed = teller.dice.int(60..=4_000);
         let mut isic = vec![Isic { code: IsicClass(industry.class.to_owned()), primary: true }];
         let second = teller.dice.pick(INDUSTRIES).class;
-        isic.extend((second != industry.class && teller.dice.percent(20)).then(|| Isic { code: IsicClass(second.to_owned()), primary: false }));
+        isic.extend(
+            (second != industry.class && teller.dice.percent(20))
+                .then(|| Isic { code: IsicClass(second.to_owned()), primary: false }),
+        );
         let mut row = Model {
             code,
             name_order: text::order(&name_fa),
@@ -158,16 +181,33 @@ impl<'a> Story<'a> {
                 large: teller.dice.int(0..=2),
             }),
             challenges: Findings(vec![
-                Finding { category: Category::Technology, text: "ماشین‌آلات قدیمی است".to_owned() },
-                Finding { category: Category::MarketKnowledge, text: "شناخت بازارهای هدف اندک است".to_owned() },
+                Finding {
+                    category: Category::Technology, text: "ماشین‌آلات قدیمی است".to_owned()
+                },
+                Finding {
+                    category: Category::MarketKnowledge,
+                    text: "شناخت بازارهای هدف اندک است".to_owned(),
+                },
             ]),
-            opportunities: Findings(vec![Finding { category: Category::Networks, text: "خرید مشترک مواد اولیه".to_owned() }]),
+            opportunities: Findings(vec![Finding {
+                category: Category::Networks,
+                text: "خرید مشترک مواد اولیه".to_owned(),
+            }]),
             ..Model::default()
         };
         if fate != Fate::Candidate {
-            let precision = [Precision::Day, Precision::Month, Precision::Quarter, Precision::Year, Precision::NotLaterThan];
+            let precision = [
+                Precision::Day,
+                Precision::Month,
+                Precision::Quarter,
+                Precision::Year,
+                Precision::NotLaterThan,
+            ];
             let precision = precision[teller.dice.weighted(&[40, 15, 10, 15, 20])];
-            let end = precision.period().map_or_else(|| Date::from(found).end_of(Period::Year), |period| Date::from(found).end_of(period));
+            let end = precision.period().map_or_else(
+                || Date::from(found).end_of(Period::Year),
+                |period| Date::from(found).end_of(period),
+            );
             row.identified_precision = Some(precision);
             row.identified_on = precision.period().map(|_| found);
             row.identified_not_later_than = Some(end.naive());
@@ -179,7 +219,10 @@ impl<'a> Story<'a> {
     fn name(&self, teller: &mut Teller, industry: &Industry, county: &str) -> (String, String) {
         let plain = format!("{} {county}", industry.name_fa);
         let names = std::iter::once(plain.clone()).chain((2..).map(|number| format!("{plain} {number}")));
-        let free = names.into_iter().map(|name| (text::key(&name), name)).find(|(key, _)| !teller.known.is_taken(&self.place.code, key));
+        let free = names
+            .into_iter()
+            .map(|name| (text::key(&name), name))
+            .find(|(key, _)| !teller.known.is_taken(&self.place.code, key));
         let (key, name) = free.unwrap_or_default();
         teller.known.cluster_names.insert((self.place.code.clone(), key.clone()));
         (name, key)

@@ -52,8 +52,12 @@ fn period(day: NaiveDate, months: u8) -> PersianPeriod {
 
 /// The periods of so many months from the one that holds a day to the one that holds another.
 fn periods(first: NaiveDate, last: NaiveDate, months: u8) -> Vec<PersianPeriod> {
-    let next = |period_before: &PersianPeriod| Some(period(period_before.last_day().naive() + TimeDelta::days(1), months));
-    std::iter::successors(Some(period(first, months)), next).take_while(|period| period.first_day().naive() <= last).collect()
+    let next = |period_before: &PersianPeriod| {
+        Some(period(period_before.last_day().naive() + TimeDelta::days(1), months))
+    };
+    std::iter::successors(Some(period(first, months)), next)
+        .take_while(|period| period.first_day().naive() <= last)
+        .collect()
 }
 
 /// The last day on which the project had something to report of.
@@ -67,7 +71,13 @@ fn measurements(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
     if !line.has_happened(line.diagnostic) {
         return Ok(());
     }
-    let usual: Vec<indicators::Model> = teller.known.indicators.iter().filter(|indicator| indicator.frequency != Frequency::Month).cloned().collect();
+    let usual: Vec<indicators::Model> = teller
+        .known
+        .indicators
+        .iter()
+        .filter(|indicator| indicator.frequency != Frequency::Month)
+        .cloned()
+        .collect();
     for part in usual.chunks(usual.len().div_ceil(4).max(1)) {
         let indicator = teller.dice.pick(part).clone();
         let (start, end) = (line.start, line.handed_over.min(last_day(teller, project)));
@@ -79,7 +89,10 @@ fn measurements(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
             Direction::Down => begin * teller.dice.between(60..=90) / 100,
         };
         let before = period(start - TimeDelta::days(i64::from(months) * 30), months);
-        let mut told = vec![(Kind::Baseline, before, begin, start), (Kind::Target, period(line.contract_end, months), aim, start)];
+        let mut told = vec![
+            (Kind::Baseline, before, begin, start),
+            (Kind::Target, period(line.contract_end, months), aim, start),
+        ];
         let actual: Vec<_> = periods(before.last_day().naive() + TimeDelta::days(1), end, months);
         let count = i64::try_from(actual.len()).unwrap_or(1);
         for (place, period) in (1..).zip(actual) {
@@ -118,7 +131,8 @@ fn reports(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
             continue;
         }
         let issues = teller.dice.percent(30).then(|| *teller.dice.pick(ISSUES));
-        let issues = issues.map(|(text, action)| Issue { text: text.to_owned(), action: Some(action.to_owned()) });
+        let issues =
+            issues.map(|(text, action)| Issue { text: text.to_owned(), action: Some(action.to_owned()) });
         let row = reports::Model {
             project_id: project.row.id,
             province: project.row.province.clone(),
@@ -143,7 +157,12 @@ fn reports(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
 
 /// The way of a report of a quarter that was over on a day. A few stay somewhere for good.
 fn way(teller: &mut Teller, over: NaiveDate) -> Vec<(State, NaiveDate, Option<&'static str>)> {
-    let mut on = over + TimeDelta::days(if teller.dice.percent(75) { teller.dice.between(2..=15) } else { teller.dice.between(16..=70) });
+    let mut on = over
+        + TimeDelta::days(if teller.dice.percent(75) {
+            teller.dice.between(2..=15)
+        } else {
+            teller.dice.between(16..=70)
+        });
     let mut way = vec![(State::Submitted, on, None)];
     let mut later = |teller: &mut Teller, most: i64| {
         on += TimeDelta::days(teller.dice.between(2..=most));
@@ -167,20 +186,38 @@ fn way(teller: &mut Teller, over: NaiveDate) -> Vec<(State, NaiveDate, Option<&'
     way
 }
 
-/// Instalments from each line of the budget, nine tenths of it in all, of which those have been paid whose time has come.
+/// Instalments from each line of the budget, nine tenths of it in all, of which those have been paid whose
+/// time has come.
 fn payments(teller: &mut Teller, project: &Project, accepted: &[Accepted]) -> Result<(), Problem> {
     let line = &project.timeline;
     let end = last_day(teller, project);
     let mut due: Vec<(Line, i64, NaiveDate, Option<&Accepted>)> = Vec::new();
-    let regular = |first: NaiveDate, count: i32| (1..=count).map(move |place| first + (line.closed - TimeDelta::days(8) - first) * place / count);
+    let regular = |first: NaiveDate, count: i32| {
+        (1..=count).map(move |place| first + (line.closed - TimeDelta::days(8) - first) * place / count)
+    };
     due.extend(regular(line.contracted, 5).map(|day| (Line::CdaFee, 5, day, None)));
     due.extend(regular(line.contracted, 2).map(|day| (Line::Supervision, 2, day, None)));
-    due.extend(accepted.iter().step_by(9).map(|milestone| (Line::Subproject, 6, milestone.on + TimeDelta::days(3), Some(milestone))));
-    due.extend(accepted.iter().skip(4).step_by(20).map(|milestone| (Line::Training, 3, milestone.on + TimeDelta::days(3), Some(milestone))));
+    due.extend(
+        accepted
+            .iter()
+            .step_by(9)
+            .map(|milestone| (Line::Subproject, 6, milestone.on + TimeDelta::days(3), Some(milestone))),
+    );
+    due.extend(
+        accepted
+            .iter()
+            .skip(4)
+            .step_by(20)
+            .map(|milestone| (Line::Training, 3, milestone.on + TimeDelta::days(3), Some(milestone))),
+    );
     for (budget_line, count, paid_on, milestone) in due.into_iter().filter(|(_, _, day, _)| *day < end) {
         let reconciled_on = paid_on + TimeDelta::days(teller.dice.between(3..=35));
         // Before a project is closed all is reconciled.
-        let reconciled_on = Some(if line.has_happened(line.closed) { reconciled_on.min(end - TimeDelta::days(1)) } else { reconciled_on });
+        let reconciled_on = Some(if line.has_happened(line.closed) {
+            reconciled_on.min(end - TimeDelta::days(1))
+        } else {
+            reconciled_on
+        });
         let reconciled_on = reconciled_on.filter(|day| *day <= end && *day >= paid_on);
         let at_once = teller.dice.percent(60);
         let row = payments::Model {
@@ -194,7 +231,12 @@ fn payments(teller: &mut Teller, project: &Project, accepted: &[Accepted]) -> Re
             reconciled_on: reconciled_on.filter(|_| at_once),
             ..Default::default()
         };
-        let mut row = teller.learn(row, reconciled_on.filter(|_| at_once).unwrap_or(paid_on), 0..=2, project.row.created_at)?;
+        let mut row = teller.learn(
+            row,
+            reconciled_on.filter(|_| at_once).unwrap_or(paid_on),
+            0..=2,
+            project.row.created_at,
+        )?;
         if let Some(day) = reconciled_on.filter(|_| !at_once) {
             row.reconciled_on = Some(day);
             let at = teller.learned(day, 0..=2, row.updated_at);
@@ -214,7 +256,8 @@ fn joint_actions(teller: &mut Teller, project: &Project) -> Result<(), Problem> 
     for _ in 0..teller.dice.between(0..=2) {
         let started_on = teller.day(line.implementing, end);
         let size = usize::try_from(teller.dice.between(2..=8)).unwrap_or(2).min(project.members.len());
-        let from = usize::try_from(teller.dice.between(0..=100)).unwrap_or_default() % (project.members.len() - size + 1);
+        let from = usize::try_from(teller.dice.between(0..=100)).unwrap_or_default()
+            % (project.members.len() - size + 1);
         let row = joint_actions::Model {
             project_id: project.row.id,
             province: project.row.province.clone(),
@@ -222,7 +265,8 @@ fn joint_actions(teller: &mut Teller, project: &Project) -> Result<(), Problem> 
             pillar: Some(*teller.dice.pick(&[Pillar::Networking, Pillar::Bds, Pillar::SupportInstitution])),
             participants: Participants(project.members[from..from + size].to_vec()),
             started_on: Some(started_on),
-            ended_on: Some((started_on + TimeDelta::days(teller.dice.between(5..=60))).min(end)).filter(|_| teller.dice.percent(85)),
+            ended_on: Some((started_on + TimeDelta::days(teller.dice.between(5..=60))).min(end))
+                .filter(|_| teller.dice.percent(85)),
             cost_irr: Some(teller.dice.between(5..=200) * 10_000_000),
             private_share_bp: Some(teller.dice.int(20..=90) * 100),
             ..Default::default()

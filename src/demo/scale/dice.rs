@@ -48,16 +48,23 @@ impl Dice {
     /// The place of one of several, by their weights.
     pub fn weighted(&mut self, weights: &[u32]) -> usize {
         let mut at = self.rng.random_range(0..weights.iter().sum::<u32>().max(1));
-        weights.iter().position(|weight| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or_default()
+        weights
+            .iter()
+            .position(|weight| at.checked_sub(*weight).map(|rest| at = rest).is_none())
+            .unwrap_or_default()
     }
 
-    /// An id of version 7 (RFC 9562) of a moment, to the microsecond. Of two ids of one moment the later one is the greater.
+    /// An id of version 7 (RFC 9562) of a moment, to the microsecond. Of two ids of one moment the later one
+    /// is the greater.
     pub fn id(&mut self, at: DateTime<Utc>) -> Uuid {
         self.ids += 1;
         let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
-        // The twelve bits after the version hold the fraction of the millisecond, what follows the variant a count and chance.
+        // The twelve bits after the version hold the fraction of the millisecond, what follows the variant a
+        // count and chance.
         let fraction = u64::from(at.timestamp_subsec_micros() % 1_000) * 4_096 / 1_000;
-        let tail = u128::from(fraction) << 64 | u128::from(self.ids) << 30 | u128::from(self.rng.random::<u32>() >> 2);
+        let tail = u128::from(fraction) << 64
+            | u128::from(self.ids) << 30
+            | u128::from(self.rng.random::<u32>() >> 2);
         let bytes = tail.to_be_bytes();
         let mut rest = [0; 10];
         rest.copy_from_slice(&bytes[6..]);
@@ -101,7 +108,10 @@ mod tests {
         for micros in [0, 0, 1, 999, 1_000, 1_000, 5_000_000] {
             let at = DateTime::from_timestamp_micros(1_400_000_000_000_000 + micros).unwrap();
             let id = dice.id(at);
-            assert!(id > before && id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122, "{id}");
+            assert!(
+                id > before && id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122,
+                "{id}"
+            );
             before = id;
         }
     }

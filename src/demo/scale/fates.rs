@@ -79,8 +79,14 @@ impl Story<'_> {
         teller.tell(first, on, 0..=20, row.created_at)?;
         if teller.dice.percent(55) {
             let on = (found + TimeDelta::days(teller.dice.between(-200..=400))).min(teller.last_day);
-            let name = if teller.dice.percent(30) { row.products.0[0].0.clone() } else { row.name_fa.clone() };
-            teller.tell(claim(format!("ادارهٔ کل صنعت، معدن و تجارت {}", self.place().name_fa), on, name), on, 10..=120, row.created_at)?;
+            let name =
+                if teller.dice.percent(30) { row.products.0[0].0.clone() } else { row.name_fa.clone() };
+            teller.tell(
+                claim(format!("ادارهٔ کل صنعت، معدن و تجارت {}", self.place().name_fa), on, name),
+                on,
+                10..=120,
+                row.created_at,
+            )?;
         }
         Ok(())
     }
@@ -97,14 +103,21 @@ impl Story<'_> {
     ) -> Result<(), Problem> {
         if fate == Fate::Withdrawn {
             let on = found + TimeDelta::days(teller.dice.between(200..=800));
-            return teller.enter(row, State::Withdrawn, on, 5..=60, Why::because("واحدهای خوشه تعطیل شده‌اند"));
+            return teller.enter(
+                row,
+                State::Withdrawn,
+                on,
+                5..=60,
+                Why::because("واحدهای خوشه تعطیل شده‌اند"),
+            );
         }
         if matches!(fate, Fate::Merged | Fate::Split) {
             return self.end(teller, row, found, fate);
         }
         let prioritised = found + TimeDelta::days(teller.dice.between(60..=240));
         let decision = self.decision(teller, row, prioritised, "اولویت‌بندی خوشه")?;
-        let [importance, promotability, viability, sustainability] = std::array::from_fn(|_| teller.dice.int(45..=95));
+        let [importance, promotability, viability, sustainability] =
+            std::array::from_fn(|_| teller.dice.int(45..=95));
         row.priority_scores = Some(PriorityScores { importance, promotability, viability, sustainability });
         let at = teller.learned(prioritised, 1..=20, row.updated_at);
         teller.change(row, at)?;
@@ -116,7 +129,11 @@ impl Story<'_> {
         let mut study = feasibility_studies::Model {
             cluster_id: row.id,
             province: row.province.clone(),
-            executor_id: if teller.dice.percent(50) { self.place().company } else { *teller.dice.pick(&self.place().helpers) },
+            executor_id: if teller.dice.percent(50) {
+                self.place().company
+            } else {
+                *teller.dice.pick(&self.place().helpers)
+            },
             ..Default::default()
         };
         study = teller.learn(study, begun, 0..=10, row.updated_at)?;
@@ -134,7 +151,11 @@ impl Story<'_> {
         study.criteria = Criteria(
             CRITERIA
                 .iter()
-                .map(|name| Criterion { criterion: Name((*name).to_owned()), score: teller.dice.int(score.clone()), note: None })
+                .map(|name| Criterion {
+                    criterion: Name((*name).to_owned()),
+                    score: teller.dice.int(score.clone()),
+                    note: None,
+                })
                 .collect(),
         );
         let at = teller.learned(approved, 1..=20, study.updated_at);
@@ -151,7 +172,13 @@ impl Story<'_> {
     }
 
     /// A decision of the provincial committee about the cluster.
-    fn decision(&self, teller: &mut Teller, row: &Model, on: NaiveDate, title_fa: &str) -> Result<Uuid, Problem> {
+    fn decision(
+        &self,
+        teller: &mut Teller,
+        row: &Model,
+        on: NaiveDate,
+        title_fa: &str,
+    ) -> Result<Uuid, Problem> {
         let decision = decisions::Model {
             body: Body::ProvincialCommittee,
             meeting_no: Some(format!("{}/{}", year_of(on), teller.dice.between(1..=24))),
@@ -165,9 +192,18 @@ impl Story<'_> {
     }
 
     /// It went into another cluster, or into two of them, which are there already.
-    fn end(&mut self, teller: &mut Teller, row: &mut Model, found: NaiveDate, fate: Fate) -> Result<(), Problem> {
-        let (kind, count, state) =
-            if fate == Fate::Merged { (lineage::Kind::MergedInto, 1, State::Merged) } else { (lineage::Kind::SplitInto, 2, State::Split) };
+    fn end(
+        &mut self,
+        teller: &mut Teller,
+        row: &mut Model,
+        found: NaiveDate,
+        fate: Fate,
+    ) -> Result<(), Problem> {
+        let (kind, count, state) = if fate == Fate::Merged {
+            (lineage::Kind::MergedInto, 1, State::Merged)
+        } else {
+            (lineage::Kind::SplitInto, 2, State::Split)
+        };
         let others: Vec<(Uuid, NaiveDate)> = self.standing().take(count).collect();
         let earliest = others.iter().map(|(_, identified)| *identified).max().unwrap_or(found).max(found);
         let on = (earliest + TimeDelta::days(teller.dice.between(100..=700))).min(teller.last_day);
@@ -203,7 +239,13 @@ impl Story<'_> {
         teller.tell(entry, on, 5..=60, row.created_at).map(|_| ())
     }
 
-    pub fn networks(&self, teller: &mut Teller, row: &Model, found: NaiveDate, members: &[Uuid]) -> Result<(), Problem> {
+    pub fn networks(
+        &self,
+        teller: &mut Teller,
+        row: &Model,
+        found: NaiveDate,
+        members: &[Uuid],
+    ) -> Result<(), Problem> {
         const KINDS: [(networks::Kind, &str); 4] = [
             (networks::Kind::Horizontal, "شبکهٔ همکاری"),
             (networks::Kind::Vertical, "شبکهٔ تأمین"),

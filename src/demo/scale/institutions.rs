@@ -83,7 +83,11 @@ pub fn tell(teller: &mut Teller, province: &'static Province, size: &Sizes) -> R
     };
     for (kind, name, count) in INSTITUTIONS {
         for number in 0..*count {
-            let county = if number == 0 { String::new() } else { format!(" {}", place.counties[number % place.counties.len()]) };
+            let county = if number == 0 {
+                String::new()
+            } else {
+                format!(" {}", place.counties[number % place.counties.len()])
+            };
             let id = institution(teller, &place, *kind, format!("{name} {}{county}", place.name_fa))?;
             match kind {
                 Kind::ProvincialCompany => place.company = id,
@@ -101,7 +105,8 @@ pub fn tell(teller: &mut Teller, province: &'static Province, size: &Sizes) -> R
 
 /// Three industries are eight times as common as elsewhere, and some are not there at all.
 fn industries(teller: &mut Teller) -> Vec<u32> {
-    let mut weights: Vec<u32> = INDUSTRIES.iter().map(|industry| if teller.dice.percent(15) { 0 } else { industry.weight }).collect();
+    let mut weights: Vec<u32> =
+        INDUSTRIES.iter().map(|industry| if teller.dice.percent(15) { 0 } else { industry.weight }).collect();
     for _ in 0..3 {
         let place = usize::try_from(teller.dice.between(0..=58)).unwrap_or_default();
         weights[place] = INDUSTRIES[place].weight * 8;
@@ -123,9 +128,11 @@ fn institution(teller: &mut Teller, place: &Place, kind: Kind, name_fa: String) 
     Ok(teller.tell(row, day, 0..=20, Default::default())?.0)
 }
 
-/// A CDA. The first ones of a province are certified from the start on, so that somebody can lead its first project.
+/// A CDA. The first ones of a province are certified from the start on, so that somebody can lead its first
+/// project.
 fn cda(teller: &mut Teller, place: &Place, number: usize) -> Result<Option<Leader>, Problem> {
-    let issued = if number < 3 { persian(1387, 6, 1) } else { teller.day(persian(1388, 1, 1), persian(1402, 12, 1)) };
+    let issued =
+        if number < 3 { persian(1387, 6, 1) } else { teller.day(persian(1388, 1, 1), persian(1402, 12, 1)) };
     let issued = issued.min(teller.last_day - TimeDelta::days(400));
     let state = if number < 3 { 0 } else { teller.dice.weighted(&[84, 6, 4, 3, 3]) };
     let name = teller.name();
@@ -135,9 +142,12 @@ fn cda(teller: &mut Teller, place: &Place, number: usize) -> Result<Option<Leade
         issued_on: issued.into(),
         expires_on: years.map(|years| (issued + TimeDelta::days(years * 365)).into()),
     };
-    let mut certificates = vec![certificate("دورهٔ مقدماتی توسعهٔ خوشه", issued - TimeDelta::days(300), Some(3))];
+    let mut certificates =
+        vec![certificate("دورهٔ مقدماتی توسعهٔ خوشه", issued - TimeDelta::days(300), Some(3))];
     // A certificate that has expired is one that held for two years.
-    certificates.extend((state != 1).then(|| certificate("عامل توسعهٔ خوشهٔ صنعتی", issued, (state == 3).then_some(2))));
+    certificates.extend(
+        (state != 1).then(|| certificate("عامل توسعهٔ خوشهٔ صنعتی", issued, (state == 3).then_some(2))),
+    );
     let serial = teller.dice.between(10_000_000..=99_999_999);
     let row = cdas::Model {
         national_code: teller.dice.national_code(),

@@ -29,7 +29,12 @@ pub struct Accepted {
 }
 
 /// Tells of the milestones of a project that is not under contract: a first plan, which may not be whole.
-pub fn plan_draft(teller: &mut Teller, project: &projects::Model, mut plan: Plan, day: NaiveDate) -> Result<(), Problem> {
+pub fn plan_draft(
+    teller: &mut Teller,
+    project: &projects::Model,
+    mut plan: Plan,
+    day: NaiveDate,
+) -> Result<(), Problem> {
     if teller.dice.percent(30) {
         plan.items[0].weight_bp += 50;
     }
@@ -38,15 +43,22 @@ pub fn plan_draft(teller: &mut Teller, project: &projects::Model, mut plan: Plan
     Ok(())
 }
 
-/// Tells of the milestones of a project under contract, as far as they have come. `implementing_at` is when that was recorded.
-pub fn tell(teller: &mut Teller, project: &Project, plan: &Plan, implementing_at: Option<DateTime<Utc>>) -> Result<Vec<Accepted>, Problem> {
+/// Tells of the milestones of a project under contract, as far as they have come. `implementing_at` is when
+/// that was recorded.
+pub fn tell(
+    teller: &mut Teller,
+    project: &Project,
+    plan: &Plan,
+    implementing_at: Option<DateTime<Utc>>,
+) -> Result<Vec<Accepted>, Problem> {
     let line = &project.timeline;
     let is_frozen = line.has_happened(line.frozen);
     let day = if is_frozen { line.frozen } else { line.contracted };
     let at = teller.learned(day, 0..=2, project.row.created_at);
     let mut rows = created(teller, &project.row, plan, at, is_frozen.then_some(1))?;
     if is_frozen {
-        let first = baselines::Model { number: 1, frozen_on: line.frozen, milestones: frozen(&rows), ..new(project) };
+        let first =
+            baselines::Model { number: 1, frozen_on: line.frozen, milestones: frozen(&rows), ..new(project) };
         let first = teller.create(first, at)?;
         teller.keep(first);
         for (number, rebaseline) in (2..).zip(&plan.rebaselines) {
@@ -64,7 +76,8 @@ pub fn tell(teller: &mut Teller, project: &Project, plan: &Plan, implementing_at
     Ok(accepted)
 }
 
-/// The milestones of a plan as they are entered, together with the baseline that freezes them, where there is one.
+/// The milestones of a plan as they are entered, together with the baseline that freezes them, where there is
+/// one.
 fn created(
     teller: &mut Teller,
     project: &projects::Model,
@@ -95,7 +108,11 @@ fn created(
 }
 
 fn new(project: &Project) -> baselines::Model {
-    baselines::Model { project_id: project.row.id, province: project.row.province.clone(), ..Default::default() }
+    baselines::Model {
+        project_id: project.row.id,
+        province: project.row.province.clone(),
+        ..Default::default()
+    }
 }
 
 /// The plan as a baseline keeps it.
@@ -106,7 +123,13 @@ fn frozen(rows: &[Model]) -> FrozenPlan {
 }
 
 /// A re-baseline, with its decision and its reason, puts its number on what it changes.
-fn change(teller: &mut Teller, project: &Project, number: i32, rebaseline: &Rebaseline, rows: &mut [Model]) -> Result<(), Problem> {
+fn change(
+    teller: &mut Teller,
+    project: &Project,
+    number: i32,
+    rebaseline: &Rebaseline,
+    rows: &mut [Model],
+) -> Result<(), Problem> {
     const REASON: &str = "تأخیر در تأمین ماشین‌آلات";
     let decision = project.decision(teller, Body::SteeringCouncil, rebaseline.on, "بازنگری خط مبنا")?;
     let at = teller.learned(rebaseline.on, 4..=7, project.row.created_at);
@@ -144,12 +167,20 @@ fn change(teller: &mut Teller, project: &Project, number: i32, rebaseline: &Reba
     Ok(())
 }
 
-/// The steps of a milestone that have happened. What was reached before the plan was carried out is recorded then.
-fn work(teller: &mut Teller, line: &Timeline, item: &Item, row: &mut Model, begun_at: DateTime<Utc>) -> Result<(), Problem> {
+/// The steps of a milestone that have happened. What was reached before the plan was carried out is recorded
+/// then.
+fn work(
+    teller: &mut Teller,
+    line: &Timeline,
+    item: &Item,
+    row: &mut Model,
+    begun_at: DateTime<Utc>,
+) -> Result<(), Problem> {
     for step in item.steps.iter().take_while(|step| line.has_happened(step.on)) {
         let at = teller.learned(step.on, 0..=8, row.updated_at.max(begun_at));
         let why = Why { decision: None, reason: step.reason };
-        teller.enter_with(row, step.to, step.on, at, why, |row| row.accepted_fraction_bp = step.fraction_bp)?;
+        teller
+            .enter_with(row, step.to, step.on, at, why, |row| row.accepted_fraction_bp = step.fraction_bp)?;
     }
     Ok(())
 }

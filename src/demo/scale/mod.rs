@@ -1,9 +1,10 @@
-//! A large data set that is made: plausible, consistent in itself, and the same for the same seed. It shows what the service does
-//! when a whole country works with it. Nothing in it is true.
+//! A large data set that is made: plausible, consistent in itself, and the same for the same seed. It shows
+//! what the service does when a whole country works with it. Nothing in it is true.
 //!
-//! A [`teller::Teller`] tells the story of each province: its institutions and CDAs ([`institutions`]), its clusters one after
-//! another ([`clusters`], [`fates`]) with their projects ([`projects`], [`people`], [`plan`], [`milestones`], [`course`]), and the other firms of its register
-//! ([`register`]). It writes histories as the service would have written them, but asks none of its rules.
+//! A [`teller::Teller`] tells the story of each province: its institutions and CDAs ([`institutions`]), its
+//! clusters one after another ([`clusters`], [`fates`]) with their projects ([`projects`], [`people`],
+//! [`plan`], [`milestones`], [`course`]), and the other firms of its register ([`register`]). It writes
+//! histories as the service would have written them, but asks none of its rules.
 
 mod clusters;
 mod course;
@@ -57,8 +58,8 @@ pub async fn is_in_use(db: &Database) -> Result<bool, Problem> {
     Ok(entity::Entity::find().count(db).await? > 0)
 }
 
-/// Makes the data and writes it, one province after another. The story is told on a thread of its own while what was told before is
-/// being written. Says on standard error how far it is.
+/// Makes the data and writes it, one province after another. The story is told on a thread of its own while
+/// what was told before is being written. Says on standard error how far it is.
 pub async fn fill(db: &Database, plan: Plan) -> Result<Counts, Problem> {
     let known = Known::read(db).await?;
     let (sender, mut receiver) = mpsc::channel(2);

@@ -25,7 +25,8 @@ impl Project<'_> {
         let first = self.place.leader(teller, from);
         let changed = self.timeline.start + (self.timeline.contract_end - self.timeline.start) / 2;
         let is_changed = teller.dice.percent(12) && self.timeline.has_happened(changed);
-        let mut stretches: Vec<Stretch> = vec![(first, Role::Lead, from, if is_changed { Some(changed) } else { over })];
+        let mut stretches: Vec<Stretch> =
+            vec![(first, Role::Lead, from, if is_changed { Some(changed) } else { over })];
         if is_changed {
             let second = self.place.leader(teller, from);
             stretches.push((second, Role::Lead, changed + TimeDelta::days(1), over));
@@ -63,7 +64,9 @@ impl Project<'_> {
     /// Somebody else supervises.
     pub fn supervise(&mut self, teller: &mut Teller, contract: &str, cdas: &[String]) -> Result<(), Problem> {
         let from = self.timeline.contracted;
-        for kind in [Some(Kind::Technical), teller.dice.percent(25).then_some(Kind::Senior)].into_iter().flatten() {
+        for kind in
+            [Some(Kind::Technical), teller.dice.percent(25).then_some(Kind::Senior)].into_iter().flatten()
+        {
             let organisation = teller.dice.percent(40).then(|| *teller.dice.pick(&self.place.helpers));
             let person = (0..20).map(|_| teller.name()).find(|name| !cdas.contains(name));
             let row = supervisions::Model {

@@ -83,8 +83,13 @@ impl Plan {
         for (phase, titles) in MILESTONES {
             let (first, last) = line.planned(*phase);
             // What runs beside all other phases is planned for the time after the plan is made.
-            let first = if *phase == PhaseName::TrustBuilding { line.planned(PhaseName::Implementation).0 } else { first };
-            let mut days: Vec<NaiveDate> = titles.iter().map(|_| teller.day(first, last - (last - first) / 4)).collect();
+            let first = if *phase == PhaseName::TrustBuilding {
+                line.planned(PhaseName::Implementation).0
+            } else {
+                first
+            };
+            let mut days: Vec<NaiveDate> =
+                titles.iter().map(|_| teller.day(first, last - (last - first) / 4)).collect();
             days.sort();
             for ((title_fa, pillar), planned_start) in titles.iter().zip(days) {
                 let due_on = (planned_start + TimeDelta::days(teller.dice.between(10..=110))).min(last);
@@ -109,7 +114,8 @@ impl Plan {
             if !teller.dice.percent(times) {
                 break;
             }
-            let on = line.after_rest(line.implementing + (line.contract_end - line.implementing) * percent / 100);
+            let on =
+                line.after_rest(line.implementing + (line.contract_end - line.implementing) * percent / 100);
             if line.has_happened(on) {
                 plan.change(teller, line, on);
             }
@@ -120,7 +126,12 @@ impl Plan {
 
     /// The day on which the last milestone is accepted.
     pub fn accepted_on(&self) -> Option<NaiveDate> {
-        self.items.iter().filter(|item| !item.is_cancelled).filter_map(|item| item.steps.last()).map(|step| step.on).max()
+        self.items
+            .iter()
+            .filter(|item| !item.is_cancelled)
+            .filter_map(|item| item.steps.last())
+            .map(|step| step.on)
+            .max()
     }
 
     /// A quarter of what is carried out waits for something that is due before.
@@ -139,10 +150,14 @@ impl Plan {
         }
     }
 
-    /// A re-baseline moves weights, days, and gives one milestone up now and then: of those on which work is not to begin before.
+    /// A re-baseline moves weights, days, and gives one milestone up now and then: of those on which work is
+    /// not to begin before.
     fn change(&mut self, teller: &mut Teller, line: &Timeline, on: NaiveDate) {
-        let ahead = |item: &Item| item.phase == PhaseName::Implementation && item.planned_start > on && !item.is_cancelled;
-        let mut places: Vec<usize> = (0..self.items.len()).filter(|place| ahead(&self.items[*place])).collect();
+        let ahead = |item: &Item| {
+            item.phase == PhaseName::Implementation && item.planned_start > on && !item.is_cancelled
+        };
+        let mut places: Vec<usize> =
+            (0..self.items.len()).filter(|place| ahead(&self.items[*place])).collect();
         let mut changes = Vec::new();
         while let (Some(from), Some(to)) = (places.pop(), places.pop()) {
             let cancelled = teller.dice.percent(25);
@@ -156,8 +171,18 @@ impl Plan {
             let (_, last) = line.planned(PhaseName::Implementation);
             let due_on = (self.items[to].present.1 + TimeDelta::days(teller.dice.between(10..=70))).min(last);
             self.items[to].present.1 = due_on;
-            changes.push(Change { item: from, weight_bp: (!cancelled).then_some(weight - moved), due_on: None, cancelled });
-            changes.push(Change { item: to, weight_bp: Some(self.items[to].present.0), due_on: Some(due_on), cancelled: false });
+            changes.push(Change {
+                item: from,
+                weight_bp: (!cancelled).then_some(weight - moved),
+                due_on: None,
+                cancelled,
+            });
+            changes.push(Change {
+                item: to,
+                weight_bp: Some(self.items[to].present.0),
+                due_on: Some(due_on),
+                cancelled: false,
+            });
             if changes.len() >= 8 {
                 break;
             }
@@ -171,18 +196,25 @@ impl Plan {
     fn work(&mut self, teller: &mut Teller, line: &Timeline) {
         for place in 0..self.items.len() {
             let item = &self.items[place];
-            let waits_for = item.predecessor.map(|before| &self.items[before]).filter(|before| !before.is_cancelled);
+            let waits_for =
+                item.predecessor.map(|before| &self.items[before]).filter(|before| !before.is_cancelled);
             let ready = waits_for.and_then(|before| before.steps.last()).map(|step| step.on);
             let is_before = matches!(item.phase, PhaseName::Diagnostic | PhaseName::ActionPlan);
             let earliest = if is_before { line.start } else { line.implementing };
-            self.items[place].steps = steps(teller, line, (item.planned_start.max(earliest), item.present.1), ready);
+            self.items[place].steps =
+                steps(teller, line, (item.planned_start.max(earliest), item.present.1), ready);
         }
     }
 }
 
-/// The steps of a milestone on which work is to begin on the first of two days and that is due on the second, and that waits for
-/// another one until it is ready. About half are in time.
-fn steps(teller: &mut Teller, line: &Timeline, (begin, due): (NaiveDate, NaiveDate), ready: Option<NaiveDate>) -> Vec<Step> {
+/// The steps of a milestone on which work is to begin on the first of two days and that is due on the second,
+/// and that waits for another one until it is ready. About half are in time.
+fn steps(
+    teller: &mut Teller,
+    line: &Timeline,
+    (begin, due): (NaiveDate, NaiveDate),
+    ready: Option<NaiveDate>,
+) -> Vec<Step> {
     let mut days = |least: i64, most: i64| TimeDelta::days(teller.dice.between(least..=most));
     let limit = line.contract_end + TimeDelta::days(45);
     let begin = line.after_rest(begin + days(0, 12));
@@ -201,12 +233,18 @@ fn steps(teller: &mut Teller, line: &Timeline, (begin, due): (NaiveDate, NaiveDa
     if teller.dice.percent(7) {
         steps.push(Step { reason: Some(*teller.dice.pick(RETURNED)), ..step(State::Returned, accepted) });
         on = accepted + TimeDelta::days(teller.dice.between(6..=40));
-        steps.extend([step(State::InProgress, accepted + TimeDelta::days(2)), step(State::Submitted, on - TimeDelta::days(2))]);
+        steps.extend([
+            step(State::InProgress, accepted + TimeDelta::days(2)),
+            step(State::Submitted, on - TimeDelta::days(2)),
+        ]);
     }
     let fraction_bp = if teller.dice.percent(8) { teller.dice.int(10..=19) * 500 } else { 10_000 };
     steps.push(Step { fraction_bp, ..step(State::Accepted, on) });
     if teller.dice.percent(1) {
-        steps.push(Step { reason: Some("بازبینی سازمان"), ..step(State::InProgress, on + TimeDelta::days(10)) });
+        steps.push(Step {
+            reason: Some("بازبینی سازمان"),
+            ..step(State::InProgress, on + TimeDelta::days(10))
+        });
         steps.push(step(State::Submitted, on + TimeDelta::days(30)));
         steps.push(Step { fraction_bp: 10_000, ..step(State::Accepted, on + TimeDelta::days(36)) });
     }

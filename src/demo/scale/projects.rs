@@ -44,8 +44,8 @@ const SHORTEST: TimeDelta = TimeDelta::days(300);
 /// Nor a longer one.
 const LONGEST: TimeDelta = TimeDelta::days(1_500);
 
-/// Tells of projects of a feasible cluster, one after another. Every fifth or so is a draft that came to nothing, and so is what
-/// does not fit into the time.
+/// Tells of projects of a feasible cluster, one after another. Every fifth or so is a draft that came to
+/// nothing, and so is what does not fit into the time.
 pub fn sequence(
     teller: &mut Teller,
     place: &Place,
@@ -81,7 +81,13 @@ pub fn sequence(
 }
 
 /// Tells of drafts of a cluster. Most are of the last months, others came to nothing.
-pub fn drafts(teller: &mut Teller, place: &Place, cluster: &clusters::Model, since: NaiveDate, count: usize) -> Result<(), Problem> {
+pub fn drafts(
+    teller: &mut Teller,
+    place: &Place,
+    cluster: &clusters::Model,
+    since: NaiveDate,
+    count: usize,
+) -> Result<(), Problem> {
     for _ in 0..count {
         let last_day = teller.last_day;
         let first = if teller.dice.percent(85) { since.max(last_day - TimeDelta::days(400)) } else { since };
@@ -91,7 +97,12 @@ pub fn drafts(teller: &mut Teller, place: &Place, cluster: &clusters::Model, sin
     Ok(())
 }
 
-fn draft(teller: &mut Teller, place: &Place, cluster: &clusters::Model, day: NaiveDate) -> Result<(), Problem> {
+fn draft(
+    teller: &mut Teller,
+    place: &Place,
+    cluster: &clusters::Model,
+    day: NaiveDate,
+) -> Result<(), Problem> {
     let row = created(teller, place, cluster, day, 24)?;
     let line = Timeline::new(teller, day, i64::from(row.planned_months), true);
     let plan = Plan::new(teller, &line);
@@ -101,19 +112,38 @@ fn draft(teller: &mut Teller, place: &Place, cluster: &clusters::Model, day: Nai
 }
 
 /// A new draft of a day.
-fn created(teller: &mut Teller, place: &Place, cluster: &clusters::Model, day: NaiveDate, months: i64) -> Result<Model, Problem> {
+fn created(
+    teller: &mut Teller,
+    place: &Place,
+    cluster: &clusters::Model,
+    day: NaiveDate,
+    months: i64,
+) -> Result<Model, Problem> {
     let title_fa = format!("پروژهٔ توسعهٔ خوشهٔ {}", cluster.name_fa);
     let fee = teller.dice.between(8..=40) * 100_000_000;
-    let budget = [(Line::CdaFee, fee), (Line::Supervision, fee / 5), (Line::Subproject, fee * 3), (Line::Training, fee / 2)];
+    let budget = [
+        (Line::CdaFee, fee),
+        (Line::Supervision, fee / 5),
+        (Line::Subproject, fee * 3),
+        (Line::Training, fee / 2),
+    ];
     let row = Model {
-        code: teller.known.counters.give_out("project", &format!("{}-P", place.code.trim_start_matches("IR-"))),
+        code: teller
+            .known
+            .counters
+            .give_out("project", &format!("{}-P", place.code.trim_start_matches("IR-"))),
         cluster_id: cluster.id,
         organisation_id: place.company,
         province: place.code.clone(),
         title_order: text::order(&title_fa),
         title_fa,
         planned_months: i32::try_from(months).unwrap_or(36),
-        budget: Budget(budget.into_iter().map(|(line, amount)| BudgetLine { line, amount_irr: Amount(amount) }).collect()),
+        budget: Budget(
+            budget
+                .into_iter()
+                .map(|(line, amount)| BudgetLine { line, amount_irr: Amount(amount) })
+                .collect(),
+        ),
         vision: teller.dice.percent(40).then(|| "قطب صادرات منطقه".to_owned()),
         ..Model::default()
     };
@@ -161,7 +191,8 @@ impl Project<'_> {
         }
         let decision = self.decision(teller, Body::ProvincialCommittee, on, "اجرای پروژهٔ توسعهٔ خوشه")?;
         if cluster.state == ClusterState::Developed {
-            let why = Why { decision: Some(decision), reason: Some("دور تازهٔ توسعهٔ خوشه") };
+            let why =
+                Why { decision: Some(decision), reason: Some("دور تازهٔ توسعهٔ خوشه") };
             teller.enter(cluster, ClusterState::Feasible, on, 1..=20, why)?;
         }
         teller.enter(&mut self.row, State::Approved, on, 4..=30, Why::decided(decision))
@@ -172,7 +203,8 @@ impl Project<'_> {
         let on = self.timeline.contracted;
         let number = format!("{}/{}", year_of(on), teller.dice.between(100..=9_999));
         self.row.contract_no = Some(number.clone());
-        (self.row.contract_start, self.row.contract_end) = (Some(self.timeline.start), Some(self.timeline.contract_end));
+        (self.row.contract_start, self.row.contract_end) =
+            (Some(self.timeline.start), Some(self.timeline.contract_end));
         let at = teller.learned(on, 1..=10, self.row.updated_at);
         teller.change(&mut self.row, at)?;
         let names = self.assign(teller, &number)?;
@@ -252,7 +284,9 @@ impl Project<'_> {
 
     /// It was suspended before a day, and perhaps resumed.
     fn rest(&mut self, teller: &mut Teller, before: NaiveDate) -> Result<(), Problem> {
-        let Some((from, to)) = self.timeline.rest.filter(|(from, _)| *from < before && self.timeline.has_happened(*from)) else {
+        let Some((from, to)) =
+            self.timeline.rest.filter(|(from, _)| *from < before && self.timeline.has_happened(*from))
+        else {
             return Ok(());
         };
         if self.row.state == State::Suspended || self.timeline.has_rested {
@@ -268,11 +302,18 @@ impl Project<'_> {
     }
 
     /// It ended before its aim or with it, and the cluster with it; returns the day.
-    fn end(&mut self, teller: &mut Teller, cluster: &mut clusters::Model) -> Result<Option<NaiveDate>, Problem> {
+    fn end(
+        &mut self,
+        teller: &mut Teller,
+        cluster: &mut clusters::Model,
+    ) -> Result<Option<NaiveDate>, Problem> {
         let (on, to) = match self.timeline.ending {
             Ending::Terminated(on) if self.row.state != State::Draft && on <= teller.last_day => {
-                let decision = self.decision(teller, Body::ProvincialCommittee, on, "خاتمهٔ پروژهٔ توسعهٔ خوشه")?;
-                let why = Why { decision: Some(decision), reason: Some("نبود همکاری واحدهای خوشه") };
+                let decision =
+                    self.decision(teller, Body::ProvincialCommittee, on, "خاتمهٔ پروژهٔ توسعهٔ خوشه")?;
+                let why = Why {
+                    decision: Some(decision), reason: Some("نبود همکاری واحدهای خوشه")
+                };
                 teller.enter(&mut self.row, State::Terminated, on, 4..=40, why)?;
                 (on, ClusterState::Feasible)
             }
@@ -287,7 +328,13 @@ impl Project<'_> {
     }
 
     /// A decision about the project.
-    pub fn decision(&self, teller: &mut Teller, body: Body, on: NaiveDate, title_fa: &str) -> Result<Uuid, Problem> {
+    pub fn decision(
+        &self,
+        teller: &mut Teller,
+        body: Body,
+        on: NaiveDate,
+        title_fa: &str,
+    ) -> Result<Uuid, Problem> {
         let decision = decisions::Model {
             body,
             meeting_no: Some(format!("{}/{}", year_of(on), teller.dice.between(1..=24))),

@@ -21,7 +21,8 @@ use crate::{
     store::{ExternalRef, external_ref::ExternalRefs},
 };
 
-/// Tells of some firms that belong to no cluster; returns how many there are. A hundredth of them works in what is rare here.
+/// Tells of some firms that belong to no cluster; returns how many there are. A hundredth of them works in
+/// what is rare here.
 pub fn tell(teller: &mut Teller, place: &Place, count: usize) -> Result<usize, Problem> {
     for number in 0..count {
         let rare = place.rare.get(number).filter(|_| number < 12 && teller.dice.percent(15));
@@ -35,10 +36,20 @@ pub fn tell(teller: &mut Teller, place: &Place, count: usize) -> Result<usize, P
 }
 
 /// Tells of the members of a cluster; returns their ids.
-pub fn members(teller: &mut Teller, place: &Place, cluster: &clusters::Model, industry: &Industry, count: usize) -> Result<Vec<Uuid>, Problem> {
+pub fn members(
+    teller: &mut Teller,
+    place: &Place,
+    cluster: &clusters::Model,
+    industry: &Industry,
+    count: usize,
+) -> Result<Vec<Uuid>, Problem> {
     let mut ids = Vec::new();
     for _ in 0..count {
-        let county = place.counties.iter().find(|county| cluster.counties.0.iter().any(|own| own.0 == **county)).unwrap_or(&place.counties[0]);
+        let county = place
+            .counties
+            .iter()
+            .find(|county| cluster.counties.0.iter().any(|own| own.0 == **county))
+            .unwrap_or(&place.counties[0]);
         let mut row = firm(teller, place, industry.class, industry.works, county);
         let from = teller.day(cluster.identified_on.unwrap_or(teller.last_day), teller.last_day);
         row.cluster_id = Some(cluster.id);
@@ -76,16 +87,21 @@ fn firm(teller: &mut Teller, place: &Place, class: &str, works: &str, county: &s
         employment_total: is_known.then_some(employed),
         employment_female: is_known.then(|| employed * teller.dice.int(0..=45) / 100),
         external_refs: ExternalRefs(match teller.dice.percent(5) {
-            true => vec![ExternalRef { system: "register".to_owned(), key: format!("{}-{reference}-{}", place.code, teller.dice.count()) }],
+            true => vec![ExternalRef {
+                system: "register".to_owned(),
+                key: format!("{}-{reference}-{}", place.code, teller.dice.count()),
+            }],
             false => Vec::new(),
         }),
         ..Default::default()
     }
 }
 
-/// Tells of a firm. Large ones are organisations of their own, and some have grown since they were registered.
+/// Tells of a firm. Large ones are organisations of their own, and some have grown since they were
+/// registered.
 fn finish(teller: &mut Teller, mut row: enterprises::Model) -> Result<Uuid, Problem> {
-    let registered: NaiveDate = row.member_from.unwrap_or_else(|| teller.day(persian(1390, 2, 1), teller.last_day));
+    let registered: NaiveDate =
+        row.member_from.unwrap_or_else(|| teller.day(persian(1390, 2, 1), teller.last_day));
     if matches!(row.size, Some(Size::Medium | Size::Large)) {
         let firm = organisations::Model {
             kind: Kind::Firm,
@@ -100,7 +116,8 @@ fn finish(teller: &mut Teller, mut row: enterprises::Model) -> Result<Uuid, Prob
     let grown = row.employment_total;
     let is_changed = grown.is_some() && teller.dice.percent(8);
     if is_changed {
-        row.employment_total = grown.map(|employed| (employed * 3 / 4).max(row.employment_female.unwrap_or_default()).max(1));
+        row.employment_total =
+            grown.map(|employed| (employed * 3 / 4).max(row.employment_female.unwrap_or_default()).max(1));
         row.size = row.employment_total.map(Size::of);
     }
     let mut row = teller.learn(row, registered, 6..=90, Default::default())?;

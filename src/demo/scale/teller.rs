@@ -16,7 +16,9 @@ use crate::{
     lifecycle::{State, Stateful},
     persian::Date,
     problem::Problem,
-    store::{Annals, Database, Record, bulk::Bulk, code::Counters, personal::keys::Keyring, status_event::Event},
+    store::{
+        Annals, Database, Record, bulk::Bulk, code::Counters, personal::keys::Keyring, status_event::Event,
+    },
 };
 
 /// The tables in the order in which they refer to one another.
@@ -72,7 +74,9 @@ impl Known {
     pub async fn read(db: &Database) -> Result<Self, Problem> {
         use sea_orm::{QueryOrder, prelude::*};
         let clusters = clusters::Entity::find().all(db).await?;
-        let active = indicators::Entity::find().filter(indicators::Column::DeletedAt.is_null()).filter(indicators::Column::IsActive.eq(true));
+        let active = indicators::Entity::find()
+            .filter(indicators::Column::DeletedAt.is_null())
+            .filter(indicators::Column::IsActive.eq(true));
         Ok(Self {
             counters: Counters::read(db).await?,
             cluster_names: clusters.into_iter().map(|cluster| (cluster.province, cluster.name_key)).collect(),
@@ -123,14 +127,26 @@ impl Teller {
         // Midnight in Iran is half past eight in UTC.
         let midnight = |day: NaiveDate| (day.and_time(NaiveTime::MIN) - TimeDelta::minutes(210)).and_utc();
         let annals = annals(&known);
-        Self { dice: Dice::new(seed), known, last_day: today - Days::new(1), annals, recorded: (midnight(begun), midnight(today)) }
+        Self {
+            dice: Dice::new(seed),
+            known,
+            last_day: today - Days::new(1),
+            annals,
+            recorded: (midnight(begun), midnight(today)),
+        }
     }
 
-    /// A moment at which something that happened on a day was recorded, so many days later: after the moment before, and in office
-    /// hours. Late records are those of today.
-    pub fn learned(&mut self, day: NaiveDate, lag: RangeInclusive<i64>, before: DateTime<Utc>) -> DateTime<Utc> {
+    /// A moment at which something that happened on a day was recorded, so many days later: after the moment
+    /// before, and in office hours. Late records are those of today.
+    pub fn learned(
+        &mut self,
+        day: NaiveDate,
+        lag: RangeInclusive<i64>,
+        before: DateTime<Utc>,
+    ) -> DateTime<Utc> {
         let (first, last) = self.recorded;
-        let hours = TimeDelta::seconds(self.dice.between(4 * 3_600..=12 * 3_600)) + TimeDelta::microseconds(self.dice.between(0..=999_999));
+        let hours = TimeDelta::seconds(self.dice.between(4 * 3_600..=12 * 3_600))
+            + TimeDelta::microseconds(self.dice.between(0..=999_999));
         let found = day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(self.dice.between(lag)) + hours;
         let next = before + TimeDelta::seconds(self.dice.between(40..=3_000));
         found.max(first + hours).max(next).min(last)
@@ -143,7 +159,13 @@ impl Teller {
     }
 
     /// Creates a record of a day.
-    pub fn learn<R: Record>(&mut self, row: R, day: NaiveDate, lag: RangeInclusive<i64>, before: DateTime<Utc>) -> Result<R, Problem> {
+    pub fn learn<R: Record>(
+        &mut self,
+        row: R,
+        day: NaiveDate,
+        lag: RangeInclusive<i64>,
+        before: DateTime<Utc>,
+    ) -> Result<R, Problem> {
         let at = self.learned(day, lag, before);
         self.create(row, at)
     }
@@ -180,12 +202,25 @@ impl Teller {
         let (from, id) = (row.state().name(), self.dice.id(at));
         row.enter(to, on.into());
         adjust(row);
-        let event = Event { from, to: to.name(), effective_on: on.into(), decision_id: why.decision, reason: why.reason.map(str::to_owned) };
+        let event = Event {
+            from,
+            to: to.name(),
+            effective_on: on.into(),
+            decision_id: why.decision,
+            reason: why.reason.map(str::to_owned),
+        };
         self.annals.transition(row, id, event, at)
     }
 
     /// Records that a record is in a state since a day, some days later.
-    pub fn enter<R: Stateful>(&mut self, row: &mut R, to: R::State, on: NaiveDate, lag: RangeInclusive<i64>, why: Why) -> Result<(), Problem> {
+    pub fn enter<R: Stateful>(
+        &mut self,
+        row: &mut R,
+        to: R::State,
+        on: NaiveDate,
+        lag: RangeInclusive<i64>,
+        why: Why,
+    ) -> Result<(), Problem> {
         let before = *row.columns_mut().updated_at;
         let at = self.learned(on, lag, before);
         self.enter_with(row, to, on, at, why, |_| {})

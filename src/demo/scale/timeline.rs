@@ -56,8 +56,8 @@ pub enum Ending {
 }
 
 impl Timeline {
-    /// The days of a project of so many months, of a cluster that is free for it from a day on. Its last project is terminated
-    /// more seldom.
+    /// The days of a project of so many months, of a cluster that is free for it from a day on. Its last
+    /// project is terminated more seldom.
     pub fn new(teller: &mut Teller, free_from: NaiveDate, months: i64, is_last: bool) -> Self {
         let mut days = |least: i64, most: i64| TimeDelta::days(teller.dice.between(least..=most));
         let drafted = free_from + days(0, 10);
@@ -80,8 +80,11 @@ impl Timeline {
             (from, from + TimeDelta::days(teller.dice.between(40..=150)))
         });
         let is_terminated = teller.dice.percent(if is_last { 8 } else { 22 });
-        let ending =
-            if is_terminated { Ending::Terminated(teller.day(approved + TimeDelta::days(5), contract_end - part(10))) } else { Ending::Closed };
+        let ending = if is_terminated {
+            Ending::Terminated(teller.day(approved + TimeDelta::days(5), contract_end - part(10)))
+        } else {
+            Ending::Closed
+        };
         let horizon = match ending {
             Ending::Terminated(on) => on.min(teller.last_day),
             Ending::Closed => teller.last_day,

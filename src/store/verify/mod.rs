@@ -1,8 +1,8 @@
-//! Whether the database holds what was written into it: the history and the records, what records are found by, the answers that are kept
-//! for repeated requests, and the database's own pages and indexes.
+//! Whether the database holds what was written into it: the history and the records, what records are found
+//! by, the answers that are kept for repeated requests, and the database's own pages and indexes.
 //!
-//! Each area is read by itself, and names the first fault that it has. The history comes with its [root](super::root), which tells one moment of all
-//! records from every other.
+//! Each area is read by itself, and names the first fault that it has. The history comes with its
+//! [root](super::root), which tells one moment of all records from every other.
 
 mod answers;
 mod chain;
@@ -67,7 +67,8 @@ impl Kind {
             if row.deleted_at().is_some() {
                 return Ok(FoundBy::default());
             }
-            let references = row.external_refs().iter().map(|reference| (reference.system.clone(), reference.key.clone()));
+            let references =
+                row.external_refs().iter().map(|reference| (reference.system.clone(), reference.key.clone()));
             let terms = search::terms_of(&row).into_iter().map(|(field, term)| (field.to_owned(), term));
             Ok(FoundBy { terms: terms.collect(), references: references.collect() })
         };
@@ -91,9 +92,11 @@ impl Kind {
         self.table
     }
 
-    /// Rows of the kind in the order of their ids, from one on. Kinds that share a table are told apart by their entries.
+    /// Rows of the kind in the order of their ids, from one on. Kinds that share a table are told apart by
+    /// their entries.
     fn rows_after(&self, after: Option<Uuid>, kinds: &[Self], most: u64) -> SelectStatement {
-        let mut query = Query::select().from(self.table).order_by("id", sea_orm::Order::Asc).limit(most).to_owned();
+        let mut query =
+            Query::select().from(self.table).order_by("id", sea_orm::Order::Asc).limit(most).to_owned();
         if let Some(after) = after {
             query.and_where(Expr::col("id").gt(after));
         }
@@ -138,10 +141,16 @@ impl Intact {
     /// A sentence for each area, and the root last.
     pub fn sentences(&self) -> Vec<String> {
         let Self { chains, entries, root, terms, references, values, answers, bare_answers, database } = self;
-        let bare = if *bare_answers == 0 { String::new() } else { format!("; {bare_answers} more have no checksum") };
+        let bare = if *bare_answers == 0 {
+            String::new()
+        } else {
+            format!("; {bare_answers} more have no checksum")
+        };
         vec![
             format!("the history is whole: {entries} entries in {chains} chains"),
-            format!("the records are found by what they say: {terms} search terms, {references} external references"),
+            format!(
+                "the records are found by what they say: {terms} search terms, {references} external references"
+            ),
             format!("the personal values are those that are committed to: {values}"),
             format!("the kept answers are whole: {answers}{bare}"),
             format!("the database is whole: {database}"),
@@ -255,5 +264,9 @@ async fn moment(db: &Database, area: Area) -> Result<DatabaseTransaction, Fault>
 
 /// Runs a statement that gives texts in a column.
 async fn texts(db: &impl ConnectionTrait, sql: &str, column: &str) -> Result<Vec<String>, DbErr> {
-    db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?.iter().map(|row| row.try_get("", column)).collect()
+    db.query_all_raw(Statement::from_string(db.get_database_backend(), sql))
+        .await?
+        .iter()
+        .map(|row| row.try_get("", column))
+        .collect()
 }
