@@ -13,8 +13,8 @@ use crate::{
     http::{
         contract::Contract,
         document::{self, Frame, PREFIX},
-        guard::Format,
-        shape::digest,
+        authorization::Format,
+        render::digest,
     },
     imports, indicators, industries,
     lifecycle::machine::Machine,

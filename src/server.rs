@@ -24,7 +24,7 @@ use crate::{
         Shutdown, compress,
         connection::Listener,
         contract::Contract,
-        envelope, guard,
+        request_middleware, authorization,
         rate_limit::{self, PublicRateLimit, RateLimit},
         serve::serve,
         spool::SpoolQuota,
@@ -227,11 +227,11 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
             .split_for_parts();
         app.configure(documentation::routes)
             .default_service(web::to(not_found))
-            .wrap(from_fn(guard::guard))
+            .wrap(from_fn(authorization::guard))
             .wrap(cors(&shared))
             .wrap(from_fn(rate_limit::limit_preflights))
             .wrap(from_fn(compress::compress))
-            .wrap(from_fn(envelope::envelope))
+            .wrap(from_fn(request_middleware::envelope))
     };
     let mut listeners = vec![(Listener::Public, listener)];
     listeners.extend(for_operation.map(|(listener, _)| (Listener::Operation, listener)));
@@ -317,7 +317,7 @@ impl Running {
 
 /// What no route answers: 405 where the path has other methods, 404 otherwise.
 async fn not_found(request: HttpRequest, contract: web::Data<Contract>) -> Result<HttpResponse, Problem> {
-    Err(guard::no_operation(&contract, request.path()))
+    Err(authorization::no_operation(&contract, request.path()))
 }
 
 /// A listener, and the address that it has got.

@@ -19,8 +19,8 @@ use crate::{
     http::{
         Upload,
         compress::AsItIs,
-        envelope::{Deadline, HeadersOnly},
-        shape,
+        request_middleware::{Deadline, HeadersOnly},
+        render,
     },
     problem::{Problem, Text, Violation, problem_types},
     store::{
@@ -191,7 +191,7 @@ impl Model {
             return Err(Problem::new(&problem_types::NOT_FOUND).detail(detail));
         }
         let tag = format!("\"{}\"", self.sha256);
-        let is_known = shape::knows(request, &tag);
+        let is_known = render::knows(request, &tag);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
             .insert_header((header::ETAG, tag))

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    http::{Answer, Database, Page, Paging, Shape, SortKey, Write, page::Listed, visible},
+    http::{Answer, Database, Page, Paging, Shape, SortKey, Write, page::Listed, record_extractor},
     problem::{Problem, problem_types},
     store::{SqlKind, security_event::Kind},
 };
@@ -121,7 +121,7 @@ pub async fn delete_session(
     write: Write,
     authenticator: web::Data<Authenticator>,
 ) -> Result<Answer, Problem> {
-    let (id, owner) = (visible::id_in(&request, "id")?, write.caller.id);
+    let (id, owner) = (record_extractor::id_in(&request, "id")?, write.caller.id);
     let answer = write.run(async |transaction| {
         let own = Entity::find_by_id(id).filter(Column::AccountId.eq(owner)).one(&**transaction).await?;
         let session = own.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;

@@ -20,7 +20,7 @@ use self::{
 };
 use crate::{
     auth::{CurrentCaller, account},
-    http::{Answer, Database, Query, Shape, Shutdown, shape::digest},
+    http::{Answer, Database, Query, Shape, Shutdown, render::digest},
     problem::{Problem, problem_types},
     store::{
         change_log::{self, ChangeKind, Shown},

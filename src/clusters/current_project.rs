@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::{ToSchema, openapi::Ref};
 use uuid::Uuid;
 
-use crate::store::{Past, past};
+use crate::store::{Past, point_in_time};
 
 /// A cluster's live project.
 #[derive(Clone, Debug, Serialize, FromQueryResult, ToSchema)]
@@ -41,12 +41,12 @@ pub async fn then(
     cluster: Uuid,
     past: Past,
 ) -> Result<Option<CurrentProject>, DbErr> {
-    let ids = past::referring(db, "project", "cluster_id", cluster).await?;
-    let known = past::records(db, "project", &["state"], ids, past).await?;
+    let ids = point_in_time::referring(db, "project", "cluster_id", cluster).await?;
+    let known = point_in_time::records(db, "project", &["state"], ids, past).await?;
     let mut live = known.into_iter().filter_map(|(id, fields)| {
-        let [code, title_fa, state] = ["code", "title_fa", "state"].map(|name| past::text(&fields, name));
+        let [code, title_fa, state] = ["code", "title_fa", "state"].map(|name| point_in_time::text(&fields, name));
         let is_live =
-            !CALM.contains(&state.as_str()) && past::text(&fields, "cluster_id") == cluster.to_string();
+            !CALM.contains(&state.as_str()) && point_in_time::text(&fields, "cluster_id") == cluster.to_string();
         is_live.then_some(CurrentProject { cluster_id: cluster, id, code, title_fa, state })
     });
     Ok(live.next())

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{
     Call, Precondition, Ready, contract, json,
     upload_quota::{BodyQuota, UploadShare},
-    visible,
+    record_extractor,
 };
 use crate::{
     config::Config,
@@ -96,7 +96,7 @@ impl FromRequest for Patch {
 /// What a body gives, or, once it is known that the records of the path exist, what is wrong with it.
 async fn refused_last<T>(body: Result<T, Problem>, request: &HttpRequest) -> Result<T, Problem> {
     if body.is_err() {
-        visible::looked_up(request).await;
+        record_extractor::looked_up(request).await;
     }
     body
 }

@@ -12,7 +12,7 @@ use actix_web::{
     web,
 };
 
-use super::{preference::preferences, unread::IsShared};
+use super::{negotiation::preferences, unread::IsShared};
 
 /// Answers below this many bytes fit into one or two packets anyway.
 const THRESHOLD: u64 = 2_048;

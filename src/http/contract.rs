@@ -15,7 +15,7 @@ use super::{
     document::{self, required_properties},
     json::LONGEST_LIST,
     static_document::StaticDocument,
-    words,
+    validation_messages,
 };
 use crate::{
     persian::{Calendar, Date, calendar, text},
@@ -433,7 +433,7 @@ fn check(
         }
         // The library makes all errors before it gives the first one.
         for error in validator.iter_errors(&shortened(value)) {
-            words::explain(&error, place, violations);
+            validation_messages::explain(&error, place, violations);
         }
     });
 }

@@ -31,7 +31,7 @@ use crate::{
     auth::Caller,
     problem::{Problem, Text, Violation, problem_types},
     store::{
-        Include, LongReads, Reading, Record, Retrospective, change_log, past, personal, search, visible_rows,
+        Include, LongReads, Reading, Record, Retrospective, change_log, point_in_time, personal, search, visible_rows,
     },
 };
 
@@ -107,7 +107,7 @@ impl Read {
         }
         let then = {
             let db = self.long_reads.begin(self.caller.id).await?;
-            past::view(&*db, row, past).await?.ok_or_else(not_found)?
+            point_in_time::view(&*db, row, past).await?.ok_or_else(not_found)?
         };
         self.shape.value(&then)
     }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Call, Ready,
     body::{self, RawBody},
-    envelope::Deadline,
+    request_middleware::Deadline,
     upload_quota::{UploadQuota, UploadShare},
 };
 use crate::{

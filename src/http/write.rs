@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Answer, Call, Database, Precondition, Ready, Referred, Shape, body::RawBody, envelope::RequestId,
+    Answer, Call, Database, Precondition, Ready, Referred, Shape, body::RawBody, request_middleware::RequestId,
     read::database,
 };
 use crate::{

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::titles::TITLES;
 use crate::{
     auth::Caller,
-    http::{contract::Contract, document, terms},
+    http::{contract::Contract, document, glossary},
     persian::text,
     personal,
 };
@@ -336,7 +336,7 @@ pub struct Choice {
 
 impl Choice {
     fn of(code: &str) -> Self {
-        Self { code: code.to_owned(), word_fa: terms::in_persian(code) }
+        Self { code: code.to_owned(), word_fa: glossary::in_persian(code) }
     }
 
     /// Whether a text means it.

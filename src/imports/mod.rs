@@ -41,7 +41,7 @@ use crate::{
     config::Config,
     http::{
         Answer, Call, Database, Page, Paging, Query, Shape, Shutdown, Upload, Write, contract::Contract, csv,
-        document, guard, temporary, visible,
+        document, authorization, temporary, record_extractor,
     },
     problem::{Problem, problem_types},
 };
@@ -261,7 +261,7 @@ pub async fn follow_import(
         is_over: bool,
     }
     let id = find(&request, &caller, &db).await?.id;
-    let token = guard::bearer(request.headers()).unwrap_or_default().to_owned();
+    let token = authorization::bearer(request.headers()).unwrap_or_default().to_owned();
     let events =
         stream::unfold(Told { import: None, at: Instant::now(), is_over: false }, move |mut told| {
             let (db, shutdown, authenticator, token) =
@@ -303,6 +303,6 @@ pub async fn follow_import(
 
 /// The import that exists for the caller; 404 otherwise.
 async fn find(request: &HttpRequest, caller: &CurrentCaller, db: &Database) -> Result<Model, Problem> {
-    let named = Model::visible(caller).filter(Column::Id.eq(visible::id_in(request, "id")?));
+    let named = Model::visible(caller).filter(Column::Id.eq(record_extractor::id_in(request, "id")?));
     named.one(db.get_ref()).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
 }

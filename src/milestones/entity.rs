@@ -19,7 +19,7 @@ use crate::{
     provinces,
     store::{
         Include, Past, Reading, Record, Retrospective, SqlKind, Transaction,
-        past::{self, Fields},
+        point_in_time::{self, Fields},
         search,
     },
 };
@@ -188,9 +188,9 @@ impl Retrospective for Model {
     }
 
     async fn derived(&self, _: &impl ConnectionTrait, past: Past, fields: &Fields) -> Result<Overdue, DbErr> {
-        let is_open = !["accepted", "cancelled"].contains(&past::text(fields, "state").as_str());
+        let is_open = !["accepted", "cancelled"].contains(&point_in_time::text(fields, "state").as_str());
         Ok(Overdue {
-            is_overdue: is_open && past::day(fields, "due_on").is_some_and(|due| due < past.as_of.naive()),
+            is_overdue: is_open && point_in_time::day(fields, "due_on").is_some_and(|due| due < past.as_of.naive()),
         })
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     problem::{Problem, Text, Violation, problem_types},
     provinces,
     store::{
-        Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, past::Fields,
+        Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, point_in_time::Fields,
         record::Unique, search, status_event::Event,
     },
 };

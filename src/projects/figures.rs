@@ -15,7 +15,7 @@ use crate::{
     problem::{Missing, Text},
     store::{
         Past,
-        past::{self, Fields},
+        point_in_time::{self, Fields},
         sql::placeholders,
     },
 };
@@ -129,22 +129,22 @@ struct Lead {
 /// The figures that a project had.
 pub async fn then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Result<Figures, DbErr> {
     let day = past.as_of.naive();
-    let ids = past::referring(db, "milestone", "project_id", project).await?;
-    let mut known = past::records(db, "milestone", &["state", "accepted_fraction_bp"], ids, past).await?;
+    let ids = point_in_time::referring(db, "milestone", "project_id", project).await?;
+    let mut known = point_in_time::records(db, "milestone", &["state", "accepted_fraction_bp"], ids, past).await?;
     let plan = plan::then(db, project, past).await?;
     known.iter_mut().for_each(|(id, fields)| plan.apply(*id, fields));
     let mut figures = Figures::default();
     let ([mut earned, mut planned, mut total, mut overdue], mut open) = ([0; 4], Vec::new());
     for (id, fields) in &known {
         let (weight, state, due_on) =
-            (past::number(fields, "weight_bp"), past::text(fields, "state"), past::day(fields, "due_on"));
+            (point_in_time::number(fields, "weight_bp"), point_in_time::text(fields, "state"), point_in_time::day(fields, "due_on"));
         let Some(due_on) = due_on.filter(|_| state != "cancelled") else { continue };
-        earned += weight * past::number(fields, "accepted_fraction_bp");
+        earned += weight * point_in_time::number(fields, "accepted_fraction_bp");
         total += weight;
         planned += if due_on <= day { weight } else { 0 };
         if state != "accepted" {
             overdue += i64::from(due_on < day);
-            open.push((due_on, *id, past::text(fields, "title_fa"), state));
+            open.push((due_on, *id, point_in_time::text(fields, "title_fa"), state));
         }
     }
     if !known.is_empty() {
@@ -163,24 +163,24 @@ pub async fn then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Resul
 
 async fn lead_then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Result<Option<LeadCda>, DbErr> {
     let day = past.as_of.naive();
-    let ids = past::referring(db, "assignment", "project_id", project).await?;
+    let ids = point_in_time::referring(db, "assignment", "project_id", project).await?;
     let leads = |fields: &Fields| {
-        let has_begun = past::day(fields, "valid_from").is_some_and(|from| from <= day);
-        past::text(fields, "role") == "lead"
+        let has_begun = point_in_time::day(fields, "valid_from").is_some_and(|from| from <= day);
+        point_in_time::text(fields, "role") == "lead"
             && has_begun
-            && past::day(fields, "valid_to").is_none_or(|to| to >= day)
+            && point_in_time::day(fields, "valid_to").is_none_or(|to| to >= day)
     };
-    let known = past::records(db, "assignment", &[], ids, past).await?;
+    let known = point_in_time::records(db, "assignment", &[], ids, past).await?;
     let lead = known
         .values()
         .find(|fields| leads(fields))
-        .and_then(|fields| past::text(fields, "cda_id").parse::<Uuid>().ok());
+        .and_then(|fields| point_in_time::text(fields, "cda_id").parse::<Uuid>().ok());
     let Some(id) = lead else { return Ok(None) };
-    let cda = past::records(db, "cda", &[], vec![id], past).await?.remove(&id);
+    let cda = point_in_time::records(db, "cda", &[], vec![id], past).await?.remove(&id);
     Ok(cda.map(|fields| LeadCda {
         id,
-        name_fa: past::text(&fields, "name_fa"),
-        name_en: past::optional(&fields, "name_en"),
+        name_fa: point_in_time::text(&fields, "name_fa"),
+        name_en: point_in_time::optional(&fields, "name_en"),
         cda: None,
     }))
 }

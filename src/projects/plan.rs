@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::store::{
     Past,
-    past::{self, Fields},
+    point_in_time::{self, Fields},
 };
 
 /// What a baseline fixes of a milestone.
@@ -22,18 +22,18 @@ pub struct Plan(Option<HashMap<Uuid, Fields>>);
 /// The plan that a project had. Before its first baseline it is what that one froze; without one it is what
 /// the milestones say.
 pub async fn then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Result<Plan, DbErr> {
-    let ids = past::referring(db, "baseline", "project_id", project).await?;
+    let ids = point_in_time::referring(db, "baseline", "project_id", project).await?;
     let mut baselines: Vec<Fields> =
-        past::records(db, "baseline", &[], ids, past).await?.into_values().collect();
-    baselines.sort_by_key(|fields| past::number(fields, "number"));
+        point_in_time::records(db, "baseline", &[], ids, past).await?.into_values().collect();
+    baselines.sort_by_key(|fields| point_in_time::number(fields, "number"));
     let in_force =
-        |fields: &&Fields| past::day(fields, "frozen_on").is_some_and(|day| day <= past.as_of.naive());
+        |fields: &&Fields| point_in_time::day(fields, "frozen_on").is_some_and(|day| day <= past.as_of.naive());
     let chosen = baselines.iter().rfind(in_force).or(baselines.first());
     let milestones =
         chosen.map(|fields| fields.get("milestones").and_then(Value::as_array).cloned().unwrap_or_default());
     let by_id = |milestone: Value| {
         let Value::Object(fields) = milestone else { return None };
-        Some((past::text(&fields, "milestone_id").parse().ok()?, fields))
+        Some((point_in_time::text(&fields, "milestone_id").parse().ok()?, fields))
     };
     Ok(Plan(milestones.map(|milestones| milestones.into_iter().filter_map(by_id).collect())))
 }

@@ -15,7 +15,7 @@ use super::{
     table::{Asked, LATEST},
 };
 use crate::{
-    http::{Answer, Database, Query, Shape, guard::Format, sheet::Kind},
+    http::{Answer, Database, Query, Shape, authorization::Format, sheet::Kind},
     industries::IsicCode,
     persian::{Date, PersianPeriod},
     problem::{Problem, Text, problem_types},

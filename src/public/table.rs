@@ -11,8 +11,8 @@ use crate::{
     http::{
         Call, Ready, Shape,
         document::PREFIX,
-        guard::Format,
-        shape::{digest, knows},
+        authorization::Format,
+        render::{digest, knows},
         sheet::{About, Heading, Sheet},
         temporary,
     },

@@ -16,10 +16,10 @@ use crate::{
     api,
     http::{
         Call, compress, csv,
-        envelope::Deadline,
+        request_middleware::Deadline,
         geojson,
-        guard::Format,
-        shape::digest,
+        authorization::Format,
+        render::digest,
         sheet::{About, Heading, Sheet},
         spool::{Spool, SpoolQuota},
     },

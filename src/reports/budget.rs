@@ -10,7 +10,7 @@ use super::{
     value::{budget_of, share_bp},
 };
 use crate::{
-    problem::Problem, projects::rules::State, provinces::ProvinceCode, store::known::CLUSTER, values::Amount,
+    problem::Problem, projects::rules::State, provinces::ProvinceCode, store::temporal_relations::CLUSTER, values::Amount,
 };
 
 /// The report.

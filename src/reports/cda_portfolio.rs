@@ -18,7 +18,7 @@ use crate::{
     projects::rules::State as ProjectState,
     provinces::ProvinceCode,
     store::{
-        known::{ASSIGNMENT, CDA},
+        temporal_relations::{ASSIGNMENT, CDA},
         sql::Member,
     },
     values::Decimal,

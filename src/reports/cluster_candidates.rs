@@ -14,7 +14,7 @@ use crate::{
     problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     statistics::cells::{self, COUNTRY},
-    store::{known::ENTERPRISE, sql::Composer},
+    store::{temporal_relations::ENTERPRISE, sql::Composer},
     values::Decimal,
 };
 
@@ -198,7 +198,7 @@ impl Report for ClusterCandidates {
         let (area, level) = (question.area()?, own.level.unwrap_or(Level::Class));
         out.totals().reference = question.scope();
         let mut sql = question.composer();
-        let clusters = question.known(&crate::store::known::CLUSTER, &mut sql);
+        let clusters = question.known(&crate::store::temporal_relations::CLUSTER, &mut sql);
         let (classes, class) =
             (sql.each("c.isic", "k"), sql.member("k.value", "code", crate::store::sql::Member::Text));
         let digits = match level {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clusters::rules::State,
-    http::terms,
+    http::glossary,
     lifecycle,
     persian::{Date, calendar::Period},
     problem::{Problem, Text, Violation},
@@ -202,7 +202,7 @@ fn name(state: State) -> Text {
     let code = lifecycle::State::name(state);
     let (first, rest) = code.split_at(1);
     let english = format!("{}{}", first.to_uppercase(), rest.replace('_', " "));
-    Text::new(terms::in_persian(&code).map_or_else(|| english.clone(), str::to_owned), english)
+    Text::new(glossary::in_persian(&code).map_or_else(|| english.clone(), str::to_owned), english)
 }
 
 /// Funnel of clusters

@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 use super::{Column, Common, Entry, Kind, NoParameters, NoTotals, Out, Question, Report, Told, list};
 use crate::{
     clusters::{identified::Precision, lineage::Kind as LineageKind, rules::State},
-    http::guard::Format,
+    http::authorization::Format,
     persian::Date,
     problem::Problem,
     provinces::ProvinceCode,
-    store::known::{CLAIM, LINEAGE},
+    store::temporal_relations::{CLAIM, LINEAGE},
     values::Location,
 };
 

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     indicators::dto::{Direction, Theme},
     problem::{Problem, Text},
-    store::known::{INDICATOR, MEASUREMENT},
+    store::temporal_relations::{INDICATOR, MEASUREMENT},
     values::Decimal,
 };
 

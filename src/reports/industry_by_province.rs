@@ -13,13 +13,13 @@ use super::{
     list,
 };
 use crate::{
-    http::guard::Format,
+    http::authorization::Format,
     industries::Level,
     persian::PersianPeriod,
     problem::{Problem, Text},
     provinces::{ALL, ProvinceCode},
     statistics::cells::{self, COUNTRY},
-    store::{known::ENTERPRISE, sql::count_where},
+    store::{temporal_relations::ENTERPRISE, sql::count_where},
     values::Location,
 };
 

@@ -42,7 +42,7 @@ pub use self::{
 };
 pub use crate::http::sheet::Kind;
 use crate::{
-    http::{Answer, Shape, guard::Format},
+    http::{Answer, Shape, authorization::Format},
     problem::Problem,
 };
 

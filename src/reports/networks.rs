@@ -13,7 +13,7 @@ use crate::{
     problem::Problem,
     provinces::ProvinceCode,
     store::{
-        known::{JOINT_ACTION, NETWORK},
+        temporal_relations::{JOINT_ACTION, NETWORK},
         sql::count_where,
     },
     values::Amount,

@@ -18,7 +18,7 @@ use crate::{
     problem::{Problem, Text},
     projects::{phases::PhaseName, rules::State as ProjectState},
     provinces::ProvinceCode,
-    store::known::{ASSIGNMENT, CDA, CLUSTER},
+    store::temporal_relations::{ASSIGNMENT, CDA, CLUSTER},
 };
 
 /// The report.

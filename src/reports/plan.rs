@@ -3,7 +3,7 @@
 
 use super::{Question, Report};
 use crate::store::{
-    known::{BASELINE, MILESTONE},
+    temporal_relations::{BASELINE, MILESTONE},
     sql::{Composer, Member},
 };
 

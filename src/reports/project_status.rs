@@ -17,7 +17,7 @@ use crate::{
     provinces::ProvinceCode,
     store::{
         earned_value::MEASURES,
-        known::{ASSIGNMENT, BASELINE, CDA, CLUSTER},
+        temporal_relations::{ASSIGNMENT, BASELINE, CDA, CLUSTER},
     },
 };
 

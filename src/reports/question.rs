@@ -17,7 +17,7 @@ use crate::{
     provinces::{ALL, Province, ProvinceCode},
     store::{
         LongReads,
-        known::{Knowledge, Relation},
+        temporal_relations::{Knowledge, Relation},
         now,
         sql::Composer,
     },
@@ -254,14 +254,14 @@ impl<R: Report> Question<R> {
 
     /// The same in the states of another day.
     pub fn clusters_on(&self, day: Date, composer: &mut Composer) -> String {
-        let clusters = self.known_on(day, &crate::store::known::CLUSTER, composer);
+        let clusters = self.known_on(day, &crate::store::temporal_relations::CLUSTER, composer);
         let industries = self.and_in_industries("c.primary_isic", composer);
         format!("(SELECT c.* FROM {clusters} c WHERE 1 = 1{industries})")
     }
 
     /// The projects spoken of: those of the clusters spoken of.
     pub fn projects(&self, composer: &mut Composer) -> String {
-        let projects = self.known(&crate::store::known::PROJECT, composer);
+        let projects = self.known(&crate::store::temporal_relations::PROJECT, composer);
         if !self.has_industries() {
             return projects;
         }

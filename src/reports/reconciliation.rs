@@ -17,7 +17,7 @@ use crate::{
     clusters::lineage::Kind as LineageKind,
     problem::Problem,
     store::{
-        known::{CLAIM, LINEAGE},
+        temporal_relations::{CLAIM, LINEAGE},
         sql::Composer,
     },
 };

@@ -12,7 +12,7 @@ use crate::{
     progress_reports::entity::DAYS_TO_REPORT,
     projects::rules::State,
     provinces::ProvinceCode,
-    store::{known::CLUSTER, sql::count_where},
+    store::{temporal_relations::CLUSTER, sql::count_where},
     values::Decimal,
 };
 

@@ -10,7 +10,7 @@ use crate::{
     persian::{Date, PersianPeriod, calendar::Period},
     store::{
         earned_value::{Sources, deltas},
-        known::{BASELINE, PAYMENT},
+        temporal_relations::{BASELINE, PAYMENT},
         sql::{Composer, Member},
     },
     values::{Amount, Decimal},

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     auth::Caller,
-    http::{Call, client, contract::Operation, envelope::RequestId, guard::Format, visible},
+    http::{Call, client, contract::Operation, request_middleware::RequestId, authorization::Format, record_extractor},
     personal,
     problem::Problem,
     store::{
@@ -163,7 +163,7 @@ pub fn notice(request: &HttpRequest, status: StatusCode, problem: Option<&Proble
         let event = Model::new(kind, &origin).by(&caller, &origin);
         let resource = origin.operation.as_deref().map(resource_of);
         // The record that the path names, if it does.
-        match (resource, visible::id_in(request, "id")) {
+        match (resource, record_extractor::id_in(request, "id")) {
             (Some(resource), Ok(id)) => event.about(&resource, id),
             (resource, _) => Model { resource, ..event },
         }

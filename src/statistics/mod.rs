@@ -39,7 +39,7 @@ use crate::{
     projects::rules::UNDER_WAY,
     store::{
         Database, Transaction, bulk, connection,
-        known::{CLUSTER, Knowledge, PROJECT},
+        temporal_relations::{CLUSTER, Knowledge, PROJECT},
         lock, now, probe,
         sql::{Composer, count_where},
     },

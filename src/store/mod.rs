@@ -4,7 +4,7 @@
 //! of the change log, the search terms and the external references with the row itself, so that no resource
 //! can forget them. What SQLite and PostgreSQL do differently stands in this folder and nowhere else.
 
-pub mod annals;
+pub mod history_seed;
 pub mod backup;
 pub mod bulk;
 pub mod change_log;
@@ -19,11 +19,11 @@ pub mod feed;
 pub mod files;
 pub mod idempotent_answer;
 pub mod inspect;
-pub mod known;
+pub mod temporal_relations;
 pub mod lock;
 pub mod long_read;
 pub mod outbox;
-pub mod past;
+pub mod point_in_time;
 pub mod personal;
 pub mod probe;
 pub mod record;
@@ -45,12 +45,12 @@ pub mod verify;
 pub mod work;
 
 pub use crate::clock::now;
-pub use annals::Annals;
+pub use history_seed::Annals;
 pub use database::{Database, WriteTransaction};
 pub use external_ref::ExternalRef;
 pub use files::Files;
 pub use long_read::{LongRead, LongReads};
-pub use past::{Past, Retrospective};
+pub use point_in_time::{Past, Retrospective};
 pub(crate) use record::record_table;
 pub use record::{Columns, ColumnsMut, Include, Input, Reading, Record, RecordInfo, visible_rows};
 pub use sql::SqlKind;

@@ -8,12 +8,12 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{entity::Model, letter};
+use super::{entity::Model, payload};
 use crate::{
     auth::CurrentCaller,
     changes::kinds::{KINDS, Kind},
     http::{
-        Answer, Body, Database, Page, Paging, Query, Shape, SortKey, Visible, Write, page::Listed, visible,
+        Answer, Body, Database, Page, Paging, Query, Shape, SortKey, Visible, Write, page::Listed, record_extractor,
     },
     personal,
     problem::{Problem, Text, Violation, problem_types},
@@ -205,7 +205,7 @@ pub struct Replayed {
 pub async fn test_webhook(webhook: Visible<Model>, write: Write) -> Result<Answer, Problem> {
     write
         .perform(async |transaction| {
-            let ping = letter::ping(webhook.id, outbox::moment(&**transaction).await?);
+            let ping = payload::ping(webhook.id, outbox::moment(&**transaction).await?);
             outbox::add(&**transaction, webhook.id, vec![ping.clone()]).await?;
             Ok(Delivery::from(&ping))
         })
@@ -317,6 +317,6 @@ async fn find(
     request: &HttpRequest,
 ) -> Result<delivery::Model, Problem> {
     let named =
-        Entity::find_by_id(visible::id_in(request, "delivery_id")?).filter(Column::WebhookId.eq(webhook.id));
+        Entity::find_by_id(record_extractor::id_in(request, "delivery_id")?).filter(Column::WebhookId.eq(webhook.id));
     named.one(db).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
 }

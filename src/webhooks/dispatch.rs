@@ -14,7 +14,7 @@ use super::{
     destination::Clients,
     entity::DisabledReason,
     fan_out,
-    letter::{self, Letter},
+    payload::{self, Letter},
 };
 use crate::{
     config::Config,
@@ -170,7 +170,7 @@ impl Workers {
 
     async fn begin(&self, lanes: Lanes, most: usize, under_way: &mut JoinSet<()>) -> Result<(), Problem> {
         let claimed = outbox::claim(&self.db, lanes, most, self.lease).await?;
-        for letter in letter::letters(&self.db, claimed).await? {
+        for letter in payload::letters(&self.db, claimed).await? {
             under_way.spawn(self.clone().deliver(letter));
         }
         Ok(())

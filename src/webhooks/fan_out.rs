@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, sea_query::Condition};
 
 use super::{
     entity::{self, DisabledReason, Model},
-    letter,
+    payload,
 };
 use crate::{
     changes::{Change, kinds::Entry},
@@ -126,7 +126,7 @@ async fn follow(
         .into_iter()
         .filter_map(|row| {
             let seq = row.entry.seq;
-            letter::of_change(webhook.id, seq, &Change::new(row.entry, row.is_within)?, now)
+            payload::of_change(webhook.id, seq, &Change::new(row.entry, row.is_within)?, now)
         })
         .collect();
     let count = deliveries.len();

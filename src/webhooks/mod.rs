@@ -10,7 +10,7 @@ pub mod dispatch;
 pub mod dto;
 pub mod entity;
 pub mod fan_out;
-pub mod letter;
+pub mod payload;
 pub mod signature;
 
 use actix_web::{delete, get, patch, post, web};

@@ -9,7 +9,7 @@ use khoosheh::{
         bulk, now,
         outbox::delivery::{self, State},
     },
-    webhooks::letter,
+    webhooks::payload,
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Statement};
 use serde_json::{Value, json};

@@ -4,11 +4,11 @@ use chrono::{DateTime, NaiveDate, TimeDelta};
 use uuid::Uuid;
 
 use super::{
-    fates::{FATES, Fate},
+    outcomes::{FATES, Fate},
     institutions::Place,
     projects, register,
     sizes::Sizes,
-    teller::{Teller, Why, persian},
+    generator::{Teller, Why, persian},
     vocabulary::{INDUSTRIES, Industry},
 };
 use crate::{

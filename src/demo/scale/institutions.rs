@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     sizes::Sizes,
-    teller::{Teller, Why, persian},
+    generator::{Teller, Why, persian},
     vocabulary::{EDUCATION, INDUSTRIES, PROVINCES, RARE},
 };
 use crate::{

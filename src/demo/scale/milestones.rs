@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     plan::{Item, Plan, Rebaseline},
     projects::Project,
-    teller::{Teller, Why},
+    generator::{Teller, Why},
     timeline::Timeline,
 };
 use crate::{

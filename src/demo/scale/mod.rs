@@ -1,15 +1,15 @@
 //! A large data set that is made: plausible, consistent in itself, and the same for the same seed. It shows
 //! what the service does when a whole country works with it. Nothing in it is true.
 //!
-//! A [`teller::Teller`] tells the story of each province: its institutions and CDAs ([`institutions`]), its
+//! A [`generator::Teller`] tells the story of each province: its institutions and CDAs ([`institutions`]), its
 //! clusters one after another ([`clusters`], [`fates`]) with their projects ([`projects`], [`people`],
 //! [`plan`], [`milestones`], [`course`]), and the other firms of its register ([`register`]). It writes
 //! histories as the service would have written them, but asks none of its rules.
 
 mod clusters;
-mod course;
-mod dice;
-mod fates;
+mod schedule;
+mod rng;
+mod outcomes;
 mod institutions;
 mod milestones;
 mod people;
@@ -17,7 +17,7 @@ mod plan;
 mod projects;
 mod register;
 mod sizes;
-mod teller;
+mod generator;
 mod timeline;
 mod vocabulary;
 mod works;
@@ -28,10 +28,10 @@ use chrono::NaiveDate;
 use sea_orm::{EntityTrait, PaginatorTrait};
 use tokio::sync::mpsc;
 
-pub use self::teller::Counts;
+pub use self::generator::Counts;
 use self::{
     sizes::Sizes,
-    teller::{Known, Teller},
+    generator::{Known, Teller},
 };
 use crate::{
     clusters::entity,

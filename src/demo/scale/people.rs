@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDate, TimeDelta};
 
-use super::{institutions::Leader, projects::Project, teller::Teller};
+use super::{institutions::Leader, projects::Project, generator::Teller};
 use crate::{
     problem::Problem,
     projects::{

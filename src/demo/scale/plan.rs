@@ -3,7 +3,7 @@
 use chrono::{NaiveDate, TimeDelta};
 
 use super::{
-    teller::Teller,
+    generator::Teller,
     timeline::Timeline,
     works::{MILESTONES, RETURNED},
 };

@@ -4,11 +4,11 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
-    course,
+    schedule,
     institutions::Place,
     milestones,
     plan::Plan,
-    teller::{Teller, Why, year_of},
+    generator::{Teller, Why, year_of},
     timeline::{Ending, Timeline},
 };
 use crate::{
@@ -279,7 +279,7 @@ impl Project<'_> {
             }
         }
         let accepted = milestones::tell(teller, self, &self.plan, implementing_at)?;
-        course::tell(teller, self, &accepted)
+        schedule::tell(teller, self, &accepted)
     }
 
     /// It was suspended before a day, and perhaps resumed.

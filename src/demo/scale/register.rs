@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     institutions::Place,
-    teller::{Teller, persian},
+    generator::{Teller, persian},
     vocabulary::{FIRMS, INDUSTRIES, Industry},
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDate, TimeDelta};
 
-use super::teller::Teller;
+use super::generator::Teller;
 use crate::projects::phases::PhaseName;
 
 /// The days of a project: when what is planned, and when it happens if it comes to it.

@@ -14,7 +14,7 @@ use utoipa::openapi::{
 };
 
 use self::{example::add_examples, patch::add_patches};
-use super::guard::Format;
+use super::authorization::Format;
 use crate::lifecycle::machine::Machine;
 
 /// What the document says beyond its operations.

@@ -6,8 +6,8 @@ use chrono::{Datelike, NaiveDate};
 use rust_xlsxwriter::{Worksheet, XlsxError};
 use serde_json::Value;
 
-use super::{Kind, look::Look};
-use crate::http::{csv, terms};
+use super::{Kind, style::Look};
+use crate::http::{csv, glossary};
 use crate::persian::{Calendar, Date, calendar::using};
 
 /// The most UTF-16 units that a cell can hold (Excel specifications and limits).
@@ -48,7 +48,7 @@ impl<'a> Cell<'a> {
         match value {
             Value::Bool(truth) => Self::Truth(*truth),
             _ => Self::text(csv::flat(value, |text| {
-                terms::in_persian(text).map_or(text.into(), Cow::Borrowed)
+                glossary::in_persian(text).map_or(text.into(), Cow::Borrowed)
             })),
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     About, Heading, Kind,
     cell::{Cell, lines},
-    look::Look,
+    style::Look,
     say,
 };
 use crate::{persian::Calendar, problem::Language};

@@ -9,7 +9,7 @@
 
 mod cell;
 mod column;
-mod look;
+mod style;
 mod provenance;
 #[cfg(test)]
 mod tests;
@@ -29,7 +29,7 @@ use utoipa::ToSchema;
 use self::{
     cell::{Cell, clean, cut},
     column::Column,
-    look::Look,
+    style::Look,
 };
 use super::{csv, temporary};
 use crate::{
@@ -155,7 +155,7 @@ impl Sheet {
             lines = lines.max(column.lines(&cell));
         }
         if lines > 1 && self.tall_rows < MOST_TALL_ROWS {
-            sheet.set_row_height(self.next, look::height(lines))?;
+            sheet.set_row_height(self.next, style::height(lines))?;
             self.tall_rows += 1;
         }
         self.next += 1;
@@ -217,16 +217,16 @@ impl Sheet {
     fn begin(&mut self) -> Result<(), XlsxError> {
         let number = self.book.worksheets().len() + 1;
         let sheet = self.book.add_worksheet_with_constant_memory()?;
-        look::set_up(sheet, self.about.language);
+        style::set_up(sheet, self.about.language);
         sheet
             .set_name(name(&self.about, number))?
-            .set_header(look::page_header(&self.about))
+            .set_header(style::page_header(&self.about))
             .set_landscape()
             .set_freeze_panes(1, 0)?
             .set_repeat_rows(0, 0)?;
         let lines = self.columns.iter().map(Column::heading_lines).max().unwrap_or(1);
-        sheet.set_row_height(0, look::height(lines) + 8.0)?;
-        let format = look::heading(self.about.language);
+        sheet.set_row_height(0, style::height(lines) + 8.0)?;
+        let format = style::heading(self.about.language);
         for (place, column) in (0..).zip(&self.columns) {
             sheet.write_string_with_format(0, place, &column.title, &format)?;
         }

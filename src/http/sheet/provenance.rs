@@ -5,7 +5,7 @@ use rust_xlsxwriter::{Worksheet, XlsxError};
 use super::{
     About, Kind,
     cell::{Cell, clean},
-    look::{self, Look},
+    style::{self, Look},
     say,
 };
 use crate::problem::Language;
@@ -16,14 +16,14 @@ const WIDTH: usize = 76;
 /// Writes the sheet.
 pub(super) fn write(sheet: &mut Worksheet, about: &About, rows: u64, hash: &str) -> Result<(), XlsxError> {
     let say = |fa, en| say(about.language, fa, en);
-    look::set_up(sheet, about.language);
+    style::set_up(sheet, about.language);
     sheet
         .set_name(name(about.language))?
         .set_portrait()
         .set_column_width(0, 28)?
         .set_column_width(1, WIDTH as f64)?;
     let title = clean(about.title.in_language(about.language).into());
-    sheet.write_string_with_format(0, 0, title, &look::title(about.language))?;
+    sheet.write_string_with_format(0, 0, title, &style::title(about.language))?;
 
     let check = say(
         "برای راستی‌آزمایی، همین گزارش را با همین مشخصات دوباره از سامانه دریافت کنید: اگر این چکیده یکسان باشد، ردیف‌ها نیز عیناً یکسان‌اند.",
@@ -38,11 +38,11 @@ pub(super) fn write(sheet: &mut Worksheet, about: &About, rows: u64, hash: &str)
         (say("چکیدهٔ ردیف‌ها (SHA-256)", "Hash of the rows (SHA-256)"), Cell::text(hash.into())),
         (say("راستی‌آزمایی", "How to check"), Cell::text(check.into())),
     ];
-    let (heading, look) = (look::label(about.language), Look::of(Kind::Text, about.language));
+    let (heading, look) = (style::label(about.language), Look::of(Kind::Text, about.language));
     for (row, (label, value)) in (2..).zip(given.chain(own)) {
         sheet.write_string_with_format(row, 0, label, &heading)?;
         value.write(sheet, row, 1, &look)?;
-        sheet.set_row_height(row, look::height(value.lines(WIDTH)))?;
+        sheet.set_row_height(row, style::height(value.lines(WIDTH)))?;
     }
     Ok(())
 }

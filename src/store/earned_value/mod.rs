@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::store::{
         connection,
-        known::{BASELINE, Knowledge, PAYMENT, PROJECT},
+        temporal_relations::{BASELINE, Knowledge, PAYMENT, PROJECT},
         schema,
     };
 

@@ -110,7 +110,7 @@ async fn words_stand_in_persian_in_the_sheets(service: &Service) {
                 .filter(|code| !code.starts_with("IR-"));
             for code in codes {
                 assert!(
-                    khoosheh::http::terms::in_persian(code).is_some(),
+                    khoosheh::http::glossary::in_persian(code).is_some(),
                     "{}, {}: {code}",
                     entry["name"],
                     column["name"]

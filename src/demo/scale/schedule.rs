@@ -5,7 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use super::{
     milestones::Accepted,
     projects::Project,
-    teller::{Teller, Why, year_of},
+    generator::{Teller, Why, year_of},
     works::{ISSUES, JOINT_ACTIONS, NARRATIVES, RETURNED},
 };
 use crate::{

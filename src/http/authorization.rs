@@ -24,7 +24,7 @@ use super::{
     connection::Listener,
     contract::{self, Access, Contract, Operation},
     document::{PREFIX, SPARSE},
-    preference::preferences,
+    negotiation::preferences,
     rate_limit::{PublicRateLimit, RateLimit},
 };
 use crate::{

@@ -25,7 +25,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::{
-    Call, Shutdown, client, preference,
+    Call, Shutdown, client, negotiation,
     rate_limit::Remaining,
     shutdown,
     unread::{IsShared, Pieces, Share, Unread},
@@ -108,7 +108,7 @@ pub async fn envelope(
         request.extensions_mut().insert(HeadersOnly);
     }
     let (method, path, language) =
-        (request.method().clone(), request.path().to_owned(), preference::language(request.headers()));
+        (request.method().clone(), request.path().to_owned(), negotiation::language(request.headers()));
     request.extensions_mut().insert(language);
     let limit = request
         .app_data::<web::Data<Config>>()

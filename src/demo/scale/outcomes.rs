@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     clusters::Story,
     projects,
-    teller::{Teller, Why, year_of},
+    generator::{Teller, Why, year_of},
     works::CRITERIA,
 };
 use crate::{

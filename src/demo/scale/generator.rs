@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::dice::Dice;
+use super::rng::Dice;
 use crate::{
     clusters::entity as clusters,
     indicators::entity as indicators,

@@ -15,7 +15,7 @@ use super::{
     Call, Page, Ready, csv,
     document::{PREFIX, SPARSE},
     geojson,
-    guard::Format,
+    authorization::Format,
 };
 use crate::{
     personal,
