@@ -11,9 +11,9 @@ use crate::{
     auth::{self, Role, account, policy::PERMISSIONS},
     cdas, changes, clusters, decisions, enterprises, erasures, history,
     http::{
+        authorization::Format,
         contract::Contract,
         document::{self, Frame, PREFIX},
-        authorization::Format,
         render::digest,
     },
     imports, indicators, industries,

@@ -21,11 +21,11 @@ use crate::{
     config::Config,
     documentation, erasures,
     http::{
-        Shutdown, compress,
+        Shutdown, authorization, compress,
         connection::Listener,
         contract::Contract,
-        request_middleware, authorization,
         rate_limit::{self, PublicRateLimit, RateLimit},
+        request_middleware,
         serve::serve,
         spool::SpoolQuota,
         unread::Unread,

@@ -76,7 +76,11 @@ impl Record for Model {
     }
 
     /// What running sessions must no longer grant ends them.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         let grants =
             |row: &Self| (row.password_hash.clone(), row.province.clone(), row.scopes.clone(), row.disabled);
         if before.is_some_and(|before| grants(before) != grants(self)) {
@@ -95,7 +99,7 @@ impl Record for Model {
         Ok(())
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         account::note_deletion(transaction, Self::RESOURCE, self.id);
         Ok(session::revoke_all(&**transaction, self.id).await?)
     }

@@ -19,8 +19,8 @@ use crate::{
     http::{
         Upload,
         compress::AsItIs,
-        request_middleware::{Deadline, HeadersOnly},
         render,
+        request_middleware::{Deadline, HeadersOnly},
     },
     problem::{Problem, Text, Violation, problem_types},
     store::{

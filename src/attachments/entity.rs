@@ -93,7 +93,11 @@ impl Record for Model {
         self.external_refs.0.clear();
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if before.is_none_or(|before| {
             before.subject_kind != self.subject_kind || before.subject_id != self.subject_id
         }) {
@@ -109,7 +113,7 @@ impl Record for Model {
         )
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         self.check_author(transaction).await
     }
 }

@@ -8,8 +8,8 @@ pub mod media_type;
 pub mod subjects;
 pub mod verify;
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put, web};
-use sea_orm::ActiveEnum;
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, put, web};
+use sea_orm::{ActiveEnum, sea_query::Condition};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
@@ -18,40 +18,65 @@ use self::{
     media_type::FileContent,
 };
 use crate::{
+    auth::Caller,
     config::Config,
     http::{
-        Answer, Body, Page, Paging, Patch, Query, Read, Referred, Search, Upload, Visible, VisibleEver, Write,
+        Answer, Body, Patch, Referred, Upload, Visible, Write,
+        resource::{self, Collection, Resource, Standard, Words},
     },
     problem::Problem,
-    store::{Files, Input, change_log::History},
+    store::{Files, Input},
 };
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(list_attachments)
+        .service(resource::collection::<Model>().only(&[
+            Standard::List,
+            Standard::GetByReference,
+            Standard::Get,
+            Standard::Delete,
+            Standard::History,
+        ]))
         .service(create_attachment)
-        .service(get_attachment_by_reference)
         .service(put_attachment_by_reference)
-        .service(get_attachment)
         .service(update_attachment)
-        .service(delete_attachment)
-        .service(get_attachment_history)
         .service(get_attachment_content)
         .service(put_attachment_content);
 }
 
-/// List attachments
-///
-/// What is attached to records of the caller's province, and to national ones, which exist for everybody.
-#[utoipa::path(params(AttachmentFilter, Search, Paging<Model>), responses((status = 200, body = Page<Attachment>)), security(("oauth2" = ["attachments:read"])))]
-#[get("/attachments")]
-pub async fn list_attachments(
-    filter: Query<AttachmentFilter>,
-    paging: Paging<Model>,
-    read: Read,
-) -> Result<Answer, Problem> {
-    read.list(paging, filter.condition()).await
+impl Resource for Model {
+    type Input = AttachmentInput;
+
+    const WORDS: Words = Words {
+        path: "/attachments",
+        one: "attachment",
+        many: "attachments",
+        a: "an attachment",
+        reads: "attachments:read",
+        writes: "attachments:write",
+        about: &[
+            (
+                Standard::List,
+                "List attachments",
+                "What is attached to records of the caller's province, and to national ones, which exist for \
+                 everybody.",
+            ),
+            (
+                Standard::Delete,
+                "Delete an attachment",
+                "Leaves a tombstone; the file itself is kept. Repeating it is no error.",
+            ),
+        ],
+    };
+}
+
+impl Collection for Model {
+    type Filter = AttachmentFilter;
+
+    fn condition(filter: &AttachmentFilter, _: &Caller) -> Condition {
+        filter.condition()
+    }
 }
 
 /// Announce an attachment
@@ -70,13 +95,6 @@ pub async fn create_attachment(
     write.create(input.0.check_size(&nothing, &limits)?.onto_row(&nothing)?).await
 }
 
-/// Read an attachment
-#[utoipa::path(responses((status = 200, body = Attachment)), security(("oauth2" = ["attachments:read"])))]
-#[get("/attachments/{id}")]
-pub async fn get_attachment(attachment: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*attachment).await
-}
-
 /// Change an attachment
 ///
 /// A JSON Merge Patch. Once the content is there, what it is attached to, its SHA-256, size and media type
@@ -91,22 +109,6 @@ pub async fn update_attachment(
 ) -> Result<Answer, Problem> {
     let input: AttachmentInput = patch.onto(&*attachment)?;
     write.update(&*attachment, input.check_size(&attachment, &limits)?.onto_row(&attachment)?).await
-}
-
-/// Delete an attachment
-///
-/// Leaves a tombstone; the file itself is kept. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["attachments:write"])))]
-#[delete("/attachments/{id}")]
-pub async fn delete_attachment(attachment: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&attachment.0).await
-}
-
-/// Read an attachment by another system's reference
-#[utoipa::path(responses((status = 200, body = Attachment)), security(("oauth2" = ["attachments:read"])))]
-#[get("/attachments/by-ref/{system}/{key}")]
-pub async fn get_attachment_by_reference(attachment: Referred<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&attachment.row()?).await
 }
 
 /// Create or replace an attachment by another system's reference
@@ -127,16 +129,6 @@ pub async fn put_attachment_by_reference(
 ) -> Result<Answer, Problem> {
     let input = input.0.check_size(attachment.found().unwrap_or(&Model::default()), &limits)?;
     write.put(attachment, input).await
-}
-
-/// The history of an attachment
-///
-/// Who changed what and when, from which value to which, oldest first, each entry with the hash of the one
-/// before it.
-#[utoipa::path(responses((status = 200, body = History)), security(("oauth2" = ["attachments:read"])))]
-#[get("/attachments/{id}/history")]
-pub async fn get_attachment_history(attachment: VisibleEver<Model>, read: Read) -> Result<Answer, Problem> {
-    read.history(&attachment.0).await
 }
 
 /// Download the content

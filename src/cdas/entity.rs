@@ -130,7 +130,11 @@ impl Record for Model {
     }
 
     /// A CDA whose account belongs to a province stays there.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if before.is_some_and(|before| before.certificates != self.certificates) {
             transaction.lock::<Self>(self.id).await?;
             rules::check_certificates(transaction, self).await?;
@@ -159,7 +163,7 @@ impl Stateful for Model {
         self.state
     }
 
-    fn enter(&mut self, state: State, _: Date) {
+    fn apply_state(&mut self, state: State, _: Date) {
         self.state = state;
     }
 

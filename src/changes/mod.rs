@@ -83,7 +83,7 @@ pub struct Change {
     #[schema(minimum = 1, example = 3)]
     pub version: i64,
     /// What became of it.
-    pub kind: Fate,
+    pub kind: FeedEventKind,
     /// When.
     pub changed_at: DateTime<Utc>,
     /// By which account; null for the service itself, and where the record does not exist for the caller any
@@ -102,7 +102,8 @@ pub struct Change {
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Fate {
+#[schema(as = Fate)]
+pub enum FeedEventKind {
     /// It is new, or changed: keep `data`.
     Upsert,
     /// It was deleted: drop it.
@@ -116,20 +117,21 @@ impl Change {
     /// where nobody follows its kind.
     pub fn new(entry: change_log::Model, is_within: bool) -> Option<Self> {
         let kind = KINDS.iter().find(|kind| kind.resource == entry.resource)?;
-        let fate = match (is_within, entry.kind) {
-            (false, _) => Fate::OutOfScope,
-            (true, ChangeKind::Deleted) => Fate::Deleted,
-            (true, _) => Fate::Upsert,
+        let event_kind = match (is_within, entry.kind) {
+            (false, _) => FeedEventKind::OutOfScope,
+            (true, ChangeKind::Deleted) => FeedEventKind::Deleted,
+            (true, _) => FeedEventKind::Upsert,
         };
         Some(Self {
             resource: kind.kind,
             id: entry.record_id,
             version: entry.version,
-            kind: fate,
+            kind: event_kind,
             changed_at: entry.changed_at,
-            changed_by: Some(entry.changed_by).filter(|author| fate != Fate::OutOfScope && !author.is_nil()),
+            changed_by: Some(entry.changed_by)
+                .filter(|author| event_kind != FeedEventKind::OutOfScope && !author.is_nil()),
             changed_by_name: None,
-            data: (fate == Fate::Upsert).then(|| (kind.show)(&entry.data)),
+            data: (event_kind == FeedEventKind::Upsert).then(|| (kind.show)(&entry.data)),
         })
     }
 }

@@ -44,9 +44,10 @@ pub async fn then(
     let ids = point_in_time::referring(db, "project", "cluster_id", cluster).await?;
     let known = point_in_time::records(db, "project", &["state"], ids, past).await?;
     let mut live = known.into_iter().filter_map(|(id, fields)| {
-        let [code, title_fa, state] = ["code", "title_fa", "state"].map(|name| point_in_time::text(&fields, name));
-        let is_live =
-            !CALM.contains(&state.as_str()) && point_in_time::text(&fields, "cluster_id") == cluster.to_string();
+        let [code, title_fa, state] =
+            ["code", "title_fa", "state"].map(|name| point_in_time::text(&fields, name));
+        let is_live = !CALM.contains(&state.as_str())
+            && point_in_time::text(&fields, "cluster_id") == cluster.to_string();
         is_live.then_some(CurrentProject { cluster_id: cluster, id, code, title_fa, state })
     });
     Ok(live.next())

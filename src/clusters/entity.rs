@@ -206,7 +206,11 @@ impl Record for Model {
 
     /// Gives out a code where there is none: the province's number and a count, past codes that were given by
     /// hand. Takes the claims along into another province.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if self.code.is_empty() {
             let prefix = self.province.trim_start_matches("IR-");
             self.code = code::give_out::<Self>(transaction, "cluster", prefix).await?;
@@ -222,7 +226,7 @@ impl Record for Model {
     }
 
     /// The claims go with the cluster.
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         for claim in claims::about(&**transaction, self.id).await? {
             transaction.delete(&claim).await?;
         }
@@ -248,7 +252,7 @@ impl Stateful for Model {
     }
 
     /// Entering `identified` gives the identification date where none is known.
-    fn enter(&mut self, state: State, on: Date) {
+    fn apply_state(&mut self, state: State, on: Date) {
         self.state = state;
         if state == State::Identified && self.identified_not_later_than.is_none() {
             self.identified_on = Some(on.naive());

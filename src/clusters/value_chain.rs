@@ -1,11 +1,9 @@
 //! The value chain of a cluster: its stages from raw materials to the final consumer, what each feeds, and
 //! who works there.
 
-use std::collections::HashMap;
-
-use actix_web::{delete, get, patch, post};
 use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -15,7 +13,11 @@ use super::{
 };
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     problem::{Problem, Text, problem_types},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
     values::Name,
@@ -23,12 +25,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(list_value_chain_stages)
-        .service(create_value_chain_stage)
-        .service(get_value_chain_stage)
-        .service(update_value_chain_stage)
-        .service(delete_value_chain_stage);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -127,7 +124,7 @@ impl Record for Model {
 
     /// What it feeds are stages of the same cluster that do not feed it themselves, however far on; and the
     /// enterprises are of the cluster.
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         let others = self.others(transaction).await?;
         let next: HashMap<Uuid, &[Uuid]> =
@@ -146,7 +143,7 @@ impl Record for Model {
     }
 
     /// 409 while other stages feed it.
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         transaction.lock::<clusters::Model>(self.cluster_id).await?;
         match self.others(transaction).await?.iter().any(|other| other.feeds.0.contains(&self.id)) {
             true => {
@@ -307,54 +304,38 @@ impl Input<Model> for ValueChainStageInput {
     }
 }
 
-/// List the value chain of a cluster
-///
-/// Its stages, oldest first unless sorted otherwise; `sort=position,id` gives them in the order of the chain.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<ValueChainStage>)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/value-chain")]
-pub async fn list_value_chain_stages(
-    cluster: Visible<clusters::Model>,
-    paging: Paging<Model>,
-    read: Read,
-) -> Result<Answer, Problem> {
-    read.list(paging, Column::ClusterId.eq(cluster.id)).await
+impl Resource for Model {
+    type Input = ValueChainStageInput;
+
+    const WORDS: Words = Words {
+        path: "/clusters/{id}/value-chain",
+        one: "value_chain_stage",
+        many: "value_chain_stages",
+        a: "a stage of a value chain",
+        reads: "clusters:read",
+        writes: "clusters:write",
+        about: &[
+            (
+                Standard::List,
+                "List the value chain of a cluster",
+                "Its stages, oldest first unless sorted otherwise; `sort=position,id` gives them in the order \
+                 of the chain.",
+            ),
+            (Standard::Create, "Add a stage to the value chain of a cluster", ""),
+            (Standard::Update, "Change a stage of a value chain", ""),
+            (
+                Standard::Delete,
+                "Delete a stage of a value chain",
+                "Leaves a tombstone. Repeating it is no error. A stage that others feed stays (409).",
+            ),
+        ],
+    };
 }
 
-/// Add a stage to the value chain of a cluster
-#[utoipa::path(request_body = ValueChainStageInput, responses((status = 201, body = ValueChainStage)), security(("oauth2" = ["clusters:write"])))]
-#[post("/clusters/{id}/value-chain")]
-pub async fn create_value_chain_stage(
-    cluster: Visible<clusters::Model>,
-    input: Body<ValueChainStageInput>,
-    write: Write,
-) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { cluster_id: cluster.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = clusters::Model;
 
-/// Read a stage of a value chain
-#[utoipa::path(responses((status = 200, body = ValueChainStage)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/value-chain/{value_chain_stage_id}")]
-pub async fn get_value_chain_stage(stage: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*stage).await
-}
-
-/// Change a stage of a value chain
-#[utoipa::path(request_body = ValueChainStageInput, responses((status = 200, body = ValueChainStage)), security(("oauth2" = ["clusters:write"])))]
-#[patch("/clusters/{id}/value-chain/{value_chain_stage_id}")]
-pub async fn update_value_chain_stage(
-    stage: Visible<Model>,
-    patch: Patch,
-    write: Write,
-) -> Result<Answer, Problem> {
-    let input: ValueChainStageInput = patch.onto(&*stage)?;
-    write.update(&*stage, input.onto_row(&stage)?).await
-}
-
-/// Delete a stage of a value chain
-///
-/// Leaves a tombstone. Repeating it is no error. A stage that others feed stays (409).
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
-#[delete("/clusters/{id}/value-chain/{value_chain_stage_id}")]
-pub async fn delete_value_chain_stage(stage: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&stage.0).await
+    fn of(cluster: &clusters::Model) -> Self {
+        Self { cluster_id: cluster.id, ..Self::default() }
+    }
 }

@@ -76,7 +76,11 @@ impl Record for Model {
 
     /// A provincial decision is about what is of its province, and one that is referred to does not leave it.
     /// What is attached to a decision belongs where it does.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if before
             .is_some_and(|before| (&before.province, before.project_id) != (&self.province, self.project_id))
         {
@@ -107,7 +111,7 @@ impl Record for Model {
         Ok(())
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         if self.has_changed_states(transaction).await? {
             return Err(
                 Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", vec!["status_event"])

@@ -142,7 +142,7 @@ async fn record_with<R: Stateful>(
     adjust: impl FnOnce(&mut R),
 ) -> Result<R, Problem> {
     let (effective_on, mut moved) = (day(on)?, row.clone());
-    moved.enter(to, effective_on);
+    moved.apply_state(to, effective_on);
     adjust(&mut moved);
     let moved = transaction.transition(row, moved).await?;
     let event = Event {

@@ -202,7 +202,7 @@ impl Input<Model> for EnterpriseInput {
         let [member_from, member_to] = [self.member_from, self.member_to].map(|day| day.map(Date::naive));
         let mut faults = Vec::new();
         let isic = Classes::ordered(self.isic, &mut faults);
-        let size = Size::settle(self.size, self.employment_total, &mut faults);
+        let size = Size::given_or_counted(self.size, self.employment_total, &mut faults);
         faults.extend(checks::women_among(self.employment_female, self.employment_total));
         faults.extend(checks::in_order(member_from, member_to, "/member_to"));
         for (pointer, day) in [("/member_from", member_from), ("/member_to", member_to)] {

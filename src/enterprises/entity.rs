@@ -120,7 +120,11 @@ impl Record for Model {
 
     /// The cluster is of its own province, and the firm is one, of that province or national. What names it
     /// holds it there.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if let Some(id) = self.cluster_id {
             let cluster: clusters::entity::Model = transaction.referred(id, "/cluster_id").await?;
             provinces::check_same(&self.province, Some(&cluster.province), "/cluster_id")?;
@@ -151,7 +155,7 @@ impl Record for Model {
         }
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         self.check_unnamed(true, true, transaction).await
     }
 }

@@ -35,7 +35,11 @@ impl Size {
 
     /// The size follows from the persons employed where their number is known, and is what is given
     /// otherwise. A given one that does not follow is a fault.
-    pub fn settle(given: Option<Self>, employed: Option<i32>, faults: &mut Vec<Violation>) -> Option<Self> {
+    pub fn given_or_counted(
+        given: Option<Self>,
+        employed: Option<i32>,
+        faults: &mut Vec<Violation>,
+    ) -> Option<Self> {
         let Some(employed) = employed else { return given };
         if given.is_some_and(|given| given != Self::of(employed)) {
             let detail = Text::new(

@@ -206,5 +206,5 @@ async fn erase_one<R: Record>(transaction: &Transaction, id: Uuid, reason: &str)
 /// then.
 pub async fn finish(db: &store::Database, files: &Files, attachments: &[Uuid]) -> Result<(), Problem> {
     attachments::content::remove_unreferred(db, files, attachments).await?;
-    erase::settle(db).await
+    erase::finish_erasures(db).await
 }

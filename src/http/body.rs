@@ -8,9 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
-    Call, Precondition, Ready, contract, json,
+    Call, Precondition, Ready, contract, json, record_extractor,
     upload_quota::{BodyQuota, UploadShare},
-    record_extractor,
 };
 use crate::{
     config::Config,

@@ -5,6 +5,8 @@
 //! it needs as extractors ([`body`], [`upload`], [`visible`], [`page`], [`read`], [`write`]) and answers in
 //! the [`shape`] that the caller asked for.
 
+pub mod as_of_query;
+pub mod authorization;
 pub mod body;
 pub mod client;
 pub mod compress;
@@ -12,43 +14,42 @@ pub mod connection;
 pub mod contract;
 pub mod csv;
 pub mod document;
-pub mod request_middleware;
 pub mod geojson;
-pub mod authorization;
+pub mod glossary;
 pub mod json;
-pub mod as_of_query;
+pub mod negotiation;
 pub mod page;
 pub mod precondition;
-pub mod negotiation;
 pub mod rate_limit;
 pub mod read;
-pub mod serve;
+pub mod record_extractor;
 pub mod render;
+pub mod request_middleware;
+pub mod resource;
+pub mod serve;
 pub mod sheet;
 pub mod shutdown;
 pub mod spool;
 pub mod static_document;
 pub mod tally;
 pub mod temporary;
-pub mod glossary;
 pub mod unread;
 pub mod upload;
 pub mod upload_quota;
-pub mod record_extractor;
 pub mod validation_messages;
 pub mod write;
 
-pub use body::{Body, Patch, Query};
+pub use as_of_query::AsOfQuery;
 pub use authorization::Call;
-pub use as_of_query::Moment;
+pub use body::{Body, Patch, Query};
 pub use page::{Page, Paging, SortKey};
 pub use precondition::Precondition;
 pub use read::{Including, Read, Search};
+pub use record_extractor::{Referred, Visible, VisibleEver};
 pub use render::{Answer, Shape};
 pub use sheet::Sheet;
 pub use shutdown::Shutdown;
 pub use upload::Upload;
-pub use record_extractor::{Referred, Visible, VisibleEver};
 pub use write::Write;
 
 /// The pool of the worker that handles the request.

@@ -22,7 +22,7 @@ use utoipa::{
 };
 
 use super::{
-    Answer, Call, Database, Moment, Paging, Ready, Shape,
+    Answer, AsOfQuery, Call, Database, Paging, Ready, Shape,
     body::typed_query,
     contract::PERMISSIONS_OF_VALUES,
     page::{Listed, parameter},
@@ -31,7 +31,8 @@ use crate::{
     auth::Caller,
     problem::{Problem, Text, Violation, problem_types},
     store::{
-        Include, LongReads, Reading, Record, Retrospective, change_log, point_in_time, personal, search, visible_rows,
+        Include, LongReads, Reading, Record, Retrospective, change_log, personal, point_in_time, search,
+        visible_rows,
     },
 };
 
@@ -93,7 +94,7 @@ impl Read {
     }
 
     /// One record as it is, or as it was at a moment.
-    pub async fn record_at<R: Retrospective>(self, row: &R, moment: Moment) -> Result<Answer, Problem> {
+    pub async fn record_at<R: Retrospective>(self, row: &R, moment: AsOfQuery) -> Result<Answer, Problem> {
         let not_found = || Problem::new(&problem_types::NOT_FOUND);
         let Some(past) = moment.past()? else {
             return if row.deleted_at().is_none() { self.record(row).await } else { Err(not_found()) };

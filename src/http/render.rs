@@ -12,10 +12,11 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Call, Page, Ready, csv,
+    Call, Page, Ready,
+    authorization::Format,
+    csv,
     document::{PREFIX, SPARSE},
     geojson,
-    authorization::Format,
 };
 use crate::{
     personal,

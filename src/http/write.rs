@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Answer, Call, Database, Precondition, Ready, Referred, Shape, body::RawBody, request_middleware::RequestId,
-    read::database,
+    Answer, Call, Database, Precondition, Ready, Referred, Shape, body::RawBody, read::database,
+    request_middleware::RequestId,
 };
 use crate::{
     auth::Caller,

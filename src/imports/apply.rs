@@ -179,16 +179,16 @@ impl<'a> Applier<'a> {
     ) -> Result<Applied, Problem> {
         let mut applied = Applied { rows: Vec::new(), end: self.import.place() };
         let mut seen = HashSet::new();
-        let (mut settled, mut ready) = (Vec::new(), Ready::default());
+        let (mut completed, mut ready) = (Vec::new(), Ready::default());
         while !self.is_time(&applied) {
             let Some((rows, end)) = source.next().await? else { break };
             let around = self.look_around::<R>(&rows, &mut seen).await?;
             // Those that are there already are changed at once, which nothing may cross.
             if !around.present.is_empty() {
-                self.finish(std::mem::take(&mut settled), std::mem::take(&mut ready), &mut applied).await?;
+                self.finish(std::mem::take(&mut completed), std::mem::take(&mut ready), &mut applied).await?;
             }
             let (created, next) = future::join(self.create(std::mem::take(&mut ready)), async {
-                let next = self.make_ready(std::mem::take(&mut settled)).await?;
+                let next = self.make_ready(std::mem::take(&mut completed)).await?;
                 Ok::<_, Problem>((
                     next,
                     self.apply_some::<R, I>(rows, end, around, &mut seen, &mut applied).await?,
@@ -197,9 +197,9 @@ impl<'a> Applier<'a> {
             .await;
             let (next, new) = next?;
             applied.tell(created?);
-            (settled, ready) = (self.settle(new).await, next);
+            (completed, ready) = (self.complete(new).await, next);
         }
-        self.finish(settled, ready, &mut applied).await?;
+        self.finish(completed, ready, &mut applied).await?;
         Ok(applied)
     }
 
@@ -250,11 +250,11 @@ impl<'a> Applier<'a> {
     }
 
     /// Holds new records against the rules that need other records, which stay as they are from then on.
-    async fn settle<R: Record>(&self, new: Vec<(usize, Prepared<R>)>) -> Fresh<R> {
+    async fn complete<R: Record>(&self, new: Vec<(usize, Prepared<R>)>) -> Fresh<R> {
         let (said, rows): (Vec<_>, Vec<_>) =
             new.into_iter().map(|(number, prepared)| ((number, prepared.said), prepared.row)).unzip();
-        let settled = self.transaction.settle_together(rows).await;
-        said.into_iter().zip(settled).map(|((number, said), row)| (number, said, row)).collect()
+        let completed = self.transaction.complete_all(rows).await;
+        said.into_iter().zip(completed).map(|((number, said), row)| (number, said, row)).collect()
     }
 
     /// Makes new records ready to be written.
@@ -273,7 +273,7 @@ impl<'a> Applier<'a> {
             return Ok(Vec::new());
         }
         let written =
-            match self.transaction.attempt(async |transaction| transaction.execute(inserts).await).await {
+            match self.transaction.savepoint(async |transaction| transaction.execute(inserts).await).await {
                 Err(problem) if problem.is_temporary() => return Err(problem),
                 written => written,
             };
@@ -298,11 +298,11 @@ impl<'a> Applier<'a> {
     /// The last two steps, for those who are on their way.
     async fn finish<R: Record + PartialEq>(
         &self,
-        settled: Fresh<R>,
+        completed: Fresh<R>,
         ready: Ready<R>,
         applied: &mut Applied,
     ) -> Result<(), Problem> {
-        let (created, next) = future::join(self.create(ready), self.make_ready(settled)).await;
+        let (created, next) = future::join(self.create(ready), self.make_ready(completed)).await;
         applied.tell(created?);
         applied.tell(self.create(next?).await?);
         Ok(())
@@ -474,12 +474,14 @@ impl<'a> Applier<'a> {
             Some(before) if *before == row => (Outcome::Unchanged, Ok(row)),
             Some(before) => (
                 Outcome::Updated,
-                Box::pin(self.transaction.attempt(async |transaction| transaction.update(before, row).await))
-                    .await,
+                Box::pin(
+                    self.transaction.savepoint(async |transaction| transaction.update(before, row).await),
+                )
+                .await,
             ),
             None => (
                 Outcome::Created,
-                Box::pin(self.transaction.attempt(async |transaction| transaction.insert(row).await)).await,
+                Box::pin(self.transaction.savepoint(async |transaction| transaction.insert(row).await)).await,
             ),
         };
         self.done(said, outcome, written)

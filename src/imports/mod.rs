@@ -40,8 +40,8 @@ use crate::{
     auth::{Authenticator, CurrentCaller},
     config::Config,
     http::{
-        Answer, Call, Database, Page, Paging, Query, Shape, Shutdown, Upload, Write, contract::Contract, csv,
-        document, authorization, temporary, record_extractor,
+        Answer, Call, Database, Page, Paging, Query, Shape, Shutdown, Upload, Write, authorization,
+        contract::Contract, csv, document, record_extractor, temporary,
     },
     problem::{Problem, problem_types},
 };

@@ -182,7 +182,7 @@ impl From<Problem> for Undone {
 impl Turn<'_> {
     async fn take(mut self) -> Result<(), Problem> {
         let (applied, is_kept) = if self.import.is_whole() {
-            match self.transaction.attempt(async |_| self.whole().await).await {
+            match self.transaction.savepoint(async |_| self.whole().await).await {
                 Ok(applied) => (applied, true),
                 Err(Undone::Rehearsed(applied)) => (applied, false),
                 Err(Undone::Problem(problem)) => return Err(problem),
@@ -203,7 +203,7 @@ impl Turn<'_> {
     /// All rows; taken back where that is asked for, or one of them fails.
     async fn whole(&self) -> Result<Applied, Undone> {
         if self.import.mode == Mode::Validate {
-            self.transaction.rehearse();
+            self.transaction.dry_run();
         }
         let all = self.apply(connection::longest_write(&**self.transaction)).await?;
         if all.end.bytes < self.import.bytes_total as usize || all.rows.len() > MOST_ROWS_AT_ONCE {

@@ -85,7 +85,11 @@ impl Record for Model {
     }
 
     /// What is measured already keeps its frequency, and room for its decimals.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         match before {
             Some(before) if before.frequency != self.frequency || before.decimals > self.decimals => {
                 transaction.check_unreferred(before).await

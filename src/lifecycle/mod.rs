@@ -47,7 +47,7 @@ pub trait Stateful: Record {
     fn state(&self) -> Self::State;
 
     /// Enters a state that may follow, on a day.
-    fn enter(&mut self, state: Self::State, on: Date);
+    fn apply_state(&mut self, state: Self::State, on: Date);
 
     /// Whether a step leads on from here.
     fn is_open(&self, step: &Step<Self>) -> bool {
@@ -64,12 +64,12 @@ pub trait Stateful: Record {
 
     /// Before a step: keeps those waiting who write what the guards look at, and those out who do not work on
     /// it.
-    fn prepare(&self, transaction: &Transaction) -> impl Future<Output = Result<(), Problem>> {
+    fn lock_related(&self, transaction: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         transaction.lock::<Self>(self.id())
     }
 
     /// After a step: changes what changes with it, since the same day.
-    fn follow(
+    fn after_transition(
         &self,
         _from: Self::State,
         _event: &Event,
@@ -141,8 +141,8 @@ pub async fn change<R: Stateful>(
 ) -> Result<R, Problem> {
     let step = open_steps(before).find(|step| step.to == transition.to);
     let Some(step) = step else { return Err(no_step(before, transition.to)) };
-    transaction.hold(before).await?;
-    before.prepare(transaction).await?;
+    transaction.lock_version(before).await?;
+    before.lock_related(transaction).await?;
     step.who.check(transaction.author())?;
     take(transaction, before, step, transition, adjust).await
 }
@@ -203,7 +203,7 @@ async fn take<R: Stateful>(
         return Err(Problem::invalid(faults));
     }
     let mut row = before.clone();
-    row.enter(transition.to, effective_on);
+    row.apply_state(transition.to, effective_on);
     adjust(&mut row);
     let row = transaction.transition(before, row).await?;
     let event = Event {
@@ -214,7 +214,7 @@ async fn take<R: Stateful>(
         reason: transition.reason,
     };
     status_event::record(transaction, &row, &event).await?;
-    row.follow(before.state(), &event, transaction).await?;
+    row.after_transition(before.state(), &event, transaction).await?;
     Ok(row)
 }
 

@@ -99,13 +99,13 @@ pub enum Who {
     /// Whoever holds the permission in a national office.
     National(&'static str),
     /// Nobody: it follows from the change of another record, which this names.
-    Nobody(&'static str),
+    Automatic(&'static str),
 }
 
 impl Who {
     /// Whether the step is not to be asked for.
     pub fn is_nobody(self) -> bool {
-        matches!(self, Self::Nobody(_))
+        matches!(self, Self::Automatic(_))
     }
 
     /// 403 for whoever may not.
@@ -113,7 +113,7 @@ impl Who {
         let may = match self {
             Self::Holder(permission) => caller.may(permission),
             Self::National(permission) => caller.may(permission) && caller.scope == Scope::Nation,
-            Self::Nobody(_) => false,
+            Self::Automatic(_) => false,
         };
         if may { Ok(()) } else { Err(Problem::new(&problem_types::FORBIDDEN)) }
     }
@@ -128,7 +128,7 @@ impl Who {
         match self {
             Self::Holder(permission) => roles(permission, false),
             Self::National(permission) => format!("{} of the nation", roles(permission, true)),
-            Self::Nobody(cause) => format!("nobody: {cause}"),
+            Self::Automatic(cause) => format!("nobody: {cause}"),
         }
     }
 }

@@ -100,7 +100,11 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         self.province = belonging::own_project(transaction, self.project_id).await?.province;
         for row in before.into_iter().chain([&*self]) {
             row.check_unlocked(transaction).await?;
@@ -109,7 +113,7 @@ impl Record for Model {
         dates::all_or_none(self.misfits(before, &indicator))
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         belonging::own_project(transaction, self.project_id).await?;
         self.check_unlocked(transaction).await
     }

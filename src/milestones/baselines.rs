@@ -1,7 +1,6 @@
 //! Baselines (خط مبنا): the plan of a project as it was frozen. The first one ends planning; each later one,
 //! a re-baseline, is the only way in which the frozen plan changes.
 
-use actix_web::{get, post};
 use sea_orm::{FromJsonQueryResult, QueryOrder, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,7 +9,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{entity as milestones, rules::State};
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Read, SortKey, Visible, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     lifecycle::{self, Need, State as _},
     persian::Date,
     problem::{Problem, Text, Violation, problem_types},
@@ -24,7 +27,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_baselines).service(create_baseline).service(get_baseline);
+    config.service(resource::part::<Model>().only(&[Standard::List, Standard::Create, Standard::Get]));
 }
 
 crate::store::record_table! {
@@ -150,12 +153,12 @@ impl Record for Model {
         format!("projects/{}/baselines/{}", self.project_id, self.id)
     }
 
-    fn moves_value(&self, _: Option<&Self>) -> Option<Uuid> {
+    fn affects_earned_value(&self, _: Option<&Self>) -> Option<Uuid> {
         Some(self.project_id)
     }
 
     /// Freezes the plan: changes the milestones, puts its number on them, and keeps them as they are then.
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         for milestone in of_project(transaction, self.project_id).await? {
             transaction.lock_row::<milestones::Model>(milestone.id).await?;
         }
@@ -405,38 +408,38 @@ impl Input<Model> for BaselineInput {
     }
 }
 
-/// List the baselines of a project
-///
-/// Oldest first, unless sorted by `-id`. The last one is in force.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Baseline>)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/baselines")]
-pub async fn list_baselines(
-    project: Visible<projects::Model>,
-    paging: Paging<Model>,
-    read: Read,
-) -> Result<Answer, Problem> {
-    read.list(paging, Column::ProjectId.eq(project.id)).await
+impl Resource for Model {
+    type Input = BaselineInput;
+
+    const WORDS: Words = Words {
+        path: "/projects/{id}/baselines",
+        one: "baseline",
+        many: "baselines",
+        a: "a baseline",
+        reads: "projects:read",
+        writes: "projects:write",
+        about: &[
+            (
+                Standard::List,
+                "List the baselines of a project",
+                "Oldest first, unless sorted by `-id`. The last one is in force.",
+            ),
+            (
+                Standard::Create,
+                "Freeze a baseline",
+                "Freezes the weights and days of the milestones, which total 10,000. The first baseline is \
+                 frozen while the project is planning. A re-baseline, while it is implementing, needs \
+                 `decision_id` and `reason`, and is the only way to change what is frozen, to give a weight \
+                 to a milestone that was added since, and to cancel one. A baseline never changes.",
+            ),
+        ],
+    };
 }
 
-/// Freeze a baseline
-///
-/// Freezes the weights and days of the milestones, which total 10,000. The first baseline is frozen while the
-/// project is planning. A re-baseline, while it is implementing, needs `decision_id` and `reason`, and is the
-/// only way to change what is frozen, to give a weight to a milestone that was added since, and to cancel
-/// one. A baseline never changes.
-#[utoipa::path(request_body = BaselineInput, responses((status = 201, body = Baseline)), security(("oauth2" = ["projects:write"])))]
-#[post("/projects/{id}/baselines")]
-pub async fn create_baseline(
-    project: Visible<projects::Model>,
-    input: Body<BaselineInput>,
-    write: Write,
-) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = projects::Model;
 
-/// Read a baseline
-#[utoipa::path(responses((status = 200, body = Baseline)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/baselines/{baseline_id}")]
-pub async fn get_baseline(baseline: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*baseline).await
+    fn of(project: &projects::Model) -> Self {
+        Self { project_id: project.id, ..Self::default() }
+    }
 }

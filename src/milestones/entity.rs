@@ -110,11 +110,15 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    fn moves_value(&self, before: Option<&Self>) -> Option<Uuid> {
+    fn affects_earned_value(&self, before: Option<&Self>) -> Option<Uuid> {
         before.filter(|before| [before.state, self.state].contains(&State::Accepted)).map(|_| self.project_id)
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         let project = projects::belonging::own_project(transaction, self.project_id).await?;
         self.province = project.province.clone();
         if before.is_some_and(|before| before.state != self.state) {
@@ -126,7 +130,7 @@ impl Record for Model {
         rules::check_predecessors(transaction, self).await
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         projects::rules::check_open(&projects::belonging::own_project(transaction, self.project_id).await?)?;
         rules::check_not_planned(self)?;
         rules::check_no_successor(transaction, self).await
@@ -151,7 +155,7 @@ impl Stateful for Model {
     }
 
     /// What is accepted is accepted in whole, unless the transition says how much.
-    fn enter(&mut self, state: State, on: Date) {
+    fn apply_state(&mut self, state: State, on: Date) {
         let is_accepted = state == State::Accepted;
         self.state = state;
         self.accepted_on = is_accepted.then(|| on.naive());
@@ -166,7 +170,7 @@ impl Stateful for Model {
         rules::facts(db, rows, on).await
     }
 
-    async fn prepare(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn lock_related(&self, transaction: &Transaction) -> Result<(), Problem> {
         projects::belonging::own_project(transaction, self.project_id).await.map(|_| ())
     }
 }
@@ -190,7 +194,8 @@ impl Retrospective for Model {
     async fn derived(&self, _: &impl ConnectionTrait, past: Past, fields: &Fields) -> Result<Overdue, DbErr> {
         let is_open = !["accepted", "cancelled"].contains(&point_in_time::text(fields, "state").as_str());
         Ok(Overdue {
-            is_overdue: is_open && point_in_time::day(fields, "due_on").is_some_and(|due| due < past.as_of.naive()),
+            is_overdue: is_open
+                && point_in_time::day(fields, "due_on").is_some_and(|due| due < past.as_of.naive()),
         })
     }
 }

@@ -91,7 +91,7 @@ pub const STEPS: &[Step<Model>] = &[
     Step {
         from: &[State::Planned, State::InProgress, State::Submitted, State::Returned],
         to: State::Cancelled,
-        who: Who::Nobody("a re-baseline cancels it"),
+        who: Who::Automatic("a re-baseline cancels it"),
         needs: &[],
         guards: &[],
     },

@@ -137,7 +137,11 @@ impl Record for Model {
 
     /// No organisation is a part of itself, however far up; one that a province works with does not leave it;
     /// and the firm behind an enterprise stays one.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if before.is_some_and(|before| before.province != self.province) {
             transaction.check_users(self).await?;
         }

@@ -87,11 +87,11 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    fn moves_value(&self, _: Option<&Self>) -> Option<Uuid> {
+    fn affects_earned_value(&self, _: Option<&Self>) -> Option<Uuid> {
         Some(self.project_id)
     }
 
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         // The milestone before the project, as those who delete milestones lock them.
         self.check_milestone(transaction).await?;
         let project = self.open_project(transaction).await?;
@@ -99,7 +99,7 @@ impl Record for Model {
         self.check_budget(transaction, &project).await
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         self.open_project(transaction).await?;
         Ok(())
     }

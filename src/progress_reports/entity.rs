@@ -108,7 +108,11 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         self.province = belonging::own_project(transaction, self.project_id).await?.province;
         match before {
             Some(before) if before.state == self.state => rules::check_open(self),
@@ -116,7 +120,7 @@ impl Record for Model {
         }
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         belonging::own_project(transaction, self.project_id).await?;
         rules::check_draft(self)
     }
@@ -139,7 +143,7 @@ impl Stateful for Model {
         self.state
     }
 
-    fn enter(&mut self, state: State, on: Date) {
+    fn apply_state(&mut self, state: State, on: Date) {
         self.state = state;
         match state {
             State::Submitted => self.submitted_on = Some(on.naive()),
@@ -157,7 +161,7 @@ impl Stateful for Model {
         Ok(rules::facts(rows, on))
     }
 
-    async fn prepare(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn lock_related(&self, transaction: &Transaction) -> Result<(), Problem> {
         belonging::own_project(transaction, self.project_id).await.map(|_| ())
     }
 }

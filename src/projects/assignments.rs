@@ -1,6 +1,5 @@
 //! Assignments (انتصاب): which CDA works in a project, as what, and for how long.
 
-use actix_web::{delete, get, patch, post};
 use sea_orm::{
     EnumIter,
     entity::prelude::*,
@@ -13,7 +12,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{dates, entity as projects, independence};
 use crate::{
     cdas,
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     persian::Date,
     problem::{Problem, Text, Violation, problem_types},
     provinces,
@@ -22,12 +25,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(list_assignments)
-        .service(create_assignment)
-        .service(get_assignment)
-        .service(update_assignment)
-        .service(delete_assignment);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -90,7 +88,11 @@ impl Record for Model {
 
     /// One lead at a time (rule 1 of `domain.md`), and a CDA of the project's own province. The lock on the
     /// project makes writers wait for each other.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         let project: projects::Model = transaction.referred(self.project_id, "").await?;
         self.province = project.province.clone();
         if before.is_none_or(|before| self.is_more_than(before)) {
@@ -267,56 +269,32 @@ impl Input<Model> for AssignmentInput {
     }
 }
 
-/// List the assignments of a project
-///
-/// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Assignment>)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/assignments")]
-pub async fn list_assignments(
-    project: Visible<projects::Model>,
-    paging: Paging<Model>,
-    read: Read,
-) -> Result<Answer, Problem> {
-    read.list(paging, Column::ProjectId.eq(project.id)).await
+impl Resource for Model {
+    type Input = AssignmentInput;
+
+    const WORDS: Words = Words {
+        path: "/projects/{id}/assignments",
+        one: "assignment",
+        many: "assignments",
+        a: "an assignment",
+        reads: "projects:read",
+        writes: "projects:write",
+        about: &[
+            (Standard::List, "List the assignments of a project", "Oldest first, unless sorted by `-id`."),
+            (
+                Standard::Create,
+                "Assign a CDA to a project",
+                "One lead at a time: a second one whose days overlap is refused (409).",
+            ),
+            (Standard::Update, "Change an assignment", ""),
+        ],
+    };
 }
 
-/// Assign a CDA to a project
-///
-/// One lead at a time: a second one whose days overlap is refused (409).
-#[utoipa::path(request_body = AssignmentInput, responses((status = 201, body = Assignment)), security(("oauth2" = ["projects:write"])))]
-#[post("/projects/{id}/assignments")]
-pub async fn create_assignment(
-    project: Visible<projects::Model>,
-    input: Body<AssignmentInput>,
-    write: Write,
-) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = projects::Model;
 
-/// Read an assignment
-#[utoipa::path(responses((status = 200, body = Assignment)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/assignments/{assignment_id}")]
-pub async fn get_assignment(assignment: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*assignment).await
-}
-
-/// Change an assignment
-#[utoipa::path(request_body = AssignmentInput, responses((status = 200, body = Assignment)), security(("oauth2" = ["projects:write"])))]
-#[patch("/projects/{id}/assignments/{assignment_id}")]
-pub async fn update_assignment(
-    assignment: Visible<Model>,
-    patch: Patch,
-    write: Write,
-) -> Result<Answer, Problem> {
-    let input: AssignmentInput = patch.onto(&*assignment)?;
-    write.update(&*assignment, input.onto_row(&assignment)?).await
-}
-
-/// Delete an assignment
-///
-/// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
-#[delete("/projects/{id}/assignments/{assignment_id}")]
-pub async fn delete_assignment(assignment: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&assignment.0).await
+    fn of(project: &projects::Model) -> Self {
+        Self { project_id: project.id, ..Self::default() }
+    }
 }

@@ -214,7 +214,7 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    fn moves_value(&self, before: Option<&Self>) -> Option<Uuid> {
+    fn affects_earned_value(&self, before: Option<&Self>) -> Option<Uuid> {
         before
             .filter(|before| {
                 (&before.budget, before.state, before.deleted_at)
@@ -223,7 +223,11 @@ impl Record for Model {
             .map(|_| self.id)
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         transaction.lock::<Self>(self.id).await?;
         if before.is_none_or(|before| before.cluster_id != self.cluster_id) {
             self.province = transaction
@@ -306,7 +310,7 @@ impl Stateful for Model {
         self.state
     }
 
-    fn enter(&mut self, state: State, _: Date) {
+    fn apply_state(&mut self, state: State, _: Date) {
         self.suspended_from = (state == State::Suspended).then_some(self.state);
         self.state = state;
     }
@@ -324,7 +328,7 @@ impl Stateful for Model {
         facts::of_projects(db, rows, on).await
     }
 
-    async fn prepare(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn lock_related(&self, transaction: &Transaction) -> Result<(), Problem> {
         transaction.lock_row::<clusters::entity::Model>(self.cluster_id).await?;
         transaction.lock::<Self>(self.id).await?;
         transaction.lock::<clusters::entity::Model>(self.cluster_id).await
@@ -332,7 +336,12 @@ impl Stateful for Model {
 
     /// The cluster is in development while its project is under contract, and trust building opens with the
     /// diagnostic study.
-    async fn follow(&self, from: State, event: &Event, transaction: &Transaction) -> Result<(), Problem> {
+    async fn after_transition(
+        &self,
+        from: State,
+        event: &Event,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         use clusters::rules::State as Cluster;
         if self.state == State::Diagnostic && from == State::Contracted {
             phases::open_trust_building(transaction, self.id, event.effective_on).await?;

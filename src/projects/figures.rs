@@ -130,14 +130,18 @@ struct Lead {
 pub async fn then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Result<Figures, DbErr> {
     let day = past.as_of.naive();
     let ids = point_in_time::referring(db, "milestone", "project_id", project).await?;
-    let mut known = point_in_time::records(db, "milestone", &["state", "accepted_fraction_bp"], ids, past).await?;
+    let mut known =
+        point_in_time::records(db, "milestone", &["state", "accepted_fraction_bp"], ids, past).await?;
     let plan = plan::then(db, project, past).await?;
     known.iter_mut().for_each(|(id, fields)| plan.apply(*id, fields));
     let mut figures = Figures::default();
     let ([mut earned, mut planned, mut total, mut overdue], mut open) = ([0; 4], Vec::new());
     for (id, fields) in &known {
-        let (weight, state, due_on) =
-            (point_in_time::number(fields, "weight_bp"), point_in_time::text(fields, "state"), point_in_time::day(fields, "due_on"));
+        let (weight, state, due_on) = (
+            point_in_time::number(fields, "weight_bp"),
+            point_in_time::text(fields, "state"),
+            point_in_time::day(fields, "due_on"),
+        );
         let Some(due_on) = due_on.filter(|_| state != "cancelled") else { continue };
         earned += weight * point_in_time::number(fields, "accepted_fraction_bp");
         total += weight;

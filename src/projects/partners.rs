@@ -1,6 +1,5 @@
 //! Partners (همکار): the institutions that take part in a project, each with its role.
 
-use actix_web::{delete, get, patch, post};
 use sea_orm::{entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,7 +7,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::entity as projects;
 use crate::{
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     organisations,
     problem::Problem,
     provinces,
@@ -17,12 +20,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(list_partners)
-        .service(create_partner)
-        .service(get_partner)
-        .service(update_partner)
-        .service(delete_partner);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -59,7 +57,11 @@ impl Record for Model {
         format!("projects/{}/partners/{}", self.project_id, self.id)
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         self.province = transaction.referred::<projects::Model>(self.project_id, "").await?.province;
         if before.is_none_or(|before| before.organisation_id != self.organisation_id) {
             let organisation: organisations::entity::Model =
@@ -143,50 +145,28 @@ impl Input<Model> for PartnerInput {
     }
 }
 
-/// List the partners of a project
-///
-/// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Partner>)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/partners")]
-pub async fn list_partners(
-    project: Visible<projects::Model>,
-    paging: Paging<Model>,
-    read: Read,
-) -> Result<Answer, Problem> {
-    read.list(paging, Column::ProjectId.eq(project.id)).await
+impl Resource for Model {
+    type Input = PartnerInput;
+
+    const WORDS: Words = Words {
+        path: "/projects/{id}/partners",
+        one: "partner",
+        many: "partners",
+        a: "a partner",
+        reads: "projects:read",
+        writes: "projects:write",
+        about: &[
+            (Standard::List, "List the partners of a project", "Oldest first, unless sorted by `-id`."),
+            (Standard::Create, "Add a partner to a project", ""),
+            (Standard::Update, "Change a partner", ""),
+        ],
+    };
 }
 
-/// Add a partner to a project
-#[utoipa::path(request_body = PartnerInput, responses((status = 201, body = Partner)), security(("oauth2" = ["projects:write"])))]
-#[post("/projects/{id}/partners")]
-pub async fn create_partner(
-    project: Visible<projects::Model>,
-    input: Body<PartnerInput>,
-    write: Write,
-) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = projects::Model;
 
-/// Read a partner
-#[utoipa::path(responses((status = 200, body = Partner)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/partners/{partner_id}")]
-pub async fn get_partner(partner: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*partner).await
-}
-
-/// Change a partner
-#[utoipa::path(request_body = PartnerInput, responses((status = 200, body = Partner)), security(("oauth2" = ["projects:write"])))]
-#[patch("/projects/{id}/partners/{partner_id}")]
-pub async fn update_partner(partner: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: PartnerInput = patch.onto(&*partner)?;
-    write.update(&*partner, input.onto_row(&partner)?).await
-}
-
-/// Delete a partner
-///
-/// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
-#[delete("/projects/{id}/partners/{partner_id}")]
-pub async fn delete_partner(partner: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&partner.0).await
+    fn of(project: &projects::Model) -> Self {
+        Self { project_id: project.id, ..Self::default() }
+    }
 }

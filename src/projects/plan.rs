@@ -26,8 +26,9 @@ pub async fn then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Resul
     let mut baselines: Vec<Fields> =
         point_in_time::records(db, "baseline", &[], ids, past).await?.into_values().collect();
     baselines.sort_by_key(|fields| point_in_time::number(fields, "number"));
-    let in_force =
-        |fields: &&Fields| point_in_time::day(fields, "frozen_on").is_some_and(|day| day <= past.as_of.naive());
+    let in_force = |fields: &&Fields| {
+        point_in_time::day(fields, "frozen_on").is_some_and(|day| day <= past.as_of.naive())
+    };
     let chosen = baselines.iter().rfind(in_force).or(baselines.first());
     let milestones =
         chosen.map(|fields| fields.get("milestones").and_then(Value::as_array).cloned().unwrap_or_default());

@@ -10,8 +10,8 @@ use super::FRESH_SECONDS;
 use crate::{
     http::{
         Call, Ready, Shape,
-        document::PREFIX,
         authorization::Format,
+        document::PREFIX,
         render::{digest, knows},
         sheet::{About, Heading, Sheet},
         temporary,

@@ -15,11 +15,11 @@ use super::{Question, Report, Totals};
 use crate::{
     api,
     http::{
-        Call, compress, csv,
-        request_middleware::Deadline,
-        geojson,
+        Call,
         authorization::Format,
+        compress, csv, geojson,
         render::digest,
+        request_middleware::Deadline,
         sheet::{About, Heading, Sheet},
         spool::{Spool, SpoolQuota},
     },
@@ -33,7 +33,7 @@ use crate::{
 /// What a report answers.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Report)]
-pub struct Told<I, T> {
+pub struct ReportResponse<I, T> {
     #[serde(flatten)]
     head: Head,
     /// The rows.
@@ -100,7 +100,7 @@ impl<R: Report> Question<R> {
             .app_data::<web::Data<SpoolQuota>>()
             .ok_or_else(|| Problem::internal("no quota of spooled answers"))?;
         let share = spools.begin(self.caller.id)?;
-        let mut out = Out::new(&self)?;
+        let mut out = RowSink::new(&self)?;
         R::tell(&self, &db, &mut out).await?;
         // The connection is free with the last row, the turn when the answer is made: others need not wait
         // until it is read.
@@ -218,7 +218,7 @@ impl<R: Report> Question<R> {
 }
 
 /// Where a report puts its rows.
-pub struct Out<R: Report> {
+pub struct RowSink<R: Report> {
     call: Call,
     deadline: Deadline,
     spool: Spool,
@@ -239,7 +239,7 @@ enum Form<I> {
     GeoJson,
 }
 
-impl<R: Report> Out<R> {
+impl<R: Report> RowSink<R> {
     fn new(question: &Question<R>) -> Result<Self, Problem> {
         let call = question.call.clone();
         let mut buffer = String::new();

@@ -6,11 +6,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Column, Common, Entry, Kind, NoParameters, Out, Question, Report, TABLE, Told, Totals,
+    Column, Common, Entry, Kind, NoParameters, Question, Report, ReportResponse, RowSink, TABLE, Totals,
     value::{budget_of, share_bp},
 };
 use crate::{
-    problem::Problem, projects::rules::State, provinces::ProvinceCode, store::temporal_relations::CLUSTER, values::Amount,
+    problem::Problem, projects::rules::State, provinces::ProvinceCode, store::temporal_relations::CLUSTER,
+    values::Amount,
 };
 
 /// The report.
@@ -148,7 +149,7 @@ impl Report for Budgets {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
@@ -199,7 +200,7 @@ impl From<Row> for ProjectBudget {
 ///
 /// Every project that was approved by the day, with what was approved, what was paid by `as_of` and in
 /// `period`, what is left, and whether payments run ahead of progress. `totals` sum up the rows.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<ProjectBudget, BudgetTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<ProjectBudget, BudgetTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/budget")]
 pub async fn get_budget(question: Question<Budgets>) -> Result<HttpResponse, Problem> {
     question.answer().await

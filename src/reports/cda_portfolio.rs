@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Column, Common, Entry, Kind, NoParameters, Out, Question, Report, TABLE, Told, Totals, plan,
-    value::share_bp,
+    Column, Common, Entry, Kind, NoParameters, Question, Report, ReportResponse, RowSink, TABLE, Totals,
+    plan, value::share_bp,
 };
 use crate::{
     cdas::rules::State,
@@ -18,8 +18,8 @@ use crate::{
     projects::rules::State as ProjectState,
     provinces::ProvinceCode,
     store::{
-        temporal_relations::{ASSIGNMENT, CDA},
         sql::Member,
+        temporal_relations::{ASSIGNMENT, CDA},
     },
     values::Decimal,
 };
@@ -165,7 +165,7 @@ impl Report for CdaPortfolio {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
@@ -263,7 +263,7 @@ impl From<Row> for Portfolio {
 /// worked in a project by then. A milestone counts for the CDA who led its project on the day on which it was
 /// accepted or returned; with `period`, when that day lies in it. With `industry` only those projects count,
 /// and only CDAs who had worked in one of them are shown.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<Portfolio, PortfolioTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<Portfolio, PortfolioTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/cda-portfolio")]
 pub async fn get_cda_portfolio(question: Question<CdaPortfolio>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, TABLE, Totals,
     industry_by_province::IndustryTitle, value::rounded,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     statistics::cells::{self, COUNTRY},
-    store::{temporal_relations::ENTERPRISE, sql::Composer},
+    store::{sql::Composer, temporal_relations::ENTERPRISE},
     values::Decimal,
 };
 
@@ -192,7 +192,7 @@ impl Report for ClusterCandidates {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let own = &question.own;
         let (area, level) = (question.area()?, own.level.unwrap_or(Level::Class));
@@ -347,7 +347,7 @@ impl Row {
 ///
 /// With `for_publication` all figures, and those that quotients compare with, are those of the published
 /// statistics (`/public/statistics`).
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<ClusterCandidate, CandidateTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<ClusterCandidate, CandidateTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/cluster-candidates")]
 pub async fn get_cluster_candidates(question: Question<ClusterCandidates>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -4,7 +4,7 @@ use super::{Question, Report};
 use crate::{
     persian::{Date, PersianPeriod},
     projects::rules::UNDER_WAY,
-    store::{temporal_relations::PROGRESS_REPORT, sql::Composer},
+    store::{sql::Composer, temporal_relations::PROGRESS_REPORT},
 };
 
 impl<R: Report> Question<R> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, Told, Totals, WITH_CHART,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, Totals, WITH_CHART,
     chart::{Chart, Figure, Series},
 };
 use crate::{
@@ -112,7 +112,7 @@ impl Report for Funnel {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let since = question.since()?;
         let mut sql = question.composer();
@@ -210,7 +210,7 @@ fn name(state: State) -> Text {
 /// Every state of clusters, in the order of their life, with how many were in it on `as_of`, how many on the
 /// day `since`, and for how long they had been there. A candidate counts from the day on which it was
 /// registered.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<FunnelState, FunnelTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<FunnelState, FunnelTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/funnel")]
 pub async fn get_funnel(question: Question<Funnel>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -9,7 +9,9 @@ use sea_orm::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Column, Common, Entry, Kind, NoParameters, NoTotals, Out, Question, Report, Told, list};
+use super::{
+    Column, Common, Entry, Kind, NoParameters, NoTotals, Question, Report, ReportResponse, RowSink, list,
+};
 use crate::{
     clusters::{identified::Precision, lineage::Kind as LineageKind, rules::State},
     http::authorization::Format,
@@ -130,7 +132,7 @@ impl Report for IdentifiedClusters {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
@@ -181,7 +183,7 @@ impl From<Row> for IdentifiedCluster {
 ///
 /// The clusters that had been identified by `as_of`. A cluster counts when its identification date, or that
 /// date's upper bound, is not after the day, and it was not merged, split or withdrawn by then.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<IdentifiedCluster, NoTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<IdentifiedCluster, NoTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/identified-clusters")]
 pub async fn get_identified_clusters(
     question: Question<IdentifiedClusters>,

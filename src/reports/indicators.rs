@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Column, Common, Entry, Kind, NoParameters, Out, Question, Report, Told, Totals, WITH_CHART,
+    Column, Common, Entry, Kind, NoParameters, Question, Report, ReportResponse, RowSink, Totals, WITH_CHART,
     chart::{Chart, Figure, Series},
     value::{rounded, share_bp},
 };
@@ -174,7 +174,7 @@ impl Report for Indicators {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
@@ -320,7 +320,7 @@ impl From<Row> for IndicatorChange {
 /// of it. A measurement counts when its period has ended by `as_of`. Means are over the same projects before
 /// and after: those that are measured. With `period` only actual values of periods that end in it. Means are
 /// exact to six decimals, rounded half up.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<IndicatorChange, IndicatorTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<IndicatorChange, IndicatorTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/indicators")]
 pub async fn get_indicators(question: Question<Indicators>) -> Result<HttpResponse, Problem> {
     question.answer().await

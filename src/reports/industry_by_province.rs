@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, Told, Totals,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, Totals,
     chart::{Chart, Figure},
     list,
 };
@@ -19,7 +19,7 @@ use crate::{
     problem::{Problem, Text},
     provinces::{ALL, ProvinceCode},
     statistics::cells::{self, COUNTRY},
-    store::{temporal_relations::ENTERPRISE, sql::count_where},
+    store::{sql::count_where, temporal_relations::ENTERPRISE},
     values::Location,
 };
 
@@ -162,7 +162,7 @@ impl Report for IndustryByProvince {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let level = question.own.level.unwrap_or(Level::Division);
         let mut sql = question.composer();
@@ -311,7 +311,7 @@ impl From<Row> for IndustryInProvince {
 /// With `for_publication` enterprises and employment are those of the published statistics
 /// (`/public/statistics`), in which nothing tells of single firms (rule 9 of the programme); `totals` are the
 /// sums of what is not suppressed.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<IndustryInProvince, IndustryTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<IndustryInProvince, IndustryTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/industry-by-province")]
 pub async fn get_industry_by_province(
     question: Question<IndustryByProvince>,

@@ -36,7 +36,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::chart::Chart;
 pub use self::{
-    answer::{Out, Told},
+    answer::{ReportResponse, RowSink},
     column::Column,
     question::{Common, NoParameters, Question},
 };
@@ -110,7 +110,7 @@ pub trait Report: Sized + 'static {
     fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> impl Future<Output = Result<(), Problem>>;
 
     /// Its chart, where [`Entry::formats`] has one.

@@ -7,14 +7,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Column, Common, Entry, Kind, NoParameters, Out, Question, Report, TABLE, Told, Totals, value::share_bp,
+    Column, Common, Entry, Kind, NoParameters, Question, Report, ReportResponse, RowSink, TABLE, Totals,
+    value::share_bp,
 };
 use crate::{
     problem::Problem,
     provinces::ProvinceCode,
     store::{
-        temporal_relations::{JOINT_ACTION, NETWORK},
         sql::count_where,
+        temporal_relations::{JOINT_ACTION, NETWORK},
     },
     values::Amount,
 };
@@ -143,7 +144,7 @@ impl Report for Networks {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
@@ -203,7 +204,7 @@ impl From<Row> for ClusterNetworks {
 /// For each cluster and kind of network, and for the joint actions of its projects: how many were formed by
 /// `as_of` and in `period`, how many were active on the day and with how many enterprises, what they cost,
 /// and what of it the enterprises bear. One whose first day is not known counts as formed, but in no period.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<ClusterNetworks, NetworkTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<ClusterNetworks, NetworkTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/networks")]
 pub async fn get_networks(question: Question<Networks>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, Told, Totals, WITH_CHART,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, Totals, WITH_CHART,
     chart::{Chart, Figure, Series},
     plan,
 };
@@ -189,7 +189,7 @@ impl Report for OverdueMilestones {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let as_of = question.as_of.naive();
@@ -275,7 +275,7 @@ impl From<Row> for OverdueMilestone {
 /// overdue first. Due days and weights are those of the plan that was in force: the newest baseline frozen by
 /// then. A suspended project's milestones are overdue as well (see `project_state`); a closed or terminated
 /// project has none. With `period` only what was due in it.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<OverdueMilestone, OverdueTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<OverdueMilestone, OverdueTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/overdue-milestones")]
 pub async fn get_overdue_milestones(question: Question<OverdueMilestones>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -3,8 +3,8 @@
 
 use super::{Question, Report};
 use crate::store::{
-    temporal_relations::{BASELINE, MILESTONE},
     sql::{Composer, Member},
+    temporal_relations::{BASELINE, MILESTONE},
 };
 
 /// Milestones as a relation in parentheses, as they were known and in the provinces spoken of: `id`,

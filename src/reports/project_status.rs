@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, TABLE, Totals,
     value::{EarnedValue, budget_of},
 };
 use crate::{
@@ -165,7 +165,7 @@ impl Report for ProjectStatus {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
@@ -251,7 +251,7 @@ impl From<Row> for ProjectOnDay {
 /// accepted with its weights, actual cost from the payments (earned value management after ANSI/PMI 19-006
 /// and ISO 21508). Values are parts of the approved budget in whole rials, rounded down for each milestone.
 /// `totals` sum up the rows.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<ProjectOnDay, ProjectStatusTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<ProjectOnDay, ProjectStatusTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/project-status")]
 pub async fn get_project_status(question: Question<ProjectStatus>) -> Result<HttpResponse, Problem> {
     question.answer().await

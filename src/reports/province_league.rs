@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Column, Common, Entry, Kind, NoParameters, Out, Question, Report, Told, Totals, WITH_CHART,
+    Column, Common, Entry, Kind, NoParameters, Question, Report, ReportResponse, RowSink, Totals, WITH_CHART,
     chart::{Chart, Figure, Series},
     value::{ratio, share_bp},
 };
@@ -161,7 +161,7 @@ impl Report for ProvinceLeague {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
@@ -258,7 +258,7 @@ fn rank(rows: &mut [LeagueRow]) {
 /// Each province with its clusters, projects, progress and late reports on `as_of`. Progress is earned value
 /// as a part of all that the baselines plan. Callers who see one province get it alone, without a place among
 /// the others.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<LeagueRow, LeagueTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<LeagueRow, LeagueTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/province-league")]
 pub async fn get_province_league(question: Question<ProvinceLeague>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -16,10 +16,9 @@ use crate::{
     problem::{Problem, Text, Violation},
     provinces::{ALL, Province, ProvinceCode},
     store::{
-        LongReads,
-        temporal_relations::{Knowledge, Relation},
-        now,
+        LongReads, now,
         sql::Composer,
+        temporal_relations::{Knowledge, Relation},
     },
 };
 

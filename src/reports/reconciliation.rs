@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, list,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, TABLE, list,
     reconciled::{Link, ReconciliationTotals, Side, reconcile},
 };
 use crate::{
     clusters::lineage::Kind as LineageKind,
     problem::Problem,
     store::{
-        temporal_relations::{CLAIM, LINEAGE},
         sql::Composer,
+        temporal_relations::{CLAIM, LINEAGE},
     },
 };
 
@@ -173,7 +173,7 @@ impl Report for Reconciliation {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let [a, b] = question.sources(db).await?;
         out.totals().begin([a.clone(), b.clone()], [question.own.stated_a, question.own.stated_b]);
@@ -287,7 +287,7 @@ impl From<Row> for Side {
 ///
 /// An example: A names 11; B states 13 and names 2 of the 11. The difference is 2; the 9 that only A names
 /// may be among the 11 that B does not name, so names explain nothing, and 11 − 9 = 2 stay unexplained.
-#[utoipa::path(params(Common, Sources), responses((status = 200, body = Told<ReconciledCluster, ReconciliationTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common, Sources), responses((status = 200, body = ReportResponse<ReconciledCluster, ReconciliationTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/reconciliation")]
 pub async fn get_reconciliation(question: Question<Reconciliation>) -> Result<HttpResponse, Problem> {
     question.answer().await

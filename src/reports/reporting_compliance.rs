@@ -6,13 +6,15 @@ use sea_orm::{DatabaseTransaction, FromQueryResult, prelude::Uuid};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals, value::share_bp};
+use super::{
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, TABLE, Totals, value::share_bp,
+};
 use crate::{
     problem::Problem,
     progress_reports::entity::DAYS_TO_REPORT,
     projects::rules::State,
     provinces::ProvinceCode,
-    store::{temporal_relations::CLUSTER, sql::count_where},
+    store::{sql::count_where, temporal_relations::CLUSTER},
     values::Decimal,
 };
 
@@ -155,7 +157,7 @@ impl Report for ReportingCompliance {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let due = question.due_reports(question.own.deadline_days.unwrap_or(DAYS_TO_REPORT), &mut sql);
@@ -205,7 +207,7 @@ impl From<Row> for ProjectReporting {
 /// Each project with the quarterly progress reports that were due from it by `as_of`: for each Persian
 /// quarter on whose last day it was under way (under contract, neither resting nor ended), `deadline_days`
 /// after that day. With `period`, the quarters in it.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<ProjectReporting, ReportingTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<ProjectReporting, ReportingTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/reporting-compliance")]
 pub async fn get_reporting_compliance(
     question: Question<ReportingCompliance>,

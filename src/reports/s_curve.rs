@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, Told, Totals, WITH_CHART,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, Totals, WITH_CHART,
     chart::{Chart, Curve, Figure, Line},
     value::{EarnedValue, ratio},
 };
@@ -123,7 +123,7 @@ impl Report for SCurve {
     async fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
-        out: &mut Out<Self>,
+        out: &mut RowSink<Self>,
     ) -> Result<(), Problem> {
         let mut curve = Curves::new(question);
         let mut days = db.stream_raw(question.changes()).await?;
@@ -304,7 +304,7 @@ impl Curves {
 /// is told by the baseline that was in force at its end, so that what was published then stays so, and
 /// `rebaselines` shows where the plan was changed; after it by the one in force on `as_of`. With `period` the
 /// points that lie in it.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<CurvePoint, SCurveTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<CurvePoint, SCurveTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/s-curve")]
 pub async fn get_s_curve(question: Question<SCurve>) -> Result<HttpResponse, Problem> {
     question.answer().await

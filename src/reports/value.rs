@@ -10,8 +10,8 @@ use crate::{
     persian::{Date, PersianPeriod, calendar::Period},
     store::{
         earned_value::{Sources, deltas},
-        temporal_relations::{BASELINE, PAYMENT},
         sql::{Composer, Member},
+        temporal_relations::{BASELINE, PAYMENT},
     },
     values::{Amount, Decimal},
 };

@@ -18,7 +18,10 @@ use tokio::{
 
 use crate::{
     auth::Caller,
-    http::{Call, client, contract::Operation, request_middleware::RequestId, authorization::Format, record_extractor},
+    http::{
+        Call, authorization::Format, client, contract::Operation, record_extractor,
+        request_middleware::RequestId,
+    },
     personal,
     problem::Problem,
     store::{

@@ -38,10 +38,9 @@ use crate::{
     problem::Problem,
     projects::rules::UNDER_WAY,
     store::{
-        Database, Transaction, bulk, connection,
-        temporal_relations::{CLUSTER, Knowledge, PROJECT},
-        lock, now, probe,
+        Database, Transaction, bulk, connection, lock, now, probe,
         sql::{Composer, count_where},
+        temporal_relations::{CLUSTER, Knowledge, PROJECT},
     },
     values::hex,
 };

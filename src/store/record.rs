@@ -105,7 +105,7 @@ pub trait Record:
     fn erase(&mut self) {}
     /// The last word before a row is written: fills in what follows from other records, and checks the rules
     /// between them.
-    fn settle(
+    fn before_write(
         &mut self,
         _before: Option<&Self>,
         _: &Transaction,
@@ -113,12 +113,12 @@ pub trait Record:
         std::future::ready(Ok(()))
     }
     /// The project whose earned value a change of the record moves; `before` is the record as it was.
-    fn moves_value(&self, _before: Option<&Self>) -> Option<Uuid> {
+    fn affects_earned_value(&self, _before: Option<&Self>) -> Option<Uuid> {
         None
     }
 
     /// The last word before a row becomes a tombstone, beyond what [`Record::REFERRED_BY`] says.
-    fn release(&self, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
+    fn before_delete(&self, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
     }
     /// Whether a caller of this scope may write the record, which is known to be visible.

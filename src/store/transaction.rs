@@ -211,7 +211,7 @@ impl Transaction {
     }
 
     /// Keeps nobody waiting from here on: nothing of what is done will stay.
-    pub fn rehearse(&self) {
+    pub fn dry_run(&self) {
         self.is_rehearsal.store(true, Ordering::Relaxed);
     }
 
@@ -254,7 +254,7 @@ impl Transaction {
     }
 
     /// Does some work wholly or not at all, whatever becomes of the transaction otherwise.
-    pub async fn attempt<T, E: From<Problem>>(
+    pub async fn savepoint<T, E: From<Problem>>(
         &self,
         work: impl AsyncFnOnce(&Self) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -282,24 +282,24 @@ impl Transaction {
 
     /// Creates a record. Its columns of identity and version are set here.
     pub async fn insert<R: Record>(&self, row: R) -> Result<R, Problem> {
-        let mut row = self.settle(row).await?;
+        let mut row = self.complete(row).await?;
         self.execute(self.inserts(std::iter::once(&mut row)).await?).await?;
         Ok(row)
     }
 
     /// Holds new records whose rules ask nothing of each other against those rules, and says what becomes of
     /// each. They are to be written in this transaction.
-    pub async fn settle_together<R: Record>(&self, rows: Vec<R>) -> Vec<Result<R, Problem>> {
+    pub async fn complete_all<R: Record>(&self, rows: Vec<R>) -> Vec<Result<R, Problem>> {
         self.found().get_or_insert_default();
-        let mut settled = Vec::with_capacity(rows.len());
+        let mut completed = Vec::with_capacity(rows.len());
         for row in rows {
-            settled.push(self.settle(row).await);
+            completed.push(self.complete(row).await);
         }
-        settled
+        completed
     }
 
     /// A new record as it is to be written, but for its history.
-    async fn settle<R: Record>(&self, mut row: R) -> Result<R, Problem> {
+    async fn complete<R: Record>(&self, mut row: R) -> Result<R, Problem> {
         let columns = row.columns_mut();
         *columns.id = new_id();
         *columns.version = 1;
@@ -307,7 +307,7 @@ impl Transaction {
         *columns.created_by = self.author.id;
         *columns.updated_at = self.now;
         *columns.updated_by = self.author.id;
-        row.settle(None, self).await?;
+        row.before_write(None, self).await?;
         self.check_scope(&row)?;
         Ok(row)
     }
@@ -374,7 +374,7 @@ impl Transaction {
         let mut row = before.clone();
         row.erase();
         self.stamp(before, &mut row);
-        self.hold(before).await?;
+        self.lock_version(before).await?;
         let kind = if row.deleted_at().is_some() { ChangeKind::Deleted } else { ChangeKind::Updated };
         self.write(before, row, kind).await
     }
@@ -397,14 +397,14 @@ impl Transaction {
         self.stamp(before, &mut row);
         // The row first: of many writers with the same version, all but one stop here, and learn it before
         // any other rule.
-        self.hold(before).await?;
+        self.lock_version(before).await?;
         self.check_scope(before)?;
         if kind == ChangeKind::Deleted {
             self.check_unreferred(before).await?;
-            before.release(self).await?;
+            before.before_delete(self).await?;
         } else {
             self.check_scope(&row)?;
-            row.settle(Some(before), self).await?;
+            row.before_write(Some(before), self).await?;
             self.check_scope(&row)?;
         }
         self.write(before, row, kind).await
@@ -437,7 +437,7 @@ impl Transaction {
     }
 
     fn note_value<R: Record>(&self, row: &R, before: Option<&R>) {
-        if let (Some(project), Ok(mut moved)) = (row.moves_value(before), self.moved.lock()) {
+        if let (Some(project), Ok(mut moved)) = (row.affects_earned_value(before), self.moved.lock()) {
             moved.insert(project);
         }
     }
@@ -503,7 +503,7 @@ impl Transaction {
     }
 
     /// Locks the row as it was read before; 412 with the present ETag where somebody has changed it since.
-    pub async fn hold<R: Record>(&self, before: &R) -> Result<(), Problem> {
+    pub async fn lock_version<R: Record>(&self, before: &R) -> Result<(), Problem> {
         let present = self.version_of::<R>(before.id()).await?;
         if present == Some(before.version()) { Ok(()) } else { Err(Problem::stale(present)) }
     }

@@ -22,6 +22,7 @@ impl Record for Model {
     type View = User;
 
     const RESOURCE: &'static str = "user";
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("supervision", "account_id")];
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "account_username",
         columns: "account.username",
@@ -68,7 +69,11 @@ impl Record for Model {
     }
 
     /// The CDA of an account is one of its province. What running sessions must no longer grant ends them.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         let is_same = |before: &Self| before.cda_id == self.cda_id && before.province == self.province;
         if let Some(cda) = self.cda_id.filter(|_| !before.is_some_and(is_same)) {
             let cda: cdas::entity::Model = transaction.referred(cda, "/cda_id").await?;
@@ -91,7 +96,7 @@ impl Record for Model {
         Ok(())
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         account::note_deletion(transaction, Self::RESOURCE, self.id);
         Ok(session::revoke_all(&**transaction, self.id).await?)
     }

@@ -3,39 +3,61 @@
 pub mod dto;
 pub mod entity;
 
-use actix_web::{delete, get, patch, post, web};
+use actix_web::{delete, patch, post, web};
+use sea_orm::sea_query::Condition;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::dto::{User, UserFilter, UserInput};
 use crate::{
-    auth::{Authenticator, account::Model, password},
-    http::{Answer, Body, Page, Paging, Patch, Query, Read, Search, Visible, VisibleEver, Write},
+    auth::{Authenticator, Caller, account::Model, password},
+    http::{
+        Answer, Body, Patch, Visible, VisibleEver, Write,
+        resource::{self, Collection, Resource, Standard, Words},
+    },
     problem::{Problem, Text, problem_types},
-    store::{Input, change_log::History},
+    store::Input,
 };
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(list_users)
+        .service(resource::collection::<Model>().only(&[Standard::List, Standard::Get, Standard::History]))
         .service(create_user)
-        .service(get_user)
         .service(update_user)
-        .service(delete_user)
-        .service(get_user_history);
+        .service(delete_user);
 }
 
-/// List users
-///
-/// All accounts of people, filtered by role, province or a part of the name.
-#[utoipa::path(params(UserFilter, Search, Paging<Model>), responses((status = 200, body = Page<User>)), security(("oauth2" = ["users:manage"])))]
-#[get("/users")]
-pub async fn list_users(
-    filter: Query<UserFilter>,
-    paging: Paging<Model>,
-    read: Read,
-) -> Result<Answer, Problem> {
-    read.list(paging, filter.condition()).await
+impl Resource for Model {
+    type Input = UserInput;
+
+    const WORDS: Words = Words {
+        path: "/users",
+        one: "user",
+        many: "users",
+        a: "a user",
+        reads: "users:manage",
+        writes: "users:manage",
+        about: &[
+            (
+                Standard::List,
+                "List users",
+                "All accounts of people, filtered by role, province or a part of the name.",
+            ),
+            (
+                Standard::History,
+                "The history of a user",
+                "Who changed what and when, oldest first. Passwords are never part of it.",
+            ),
+        ],
+    };
+}
+
+impl Collection for Model {
+    type Filter = UserFilter;
+
+    fn condition(filter: &UserFilter, _: &Caller) -> Condition {
+        filter.condition()
+    }
 }
 
 /// Create a user
@@ -50,13 +72,6 @@ pub async fn create_user(input: Body<UserInput>, write: Write) -> Result<Answer,
     let mut row = input.0.onto_row(&Model::default())?;
     row.set_password(password::hash_new(password, row.names(), None, "/password").await?, false);
     write.create(row).await
-}
-
-/// Read a user
-#[utoipa::path(responses((status = 200, body = User)), security(("oauth2" = ["users:manage"])))]
-#[get("/users/{id}")]
-pub async fn get_user(user: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*user).await
 }
 
 /// Change a user
@@ -112,13 +127,4 @@ fn own_account() -> Problem {
         "نقش، بستن یا حذف حساب خودتان را مدیر دیگری باید انجام دهد.",
         "Another administrator has to change the role of your own account, disable or delete it.",
     ))
-}
-
-/// The history of a user
-///
-/// Who changed what and when, oldest first. Passwords are never part of it.
-#[utoipa::path(responses((status = 200, body = History)), security(("oauth2" = ["users:manage"])))]
-#[get("/users/{id}/history")]
-pub async fn get_user_history(user: VisibleEver<Model>, read: Read) -> Result<Answer, Problem> {
-    read.history(&user.0).await
 }

@@ -13,7 +13,8 @@ use crate::{
     auth::CurrentCaller,
     changes::kinds::{KINDS, Kind},
     http::{
-        Answer, Body, Database, Page, Paging, Query, Shape, SortKey, Visible, Write, page::Listed, record_extractor,
+        Answer, Body, Database, Page, Paging, Query, Shape, SortKey, Visible, Write, page::Listed,
+        record_extractor,
     },
     personal,
     problem::{Problem, Text, Violation, problem_types},
@@ -316,7 +317,7 @@ async fn find(
     webhook: &Model,
     request: &HttpRequest,
 ) -> Result<delivery::Model, Problem> {
-    let named =
-        Entity::find_by_id(record_extractor::id_in(request, "delivery_id")?).filter(Column::WebhookId.eq(webhook.id));
+    let named = Entity::find_by_id(record_extractor::id_in(request, "delivery_id")?)
+        .filter(Column::WebhookId.eq(webhook.id));
     named.one(db).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
 }

@@ -14,7 +14,7 @@ use super::{
     destination::Clients,
     entity::DisabledReason,
     fan_out,
-    payload::{self, Letter},
+    payload::{self, Payload},
 };
 use crate::{
     config::Config,
@@ -170,62 +170,63 @@ impl Workers {
 
     async fn begin(&self, lanes: Lanes, most: usize, under_way: &mut JoinSet<()>) -> Result<(), Problem> {
         let claimed = outbox::claim(&self.db, lanes, most, self.lease).await?;
-        for letter in payload::letters(&self.db, claimed).await? {
-            under_way.spawn(self.clone().deliver(letter));
+        for payload in payload::payloads(&self.db, claimed).await? {
+            under_way.spawn(self.clone().deliver(payload));
         }
         Ok(())
     }
 
     /// Makes an attempt, and keeps what came of it. Where that fails, the claim lapses, and the attempt is
     /// made again.
-    async fn deliver(self, letter: Letter) {
+    async fn deliver(self, payload: Payload) {
         let (attempted_at, begin) = (now(), Instant::now());
-        let answered = self.send(&letter, attempted_at).await;
+        let answered = self.send(&payload, attempted_at).await;
         let (fault, took) = (answered.fault, begin.elapsed());
-        if letter.shown > 0 && answered.is_sent {
-            self.log.record(disclosure(&letter));
+        if payload.shown > 0 && answered.is_sent {
+            self.log.record(disclosure(&payload));
         }
-        let outcome = self.outcome(&letter, &answered, took);
+        let outcome = self.outcome(&payload, &answered, took);
         let attempt = attempt::Model {
-            delivery_id: letter.delivery.id,
-            number: letter.delivery.attempts,
+            delivery_id: payload.delivery.id,
+            number: payload.delivery.attempts,
             attempted_at,
             duration_ms: took.as_millis() as i64,
             status: answered.status.map(i64::from),
             fault,
             answer: answered.text,
         };
-        tracing::debug!(delivery = %letter.delivery.id, ?outcome, ?fault, "a webhook was called");
+        tracing::debug!(delivery = %payload.delivery.id, ?outcome, ?fault, "a webhook was called");
         metrics::counter!("webhook_attempts_total", "failed" => fault.is_some().to_string()).increment(1);
-        let failing_since =
-            outbox::settle(&self.db, &letter.delivery, attempt, outcome).await.unwrap_or_else(|error| {
+        let failing_since = outbox::record_outcome(&self.db, &payload.delivery, attempt, outcome)
+            .await
+            .unwrap_or_else(|error| {
                 tracing::warn!(%error, "the outcome of a webhook's delivery is not kept");
                 None
             });
         let reason = match failing_since {
-            _ if letter.is_shut_out => Some(DisabledReason::NotPermitted),
+            _ if payload.is_shut_out => Some(DisabledReason::NotPermitted),
             _ if fault == Some(Fault::Gone) => Some(DisabledReason::Gone),
             Some(since) if now() - since > self.patience => Some(DisabledReason::Failing),
             _ => None,
         };
         if let Some(reason) = reason
-            && let Err(problem) = letter.webhook.switch_off(&self.db, reason).await
+            && let Err(problem) = payload.webhook.switch_off(&self.db, reason).await
         {
             tracing::warn!(%problem, ?reason, "a webhook is not switched off");
         }
     }
 
-    async fn send(&self, letter: &Letter, now: DateTime<Utc>) -> Answered {
-        let Some(body) = &letter.body else { return Answered::failed(Fault::NotPermitted) };
-        let Ok((client, url)) = self.clients.of(&letter.webhook.url) else {
+    async fn send(&self, payload: &Payload, now: DateTime<Utc>) -> Answered {
+        let Some(body) = &payload.body else { return Answered::failed(Fault::NotPermitted) };
+        let Ok((client, url)) = self.clients.of(&payload.webhook.url) else {
             return Answered::failed(Fault::AddressRefused);
         };
-        let id = letter.delivery.id.to_string();
+        let id = payload.delivery.id.to_string();
         let request = client
             .post(url)
             .header("content-type", "application/json")
             .header("webhook-timestamp", now.timestamp().to_string())
-            .header("webhook-signature", letter.webhook.secrets.sign(&id, now, body))
+            .header("webhook-signature", payload.webhook.secrets.sign(&id, now, body))
             .header("webhook-id", id)
             .body(body.clone());
         match request.send().await {
@@ -241,14 +242,14 @@ impl Workers {
 
     /// What becomes of a delivery: the pause before the next attempt grows, with a tenth of chance, so that
     /// receivers that were away are not all called at once.
-    fn outcome(&self, letter: &Letter, answered: &Answered, took: Duration) -> Outcome {
+    fn outcome(&self, payload: &Payload, answered: &Answered, took: Duration) -> Outcome {
         match answered.fault {
             None => Outcome::Delivered { slowly: took > self.prompt },
             // It waits until the webhook is switched on again.
-            Some(Fault::NotPermitted) if letter.is_shut_out => Outcome::Again(MARGIN),
+            Some(Fault::NotPermitted) if payload.is_shut_out => Outcome::Again(MARGIN),
             Some(Fault::NotPermitted) => Outcome::Dead,
             Some(_) => {
-                let pause = usize::try_from(letter.delivery.tries - 1)
+                let pause = usize::try_from(payload.delivery.tries - 1)
                     .ok()
                     .and_then(|number| self.retries.get(number));
                 pause.map_or(Outcome::Dead, |seconds| {
@@ -262,7 +263,7 @@ impl Workers {
 }
 
 /// The event of the security log: personal data was sent in clear.
-fn disclosure(Letter { delivery, account, shown, .. }: &Letter) -> security_event::Model {
+fn disclosure(Payload { delivery, account, shown, .. }: &Payload) -> security_event::Model {
     let origin = Origin { request_id: format!("webhook {}", delivery.id), ..Origin::default() };
     let event = security_event::Model::new(Kind::PersonalDataRead, &origin).of(account.id, &account.username);
     let event = event.because("webhook").counting(*shown);

@@ -171,7 +171,11 @@ impl Record for Model {
     }
 
     /// A new one is told what is changed from now on.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if before.is_some_and(|before| !before.is_active) && self.is_active {
             outbox::begin_anew(&**transaction, self.id).await?;
         }

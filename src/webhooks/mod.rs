@@ -13,34 +13,40 @@ pub mod fan_out;
 pub mod payload;
 pub mod signature;
 
-use actix_web::{delete, get, patch, post, web};
+use actix_web::{patch, post, web};
+use sea_orm::sea_query::Condition;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use self::dispatch::Dispatch;
 use self::{
     dto::{Webhook, WebhookFilter, WebhookInput, WebhookWithSecret},
     entity::Model,
 };
 use crate::{
+    auth::Caller,
     config::Config,
-    http::{Answer, Body, Page, Paging, Patch, Query, Read, Search, Visible, VisibleEver, Write},
+    http::{
+        Answer, Body, Patch, Visible, Write,
+        resource::{self, Collection, Resource, Standard, Words},
+    },
     problem::{Problem, Text, problem_types},
-    store::{change_log::History, now},
+    store::now,
 };
+
+pub use self::dispatch::Dispatch;
 
 /// The permission to keep webhooks.
 pub const PERMISSION: &str = "webhooks:manage";
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
+    let own = [Standard::List, Standard::Get, Standard::Delete, Standard::History];
+    let (records, history) = resource::collection::<Model>().only(&own).split(Standard::History);
     config
-        .service(list_webhooks)
+        .service(records)
         .service(create_webhook)
-        .service(get_webhook)
         .service(update_webhook)
-        .service(delete_webhook)
         .service(create_webhook_secret)
-        .service(get_webhook_history)
+        .service(history)
         .service(deliveries::test_webhook)
         .service(deliveries::replay_webhook)
         .service(deliveries::list_webhook_deliveries)
@@ -48,15 +54,37 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(deliveries::replay_webhook_delivery);
 }
 
-/// List webhooks
-#[utoipa::path(params(WebhookFilter, Search, Paging<Model>), responses((status = 200, body = Page<Webhook>)), security(("oauth2" = ["webhooks:manage"])))]
-#[get("/webhooks")]
-pub async fn list_webhooks(
-    filter: Query<WebhookFilter>,
-    paging: Paging<Model>,
-    read: Read,
-) -> Result<Answer, Problem> {
-    read.list(paging, filter.condition()).await
+impl Resource for Model {
+    type Input = WebhookInput;
+
+    const WORDS: Words = Words {
+        path: "/webhooks",
+        one: "webhook",
+        many: "webhooks",
+        a: "a webhook",
+        reads: "webhooks:manage",
+        writes: "webhooks:manage",
+        about: &[
+            (
+                Standard::Delete,
+                "Delete a webhook",
+                "Nothing more is sent, also not what was still to be sent. Repeating it is no error.",
+            ),
+            (
+                Standard::History,
+                "The history of a webhook",
+                "Who changed what and when, oldest first. Secrets are never part of it.",
+            ),
+        ],
+    };
+}
+
+impl Collection for Model {
+    type Filter = WebhookFilter;
+
+    fn condition(filter: &WebhookFilter, _: &Caller) -> Condition {
+        filter.condition()
+    }
 }
 
 /// Create a webhook
@@ -90,13 +118,6 @@ pub async fn create_webhook(
     write.create_with(row, |answer| answer.with_secret("secret", &secret)).await
 }
 
-/// Read a webhook
-#[utoipa::path(responses((status = 200, body = Webhook)), security(("oauth2" = ["webhooks:manage"])))]
-#[get("/webhooks/{id}")]
-pub async fn get_webhook(webhook: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*webhook).await
-}
-
 /// Change a webhook
 ///
 /// `is_active` switches it off and on: what is changed, and what was still to be sent, waits meanwhile. It is
@@ -117,15 +138,6 @@ pub async fn update_webhook(
     write.update(&*webhook, row).await
 }
 
-/// Delete a webhook
-///
-/// Nothing more is sent, also not what was still to be sent. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["webhooks:manage"])))]
-#[delete("/webhooks/{id}")]
-pub async fn delete_webhook(webhook: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&webhook.0).await
-}
-
 /// Make a new secret for a webhook
 ///
 /// For its owner and for administrators of accounts. The answer tells it, this once. For 24 hours the one
@@ -144,13 +156,4 @@ pub async fn create_webhook_secret(webhook: Visible<Model>, write: Write) -> Res
     let mut row = webhook.0.clone();
     let secret = row.secrets.renew(now());
     write.update_with(&*webhook, row, |answer| answer.with_secret("secret", &secret)).await
-}
-
-/// The history of a webhook
-///
-/// Who changed what and when, oldest first. Secrets are never part of it.
-#[utoipa::path(responses((status = 200, body = History)), security(("oauth2" = ["webhooks:manage"])))]
-#[get("/webhooks/{id}/history")]
-pub async fn get_webhook_history(webhook: VisibleEver<Model>, read: Read) -> Result<Answer, Problem> {
-    read.history(&webhook.0).await
 }

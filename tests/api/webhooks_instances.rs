@@ -95,7 +95,7 @@ async fn what_a_lost_instance_has_claimed_is_sent_by_another(service: &Service) 
         fault: Some(attempt::Fault::Refused),
         answer: None,
     };
-    outbox::settle(&db, late, attempt, Outcome::Dead).await.unwrap();
+    outbox::record_outcome(&db, late, attempt, Outcome::Dead).await.unwrap();
     assert_eq!(until_in_state(&lorestan, &webhook, "delivered", 1).await[0]["id"], delivered[0]["id"]);
     for running in [silent, other] {
         running.stop().await;

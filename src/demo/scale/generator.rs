@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::rng::Dice;
+use super::rng::Rng;
 use crate::{
     clusters::entity as clusters,
     indicators::entity as indicators,
@@ -108,9 +108,9 @@ impl Why {
 }
 
 /// Tells what happened, in the order in which it hangs together.
-pub struct Teller {
+pub struct Generator {
     /// Chance.
-    pub dice: Dice,
+    pub rng: Rng,
     /// What was there before.
     pub known: Known,
     /// The last day on which something has happened.
@@ -120,7 +120,7 @@ pub struct Teller {
     recorded: (DateTime<Utc>, DateTime<Utc>),
 }
 
-impl Teller {
+impl Generator {
     /// Begins: nothing happens on the day `today` or later.
     pub fn new(seed: u64, today: NaiveDate, known: Known) -> Self {
         let begun = persian(1390, 1, 20);
@@ -128,7 +128,7 @@ impl Teller {
         let midnight = |day: NaiveDate| (day.and_time(NaiveTime::MIN) - TimeDelta::minutes(210)).and_utc();
         let annals = annals(&known);
         Self {
-            dice: Dice::new(seed),
+            rng: Rng::new(seed),
             known,
             last_day: today - Days::new(1),
             annals,
@@ -145,16 +145,16 @@ impl Teller {
         before: DateTime<Utc>,
     ) -> DateTime<Utc> {
         let (first, last) = self.recorded;
-        let hours = TimeDelta::seconds(self.dice.between(4 * 3_600..=12 * 3_600))
-            + TimeDelta::microseconds(self.dice.between(0..=999_999));
-        let found = day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(self.dice.between(lag)) + hours;
-        let next = before + TimeDelta::seconds(self.dice.between(40..=3_000));
+        let hours = TimeDelta::seconds(self.rng.between(4 * 3_600..=12 * 3_600))
+            + TimeDelta::microseconds(self.rng.between(0..=999_999));
+        let found = day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(self.rng.between(lag)) + hours;
+        let next = before + TimeDelta::seconds(self.rng.between(40..=3_000));
         found.max(first + hours).max(next).min(last)
     }
 
     /// Creates a record of which a moment is known.
     pub fn create<R: Record>(&mut self, row: R, at: DateTime<Utc>) -> Result<R, Problem> {
-        let id = self.dice.id(at);
+        let id = self.rng.id(at);
         self.annals.create(row, id, at)
     }
 
@@ -199,8 +199,8 @@ impl Teller {
         why: Why,
         adjust: impl FnOnce(&mut R),
     ) -> Result<(), Problem> {
-        let (from, id) = (row.state().name(), self.dice.id(at));
-        row.enter(to, on.into());
+        let (from, id) = (row.state().name(), self.rng.id(at));
+        row.apply_state(to, on.into());
         adjust(row);
         let event = Event {
             from,
@@ -244,12 +244,12 @@ impl Teller {
     /// The full name of somebody.
     pub fn name(&mut self) -> String {
         use super::vocabulary::{FIRST_NAMES, LAST_NAMES};
-        format!("{} {}", self.dice.pick(FIRST_NAMES), self.dice.pick(LAST_NAMES))
+        format!("{} {}", self.rng.pick(FIRST_NAMES), self.rng.pick(LAST_NAMES))
     }
 
     /// A day within some days.
     pub fn day(&mut self, first: NaiveDate, last: NaiveDate) -> NaiveDate {
-        first + TimeDelta::days(self.dice.between(0..=(last - first).num_days().max(0)))
+        first + TimeDelta::days(self.rng.between(0..=(last - first).num_days().max(0)))
     }
 }
 

@@ -1,23 +1,23 @@
 //! A large data set that is made: plausible, consistent in itself, and the same for the same seed. It shows
 //! what the service does when a whole country works with it. Nothing in it is true.
 //!
-//! A [`generator::Teller`] tells the story of each province: its institutions and CDAs ([`institutions`]), its
-//! clusters one after another ([`clusters`], [`fates`]) with their projects ([`projects`], [`people`],
+//! A [`generator::Generator`] tells the story of each province: its institutions and CDAs ([`institutions`]), its
+//! clusters one after another ([`clusters`], [`outcomes`]) with their projects ([`projects`], [`people`],
 //! [`plan`], [`milestones`], [`course`]), and the other firms of its register ([`register`]). It writes
 //! histories as the service would have written them, but asks none of its rules.
 
 mod clusters;
-mod schedule;
-mod rng;
-mod outcomes;
+mod generator;
 mod institutions;
 mod milestones;
+mod outcomes;
 mod people;
 mod plan;
 mod projects;
 mod register;
+mod rng;
+mod schedule;
 mod sizes;
-mod generator;
 mod timeline;
 mod vocabulary;
 mod works;
@@ -30,8 +30,8 @@ use tokio::sync::mpsc;
 
 pub use self::generator::Counts;
 use self::{
+    generator::{Generator, Known},
     sizes::Sizes,
-    generator::{Known, Teller},
 };
 use crate::{
     clusters::entity,
@@ -87,27 +87,27 @@ struct Told {
 
 /// Tells the story of the whole country.
 fn tell(plan: Plan, known: Known, sender: &mpsc::Sender<Told>) -> Result<Known, Problem> {
-    let mut teller = Teller::new(plan.seed, plan.today, known);
+    let mut generator = Generator::new(plan.seed, plan.today, known);
     for (province, size) in crate::provinces::ALL.iter().zip(Sizes::of_provinces(plan.scale)) {
-        let hand_over = |teller: &mut Teller| {
-            let told = Told { province: province.name_en.as_str(), bulk: teller.hand_over() };
+        let hand_over = |generator: &mut Generator| {
+            let told = Told { province: province.name_en.as_str(), bulk: generator.hand_over() };
             sender.blocking_send(told).map_err(|_| Problem::internal("what is told cannot be written"))
         };
-        let place = institutions::tell(&mut teller, province, &size)?;
+        let place = institutions::tell(&mut generator, province, &size)?;
         let mut story = clusters::Story::begin(&place, &size);
-        while story.go_on(&mut teller)? {
-            if teller.told() > BATCH {
-                hand_over(&mut teller)?;
+        while story.go_on(&mut generator)? {
+            if generator.told() > BATCH {
+                hand_over(&mut generator)?;
             }
         }
         let mut left = size.enterprises.saturating_sub(story.enrolled());
         while left > 0 {
-            left -= register::tell(&mut teller, &place, left.min(2_000))?;
-            if teller.told() > BATCH {
-                hand_over(&mut teller)?;
+            left -= register::tell(&mut generator, &place, left.min(2_000))?;
+            if generator.told() > BATCH {
+                hand_over(&mut generator)?;
             }
         }
-        hand_over(&mut teller)?;
+        hand_over(&mut generator)?;
     }
-    Ok(teller.known)
+    Ok(generator.known)
 }

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{
     clusters::Story,
+    generator::{Generator, Why, year_of},
     projects,
-    generator::{Teller, Why, year_of},
     works::CRITERIA,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 
 /// How far a cluster has come, or what became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum ClusterOutcome {
     /// It was named, and no more.
     Candidate,
     /// It was identified.
@@ -49,23 +49,23 @@ pub enum Fate {
     Withdrawn,
 }
 
-/// The fates of clusters, and how many of a hundred have each.
-pub const FATES: [(Fate, u32); 10] = [
-    (Fate::Developing, 80),
-    (Fate::Candidate, 2),
-    (Fate::Identified, 4),
-    (Fate::Prioritised, 3),
-    (Fate::Feasibility, 2),
-    (Fate::NotFeasible, 2),
-    (Fate::Feasible, 3),
-    (Fate::Merged, 2),
-    (Fate::Split, 1),
-    (Fate::Withdrawn, 1),
+/// The outcomes of clusters, and how many of a hundred have each.
+pub const OUTCOMES: [(ClusterOutcome, u32); 10] = [
+    (ClusterOutcome::Developing, 80),
+    (ClusterOutcome::Candidate, 2),
+    (ClusterOutcome::Identified, 4),
+    (ClusterOutcome::Prioritised, 3),
+    (ClusterOutcome::Feasibility, 2),
+    (ClusterOutcome::NotFeasible, 2),
+    (ClusterOutcome::Feasible, 3),
+    (ClusterOutcome::Merged, 2),
+    (ClusterOutcome::Split, 1),
+    (ClusterOutcome::Withdrawn, 1),
 ];
 
 impl Story<'_> {
     /// One source or two, which do not always agree.
-    pub fn claims(&self, teller: &mut Teller, row: &Model, found: NaiveDate) -> Result<(), Problem> {
+    pub fn claims(&self, generator: &mut Generator, row: &Model, found: NaiveDate) -> Result<(), Problem> {
         let claim = |source: String, on: NaiveDate, name: String| claims::Model {
             cluster_id: row.id,
             province: row.province.clone(),
@@ -74,14 +74,14 @@ impl Story<'_> {
             claimed_name: Some(name),
             ..Default::default()
         };
-        let on = found - TimeDelta::days(teller.dice.between(20..=50));
+        let on = found - TimeDelta::days(generator.rng.between(20..=50));
         let first = claim(format!("شرکت شهرک‌های صنعتی {}", self.place().name_fa), on, row.name_fa.clone());
-        teller.tell(first, on, 0..=20, row.created_at)?;
-        if teller.dice.percent(55) {
-            let on = (found + TimeDelta::days(teller.dice.between(-200..=400))).min(teller.last_day);
+        generator.tell(first, on, 0..=20, row.created_at)?;
+        if generator.rng.percent(55) {
+            let on = (found + TimeDelta::days(generator.rng.between(-200..=400))).min(generator.last_day);
             let name =
-                if teller.dice.percent(30) { row.products.0[0].0.clone() } else { row.name_fa.clone() };
-            teller.tell(
+                if generator.rng.percent(30) { row.products.0[0].0.clone() } else { row.name_fa.clone() };
+            generator.tell(
                 claim(format!("ادارهٔ کل صنعت، معدن و تجارت {}", self.place().name_fa), on, name),
                 on,
                 10..=120,
@@ -94,16 +94,16 @@ impl Story<'_> {
     /// From the priority to what became of it.
     pub fn go_up(
         &mut self,
-        teller: &mut Teller,
+        generator: &mut Generator,
         row: &mut Model,
         found: NaiveDate,
-        fate: Fate,
+        outcome: ClusterOutcome,
         projects: usize,
         members: &[Uuid],
     ) -> Result<(), Problem> {
-        if fate == Fate::Withdrawn {
-            let on = found + TimeDelta::days(teller.dice.between(200..=800));
-            return teller.enter(
+        if outcome == ClusterOutcome::Withdrawn {
+            let on = found + TimeDelta::days(generator.rng.between(200..=800));
+            return generator.enter(
                 row,
                 State::Withdrawn,
                 on,
@@ -111,40 +111,40 @@ impl Story<'_> {
                 Why::because("واحدهای خوشه تعطیل شده‌اند"),
             );
         }
-        if matches!(fate, Fate::Merged | Fate::Split) {
-            return self.end(teller, row, found, fate);
+        if matches!(outcome, ClusterOutcome::Merged | ClusterOutcome::Split) {
+            return self.end(generator, row, found, outcome);
         }
-        let prioritised = found + TimeDelta::days(teller.dice.between(60..=240));
-        let decision = self.decision(teller, row, prioritised, "اولویت‌بندی خوشه")?;
+        let prioritised = found + TimeDelta::days(generator.rng.between(60..=240));
+        let decision = self.decision(generator, row, prioritised, "اولویت‌بندی خوشه")?;
         let [importance, promotability, viability, sustainability] =
-            std::array::from_fn(|_| teller.dice.int(45..=95));
+            std::array::from_fn(|_| generator.rng.int(45..=95));
         row.priority_scores = Some(PriorityScores { importance, promotability, viability, sustainability });
-        let at = teller.learned(prioritised, 1..=20, row.updated_at);
-        teller.change(row, at)?;
-        teller.enter(row, State::Prioritised, prioritised, 1..=20, Why::decided(decision))?;
-        if fate == Fate::Prioritised {
-            return projects::drafts(teller, self.place(), row, prioritised, projects);
+        let at = generator.learned(prioritised, 1..=20, row.updated_at);
+        generator.change(row, at)?;
+        generator.enter(row, State::Prioritised, prioritised, 1..=20, Why::decided(decision))?;
+        if outcome == ClusterOutcome::Prioritised {
+            return projects::drafts(generator, self.place(), row, prioritised, projects);
         }
-        let begun = prioritised + TimeDelta::days(teller.dice.between(20..=90));
+        let begun = prioritised + TimeDelta::days(generator.rng.between(20..=90));
         let mut study = feasibility_studies::Model {
             cluster_id: row.id,
             province: row.province.clone(),
-            executor_id: if teller.dice.percent(50) {
+            executor_id: if generator.rng.percent(50) {
                 self.place().company
             } else {
-                *teller.dice.pick(&self.place().helpers)
+                *generator.rng.pick(&self.place().helpers)
             },
             ..Default::default()
         };
-        study = teller.learn(study, begun, 0..=10, row.updated_at)?;
-        teller.enter(row, State::Feasibility, begun, 11..=30, Why::default())?;
-        if fate == Fate::Feasibility {
-            teller.keep(study);
-            return projects::drafts(teller, self.place(), row, begun, projects);
+        study = generator.learn(study, begun, 0..=10, row.updated_at)?;
+        generator.enter(row, State::Feasibility, begun, 11..=30, Why::default())?;
+        if outcome == ClusterOutcome::Feasibility {
+            generator.keep(study);
+            return projects::drafts(generator, self.place(), row, begun, projects);
         }
-        let approved = begun + TimeDelta::days(teller.dice.between(60..=180));
-        let decision = self.decision(teller, row, approved, "نتیجهٔ امکان‌سنجی خوشه")?;
-        let is_feasible = fate != Fate::NotFeasible;
+        let approved = begun + TimeDelta::days(generator.rng.between(60..=180));
+        let decision = self.decision(generator, row, approved, "نتیجهٔ امکان‌سنجی خوشه")?;
+        let is_feasible = outcome != ClusterOutcome::NotFeasible;
         study.result = Some(if is_feasible { Outcome::Positive } else { Outcome::Negative });
         (study.approved_on, study.decision_id) = (Some(approved), Some(decision));
         let score = if is_feasible { 55..=95 } else { 10..=45 };
@@ -153,60 +153,62 @@ impl Story<'_> {
                 .iter()
                 .map(|name| Criterion {
                     criterion: Name((*name).to_owned()),
-                    score: teller.dice.int(score.clone()),
+                    score: generator.rng.int(score.clone()),
                     note: None,
                 })
                 .collect(),
         );
-        let at = teller.learned(approved, 1..=20, study.updated_at);
-        teller.change(&mut study, at)?;
+        let at = generator.learned(approved, 1..=20, study.updated_at);
+        generator.change(&mut study, at)?;
         let known = study.updated_at;
-        teller.keep(study);
+        generator.keep(study);
         let to = if is_feasible { State::Feasible } else { State::NotFeasible };
-        let at = teller.learned(approved, 5..=30, row.updated_at.max(known));
-        teller.enter_with(row, to, approved, at, Why::default(), |_| {})?;
-        match fate {
-            Fate::Developing => projects::sequence(teller, self.place(), row, approved, projects, members),
-            _ => projects::drafts(teller, self.place(), row, approved, projects),
+        let at = generator.learned(approved, 5..=30, row.updated_at.max(known));
+        generator.enter_with(row, to, approved, at, Why::default(), |_| {})?;
+        match outcome {
+            ClusterOutcome::Developing => {
+                projects::sequence(generator, self.place(), row, approved, projects, members)
+            }
+            _ => projects::drafts(generator, self.place(), row, approved, projects),
         }
     }
 
     /// A decision of the provincial committee about the cluster.
     fn decision(
         &self,
-        teller: &mut Teller,
+        generator: &mut Generator,
         row: &Model,
         on: NaiveDate,
         title_fa: &str,
     ) -> Result<Uuid, Problem> {
         let decision = decisions::Model {
             body: Body::ProvincialCommittee,
-            meeting_no: Some(format!("{}/{}", year_of(on), teller.dice.between(1..=24))),
+            meeting_no: Some(format!("{}/{}", year_of(on), generator.rng.between(1..=24))),
             decided_on: on,
             title_fa: title_fa.to_owned(),
             province: Some(row.province.clone()),
             cluster_id: Some(row.id),
             ..Default::default()
         };
-        Ok(teller.tell(decision, on, 0..=3, row.created_at)?.0)
+        Ok(generator.tell(decision, on, 0..=3, row.created_at)?.0)
     }
 
     /// It went into another cluster, or into two of them, which are there already.
     fn end(
         &mut self,
-        teller: &mut Teller,
+        generator: &mut Generator,
         row: &mut Model,
         found: NaiveDate,
-        fate: Fate,
+        outcome: ClusterOutcome,
     ) -> Result<(), Problem> {
-        let (kind, count, state) = if fate == Fate::Merged {
+        let (kind, count, state) = if outcome == ClusterOutcome::Merged {
             (lineage::Kind::MergedInto, 1, State::Merged)
         } else {
             (lineage::Kind::SplitInto, 2, State::Split)
         };
         let others: Vec<(Uuid, NaiveDate)> = self.standing().take(count).collect();
         let earliest = others.iter().map(|(_, identified)| *identified).max().unwrap_or(found).max(found);
-        let on = (earliest + TimeDelta::days(teller.dice.between(100..=700))).min(teller.last_day);
+        let on = (earliest + TimeDelta::days(generator.rng.between(100..=700))).min(generator.last_day);
         let mut known: DateTime<Utc> = row.updated_at;
         for (other, _) in others {
             let entry = lineage::Model {
@@ -218,15 +220,15 @@ impl Story<'_> {
                 source_title: Some("صورت‌جلسهٔ کارگروه خوشه‌های استان".to_owned()),
                 ..Default::default()
             };
-            known = teller.tell(entry, on, 2..=30, known)?.1;
+            known = generator.tell(entry, on, 2..=30, known)?.1;
         }
-        let at = teller.learned(on, 5..=60, known);
-        teller.enter_with(row, state, on, at, Why::default(), |_| {})
+        let at = generator.learned(on, 5..=60, known);
+        generator.enter_with(row, state, on, at, Why::default(), |_| {})
     }
 
     /// It had another name before.
-    pub fn renamed(&self, teller: &mut Teller, row: &Model, found: NaiveDate) -> Result<(), Problem> {
-        let on = found + TimeDelta::days(teller.dice.between(30..=400));
+    pub fn renamed(&self, generator: &mut Generator, row: &Model, found: NaiveDate) -> Result<(), Problem> {
+        let on = found + TimeDelta::days(generator.rng.between(30..=400));
         let entry = lineage::Model {
             cluster_id: row.id,
             province: row.province.clone(),
@@ -236,12 +238,12 @@ impl Story<'_> {
             source_title: Some("صورت‌جلسهٔ کارگروه خوشه‌های استان".to_owned()),
             ..Default::default()
         };
-        teller.tell(entry, on, 5..=60, row.created_at).map(|_| ())
+        generator.tell(entry, on, 5..=60, row.created_at).map(|_| ())
     }
 
     pub fn networks(
         &self,
-        teller: &mut Teller,
+        generator: &mut Generator,
         row: &Model,
         found: NaiveDate,
         members: &[Uuid],
@@ -252,23 +254,23 @@ impl Story<'_> {
             (networks::Kind::ExportConsortium, "کنسرسیوم صادراتی"),
             (networks::Kind::RawMaterial, "شبکهٔ خرید مواد اولیه"),
         ];
-        for _ in 0..teller.dice.between(0..=2) {
-            let (kind, name) = *teller.dice.pick(&KINDS);
-            let formed = teller.day(found, teller.last_day);
-            let size = usize::try_from(teller.dice.between(3..=12)).unwrap_or_default().min(members.len());
+        for _ in 0..generator.rng.between(0..=2) {
+            let (kind, name) = *generator.rng.pick(&KINDS);
+            let formed = generator.day(found, generator.last_day);
+            let size = usize::try_from(generator.rng.between(3..=12)).unwrap_or_default().min(members.len());
             let network = networks::Model {
                 cluster_id: row.id,
                 province: row.province.clone(),
                 kind,
                 name_fa: format!("{name} {}", row.name_fa),
                 formed_on: Some(formed),
-                dissolved_on: teller.dice.percent(15).then(|| teller.day(formed, teller.last_day)),
+                dissolved_on: generator.rng.percent(15).then(|| generator.day(formed, generator.last_day)),
                 members: Members(members[..size].to_vec()),
-                cost_irr: Some(teller.dice.between(2..=90) * 100_000_000),
-                private_share_bp: Some(teller.dice.int(10..=90) * 100),
+                cost_irr: Some(generator.rng.between(2..=90) * 100_000_000),
+                private_share_bp: Some(generator.rng.int(10..=90) * 100),
                 ..Default::default()
             };
-            teller.tell(network, formed, 10..=90, row.created_at)?;
+            generator.tell(network, formed, 10..=90, row.created_at)?;
         }
         Ok(())
     }

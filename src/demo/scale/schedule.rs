@@ -3,9 +3,9 @@
 use chrono::{NaiveDate, TimeDelta};
 
 use super::{
+    generator::{Generator, Why, year_of},
     milestones::Accepted,
     projects::Project,
-    generator::{Teller, Why, year_of},
     works::{ISSUES, JOINT_ACTIONS, NARRATIVES, RETURNED},
 };
 use crate::{
@@ -30,11 +30,11 @@ use crate::{
 };
 
 /// Tells of all of it.
-pub fn tell(teller: &mut Teller, project: &Project, accepted: &[Accepted]) -> Result<(), Problem> {
-    measurements(teller, project)?;
-    reports(teller, project)?;
-    payments(teller, project, accepted)?;
-    joint_actions(teller, project)
+pub fn tell(generator: &mut Generator, project: &Project, accepted: &[Accepted]) -> Result<(), Problem> {
+    measurements(generator, project)?;
+    reports(generator, project)?;
+    payments(generator, project, accepted)?;
+    joint_actions(generator, project)
 }
 
 /// The period of so many months that holds a day.
@@ -61,17 +61,17 @@ fn periods(first: NaiveDate, last: NaiveDate, months: u8) -> Vec<PersianPeriod> 
 }
 
 /// The last day on which the project had something to report of.
-fn last_day(teller: &Teller, project: &Project) -> NaiveDate {
-    project.timeline.over().map_or(teller.last_day, |over| over.min(teller.last_day))
+fn last_day(generator: &Generator, project: &Project) -> NaiveDate {
+    project.timeline.over().map_or(generator.last_day, |over| over.min(generator.last_day))
 }
 
 /// Four indicators, each with its baseline, its target, and the actual value of each period.
-fn measurements(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
+fn measurements(generator: &mut Generator, project: &Project) -> Result<(), Problem> {
     let line = &project.timeline;
     if !line.has_happened(line.diagnostic) {
         return Ok(());
     }
-    let usual: Vec<indicators::Model> = teller
+    let usual: Vec<indicators::Model> = generator
         .known
         .indicators
         .iter()
@@ -79,14 +79,14 @@ fn measurements(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
         .cloned()
         .collect();
     for part in usual.chunks(usual.len().div_ceil(4).max(1)) {
-        let indicator = teller.dice.pick(part).clone();
-        let (start, end) = (line.start, line.handed_over.min(last_day(teller, project)));
+        let indicator = generator.rng.pick(part).clone();
+        let (start, end) = (line.start, line.handed_over.min(last_day(generator, project)));
         let months = indicator.frequency.months();
         let step = 10_i64.pow(6 - u32::try_from(indicator.decimals).unwrap_or_default().min(6));
-        let begin = teller.dice.between(10..=400);
+        let begin = generator.rng.between(10..=400);
         let aim = match indicator.direction {
-            Direction::Up => begin * teller.dice.between(115..=180) / 100 + 1,
-            Direction::Down => begin * teller.dice.between(60..=90) / 100,
+            Direction::Up => begin * generator.rng.between(115..=180) / 100 + 1,
+            Direction::Down => begin * generator.rng.between(60..=90) / 100,
         };
         let before = period(start - TimeDelta::days(i64::from(months) * 30), months);
         let mut told = vec![
@@ -96,7 +96,7 @@ fn measurements(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
         let actual: Vec<_> = periods(before.last_day().naive() + TimeDelta::days(1), end, months);
         let count = i64::try_from(actual.len()).unwrap_or(1);
         for (place, period) in (1..).zip(actual) {
-            let reached = begin + (aim - begin) * place / count + teller.dice.between(-5..=5);
+            let reached = begin + (aim - begin) * place / count + generator.rng.between(-5..=5);
             told.push((Kind::Actual, period, reached.max(0), period.last_day().naive().min(end)));
         }
         for (kind, period, value, day) in told {
@@ -109,28 +109,28 @@ fn measurements(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
                 period_start: period.first_day().naive(),
                 period_end: period.last_day().naive(),
                 value: value * step,
-                source: teller.dice.percent(10).then(|| "پرسش‌نامهٔ واحدها".to_owned()),
+                source: generator.rng.percent(10).then(|| "پرسش‌نامهٔ واحدها".to_owned()),
                 ..Default::default()
             };
-            teller.tell(row, day, 1..=30, project.row.created_at)?;
+            generator.tell(row, day, 1..=30, project.row.created_at)?;
         }
     }
     Ok(())
 }
 
 /// A report for each quarter: most in time, some late, some sent back, some missing.
-fn reports(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
+fn reports(generator: &mut Generator, project: &Project) -> Result<(), Problem> {
     let line = &project.timeline;
     if !line.has_happened(line.diagnostic) {
         return Ok(());
     }
-    let end = last_day(teller, project);
+    let end = last_day(generator, project);
     for quarter in periods(line.diagnostic, end, 3) {
         let over = quarter.last_day().naive();
-        if teller.dice.percent(5) {
+        if generator.rng.percent(5) {
             continue;
         }
-        let issues = teller.dice.percent(30).then(|| *teller.dice.pick(ISSUES));
+        let issues = generator.rng.percent(30).then(|| *generator.rng.pick(ISSUES));
         let issues =
             issues.map(|(text, action)| Issue { text: text.to_owned(), action: Some(action.to_owned()) });
         let row = reports::Model {
@@ -139,58 +139,58 @@ fn reports(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
             quarter,
             period_start: quarter.first_day().naive(),
             period_end: over,
-            narrative_fa: (*teller.dice.pick(NARRATIVES)).to_owned(),
+            narrative_fa: (*generator.rng.pick(NARRATIVES)).to_owned(),
             issues: Issues(issues.into_iter().collect()),
             ..Default::default()
         };
-        let mut row = teller.learn(row, over.min(end), -12..=0, project.row.created_at)?;
-        for (to, on, reason) in way(teller, over) {
-            if on > teller.last_day {
+        let mut row = generator.learn(row, over.min(end), -12..=0, project.row.created_at)?;
+        for (to, on, reason) in way(generator, over) {
+            if on > generator.last_day {
                 break;
             }
-            teller.enter(&mut row, to, on, 0..=3, Why { decision: None, reason })?;
+            generator.enter(&mut row, to, on, 0..=3, Why { decision: None, reason })?;
         }
-        teller.keep(row);
+        generator.keep(row);
     }
     Ok(())
 }
 
 /// The way of a report of a quarter that was over on a day. A few stay somewhere for good.
-fn way(teller: &mut Teller, over: NaiveDate) -> Vec<(State, NaiveDate, Option<&'static str>)> {
+fn way(generator: &mut Generator, over: NaiveDate) -> Vec<(State, NaiveDate, Option<&'static str>)> {
     let mut on = over
-        + TimeDelta::days(if teller.dice.percent(75) {
-            teller.dice.between(2..=15)
+        + TimeDelta::days(if generator.rng.percent(75) {
+            generator.rng.between(2..=15)
         } else {
-            teller.dice.between(16..=70)
+            generator.rng.between(16..=70)
         });
     let mut way = vec![(State::Submitted, on, None)];
-    let mut later = |teller: &mut Teller, most: i64| {
-        on += TimeDelta::days(teller.dice.between(2..=most));
+    let mut later = |generator: &mut Generator, most: i64| {
+        on += TimeDelta::days(generator.rng.between(2..=most));
         on
     };
-    if teller.dice.percent(9) {
-        way.push((State::Returned, later(teller, 12), Some(*teller.dice.pick(RETURNED))));
-        way.push((State::Submitted, later(teller, 25), None));
+    if generator.rng.percent(9) {
+        way.push((State::Returned, later(generator, 12), Some(*generator.rng.pick(RETURNED))));
+        way.push((State::Submitted, later(generator, 25), None));
     }
-    way.push((State::SupervisorReviewed, later(teller, 15), None));
-    if teller.dice.percent(4) {
-        way.push((State::Returned, later(teller, 12), Some(*teller.dice.pick(RETURNED))));
-        way.push((State::Submitted, later(teller, 25), None));
-        way.push((State::SupervisorReviewed, later(teller, 15), None));
+    way.push((State::SupervisorReviewed, later(generator, 15), None));
+    if generator.rng.percent(4) {
+        way.push((State::Returned, later(generator, 12), Some(*generator.rng.pick(RETURNED))));
+        way.push((State::Submitted, later(generator, 25), None));
+        way.push((State::SupervisorReviewed, later(generator, 15), None));
     }
-    way.push((State::ProvinceApproved, later(teller, 20), None));
-    way.push((State::NationallyAccepted, later(teller, 30), None));
-    if teller.dice.percent(5) {
-        way.truncate(usize::try_from(teller.dice.between(0..=3)).unwrap_or_default());
+    way.push((State::ProvinceApproved, later(generator, 20), None));
+    way.push((State::NationallyAccepted, later(generator, 30), None));
+    if generator.rng.percent(5) {
+        way.truncate(usize::try_from(generator.rng.between(0..=3)).unwrap_or_default());
     }
     way
 }
 
 /// Instalments from each line of the budget, nine tenths of it in all, of which those have been paid whose
 /// time has come.
-fn payments(teller: &mut Teller, project: &Project, accepted: &[Accepted]) -> Result<(), Problem> {
+fn payments(generator: &mut Generator, project: &Project, accepted: &[Accepted]) -> Result<(), Problem> {
     let line = &project.timeline;
-    let end = last_day(teller, project);
+    let end = last_day(generator, project);
     let mut due: Vec<(Line, i64, NaiveDate, Option<&Accepted>)> = Vec::new();
     let regular = |first: NaiveDate, count: i32| {
         (1..=count).map(move |place| first + (line.closed - TimeDelta::days(8) - first) * place / count)
@@ -211,7 +211,7 @@ fn payments(teller: &mut Teller, project: &Project, accepted: &[Accepted]) -> Re
             .map(|milestone| (Line::Training, 3, milestone.on + TimeDelta::days(3), Some(milestone))),
     );
     for (budget_line, count, paid_on, milestone) in due.into_iter().filter(|(_, _, day, _)| *day < end) {
-        let reconciled_on = paid_on + TimeDelta::days(teller.dice.between(3..=35));
+        let reconciled_on = paid_on + TimeDelta::days(generator.rng.between(3..=35));
         // Before a project is closed all is reconciled.
         let reconciled_on = Some(if line.has_happened(line.closed) {
             reconciled_on.min(end - TimeDelta::days(1))
@@ -219,7 +219,7 @@ fn payments(teller: &mut Teller, project: &Project, accepted: &[Accepted]) -> Re
             reconciled_on
         });
         let reconciled_on = reconciled_on.filter(|day| *day <= end && *day >= paid_on);
-        let at_once = teller.dice.percent(60);
+        let at_once = generator.rng.percent(60);
         let row = payments::Model {
             project_id: project.row.id,
             province: project.row.province.clone(),
@@ -227,11 +227,11 @@ fn payments(teller: &mut Teller, project: &Project, accepted: &[Accepted]) -> Re
             amount_irr: project.row.budget.approved(budget_line) * 9 / 10 / count,
             paid_on,
             milestone_id: milestone.map(|milestone| milestone.id),
-            document_no: format!("{}/{}", year_of(paid_on), teller.dice.between(1_000..=99_999)),
+            document_no: format!("{}/{}", year_of(paid_on), generator.rng.between(1_000..=99_999)),
             reconciled_on: reconciled_on.filter(|_| at_once),
             ..Default::default()
         };
-        let mut row = teller.learn(
+        let mut row = generator.learn(
             row,
             reconciled_on.filter(|_| at_once).unwrap_or(paid_on),
             0..=2,
@@ -239,39 +239,39 @@ fn payments(teller: &mut Teller, project: &Project, accepted: &[Accepted]) -> Re
         )?;
         if let Some(day) = reconciled_on.filter(|_| !at_once) {
             row.reconciled_on = Some(day);
-            let at = teller.learned(day, 0..=2, row.updated_at);
-            teller.change(&mut row, at)?;
+            let at = generator.learned(day, 0..=2, row.updated_at);
+            generator.change(&mut row, at)?;
         }
-        teller.keep(row);
+        generator.keep(row);
     }
     Ok(())
 }
 
-fn joint_actions(teller: &mut Teller, project: &Project) -> Result<(), Problem> {
+fn joint_actions(generator: &mut Generator, project: &Project) -> Result<(), Problem> {
     let line = &project.timeline;
-    let end = last_day(teller, project).min(line.evaluating);
+    let end = last_day(generator, project).min(line.evaluating);
     if !line.has_happened(line.implementing) || end <= line.implementing || project.members.len() < 3 {
         return Ok(());
     }
-    for _ in 0..teller.dice.between(0..=2) {
-        let started_on = teller.day(line.implementing, end);
-        let size = usize::try_from(teller.dice.between(2..=8)).unwrap_or(2).min(project.members.len());
-        let from = usize::try_from(teller.dice.between(0..=100)).unwrap_or_default()
+    for _ in 0..generator.rng.between(0..=2) {
+        let started_on = generator.day(line.implementing, end);
+        let size = usize::try_from(generator.rng.between(2..=8)).unwrap_or(2).min(project.members.len());
+        let from = usize::try_from(generator.rng.between(0..=100)).unwrap_or_default()
             % (project.members.len() - size + 1);
         let row = joint_actions::Model {
             project_id: project.row.id,
             province: project.row.province.clone(),
-            title_fa: (*teller.dice.pick(JOINT_ACTIONS)).to_owned(),
-            pillar: Some(*teller.dice.pick(&[Pillar::Networking, Pillar::Bds, Pillar::SupportInstitution])),
+            title_fa: (*generator.rng.pick(JOINT_ACTIONS)).to_owned(),
+            pillar: Some(*generator.rng.pick(&[Pillar::Networking, Pillar::Bds, Pillar::SupportInstitution])),
             participants: Participants(project.members[from..from + size].to_vec()),
             started_on: Some(started_on),
-            ended_on: Some((started_on + TimeDelta::days(teller.dice.between(5..=60))).min(end))
-                .filter(|_| teller.dice.percent(85)),
-            cost_irr: Some(teller.dice.between(5..=200) * 10_000_000),
-            private_share_bp: Some(teller.dice.int(20..=90) * 100),
+            ended_on: Some((started_on + TimeDelta::days(generator.rng.between(5..=60))).min(end))
+                .filter(|_| generator.rng.percent(85)),
+            cost_irr: Some(generator.rng.between(5..=200) * 10_000_000),
+            private_share_bp: Some(generator.rng.int(20..=90) * 100),
             ..Default::default()
         };
-        teller.tell(row, started_on, 5..=40, project.row.created_at)?;
+        generator.tell(row, started_on, 5..=40, project.row.created_at)?;
     }
     Ok(())
 }

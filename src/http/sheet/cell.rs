@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDate};
 use rust_xlsxwriter::{Worksheet, XlsxError};
 use serde_json::Value;
 
-use super::{Kind, style::Look};
+use super::{Kind, style::Style};
 use crate::http::{csv, glossary};
 use crate::persian::{Calendar, Date, calendar::using};
 
@@ -68,13 +68,19 @@ impl<'a> Cell<'a> {
     }
 
     /// Puts it where it belongs. Text is always text, also when it begins like a formula.
-    pub fn write(&self, sheet: &mut Worksheet, row: u32, column: u16, look: &Look) -> Result<(), XlsxError> {
+    pub fn write(
+        &self,
+        sheet: &mut Worksheet,
+        row: u32,
+        column: u16,
+        style: &Style,
+    ) -> Result<(), XlsxError> {
         match self {
-            Self::Empty => sheet.write_blank(row, column, &look.value)?,
-            Self::Text(text) => sheet.write_string_with_format(row, column, &**text, look.of_text(text))?,
-            Self::Number(number) => sheet.write_number_with_format(row, column, *number, &look.value)?,
-            Self::Day(day) => sheet.write_date_with_format(row, column, day, &look.value)?,
-            Self::Truth(truth) => sheet.write_boolean_with_format(row, column, *truth, &look.value)?,
+            Self::Empty => sheet.write_blank(row, column, &style.value)?,
+            Self::Text(text) => sheet.write_string_with_format(row, column, &**text, style.of_text(text))?,
+            Self::Number(number) => sheet.write_number_with_format(row, column, *number, &style.value)?,
+            Self::Day(day) => sheet.write_date_with_format(row, column, day, &style.value)?,
+            Self::Truth(truth) => sheet.write_boolean_with_format(row, column, *truth, &style.value)?,
         };
         Ok(())
     }

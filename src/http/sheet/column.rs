@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::{
     About, Heading, Kind,
     cell::{Cell, lines},
-    style::Look,
     say,
+    style::Style,
 };
 use crate::{persian::Calendar, problem::Language};
 
@@ -25,7 +25,7 @@ pub(super) struct Column {
     pub title: String,
     kind: Kind,
     is_persian: bool,
-    look: Look,
+    style: Style,
     /// The width of the widest value so far.
     widest: usize,
 }
@@ -42,7 +42,7 @@ impl Column {
             title: format!("{}{calendar}", heading.title.in_language(about.language)),
             kind: heading.kind,
             is_persian,
-            look: Look::of(heading.kind, about.language),
+            style: Style::of(heading.kind, about.language),
             widest: 0,
         };
         if heading.kind == Kind::Day && about.calendar == Calendar::Persian {
@@ -77,7 +77,7 @@ impl Column {
         place: u16,
     ) -> Result<(), XlsxError> {
         self.widest = self.widest.max(cell.width());
-        cell.write(sheet, row, place, &self.look)
+        cell.write(sheet, row, place, &self.style)
     }
 
     /// Writes a total.
@@ -89,7 +89,7 @@ impl Column {
         place: u16,
     ) -> Result<(), XlsxError> {
         self.widest = self.widest.max(cell.width());
-        cell.write(sheet, row, place, &self.look.of_total())
+        cell.write(sheet, row, place, &self.style.of_total())
     }
 
     /// How wide it should be, in digits: as its values, within limits, and as its heading.

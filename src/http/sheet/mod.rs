@@ -9,8 +9,8 @@
 
 mod cell;
 mod column;
-mod style;
 mod provenance;
+mod style;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +29,7 @@ use utoipa::ToSchema;
 use self::{
     cell::{Cell, clean, cut},
     column::Column,
-    style::Look,
+    style::Style,
 };
 use super::{csv, temporary};
 use crate::{
@@ -201,11 +201,11 @@ impl Sheet {
         }
         let sheet = last(&mut self.book)?;
         let label = self.columns.iter().position(|column| column.cell(&totals[&*column.name]) == Cell::Empty);
-        let (total, look) =
-            (say(self.about.language, "جمع", "Total"), Look::of(Kind::Word, self.about.language).of_total());
+        let (total, style) =
+            (say(self.about.language, "جمع", "Total"), Style::of(Kind::Word, self.about.language).of_total());
         for (place, column) in self.columns.iter_mut().enumerate() {
             if Some(place) == label {
-                Cell::text(total.into()).write(sheet, self.next, place as u16, &look)?;
+                Cell::text(total.into()).write(sheet, self.next, place as u16, &style)?;
             } else {
                 column.write_total(&column.cell(&totals[&*column.name]), sheet, self.next, place as u16)?;
             }

@@ -5,8 +5,8 @@ use rust_xlsxwriter::{Worksheet, XlsxError};
 use super::{
     About, Kind,
     cell::{Cell, clean},
-    style::{self, Look},
     say,
+    style::{self, Style},
 };
 use crate::problem::Language;
 
@@ -38,10 +38,10 @@ pub(super) fn write(sheet: &mut Worksheet, about: &About, rows: u64, hash: &str)
         (say("چکیدهٔ ردیف‌ها (SHA-256)", "Hash of the rows (SHA-256)"), Cell::text(hash.into())),
         (say("راستی‌آزمایی", "How to check"), Cell::text(check.into())),
     ];
-    let (heading, look) = (style::label(about.language), Look::of(Kind::Text, about.language));
+    let (heading, style) = (style::label(about.language), Style::of(Kind::Text, about.language));
     for (row, (label, value)) in (2..).zip(given.chain(own)) {
         sheet.write_string_with_format(row, 0, label, &heading)?;
-        value.write(sheet, row, 1, &look)?;
+        value.write(sheet, row, 1, &style)?;
         sheet.set_row_height(row, style::height(value.lines(WIDTH)))?;
     }
     Ok(())

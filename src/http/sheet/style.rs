@@ -25,7 +25,7 @@ const RIGHT_TO_LEFT: u8 = 2;
 const LONGEST_HEADER: usize = 255;
 
 /// The formats of the cells of one column.
-pub(super) struct Look {
+pub(super) struct Style {
     /// Numbers, days, and what has no direction.
     pub value: Format,
     /// Text that is not read from right to left, as it is: never a number or a formula, also after it was
@@ -35,7 +35,7 @@ pub(super) struct Look {
     pub persian: Format,
 }
 
-impl Look {
+impl Style {
     /// The look of the values of a column.
     pub fn of(kind: Kind, language: Language) -> Self {
         let base = base()

@@ -144,9 +144,8 @@ mod tests {
 
     use super::*;
     use crate::store::{
-        connection,
+        connection, schema,
         temporal_relations::{BASELINE, Knowledge, PAYMENT, PROJECT},
-        schema,
     };
 
     /// As where tables were nearly empty when SQLite looked at them last: it would read all of the log for

@@ -36,7 +36,7 @@ const REPLAYED: u64 = 10_000;
 
 /// How far a webhook has followed the change log.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Lane {
+pub struct SubscriptionCursor {
     /// The webhook.
     pub webhook_id: Uuid,
     /// What it has been told of is all that was seen then,
@@ -76,30 +76,30 @@ pub async fn open(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbE
 }
 
 /// The lanes of the webhooks that are switched on.
-pub async fn lanes(db: &impl ConnectionTrait) -> Result<Vec<Lane>, DbErr> {
+pub async fn cursors(db: &impl ConnectionTrait) -> Result<Vec<SubscriptionCursor>, DbErr> {
     let query = "SELECT l.webhook_id, l.seen, l.until, l.position FROM webhook_lane l JOIN webhook w ON w.id = l.webhook_id \
                  WHERE w.is_active AND w.deleted_at IS NULL";
     let rows =
         LaneRow::find_by_statement(Statement::from_string(db.get_database_backend(), query)).all(db).await?;
     let seen = |text: String| text.parse::<Seen>().map_err(|fault| DbErr::Type(format!("'{text}': {fault}")));
-    let lanes = rows.into_iter().map(|row| {
+    let cursors = rows.into_iter().map(|row| {
         let until = row
             .until
             .zip(row.position)
             .map(|(until, position)| Ok::<_, DbErr>((seen(until)?, position)))
             .transpose()?;
-        Ok(Lane { webhook_id: row.webhook_id, seen: seen(row.seen)?, until })
+        Ok(SubscriptionCursor { webhook_id: row.webhook_id, seen: seen(row.seen)?, until })
     });
-    lanes.collect()
+    cursors.collect()
 }
 
 /// Keeps how far a webhook is.
-pub async fn advance(db: &impl ConnectionTrait, lane: &Lane) -> Result<(), DbErr> {
+pub async fn advance(db: &impl ConnectionTrait, cursor: &SubscriptionCursor) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
-    let (id, seen) = (sql.bind(lane.webhook_id), sql.bind(lane.seen.snapshot()));
+    let (id, seen) = (sql.bind(cursor.webhook_id), sql.bind(cursor.seen.snapshot()));
     let (until, position) = (
-        lane.until.as_ref().map(|(until, _)| until.snapshot()),
-        lane.until.as_ref().map(|(_, position)| *position),
+        cursor.until.as_ref().map(|(until, _)| until.snapshot()),
+        cursor.until.as_ref().map(|(_, position)| *position),
     );
     let (until, position) = (sql.bind(until), sql.bind(position));
     let query = format!(
@@ -315,7 +315,7 @@ pub enum Outcome {
 
 /// Keeps what came of an attempt, and says since when the receiver has failed, where it has. Where the claim
 /// has lapsed meanwhile, the delivery is somebody else's, and only the attempt is kept.
-pub async fn settle(
+pub async fn record_outcome(
     db: &Database,
     delivery: &Model,
     attempt: attempt::Model,

@@ -187,7 +187,7 @@ pub async fn all(db: &Database) -> Result<Vec<Model>, DbErr> {
 ///
 /// # Errors
 /// 503: it is erased, and may still be in the files of the database; to repeat the erasure is to try again.
-pub async fn settle(db: &Database) -> Result<(), Problem> {
+pub async fn finish_erasures(db: &Database) -> Result<(), Problem> {
     super::adopt::release(db).await.map_err(|error| {
         tracing::warn!(%error, "what was erased may still be in the files of the database");
         let detail = Text::new(

@@ -32,7 +32,10 @@ use super::{
 /// A kind of record: where its rows are.
 pub struct Kind {
     resource: &'static str,
-    table: &'static str,
+    /// The name of its table.
+    pub table: &'static str,
+    /// The tables and columns whose live rows keep a record from being deleted ([`Record::REFERRED_BY`]).
+    pub referred_by: &'static [(&'static str, &'static str)],
     read: fn(&QueryResult) -> Result<Row, DbErr>,
     found_by: fn(&QueryResult) -> Result<FoundBy, DbErr>,
     /// What a change has made of its fields.
@@ -75,6 +78,7 @@ impl Kind {
         Self {
             resource: R::RESOURCE,
             table: R::Entity::default().table_name(),
+            referred_by: R::REFERRED_BY,
             read,
             found_by,
             differences: change_log::differences::<R>,

@@ -93,7 +93,7 @@ async fn a_transaction_holds_so_many_locks(service: &Service) {
     transaction.lock_named("cluster", same).await.unwrap();
     assert_eq!(transaction.lock_named("cluster", id()).await.unwrap_err().code(), "too_much_at_once");
     // A rehearsal keeps nobody waiting.
-    transaction.rehearse();
+    transaction.dry_run();
     transaction.lock_named("cluster", id()).await.unwrap();
     transaction.roll_back().await;
 }
