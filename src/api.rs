@@ -11,10 +11,10 @@ use crate::{
     auth::{self, Role, account, policy::PERMISSIONS},
     cdas, changes, clusters, decisions, enterprises, erasures, history,
     http::{
+        authorization::Format,
         contract::Contract,
         document::{self, Frame, PREFIX},
-        guard::Format,
-        shape::digest,
+        render::digest,
     },
     imports, indicators, industries,
     lifecycle::machine::Machine,
@@ -29,9 +29,15 @@ use crate::{
 const TAGS: &[(&str, &str)] = &[
     ("auth", "Logging in and out (OAuth 2), who one is, and one's own sessions."),
     ("clusters", "Industrial clusters, the claims about them and their history."),
-    ("organisations", "Ministries, provincial companies, associations, banks, firms: all that have a part in projects."),
+    (
+        "organisations",
+        "Ministries, provincial companies, associations, banks, firms: all that have a part in projects.",
+    ),
     ("cdas", "Cluster development agents: who directs projects."),
-    ("projects", "Cluster development projects, with their assignments, supervisions, partners, phases and milestones."),
+    (
+        "projects",
+        "Cluster development projects, with their assignments, supervisions, partners, phases and milestones.",
+    ),
     ("milestones", "What projects have to reach, by when, and how far they are."),
     ("enterprises", "The production units of a cluster: firms with their size, employment and industries."),
     ("decisions", "What the national council, provincial committees and steering councils have decided."),
@@ -103,7 +109,10 @@ pub fn machines() -> Vec<Machine> {
         Machine::of::<clusters::entity::Model>("Cluster (خوشه)", "/clusters/{id}/transitions"),
         Machine::of::<projects::entity::Model>("Project (پروژه)", "/projects/{id}/transitions"),
         Machine::of::<milestones::entity::Model>("Milestone (نقطهٔ عطف)", "/milestones/{id}/transitions"),
-        Machine::of::<progress_reports::entity::Model>("Progress report (گزارش پیشرفت)", "/progress-reports/{id}/transitions"),
+        Machine::of::<progress_reports::entity::Model>(
+            "Progress report (گزارش پیشرفت)",
+            "/progress-reports/{id}/transitions",
+        ),
         Machine::of::<cdas::entity::Model>("CDA (عامل توسعه)", "/cdas/{id}/transitions"),
     ]
 }
@@ -156,7 +165,11 @@ pub fn routes(config: &mut ServiceConfig) {
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
         // Middleware keeps the type of the throw-away application small.
-        let (_, mut collected) = App::new().wrap(from_fn(crate::http::compress::compress)).into_utoipa_app().configure(routes).split_for_parts();
+        let (_, mut collected) = App::new()
+            .wrap(from_fn(crate::http::compress::compress))
+            .into_utoipa_app()
+            .configure(routes)
+            .split_for_parts();
         let mut problem = Vec::new();
         <ProblemBody as utoipa::ToSchema>::schemas(&mut problem);
         problem.push(("Problem".into(), <ProblemBody as utoipa::PartialSchema>::schema()));
@@ -185,7 +198,9 @@ fn formats(path: &str) -> &'static [Format] {
     match path.strip_prefix(PREFIX).unwrap_or(path) {
         "/changes" => &[Format::Json],
         "/public/clusters" => &[Format::Json, Format::Csv, Format::GeoJson],
-        path => reports::formats(path).or(public::statistics::formats(path)).unwrap_or(&[Format::Json, Format::Csv]),
+        path => reports::formats(path)
+            .or(public::statistics::formats(path))
+            .unwrap_or(&[Format::Json, Format::Csv]),
     }
 }
 
@@ -195,8 +210,10 @@ pub fn fingerprint() -> &'static str {
     &FINGERPRINT
 }
 
-/// The document as what requests are held against. It takes a moment to make and never changes: a process makes it once.
+/// The document as what requests are held against. It takes a moment to make and never changes: a process
+/// makes it once.
 pub fn contract() -> Result<web::Data<Contract>, Problem> {
-    static CONTRACT: LazyLock<Result<web::Data<Contract>, String>> = LazyLock::new(|| Contract::new(document()).map(web::Data::new));
+    static CONTRACT: LazyLock<Result<web::Data<Contract>, String>> =
+        LazyLock::new(|| Contract::new(document()).map(web::Data::new));
     CONTRACT.clone().map_err(Problem::internal)
 }

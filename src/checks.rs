@@ -18,25 +18,39 @@ pub fn all_or_none(faults: Vec<Violation>) -> Result<(), Problem> {
 /// Two days in their order; a violation at the second one otherwise.
 pub fn in_order(first: Option<NaiveDate>, second: Option<NaiveDate>, pointer: &str) -> Option<Violation> {
     first.zip(second).filter(|(first, second)| second < first)?;
-    Some(Violation::body(pointer, "too_early", Text::new("پایان پیش از آغاز است.", "It would end before it begins.")))
+    Some(Violation::body(
+        pointer,
+        "too_early",
+        Text::new("پایان پیش از آغاز است.", "It would end before it begins."),
+    ))
 }
 
 /// The day of something that has happened: today in Iran, or earlier.
 pub fn not_in_future(day: Option<NaiveDate>, pointer: &str) -> Option<Violation> {
     day.filter(|day| *day > Date::today_in_iran().naive())?;
-    Some(Violation::body(pointer, "in_future", Text::new("آنچه رخ داده نمی‌تواند در آینده باشد.", "What has happened cannot lie in the future.")))
+    Some(Violation::body(
+        pointer,
+        "in_future",
+        Text::new("آنچه رخ داده نمی‌تواند در آینده باشد.", "What has happened cannot lie in the future."),
+    ))
 }
 
 /// Not more women than persons are employed.
 pub fn women_among(female: Option<i32>, total: Option<i32>) -> Option<Violation> {
     female.zip(total).filter(|(female, total)| female > total)?;
-    let detail = Text::new("شمار زنان شاغل از شمار همهٔ شاغلان بیشتر است.", "There cannot be more women employed than persons.");
+    let detail = Text::new(
+        "شمار زنان شاغل از شمار همهٔ شاغلان بیشتر است.",
+        "There cannot be more women employed than persons.",
+    );
     Some(Violation::body("/employment_female", "too_large", detail))
 }
 
 /// A record that is not there for the author.
 pub fn unknown_record(pointer: &str) -> Violation {
-    let detail = Text::new("چنین رکوردی نیست، یا بیرون از حوزهٔ دید شماست.", "There is no such record, or it lies outside what you may see.");
+    let detail = Text::new(
+        "چنین رکوردی نیست، یا بیرون از حوزهٔ دید شماست.",
+        "There is no such record, or it lies outside what you may see.",
+    );
     Violation::body(pointer, "unknown_record", detail)
 }
 
@@ -51,13 +65,26 @@ pub fn same_province(own: &str, other: Option<&str>, pointer: &str) -> Option<Vi
 pub fn each_once<T: PartialEq>(list: &[T], pointer: impl Fn(usize) -> String) -> Vec<Violation> {
     let again = list.iter().enumerate().filter(|(index, item)| list[..*index].contains(item));
     again
-        .map(|(index, _)| Violation::body(pointer(index), "repeated_items", Text::new("این مورد دو بار آمده است.", "This is given twice.")))
+        .map(|(index, _)| {
+            Violation::body(
+                pointer(index),
+                "repeated_items",
+                Text::new("این مورد دو بار آمده است.", "This is given twice."),
+            )
+        })
         .collect()
 }
 
-/// The links of a record to others of its kind, in a field, lead to known ones, and along none of them back to it. `next`
-/// gives the links of the others.
-pub fn links(own: Uuid, links: &[Uuid], next: &HashMap<Uuid, &[Uuid]>, field: &str, unknown: &Text, cycle: &Text) -> Vec<Violation> {
+/// The links of a record to others of its kind, in a field, lead to known ones, and along none of them back
+/// to it. `next` gives the links of the others.
+pub fn links(
+    own: Uuid,
+    links: &[Uuid],
+    next: &HashMap<Uuid, &[Uuid]>,
+    field: &str,
+    unknown: &Text,
+    cycle: &Text,
+) -> Vec<Violation> {
     let fault = |(index, link): (usize, &Uuid)| {
         let (code, detail) = match *link == own || next.contains_key(link) {
             false => ("unknown_record", unknown),

@@ -1,5 +1,6 @@
-//! The present moment and new ids, by the clock that all instances share: that of the database. Between two comparisons time is told by how much has passed,
-//! so that whoever sets the clock of the machine changes nothing. `clippy.toml` bans other sources of either.
+//! The present moment and new ids, by the clock that all instances share: that of the database. Between two
+//! comparisons time is told by how much has passed, so that whoever sets the clock of the machine changes
+//! nothing. `clippy.toml` bans other sources of either.
 
 #![allow(clippy::disallowed_methods, reason = "this is the one place")]
 
@@ -57,13 +58,14 @@ fn compared() -> Option<Comparison> {
     *COMPARED.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The present moment in UTC, cut to the microseconds that both databases keep. Each is later than the one before, unless the clock was set
-/// back by more than a second.
+/// The present moment in UTC, cut to the microseconds that both databases keep. Each is later than the one
+/// before, unless the clock was set back by more than a second.
 pub fn now() -> DateTime<Utc> {
     let now = compared().map_or_else(Utc::now, Comparison::now).trunc_subsecs(6);
     let micros = now.timestamp_micros();
     let next = |last: i64| if micros <= last && last - micros < SMALL { last + 1 } else { micros };
-    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last))).unwrap_or_default();
+    let last =
+        LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last))).unwrap_or_default();
     DateTime::from_timestamp_micros(next(last)).unwrap_or(now)
 }
 
@@ -72,11 +74,15 @@ pub fn new_id() -> Uuid {
     static COUNTER: Mutex<ContextV7> = Mutex::new(ContextV7::new());
     let now = now();
     let counter = COUNTER.lock().unwrap_or_else(PoisonError::into_inner);
-    Uuid::new_v7(Timestamp::from_unix(&*counter, now.timestamp().unsigned_abs(), now.timestamp_subsec_nanos()))
+    Uuid::new_v7(Timestamp::from_unix(
+        &*counter,
+        now.timestamp().unsigned_abs(),
+        now.timestamp_subsec_nanos(),
+    ))
 }
 
-/// Compares with a moment that the shared clock has just told; the answer was `on_its_way` for so long. Gives how far the clock of this process
-/// was behind, where the difference is too great for the way.
+/// Compares with a moment that the shared clock has just told; the answer was `on_its_way` for so long. Gives
+/// how far the clock of this process was behind, where the difference is too great for the way.
 pub fn compare(told: DateTime<Utc>, on_its_way: Duration) -> Option<TimeDelta> {
     let new = Comparison { at: Instant::now(), told: told + delta(on_its_way / 2), on_its_way };
     let old = compared();
@@ -108,7 +114,8 @@ mod tests {
     fn ids_are_of_their_moment_and_in_its_order() {
         let (before, ids) = (now(), (0..1_000).map(|_| new_id()).collect::<Vec<_>>());
         assert!(ids.is_sorted_by(|one, next| one < next));
-        let (seconds, nanoseconds) = ids[0].get_timestamp().map(|moment| moment.to_unix()).unwrap_or_default();
+        let (seconds, nanoseconds) =
+            ids[0].get_timestamp().map(|moment| moment.to_unix()).unwrap_or_default();
         let moment = DateTime::from_timestamp(seconds.cast_signed(), nanoseconds).unwrap_or_default();
         assert!((moment - before).abs() < TimeDelta::milliseconds(100), "{moment}, not {before}");
     }

@@ -1,5 +1,6 @@
-//! One configuration: defaults, then a TOML file, then the environment (`KHOOSHEH_*`, `DATABASE_URL`), then files that it names
-//! (`KHOOSHEH_*_FILE`, `DATABASE_URL_FILE`). No message of it repeats a value that may be a secret.
+//! One configuration: defaults, then a TOML file, then the environment (`KHOOSHEH_*`, `DATABASE_URL`), then
+//! files that it names (`KHOOSHEH_*_FILE`, `DATABASE_URL_FILE`). No message of it repeats a value that may be
+//! a secret.
 
 mod database_url;
 mod secrets;
@@ -31,10 +32,11 @@ pub use self::{
 pub struct Config {
     /// Where to listen.
     pub bind: SocketAddr,
-    /// Where `/health/…` and `/metrics` are to be had, and nothing else; with the rest at `bind` where it is left out.
+    /// Where `/health/…` and `/metrics` are to be had, and nothing else; with the rest at `bind` where it is
+    /// left out.
     pub operation_bind: Option<SocketAddr>,
-    /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`; `DATABASE_URL` sets it too. Several hosts (`HOST:PORT,HOST:PORT`) are tried in
-    /// their order, by the rule of libpq with `target_session_attrs`.
+    /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`; `DATABASE_URL` sets it too. Several hosts
+    /// (`HOST:PORT,HOST:PORT`) are tried in their order, by the rule of libpq with `target_session_attrs`.
     pub database_url: DatabaseUrl,
     /// The address that clients use: the issuer of tokens.
     pub public_url: String,
@@ -42,7 +44,8 @@ pub struct Config {
     pub database_wait_seconds: u64,
     /// Threads that handle requests; each has connections of its own.
     pub workers: usize,
-    /// Connections of one worker for reading. It has half as many for writing; on SQLite, where one writes at a time, one.
+    /// Connections of one worker for reading. It has half as many for writing; on SQLite, where one writes at
+    /// a time, one.
     pub connections_per_worker: u32,
     /// Connections of this process for reports and other long reads; so many of them run at the same time.
     pub report_connections: u32,
@@ -50,10 +53,11 @@ pub struct Config {
     pub body_limit: usize,
     /// Seconds a client has to send a body.
     pub body_timeout_seconds: u64,
-    /// Seconds after which a request is given up with 503; while a file is received, seconds without progress.
+    /// Seconds after which a request is given up with 503; while a file is received, seconds without
+    /// progress.
     pub request_timeout_seconds: u64,
-    /// Where attached files are kept: `file://FOLDER`, or `s3://BUCKET/PREFIX` with the keys in `AWS_ACCESS_KEY_ID` and
-    /// `AWS_SECRET_ACCESS_KEY`.
+    /// Where attached files are kept: `file://FOLDER`, or `s3://BUCKET/PREFIX` with the keys in
+    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     pub attachments_url: String,
     /// The address of an S3-compatible store; that of Amazon when left out.
     pub attachments_endpoint: Option<String>,
@@ -75,12 +79,14 @@ pub struct Config {
     pub requests_per_minute: u32,
     /// Requests a minute from an address for what is public; 0 for no limit.
     pub public_requests_per_minute: u32,
-    /// Connections of one address (or IPv6 network of 64 bits) at the same time; 0 for any number. Behind a proxy, which has them all, it does
-    /// not count.
+    /// Connections of one address (or IPv6 network of 64 bits) at the same time; 0 for any number. Behind a
+    /// proxy, which has them all, it does not count.
     pub connections_per_address: usize,
-    /// Bytes of answers that an address may leave unread in memory beside one answer; a GET beyond them is 429.
+    /// Bytes of answers that an address may leave unread in memory beside one answer; a GET beyond them is
+    /// 429.
     pub unread_bytes_per_address: u64,
-    /// Seconds for which a client may read more slowly than `reader_bytes_per_second` while bytes wait for it; then it is disconnected.
+    /// Seconds for which a client may read more slowly than `reader_bytes_per_second` while bytes wait for
+    /// it; then it is disconnected.
     pub reader_timeout_seconds: u64,
     /// The least bytes a second that a client has to read on average.
     pub reader_bytes_per_second: u64,
@@ -94,14 +100,15 @@ pub struct Config {
     pub refresh_token_days: i64,
     /// Days after which a session ends, whatever is refreshed.
     pub session_days: i64,
-    /// Failed logins of one account from one address within 15 minutes before it is closed for that address, for the rest of them; from wherever
-    /// they came, logins to the account are slowed then.
+    /// Failed logins of one account from one address within 15 minutes before it is closed for that address,
+    /// for the rest of them; from wherever they came, logins to the account are slowed then.
     pub login_failures_per_account: u64,
     /// Failed logins from one address within 15 minutes before logins from there are slowed.
     pub login_failures_per_address: u64,
     /// Days for which the security log is kept.
     pub security_event_days: i64,
-    /// Webhook deliveries on their way at the same time from this instance, half of them at the most to receivers that lag; 0 sends none.
+    /// Webhook deliveries on their way at the same time from this instance, half of them at the most to
+    /// receivers that lag; 0 sends none.
     pub webhook_workers: usize,
     /// Seconds that a webhook's receiver has to answer.
     pub webhook_timeout_seconds: u64,
@@ -117,7 +124,8 @@ pub struct Config {
     pub statistics_delay_days: u32,
     /// The folder of `pg_dump` and `pg_restore`, where they are neither on `PATH` nor where Debian has them.
     pub postgres_tools: Option<PathBuf>,
-    /// The list of erasures, outside of the database and its backups: a line is added for each, and what is on it is erased again after a restore.
+    /// The list of erasures, outside of the database and its backups: a line is added for each, and what is
+    /// on it is erased again after a restore.
     pub erasure_list: Option<PathBuf>,
     /// `text` or `json`.
     pub log_format: LogFormat,
@@ -133,7 +141,9 @@ pub const MOST_BYTES_OF_A_FILE: u64 = 5_368_709_120;
 
 /// Whether it begins with one of the schemes, goes on after it, and holds no user name or password.
 fn is_address(url: &str, schemes: &[&str]) -> bool {
-    schemes.iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains('@')))
+    schemes
+        .iter()
+        .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty() && !rest.contains('@')))
 }
 
 /// The names of all keys.
@@ -142,16 +152,20 @@ fn keys(defaults: &impl Provider) -> Result<Dict, String> {
     Ok(data.into_values().flatten().collect())
 }
 
-/// An error of the configuration without the value that it is about, where that may be a secret. A fault of the grammar comes with the line that
-/// it is in, of which only the place is repeated.
+/// An error of the configuration without the value that it is about, where that may be a secret. A fault of
+/// the grammar comes with the line that it is in, of which only the place is repeated.
 fn without_values(error: &figment::Error) -> String {
     let is_secret = error.path.iter().any(|key| key == "database_url" || key == "DATABASE_URL");
     match &error.kind {
         Kind::Message(text) if is_secret => text.clone(),
         _ if is_secret => BadAddress::Scheme.to_string(),
-        Kind::Message(text) if text.contains('|') => {
-            text.lines().filter(|line| !line.contains('|')).map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(": ")
-        }
+        Kind::Message(text) if text.contains('|') => text
+            .lines()
+            .filter(|line| !line.contains('|'))
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join(": "),
         _ => error.to_string(),
     }
 }
@@ -207,7 +221,8 @@ impl Default for Config {
             webhook_timeout_seconds: 15,
             // 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: what Standard Webhooks recommends.
             webhook_retry_seconds: vec![5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
-            // Standard Webhooks recommends to switch off what has failed for days, and its authors do so after five.
+            // Standard Webhooks recommends to switch off what has failed for days, and its authors do so
+            // after five.
             webhook_failing_days: 5,
             webhook_networks: Vec::new(),
             publish_statistics: true,
@@ -234,10 +249,15 @@ impl Config {
             figment = figment.merge(Toml::file(file));
         }
         let files = OfFiles::load(keys.keys())?;
-        let is_own = move |name: &str| name != "config" && !secrets::NAMES.contains(&name) && !OfFiles::is_variable(name, &keys);
-        let environment = Env::prefixed("KHOOSHEH_").filter(move |name| is_own(&name.as_str().to_lowercase()));
+        let is_own = move |name: &str| {
+            name != "config" && !secrets::NAMES.contains(&name) && !OfFiles::is_variable(name, &keys)
+        };
+        let environment =
+            Env::prefixed("KHOOSHEH_").filter(move |name| is_own(&name.as_str().to_lowercase()));
         let figment = figment.merge(Env::raw().only(&["DATABASE_URL"])).merge(environment).merge(files);
-        let faults = |error: figment::Error| error.into_iter().map(|error| without_values(&error)).collect::<Vec<_>>().join("\n");
+        let faults = |error: figment::Error| {
+            error.into_iter().map(|error| without_values(&error)).collect::<Vec<_>>().join("\n")
+        };
         let mut config: Self = figment.extract().map_err(faults)?;
         config.database_url = config.database_url.or_password(secrets::of_file("PGPASSWORD")?);
         config.secrets = Secrets::load()?;
@@ -253,47 +273,96 @@ impl Config {
                 faults.push(fault.to_owned());
             }
         };
-        require(is_address(&self.public_url, &["http://", "https://"]), "public_url must begin with http:// or https://, and hold no password");
+        require(
+            is_address(&self.public_url, &["http://", "https://"]),
+            "public_url must begin with http:// or https://, and hold no password",
+        );
         require((1..=256).contains(&self.workers), "workers must be from 1 to 256");
-        require((1..=64).contains(&self.connections_per_worker), "connections_per_worker must be from 1 to 64");
+        require(
+            (1..=64).contains(&self.connections_per_worker),
+            "connections_per_worker must be from 1 to 64",
+        );
         require((1..=64).contains(&self.report_connections), "report_connections must be from 1 to 64");
         require(self.body_limit >= 1_024, "body_limit must be at least 1024 bytes");
         require(self.body_timeout_seconds >= 1, "body_timeout_seconds must be at least 1");
-        require(self.request_timeout_seconds > self.body_timeout_seconds, "request_timeout_seconds must exceed body_timeout_seconds");
+        require(
+            self.request_timeout_seconds > self.body_timeout_seconds,
+            "request_timeout_seconds must exceed body_timeout_seconds",
+        );
         require(
             is_address(&self.attachments_url, &["file://", "s3://"]),
             "attachments_url must be file://FOLDER or s3://BUCKET/PREFIX, without keys: they come from the environment",
         );
         require(
-            self.attachments_endpoint.as_deref().is_none_or(|endpoint| is_address(endpoint, &["https://", "http://"])),
+            self.attachments_endpoint
+                .as_deref()
+                .is_none_or(|endpoint| is_address(endpoint, &["https://", "http://"])),
             "attachments_endpoint must be https://HOST or http://HOST, without keys",
         );
-        require((1_024..=MOST_BYTES_OF_A_FILE).contains(&self.attachment_limit), "attachment_limit must be from 1024 to 5368709120 bytes");
-        require((1_024..=1_073_741_824).contains(&self.import_limit), "import_limit must be from 1024 to 1073741824 bytes");
-        require((1..=1_000).contains(&self.uploads_per_account), "uploads_per_account must be from 1 to 1000");
-        require(self.upload_bytes_per_account >= 1_048_576, "upload_bytes_per_account must be at least 1048576 bytes");
-        require(self.operation_bind.is_none_or(|address| address != self.bind || address.port() == 0), "operation_bind must differ from bind");
-        require((1..=3_600).contains(&self.reader_timeout_seconds), "reader_timeout_seconds must be from 1 to 3600");
-        require((60..=86_400).contains(&self.access_token_seconds), "access_token_seconds must be from 60 to 86400");
+        require(
+            (1_024..=MOST_BYTES_OF_A_FILE).contains(&self.attachment_limit),
+            "attachment_limit must be from 1024 to 5368709120 bytes",
+        );
+        require(
+            (1_024..=1_073_741_824).contains(&self.import_limit),
+            "import_limit must be from 1024 to 1073741824 bytes",
+        );
+        require(
+            (1..=1_000).contains(&self.uploads_per_account),
+            "uploads_per_account must be from 1 to 1000",
+        );
+        require(
+            self.upload_bytes_per_account >= 1_048_576,
+            "upload_bytes_per_account must be at least 1048576 bytes",
+        );
+        require(
+            self.operation_bind.is_none_or(|address| address != self.bind || address.port() == 0),
+            "operation_bind must differ from bind",
+        );
+        require(
+            (1..=3_600).contains(&self.reader_timeout_seconds),
+            "reader_timeout_seconds must be from 1 to 3600",
+        );
+        require(
+            (60..=86_400).contains(&self.access_token_seconds),
+            "access_token_seconds must be from 60 to 86400",
+        );
         require((1..=365).contains(&self.refresh_token_days), "refresh_token_days must be from 1 to 365");
         require((1..=365).contains(&self.session_days), "session_days must be from 1 to 365");
-        require(self.login_failures_per_account >= 1 && self.login_failures_per_address >= 1, "login_failures_* must be at least 1");
-        require((1..=3_650).contains(&self.security_event_days), "security_event_days must be from 1 to 3650");
-        require(matches!(self.webhook_workers, 0 | 2..=1_000), "webhook_workers must be 0, or from 2 to 1000");
-        require((1..=60).contains(&self.webhook_timeout_seconds), "webhook_timeout_seconds must be from 1 to 60");
         require(
-            self.webhook_retry_seconds.len() <= 20 && self.webhook_retry_seconds.iter().all(|seconds| *seconds <= 604_800),
+            self.login_failures_per_account >= 1 && self.login_failures_per_address >= 1,
+            "login_failures_* must be at least 1",
+        );
+        require(
+            (1..=3_650).contains(&self.security_event_days),
+            "security_event_days must be from 1 to 3650",
+        );
+        require(
+            matches!(self.webhook_workers, 0 | 2..=1_000),
+            "webhook_workers must be 0, or from 2 to 1000",
+        );
+        require(
+            (1..=60).contains(&self.webhook_timeout_seconds),
+            "webhook_timeout_seconds must be from 1 to 60",
+        );
+        require(
+            self.webhook_retry_seconds.len() <= 20
+                && self.webhook_retry_seconds.iter().all(|seconds| *seconds <= 604_800),
             "webhook_retry_seconds must be up to 20 numbers from 0 to 604800",
         );
         require((1..=365).contains(&self.webhook_failing_days), "webhook_failing_days must be from 1 to 365");
         require(self.statistics_delay_days <= 80, "statistics_delay_days must be from 0 to 80");
-        require(self.log_filter.parse::<tracing_subscriber::EnvFilter>().is_ok(), "log_filter must be a filter such as info or khoosheh=debug,warn");
+        require(
+            self.log_filter.parse::<tracing_subscriber::EnvFilter>().is_ok(),
+            "log_filter must be a filter such as info or khoosheh=debug,warn",
+        );
         if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
     }
 
     /// The folders that the service writes to, by what they are for.
     pub fn folders(&self) -> Vec<(&'static str, PathBuf)> {
-        let database = self.database_url.file().map(|file| file.parent().map(Path::to_owned).unwrap_or_default());
+        let database =
+            self.database_url.file().map(|file| file.parent().map(Path::to_owned).unwrap_or_default());
         let files = self.attachments_url.strip_prefix("file://").map(PathBuf::from);
         let here = |folder: PathBuf| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
         let named = [("database", database), ("files", files), ("temporary", Some(std::env::temp_dir()))];

@@ -19,7 +19,9 @@ static FILES: LazyLock<Mutex<HashMap<String, Arc<StaticDocument>>>> = LazyLock::
 
 /// Below `/docs/`.
 pub fn routes(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/docs/{file:.*}").guard(guard::Get()).to(file)).service(web::redirect("/docs", "/docs/"));
+    config
+        .service(web::resource("/docs/{file:.*}").guard(guard::Get()).to(file))
+        .service(web::redirect("/docs", "/docs/"));
 }
 
 async fn file(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {

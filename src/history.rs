@@ -1,4 +1,5 @@
-//! `GET /history`: who changed what when, of all records: by account, day, kind of record and request. That of one record is under the record.
+//! `GET /history`: who changed what when, of all records: by account, day, kind of record and request. That
+//! of one record is under the record.
 
 use std::collections::HashMap;
 
@@ -67,8 +68,12 @@ pub struct RecordedChange {
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] =
-        &[SortKey { name: "position", sql: "change_log.seq", kind: SqlKind::Integer, value: |row| row.seq.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey {
+        name: "position",
+        sql: "change_log.seq",
+        kind: SqlKind::Integer,
+        value: |row| row.seq.into(),
+    }];
 }
 
 /// Which changes to list.
@@ -96,7 +101,9 @@ impl HistoryFilter {
         let day = self.day.map(|day| day.naive().and_time(NaiveTime::MIN).and_utc() - AHEAD);
         Condition::all()
             .add_option(self.account_id.map(|id| Column::ChangedBy.eq(id)))
-            .add_option(day.map(|begins| Column::ChangedAt.gte(begins).and(Column::ChangedAt.lt(begins + TimeDelta::days(1)))))
+            .add_option(day.map(|begins| {
+                Column::ChangedAt.gte(begins).and(Column::ChangedAt.lt(begins + TimeDelta::days(1)))
+            }))
             .add_option(self.resource.as_ref().map(|resource| Column::Resource.eq(resource)))
             .add_option(self.record_id.map(|id| Column::RecordId.eq(id)))
             .add_option(self.request_id.as_ref().map(|id| Column::RequestId.eq(id)))
@@ -105,17 +112,23 @@ impl HistoryFilter {
 
 /// List all changes
 ///
-/// Who changed what when, of records of every kind, accounts and API clients included: by account, day, kind of record, record and request; in the
-/// order in which changes were made, `sort=-position` gives the newest first. Personal data is masked as everywhere; passwords and secrets are never
-/// part of it.
+/// Who changed what when, of records of every kind, accounts and API clients included: by account, day, kind
+/// of record, record and request; in the order in which changes were made, `sort=-position` gives the newest
+/// first. Personal data is masked as everywhere; passwords and secrets are never part of it.
 #[utoipa::path(params(HistoryFilter, Paging<Model>), responses((status = 200, body = Page<RecordedChange>)), security(("oauth2" = ["history:read"])))]
 #[get("/history")]
-pub async fn list_history(filter: Query<HistoryFilter>, paging: Paging<Model>, shape: Shape, db: Database) -> Result<Answer, Problem> {
+pub async fn list_history(
+    filter: Query<HistoryFilter>,
+    paging: Paging<Model>,
+    shape: Shape,
+    db: Database,
+) -> Result<Answer, Problem> {
     let mut page = paging.fetch(db.get_ref(), Entity::find().filter(filter.condition())).await?;
     let mut entries = std::mem::take(&mut page.items);
     personal::reveal_entries(db.get_ref(), entries.iter_mut()).await?;
     let before = before(db.get_ref(), &entries).await?;
-    let names = account::display_names(db.get_ref(), entries.iter().map(|entry| entry.changed_by).collect()).await?;
+    let names =
+        account::display_names(db.get_ref(), entries.iter().map(|entry| entry.changed_by).collect()).await?;
     let kinds = api::kinds();
     let items = entries.into_iter().map(|entry| {
         let kind = kinds.iter().find(|kind| kind.resource() == entry.resource);
@@ -139,12 +152,16 @@ pub async fn list_history(filter: Query<HistoryFilter>, paging: Paging<Model>, s
 }
 
 /// What the log kept of records before these changes, by record and version.
-async fn before(db: &impl ConnectionTrait, entries: &[Model]) -> Result<HashMap<(Uuid, i64), Value>, Problem> {
+async fn before(
+    db: &impl ConnectionTrait,
+    entries: &[Model],
+) -> Result<HashMap<(Uuid, i64), Value>, Problem> {
     let one = |entry: &Model| {
         let is_it = Column::Resource.eq(&entry.resource).and(Column::RecordId.eq(entry.record_id));
         is_it.and(Column::Version.eq(entry.version - 1))
     };
-    let earlier = entries.iter().filter(|entry| entry.version > 1).map(one).fold(Condition::any(), Condition::add);
+    let earlier =
+        entries.iter().filter(|entry| entry.version > 1).map(one).fold(Condition::any(), Condition::add);
     if earlier.is_empty() {
         return Ok(HashMap::new());
     }

@@ -25,14 +25,16 @@ pub fn routes(config: &mut ServiceConfig) {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
 pub struct Status {
-    /// `ok`; of readiness also `read_only`, where the database can be read only, as a standby. Otherwise there is a problem instead.
+    /// `ok`; of readiness also `read_only`, where the database can be read only, as a standby. Otherwise
+    /// there is a problem instead.
     #[schema(value_type = String, example = "ok")]
     status: &'static str,
 }
 
 /// Is it alive
 ///
-/// Answers as long as the process does, whatever the state of the database. For the supervisor that restarts it.
+/// Answers as long as the process does, whatever the state of the database. For the supervisor that restarts
+/// it.
 #[utoipa::path(responses((status = 200, body = Status, description = "Alive")), security(()))]
 #[get("/health/live")]
 pub async fn get_liveness() -> HttpResponse {
@@ -41,12 +43,17 @@ pub async fn get_liveness() -> HttpResponse {
 
 /// Is it ready
 ///
-/// 200 when the database answers, its tables are up to date and a row could be written, or when it is set to be read-only; 503 otherwise, and
-/// while shutting down. For the load balancer that sends requests.
+/// 200 when the database answers, its tables are up to date and a row could be written, or when it is set to
+/// be read-only; 503 otherwise, and while shutting down. For the load balancer that sends requests.
 #[utoipa::path(responses((status = 200, body = Status, description = "Ready")), security(()))]
 #[get("/health/ready")]
-pub async fn get_readiness(probe: web::Data<Probe>, shutdown: web::Data<Shutdown>) -> Result<HttpResponse, Problem> {
-    let unavailable = |fa: &'static str, en: &'static str| Problem::new(&problem_types::UNAVAILABLE).detail(Text::new(fa, en)).retry_after(2);
+pub async fn get_readiness(
+    probe: web::Data<Probe>,
+    shutdown: web::Data<Shutdown>,
+) -> Result<HttpResponse, Problem> {
+    let unavailable = |fa: &'static str, en: &'static str| {
+        Problem::new(&problem_types::UNAVAILABLE).detail(Text::new(fa, en)).retry_after(2)
+    };
     if shutdown.has_begun() {
         return Err(unavailable("سامانه در حال خاموش شدن است.", "The service is shutting down."));
     }
@@ -54,17 +61,22 @@ pub async fn get_readiness(probe: web::Data<Probe>, shutdown: web::Data<Shutdown
         Health::Ready => Ok(HttpResponse::Ok().json(Status { status: "ok" })),
         Health::ReadOnly => Ok(HttpResponse::Ok().json(Status { status: "read_only" })),
         Health::Away => Err(unavailable("پایگاه داده در دسترس نیست.", "The database is away.")),
-        Health::Tables(Schema::TooNew { .. }) => {
-            Err(unavailable("پایگاه داده از این برنامه جدیدتر است.", "The database is newer than this program."))
-        }
-        Health::Tables(_) => Err(unavailable("جدول‌های پایگاه داده به‌روز نیستند.", "The tables of the database are not up to date.")),
+        Health::Tables(Schema::TooNew { .. }) => Err(unavailable(
+            "پایگاه داده از این برنامه جدیدتر است.",
+            "The database is newer than this program.",
+        )),
+        Health::Tables(_) => Err(unavailable(
+            "جدول‌های پایگاه داده به‌روز نیستند.",
+            "The tables of the database are not up to date.",
+        )),
     }
 }
 
 /// How is it doing
 ///
-/// Metrics for Prometheus: requests by operation and status, and database statements, with their durations; attempts at webhook deliveries;
-/// the free space of the disks of an embedded database, of attached files in a folder, and of temporary files (`disk_free_bytes`).
+/// Metrics for Prometheus: requests by operation and status, and database statements, with their durations;
+/// attempts at webhook deliveries; the free space of the disks of an embedded database, of attached files in
+/// a folder, and of temporary files (`disk_free_bytes`).
 #[utoipa::path(responses((status = 200, body = String, content_type = "text/plain", description = "Metrics")), security(()))]
 #[get("/metrics")]
 pub async fn get_metrics(handle: web::Data<PrometheusHandle>, config: web::Data<Config>) -> HttpResponse {
@@ -81,6 +93,9 @@ pub async fn get_metrics(handle: web::Data<PrometheusHandle>, config: web::Data<
 /// This document: OpenAPI 3.1, made from the code.
 #[utoipa::path(responses((status = 200, body = serde_json::Value, description = "The document")), security(()))]
 #[get("/openapi.json")]
-pub async fn get_openapi_document(request: HttpRequest, contract: web::Data<Contract>) -> Result<HttpResponse, Problem> {
+pub async fn get_openapi_document(
+    request: HttpRequest,
+    contract: web::Data<Contract>,
+) -> Result<HttpResponse, Problem> {
     contract.document.answer(&request, "public, max-age=60")
 }

@@ -1,5 +1,5 @@
-//! Personal data: national codes, legal ids, phone numbers and email addresses. Each type carries its check, its one
-//! spelling and its schema, and is shown masked unless the reader may see it.
+//! Personal data: national codes, legal ids, phone numbers and email addresses. Each type carries its check,
+//! its one spelling and its schema, and is shown masked unless the reader may see it.
 
 use std::{borrow::Cow, cell::Cell};
 
@@ -30,8 +30,9 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Does `work` for a reader who may see personal data in clear, or may not, and counts the values that it shows in clear. Everything that leaves the
-/// service goes through here, and the security log is told of the count.
+/// Does `work` for a reader who may see personal data in clear, or may not, and counts the values that it
+/// shows in clear. Everything that leaves the service goes through here, and the security log is told of the
+/// count.
 pub fn disclosed<T>(in_clear: bool, work: impl FnOnce() -> T) -> (T, u64) {
     let before = COUNT.replace(0);
     let done = shown(in_clear, work);
@@ -40,11 +41,15 @@ pub fn disclosed<T>(in_clear: bool, work: impl FnOnce() -> T) -> (T, u64) {
 
 /// Whether a text is personal data of any kind.
 pub fn is_one(text: &str) -> bool {
-    NationalCode::parse(text).is_some() || LegalId::parse(text).is_some() || Phone::parse(text).is_some() || Email::parse(text).is_some()
+    NationalCode::parse(text).is_some()
+        || LegalId::parse(text).is_some()
+        || Phone::parse(text).is_some()
+        || Email::parse(text).is_some()
 }
 
-/// Does `work` with personal data in clear, or masked as it is outside of any such call: for what stays in the service; what leaves it is
-/// [`disclosed`]. It travels like the calendar ([`crate::persian::calendar::using`]), for the same reason.
+/// Does `work` with personal data in clear, or masked as it is outside of any such call: for what stays in
+/// the service; what leaves it is [`disclosed`]. It travels like the calendar
+/// ([`crate::persian::calendar::using`]), for the same reason.
 pub fn shown<T>(in_clear: bool, work: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {
@@ -70,14 +75,19 @@ pub fn serialize<S: Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(value)
 }
 
-/// A value without what tells whose it is: of an email address the server, of anything else the last `kept` characters.
+/// A value without what tells whose it is: of an email address the server, of anything else the last `kept`
+/// characters.
 pub fn mask(value: &str) -> String {
     if let Some((_, server)) = value.split_once('@') {
         return format!("***@{server}");
     }
     let length = value.chars().count();
     let kept = if value.starts_with('+') { 2 } else { 4 };
-    value.chars().enumerate().map(|(index, c)| if c == '+' || index + kept >= length { c } else { '*' }).collect()
+    value
+        .chars()
+        .enumerate()
+        .map(|(index, c)| if c == '+' || index + kept >= length { c } else { '*' })
+        .collect()
 }
 
 /// Declares a kind of personal data: its format in the document, how it is read, its pattern and example.

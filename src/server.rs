@@ -21,11 +21,11 @@ use crate::{
     config::Config,
     documentation, erasures,
     http::{
-        Shutdown, compress,
+        Shutdown, authorization, compress,
         connection::Listener,
         contract::Contract,
-        envelope, guard,
         rate_limit::{self, PublicRateLimit, RateLimit},
+        request_middleware,
         serve::serve,
         spool::SpoolQuota,
         unread::Unread,
@@ -47,7 +47,8 @@ use crate::{
     webhooks::Dispatch,
 };
 
-/// What is under way is given up so long before the workers are stopped by force: a connection can only be given back while they run.
+/// What is under way is given up so long before the workers are stopped by force: a connection can only be
+/// given back while they run.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Between two attempts at a database that is away.
@@ -132,7 +133,9 @@ async fn await_database(db: &Database, config: &Config) -> Result<(), Problem> {
 async fn adopt_feed(db: &Database) -> Result<(), Problem> {
     match feed::adopt(db).await {
         Err(error) if fault::is_read_only(&error) => {
-            tracing::warn!("the database is read-only: nothing can be written, and logins get no refresh tokens");
+            tracing::warn!(
+                "the database is read-only: nothing can be written, and logins get no refresh tokens"
+            );
             Ok(())
         }
         outcome => Ok(outcome?),
@@ -167,8 +170,10 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
     let served = contract.clone();
     let authenticator = web::Data::new(Authenticator::load(&first, &config).await?);
     let rate_limit = web::Data::new(RateLimit::new(config.requests_per_minute));
-    let public_rate_limit = web::Data::new(PublicRateLimit(RateLimit::new(config.public_requests_per_minute)));
-    let upload_quota = web::Data::new(UploadQuota::new(config.uploads_per_account, config.upload_bytes_per_account));
+    let public_rate_limit =
+        web::Data::new(PublicRateLimit(RateLimit::new(config.public_requests_per_minute)));
+    let upload_quota =
+        web::Data::new(UploadQuota::new(config.uploads_per_account, config.upload_bytes_per_account));
     let body_quota = web::Data::new(BodyQuota::default());
     let spool_quota = web::Data::new(SpoolQuota::default());
     let unread = web::Data::new(Unread::new(config.unread_bytes_per_address));
@@ -222,11 +227,11 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
             .split_for_parts();
         app.configure(documentation::routes)
             .default_service(web::to(not_found))
-            .wrap(from_fn(guard::guard))
+            .wrap(from_fn(authorization::guard))
             .wrap(cors(&shared))
             .wrap(from_fn(rate_limit::limit_preflights))
             .wrap(from_fn(compress::compress))
-            .wrap(from_fn(envelope::envelope))
+            .wrap(from_fn(request_middleware::envelope))
     };
     let mut listeners = vec![(Listener::Public, listener)];
     listeners.extend(for_operation.map(|(listener, _)| (Listener::Operation, listener)));
@@ -247,7 +252,10 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
         tokio::spawn(servers::follow(config.database_url.clone(), databases.clone())),
     ];
     if config.publish_statistics {
-        housekeeping.push(tokio::spawn(statistics::keep_publishing(databases[0].clone(), config.statistics_delay_days)));
+        housekeeping.push(tokio::spawn(statistics::keep_publishing(
+            databases[0].clone(),
+            config.statistics_delay_days,
+        )));
     }
     let timeout = Duration::from_secs(config.shutdown_timeout_seconds);
     Ok(Running {
@@ -292,7 +300,9 @@ impl Running {
     /// Runs until the process is asked to end (SIGTERM or SIGINT), then stops gracefully.
     pub async fn until_signal(self) {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
             tracing::error!("signals cannot be received");
             return self.stop().await;
         };
@@ -307,12 +317,13 @@ impl Running {
 
 /// What no route answers: 405 where the path has other methods, 404 otherwise.
 async fn not_found(request: HttpRequest, contract: web::Data<Contract>) -> Result<HttpResponse, Problem> {
-    Err(guard::no_operation(&contract, request.path()))
+    Err(authorization::no_operation(&contract, request.path()))
 }
 
 /// A listener, and the address that it has got.
 fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Problem> {
-    let listener = TcpListener::bind(address).map_err(|error| Problem::internal(format!("cannot listen on {address}: {error}")))?;
+    let listener = TcpListener::bind(address)
+        .map_err(|error| Problem::internal(format!("cannot listen on {address}: {error}")))?;
     let address = listener.local_addr().map_err(Problem::internal)?;
     Ok((listener, address))
 }
@@ -400,7 +411,11 @@ async fn keep_house(db: Database, security_event_days: i64) {
                 failures::forget_old(&db.writes()).await?,
                 session::forget_old(&db.writes(), month_ago).await?,
                 signing_key::forget_old(&db.writes()).await?,
-                security_event::forget_old(&db.writes(), now() - chrono::TimeDelta::days(security_event_days)).await?,
+                security_event::forget_old(
+                    &db.writes(),
+                    now() - chrono::TimeDelta::days(security_event_days),
+                )
+                .await?,
                 imports::entity::forget_old(&db.writes(), month_ago).await?,
                 outbox::forget_old(&db.writes(), month_ago).await?,
                 connection::keep_statistics(&db).await?,

@@ -20,7 +20,9 @@ impl Serialize for Amount {
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map(Self).map_err(|_| de::Error::custom("an amount is a whole number of at most 64 bits"))
+        text.parse()
+            .map(Self)
+            .map_err(|_| de::Error::custom("an amount is a whole number of at most 64 bits"))
     }
 }
 
@@ -31,15 +33,17 @@ impl PartialSchema for Amount {
             .format(Some(SchemaFormat::Custom("int64".into())))
             .pattern(Some("^(0|[1-9][0-9]{0,17})$"))
             .examples([serde_json::json!("120000000000")])
-            .description(Some("An amount in whole units of its currency, as a string so that no client rounds it."))
+            .description(Some(
+                "An amount in whole units of its currency, as a string so that no client rounds it.",
+            ))
             .into()
     }
 }
 
 impl ToSchema for Amount {}
 
-/// A decimal number of at most 12 digits before and 6 after the point, kept exactly: in millionths. It is a JSON string, so
-/// that no client rounds it to a float.
+/// A decimal number of at most 12 digits before and 6 after the point, kept exactly: in millionths. It is a
+/// JSON string, so that no client rounds it to a float.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Decimal(pub i64);
 
@@ -58,9 +62,13 @@ impl Decimal {
     fn parse(text: &str) -> Option<Self> {
         let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-        let is_number = |part: &str, most| (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = |part: &str, most| {
+            (1..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
         let millionths = format!("{whole}{fraction:0<6}").parse::<i64>().ok();
-        millionths.filter(|_| is_number(whole, 12) && is_number(fraction, 6)).map(|millionths| Self(sign * millionths))
+        millionths
+            .filter(|_| is_number(whole, 12) && is_number(fraction, 6))
+            .map(|millionths| Self(sign * millionths))
     }
 }
 
@@ -77,7 +85,8 @@ impl Serialize for Decimal {
 impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("a decimal has at most 12 digits before and 6 after the point"))
+        Self::parse(&text)
+            .ok_or_else(|| de::Error::custom("a decimal has at most 12 digits before and 6 after the point"))
     }
 }
 
@@ -157,7 +166,23 @@ mod tests {
             assert_eq!((decimal, decimal.decimals()), (Decimal(kept), decimals), "{given}");
             assert_eq!(to_value(decimal).unwrap(), json!(written), "{given}");
         }
-        for wrong in ["", "-", ".", "1.", ".5", "1.2.3", "1e3", "+1", "1000000000000", "0.0000001", "١", "1,5", " 1", "--1", "1.-5"] {
+        for wrong in [
+            "",
+            "-",
+            ".",
+            "1.",
+            ".5",
+            "1.2.3",
+            "1e3",
+            "+1",
+            "1000000000000",
+            "0.0000001",
+            "١",
+            "1,5",
+            " 1",
+            "--1",
+            "1.-5",
+        ] {
             assert!(from_value::<Decimal>(json!(wrong)).is_err(), "{wrong}");
         }
     }

@@ -138,13 +138,20 @@ fn spell(backend: DbBackend, sql: &str) -> String {
         ("bytes", "bytea", "blob"),
         ("double", "double precision", "double"),
         ("key", "text COLLATE \"C\"", "text"),
-        // PostgreSQL hands out sequence numbers before the commit: a reader of the log needs the transaction too.
-        ("transaction", "bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)", "bigint NOT NULL DEFAULT 0"),
+        // PostgreSQL hands out sequence numbers before the commit: a reader of the log needs the transaction
+        // too.
+        (
+            "transaction",
+            "bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)",
+            "bigint NOT NULL DEFAULT 0",
+        ),
         ("with_changed_at", " INCLUDE (changed_at)", ""),
         ("counter", "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "integer PRIMARY KEY AUTOINCREMENT"),
     ]
     .iter()
-    .fold(sql.to_owned(), |text, (name, on_postgres, on_sqlite)| text.replace(&format!("{{{name}}}"), if postgres { on_postgres } else { on_sqlite }))
+    .fold(sql.to_owned(), |text, (name, on_postgres, on_sqlite)| {
+        text.replace(&format!("{{{name}}}"), if postgres { on_postgres } else { on_sqlite })
+    })
 }
 
 /// Declares a migration from its two scripts.
@@ -155,11 +162,17 @@ macro_rules! migration {
 
         #[sea_orm_migration::prelude::async_trait::async_trait]
         impl sea_orm_migration::prelude::MigrationTrait for Migration {
-            async fn up(&self, manager: &crate::SchemaManager) -> Result<(), sea_orm_migration::prelude::DbErr> {
+            async fn up(
+                &self,
+                manager: &crate::SchemaManager,
+            ) -> Result<(), sea_orm_migration::prelude::DbErr> {
                 crate::run(manager, $up).await
             }
 
-            async fn down(&self, manager: &crate::SchemaManager) -> Result<(), sea_orm_migration::prelude::DbErr> {
+            async fn down(
+                &self,
+                manager: &crate::SchemaManager,
+            ) -> Result<(), sea_orm_migration::prelude::DbErr> {
                 crate::run(manager, $down).await
             }
 

@@ -1,5 +1,5 @@
-//! Projects and what belongs to them. The province of a project is that of its cluster, and what belongs to a project
-//! has its province: the foreign keys over both columns hold them together.
+//! Projects and what belongs to them. The province of a project is that of its cluster, and what belongs to a
+//! project has its province: the foreign keys over both columns hold them together.
 
 crate::migration! {
     up: "

@@ -1,5 +1,5 @@
-//! Decisions. A provincial one is of the province of what it is about: the foreign keys over both columns hold them
-//! together. A national one has no province, and may be about any.
+//! Decisions. A provincial one is of the province of what it is about: the foreign keys over both columns
+//! hold them together. A national one has no province, and may be about any.
 
 crate::migration! {
     up: "

@@ -1,5 +1,5 @@
-//! How clusters are assessed, and what belongs to them. What belongs to a cluster has its province: the foreign keys over
-//! both columns hold them together.
+//! How clusters are assessed, and what belongs to them. What belongs to a cluster has its province: the
+//! foreign keys over both columns hold them together.
 
 crate::migration! {
     up: "

@@ -1,5 +1,5 @@
-//! Attachments. What one is attached to is named by kind and id; it belongs to the cluster, the project and the province of
-//! that, which the foreign keys over both columns hold together.
+//! Attachments. What one is attached to is named by kind and id; it belongs to the cluster, the project and
+//! the province of that, which the foreign keys over both columns hold together.
 
 crate::migration! {
     up: "

@@ -1,4 +1,5 @@
-//! Measurements. A value is kept in millionths, so that it stays exact; a period with its first and its last day.
+//! Measurements. A value is kept in millionths, so that it stays exact; a period with its first and its last
+//! day.
 
 crate::migration! {
     up: "

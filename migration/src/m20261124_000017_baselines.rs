@@ -1,4 +1,5 @@
-//! Baselines; which one has fixed a milestone; which version a change of state has made; who receives what a project hands over.
+//! Baselines; which one has fixed a milestone; which version a change of state has made; who receives what a
+//! project hands over.
 
 crate::migration! {
     up: "

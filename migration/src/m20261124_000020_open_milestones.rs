@@ -1,4 +1,5 @@
-//! The milestones that are still to be accepted, by the day on which they are due: few of all that there ever were.
+//! The milestones that are still to be accepted, by the day on which they are due: few of all that there ever
+//! were.
 
 crate::migration! {
     up: "

@@ -1,5 +1,5 @@
-//! Earned value day by day: of each project what its planned and earned value and its actual cost change by on a day, and the same
-//! summed up for each province by day and by Persian month.
+//! Earned value day by day: of each project what its planned and earned value and its actual cost change by
+//! on a day, and the same summed up for each province by day and by Persian month.
 
 crate::migration! {
     up: "

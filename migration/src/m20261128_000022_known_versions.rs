@@ -1,4 +1,5 @@
-//! Which version of a record was the newest at a moment is answered by the index alone, without reading the wide rows of the log.
+//! Which version of a record was the newest at a moment is answered by the index alone, without reading the
+//! wide rows of the log.
 
 crate::migration! {
     up: "

@@ -1,4 +1,5 @@
-//! A claim belongs to the province of its cluster, so that it reaches whoever follows the changes of that province.
+//! A claim belongs to the province of its cluster, so that it reaches whoever follows the changes of that
+//! province.
 
 crate::migration! {
     up: "

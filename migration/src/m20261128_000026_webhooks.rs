@@ -1,4 +1,5 @@
-//! Webhooks: the subscriptions, how far each has followed the changes, its deliveries, and each attempt at one.
+//! Webhooks: the subscriptions, how far each has followed the changes, its deliveries, and each attempt at
+//! one.
 
 crate::migration! {
     up: "

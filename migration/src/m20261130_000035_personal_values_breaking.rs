@@ -1,6 +1,7 @@
-//! Personal values in a table of their own: what records and their history keep is a commitment to each. The roots and heads of the histories as
-//! they were before, as evidence. What was erased. A program of before would take a commitment for the value.
-//! On the way down the service itself gives the values back first; what was erased stays erased.
+//! Personal values in a table of their own: what records and their history keep is a commitment to each. The
+//! roots and heads of the histories as they were before, as evidence. What was erased. A program of before
+//! would take a commitment for the value. On the way down the service itself gives the values back first;
+//! what was erased stays erased.
 
 crate::migration! {
     up: "

@@ -1,4 +1,5 @@
-//! A national code is unique within a province: who registers a CDA does not learn that another province has one of this code.
+//! A national code is unique within a province: who registers a CDA does not learn that another province has
+//! one of this code.
 
 crate::migration! {
     up: "

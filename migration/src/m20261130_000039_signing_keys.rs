@@ -1,4 +1,5 @@
-//! From when on a key signs access tokens, and until when it verifies them; and failed logins by account and address together.
+//! From when on a key signs access tokens, and until when it verifies them; and failed logins by account and
+//! address together.
 
 crate::migration! {
     up: "

@@ -1,4 +1,5 @@
-//! Published statistics: the quarters that were published, their tables, and the firms that they were made of.
+//! Published statistics: the quarters that were published, their tables, and the firms that they were made
+//! of.
 
 crate::migration! {
     up: "

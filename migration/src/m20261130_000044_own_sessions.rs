@@ -1,4 +1,5 @@
-//! From where sessions are used and until when, and which passwords have to be changed. Nobody is asked to change a password of before.
+//! From where sessions are used and until when, and which passwords have to be changed. Nobody is asked to
+//! change a password of before.
 
 crate::migration! {
     up: "

@@ -89,7 +89,13 @@ pub struct ApiClientInput {
     #[schema(pattern = "^[a-z0-9][a-z0-9._-]{1,49}$", example = "lorestan-erp")]
     pub client_id: String,
     /// The name that people see.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "\\S",
+        format = "name",
+        example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان"
+    )]
     pub display_name: String,
     /// The province that exists for it; the nation when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,5 @@
-//! The accounts of systems as records. They share the table of [`crate::auth::account`], which getting tokens needs.
+//! The accounts of systems as records. They share the table of [`crate::auth::account`], which getting tokens
+//! needs.
 
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
@@ -45,7 +46,13 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "account_username",
         columns: "account.username",
-        violation: || Violation::body("/client_id", "duplicate", Text::new("این شناسه از پیش هست.", "This client id exists already.")),
+        violation: || {
+            Violation::body(
+                "/client_id",
+                "duplicate",
+                Text::new("این شناسه از پیش هست.", "This client id exists already."),
+            )
+        },
     }];
 
     fn view(&self) -> ApiClient {
@@ -69,8 +76,13 @@ impl Record for Model {
     }
 
     /// What running sessions must no longer grant ends them.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
-        let grants = |row: &Self| (row.password_hash.clone(), row.province.clone(), row.scopes.clone(), row.disabled);
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
+        let grants =
+            |row: &Self| (row.password_hash.clone(), row.province.clone(), row.scopes.clone(), row.disabled);
         if before.is_some_and(|before| grants(before) != grants(self)) {
             session::revoke_all(&**transaction, self.id).await?;
         }
@@ -87,7 +99,7 @@ impl Record for Model {
         Ok(())
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         account::note_deletion(transaction, Self::RESOURCE, self.id);
         Ok(session::revoke_all(&**transaction, self.id).await?)
     }
@@ -95,9 +107,24 @@ impl Record for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "client_id", sql: "account.username", kind: SqlKind::Text, value: |row| row.username.as_str().into() },
-        SortKey { name: "created_at", sql: "account.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "account.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "client_id",
+            sql: "account.username",
+            kind: SqlKind::Text,
+            value: |row| row.username.as_str().into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "account.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "account.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "account.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
@@ -105,6 +132,7 @@ impl Listed for Model {
 impl ApiClientFilter {
     /// What the filter lets through.
     pub fn condition(&self) -> Condition {
-        Condition::all().add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
+        Condition::all()
+            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
     }
 }

@@ -3,7 +3,8 @@
 pub mod dto;
 pub mod entity;
 
-use actix_web::{delete, get, patch, post, web};
+use actix_web::{delete, patch, post, web};
+use sea_orm::sea_query::Condition;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
@@ -11,29 +12,55 @@ use self::{
     entity::Model,
 };
 use crate::{
-    auth::{Authenticator, password},
-    http::{Answer, Body, Page, Paging, Patch, Query, Read, Search, Visible, VisibleEver, Write},
+    auth::{Authenticator, Caller, password},
+    http::{
+        Answer, Body, Patch, Visible, VisibleEver, Write,
+        resource::{self, Collection, Resource, Standard, Words},
+    },
     problem::Problem,
-    store::{Input, change_log::History},
+    store::Input,
 };
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
+    let own = [Standard::List, Standard::Get, Standard::History];
+    let (records, history) = resource::collection::<Model>().only(&own).split(Standard::History);
     config
-        .service(list_api_clients)
+        .service(records)
         .service(create_api_client)
-        .service(get_api_client)
         .service(update_api_client)
         .service(delete_api_client)
         .service(create_api_client_secret)
-        .service(get_api_client_history);
+        .service(history);
 }
 
-/// List API clients
-#[utoipa::path(params(ApiClientFilter, Search, Paging<Model>), responses((status = 200, body = Page<ApiClient>)), security(("oauth2" = ["api-clients:manage"])))]
-#[get("/api-clients")]
-pub async fn list_api_clients(filter: Query<ApiClientFilter>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, filter.condition()).await
+impl Resource for Model {
+    type Input = ApiClientInput;
+
+    const WORDS: Words = Words {
+        path: "/api-clients",
+        one: "api_client",
+        many: "api_clients",
+        a: "an API client",
+        reads: "api-clients:manage",
+        writes: "api-clients:manage",
+        about: &[
+            (Standard::List, "List API clients", ""),
+            (
+                Standard::History,
+                "The history of an API client",
+                "Who changed what and when, oldest first. Secrets are never part of it.",
+            ),
+        ],
+    };
+}
+
+impl Collection for Model {
+    type Filter = ApiClientFilter;
+
+    fn condition(filter: &ApiClientFilter, _: &Caller) -> Condition {
+        filter.condition()
+    }
 }
 
 /// Create an API client
@@ -46,13 +73,6 @@ pub async fn create_api_client(input: Body<ApiClientInput>, write: Write) -> Res
     let secret = password::random();
     row.password_hash = password::hash(secret.clone()).await?;
     write.create_with(row, |answer| answer.with_secret("client_secret", &secret)).await
-}
-
-/// Read an API client
-#[utoipa::path(responses((status = 200, body = ApiClient)), security(("oauth2" = ["api-clients:manage"])))]
-#[get("/api-clients/{id}")]
-pub async fn get_api_client(client: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*client).await
 }
 
 /// Change an API client
@@ -77,7 +97,11 @@ pub async fn update_api_client(
 /// It gets no more tokens; what it did keeps its name.
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["api-clients:manage"])))]
 #[delete("/api-clients/{id}")]
-pub async fn delete_api_client(client: VisibleEver<Model>, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
+pub async fn delete_api_client(
+    client: VisibleEver<Model>,
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
     let answer = write.delete(&client.0).await?;
     authenticator.forget();
     Ok(answer)
@@ -85,22 +109,19 @@ pub async fn delete_api_client(client: VisibleEver<Model>, write: Write, authent
 
 /// Make a new secret for an API client
 ///
-/// The one before ends at once, and with it the sessions of the client. The answer tells the new one, this once.
+/// The one before ends at once, and with it the sessions of the client. The answer tells the new one, this
+/// once.
 #[utoipa::path(responses((status = 200, body = ApiClientWithSecret)), security(("oauth2" = ["api-clients:manage"])))]
 #[post("/api-clients/{id}/secret")]
-pub async fn create_api_client_secret(client: Visible<Model>, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
+pub async fn create_api_client_secret(
+    client: Visible<Model>,
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
     let secret = password::random();
     let row = Model { password_hash: password::hash(secret.clone()).await?, ..client.0.clone() };
-    let answer = write.update_with(&*client, row, |answer| answer.with_secret("client_secret", &secret)).await?;
+    let answer =
+        write.update_with(&*client, row, |answer| answer.with_secret("client_secret", &secret)).await?;
     authenticator.forget();
     Ok(answer)
-}
-
-/// The history of an API client
-///
-/// Who changed what and when, oldest first. Secrets are never part of it.
-#[utoipa::path(responses((status = 200, body = History)), security(("oauth2" = ["api-clients:manage"])))]
-#[get("/api-clients/{id}/history")]
-pub async fn get_api_client_history(client: VisibleEver<Model>, read: Read) -> Result<Answer, Problem> {
-    read.history(&client.0).await
 }

@@ -3,7 +3,10 @@
 use actix_web::{HttpRequest, HttpResponse, body::SizedStream, http::header, web};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, prelude::ColumnTrait, prelude::Uuid};
+use sea_orm::{
+    ActiveEnum, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, prelude::ColumnTrait,
+    prelude::Uuid,
+};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -16,8 +19,8 @@ use crate::{
     http::{
         Upload,
         compress::AsItIs,
-        envelope::{Deadline, HeadersOnly},
-        shape,
+        render,
+        request_middleware::{Deadline, HeadersOnly},
     },
     problem::{Problem, Text, Violation, problem_types},
     store::{
@@ -36,22 +39,26 @@ pub struct Content {
     media_type: Option<MediaType>,
 }
 
-/// Keeps others from referring to a content for the first time, and from removing its file, until the transaction ends.
+/// Keeps others from referring to a content for the first time, and from removing its file, until the
+/// transaction ends.
 async fn hold(transaction: &impl ConnectionTrait, sha256: &str) -> Result<(), DbErr> {
     lock::for_transaction(transaction, &format!("content {sha256}")).await
 }
 
-/// Removes the files of some attachments to which no attachment refers any more. It can be repeated: an attachment keeps the name of its content.
+/// Removes the files of some attachments to which no attachment refers any more. It can be repeated: an
+/// attachment keeps the name of its content.
 ///
 /// # Errors
 /// The store or the database does not answer.
 pub async fn remove_unreferred(db: &Database, files: &Files, attachments: &[Uuid]) -> Result<(), Problem> {
     let of_these = Entity::find().filter(Column::Id.is_in(attachments.iter().copied()));
-    let contents: Vec<String> = of_these.select_only().column(Column::Sha256).distinct().into_tuple().all(db).await?;
+    let contents: Vec<String> =
+        of_these.select_only().column(Column::Sha256).distinct().into_tuple().all(db).await?;
     for sha256 in contents {
         let transaction = db.begin_to_write().await?;
         hold(&*transaction, &sha256).await?;
-        let referring = Entity::find().filter(Column::Sha256.eq(&sha256)).filter(Column::ReceivedAt.is_not_null());
+        let referring =
+            Entity::find().filter(Column::Sha256.eq(&sha256)).filter(Column::ReceivedAt.is_not_null());
         let removed = match referring.one(&*transaction).await? {
             Some(_) => Ok(()),
             None => files.remove(&sha256).await,
@@ -63,21 +70,30 @@ pub async fn remove_unreferred(db: &Database, files: &Files, attachments: &[Uuid
 }
 
 impl AttachmentInput {
-    /// 422 for a file that is larger than the service takes, other than one that was announced under a higher limit.
+    /// 422 for a file that is larger than the service takes, other than one that was announced under a higher
+    /// limit.
     pub fn check_size(self, row: &Model, config: &Config) -> Result<Self, Problem> {
         let limit = config.attachment_limit;
         if self.size_bytes == row.size_bytes || self.size_bytes.unsigned_abs() <= limit {
             return Ok(self);
         }
-        let detail = Text::new(format!("بیشترین مقدار پذیرفته {limit} است."), format!("The greatest accepted value is {limit}."));
+        let detail = Text::new(
+            format!("بیشترین مقدار پذیرفته {limit} است."),
+            format!("The greatest accepted value is {limit}."),
+        );
         Err(Problem::invalid(vec![Violation::body("/size_bytes", "too_large", detail)]))
     }
 }
 
 impl Model {
-    /// Receives the content into the store, where it stays only if it is what the record announces. What is there already is
-    /// only held against the record.
-    pub async fn receive(&self, mut upload: Upload, files: &Files, config: &Config) -> Result<Content, Problem> {
+    /// Receives the content into the store, where it stays only if it is what the record announces. What is
+    /// there already is only held against the record.
+    pub async fn receive(
+        &self,
+        mut upload: Upload,
+        files: &Files,
+        config: &Config,
+    ) -> Result<Content, Problem> {
         let limit = self.size_bytes.unsigned_abs().min(config.attachment_limit);
         let (mut hash, mut sniffer, mut size_bytes) = (Sha256::new(), Sniffer::default(), 0);
         let mut incoming = (!self.is_complete()).then(|| files.begin(&self.sha256));
@@ -98,11 +114,18 @@ impl Model {
         Ok(content)
     }
 
-    /// The record with its content, if it is the one announced by now. From here to the end of the transaction nobody removes the file.
+    /// The record with its content, if it is the one announced by now. From here to the end of the
+    /// transaction nobody removes the file.
     ///
     /// # Errors
-    /// 422 for another content; 503 where the file was removed meanwhile with the last record that referred to it, after which it is to be sent again.
-    pub async fn completed_by(&self, content: &Content, files: &Files, transaction: &Transaction) -> Result<Self, Problem> {
+    /// 422 for another content; 503 where the file was removed meanwhile with the last record that referred
+    /// to it, after which it is to be sent again.
+    pub async fn completed_by(
+        &self,
+        content: &Content,
+        files: &Files,
+        transaction: &Transaction,
+    ) -> Result<Self, Problem> {
         self.check_content(content)?;
         if self.is_complete() {
             return Ok(self.clone());
@@ -113,7 +136,10 @@ impl Model {
             Err(ReadError::Away(problem)) => Err(problem),
             Err(ReadError::Damaged(damage)) => {
                 tracing::warn!(attachment = %self.id, %damage, "a file was removed while it came in again");
-                let detail = Text::new("پرونده هم‌زمان پاک شد؛ آن را دوباره بفرستید.", "The file was removed at the same time: send it again.");
+                let detail = Text::new(
+                    "پرونده هم‌زمان پاک شد؛ آن را دوباره بفرستید.",
+                    "The file was removed at the same time: send it again.",
+                );
                 Err(Problem::new(&problem_types::UNAVAILABLE).detail(detail).retry_after(1))
             }
         }
@@ -154,15 +180,18 @@ impl Model {
         Recorded { sha256: self.sha256.clone(), size: self.size_bytes.unsigned_abs() }
     }
 
-    /// The content, to be kept as a file and never shown or run by a browser. All of it is held against what is recorded before its first
-    /// byte is sent; of a HEAD, its size alone.
+    /// The content, to be kept as a file and never shown or run by a browser. All of it is held against what
+    /// is recorded before its first byte is sent; of a HEAD, its size alone.
     pub async fn send(&self, request: &HttpRequest, files: &Files) -> Result<HttpResponse, Problem> {
         if !self.is_complete() {
-            let detail = Text::new("محتوای این پیوست هنوز نرسیده است.", "The content of this attachment has not come yet.");
+            let detail = Text::new(
+                "محتوای این پیوست هنوز نرسیده است.",
+                "The content of this attachment has not come yet.",
+            );
             return Err(Problem::new(&problem_types::NOT_FOUND).detail(detail));
         }
         let tag = format!("\"{}\"", self.sha256);
-        let is_known = shape::knows(request, &tag);
+        let is_known = render::knows(request, &tag);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
             .insert_header((header::ETAG, tag))
@@ -180,9 +209,10 @@ impl Model {
             files.read(&recorded, || deadline.renew()).await
         };
         let content = content.map_err(|error| self.refusal(error))?;
-        response
-            .insert_header((header::CONTENT_TYPE, self.media_type.to_value()))
-            .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{}", escaped(&self.file_name))));
+        response.insert_header((header::CONTENT_TYPE, self.media_type.to_value())).insert_header((
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename*=UTF-8''{}", escaped(&self.file_name)),
+        ));
         let is_small = recorded.size <= SMALL && !HeadersOnly::is_asked_of(request);
         if is_small {
             // In memory already, and counted as such.

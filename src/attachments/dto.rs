@@ -14,7 +14,9 @@ use crate::{
 };
 
 /// What a document is in the programme.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = AttachmentKind)]
@@ -109,8 +111,8 @@ impl From<&Model> for Attachment {
     }
 }
 
-/// What an attachment is made of. `decision_id`, `note` and `external_refs` can be left out. What the content is, and what it
-/// is attached to, stays as it is once the content is there.
+/// What an attachment is made of. `decision_id`, `note` and `external_refs` can be left out. What the content
+/// is, and what it is attached to, stays as it is once the content is there.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -128,9 +130,16 @@ pub struct AttachmentInput {
     #[schema(example = "minutes")]
     pub kind: Kind,
     /// The title in Persian.
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "صورت‌جلسهٔ کمیتهٔ راهبری")]
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "صورت‌جلسهٔ کمیتهٔ راهبری"
+    )]
     pub title_fa: String,
-    /// What the file is called: a name without a path, which ends as files of its media type do, such as `.txt`.
+    /// What the file is called: a name without a path, which ends as files of its media type do, such as
+    /// `.txt`.
     #[schema(
         min_length = 1,
         max_length = 200,
@@ -142,9 +151,13 @@ pub struct AttachmentInput {
     #[schema(example = "text/plain")]
     pub media_type: MediaType,
     /// The SHA-256 of the content to come, in hexadecimal.
-    #[schema(pattern = "^[0-9a-f]{64}$", example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    #[schema(
+        pattern = "^[0-9a-f]{64}$",
+        example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    )]
     pub sha256: String,
-    /// How many bytes the content to come has. The service may have a lower limit: 25 MiB, unless it is configured otherwise.
+    /// How many bytes the content to come has. The service may have a lower limit: 25 MiB, unless it is
+    /// configured otherwise.
     #[schema(minimum = 1, maximum = 5_368_709_120_i64, example = 4)]
     pub size_bytes: i64,
     /// The decision that endorses it.
@@ -192,11 +205,14 @@ impl Input<Model> for AttachmentInput {
             ("/size_bytes", self.size_bytes != row.size_bytes),
         ];
         let immutable = |(pointer, _)| {
-            let detail =
-                Text::new("محتوای این پیوست رسیده است و این فیلد دیگر تغییر نمی‌کند.", "The content is there: this does not change any more.");
+            let detail = Text::new(
+                "محتوای این پیوست رسیده است و این فیلد دیگر تغییر نمی‌کند.",
+                "The content is there: this does not change any more.",
+            );
             Violation::body(pointer, "immutable", detail)
         };
-        let mut faults: Vec<_> = changes.into_iter().filter(|(_, differs)| *differs && row.is_complete()).map(immutable).collect();
+        let mut faults: Vec<_> =
+            changes.into_iter().filter(|(_, differs)| *differs && row.is_complete()).map(immutable).collect();
         let media_type = if row.is_complete() { row.media_type } else { self.media_type };
         if !media_type.fits(&self.file_name) {
             let endings = media_type.endings().join(", .");

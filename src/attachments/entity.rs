@@ -93,18 +93,27 @@ impl Record for Model {
         self.external_refs.0.clear();
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
-        if before.is_none_or(|before| before.subject_kind != self.subject_kind || before.subject_id != self.subject_id) {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
+        if before.is_none_or(|before| {
+            before.subject_kind != self.subject_kind || before.subject_id != self.subject_id
+        }) {
             let belonging = self.subject_kind.find(transaction, self.subject_id, "/subject_id").await?;
-            (self.cluster_id, self.project_id, self.province) = (belonging.cluster_id, belonging.project_id, belonging.province);
+            (self.cluster_id, self.project_id, self.province) =
+                (belonging.cluster_id, belonging.project_id, belonging.province);
         }
         for row in before.into_iter().chain([&*self]) {
             row.check_author(transaction).await?;
         }
-        checks::all_or_none(decision::check(transaction, self.decision_id, self.province()).await?.into_iter().collect())
+        checks::all_or_none(
+            decision::check(transaction, self.decision_id, self.province()).await?.into_iter().collect(),
+        )
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         self.check_author(transaction).await
     }
 }
@@ -115,8 +124,8 @@ impl Model {
         self.received_at.is_some()
     }
 
-    /// It lies in the author's scope; and CDAs attach to what belongs to the projects that are assigned to them, and to nothing
-    /// without a project.
+    /// It lies in the author's scope; and CDAs attach to what belongs to the projects that are assigned to
+    /// them, and to nothing without a project.
     pub async fn check_author(&self, transaction: &Transaction) -> Result<(), Problem> {
         if !self.is_writable_in(&transaction.author().scope) {
             return Err(Problem::new(&problem_types::OUTSIDE_SCOPE));
@@ -127,15 +136,31 @@ impl Model {
 
 /// The SHA-256 of each content that was received, also of attachments that are deleted since.
 pub async fn contents(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
-    let names: Vec<String> =
-        Entity::find().select_only().column(Column::Sha256).distinct().filter(Column::ReceivedAt.is_not_null()).into_tuple().all(db).await?;
+    let names: Vec<String> = Entity::find()
+        .select_only()
+        .column(Column::Sha256)
+        .distinct()
+        .filter(Column::ReceivedAt.is_not_null())
+        .into_tuple()
+        .all(db)
+        .await?;
     Ok(names.into_iter().collect())
 }
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "created_at", sql: "attachment.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "attachment.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "created_at",
+            sql: "attachment.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "attachment.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "attachment.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
@@ -143,9 +168,13 @@ impl Listed for Model {
 impl AttachmentFilter {
     /// What the filter lets through.
     pub fn condition(&self) -> Condition {
-        let complete = |wanted: bool| if wanted { Column::ReceivedAt.is_not_null() } else { Column::ReceivedAt.is_null() };
+        let complete = |wanted: bool| {
+            if wanted { Column::ReceivedAt.is_not_null() } else { Column::ReceivedAt.is_null() }
+        };
         Condition::all()
-            .add_option(self.subject_kind.as_ref().map(|kinds| Column::SubjectKind.is_in(kinds.iter().copied())))
+            .add_option(
+                self.subject_kind.as_ref().map(|kinds| Column::SubjectKind.is_in(kinds.iter().copied())),
+            )
             .add_option(self.subject_id.map(|id| Column::SubjectId.eq(id)))
             .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))
             .add_option(self.kind.as_ref().map(|kinds| Column::Kind.is_in(kinds.iter().copied())))

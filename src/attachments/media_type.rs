@@ -10,7 +10,9 @@ use utoipa::{
 use crate::http::document;
 
 /// What a file is. Archives and what can be run are not taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)")]
 pub enum MediaType {
     /// A PDF.
@@ -49,7 +51,8 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// How the names of such files end: by it, and not by the media type, a desktop chooses the program that opens one.
+    /// How the names of such files end: by it, and not by the media type, a desktop chooses the program that
+    /// opens one.
     pub const fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Pdf => &["pdf"],
@@ -117,15 +120,21 @@ impl Sniffer {
     pub fn agrees(&self, said: MediaType) -> bool {
         let found = infer::get(&self.head).map(|found| found.mime_type());
         match said {
-            MediaType::Text | MediaType::Csv => !self.is_binary && self.cut.is_empty() && found.is_none_or(|found| TWO_LETTERS.contains(&found)),
+            MediaType::Text | MediaType::Csv => {
+                !self.is_binary
+                    && self.cut.is_empty()
+                    && found.is_none_or(|found| TWO_LETTERS.contains(&found))
+            }
             MediaType::Docx => self.is_ooxml_with(b"word/"),
             MediaType::Xlsx => self.is_ooxml_with(b"xl/"),
-            MediaType::Pdf | MediaType::Jpeg | MediaType::Png | MediaType::WebP => found.is_some_and(|found| found == said.to_value()),
+            MediaType::Pdf | MediaType::Jpeg | MediaType::Png | MediaType::WebP => {
+                found.is_some_and(|found| found == said.to_value())
+            }
         }
     }
 
-    /// A ZIP archive with an entry in this folder. In which order the entries come depends on the program that wrote it, so
-    /// all of the beginning are looked at.
+    /// A ZIP archive with an entry in this folder. In which order the entries come depends on the program
+    /// that wrote it, so all of the beginning are looked at.
     fn is_ooxml_with(&self, folder: &[u8]) -> bool {
         const ENTRY: &[u8] = b"PK\x03\x04";
         /// Where the name of an entry begins (APPNOTE of PKWARE, section 4.3.7).
@@ -168,7 +177,10 @@ mod tests {
             ("\u{feff}BMI\n".as_bytes(), &[MediaType::Text, MediaType::Csv]),
             (b"BM,2\n", &[MediaType::Text, MediaType::Csv]),
             (&zip(&["[Content_Types].xml", "_rels/.rels", "word/document.xml"]), &[MediaType::Docx]),
-            (&zip(&["_rels/.rels", "docProps/core.xml", "docProps/app.xml", "xl/workbook.xml"]), &[MediaType::Xlsx]),
+            (
+                &zip(&["_rels/.rels", "docProps/core.xml", "docProps/app.xml", "xl/workbook.xml"]),
+                &[MediaType::Xlsx],
+            ),
             (&zip(&["mimetype", "content.xml"]), &[]),
             (b"<html><script>alert(1)</script>", &[]),
             (b"<?xml version='1.0'?><svg/>", &[]),

@@ -1,4 +1,5 @@
-//! Attachments (پیوست): documents and evidence. A record announces a file, and the file follows; both can be repeated.
+//! Attachments (پیوست): documents and evidence. A record announces a file, and the file follows; both can be
+//! repeated.
 
 pub mod content;
 pub mod dto;
@@ -7,8 +8,8 @@ pub mod media_type;
 pub mod subjects;
 pub mod verify;
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put, web};
-use sea_orm::ActiveEnum;
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, put, web};
+use sea_orm::{ActiveEnum, sea_query::Condition};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
@@ -17,85 +18,103 @@ use self::{
     media_type::FileContent,
 };
 use crate::{
+    auth::Caller,
     config::Config,
-    http::{Answer, Body, Page, Paging, Patch, Query, Read, Referred, Search, Upload, Visible, VisibleEver, Write},
+    http::{
+        Answer, Body, Patch, Referred, Upload, Visible, Write,
+        resource::{self, Collection, Resource, Standard, Words},
+    },
     problem::Problem,
-    store::{Files, Input, change_log::History},
+    store::{Files, Input},
 };
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .service(list_attachments)
+        .service(resource::collection::<Model>().only(&[
+            Standard::List,
+            Standard::GetByReference,
+            Standard::Get,
+            Standard::Delete,
+            Standard::History,
+        ]))
         .service(create_attachment)
-        .service(get_attachment_by_reference)
         .service(put_attachment_by_reference)
-        .service(get_attachment)
         .service(update_attachment)
-        .service(delete_attachment)
-        .service(get_attachment_history)
         .service(get_attachment_content)
         .service(put_attachment_content);
 }
 
-/// List attachments
-///
-/// What is attached to records of the caller's province, and to national ones, which exist for everybody.
-#[utoipa::path(params(AttachmentFilter, Search, Paging<Model>), responses((status = 200, body = Page<Attachment>)), security(("oauth2" = ["attachments:read"])))]
-#[get("/attachments")]
-pub async fn list_attachments(filter: Query<AttachmentFilter>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, filter.condition()).await
+impl Resource for Model {
+    type Input = AttachmentInput;
+
+    const WORDS: Words = Words {
+        path: "/attachments",
+        one: "attachment",
+        many: "attachments",
+        a: "an attachment",
+        reads: "attachments:read",
+        writes: "attachments:write",
+        about: &[
+            (
+                Standard::List,
+                "List attachments",
+                "What is attached to records of the caller's province, and to national ones, which exist for \
+                 everybody.",
+            ),
+            (
+                Standard::Delete,
+                "Delete an attachment",
+                "Leaves a tombstone; the file itself is kept. Repeating it is no error.",
+            ),
+        ],
+    };
+}
+
+impl Collection for Model {
+    type Filter = AttachmentFilter;
+
+    fn condition(filter: &AttachmentFilter, _: &Caller) -> Condition {
+        filter.condition()
+    }
 }
 
 /// Announce an attachment
 ///
-/// The first of two steps: say what the file is, with its size and its SHA-256. The second is
-/// `PUT /attachments/{id}/content`, and each may be repeated after a broken connection. CDAs attach to what belongs to the
-/// projects that are assigned to them.
+/// The first of two steps: say what the file is, with its size and its SHA-256. The second is `PUT
+/// /attachments/{id}/content`, and each may be repeated after a broken connection. CDAs attach to what
+/// belongs to the projects that are assigned to them.
 #[utoipa::path(request_body = AttachmentInput, responses((status = 201, body = Attachment)), security(("oauth2" = ["attachments:write"])))]
 #[post("/attachments")]
-pub async fn create_attachment(input: Body<AttachmentInput>, limits: web::Data<Config>, write: Write) -> Result<Answer, Problem> {
+pub async fn create_attachment(
+    input: Body<AttachmentInput>,
+    limits: web::Data<Config>,
+    write: Write,
+) -> Result<Answer, Problem> {
     let nothing = Model::default();
     write.create(input.0.check_size(&nothing, &limits)?.onto_row(&nothing)?).await
 }
 
-/// Read an attachment
-#[utoipa::path(responses((status = 200, body = Attachment)), security(("oauth2" = ["attachments:read"])))]
-#[get("/attachments/{id}")]
-pub async fn get_attachment(attachment: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*attachment).await
-}
-
 /// Change an attachment
 ///
-/// A JSON Merge Patch. Once the content is there, what it is attached to, its SHA-256, size and media type stay as they are.
+/// A JSON Merge Patch. Once the content is there, what it is attached to, its SHA-256, size and media type
+/// stay as they are.
 #[utoipa::path(request_body = AttachmentInput, responses((status = 200, body = Attachment)), security(("oauth2" = ["attachments:write"])))]
 #[patch("/attachments/{id}")]
-pub async fn update_attachment(attachment: Visible<Model>, patch: Patch, limits: web::Data<Config>, write: Write) -> Result<Answer, Problem> {
+pub async fn update_attachment(
+    attachment: Visible<Model>,
+    patch: Patch,
+    limits: web::Data<Config>,
+    write: Write,
+) -> Result<Answer, Problem> {
     let input: AttachmentInput = patch.onto(&*attachment)?;
     write.update(&*attachment, input.check_size(&attachment, &limits)?.onto_row(&attachment)?).await
 }
 
-/// Delete an attachment
-///
-/// Leaves a tombstone; the file itself is kept. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["attachments:write"])))]
-#[delete("/attachments/{id}")]
-pub async fn delete_attachment(attachment: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&attachment.0).await
-}
-
-/// Read an attachment by another system's reference
-#[utoipa::path(responses((status = 200, body = Attachment)), security(("oauth2" = ["attachments:read"])))]
-#[get("/attachments/by-ref/{system}/{key}")]
-pub async fn get_attachment_by_reference(attachment: Referred<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&attachment.row()?).await
-}
-
 /// Create or replace an attachment by another system's reference
 ///
-/// Creates the attachment that the other system calls so (201), or replaces it (200), which needs `If-Match`. A field that
-/// is left out is emptied; the reference itself is always kept.
+/// Creates the attachment that the other system calls so (201), or replaces it (200), which needs `If-Match`.
+/// A field that is left out is emptied; the reference itself is always kept.
 #[utoipa::path(
     request_body = AttachmentInput,
     responses((status = 200, body = Attachment, description = "Replaced"), (status = 201, body = Attachment, description = "Created")),
@@ -112,33 +131,30 @@ pub async fn put_attachment_by_reference(
     write.put(attachment, input).await
 }
 
-/// The history of an attachment
-///
-/// Who changed what and when, from which value to which, oldest first, each entry with the hash of the one before it.
-#[utoipa::path(responses((status = 200, body = History)), security(("oauth2" = ["attachments:read"])))]
-#[get("/attachments/{id}/history")]
-pub async fn get_attachment_history(attachment: VisibleEver<Model>, read: Read) -> Result<Answer, Problem> {
-    read.history(&attachment.0).await
-}
-
 /// Download the content
 ///
-/// The file as it was sent, to be saved under its name: never compressed, shown or run. Its ETag is its SHA-256, against which the
-/// stored file is held before its first byte is sent: 500 (`file_damaged`) where it is missing or has changed. 404 until it has come.
+/// The file as it was sent, to be saved under its name: never compressed, shown or run. Its ETag is its
+/// SHA-256, against which the stored file is held before its first byte is sent: 500 (`file_damaged`) where
+/// it is missing or has changed. 404 until it has come.
 #[utoipa::path(
     responses((status = 200, body = FileContent, content_type = "application/octet-stream", description = "The file")),
     security(("oauth2" = ["attachments:read"])),
 )]
 #[get("/attachments/{id}/content")]
-pub async fn get_attachment_content(attachment: Visible<Model>, request: HttpRequest, files: web::Data<Files>) -> Result<HttpResponse, Problem> {
+pub async fn get_attachment_content(
+    attachment: Visible<Model>,
+    request: HttpRequest,
+    files: web::Data<Files>,
+) -> Result<HttpResponse, Problem> {
     attachment.send(&request, &files).await
 }
 
 /// Send the content
 ///
-/// The bytes of the file, in the media type of the attachment. Size, SHA-256 and type must be those announced (422), else
-/// nothing changes. It needs no `If-Match`, since the SHA-256 says which content it is; sent again, it changes nothing. A slow
-/// connection may take its time: the service gives up (408) when nothing comes for some seconds, or less than 8 KiB a second.
+/// The bytes of the file, in the media type of the attachment. Size, SHA-256 and type must be those announced
+/// (422), else nothing changes. It needs no `If-Match`, since the SHA-256 says which content it is; sent
+/// again, it changes nothing. A slow connection may take its time: the service gives up (408) when nothing
+/// comes for some seconds, or less than 8 KiB a second.
 #[utoipa::path(
     request_body(content = FileContent, content_type = "application/octet-stream"),
     responses((status = 200, body = Attachment, description = "The content is there")),
@@ -155,5 +171,9 @@ pub async fn put_attachment_content(
     upload.check_media_type(&attachment.media_type.to_value())?;
     write.ask(async |transaction| attachment.check_author(transaction).await).await?;
     let content = attachment.receive(upload, &files, &limits).await?;
-    write.ensure(attachment.id, async |present: &Model, transaction| present.completed_by(&content, &files, transaction).await).await
+    write
+        .ensure(attachment.id, async |present: &Model, transaction| {
+            present.completed_by(&content, &files, transaction).await
+        })
+        .await
 }

@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 use crate::{checks, clusters, problem::Problem, projects, store::Transaction};
 
 /// What kind of record a document is attached to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectKind {
@@ -48,21 +50,30 @@ pub struct Belonging {
 }
 
 impl SubjectKind {
-    /// How a row tells its cluster, its project and, where it has neither, its province. The name of the kind is that of the table.
+    /// How a row tells its cluster, its project and, where it has neither, its province. The name of the kind
+    /// is that of the table.
     fn columns(self) -> [&'static str; 3] {
         match self {
             Self::Cluster => ["id", "NULL", "NULL"],
             Self::ClusterClaim | Self::FeasibilityStudy | Self::Network => ["cluster_id", "NULL", "NULL"],
             Self::Project => ["NULL", "id", "NULL"],
-            Self::Decision | Self::Milestone | Self::ProgressReport | Self::Measurement | Self::Payment | Self::JointAction => {
-                ["NULL", "project_id", "province"]
-            }
+            Self::Decision
+            | Self::Milestone
+            | Self::ProgressReport
+            | Self::Measurement
+            | Self::Payment
+            | Self::JointAction => ["NULL", "project_id", "province"],
         }
     }
 
-    /// Where a live record of this kind belongs, if it exists for the author; 422 at `pointer` otherwise. Nobody deletes or
-    /// moves it before the end of the transaction.
-    pub async fn find(self, transaction: &Transaction, id: Uuid, pointer: &str) -> Result<Belonging, Problem> {
+    /// Where a live record of this kind belongs, if it exists for the author; 422 at `pointer` otherwise.
+    /// Nobody deletes or moves it before the end of the transaction.
+    pub async fn find(
+        self,
+        transaction: &Transaction,
+        id: Uuid,
+        pointer: &str,
+    ) -> Result<Belonging, Problem> {
         let (table, [cluster, project, province]) = (self.to_value(), self.columns());
         transaction.lock_named(&table, id).await?;
         let sql = format!(
@@ -72,12 +83,15 @@ impl SubjectKind {
         let found = Belonging::find_by_statement(statement).one(&**transaction).await?;
         let mut belonging = found.ok_or_else(|| Problem::invalid(vec![checks::unknown_record(pointer)]))?;
         if let Some(project) = belonging.project_id {
-            belonging.province = Some(transaction.referred::<projects::entity::Model>(project, pointer).await?.province);
+            belonging.province =
+                Some(transaction.referred::<projects::entity::Model>(project, pointer).await?.province);
         } else if let Some(cluster) = belonging.cluster_id {
-            belonging.province = Some(transaction.referred::<clusters::entity::Model>(cluster, pointer).await?.province);
+            belonging.province =
+                Some(transaction.referred::<clusters::entity::Model>(cluster, pointer).await?.province);
         }
         let own = transaction.author().scope.province();
-        let is_visible = own.is_none() || belonging.province.is_none() || belonging.province.as_deref() == own;
+        let is_visible =
+            own.is_none() || belonging.province.is_none() || belonging.province.as_deref() == own;
         if is_visible { Ok(belonging) } else { Err(Problem::invalid(vec![checks::unknown_record(pointer)])) }
     }
 }

@@ -59,7 +59,9 @@ impl fmt::Display for FileFault {
             Self::Damaged { attachment, sha256, error: ReadError::Damaged(damage) } => {
                 write!(f, "the files are damaged at attachment {attachment}, file {sha256}: {damage}")
             }
-            Self::Damaged { attachment, error, .. } => write!(f, "the files cannot be read at attachment {attachment}: {error}"),
+            Self::Damaged { attachment, error, .. } => {
+                write!(f, "the files cannot be read at attachment {attachment}: {error}")
+            }
             Self::Database(error) => write!(f, "the files cannot be verified: {error}"),
             Self::Store(problem) => write!(f, "the files cannot be read: {problem}"),
         }
@@ -68,12 +70,17 @@ impl fmt::Display for FileFault {
 
 impl std::error::Error for FileFault {}
 
-/// Reads the file of every attachment that has its content, deleted ones with them, and holds it against size and SHA-256. A part of a file at
-/// a time is in memory. Files that no attachment names are no fault: their records may have been announced anew.
+/// Reads the file of every attachment that has its content, deleted ones with them, and holds it against size
+/// and SHA-256. A part of a file at a time is in memory. Files that no attachment names are no fault: their
+/// records may have been announced anew.
 pub async fn verify(db: &Database, config: &Config) -> Result<WholeFiles, FileFault> {
     let (mut whole, mut after, mut store) = (WholeFiles::default(), Uuid::nil(), None);
     loop {
-        let page = Entity::find().filter(Column::Id.gt(after)).filter(Column::ReceivedAt.is_not_null()).order_by_asc(Column::Id).limit(PAGE);
+        let page = Entity::find()
+            .filter(Column::Id.gt(after))
+            .filter(Column::ReceivedAt.is_not_null())
+            .order_by_asc(Column::Id)
+            .limit(PAGE);
         let page: Vec<Model> = page.all(db).await?;
         let Some(last) = page.last() else { return Ok(whole) };
         after = last.id;
@@ -81,17 +88,24 @@ pub async fn verify(db: &Database, config: &Config) -> Result<WholeFiles, FileFa
             Some(files) => files,
             None => match Files::open_existing(config).map_err(FileFault::Store)? {
                 Some(files) => store.insert(files),
-                None => return Err(FileFault::Store(Problem::internal(format!("there is nothing at {}", config.attachments_url)))),
+                None => {
+                    return Err(FileFault::Store(Problem::internal(format!(
+                        "there is nothing at {}",
+                        config.attachments_url
+                    ))));
+                }
             },
         };
         whole.attachments += page.len() as u64;
         // A file that several of them have is read once.
         let mut named: BTreeMap<_, Vec<Model>> = BTreeMap::new();
-        page.into_iter().for_each(|row| named.entry((row.sha256.clone(), row.size_bytes)).or_default().push(row));
+        page.into_iter()
+            .for_each(|row| named.entry((row.sha256.clone(), row.size_bytes)).or_default().push(row));
         let mut first: Vec<Model> = named.into_values().filter_map(|rows| rows.into_iter().next()).collect();
         first.sort_by_key(|row| row.id);
         for row in first {
-            let damaged = |error| FileFault::Damaged { attachment: row.id, sha256: row.sha256.clone(), error };
+            let damaged =
+                |error| FileFault::Damaged { attachment: row.id, sha256: row.sha256.clone(), error };
             files.check(&row.recorded(), || {}).await.map_err(damaged)?;
             whole.bytes += row.size_bytes.unsigned_abs();
         }

@@ -93,12 +93,14 @@ impl Model {
     }
 }
 
-/// Has a new or changed account stand in the security log; of a changed one, with what was changed of what it may do.
+/// Has a new or changed account stand in the security log; of a changed one, with what was changed of what it
+/// may do.
 pub fn note_change(transaction: &Transaction, resource: &str, id: Uuid, changed: Option<&[(&str, bool)]>) {
     let event = match changed {
         None => transaction.event(security_event::Kind::AccountCreated),
         Some(parts) => {
-            let names: Vec<_> = parts.iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| *name).collect();
+            let names: Vec<_> =
+                parts.iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| *name).collect();
             let reason = if names.is_empty() { "other".to_owned() } else { names.join(",") };
             transaction.event(security_event::Kind::AccountChanged).because(reason)
         }
@@ -112,11 +114,18 @@ pub fn note_deletion(transaction: &Transaction, resource: &str, id: Uuid) {
 }
 
 /// What some accounts are called, by their ids.
-pub async fn display_names(db: &impl ConnectionTrait, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, String>, DbErr> {
+pub async fn display_names(
+    db: &impl ConnectionTrait,
+    ids: BTreeSet<Uuid>,
+) -> Result<HashMap<Uuid, String>, DbErr> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let named = Entity::find().select_only().column(Column::Id).column(Column::DisplayName).filter(Column::Id.is_in(ids));
+    let named = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::DisplayName)
+        .filter(Column::Id.is_in(ids));
     Ok(named.into_tuple().all(db).await?.into_iter().collect())
 }
 

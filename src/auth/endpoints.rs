@@ -69,7 +69,8 @@ pub async fn revoke_token(
         authenticator.forget();
         let event = security_event::Model::new(security_event::Kind::Logout, &security::origin(&request));
         let account = session::account_of(db.get_ref(), session).await?;
-        security::log(&request).record(account.into_iter().fold(event, |event, (id, username)| event.of(id, &username)));
+        security::log(&request)
+            .record(account.into_iter().fold(event, |event, (id, username)| event.of(id, &username)));
     }
     Ok(HttpResponse::Ok().finish())
 }
@@ -94,8 +95,9 @@ pub struct Me {
     /// What the token allows.
     #[schema(example = json!(["clusters:read", "clusters:write"]))]
     permissions: Vec<String>,
-    /// Whether somebody else has set the password: before anything else it has to be changed (`POST /auth/password`), and everything but that, this and
-    /// `POST /auth/revoke` is refused (403, `password_change_required`).
+    /// Whether somebody else has set the password: before anything else it has to be changed (`POST
+    /// /auth/password`), and everything but that, this and `POST /auth/revoke` is refused (403,
+    /// `password_change_required`).
     #[schema(example = false)]
     must_change_password: bool,
 }
@@ -131,8 +133,9 @@ pub struct PasswordChange {
 
 /// Change my password
 ///
-/// Ends all sessions of the account: log in again with the new password. The present one, and one that is easily guessed, are refused. A password that
-/// somebody else has set (`must_change_password` of `GET /auth/me`) is changed here before anything else.
+/// Ends all sessions of the account: log in again with the new password. The present one, and one that is
+/// easily guessed, are refused. A password that somebody else has set (`must_change_password` of `GET
+/// /auth/me`) is changed here before anything else.
 #[utoipa::path(request_body = PasswordChange, responses((status = 204, description = "Changed")), security(("oauth2" = [])))]
 #[post("/auth/password")]
 pub async fn change_password(
@@ -147,7 +150,9 @@ pub async fn change_password(
         return Err(Problem::new(&problem_types::FORBIDDEN));
     }
     let PasswordChange { current_password, new_password } = change.0;
-    let account = prove(&request, &db, &authenticator, &config, &write.caller.username, current_password, Kind::Person).await?;
+    let account =
+        prove(&request, &db, &authenticator, &config, &write.caller.username, current_password, Kind::Person)
+            .await?;
     let before = account.ok_or_else(|| {
         Problem::invalid(vec![Violation::body(
             "/current_password",
@@ -169,7 +174,9 @@ pub async fn change_password(
 #[utoipa::path(responses((status = 200, body = serde_json::Value, description = "The public keys")), security(()))]
 #[get("/.well-known/jwks.json")]
 pub async fn list_signing_keys(authenticator: web::Data<Authenticator>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=300")).json(authenticator.key_set())
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
+        .json(authenticator.key_set())
 }
 
 /// What the authorization server can do

@@ -1,14 +1,15 @@
 //! What keeps others from guessing passwords, and nobody from logging in with the right one.
 //!
-//! - An account is closed for an address from which so many logins to it have failed, for the rest of 15 minutes. Other addresses are not touched, so
-//!   that nobody locks another out. An IPv6 address counts by its /64, which is what one subscriber has.
-//! - From so many failures on, from wherever, logins to the account are slowed by a growing delay; so are logins from an address at which many have
-//!   failed, whatever the account. A delay closes nothing.
-//! - Logins of one account from one address are proved one after the other: so those that are under way are no failures, and many at once do not slip
-//!   through.
+//! - An account is closed for an address from which so many logins to it have failed, for the rest of 15
+//!   minutes. Other addresses are not touched, so that nobody locks another out. An IPv6 address counts by
+//!   its /64, which is what one subscriber has.
+//! - From so many failures on, from wherever, logins to the account are slowed by a growing delay; so are
+//!   logins from an address at which many have failed, whatever the account. A delay closes nothing.
+//! - Logins of one account from one address are proved one after the other: so those that are under way are
+//!   no failures, and many at once do not slip through.
 //!
-//! All of this is the same for names that belong to no account. Failures are kept in the database, so that they count at every instance; while it
-//! takes no writes, in this process.
+//! All of this is the same for names that belong to no account. Failures are kept in the database, so that
+//! they count at every instance; while it takes no writes, in this process.
 
 use std::{
     sync::{
@@ -72,7 +73,8 @@ const STEP: u64 = 5;
 /// up to this one, after which it stays.
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
-/// So many logins of an account are delayed at the same time; more wait for them. So no number of addresses tries more than some passwords a second.
+/// So many logins of an account are delayed at the same time; more wait for them. So no number of addresses
+/// tries more than some passwords a second.
 const DELAYED_AT_ONCE: usize = 16;
 
 /// An account that is closed for an address stands in the security log so often at the most.
@@ -148,11 +150,18 @@ impl Names {
 }
 
 impl Attempts {
-    /// Waits for the turn of a login, and for its delay. 429 with `Retry-After` where the account is closed for the address, or too many wait.
+    /// Waits for the turn of a login, and for its delay. 429 with `Retry-After` where the account is closed
+    /// for the address, or too many wait.
     ///
     /// # Errors
     /// The login is not to be looked at, or the database does not answer.
-    pub async fn begin(&self, db: &impl ConnectionTrait, config: &Config, username: &str, address: &str) -> Result<Attempt<'_>, Closed> {
+    pub async fn begin(
+        &self,
+        db: &impl ConnectionTrait,
+        config: &Config,
+        username: &str,
+        address: &str,
+    ) -> Result<Attempt<'_>, Closed> {
         let names = Names::of(username, address);
         let turn = self.turns.get_with_by_ref(&names.pair, Arc::default).lock_owned();
         let turn = tokio::time::timeout(PATIENCE, turn).await.map_err(|_| too_many(1))?;
@@ -160,21 +169,30 @@ impl Attempts {
         let of_pair = names.of_pair();
         let failures = count(db, of_pair.clone()).await? + self.unwritten(&names.pair);
         if failures >= limit {
-            let oldest = recent(of_pair).order_by_asc(Column::FailedAt).one(db).await?.map_or_else(now, |oldest| oldest.failed_at);
+            let oldest = recent(of_pair)
+                .order_by_asc(Column::FailedAt)
+                .one(db)
+                .await?
+                .map_or_else(now, |oldest| oldest.failed_at);
             let is_news = self.told.get(&names.pair).is_none();
             self.told.insert(names.pair, ());
             return Err(Closed { problem: too_many(seconds_left(oldest)), is_news });
         }
-        let of_account = count(db, Column::Subject.eq(&names.account)).await? + self.unwritten(&names.account);
-        let of_address = count(db, Column::Address.eq(&names.address)).await? + self.unwritten(&names.address);
+        let of_account =
+            count(db, Column::Subject.eq(&names.account)).await? + self.unwritten(&names.account);
+        let of_address =
+            count(db, Column::Address.eq(&names.address)).await? + self.unwritten(&names.address);
         let pause = delay(of_account, limit).max(delay(of_address, config.login_failures_per_address));
         let delayed = if pause.is_zero() { None } else { Some(self.delay(&names, pause).await?) };
         Ok(Attempt { here: self, names, failures, limit, _turn: turn, _delayed: delayed })
     }
 
     async fn delay(&self, names: &Names, pause: Duration) -> Result<OwnedSemaphorePermit, Problem> {
-        let places = self.delayed.get_with_by_ref(&names.account, || Arc::new(Semaphore::new(DELAYED_AT_ONCE)));
-        let place = tokio::time::timeout(PATIENCE, places.acquire_owned()).await.map_err(|_| too_many(LONGEST_DELAY.as_secs()))?;
+        let places =
+            self.delayed.get_with_by_ref(&names.account, || Arc::new(Semaphore::new(DELAYED_AT_ONCE)));
+        let place = tokio::time::timeout(PATIENCE, places.acquire_owned())
+            .await
+            .map_err(|_| too_many(LONGEST_DELAY.as_secs()))?;
         tokio::time::sleep(pause).await;
         place.map_err(Problem::internal)
     }
@@ -206,7 +224,12 @@ impl Attempt<'_> {
     /// The database does not answer.
     pub async fn failed(self, db: &impl ConnectionTrait) -> Result<bool, Problem> {
         let Names { account, address, pair } = &self.names;
-        let row = ActiveModel { id: Set(new_id()), subject: Set(account.clone()), address: Set(Some(address.clone())), failed_at: Set(now()) };
+        let row = ActiveModel {
+            id: Set(new_id()),
+            subject: Set(account.clone()),
+            address: Set(Some(address.clone())),
+            failed_at: Set(now()),
+        };
         match Entity::insert(row).exec_without_returning(db).await {
             Err(error) if fault::takes_no_writes(&error) => {
                 for name in [account, address, pair] {
@@ -263,7 +286,9 @@ mod tests {
 
     #[test]
     fn delays_grow_and_end() {
-        let seconds: Vec<_> = [0, 9, 10, 14, 15, 20, 25, 30, 35, 1_000].map(|failures| delay(failures, 10).as_secs_f32()).into();
+        let seconds: Vec<_> = [0, 9, 10, 14, 15, 20, 25, 30, 35, 1_000]
+            .map(|failures| delay(failures, 10).as_secs_f32())
+            .into();
         assert_eq!(seconds, [0.0, 0.0, 0.25, 0.25, 0.5, 1.0, 2.0, 4.0, 5.0, 5.0]);
     }
 

@@ -99,15 +99,17 @@ pub struct TokenResponse {
     /// Seconds that the access token lives.
     #[schema(minimum = 1, example = 900)]
     expires_in: i64,
-    /// The refresh token, for people: it gives new tokens once. None while the database takes no writes, and where the password has to be changed first.
+    /// The refresh token, for people: it gives new tokens once. None while the database takes no writes, and
+    /// where the password has to be changed first.
     #[schema(required = false, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
-    /// The permissions that the token carries, separated by spaces; empty where the password has to be changed first.
+    /// The permissions that the token carries, separated by spaces; empty where the password has to be
+    /// changed first.
     #[schema(example = "reference:read clusters:read reports:read")]
     scope: String,
-    /// `true` where somebody else has set the password: the token is good for `POST /auth/password`, `GET /auth/me` and `POST /auth/revoke` alone. Left out
-    /// otherwise.
+    /// `true` where somebody else has set the password: the token is good for `POST /auth/password`, `GET
+    /// /auth/me` and `POST /auth/revoke` alone. Left out otherwise.
     #[schema(required = false, example = false)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     must_change_password: bool,
@@ -115,19 +117,22 @@ pub struct TokenResponse {
 
 /// Get tokens
 ///
-/// The token endpoint of OAuth 2: `password` for people, `client_credentials` for API clients, `refresh_token`
-/// to go on. A refresh token works once, and once more within 30 seconds where its answer was lost; later, using it again ends the session,
-/// since somebody else may hold it. After several failed logins an account is closed for the address that they came from, for some minutes (429);
-/// for other addresses logging in to it takes up to some seconds longer.
+/// The token endpoint of OAuth 2: `password` for people, `client_credentials` for API clients,
+/// `refresh_token` to go on. A refresh token works once, and once more within 30 seconds where its answer was
+/// lost; later, using it again ends the session, since somebody else may hold it. After several failed logins
+/// an account is closed for the address that they came from, for some minutes (429); for other addresses
+/// logging in to it takes up to some seconds longer.
 ///
-/// A login begins a session, which ends after `session_days` of the configuration (90) at the latest, whatever is refreshed: `invalid_grant` then says so, and
-/// the person logs in again. `GET /auth/sessions` lists the sessions of the caller.
+/// A login begins a session, which ends after `session_days` of the configuration (90) at the latest,
+/// whatever is refreshed: `invalid_grant` then says so, and the person logs in again. `GET /auth/sessions`
+/// lists the sessions of the caller.
 ///
-/// Where somebody else has set the password, `must_change_password` is true: have the person choose a new one, send it with this token to
-/// `POST /auth/password`, and log in again. Everything else is refused until then (403, `password_change_required`).
+/// Where somebody else has set the password, `must_change_password` is true: have the person choose a new
+/// one, send it with this token to `POST /auth/password`, and log in again. Everything else is refused until
+/// then (403, `password_change_required`).
 ///
-/// While the database takes no writes (a standby, a full disk) there are access tokens, but no refresh token: log in again, or use the one
-/// that you have, once the access token has expired.
+/// While the database takes no writes (a standby, a full disk) there are access tokens, but no refresh token:
+/// log in again, or use the one that you have, once the access token has expired.
 #[utoipa::path(
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, body = TokenResponse, description = "Tokens")),
@@ -147,7 +152,8 @@ pub async fn create_token(
         "client_credentials" => log_in_client(&request, &form, &db, &authenticator, &config).await?,
         _ => refresh(&request, &form, &db, &config).await?,
     };
-    let (access_token, expires_in) = authenticator.issue(&issued.account, issued.session.as_ref(), &issued.scope)?;
+    let (access_token, expires_in) =
+        authenticator.issue(&issued.account, issued.session.as_ref(), &issued.scope)?;
     let answer = TokenResponse {
         access_token,
         token_type: "Bearer",
@@ -186,7 +192,8 @@ async fn log_in(
     begin_session(request, db, config, account, scope, Some(TimeDelta::days(config.refresh_token_days))).await
 }
 
-/// Begins a session, with a refresh token that lives so long where one is wanted. While the database takes no writes there is neither.
+/// Begins a session, with a refresh token that lives so long where one is wanted. While the database takes no
+/// writes there is neither.
 async fn begin_session(
     request: &HttpRequest,
     db: &Database,
@@ -196,11 +203,14 @@ async fn begin_session(
     refresh_lifetime: Option<TimeDelta>,
 ) -> Result<Issued, Problem> {
     let origin = security::origin(request);
-    let mut event = security_event::Model::new(security_event::Kind::Login, &origin).by(&Caller::of(account.clone(), |_| true), &origin);
+    let mut event = security_event::Model::new(security_event::Kind::Login, &origin)
+        .by(&Caller::of(account.clone(), |_| true), &origin);
     if account.must_change_password {
         event = event.because(problem_types::PASSWORD_CHANGE_REQUIRED.code);
     }
-    let lifetime = refresh_lifetime.unwrap_or(TimeDelta::seconds(config.access_token_seconds)).min(TimeDelta::days(config.session_days));
+    let lifetime = refresh_lifetime
+        .unwrap_or(TimeDelta::seconds(config.access_token_seconds))
+        .min(TimeDelta::days(config.session_days));
     let begin = async {
         let transaction = db.begin_to_write().await?;
         let session = session::begin(&transaction, account.id, &scope, Device::of(request), lifetime).await?;
@@ -235,19 +245,26 @@ async fn log_in_client(
     };
     let account = prove(request, db, authenticator, config, &id, secret, Kind::Client).await?;
     let account = account.ok_or_else(|| {
-        let problem = Problem::new(&problem_types::INVALID_CLIENT).header(header::WWW_AUTHENTICATE, "Basic realm=\"khoosheh\"");
+        let problem = Problem::new(&problem_types::INVALID_CLIENT)
+            .header(header::WWW_AUTHENTICATE, "Basic realm=\"khoosheh\"");
         oauth(problem, "invalid_client")
     })?;
     let scope = granted(form, &account.permissions())?;
     begin_session(request, db, config, account, scope, None).await
 }
 
-async fn refresh(request: &HttpRequest, form: &TokenRequest, db: &Database, config: &Config) -> Result<Issued, Problem> {
+async fn refresh(
+    request: &HttpRequest,
+    form: &TokenRequest,
+    db: &Database,
+    config: &Config,
+) -> Result<Issued, Problem> {
     let token = form.refresh_token.as_deref().ok_or_else(|| invalid_request("refresh_token"))?;
     match rotate(request, form, token, db, config).await {
         // The refresh token stays good until it can be used up.
         Err(error) if fault::takes_no_writes(&error) => {
-            let session = session::peek(db.get_ref(), token, config.session_days).await?.ok_or_else(not_granted)?;
+            let session =
+                session::peek(db.get_ref(), token, config.session_days).await?.ok_or_else(not_granted)?;
             let (account, scope) = holder(form, &session, db.get_ref()).await??;
             Ok(Issued { account, session: Some(session), scope, refresh_token: None })
         }
@@ -255,8 +272,15 @@ async fn refresh(request: &HttpRequest, form: &TokenRequest, db: &Database, conf
     }
 }
 
-/// Uses up a refresh token and gives the next one. The end of a session whose token was reused, or that is too old, is committed as well.
-async fn rotate(request: &HttpRequest, form: &TokenRequest, token: &str, db: &Database, config: &Config) -> Result<Result<Issued, Problem>, DbErr> {
+/// Uses up a refresh token and gives the next one. The end of a session whose token was reused, or that is
+/// too old, is committed as well.
+async fn rotate(
+    request: &HttpRequest,
+    form: &TokenRequest,
+    token: &str,
+    db: &Database,
+    config: &Config,
+) -> Result<Result<Issued, Problem>, DbErr> {
     let transaction = db.begin_to_write().await?;
     let event = |kind| security_event::Model::new(kind, &security::origin(request));
     let session = match session::redeem(&transaction, token, config.session_days).await? {
@@ -271,7 +295,8 @@ async fn rotate(request: &HttpRequest, form: &TokenRequest, token: &str, db: &Da
             return Ok(Err(reused()));
         }
         Redeemed::TooOld(session) => {
-            let event = event(security_event::Kind::SessionEnded).because("too_old").about("session", session.id);
+            let event =
+                event(security_event::Kind::SessionEnded).because("too_old").about("session", session.id);
             commit_end(transaction, event, Some(session)).await?;
             return Ok(Err(too_old()));
         }
@@ -280,7 +305,8 @@ async fn rotate(request: &HttpRequest, form: &TokenRequest, token: &str, db: &Da
         Ok(holder) => holder,
         Err(problem) => return Ok(Err(problem)),
     };
-    let expires_at = (now() + TimeDelta::days(config.refresh_token_days)).min(session.ends_at(config.session_days));
+    let expires_at =
+        (now() + TimeDelta::days(config.refresh_token_days)).min(session.ends_at(config.session_days));
     session::go_on(&transaction, session.id, Device::of(request), expires_at).await?;
     let refresh_token = session::issue(&transaction, session.id, expires_at).await?;
     transaction.commit().await?;
@@ -288,7 +314,11 @@ async fn rotate(request: &HttpRequest, form: &TokenRequest, token: &str, db: &Da
 }
 
 /// Commits the end of a session together with its event, which names the account.
-async fn commit_end(transaction: WriteTransaction, event: security_event::Model, session: Option<session::Model>) -> Result<(), DbErr> {
+async fn commit_end(
+    transaction: WriteTransaction,
+    event: security_event::Model,
+    session: Option<session::Model>,
+) -> Result<(), DbErr> {
     let account_id = session.map_or(Uuid::nil(), |session| session.account_id);
     let account = account::Entity::find_by_id(account_id).one(&transaction).await?;
     let event = account.into_iter().fold(event, |event, account| event.of(account.id, &account.username));
@@ -307,7 +337,8 @@ async fn holder(
     let account = account::Entity::find_by_id(session.account_id).one(db).await?;
     let Some(account) = account.filter(account::Model::is_usable) else { return Ok(Err(not_granted())) };
     let permissions = account.permissions();
-    let held: Vec<String> = session.scope.split(' ').map(str::to_owned).filter(|granted| permissions.contains(granted)).collect();
+    let held: Vec<String> =
+        session.scope.split(' ').map(str::to_owned).filter(|granted| permissions.contains(granted)).collect();
     Ok(granted(form, &held).map(|scope| (account, scope)))
 }
 
@@ -316,7 +347,10 @@ fn not_granted() -> Problem {
 }
 
 fn ended() -> Problem {
-    let detail = Text::new("نشست این توکن نوسازی پایان یافته است. دوباره وارد شوید.", "The session of this refresh token has ended. Log in again.");
+    let detail = Text::new(
+        "نشست این توکن نوسازی پایان یافته است. دوباره وارد شوید.",
+        "The session of this refresh token has ended. Log in again.",
+    );
     oauth(Problem::new(&problem_types::INVALID_GRANT).detail(detail), "invalid_grant")
 }
 
@@ -340,8 +374,14 @@ fn reused() -> Problem {
 fn granted(form: &TokenRequest, held: &[String]) -> Result<String, Problem> {
     let asked: Vec<&str> = form.scope.as_deref().unwrap_or_default().split_ascii_whitespace().collect();
     if asked.iter().any(|asked| held.iter().all(|held| held != asked)) {
-        let detail = Text::new("دسترسی خواسته‌شده وجود ندارد یا از آنِ این حساب نیست.", "The scope does not exist, or the account does not have it.");
-        return Err(oauth(Problem::new(&problem_types::INVALID_TOKEN_REQUEST).detail(detail), "invalid_scope"));
+        let detail = Text::new(
+            "دسترسی خواسته‌شده وجود ندارد یا از آنِ این حساب نیست.",
+            "The scope does not exist, or the account does not have it.",
+        );
+        return Err(oauth(
+            Problem::new(&problem_types::INVALID_TOKEN_REQUEST).detail(detail),
+            "invalid_scope",
+        ));
     }
     Ok(if asked.is_empty() { held.join(" ") } else { asked.join(" ") })
 }
@@ -363,15 +403,17 @@ pub async fn prove(
         // A name that is none may be a password.
         found.iter().fold(event, |event, account| event.of(account.id, &account.username))
     };
-    let attempt = match authenticator.attempts().begin(db.get_ref(), config, username, &client::address(request)).await {
-        Ok(attempt) => attempt,
-        Err(Closed { problem, is_news }) => {
-            if is_news {
-                log.record(event(security_event::Kind::LoginClosed, "closed"));
+    let attempt =
+        match authenticator.attempts().begin(db.get_ref(), config, username, &client::address(request)).await
+        {
+            Ok(attempt) => attempt,
+            Err(Closed { problem, is_news }) => {
+                if is_news {
+                    log.record(event(security_event::Kind::LoginClosed, "closed"));
+                }
+                return Err(problem);
             }
-            return Err(problem);
-        }
-    };
+        };
     let reason = match &found {
         None => "unknown_account",
         Some(account) if account.kind != kind => "wrong_grant",

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    http::{Answer, Database, Page, Paging, Shape, SortKey, Write, page::Listed, visible},
+    http::{Answer, Database, Page, Paging, Shape, SortKey, Write, page::Listed, record_extractor},
     problem::{Problem, problem_types},
     store::{SqlKind, security_event::Kind},
 };
@@ -31,7 +31,8 @@ pub struct Session {
     id: Uuid,
     /// When it began: the login.
     created_at: DateTime<Utc>,
-    /// When tokens were last given out in it, by the login or by a refresh. What is done with an access token does not count.
+    /// When tokens were last given out in it, by the login or by a refresh. What is done with an access token
+    /// does not count.
     last_used_at: DateTime<Utc>,
     /// When it ends if nothing is refreshed until then.
     expires_at: DateTime<Utc>,
@@ -40,8 +41,13 @@ pub struct Session {
     /// The address from which it was last used.
     #[schema(required, max_length = 45, example = "192.0.2.17")]
     address: Option<String>,
-    /// The `User-Agent` with which it was last used, 200 characters of it at the most: what the sender says, which may be anything.
-    #[schema(required, max_length = 200, example = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")]
+    /// The `User-Agent` with which it was last used, 200 characters of it at the most: what the sender says,
+    /// which may be anything.
+    #[schema(
+        required,
+        max_length = 200,
+        example = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    )]
     user_agent: Option<String>,
     /// Whether it is the one of this request.
     #[schema(example = true)]
@@ -72,15 +78,21 @@ impl Listed for Model {
             kind: SqlKind::Timestamp,
             value: |row| row.last_used_at().into(),
         },
-        SortKey { name: "created_at", sql: "session.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
+        SortKey {
+            name: "created_at",
+            sql: "session.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
         SortKey { name: "id", sql: "session.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
 
 /// List my sessions
 ///
-/// The logins of the caller that go on, also on other devices: from where and with what each was last used, and when it ends. Oldest first;
-/// `sort=-last_used_at` gives the last used first. Each token that an API client gets is a session of its own, which ends with it.
+/// The logins of the caller that go on, also on other devices: from where and with what each was last used,
+/// and when it ends. Oldest first; `sort=-last_used_at` gives the last used first. Each token that an API
+/// client gets is a session of its own, which ends with it.
 #[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Session>)), security(("oauth2" = [])))]
 #[get("/auth/sessions")]
 pub async fn list_sessions(
@@ -92,18 +104,24 @@ pub async fn list_sessions(
 ) -> Result<Answer, Problem> {
     let live = session::is_live(caller.id, config.session_days);
     let page = paging.fetch(db.get_ref(), Entity::find().filter(live)).await?;
-    let items = page.items.iter().map(|row| Session::of(row, caller.session_id, config.session_days)).collect();
+    let items =
+        page.items.iter().map(|row| Session::of(row, caller.session_id, config.session_days)).collect();
     shape.page(&page.with(items))
 }
 
 /// End one of my sessions
 ///
-/// Its refresh token is refused at once, its access tokens and event streams end within seconds. Repeating it is no error. The present session may be
-/// ended as well; `POST /auth/revoke` does the same without a valid access token.
+/// Its refresh token is refused at once, its access tokens and event streams end within seconds. Repeating it
+/// is no error. The present session may be ended as well; `POST /auth/revoke` does the same without a valid
+/// access token.
 #[utoipa::path(responses((status = 204, description = "The session is over")), security(("oauth2" = [])))]
 #[delete("/auth/sessions/{id}")]
-pub async fn delete_session(request: HttpRequest, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
-    let (id, owner) = (visible::id_in(&request, "id")?, write.caller.id);
+pub async fn delete_session(
+    request: HttpRequest,
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
+    let (id, owner) = (record_extractor::id_in(&request, "id")?, write.caller.id);
     let answer = write.run(async |transaction| {
         let own = Entity::find_by_id(id).filter(Column::AccountId.eq(owner)).one(&**transaction).await?;
         let session = own.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
@@ -123,7 +141,10 @@ pub async fn delete_session(request: HttpRequest, write: Write, authenticator: w
 /// All but the present one: what "log out everywhere else" does. `POST /auth/revoke` ends the present one.
 #[utoipa::path(responses((status = 204, description = "The other sessions are over")), security(("oauth2" = [])))]
 #[delete("/auth/sessions")]
-pub async fn delete_other_sessions(write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
+pub async fn delete_other_sessions(
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
     let (owner, present) = (write.caller.id, write.caller.session_id);
     let answer = write.run(async |transaction| {
         if session::revoke_others(&**transaction, owner, present).await? > 0 {

@@ -1,5 +1,6 @@
-//! Passwords: argon2id (RFC 9106) with the parameters that OWASP recommends (19 MiB, two passes), and which new ones are refused (NIST SP 800-63B,
-//! section 3.1.1.2): those of 30,000 that are often used, words, names, dates, repetitions and sequences, and what is put together from a few of them.
+//! Passwords: argon2id (RFC 9106) with the parameters that OWASP recommends (19 MiB, two passes), and which
+//! new ones are refused (NIST SP 800-63B, section 3.1.1.2): those of 30,000 that are often used, words,
+//! names, dates, repetitions and sequences, and what is put together from a few of them.
 
 use std::sync::LazyLock;
 
@@ -22,7 +23,8 @@ static RUNNING: Semaphore = Semaphore::const_new(4);
 /// What a login to an account that does not exist is compared with, so that it takes as long.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now(&random()).unwrap_or_default());
 
-/// Fewer guesses than this find a password that is trivial. With logins slowed as they are, more take longer than a century.
+/// Fewer guesses than this find a password that is trivial. With logins slowed as they are, more take longer
+/// than a century.
 const FEWEST_GUESSES: u64 = 100_000_000;
 
 /// Words that stand to reason here.
@@ -59,18 +61,28 @@ impl Refusal {
     }
 }
 
-/// The hash of a new password of somebody who is called by these names; 422 at the pointer where it is refused.
-pub async fn hash_new(password: String, names: Vec<String>, present_hash: Option<String>, pointer: &str) -> Result<String, Problem> {
+/// The hash of a new password of somebody who is called by these names; 422 at the pointer where it is
+/// refused.
+pub async fn hash_new(
+    password: String,
+    names: Vec<String>,
+    present_hash: Option<String>,
+    pointer: &str,
+) -> Result<String, Problem> {
     let accepted = in_background(move || match refusal(&password, &names, present_hash.as_deref()) {
         Some(refusal) => Ok(Err(refusal)),
         None => hash_now(&password).map(Ok),
     });
-    accepted.await?.map_err(Problem::internal)?.map_err(|refusal: Refusal| Problem::invalid(vec![refusal.violation(pointer)]))
+    accepted
+        .await?
+        .map_err(Problem::internal)?
+        .map_err(|refusal: Refusal| Problem::invalid(vec![refusal.violation(pointer)]))
 }
 
 /// Why a new password is refused, if it is.
 pub fn refusal(password: &str, names: &[String], present_hash: Option<&str>) -> Option<Refusal> {
-    let names: Vec<&str> = names.iter().flat_map(|name| name.split_whitespace()).chain(OF_THE_SERVICE).collect();
+    let names: Vec<&str> =
+        names.iter().flat_map(|name| name.split_whitespace()).chain(OF_THE_SERVICE).collect();
     // In small letters, since capitals at the usual places are guessed at once.
     if zxcvbn::zxcvbn(&password.to_lowercase(), &names).guesses() < FEWEST_GUESSES {
         return Some(Refusal::Weak);
@@ -94,7 +106,8 @@ pub async fn verify(password: String, hash: Option<String>) -> Result<bool, Prob
 }
 
 fn is_right(password: &str, hash: &str) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    PasswordHash::new(hash)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
 /// A hash, for the command line and the demo, which have nobody waiting.
@@ -132,12 +145,22 @@ mod tests {
         use std::time::Duration;
         let soon = Duration::from_millis(300);
         let all = RUNNING.acquire_many(4).await.unwrap();
-        let (password, present) = ("quite another password".to_owned(), hash_now("correct horse battery staple").unwrap());
-        assert!(tokio::time::timeout(soon, verify(password.clone(), Some(present.clone()))).await.is_err(), "a login");
-        assert!(tokio::time::timeout(soon, verify(password.clone(), None)).await.is_err(), "a login of nobody");
+        let (password, present) =
+            ("quite another password".to_owned(), hash_now("correct horse battery staple").unwrap());
+        assert!(
+            tokio::time::timeout(soon, verify(password.clone(), Some(present.clone()))).await.is_err(),
+            "a login"
+        );
+        assert!(
+            tokio::time::timeout(soon, verify(password.clone(), None)).await.is_err(),
+            "a login of nobody"
+        );
         assert!(tokio::time::timeout(soon, hash(password.clone())).await.is_err(), "a secret");
         let new = hash_new(password, Vec::new(), Some(present), "/new_password");
-        assert!(tokio::time::timeout(soon, new).await.is_err(), "a new password, held against the present one");
+        assert!(
+            tokio::time::timeout(soon, new).await.is_err(),
+            "a new password, held against the present one"
+        );
         drop(all);
         // Whoever asked goes; the work goes on, and so does its permit.
         let (end, ended) = std::sync::mpsc::channel::<()>();

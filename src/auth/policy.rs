@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What an account is in the programme.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -31,7 +33,8 @@ pub enum Role {
     Supervisor,
     /// Reads the province; milestones, evidence, measurements and reports of assigned projects.
     Cda,
-    /// An API client: what its granted scopes say, in one province or the nation. Without a grant it may do nothing.
+    /// An API client: what its granted scopes say, in one province or the nation. Without a grant it may do
+    /// nothing.
     #[default]
     Integrator,
 }
@@ -39,18 +42,33 @@ pub enum Role {
 /// Every permission, as an OAuth 2 scope, with what it allows.
 pub const PERMISSIONS: &[(&str, &str)] = &[
     ("reference:read", "Read provinces and industries"),
-    ("clusters:read", "Read clusters and what belongs to them: claims, lineage, feasibility studies, value chain, networks"),
-    ("clusters:write", "Create, change and delete clusters and what belongs to them; change the state of clusters"),
+    (
+        "clusters:read",
+        "Read clusters and what belongs to them: claims, lineage, feasibility studies, value chain, networks",
+    ),
+    (
+        "clusters:write",
+        "Create, change and delete clusters and what belongs to them; change the state of clusters",
+    ),
     ("organisations:read", "Read organisations"),
     ("organisations:write", "Create, change and delete organisations"),
     ("enterprises:read", "Read enterprises"),
     ("enterprises:write", "Create, change and delete enterprises"),
     ("cdas:read", "Read CDAs, without their personal data"),
     ("cdas:write", "Create, change and delete CDAs; change their state"),
-    ("projects:read", "Read projects with their assignments, supervisions, partners, phases, baselines and joint actions"),
-    ("projects:write", "Create, change and delete projects and what belongs to them; change the state of projects"),
+    (
+        "projects:read",
+        "Read projects with their assignments, supervisions, partners, phases, baselines and joint actions",
+    ),
+    (
+        "projects:write",
+        "Create, change and delete projects and what belongs to them; change the state of projects",
+    ),
     ("milestones:read", "Read milestones"),
-    ("milestones:write", "Create, change and delete milestones, begin and submit them; for CDAs those of their projects"),
+    (
+        "milestones:write",
+        "Create, change and delete milestones, begin and submit them; for CDAs those of their projects",
+    ),
     ("milestones:review", "Accept and return milestones; for supervisors those of their projects"),
     ("decisions:read", "Read decisions of councils and committees"),
     ("decisions:write", "Record, change and delete decisions"),
@@ -60,7 +78,10 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("measurements:write", "Create, change and delete measurements; for CDAs those of their projects"),
     ("progress-reports:read", "Read progress reports"),
     ("progress-reports:write", "Write and submit progress reports; for CDAs those of their projects"),
-    ("progress-reports:review", "Review and return progress reports; for supervisors those of their projects"),
+    (
+        "progress-reports:review",
+        "Review and return progress reports; for supervisors those of their projects",
+    ),
     ("progress-reports:approve", "Approve progress reports for the province and, nationally, accept them"),
     ("payments:read", "Read payments"),
     ("payments:write", "Record, change and delete payments"),
@@ -70,7 +91,10 @@ pub const PERMISSIONS: &[(&str, &str)] = &[
     ("reports:read", "Read reports"),
     ("changes:read", "Follow the changes of all that the other permissions let read"),
     ("imports:write", "Import files of what the other permissions let write"),
-    ("webhooks:manage", "Keep webhooks for the changes of all that the other permissions let read, and see their deliveries"),
+    (
+        "webhooks:manage",
+        "Keep webhooks for the changes of all that the other permissions let read, and see their deliveries",
+    ),
     ("personal-data:erase", "Erase the personal data of natural persons for good"),
     ("users:manage", "Manage user accounts"),
     ("api-clients:manage", "Manage API clients"),
@@ -116,11 +140,13 @@ const WRITE: [&str; 18] = [
     "personal-data:read",
 ];
 const OF_SUPERVISORS: [&str; 2] = ["milestones:review", "progress-reports:review"];
-const OF_CDAS: [&str; 4] = ["milestones:write", "measurements:write", "progress-reports:write", "attachments:write"];
+const OF_CDAS: [&str; 4] =
+    ["milestones:write", "measurements:write", "progress-reports:write", "attachments:write"];
 const MANAGE: [&str; 3] = ["personal-data:erase", "users:manage", "api-clients:manage"];
 const AUDIT: [&str; 2] = ["history:read", "security-events:read"];
 
-/// The operations, beside those that need no token, that are left to an account whose password was set by somebody else.
+/// The operations, beside those that need no token, that are left to an account whose password was set by
+/// somebody else.
 pub const BEFORE_PASSWORD_CHANGE: [&str; 2] = ["get_me", "change_password"];
 
 impl Role {
@@ -132,7 +158,9 @@ impl Role {
         static CDA: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &OF_CDAS].concat());
         match self {
             Self::NationalAdmin => &ALL,
-            Self::NationalManager | Self::ProvincialManager | Self::Integrator => &ALL[..READ.len() + WRITE.len()],
+            Self::NationalManager | Self::ProvincialManager | Self::Integrator => {
+                &ALL[..READ.len() + WRITE.len()]
+            }
             Self::NationalViewer | Self::ProvincialViewer => &READ,
             Self::Auditor => &AUDITOR,
             Self::Supervisor => &SUPERVISOR,
@@ -143,8 +171,12 @@ impl Role {
     /// Whether an account of the role belongs to one province.
     pub fn province(self) -> Belonging {
         match self {
-            Self::NationalAdmin | Self::NationalManager | Self::NationalViewer | Self::Auditor => Belonging::Nation,
-            Self::ProvincialManager | Self::ProvincialViewer | Self::Supervisor | Self::Cda => Belonging::Province,
+            Self::NationalAdmin | Self::NationalManager | Self::NationalViewer | Self::Auditor => {
+                Belonging::Nation
+            }
+            Self::ProvincialManager | Self::ProvincialViewer | Self::Supervisor | Self::Cda => {
+                Belonging::Province
+            }
             Self::Integrator => Belonging::Either,
         }
     }
@@ -194,9 +226,12 @@ impl Scope {
         }
     }
 
-    /// The condition that a row's province column lies within the scope or is empty: what is national exists for everybody.
+    /// The condition that a row's province column lies within the scope or is empty: what is national exists
+    /// for everybody.
     pub fn holds_or_national(&self, province: impl IntoColumnRef + Clone) -> Condition {
-        Condition::any().add(self.holds(province.clone())).add_option(self.province().map(|_| Expr::col(province).is_null()))
+        Condition::any()
+            .add(self.holds(province.clone()))
+            .add_option(self.province().map(|_| Expr::col(province).is_null()))
     }
 
     /// The province, where the scope is one.

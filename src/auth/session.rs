@@ -23,7 +23,8 @@ pub struct Model {
     pub id: Uuid,
     /// Whose it is.
     pub account_id: Uuid,
-    /// The permissions that were granted, separated by spaces; a refresh never gives more (RFC 6749, section 6).
+    /// The permissions that were granted, separated by spaces; a refresh never gives more (RFC 6749, section
+    /// 6).
     pub scope: String,
     /// When it began.
     pub created_at: DateTimeUtc,
@@ -78,9 +79,17 @@ impl Device {
     /// The one that sends a request.
     pub fn of(request: &HttpRequest) -> Self {
         let header = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        let printable = |text: &str| text.chars().filter(|c| *c == ' ' || c.is_ascii_graphic()).take(LONGEST_USER_AGENT).collect::<String>();
+        let printable = |text: &str| {
+            text.chars()
+                .filter(|c| *c == ' ' || c.is_ascii_graphic())
+                .take(LONGEST_USER_AGENT)
+                .collect::<String>()
+        };
         let given = |text: &String| !text.is_empty();
-        Self { address: Some(client::address(request)).filter(given), user_agent: header.map(|text| printable(text).trim().to_owned()).filter(given) }
+        Self {
+            address: Some(client::address(request)).filter(given),
+            user_agent: header.map(|text| printable(text).trim().to_owned()).filter(given),
+        }
     }
 }
 
@@ -120,11 +129,18 @@ pub mod refresh_token {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The session of an access token that was given while the database took no writes: there is none, and the token ends by itself.
+/// The session of an access token that was given while the database took no writes: there is none, and the
+/// token ends by itself.
 pub const NONE: Uuid = Uuid::nil();
 
 /// Begins a session, whose tokens end after so long.
-pub async fn begin(db: &impl ConnectionTrait, account_id: Uuid, scope: &str, device: Device, lifetime: TimeDelta) -> Result<Model, DbErr> {
+pub async fn begin(
+    db: &impl ConnectionTrait,
+    account_id: Uuid,
+    scope: &str,
+    device: Device,
+    lifetime: TimeDelta,
+) -> Result<Model, DbErr> {
     let now = now();
     let session = Model {
         id: new_id(),
@@ -142,7 +158,12 @@ pub async fn begin(db: &impl ConnectionTrait, account_id: Uuid, scope: &str, dev
 }
 
 /// Notes that a session goes on, and until when.
-pub async fn go_on(db: &impl ConnectionTrait, session_id: Uuid, device: Device, expires_at: DateTime<Utc>) -> Result<(), DbErr> {
+pub async fn go_on(
+    db: &impl ConnectionTrait,
+    session_id: Uuid,
+    device: Device,
+    expires_at: DateTime<Utc>,
+) -> Result<(), DbErr> {
     let used = ActiveModel {
         last_used_at: Set(Some(now())),
         expires_at: Set(Some(expires_at)),
@@ -154,22 +175,32 @@ pub async fn go_on(db: &impl ConnectionTrait, session_id: Uuid, device: Device, 
 }
 
 /// Gives out a refresh token.
-pub async fn issue(db: &impl ConnectionTrait, session_id: Uuid, expires_at: DateTime<Utc>) -> Result<String, DbErr> {
+pub async fn issue(
+    db: &impl ConnectionTrait,
+    session_id: Uuid,
+    expires_at: DateTime<Utc>,
+) -> Result<String, DbErr> {
     let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-    let row =
-        refresh_token::ActiveModel { token_hash: Set(hash(&token)), session_id: Set(session_id), expires_at: Set(expires_at), used_at: Set(None) };
+    let row = refresh_token::ActiveModel {
+        token_hash: Set(hash(&token)),
+        session_id: Set(session_id),
+        expires_at: Set(expires_at),
+        used_at: Set(None),
+    };
     refresh_token::Entity::insert(row).exec_without_returning(db).await?;
     Ok(token)
 }
 
-/// A refresh token that was used is good once more for so long: its answer may have been lost, or two windows have used it at once.
+/// A refresh token that was used is good once more for so long: its answer may have been lost, or two windows
+/// have used it at once.
 const GRACE: TimeDelta = TimeDelta::seconds(30);
 
 /// What a refresh token was worth.
 pub enum Redeemed {
     /// Its session goes on.
     Live(Model),
-    /// It was used before, and somebody else may hold a copy: its session is ended (RFC 9700, section 4.14.2).
+    /// It was used before, and somebody else may hold a copy: its session is ended (RFC 9700, section
+    /// 4.14.2).
     Reused(Option<Model>),
     /// Its session has lasted as long as a session may, and is ended.
     TooOld(Model),
@@ -211,7 +242,9 @@ pub async fn redeem(db: &impl ConnectionTrait, token: &str, session_days: i64) -
 /// The session of a refresh token that could be used, without using it up.
 pub async fn peek(db: &impl ConnectionTrait, token: &str, session_days: i64) -> Result<Option<Model>, DbErr> {
     let row = refresh_token::Entity::find_by_id(hash(token)).one(db).await?;
-    let Some(row) = row.filter(|row| row.used_at.is_none() && row.expires_at >= now()) else { return Ok(None) };
+    let Some(row) = row.filter(|row| row.used_at.is_none() && row.expires_at >= now()) else {
+        return Ok(None);
+    };
     Ok(Entity::find_by_id(row.session_id).one(db).await?.filter(|session| !session.has_ended(session_days)))
 }
 
@@ -221,7 +254,10 @@ pub async fn of_refresh_token(db: &impl ConnectionTrait, token: &str) -> Result<
 }
 
 /// The account of a session, with its name.
-pub async fn account_of(db: &impl ConnectionTrait, session_id: Uuid) -> Result<Option<(Uuid, String)>, DbErr> {
+pub async fn account_of(
+    db: &impl ConnectionTrait,
+    session_id: Uuid,
+) -> Result<Option<(Uuid, String)>, DbErr> {
     let Some(session) = Entity::find_by_id(session_id).one(db).await? else { return Ok(None) };
     let account = account::Entity::find_by_id(session.account_id).one(db).await?;
     Ok(account.map(|account| (account.id, account.username)))
@@ -238,7 +274,11 @@ pub async fn revoke_all(db: &impl ConnectionTrait, account_id: Uuid) -> Result<(
 }
 
 /// Ends the sessions of an account but for one, and says how many there were.
-pub async fn revoke_others(db: &impl ConnectionTrait, account_id: Uuid, but_for: Option<Uuid>) -> Result<u64, DbErr> {
+pub async fn revoke_others(
+    db: &impl ConnectionTrait,
+    account_id: Uuid,
+    but_for: Option<Uuid>,
+) -> Result<u64, DbErr> {
     end(db, Column::AccountId.eq(account_id).and(Column::Id.ne(but_for.unwrap_or(NONE)))).await
 }
 
@@ -249,16 +289,31 @@ pub async fn revoke_everybody(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
 
 /// Ends sessions and forgets from where they were used.
 async fn end(db: &impl ConnectionTrait, which: SimpleExpr) -> Result<u64, DbErr> {
-    let ended = ActiveModel { revoked_at: Set(Some(now())), address: Set(None), user_agent: Set(None), ..Default::default() };
+    let ended = ActiveModel {
+        revoked_at: Set(Some(now())),
+        address: Set(None),
+        user_agent: Set(None),
+        ..Default::default()
+    };
     let sessions = Entity::update_many().set(ended).filter(which).filter(Column::RevokedAt.is_null());
     Ok(sessions.exec(db).await?.rows_affected)
 }
 
 /// Forgets refresh tokens that expired before a moment, and sessions that have none left.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
-    let tokens = refresh_token::Entity::delete_many().filter(refresh_token::Column::ExpiresAt.lt(before)).exec(db).await?;
-    let alive = sea_orm::sea_query::Query::select().column(refresh_token::Column::SessionId).from(refresh_token::Entity).to_owned();
-    let old = Entity::delete_many().filter(Column::CreatedAt.lt(before)).filter(Column::Id.not_in_subquery(alive)).exec(db).await?;
+    let tokens = refresh_token::Entity::delete_many()
+        .filter(refresh_token::Column::ExpiresAt.lt(before))
+        .exec(db)
+        .await?;
+    let alive = sea_orm::sea_query::Query::select()
+        .column(refresh_token::Column::SessionId)
+        .from(refresh_token::Entity)
+        .to_owned();
+    let old = Entity::delete_many()
+        .filter(Column::CreatedAt.lt(before))
+        .filter(Column::Id.not_in_subquery(alive))
+        .exec(db)
+        .await?;
     Ok(tokens.rows_affected + old.rows_affected)
 }
 

@@ -1,7 +1,9 @@
-//! The keys that sign access tokens. All instances share them through the database, where a key from the configuration encrypts them.
+//! The keys that sign access tokens. All instances share them through the database, where a key from the
+//! configuration encrypts them.
 //!
-//! A new key is published before it signs, so that everybody who caches the published keys knows it by then; the one before goes on to verify until
-//! the tokens that it has signed have ended. So a rotation logs nobody out.
+//! A new key is published before it signs, so that everybody who caches the published keys knows it by then;
+//! the one before goes on to verify until the tokens that it has signed have ended. So a rotation logs nobody
+//! out.
 
 use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -86,7 +88,10 @@ impl Key {
         let pkcs8 = if row.is_sealed() {
             sealed::open(sealing, &row.id, &row.pkcs8).map_err(|unread| {
                 Problem::internal(match unread {
-                    Unread::OtherKey => format!("the signing key {} is encrypted with a key that {VARIABLE} does not give", row.id),
+                    Unread::OtherKey => format!(
+                        "the signing key {} is encrypted with a key that {VARIABLE} does not give",
+                        row.id
+                    ),
                     Unread::Damaged => format!("the signing key {} is damaged", row.id),
                 })
             })?
@@ -151,10 +156,13 @@ pub async fn rows(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(db).await
 }
 
-/// Makes the first key where there is none, and seals those that the first key of the configuration has not sealed. Of several instances that start
-/// at once, one does.
+/// Makes the first key where there is none, and seals those that the first key of the configuration has not
+/// sealed. Of several instances that start at once, one does.
 pub async fn prepare(db: &Database, sealing: &[SealingKey]) -> Result<(), Problem> {
-    let is_right = |rows: &[Model]| !rows.is_empty() && rows.iter().all(|row| sealing.first().is_none_or(|key| key.has_sealed(&row.pkcs8)));
+    let is_right = |rows: &[Model]| {
+        !rows.is_empty()
+            && rows.iter().all(|row| sealing.first().is_none_or(|key| key.has_sealed(&row.pkcs8)))
+    };
     if is_right(&rows(db).await?) {
         return Ok(());
     }
@@ -166,19 +174,32 @@ pub async fn prepare(db: &Database, sealing: &[SealingKey]) -> Result<(), Proble
     }
     for row in present {
         let Some(first) = sealing.first().filter(|key| !key.has_sealed(&row.pkcs8)) else { continue };
-        let clear = if row.is_sealed() { sealed::open(sealing, &row.id, &row.pkcs8).ok() } else { Some(row.pkcs8.clone()) };
+        let clear = if row.is_sealed() {
+            sealed::open(sealing, &row.id, &row.pkcs8).ok()
+        } else {
+            Some(row.pkcs8.clone())
+        };
         // One that does not open is named where it is to be used.
         let Some(clear) = clear else { continue };
-        let sealed = ActiveModel { id: Set(row.id.clone()), pkcs8: Set(first.seal(&row.id, &clear)?), ..Default::default() };
+        let sealed = ActiveModel {
+            id: Set(row.id.clone()),
+            pkcs8: Set(first.seal(&row.id, &clear)?),
+            ..Default::default()
+        };
         Entity::update(sealed).exec(&*transaction).await?;
     }
     transaction.commit().await
 }
 
-async fn add(transaction: &Transaction, sealing: &[SealingKey], active_from: DateTime<Utc>) -> Result<String, Problem> {
+async fn add(
+    transaction: &Transaction,
+    sealing: &[SealingKey],
+    active_from: DateTime<Utc>,
+) -> Result<String, Problem> {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(Problem::internal)?;
     let id = new_id().simple().to_string();
-    let kept = sealing.first().map_or_else(|| Ok(pkcs8.as_ref().to_vec()), |key| key.seal(&id, pkcs8.as_ref()))?;
+    let kept =
+        sealing.first().map_or_else(|| Ok(pkcs8.as_ref().to_vec()), |key| key.seal(&id, pkcs8.as_ref()))?;
     let key = ActiveModel {
         id: Set(id.clone()),
         pkcs8: Set(kept),
@@ -201,19 +222,38 @@ pub struct Rotated {
     pub verify_until: DateTime<Utc>,
 }
 
-/// Makes a new key, which signs after a while; the others verify until their tokens have ended. Where they are compromised they verify nothing
-/// from now on, and the new one signs at once: access tokens end, and sessions go on with their refresh tokens.
-pub async fn rotate(db: &Database, config: &Config, after: TimeDelta, is_compromised: bool) -> Result<Rotated, Problem> {
+/// Makes a new key, which signs after a while; the others verify until their tokens have ended. Where they
+/// are compromised they verify nothing from now on, and the new one signs at once: access tokens end, and
+/// sessions go on with their refresh tokens.
+pub async fn rotate(
+    db: &Database,
+    config: &Config,
+    after: TimeDelta,
+    is_compromised: bool,
+) -> Result<Rotated, Problem> {
     let sealing = sealing_keys(&config.secrets.signing_key_encryption)?;
     let transaction = Transaction::begin(db, Caller::service(), "command line".to_owned()).await?;
     lock::for_transaction(&*transaction, LOCK).await?;
     let now = transaction.now();
     let active_from = if is_compromised { now } else { now + after };
-    let verify_until = if is_compromised { now } else { active_from + TimeDelta::seconds(config.access_token_seconds) + LEEWAY };
-    let later = Condition::any().add(Column::VerifiesUntil.is_null()).add(Column::VerifiesUntil.gt(verify_until));
-    Entity::update_many().col_expr(Column::VerifiesUntil, Expr::value(verify_until)).filter(later).exec(&*transaction).await?;
+    let verify_until = if is_compromised {
+        now
+    } else {
+        active_from + TimeDelta::seconds(config.access_token_seconds) + LEEWAY
+    };
+    let later =
+        Condition::any().add(Column::VerifiesUntil.is_null()).add(Column::VerifiesUntil.gt(verify_until));
+    Entity::update_many()
+        .col_expr(Column::VerifiesUntil, Expr::value(verify_until))
+        .filter(later)
+        .exec(&*transaction)
+        .await?;
     let id = add(&transaction, &sealing, active_from).await?;
-    transaction.note(transaction.event(security_event::Kind::KeysRotated).because(if is_compromised { "compromised" } else { "planned" }));
+    transaction.note(transaction.event(security_event::Kind::KeysRotated).because(if is_compromised {
+        "compromised"
+    } else {
+        "planned"
+    }));
     transaction.commit().await?;
     Ok(Rotated { id, active_from, verify_until })
 }

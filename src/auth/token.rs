@@ -87,7 +87,9 @@ impl Authenticator {
         let sealing = signing_key::sealing_keys(&config.secrets.signing_key_encryption)?;
         match signing_key::prepare(db, &sealing).await {
             // On a standby the primary does so. Without any key, loading them fails.
-            Err(problem) if problem.is_temporary() => tracing::warn!(%problem, "the signing keys are used as they are"),
+            Err(problem) if problem.is_temporary() => {
+                tracing::warn!(%problem, "the signing keys are used as they are")
+            }
             outcome => outcome?,
         }
         let keys = Keys::load(db, &sealing).await?;
@@ -106,7 +108,8 @@ impl Authenticator {
         })
     }
 
-    /// Reads the keys again where the database holds others. Those of before stay where the new ones cannot be read.
+    /// Reads the keys again where the database holds others. Those of before stay where the new ones cannot
+    /// be read.
     pub async fn follow_keys(&self, db: &Database) -> Result<(), Problem> {
         if self.keys().are_current(db).await? {
             return Ok(());
@@ -139,10 +142,17 @@ impl Authenticator {
         &self.issuer
     }
 
-    /// An access token for an account, with these of its permissions, and the seconds that it lives: it ends with its session at the latest.
-    pub fn issue(&self, account: &account::Model, session: Option<&session::Model>, scope: &str) -> Result<(String, i64), Problem> {
+    /// An access token for an account, with these of its permissions, and the seconds that it lives: it ends
+    /// with its session at the latest.
+    pub fn issue(
+        &self,
+        account: &account::Model,
+        session: Option<&session::Model>,
+        scope: &str,
+    ) -> Result<(String, i64), Problem> {
         let issued_at = now().timestamp();
-        let left = session.map_or(i64::MAX, |session| session.ends_at(self.session_days).timestamp() - issued_at);
+        let left =
+            session.map_or(i64::MAX, |session| session.ends_at(self.session_days).timestamp() - issued_at);
         let lifetime = self.lifetime.min(left).max(1);
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -160,7 +170,8 @@ impl Authenticator {
         };
         let keys = self.keys();
         let (id, key) = keys.signing().ok_or_else(|| Problem::internal("there is no signing key"))?;
-        let header = Header { typ: Some("at+jwt".into()), kid: Some(id.to_owned()), ..Header::new(Algorithm::EdDSA) };
+        let header =
+            Header { typ: Some("at+jwt".into()), kid: Some(id.to_owned()), ..Header::new(Algorithm::EdDSA) };
         Ok((jsonwebtoken::encode(&header, &claims, key).map_err(Problem::internal)?, lifetime))
     }
 
@@ -175,7 +186,11 @@ impl Authenticator {
     /// The same as it is at this moment, also where another instance has ended the session just now.
     pub async fn caller_now(&self, db: &Database, token: &str) -> Result<Option<Arc<Caller>>, Problem> {
         let Some(claims) = self.claims(db, token).await? else { return Ok(None) };
-        let Some(account) = account::Entity::find_by_id(claims.sub).one(db).await?.filter(account::Model::is_usable) else { return Ok(None) };
+        let Some(account) =
+            account::Entity::find_by_id(claims.sub).one(db).await?.filter(account::Model::is_usable)
+        else {
+            return Ok(None);
+        };
         if claims.sid == session::NONE {
             // There is no session that a new password could end.
             if account.updated_at.timestamp() > claims.iat {
@@ -183,13 +198,18 @@ impl Authenticator {
             }
         } else {
             let session = session::Entity::find_by_id(claims.sid).one(db).await?;
-            if session.is_none_or(|session| session.has_ended(self.session_days) || session.account_id != claims.sub) {
+            if session.is_none_or(|session| {
+                session.has_ended(self.session_days) || session.account_id != claims.sub
+            }) {
                 return Ok(None);
             }
         }
         let granted: Vec<&str> = claims.scope.split(' ').collect();
         let caller = Caller::of(account, |permission| granted.contains(&permission.as_str()));
-        let caller = Arc::new(Caller { session_id: Some(claims.sid).filter(|session| *session != session::NONE), ..caller });
+        let caller = Arc::new(Caller {
+            session_id: Some(claims.sid).filter(|session| *session != session::NONE),
+            ..caller
+        });
         self.remembered.insert(hash(token), (caller.clone(), claims.exp));
         Ok(Some(caller))
     }
@@ -204,7 +224,8 @@ impl Authenticator {
         self.remembered.invalidate_all();
     }
 
-    /// What a valid token says. Another instance may have signed it with a key that this one has not seen yet.
+    /// What a valid token says. Another instance may have signed it with a key that this one has not seen
+    /// yet.
     async fn claims(&self, db: &Database, token: &str) -> Result<Option<Claims>, Problem> {
         match self.verify(token) {
             Err(Refusal::UnknownKey) if self.may_look_again() => {
@@ -230,14 +251,16 @@ impl Authenticator {
             return Err(Refusal::Invalid);
         }
         let keys = self.keys();
-        let key = keys.verifying(header.kid.as_deref().ok_or(Refusal::Invalid)?).ok_or(Refusal::UnknownKey)?;
+        let key =
+            keys.verifying(header.kid.as_deref().ok_or(Refusal::Invalid)?).ok_or(Refusal::UnknownKey)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         // By the clock of the database, below.
         validation.validate_exp = false;
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[&self.issuer]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        let claims = jsonwebtoken::decode::<Claims>(token, key, &validation).map_err(|_| Refusal::Invalid)?.claims;
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, key, &validation).map_err(|_| Refusal::Invalid)?.claims;
         let (now, soon) = (now().timestamp(), (now() + LEEWAY).timestamp());
         let has_begun = claims.iat <= soon && claims.nbf.is_none_or(|begins| begins <= soon);
         if has_begun && now < claims.exp { Ok(claims) } else { Err(Refusal::Invalid) }

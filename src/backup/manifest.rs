@@ -88,7 +88,8 @@ impl Part {
     /// Measures a file of a backup.
     pub fn measure(folder: &Path, name: &str) -> Result<Self, Failure> {
         let path = folder.join(name);
-        let (bytes, sha256) = hash(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let (bytes, sha256) =
+            hash(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         Ok(Self { name: name.to_owned(), bytes, sha256 })
     }
 }
@@ -101,11 +102,16 @@ impl Manifest {
             format: u32,
             version: String,
         }
-        let unreadable = |error: &dyn std::fmt::Display| format!("{} cannot be read: {error}", path.display());
+        let unreadable =
+            |error: &dyn std::fmt::Display| format!("{} cannot be read: {error}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
         let Format { format, version } = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
         if format > FORMAT {
-            return Err(format!("{}: the backup was made by a newer version ({version}), which has to restore it", path.display()).into());
+            return Err(format!(
+                "{}: the backup was made by a newer version ({version}), which has to restore it",
+                path.display()
+            )
+            .into());
         }
         Ok(serde_json::from_str(&text).map_err(|error| unreadable(&error))?)
     }
@@ -113,18 +119,31 @@ impl Manifest {
     /// Compares all parts and files of a backup with their hashes, and gives the names of the files.
     pub fn check(&self, folder: &Path) -> Result<Vec<String>, Failure> {
         for name in [self.database.kind.part(), LIST] {
-            let part = self.parts.iter().find(|part| part.name == name).ok_or_else(|| format!("the manifest names no {name}"))?;
+            let part = self
+                .parts
+                .iter()
+                .find(|part| part.name == name)
+                .ok_or_else(|| format!("the manifest names no {name}"))?;
             if Part::measure(folder, name)? != *part {
-                return Err(format!("{} is not what the manifest says: it was changed or damaged", folder.join(name).display()).into());
+                return Err(format!(
+                    "{} is not what the manifest says: it was changed or damaged",
+                    folder.join(name).display()
+                )
+                .into());
             }
         }
         let list = std::fs::read_to_string(folder.join(LIST))?;
-        let names: Vec<String> = list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
+        let names: Vec<String> =
+            list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect();
         for name in &names {
             let path = file(folder, name);
             let found = hash(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
             if found.1 != *name {
-                return Err(format!("{} is not what its name says: it was changed or damaged", path.display()).into());
+                return Err(format!(
+                    "{} is not what its name says: it was changed or damaged",
+                    path.display()
+                )
+                .into());
             }
         }
         Ok(names)

@@ -1,7 +1,7 @@
 //! Backups: the database and the attached files, as they were at one moment, while the service runs.
 //!
-//! The database is copied first, and then the files that its attachments name. A file is kept under the hash of its content and never removed,
-//! so that what is copied later is what was there at that moment.
+//! The database is copied first, and then the files that its attachments name. A file is kept under the hash
+//! of its content and never removed, so that what is copied later is what was there at that moment.
 
 pub mod manifest;
 pub mod restore;
@@ -37,7 +37,11 @@ pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, Failure>
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     };
     if !is_free {
-        return Err(format!("{} is there already: a backup goes into a folder that is missing or empty", folder.display()).into());
+        return Err(format!(
+            "{} is there already: a backup goes into a folder that is missing or empty",
+            folder.display()
+        )
+        .into());
     }
     backup::check_tools(config).await?;
     let unfinished = unfinished(folder)?;
@@ -65,7 +69,8 @@ async fn fill(config: &Config, folder: &Path) -> Result<Manifest, Failure> {
     let (kind, created_at) = (Kind::of(config), now());
     drop(new_file(&folder.join(kind.part()))?);
     let (database, root, names) = backup::copy(config, &folder.join(kind.part()), async |db| {
-        let database = Database { kind, server: backup::server(db).await?, migrations: backup::migrations(db).await? };
+        let database =
+            Database { kind, server: backup::server(db).await?, migrations: backup::migrations(db).await? };
         Ok((database, root::root(db).await?, attachments::entity::contents(db).await?))
     })
     .await?;
@@ -82,7 +87,11 @@ async fn fill(config: &Config, folder: &Path) -> Result<Manifest, Failure> {
 }
 
 /// Copies the files, and writes the list of those that are whole.
-async fn copy_files(config: &Config, folder: &Path, names: &BTreeSet<String>) -> Result<manifest::Files, Failure> {
+async fn copy_files(
+    config: &Config,
+    folder: &Path,
+    names: &BTreeSet<String>,
+) -> Result<manifest::Files, Failure> {
     DirBuilder::new().mode(0o700).create(folder.join(manifest::FILES))?;
     let mut list = new_file(&folder.join(manifest::LIST))?;
     let (store, mut files) = (Files::open_existing(config)?, manifest::Files::default());

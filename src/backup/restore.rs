@@ -37,8 +37,8 @@ pub struct Restored {
     pub erased: Option<usize>,
 }
 
-/// Restores a backup. All that can be checked beforehand is checked before anything is written. Of one that is interrupted the files stay, and do not
-/// keep it from being begun again.
+/// Restores a backup. All that can be checked beforehand is checked before anything is written. Of one that
+/// is interrupted the files stay, and do not keep it from being begun again.
 pub async fn restore(config: &Config, folder: &Path) -> Result<Restored, Failure> {
     let manifest = Manifest::read(&folder.join(manifest::NAME))?;
     let missing = check_kind(config, &manifest)?;
@@ -72,7 +72,8 @@ async fn apply_list(config: &Config) -> Result<usize, Failure> {
     Ok(count)
 }
 
-/// Refuses a backup of another kind of database or of a newer version; says how many changes of the tables it lacks.
+/// Refuses a backup of another kind of database or of a newer version; says how many changes of the tables it
+/// lacks.
 fn check_kind(config: &Config, manifest: &Manifest) -> Result<usize, Failure> {
     let name = |kind| if kind == Kind::Sqlite { "SQLite" } else { "PostgreSQL" };
     let (of, into) = (manifest.database.kind, Kind::of(config));
@@ -94,7 +95,10 @@ async fn copy_files(config: &Config, folder: &Path, names: Vec<String>) -> Resul
         && let Some(other) = store.other_than(&names).await?
     {
         let place = &config.attachments_url;
-        return Err(format!("the store of files {place} holds {other} already: a backup is restored into an empty store only").into());
+        return Err(format!(
+            "the store of files {place} holds {other} already: a backup is restored into an empty store only"
+        )
+        .into());
     }
     let store = Files::open(config)?;
     for name in &names {

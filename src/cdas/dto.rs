@@ -21,10 +21,22 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
     /// What it is.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "عامل توسعهٔ خوشهٔ صنعتی")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "\\S",
+        format = "name",
+        example = "عامل توسعهٔ خوشهٔ صنعتی"
+    )]
     pub title: String,
     /// Who gave it.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "سازمان صنایع کوچک و شهرک‌های صنعتی ایران")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "\\S",
+        format = "name",
+        example = "سازمان صنایع کوچک و شهرک‌های صنعتی ایران"
+    )]
     pub issuer: String,
     /// When it was given.
     pub issued_on: Date,
@@ -34,7 +46,8 @@ pub struct Certificate {
     pub expires_on: Option<Date>,
 }
 
-/// A CDA (cluster development agent, عامل توسعهٔ خوشه): the natural person who directs a cluster's development project.
+/// A CDA (cluster development agent, عامل توسعهٔ خوشه): the natural person who directs a cluster's
+/// development project.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Cda {
     #[serde(flatten)]
@@ -62,7 +75,8 @@ pub struct Cda {
     certificates: Vec<Certificate>,
     /// Where the CDA stands. It changes by `POST /cdas/{id}/transitions` only.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from other records.
+    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// other records.
     #[schema(example = json!([{"to": "certified", "needs": [], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
 }
@@ -94,7 +108,13 @@ pub struct CdaInput {
     #[schema(value_type = String, format = "national-code", example = "0000000019")]
     pub national_code: NationalCode,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\p{L}", format = "name", example = "عامل توسعهٔ نمونه")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "\\p{L}",
+        format = "name",
+        example = "عامل توسعهٔ نمونه"
+    )]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,10 +166,15 @@ impl Input<Model> for CdaInput {
     }
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
-        let backwards = self.certificates.iter().enumerate().filter(|(_, held)| held.expires_on.is_some_and(|end| end < held.issued_on));
+        let backwards = self
+            .certificates
+            .iter()
+            .enumerate()
+            .filter(|(_, held)| held.expires_on.is_some_and(|end| end < held.issued_on));
         let faults: Vec<_> = backwards
             .map(|(index, _)| {
-                let detail = Text::new("پایان اعتبار پیش از تاریخ صدور است.", "It would expire before it was issued.");
+                let detail =
+                    Text::new("پایان اعتبار پیش از تاریخ صدور است.", "It would expire before it was issued.");
                 Violation::body(format!("/certificates/{index}/expires_on"), "too_early", detail)
             })
             .collect();

@@ -67,13 +67,18 @@ impl Record for Model {
     const DAYS: &'static [&'static str] = &["issued_on", "expires_on"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
     const PERSONAL: &'static [&'static str] = &["national_code", "mobile", "email"];
-    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("assignment", "cda_id"), ("account", "cda_id")];
+    const REFERRED_BY: &'static [(&'static str, &'static str)] =
+        &[("assignment", "cda_id"), ("account", "cda_id")];
     const UNIQUE_IN_PROVINCE: bool = true;
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "cda_national_code_in_province",
         columns: "cda.national_code_index, cda.province",
         violation: || {
-            Violation::body("/national_code", "duplicate", Text::new("این کد ملی از پیش ثبت شده است.", "This national code is registered already."))
+            Violation::body(
+                "/national_code",
+                "duplicate",
+                Text::new("این کد ملی از پیش ثبت شده است.", "This national code is registered already."),
+            )
         },
     }];
 
@@ -96,7 +101,11 @@ impl Record for Model {
 
     fn apart(&mut self) -> Option<Apart<'_>> {
         let sealed = vec![
-            Sealed { field: "national_code", value: Some(&mut self.national_code.0), index: Some(&mut self.national_code_index) },
+            Sealed {
+                field: "national_code",
+                value: Some(&mut self.national_code.0),
+                index: Some(&mut self.national_code_index),
+            },
             Sealed { field: "mobile", value: self.mobile.as_mut().map(|mobile| &mut mobile.0), index: None },
             Sealed { field: "email", value: self.email.as_mut().map(|email| &mut email.0), index: None },
         ];
@@ -121,7 +130,11 @@ impl Record for Model {
     }
 
     /// A CDA whose account belongs to a province stays there.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if before.is_some_and(|before| before.certificates != self.certificates) {
             transaction.lock::<Self>(self.id).await?;
             rules::check_certificates(transaction, self).await?;
@@ -130,7 +143,9 @@ impl Record for Model {
             return Ok(());
         }
         transaction.lock::<Self>(self.id).await?;
-        let tied = account::Entity::find().filter(account::Column::CdaId.eq(self.id)).filter(account::Column::DeletedAt.is_null());
+        let tied = account::Entity::find()
+            .filter(account::Column::CdaId.eq(self.id))
+            .filter(account::Column::DeletedAt.is_null());
         match tied.one(&**transaction).await? {
             Some(_) => Err(Problem::new(&problem_types::MOVED_AWAY)),
             None => Ok(()),
@@ -148,30 +163,51 @@ impl Stateful for Model {
         self.state
     }
 
-    fn enter(&mut self, state: State, _: Date) {
+    fn apply_state(&mut self, state: State, _: Date) {
         self.state = state;
     }
 
-    async fn facts(db: &impl ConnectionTrait, rows: &[Self], on: Date) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
+    async fn facts(
+        db: &impl ConnectionTrait,
+        rows: &[Self],
+        on: Date,
+    ) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
         rules::facts(db, rows, on).await
     }
 }
 
 impl Model {
-    /// Whether one certificate holds from the first to the last of some days, or for good where there is no last one.
+    /// Whether one certificate holds from the first to the last of some days, or for good where there is no
+    /// last one.
     pub fn is_certified_from(&self, first: ChronoDate, last: Option<ChronoDate>) -> bool {
         self.certificates.0.iter().any(|certificate| {
             let expires_on = certificate.expires_on.map(Date::naive);
-            certificate.issued_on.naive() <= first && expires_on.is_none_or(|expiry| last.is_some_and(|last| last <= expiry))
+            certificate.issued_on.naive() <= first
+                && expires_on.is_none_or(|expiry| last.is_some_and(|last| last <= expiry))
         })
     }
 }
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "name_fa", sql: "cda.name_order", kind: SqlKind::Text, value: |row| row.name_order.as_str().into() },
-        SortKey { name: "created_at", sql: "cda.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "cda.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "name_fa",
+            sql: "cda.name_order",
+            kind: SqlKind::Text,
+            value: |row| row.name_order.as_str().into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "cda.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "cda.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "cda.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }

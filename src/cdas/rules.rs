@@ -20,7 +20,9 @@ use crate::{
 };
 
 /// Where a CDA stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = CdaState)]
@@ -44,9 +46,27 @@ const MANAGER: Who = Who::Holder("cdas:write");
 
 /// The table.
 pub const STEPS: &[Step<Model>] = &[
-    Step { from: &[State::Applicant, State::Suspended, State::Expired], to: State::Certified, who: MANAGER, needs: &[], guards: &[CERTIFICATE] },
-    Step { from: &[State::Certified], to: State::Suspended, who: MANAGER, needs: &[Need::Reason], guards: &[LEADS_NOTHING] },
-    Step { from: &[State::Certified], to: State::Expired, who: MANAGER, needs: &[], guards: &[LEADS_NOTHING] },
+    Step {
+        from: &[State::Applicant, State::Suspended, State::Expired],
+        to: State::Certified,
+        who: MANAGER,
+        needs: &[],
+        guards: &[CERTIFICATE],
+    },
+    Step {
+        from: &[State::Certified],
+        to: State::Suspended,
+        who: MANAGER,
+        needs: &[Need::Reason],
+        guards: &[LEADS_NOTHING],
+    },
+    Step {
+        from: &[State::Certified],
+        to: State::Expired,
+        who: MANAGER,
+        needs: &[],
+        guards: &[LEADS_NOTHING],
+    },
     Step {
         from: &[State::Certified, State::Suspended, State::Expired],
         to: State::Revoked,
@@ -83,8 +103,13 @@ struct Found {
     leads: bool,
 }
 
-/// The facts of some CDAs on a day, in one statement. Read from the tables of projects without knowing more of them.
-pub async fn facts(db: &impl ConnectionTrait, rows: &[Model], on: Date) -> Result<HashMap<Uuid, Facts>, Problem> {
+/// The facts of some CDAs on a day, in one statement. Read from the tables of projects without knowing more
+/// of them.
+pub async fn facts(
+    db: &impl ConnectionTrait,
+    rows: &[Model],
+    on: Date,
+) -> Result<HashMap<Uuid, Facts>, Problem> {
     const SQL: &str = "SELECT c.id, EXISTS (SELECT 1 FROM assignment a JOIN project p ON p.id = a.project_id \
         WHERE a.cda_id = c.id AND a.role = 'lead' AND a.deleted_at IS NULL AND (a.valid_to IS NULL OR a.valid_to >= $1) \
           AND p.state NOT IN ('closed', 'terminated')) AS leads \
@@ -108,7 +133,13 @@ pub async fn check_certificates(transaction: &Transaction, row: &Model) -> Resul
     if led.iter().all(|led| row.is_certified_from(led.valid_from, led.last)) {
         return Ok(());
     }
-    let detail =
-        Text::new("گواهی‌ها باید مدت راهبری پروژه را در بر گیرند.", "The certificates have to cover the time in which the CDA leads a project.");
-    Err(Problem::new(&problem_types::CDA_NOT_CERTIFIED).violation(Violation::body("/certificates", "not_certified", detail)))
+    let detail = Text::new(
+        "گواهی‌ها باید مدت راهبری پروژه را در بر گیرند.",
+        "The certificates have to cover the time in which the CDA leads a project.",
+    );
+    Err(Problem::new(&problem_types::CDA_NOT_CERTIFIED).violation(Violation::body(
+        "/certificates",
+        "not_certified",
+        detail,
+    )))
 }

@@ -1,7 +1,9 @@
-//! Where a follower stands, as it keeps it: sealed, so that nobody can make a cursor, or read in one what others have written.
+//! Where a follower stands, as it keeps it: sealed, so that nobody can make a cursor, or read in one what
+//! others have written.
 //!
-//! A cursor is `format, key, nonce, sealed place`, in base64url. The format and the key's id are in the clear: a cursor of another format, or of
-//! a database with another key, is a sound one that leads nowhere (410); one that claims our key and does not open is no cursor (400).
+//! A cursor is `format, key, nonce, sealed place`, in base64url. The format and the key's id are in the
+//! clear: a cursor of another format, or of a database with another key, is a sound one that leads nowhere
+//! (410); one that claims our key and does not open is no cursor (400).
 
 use aws_lc_rs::aead::NONCE_LEN;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -56,7 +58,8 @@ impl Place {
     }
 }
 
-/// The key that seals cursors, which is read, or made, when the first one is needed: a service that cannot have it still does all the rest.
+/// The key that seals cursors, which is read, or made, when the first one is needed: a service that cannot
+/// have it still does all the rest.
 #[derive(Default)]
 pub struct CursorKey(OnceCell<Seal>);
 
@@ -161,7 +164,8 @@ mod tests {
                 let mut damaged = bytes.clone();
                 damaged[place] ^= mask;
                 let code = seal.open(&URL_SAFE_NO_PAD.encode(damaged)).unwrap_err().code();
-                let expected = if (1..=KEY_ID).contains(&place) { "resync_required" } else { "invalid_cursor" };
+                let expected =
+                    if (1..=KEY_ID).contains(&place) { "resync_required" } else { "invalid_cursor" };
                 assert_eq!(code, expected, "byte {place}");
             }
             let shorter = seal.open(&URL_SAFE_NO_PAD.encode(&bytes[..place])).unwrap_err();
@@ -178,6 +182,10 @@ mod tests {
         assert_eq!(code(&former.as_bytes()[1..]), "invalid_cursor");
         assert_eq!(code(b"{}"), "invalid_cursor");
         let unread = seal.cipher.seal(&seal.head, b"{}".to_vec()).unwrap();
-        assert_eq!(code(&[&seal.head[..], &unread].concat()), "resync_required", "sealed here, and not read any more");
+        assert_eq!(
+            code(&[&seal.head[..], &unread].concat()),
+            "resync_required",
+            "sealed here, and not read any more"
+        );
     }
 }

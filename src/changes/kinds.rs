@@ -5,7 +5,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
-    attachments, cdas, clusters, decisions, enterprises, indicators, measurements, milestones, organisations, payments, progress_reports, projects,
+    attachments, cdas, clusters, decisions, enterprises, indicators, measurements, milestones, organisations,
+    payments, progress_reports, projects,
     store::{Record, change_log::Shown},
 };
 

@@ -20,7 +20,7 @@ use self::{
 };
 use crate::{
     auth::{CurrentCaller, account},
-    http::{Answer, Database, Query, Shape, Shutdown, shape::digest},
+    http::{Answer, Database, Query, Shape, Shutdown, render::digest},
     problem::{Problem, problem_types},
     store::{
         change_log::{self, ChangeKind, Shown},
@@ -39,10 +39,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Where to go on, and how.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct Following {
-    /// The `next_cursor` of the answer before. Without it the feed begins with the first change that there ever was.
+    /// The `next_cursor` of the answer before. Without it the feed begins with the first change that there
+    /// ever was.
     #[param(max_length = 5_000, pattern = "^[A-Za-z0-9_-]+$")]
     pub since: Option<String>,
-    /// Begin with all records as they are now, instead of with changes: the first answer to a new client. Follow `next_cursor` with `since`.
+    /// Begin with all records as they are now, instead of with changes: the first answer to a new client.
+    /// Follow `next_cursor` with `since`.
     #[serde(default)]
     #[param(default = false)]
     pub snapshot: bool,
@@ -62,7 +64,8 @@ pub struct Following {
 pub struct Changes {
     /// The changes.
     items: Vec<Change>,
-    /// What to send as `since` to go on. Keep it together with what you made of the changes, in one transaction.
+    /// What to send as `since` to go on. Keep it together with what you made of the changes, in one
+    /// transaction.
     #[schema(max_length = 5_000)]
     next_cursor: String,
     /// Whether there is more at once.
@@ -80,16 +83,18 @@ pub struct Change {
     #[schema(minimum = 1, example = 3)]
     pub version: i64,
     /// What became of it.
-    pub kind: Fate,
+    pub kind: FeedEventKind,
     /// When.
     pub changed_at: DateTime<Utc>,
-    /// By which account; null for the service itself, and where the record does not exist for the caller any more.
+    /// By which account; null for the service itself, and where the record does not exist for the caller any
+    /// more.
     #[schema(required)]
     pub changed_by: Option<Uuid>,
     /// What that account is called at present.
     #[schema(required, example = "مدیر خوشه‌های لرستان")]
     pub changed_by_name: Option<String>,
-    /// The record with all its own fields, without what follows from other records (such as progress); null where it is gone.
+    /// The record with all its own fields, without what follows from other records (such as progress); null
+    /// where it is gone.
     #[schema(required, value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>, example = json!({"name_fa": "سنگ", "province": "IR-15"}))]
     data: Option<Shown>,
 }
@@ -97,7 +102,8 @@ pub struct Change {
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Fate {
+#[schema(as = Fate)]
+pub enum FeedEventKind {
     /// It is new, or changed: keep `data`.
     Upsert,
     /// It was deleted: drop it.
@@ -107,31 +113,37 @@ pub enum Fate {
 }
 
 impl Change {
-    /// What an entry of the log tells those for whom its record exists afterwards, or exists no more; none where nobody follows its kind.
+    /// What an entry of the log tells those for whom its record exists afterwards, or exists no more; none
+    /// where nobody follows its kind.
     pub fn new(entry: change_log::Model, is_within: bool) -> Option<Self> {
         let kind = KINDS.iter().find(|kind| kind.resource == entry.resource)?;
-        let fate = match (is_within, entry.kind) {
-            (false, _) => Fate::OutOfScope,
-            (true, ChangeKind::Deleted) => Fate::Deleted,
-            (true, _) => Fate::Upsert,
+        let event_kind = match (is_within, entry.kind) {
+            (false, _) => FeedEventKind::OutOfScope,
+            (true, ChangeKind::Deleted) => FeedEventKind::Deleted,
+            (true, _) => FeedEventKind::Upsert,
         };
         Some(Self {
             resource: kind.kind,
             id: entry.record_id,
             version: entry.version,
-            kind: fate,
+            kind: event_kind,
             changed_at: entry.changed_at,
-            changed_by: Some(entry.changed_by).filter(|author| fate != Fate::OutOfScope && !author.is_nil()),
+            changed_by: Some(entry.changed_by)
+                .filter(|author| event_kind != FeedEventKind::OutOfScope && !author.is_nil()),
             changed_by_name: None,
-            data: (fate == Fate::Upsert).then(|| (kind.show)(&entry.data)),
+            data: (event_kind == FeedEventKind::Upsert).then(|| (kind.show)(&entry.data)),
         })
     }
 }
 
 /// Adds what the authors of changes are called.
-pub async fn name_authors<'a>(db: &impl ConnectionTrait, changes: impl IntoIterator<Item = &'a mut Change>) -> Result<(), DbErr> {
+pub async fn name_authors<'a>(
+    db: &impl ConnectionTrait,
+    changes: impl IntoIterator<Item = &'a mut Change>,
+) -> Result<(), DbErr> {
     let changes: Vec<_> = changes.into_iter().collect();
-    let names = account::display_names(db, changes.iter().filter_map(|change| change.changed_by).collect()).await?;
+    let names =
+        account::display_names(db, changes.iter().filter_map(|change| change.changed_by).collect()).await?;
     for change in changes {
         change.changed_by_name = change.changed_by.and_then(|author| names.get(&author).cloned());
     }
@@ -162,8 +174,14 @@ impl<'a> Follower<'a> {
         if !kinds.iter().all(may) {
             return Err(Problem::new(&problem_types::FORBIDDEN));
         }
-        let names = |is_wanted: fn(&kinds::Entry) -> bool| kinds.iter().filter(|kind| is_wanted(kind)).map(|kind| kind.resource).collect::<Vec<_>>();
-        let followed = Followed { kinds: names(|_| true), shared: names(|kind| kind.is_shared), province: caller.scope.province() };
+        let names = |is_wanted: fn(&kinds::Entry) -> bool| {
+            kinds.iter().filter(|kind| is_wanted(kind)).map(|kind| kind.resource).collect::<Vec<_>>()
+        };
+        let followed = Followed {
+            kinds: names(|_| true),
+            shared: names(|kind| kind.is_shared),
+            province: caller.scope.province(),
+        };
         let question = digest(&format!("{:?} {:?}", followed.kinds, followed.province));
         Ok(Self { kinds, followed, question, limit: following.page_size.map_or(200, |size| size as usize) })
     }
@@ -178,20 +196,36 @@ impl<'a> Follower<'a> {
     }
 
     /// What comes next after a place, and where the follower stands then.
-    async fn next(&self, place: Option<&Place>, is_snapshot: bool, present: &Seen, db: &impl ConnectionTrait) -> Result<(Step, Place), Problem> {
+    async fn next(
+        &self,
+        place: Option<&Place>,
+        is_snapshot: bool,
+        present: &Seen,
+        db: &impl ConnectionTrait,
+    ) -> Result<(Step, Place), Problem> {
         match place {
             None if is_snapshot => self.records(present, 0, Uuid::nil(), db).await,
             Some(Place::Snapshot { seen, kind, after }) => self.records(seen, *kind, *after, db).await,
             // Nobody has written anything.
-            Some(Place::After { seen }) if seen == present => Ok((Step { items: Vec::new(), has_more: false }, Place::After { seen: seen.clone() })),
+            Some(Place::After { seen }) if seen == present => {
+                Ok((Step { items: Vec::new(), has_more: false }, Place::After { seen: seen.clone() }))
+            }
             None => self.changes(None, present, None, db).await,
             Some(Place::After { seen }) => self.changes(Some(seen), present, None, db).await,
-            Some(Place::Between { since, until, position }) => self.changes(since.as_ref(), until, Some(*position), db).await,
+            Some(Place::Between { since, until, position }) => {
+                self.changes(since.as_ref(), until, Some(*position), db).await
+            }
         }
     }
 
     /// The cursor of a place that was come to from another one.
-    async fn cursor(&self, place: Place, before: Option<Cursor>, lineage: String, db: &impl ConnectionTrait) -> Result<Cursor, Problem> {
+    async fn cursor(
+        &self,
+        place: Place,
+        before: Option<Cursor>,
+        lineage: String,
+        db: &impl ConnectionTrait,
+    ) -> Result<Cursor, Problem> {
         let trace = match before {
             Some(before) if before.place.seen() == place.seen() => before.trace,
             _ => feed::trace(db, place.seen()).await?,
@@ -200,7 +234,13 @@ impl<'a> Follower<'a> {
     }
 
     /// Records as they were at a moment, kind by kind: what others refer to comes before them.
-    async fn records(&self, seen: &Seen, first: usize, after: Uuid, db: &impl ConnectionTrait) -> Result<(Step, Place), Problem> {
+    async fn records(
+        &self,
+        seen: &Seen,
+        first: usize,
+        after: Uuid,
+        db: &impl ConnectionTrait,
+    ) -> Result<(Step, Place), Problem> {
         let mut items = Vec::new();
         for (number, kind) in self.kinds.iter().enumerate().skip(first) {
             let after = if number == first { after } else { Uuid::nil() };
@@ -209,13 +249,22 @@ impl<'a> Follower<'a> {
             let last = rows.last().map(|entry| entry.record_id).filter(|_| rows.len() == left);
             items.extend(rows.into_iter().filter_map(|entry| Change::new(entry, true)));
             if let Some(after) = last {
-                return Ok((Step { items, has_more: true }, Place::Snapshot { seen: seen.clone(), kind: number, after }));
+                return Ok((
+                    Step { items, has_more: true },
+                    Place::Snapshot { seen: seen.clone(), kind: number, after },
+                ));
             }
         }
         Ok((Step { items, has_more: false }, Place::After { seen: seen.clone() }))
     }
 
-    async fn changes(&self, since: Option<&Seen>, until: &Seen, position: Option<i64>, db: &impl ConnectionTrait) -> Result<(Step, Place), Problem> {
+    async fn changes(
+        &self,
+        since: Option<&Seen>,
+        until: &Seen,
+        position: Option<i64>,
+        db: &impl ConnectionTrait,
+    ) -> Result<(Step, Place), Problem> {
         let rows = feed::changes(db, &self.followed, (since, until), position, self.limit as u64).await?;
         let last = rows.last().map(|row| row.entry.seq).filter(|_| rows.len() == self.limit);
         let items = rows.into_iter().filter_map(|row| Change::new(row.entry, row.is_within)).collect();
@@ -229,16 +278,19 @@ impl<'a> Follower<'a> {
 
 /// Follow the changes
 ///
-/// All that has changed since a cursor, of all records that you may read: each change once, none left out, however many write at the
-/// same time. A change comes after those that it builds on: a project after its cluster, version 3 after version 2.
+/// All that has changed since a cursor, of all records that you may read: each change once, none left out,
+/// however many write at the same time. A change comes after those that it builds on: a project after its
+/// cluster, version 3 after version 2.
 ///
-/// **Begin** with `snapshot=true`: all records as they are now, those that others refer to first. **Go on** with `since=` and the `next_cursor`
-/// of each answer, as long as `has_more` says so at once, and then whenever you like; with `wait=25` the answer comes when there is one. Keep
-/// cursor and data in one transaction, and nothing is lost or applied twice, whenever your side or ours is cut off.
+/// **Begin** with `snapshot=true`: all records as they are now, those that others refer to first. **Go on**
+/// with `since=` and the `next_cursor` of each answer, as long as `has_more` says so at once, and then
+/// whenever you like; with `wait=25` the answer comes when there is one. Keep cursor and data in one
+/// transaction, and nothing is lost or applied twice, whenever your side or ours is cut off.
 ///
-/// **410** `resync_required`: the cursor leads nowhere any more, as your scope or permissions or `resource` are other ones than before, or the
-/// database does not hold what you have seen: it was put back to an earlier state, or has lost its last changes. Drop what you hold and begin
-/// with a snapshot. A cursor from before a backup, and one that has lost nothing when a standby took over, goes on.
+/// **410** `resync_required`: the cursor leads nowhere any more, as your scope or permissions or `resource`
+/// are other ones than before, or the database does not hold what you have seen: it was put back to an
+/// earlier state, or has lost its last changes. Drop what you hold and begin with a snapshot. A cursor from
+/// before a backup, and one that has lost nothing when a standby took over, goes on.
 #[utoipa::path(
     params(Following),
     responses((status = 200, body = Changes)),
@@ -260,10 +312,13 @@ pub async fn list_changes(
     let end = Instant::now() + Duration::from_secs(following.wait.unwrap_or(0));
     loop {
         let present = feed::present(db.get_ref()).await?;
-        if let Some(cursor) = begun.as_ref().filter(|_| !compared.is_some_and(|earlier| present.is_still(&earlier))) {
+        if let Some(cursor) =
+            begun.as_ref().filter(|_| !compared.is_some_and(|earlier| present.is_still(&earlier)))
+        {
             follower.check(cursor, &present.lineage, db.get_ref()).await?;
         }
-        let (Step { mut items, has_more }, next) = follower.next(place.as_ref(), following.snapshot, &present.seen, db.get_ref()).await?;
+        let (Step { mut items, has_more }, next) =
+            follower.next(place.as_ref(), following.snapshot, &present.seen, db.get_ref()).await?;
         if !items.is_empty() || has_more || Instant::now() + PAUSE > end || shutdown.has_begun() {
             let cursor = follower.cursor(next, begun, present.lineage, db.get_ref()).await?;
             name_authors(db.get_ref(), &mut items).await?;

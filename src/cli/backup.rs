@@ -18,7 +18,14 @@ pub async fn run(Backup { folder }: Backup, config: Config) -> Outcome {
     let manifest = backup::create(&config, &folder).await?;
     let (files, root) = (&manifest.files, &manifest.root);
     let mut out = std::io::stdout();
-    writeln!(out, "backed up to {}: {}, {} files ({} bytes)", folder.display(), manifest.database.server, files.count, files.bytes)?;
+    writeln!(
+        out,
+        "backed up to {}: {}, {} files ({} bytes)",
+        folder.display(),
+        manifest.database.server,
+        files.count,
+        files.bytes
+    )?;
     writeln!(out, "the root of {} chains is {}", root.chains, root.sha256)?;
     if files.missing.is_empty() && files.damaged.is_empty() {
         return Ok(());

@@ -63,8 +63,13 @@ pub async fn run(arguments: Demo, mut config: Config) -> Outcome {
     // A password that was given is known: it is not repeated.
     let (shown, about) = match (is_new, given.is_some()) {
         (true, false) => (password.as_str(), "The password of all of them"),
-        (true, true) => ("PASSWORD", "The password of all of them is that of KHOOSHEH_DEMO_PASSWORD. In its place below"),
-        (false, _) => ("PASSWORD", "The data of an earlier start is kept, with the password that it was made with. In its place below"),
+        (true, true) => {
+            ("PASSWORD", "The password of all of them is that of KHOOSHEH_DEMO_PASSWORD. In its place below")
+        }
+        (false, _) => (
+            "PASSWORD",
+            "The data of an earlier start is kept, with the password that it was made with. In its place below",
+        ),
     };
     let text = welcome(running.address, shown, about);
     writeln!(std::io::stdout(), "{text}")?;
@@ -74,7 +79,10 @@ pub async fn run(arguments: Demo, mut config: Config) -> Outcome {
 
 /// `khoosheh-files` for `khoosheh.sqlite`, in the same folder.
 fn files_beside(database_url: &DatabaseUrl) -> String {
-    format!("file://{}-files", database_url.file().unwrap_or(Path::new("khoosheh")).with_extension("").display())
+    format!(
+        "file://{}-files",
+        database_url.file().unwrap_or(Path::new("khoosheh")).with_extension("").display()
+    )
 }
 
 fn welcome(address: SocketAddr, password: &str, about_password: &str) -> String {

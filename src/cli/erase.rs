@@ -24,7 +24,8 @@ pub struct Erase {
     /// Why, without personal data: it is kept.
     #[arg(long)]
     reason: String,
-    /// An attachment that is about the person: it is deleted, and its file removed. Can be given several times.
+    /// An attachment that is about the person: it is deleted, and its file removed. Can be given several
+    /// times.
     #[arg(long = "attachment", value_name = "ID")]
     attachments: Vec<Uuid>,
 }
@@ -44,7 +45,10 @@ pub async fn run(Erase { resource, record_id, reason, attachments }: Erase, conf
     let mut out = std::io::stdout();
     writeln!(out, "erased: the personal data of {} {record_id}, and what was kept of it", erasure.resource)?;
     if config.erasure_list.is_none() {
-        writeln!(out, "there is no erasure_list in the configuration: a backup of before would bring it back")?;
+        writeln!(
+            out,
+            "there is no erasure_list in the configuration: a backup of before would bring it back"
+        )?;
     }
     Ok(())
 }

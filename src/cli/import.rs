@@ -46,9 +46,9 @@ pub struct Import {
 
 fn system(text: &str) -> Result<String, String> {
     let reference = ExternalRef::parse(text.to_owned(), "any".to_owned());
-    reference
-        .map(|reference| reference.system)
-        .map_err(|_| "a system has 1 to 64 of a-z, 0-9 and . _ -, and begins with a letter or digit".to_owned())
+    reference.map(|reference| reference.system).map_err(|_| {
+        "a system has 1 to 64 of a-z, 0-9 and . _ -, and begins with a letter or digit".to_owned()
+    })
 }
 
 /// How many failed rows are listed.
@@ -59,9 +59,13 @@ pub async fn run(arguments: Import, config: Config) -> Outcome {
     server::check_migrated(&db).await?;
     let contract = api::contract()?;
     let mut intake = Intake::begin()?;
-    let mut file = std::fs::File::open(&arguments.file).map_err(|error| format!("{}: {error}", arguments.file.display()))?;
+    let mut file = std::fs::File::open(&arguments.file)
+        .map_err(|error| format!("{}: {error}", arguments.file.display()))?;
     std::io::copy(&mut file, &mut intake)?;
-    let is_ndjson = arguments.file.extension().is_some_and(|end| ["ndjson", "jsonl"].iter().any(|known| end.eq_ignore_ascii_case(known)));
+    let is_ndjson = arguments
+        .file
+        .extension()
+        .is_some_and(|end| ["ndjson", "jsonl"].iter().any(|known| end.eq_ignore_ascii_case(known)));
     let order = Order {
         resource: arguments.resource,
         mode: if arguments.validate { Mode::Validate } else { Mode::Apply },
@@ -72,7 +76,10 @@ pub async fn run(arguments: Import, config: Config) -> Outcome {
     let format = if is_ndjson { Format::Ndjson } else { Format::Csv };
     let begun = intake.keep(&order, format, arguments.calendar, &contract, &transaction).await?;
     transaction.commit().await?;
-    let ended = worker::work_on(begun.id, &db, &contract, |import| show_progress(import.bytes_done, import.bytes_total)).await?;
+    let ended = worker::work_on(begun.id, &db, &contract, |import| {
+        show_progress(import.bytes_done, import.bytes_total)
+    })
+    .await?;
     eprintln!();
     connection::refresh_statistics(&db).await?;
     let failed = import_row::failed(&db, ended.id, LISTED).await?;
@@ -84,11 +91,16 @@ pub async fn run(arguments: Import, config: Config) -> Outcome {
         eprintln!("and {} more", ended.failed - failed.len() as i64);
     }
     let state = sea_orm::ActiveEnum::to_value(&ended.state);
-    let counts = format!("{} created, {} updated, {} unchanged, {} failed", ended.created, ended.updated, ended.unchanged, ended.failed);
+    let counts = format!(
+        "{} created, {} updated, {} unchanged, {} failed",
+        ended.created, ended.updated, ended.unchanged, ended.failed
+    );
     writeln!(std::io::stdout(), "{state}: {counts}")?;
     match ended.state {
         State::Finished if ended.failed == 0 => Ok(()),
-        State::Failed => Err(format!("the import was given up: {}", ended.problem.unwrap_or_default()).into()),
+        State::Failed => {
+            Err(format!("the import was given up: {}", ended.problem.unwrap_or_default()).into())
+        }
         _ => Err("some rows were refused".into()),
     }
 }
@@ -99,6 +111,11 @@ fn show_progress(done: i64, total: i64) {
     const WIDTH: i64 = 40;
     if std::io::stderr().is_terminal() {
         let filled = (done * WIDTH / total.max(1)) as usize;
-        eprint!("\r[{:<width$}] {:>3} %", "#".repeat(filled), done * 100 / total.max(1), width = WIDTH as usize);
+        eprint!(
+            "\r[{:<width$}] {:>3} %",
+            "#".repeat(filled),
+            done * 100 / total.max(1),
+            width = WIDTH as usize
+        );
     }
 }

@@ -10,20 +10,22 @@ use crate::{auth::signing_key, config::Config, server, store::personal};
 
 #[derive(Subcommand)]
 pub enum Keys {
-    /// Make a new key, without a logout: it is published at once and signs after a while, and the keys of before verify until their tokens have
-    /// ended. Running instances learn it by themselves.
+    /// Make a new key, without a logout: it is published at once and signs after a while, and the keys of
+    /// before verify until their tokens have ended. Running instances learn it by themselves.
     Rotate {
-        /// Seconds until the new key signs. Whoever caches the published keys has to know it by then: they may be cached for 300 seconds.
+        /// Seconds until the new key signs. Whoever caches the published keys has to know it by then: they
+        /// may be cached for 300 seconds.
         #[arg(long, default_value_t = signing_key::PUBLISHED_BEFORE.num_seconds(), value_parser = clap::value_parser!(i64).range(0..=86_400))]
         after: i64,
-        /// Somebody else may hold the keys of before: they verify nothing from now on, and the new one signs at once. All access tokens end;
-        /// sessions go on with their refresh tokens.
+        /// Somebody else may hold the keys of before: they verify nothing from now on, and the new one signs
+        /// at once. All access tokens end; sessions go on with their refresh tokens.
         #[arg(long, conflicts_with = "after")]
         compromised: bool,
     },
     /// List the keys that sign access tokens, oldest first.
     List,
-    /// Encrypt all personal values with the key of the configuration, while the service runs. It can be interrupted, and goes on the next time.
+    /// Encrypt all personal values with the key of the configuration, while the service runs. It can be
+    /// interrupted, and goes on the next time.
     RotatePersonal,
 }
 
@@ -33,19 +35,34 @@ pub async fn run(command: Keys, config: Config) -> Outcome {
     match command {
         Keys::Rotate { after, compromised } => {
             let rotated = signing_key::rotate(&db, &config, TimeDelta::seconds(after), compromised).await?;
-            writeln!(out, "{} signs from {} on; the keys of before verify until {}", rotated.id, rotated.active_from, rotated.verify_until)?;
+            writeln!(
+                out,
+                "{} signs from {} on; the keys of before verify until {}",
+                rotated.id, rotated.active_from, rotated.verify_until
+            )?;
         }
         Keys::List => {
             for key in signing_key::rows(&db).await? {
-                let until = key.verifies_until.map_or_else(|| "without end".to_owned(), |until| format!("until {until}"));
+                let until = key
+                    .verifies_until
+                    .map_or_else(|| "without end".to_owned(), |until| format!("until {until}"));
                 let kept = if key.is_sealed() { "encrypted" } else { "not encrypted" };
-                writeln!(out, "{} made {}, signs from {} on, verifies {until}, {kept}", key.id, key.created_at, key.begins())?;
+                writeln!(
+                    out,
+                    "{} made {}, signs from {} on, verifies {until}, {kept}",
+                    key.id,
+                    key.created_at,
+                    key.begins()
+                )?;
             }
         }
         Keys::RotatePersonal => {
             server::check_migrated(&db).await?;
             let count = personal::rotate::rotate(&db).await?;
-            writeln!(out, "{count} personal values were encrypted anew: the former key is not needed any more, but for backups of before")?;
+            writeln!(
+                out,
+                "{count} personal values were encrypted anew: the former key is not needed any more, but for backups of before"
+            )?;
         }
     }
     Ok(())

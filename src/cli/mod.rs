@@ -54,8 +54,8 @@ enum Command {
     /// Bring the tables of the database up to date, or take them back.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Import a file of records of another system, as `POST /imports` does, with the rights of the service itself. What is listed as
-    /// failed was not written.
+    /// Import a file of records of another system, as `POST /imports` does, with the rights of the service
+    /// itself. What is listed as failed was not written.
     Import(import::Import),
     /// Verify the history of every record, and name the first link that is broken.
     Verify(verify::Verify),
@@ -108,7 +108,8 @@ async fn run(line: CommandLine) -> Outcome {
     let load = || {
         let config = Config::load(line.config.as_deref())?;
         let Secrets { personal_key, former_personal_keys, .. } = &config.secrets;
-        personal::keys::configure(personal_key.as_ref(), former_personal_keys).map_err(|fault| format!("a key of personal values {fault}"))?;
+        personal::keys::configure(personal_key.as_ref(), former_personal_keys)
+            .map_err(|fault| format!("a key of personal values {fault}"))?;
         Ok::<_, String>(config)
     };
     match line.command {
@@ -168,7 +169,8 @@ fn log_to_stderr(config: &Config) {
         .init();
 }
 
-/// The lines of the security log: each is one JSON object and nothing else, whatever the format of the other lines.
+/// The lines of the security log: each is one JSON object and nothing else, whatever the format of the other
+/// lines.
 struct SecurityLines;
 
 impl<S: tracing::Subscriber> Layer<S> for SecurityLines {

@@ -23,7 +23,11 @@ pub async fn run(Restore { folder }: Restore, config: Config) -> Outcome {
     }
     let Restored { manifest, missing, sessions, erased } = backup::restore(&config, &folder).await?;
     let mut out = std::io::stdout();
-    writeln!(out, "restored and verified: {} chains as of {}, {} files", manifest.root.chains, manifest.created_at, manifest.files.count)?;
+    writeln!(
+        out,
+        "restored and verified: {} chains as of {}, {} files",
+        manifest.root.chains, manifest.created_at, manifest.files.count
+    )?;
     writeln!(out, "{sessions} sessions were ended: everybody logs in again")?;
     if let Some(count) = erased.filter(|count| *count > 0) {
         writeln!(out, "{count} records were erased again, which are on the list of erasures")?;
@@ -33,7 +37,10 @@ pub async fn run(Restore { folder }: Restore, config: Config) -> Outcome {
         writeln!(out, "{lacking} attached files are not in the backup; its manifest names them")?;
     }
     if missing > 0 {
-        writeln!(out, "the backup is older than this version by {missing} changes of the tables: run `khoosheh migrate up`")?;
+        writeln!(
+            out,
+            "the backup is older than this version by {missing} changes of the tables: run `khoosheh migrate up`"
+        )?;
     }
     Ok(())
 }

@@ -14,7 +14,8 @@ use crate::{
 
 #[derive(Args)]
 pub struct Serve {
-    /// Only say what the configuration is, and try it: the database and the store of files are looked at, and nothing is changed.
+    /// Only say what the configuration is, and try it: the database and the store of files are looked at, and
+    /// nothing is changed.
     #[arg(long)]
     check_config: bool,
 }
@@ -27,7 +28,9 @@ pub async fn run(Serve { check_config }: Serve, config: Config) -> Outcome {
     inspect::check_file(&config.database_url, false)?;
     if config.secrets.signing_key_encryption.is_empty() {
         let variable = signing_key::VARIABLE;
-        tracing::warn!("the keys that sign access tokens are not encrypted in the database: give {variable} or {variable}_FILE");
+        tracing::warn!(
+            "the keys that sign access tokens are not encrypted in the database: give {variable} or {variable}_FILE"
+        );
     }
     let running = server::start(config).await?;
     if !personal::keys::is_configured() {
@@ -53,7 +56,9 @@ async fn check(config: &Config) -> Outcome {
             let tables = match (look.missing, look.unknown) {
                 (0, 0) => "the tables are up to date".to_owned(),
                 (0, count) => {
-                    format!("{count} changes of the tables are of a newer version, which this one can serve unless they are marked as breaking")
+                    format!(
+                        "{count} changes of the tables are of a newer version, which this one can serve unless they are marked as breaking"
+                    )
                 }
                 (count, _) => format!("{count} changes of the tables are missing: run `khoosheh migrate up`"),
             };
@@ -62,7 +67,10 @@ async fn check(config: &Config) -> Outcome {
                 faults.push(tables);
             }
             if look.is_read_only {
-                writeln!(out, "database: it is read-only, as a standby is: the service reads, and refuses writes")?;
+                writeln!(
+                    out,
+                    "database: it is read-only, as a standby is: the service reads, and refuses writes"
+                )?;
             }
         }
     }
@@ -75,10 +83,18 @@ async fn check(config: &Config) -> Outcome {
         count => format!("encrypted in the database; {count} keys are given for that"),
     };
     writeln!(out, "keys that sign access tokens: {keys}")?;
-    let kept = if personal::keys::is_configured() { "that of the configuration" } else { "kept by the database itself" };
+    let kept = if personal::keys::is_configured() {
+        "that of the configuration"
+    } else {
+        "kept by the database itself"
+    };
     writeln!(out, "personal values: the key is {kept}")?;
     if let Some(fault) = config.erasure_list.as_deref().and_then(|path| erasures::list::read(path).err()) {
         faults.push(fault);
     }
-    if faults.is_empty() { Ok(writeln!(out, "the configuration is right")?) } else { Err(faults.join("\nkhoosheh: ").into()) }
+    if faults.is_empty() {
+        Ok(writeln!(out, "the configuration is right")?)
+    } else {
+        Err(faults.join("\nkhoosheh: ").into())
+    }
 }

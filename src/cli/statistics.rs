@@ -14,7 +14,8 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum Statistics {
-    /// Publish the quarter that ended last, without waiting for late data. What is published stays as it is; repeated, it does nothing.
+    /// Publish the quarter that ended last, without waiting for late data. What is published stays as it is;
+    /// repeated, it does nothing.
     Publish,
 }
 
@@ -24,7 +25,11 @@ pub async fn run(command: Statistics, config: Config) -> Outcome {
     match command {
         Statistics::Publish => {
             let quarter = due(Date::today_in_iran(), 0);
-            let done = if publish(&db, quarter).await? { "is published" } else { "was published before, and stays as it is" };
+            let done = if publish(&db, quarter).await? {
+                "is published"
+            } else {
+                "was published before, and stays as it is"
+            };
             Ok(writeln!(std::io::stdout(), "{quarter} {done}")?)
         }
     }

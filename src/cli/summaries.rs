@@ -22,7 +22,10 @@ pub async fn run(command: Summaries, config: Config) -> Outcome {
         Summaries::Rebuild => Ok(summary::rebuild(&db).await?),
         Summaries::Check => match summary::differences(&db).await? {
             0 => Ok(writeln!(std::io::stdout(), "the summaries are those of the records")?),
-            count => Err(format!("{count} sums are not those of the records: run `khoosheh summaries rebuild`").into()),
+            count => {
+                Err(format!("{count} sums are not those of the records: run `khoosheh summaries rebuild`")
+                    .into())
+            }
         },
     }
 }

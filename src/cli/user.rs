@@ -19,8 +19,8 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum User {
-    /// Create an account. Its password comes from standard input, else a random one is made and printed. It is to be changed at the first login, unless it
-    /// is the first account and comes from standard input.
+    /// Create an account. Its password comes from standard input, else a random one is made and printed. It
+    /// is to be changed at the first login, unless it is the first account and comes from standard input.
     Create {
         #[command(flatten)]
         name: Username,
@@ -34,7 +34,8 @@ pub enum User {
         #[arg(long)]
         display_name: Option<String>,
     },
-    /// Set a new password, from standard input or a random one, and end all sessions. It is to be changed at the first login.
+    /// Set a new password, from standard input or a random one, and end all sessions. It is to be changed at
+    /// the first login.
     Password(Username),
     /// Shut an account out and end all its sessions.
     Disable(Username),
@@ -56,8 +57,11 @@ pub async fn run(command: User, config: Config) -> Outcome {
                 input["province"] = json!(province);
             }
             let contract = api::contract()?;
-            let operation = contract.operation(&Method::POST, "/api/v1/users").ok_or("the document has no users")?;
-            operation.body(&mut input, Calendar::Gregorian).map_err(|problem| format!("{input} cannot be created: {problem}"))?;
+            let operation =
+                contract.operation(&Method::POST, "/api/v1/users").ok_or("the document has no users")?;
+            operation
+                .body(&mut input, Calendar::Gregorian)
+                .map_err(|problem| format!("{input} cannot be created: {problem}"))?;
             let mut row = serde_json::from_value::<UserInput>(input)?.onto_row(&account::Model::default())?;
             let (new, is_given) = new_password()?;
             // Who makes the first account makes their own.
@@ -88,19 +92,24 @@ pub async fn run(command: User, config: Config) -> Outcome {
 /// The account of a name.
 async fn found(db: &impl ConnectionTrait, name: &str) -> Result<account::Model, Box<dyn std::error::Error>> {
     let found = account::by_username(db, name).await?;
-    Ok(found.filter(|account| account.deleted_at.is_none()).ok_or_else(|| format!("there is no account {name}"))?)
+    Ok(found
+        .filter(|account| account.deleted_at.is_none())
+        .ok_or_else(|| format!("there is no account {name}"))?)
 }
 
 /// A new password of an account, where it may be one.
 fn accepted(new: String, account: &account::Model, present: Option<&str>) -> Result<String, &'static str> {
     match password::refusal(&new, &account.names(), present) {
         None => Ok(new),
-        Some(password::Refusal::Weak) => Err("the password is easily guessed: put some words together that have nothing to do with each other"),
+        Some(password::Refusal::Weak) => Err(
+            "the password is easily guessed: put some words together that have nothing to do with each other",
+        ),
         Some(password::Refusal::Present) => Err("the password is the present one"),
     }
 }
 
-/// A line of standard input where it is not a terminal, else a random password, printed once; and whether it was given.
+/// A line of standard input where it is not a terminal, else a random password, printed once; and whether it
+/// was given.
 fn new_password() -> Result<(String, bool), Box<dyn std::error::Error>> {
     let mut given = String::new();
     if !std::io::stdin().is_terminal() {

@@ -49,8 +49,13 @@ pub async fn run(arguments: Verify, config: Config) -> Outcome {
                 if root.sha256 == intact.root {
                     whole.push(format!("it is that of the backup of {created_at}"));
                 } else {
-                    let (now, then) = (format!("{} of {} chains", intact.root, intact.chains), format!("{} of {} chains", root.sha256, root.chains));
-                    faults.push(format!("it is not that of the backup of {created_at}: the root is {now}, and was {then}"));
+                    let (now, then) = (
+                        format!("{} of {} chains", intact.root, intact.chains),
+                        format!("{} of {} chains", root.sha256, root.chains),
+                    );
+                    faults.push(format!(
+                        "it is not that of the backup of {created_at}: the root is {now}, and was {then}"
+                    ));
                 }
             }
         }
@@ -62,5 +67,9 @@ pub async fn run(arguments: Verify, config: Config) -> Outcome {
             Err(fault) => faults.push(fault.to_string()),
         }
     }
-    if faults.is_empty() { Ok(writeln!(std::io::stdout(), "{}", whole.join("\n"))?) } else { Err(faults.join("\nkhoosheh: ").into()) }
+    if faults.is_empty() {
+        Ok(writeln!(std::io::stdout(), "{}", whole.join("\n"))?)
+    } else {
+        Err(faults.join("\nkhoosheh: ").into())
+    }
 }

@@ -1,10 +1,12 @@
-//! How a cluster is assessed: its challenges and opportunities, its firms by size, and what makes it a priority.
+//! How a cluster is assessed: its challenges and opportunities, its firms by size, and what makes it a
+//! priority.
 
 use sea_orm::FromJsonQueryResult;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What small and medium enterprises lack, and where opportunities lie: the challenge categories of the programme.
+/// What small and medium enterprises lack, and where opportunities lie: the challenge categories of the
+/// programme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ChallengeCategory)]

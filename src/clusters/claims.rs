@@ -1,7 +1,6 @@
 //! Claims: who says that a cluster exists, when, and under which name. Sources contradict each other, so a
 //! cluster keeps what each of them says.
 
-use actix_web::{delete, get, patch, post};
 use sea_orm::{
     entity::prelude::*,
     sea_query::{Condition, Query as SqlQuery, SimpleExpr},
@@ -13,7 +12,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::entity as clusters;
 use crate::{
     auth::Scope,
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     persian::Date,
     problem::Problem,
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
@@ -21,7 +24,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_claims).service(create_claim).service(get_claim).service(update_claim).service(delete_claim);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -78,7 +81,11 @@ impl Record for Model {
     }
 
     /// A claim is of the province of its cluster, which takes it along where it moves.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if before.is_none() {
             self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         }
@@ -92,7 +99,8 @@ pub async fn about(db: &impl ConnectionTrait, cluster: Uuid) -> Result<Vec<Model
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "cluster_claim.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "cluster_claim.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A claim about a cluster.
@@ -201,42 +209,28 @@ impl Input<Model> for ClaimInput {
     }
 }
 
-/// List the claims about a cluster
-///
-/// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Claim>)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/claims")]
-pub async fn list_claims(cluster: Visible<clusters::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Column::ClusterId.eq(cluster.id)).await
+impl Resource for Model {
+    type Input = ClaimInput;
+
+    const WORDS: Words = Words {
+        path: "/clusters/{id}/claims",
+        one: "claim",
+        many: "claims",
+        a: "a claim",
+        reads: "clusters:read",
+        writes: "clusters:write",
+        about: &[
+            (Standard::List, "List the claims about a cluster", "Oldest first, unless sorted by `-id`."),
+            (Standard::Create, "Record a claim about a cluster", ""),
+            (Standard::Update, "Change a claim", ""),
+        ],
+    };
 }
 
-/// Record a claim about a cluster
-#[utoipa::path(request_body = ClaimInput, responses((status = 201, body = Claim)), security(("oauth2" = ["clusters:write"])))]
-#[post("/clusters/{id}/claims")]
-pub async fn create_claim(cluster: Visible<clusters::Model>, input: Body<ClaimInput>, write: Write) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { cluster_id: cluster.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = clusters::Model;
 
-/// Read a claim
-#[utoipa::path(responses((status = 200, body = Claim)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/claims/{claim_id}")]
-pub async fn get_claim(claim: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*claim).await
-}
-
-/// Change a claim
-#[utoipa::path(request_body = ClaimInput, responses((status = 200, body = Claim)), security(("oauth2" = ["clusters:write"])))]
-#[patch("/clusters/{id}/claims/{claim_id}")]
-pub async fn update_claim(claim: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: ClaimInput = patch.onto(&*claim)?;
-    write.update(&*claim, input.onto_row(&claim)?).await
-}
-
-/// Delete a claim
-///
-/// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
-#[delete("/clusters/{id}/claims/{claim_id}")]
-pub async fn delete_claim(claim: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&claim.0).await
+    fn of(cluster: &clusters::Model) -> Self {
+        Self { cluster_id: cluster.id, ..Self::default() }
+    }
 }

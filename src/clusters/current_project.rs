@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::{ToSchema, openapi::Ref};
 use uuid::Uuid;
 
-use crate::store::{Past, past};
+use crate::store::{Past, point_in_time};
 
 /// A cluster's live project.
 #[derive(Clone, Debug, Serialize, FromQueryResult, ToSchema)]
@@ -36,12 +36,18 @@ fn project_state() -> Ref {
 }
 
 /// The live project that a cluster had.
-pub async fn then(db: &impl ConnectionTrait, cluster: Uuid, past: Past) -> Result<Option<CurrentProject>, DbErr> {
-    let ids = past::referring(db, "project", "cluster_id", cluster).await?;
-    let known = past::records(db, "project", &["state"], ids, past).await?;
+pub async fn then(
+    db: &impl ConnectionTrait,
+    cluster: Uuid,
+    past: Past,
+) -> Result<Option<CurrentProject>, DbErr> {
+    let ids = point_in_time::referring(db, "project", "cluster_id", cluster).await?;
+    let known = point_in_time::records(db, "project", &["state"], ids, past).await?;
     let mut live = known.into_iter().filter_map(|(id, fields)| {
-        let [code, title_fa, state] = ["code", "title_fa", "state"].map(|name| past::text(&fields, name));
-        let is_live = !CALM.contains(&state.as_str()) && past::text(&fields, "cluster_id") == cluster.to_string();
+        let [code, title_fa, state] =
+            ["code", "title_fa", "state"].map(|name| point_in_time::text(&fields, name));
+        let is_live = !CALM.contains(&state.as_str())
+            && point_in_time::text(&fields, "cluster_id") == cluster.to_string();
         is_live.then_some(CurrentProject { cluster_id: cluster, id, code, title_fa, state })
     });
     Ok(live.next())
@@ -51,7 +57,10 @@ pub async fn then(db: &impl ConnectionTrait, cluster: Uuid, past: Past) -> Resul
 const CALM: [&str; 3] = ["draft", "closed", "terminated"];
 
 /// The live projects of some clusters, in one statement. A unique index leaves each at most one.
-pub async fn of_clusters(db: &impl ConnectionTrait, clusters: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, CurrentProject>, DbErr> {
+pub async fn of_clusters(
+    db: &impl ConnectionTrait,
+    clusters: impl Iterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, CurrentProject>, DbErr> {
     let column = |name: &'static str| Expr::col(Alias::new(name));
     let query = Query::select()
         .columns(["cluster_id", "id", "code", "title_fa", "state"].map(Alias::new))

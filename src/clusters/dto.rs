@@ -58,7 +58,8 @@ pub struct Cluster {
     isic: Vec<Isic>,
     /// Where it stands in the programme. It changes by `POST /clusters/{id}/transitions` only.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from other records.
+    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// other records.
     #[schema(example = json!([{"to": "prioritised", "needs": ["decision_id"], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
     /// The day it was identified, or a day in that month, quarter or year: see `identified_precision`.
@@ -160,7 +161,13 @@ pub struct ClusterInput {
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Stone")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "Stone"
+    )]
     pub name_en: Option<String>,
     /// Other names; they are searched as well.
     #[serde(default)]
@@ -266,12 +273,21 @@ impl Input<Model> for ClusterInput {
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let mut faults = Vec::new();
         let isic = Classes::ordered(self.isic, &mut faults);
-        let identified = Identified::check(self.identified_on, self.identified_precision, self.identified_not_later_than, &mut faults);
+        let identified = Identified::check(
+            self.identified_on,
+            self.identified_precision,
+            self.identified_not_later_than,
+            &mut faults,
+        );
         faults.extend(checks::women_among(self.employment_female, self.employment_total));
         let name_key = text::key(&self.name_fa);
         if name_key.len() > 2_000 {
             // «ﷺ» is one character and folds to eighteen: the index and the cursor have their limits.
-            faults.push(Violation::body("/name_fa", "too_long", Text::new("این نام بیش از اندازه بلند است.", "This name is too long.")));
+            faults.push(Violation::body(
+                "/name_fa",
+                "too_long",
+                Text::new("این نام بیش از اندازه بلند است.", "This name is too long."),
+            ));
         }
         if name_key.is_empty() {
             faults.push(Violation::body(

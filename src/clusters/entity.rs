@@ -27,7 +27,10 @@ use crate::{
     persian::{Date, text},
     problem::{Problem, Text, Violation},
     provinces,
-    store::{Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, past::Fields, record::Unique, search},
+    store::{
+        Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, point_in_time::Fields,
+        record::Unique, search,
+    },
     values::{Location, Name},
 };
 
@@ -98,8 +101,10 @@ impl Record for Model {
     const RESOURCE: &'static str = "cluster";
     const DAYS: &'static [&'static str] = &["identified_on", "identified_not_later_than"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions", "current_project"];
-    const INCLUDES: &'static [Include] =
-        &[Include::new("claims", "the claims about it", "clusters:read"), Include::new("industry", "its primary class of ISIC", "reference:read")];
+    const INCLUDES: &'static [Include] = &[
+        Include::new("claims", "the claims about it", "clusters:read"),
+        Include::new("industry", "its primary class of ISIC", "reference:read"),
+    ];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
         ("project", "cluster_id"),
         ("decision", "cluster_id"),
@@ -129,7 +134,13 @@ impl Record for Model {
         Unique {
             index: "cluster_code",
             columns: "cluster.code",
-            violation: || Violation::body("/code", "duplicate", Text::new("این کد آزاد نیست.", "This code is not free.")),
+            violation: || {
+                Violation::body(
+                    "/code",
+                    "duplicate",
+                    Text::new("این کد آزاد نیست.", "This code is not free."),
+                )
+            },
         },
     ];
 
@@ -147,7 +158,8 @@ impl Record for Model {
 
     fn terms(&self) -> Vec<(&'static str, String)> {
         let more = self.aliases.0.iter().chain(&self.products.0).map(|name| &name.0);
-        let names = [Some(&self.name_fa), Some(&self.code), self.name_en.as_ref()].into_iter().chain(more.map(Some));
+        let names =
+            [Some(&self.name_fa), Some(&self.code), self.name_en.as_ref()].into_iter().chain(more.map(Some));
         let words = search::words(names).into_iter();
         let counties = self.counties.0.iter().map(|county| (COUNTY, text::key(&county.0)));
         words.chain(self.isic.terms()).chain(counties).collect()
@@ -156,14 +168,30 @@ impl Record for Model {
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Cluster>, Problem> {
         let mut projects = current_project::of_clusters(&reading.db, rows.iter().map(|row| row.id)).await?;
         let mut claims = match reading.includes("claims") {
-            true => reading.under(claims::Column::ClusterId, rows.iter().map(|row| row.id), |claim: &claims::Model| claim.cluster_id).await?,
+            true => {
+                reading
+                    .under(
+                        claims::Column::ClusterId,
+                        rows.iter().map(|row| row.id),
+                        |claim: &claims::Model| claim.cluster_id,
+                    )
+                    .await?
+            }
             false => HashMap::new(),
         };
         let industries = match reading.includes("industry") {
-            true => industries::entity::by_codes(&reading.db, rows.iter().map(|row| row.primary_isic.as_str())).await?,
+            true => {
+                industries::entity::by_codes(&reading.db, rows.iter().map(|row| row.primary_isic.as_str()))
+                    .await?
+            }
             false => Vec::new(),
         };
-        let industry = |row: &Self| industries.iter().find(|industry| industry.code == row.primary_isic).map(industries::entity::Model::view);
+        let industry = |row: &Self| {
+            industries
+                .iter()
+                .find(|industry| industry.code == row.primary_isic)
+                .map(industries::entity::Model::view)
+        };
         let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
         let view = |row: &Self| {
             let mut view = row.view();
@@ -176,23 +204,29 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    /// Gives out a code where there is none: the province's number and a count, past codes that were given by hand. Takes the claims
-    /// along into another province.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    /// Gives out a code where there is none: the province's number and a count, past codes that were given by
+    /// hand. Takes the claims along into another province.
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if self.code.is_empty() {
             let prefix = self.province.trim_start_matches("IR-");
             self.code = code::give_out::<Self>(transaction, "cluster", prefix).await?;
         }
         if before.is_some_and(|before| before.province != self.province) {
             for claim in claims::about(&**transaction, self.id).await? {
-                transaction.update(&claim, claims::Model { province: self.province.clone(), ..claim.clone() }).await?;
+                transaction
+                    .update(&claim, claims::Model { province: self.province.clone(), ..claim.clone() })
+                    .await?;
             }
         }
         Ok(())
     }
 
     /// The claims go with the cluster.
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         for claim in claims::about(&**transaction, self.id).await? {
             transaction.delete(&claim).await?;
         }
@@ -218,7 +252,7 @@ impl Stateful for Model {
     }
 
     /// Entering `identified` gives the identification date where none is known.
-    fn enter(&mut self, state: State, on: Date) {
+    fn apply_state(&mut self, state: State, on: Date) {
         self.state = state;
         if state == State::Identified && self.identified_not_later_than.is_none() {
             self.identified_on = Some(on.naive());
@@ -227,7 +261,11 @@ impl Stateful for Model {
         }
     }
 
-    async fn facts(db: &impl ConnectionTrait, rows: &[Self], on: Date) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
+    async fn facts(
+        db: &impl ConnectionTrait,
+        rows: &[Self],
+        on: Date,
+    ) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
         rules::facts(db, rows, on).await
     }
 }
@@ -251,12 +289,42 @@ const COUNTY: &str = "county";
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "name_fa", sql: "cluster.name_order", kind: SqlKind::Text, value: |row| row.name_order.as_str().into() },
-        SortKey { name: "code", sql: "cluster.code", kind: SqlKind::Text, value: |row| row.code.as_str().into() },
-        SortKey { name: "province", sql: "cluster.province", kind: SqlKind::Text, value: |row| row.province.as_str().into() },
-        SortKey { name: "state", sql: "cluster.state", kind: SqlKind::Text, value: |row| lifecycle::State::name(row.state).into() },
-        SortKey { name: "created_at", sql: "cluster.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "cluster.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "name_fa",
+            sql: "cluster.name_order",
+            kind: SqlKind::Text,
+            value: |row| row.name_order.as_str().into(),
+        },
+        SortKey {
+            name: "code",
+            sql: "cluster.code",
+            kind: SqlKind::Text,
+            value: |row| row.code.as_str().into(),
+        },
+        SortKey {
+            name: "province",
+            sql: "cluster.province",
+            kind: SqlKind::Text,
+            value: |row| row.province.as_str().into(),
+        },
+        SortKey {
+            name: "state",
+            sql: "cluster.state",
+            kind: SqlKind::Text,
+            value: |row| lifecycle::State::name(row.state).into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "cluster.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "cluster.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey {
             name: "identified_not_later_than",
             sql: "COALESCE(cluster.identified_not_later_than, '9999-12-31')",
@@ -288,7 +356,9 @@ impl Listed for Model {
 impl ClusterFilter {
     /// What the filter lets through.
     pub fn condition(&self) -> Condition {
-        let counties = |list: &Vec<Name>| search::has_any::<Model>(COUNTY, list.iter().map(|county| text::key(&county.0)));
+        let counties = |list: &Vec<Name>| {
+            search::has_any::<Model>(COUNTY, list.iter().map(|county| text::key(&county.0)))
+        };
         let bound = Expr::cust("COALESCE(cluster.identified_not_later_than, '9999-12-31')");
         Condition::all()
             .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))

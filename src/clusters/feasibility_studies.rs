@@ -1,6 +1,6 @@
-//! Feasibility studies (امکان‌سنجی): who examined a cluster, by which criteria, and whether its development was found feasible.
+//! Feasibility studies (امکان‌سنجی): who examined a cluster, by which criteria, and whether its development
+//! was found feasible.
 
-use actix_web::{delete, get, patch, post};
 use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,7 +9,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::entity as clusters;
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     organisations,
     persian::{Date, text},
     problem::{Problem, Text, Violation},
@@ -19,12 +23,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(list_feasibility_studies)
-        .service(create_feasibility_study)
-        .service(get_feasibility_study)
-        .service(update_feasibility_study)
-        .service(delete_feasibility_study);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -103,18 +102,26 @@ impl Record for Model {
     }
 
     /// Executor and decision are of the province of the cluster, or national.
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
-        let executor: organisations::entity::Model = transaction.referred(self.executor_id, "/executor_id").await?;
-        let mut faults: Vec<_> = checks::same_province(&self.province, executor.province.as_deref(), "/executor_id").into_iter().collect();
+        let executor: organisations::entity::Model =
+            transaction.referred(self.executor_id, "/executor_id").await?;
+        let mut faults: Vec<_> =
+            checks::same_province(&self.province, executor.province.as_deref(), "/executor_id")
+                .into_iter()
+                .collect();
         faults.extend(decision::check(transaction, self.decision_id, Some(&self.province)).await?);
         checks::all_or_none(faults)
     }
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] =
-        &[SortKey { name: "id", sql: "feasibility_study.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey {
+        name: "id",
+        sql: "feasibility_study.id",
+        kind: SqlKind::Uuid,
+        value: |row| row.id.into(),
+    }];
 }
 
 /// A feasibility study of a cluster.
@@ -204,11 +211,13 @@ impl Input<Model> for FeasibilityStudyInput {
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let approved_on = self.approved_on.map(Date::naive);
-        let names: Vec<String> = self.criteria.iter().map(|criterion| text::key(&criterion.criterion.0)).collect();
+        let names: Vec<String> =
+            self.criteria.iter().map(|criterion| text::key(&criterion.criterion.0)).collect();
         let mut faults = checks::each_once(&names, |index| format!("/criteria/{index}/criterion"));
         faults.extend(checks::not_in_future(approved_on, "/approved_on"));
         if approved_on.is_some() && self.result.is_none() {
-            let detail = Text::new("مطالعه‌ای که تصویب شده نتیجه‌ای دارد.", "A study that is approved has a result.");
+            let detail =
+                Text::new("مطالعه‌ای که تصویب شده نتیجه‌ای دارد.", "A study that is approved has a result.");
             faults.push(Violation::body("/result", "required", detail));
         }
         checks::all_or_none(faults)?;
@@ -224,48 +233,36 @@ impl Input<Model> for FeasibilityStudyInput {
     }
 }
 
-/// List the feasibility studies of a cluster
-///
-/// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<FeasibilityStudy>)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/feasibility-studies")]
-pub async fn list_feasibility_studies(cluster: Visible<clusters::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Column::ClusterId.eq(cluster.id)).await
+impl Resource for Model {
+    type Input = FeasibilityStudyInput;
+
+    const WORDS: Words = Words {
+        path: "/clusters/{id}/feasibility-studies",
+        one: "feasibility_study",
+        many: "feasibility_studies",
+        a: "a feasibility study",
+        reads: "clusters:read",
+        writes: "clusters:write",
+        about: &[
+            (
+                Standard::List,
+                "List the feasibility studies of a cluster",
+                "Oldest first, unless sorted by `-id`.",
+            ),
+            (
+                Standard::Create,
+                "Add a feasibility study of a cluster",
+                "Only the executor is needed at first; scores, result and approval come when they are known.",
+            ),
+            (Standard::Update, "Change a feasibility study", ""),
+        ],
+    };
 }
 
-/// Add a feasibility study of a cluster
-///
-/// Only the executor is needed at first; scores, result and approval come when they are known.
-#[utoipa::path(request_body = FeasibilityStudyInput, responses((status = 201, body = FeasibilityStudy)), security(("oauth2" = ["clusters:write"])))]
-#[post("/clusters/{id}/feasibility-studies")]
-pub async fn create_feasibility_study(
-    cluster: Visible<clusters::Model>,
-    input: Body<FeasibilityStudyInput>,
-    write: Write,
-) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { cluster_id: cluster.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = clusters::Model;
 
-/// Read a feasibility study
-#[utoipa::path(responses((status = 200, body = FeasibilityStudy)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/feasibility-studies/{feasibility_study_id}")]
-pub async fn get_feasibility_study(study: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*study).await
-}
-
-/// Change a feasibility study
-#[utoipa::path(request_body = FeasibilityStudyInput, responses((status = 200, body = FeasibilityStudy)), security(("oauth2" = ["clusters:write"])))]
-#[patch("/clusters/{id}/feasibility-studies/{feasibility_study_id}")]
-pub async fn update_feasibility_study(study: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: FeasibilityStudyInput = patch.onto(&*study)?;
-    write.update(&*study, input.onto_row(&study)?).await
-}
-
-/// Delete a feasibility study
-///
-/// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
-#[delete("/clusters/{id}/feasibility-studies/{feasibility_study_id}")]
-pub async fn delete_feasibility_study(study: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&study.0).await
+    fn of(cluster: &clusters::Model) -> Self {
+        Self { cluster_id: cluster.id, ..Self::default() }
+    }
 }

@@ -1,7 +1,6 @@
-//! Lineage: what became of a cluster. It was merged into another one, split into others, or renamed; so counts of different
-//! sources and days can be explained.
+//! Lineage: what became of a cluster. It was merged into another one, split into others, or renamed; so
+//! counts of different sources and days can be explained.
 
-use actix_web::{delete, get, patch, post};
 use sea_orm::{
     EnumIter,
     entity::prelude::*,
@@ -14,7 +13,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::entity as clusters;
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     persian::Date,
     problem::{Problem, Text, Violation},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, decision, external_ref::ExternalRefs},
@@ -23,12 +26,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(list_lineage_entries)
-        .service(create_lineage_entry)
-        .service(get_lineage_entry)
-        .service(update_lineage_entry)
-        .service(delete_lineage_entry);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -56,7 +54,9 @@ crate::store::record_table! {
 }
 
 /// What became of a cluster.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = LineageKind)]
@@ -92,7 +92,7 @@ impl Record for Model {
     }
 
     /// The other cluster is another one of the same province.
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         let mut faults = Vec::new();
         if let Some(id) = self.other_cluster_id {
@@ -110,7 +110,12 @@ impl Record for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "effective_on", sql: "lineage_entry.effective_on", kind: SqlKind::Date, value: |row| row.effective_on.into() },
+        SortKey {
+            name: "effective_on",
+            sql: "lineage_entry.effective_on",
+            kind: SqlKind::Date,
+            value: |row| row.effective_on.into(),
+        },
         SortKey { name: "id", sql: "lineage_entry.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
@@ -171,8 +176,8 @@ pub struct LineageEntryInput {
     /// What became of the cluster.
     #[schema(example = "renamed")]
     pub kind: Kind,
-    /// The cluster that it was merged into, or one of those that it was split into: another one of the same province. Needed
-    /// with `merged_into` and `split_into`, and only there.
+    /// The cluster that it was merged into, or one of those that it was split into: another one of the same
+    /// province. Needed with `merged_into` and `split_into`, and only there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_cluster_id: Option<Uuid>,
     /// The name that it had before. Needed with `renamed`, and only there.
@@ -183,7 +188,13 @@ pub struct LineageEntryInput {
     pub effective_on: Date,
     /// Who says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 500, pattern = "\\S", format = "name", example = "صورت‌جلسهٔ کارگروه خوشه‌های استان")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "\\S",
+        format = "name",
+        example = "صورت‌جلسهٔ کارگروه خوشه‌های استان"
+    )]
     pub source_title: Option<String>,
     /// Anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -220,15 +231,24 @@ impl Input<Model> for LineageEntryInput {
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let effective_on = self.effective_on.naive();
-        let mut faults: Vec<_> = checks::not_in_future(Some(effective_on), "/effective_on").into_iter().collect();
+        let mut faults: Vec<_> =
+            checks::not_in_future(Some(effective_on), "/effective_on").into_iter().collect();
         let is_renamed = self.kind == Kind::Renamed;
-        for (pointer, is_given, is_needed) in
-            [("/other_cluster_id", self.other_cluster_id.is_some(), !is_renamed), ("/former_name", self.former_name.is_some(), is_renamed)]
-        {
+        for (pointer, is_given, is_needed) in [
+            ("/other_cluster_id", self.other_cluster_id.is_some(), !is_renamed),
+            ("/former_name", self.former_name.is_some(), is_renamed),
+        ] {
             match (is_given, is_needed) {
-                (false, true) => faults.push(Violation::body(pointer, "required", Text::new("این فیلد لازم است.", "This field is required."))),
+                (false, true) => faults.push(Violation::body(
+                    pointer,
+                    "required",
+                    Text::new("این فیلد لازم است.", "This field is required."),
+                )),
                 (true, false) => {
-                    let detail = Text::new("این فیلد با این نوع معنا ندارد.", "This field has no meaning with this kind.");
+                    let detail = Text::new(
+                        "این فیلد با این نوع معنا ندارد.",
+                        "This field has no meaning with this kind.",
+                    );
                     faults.push(Violation::body(pointer, "not_applicable", detail));
                 }
                 _ => {}
@@ -249,47 +269,43 @@ impl Input<Model> for LineageEntryInput {
     }
 }
 
-/// List the lineage of a cluster
-///
-/// What became of it, and of which clusters it is a successor: there `other_cluster_id` is this one. Oldest record first,
-/// unless sorted otherwise.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<LineageEntry>)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/lineage")]
-pub async fn list_lineage_entries(cluster: Visible<clusters::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Condition::any().add(Column::ClusterId.eq(cluster.id)).add(Column::OtherClusterId.eq(cluster.id))).await
+impl Resource for Model {
+    type Input = LineageEntryInput;
+
+    const WORDS: Words = Words {
+        path: "/clusters/{id}/lineage",
+        one: "lineage_entry",
+        many: "lineage_entries",
+        a: "an entry of the lineage",
+        reads: "clusters:read",
+        writes: "clusters:write",
+        about: &[
+            (
+                Standard::List,
+                "List the lineage of a cluster",
+                "What became of it, and of which clusters it is a successor: there `other_cluster_id` is this \
+                 one. Oldest record first, unless sorted otherwise.",
+            ),
+            (
+                Standard::Create,
+                "Record what became of a cluster",
+                "For a cluster that was split into several, one entry for each of them. The state changes by \
+                 a transition of its own.",
+            ),
+            (Standard::Get, "Read an entry of the lineage", "Under the cluster that it became of."),
+            (Standard::Update, "Change an entry of the lineage", ""),
+        ],
+    };
 }
 
-/// Record what became of a cluster
-///
-/// For a cluster that was split into several, one entry for each of them. The state changes by a transition of its own.
-#[utoipa::path(request_body = LineageEntryInput, responses((status = 201, body = LineageEntry)), security(("oauth2" = ["clusters:write"])))]
-#[post("/clusters/{id}/lineage")]
-pub async fn create_lineage_entry(cluster: Visible<clusters::Model>, input: Body<LineageEntryInput>, write: Write) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { cluster_id: cluster.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = clusters::Model;
 
-/// Read an entry of the lineage
-///
-/// Under the cluster that it became of.
-#[utoipa::path(responses((status = 200, body = LineageEntry)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/lineage/{lineage_entry_id}")]
-pub async fn get_lineage_entry(entry: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*entry).await
-}
+    fn of(cluster: &clusters::Model) -> Self {
+        Self { cluster_id: cluster.id, ..Self::default() }
+    }
 
-/// Change an entry of the lineage
-#[utoipa::path(request_body = LineageEntryInput, responses((status = 200, body = LineageEntry)), security(("oauth2" = ["clusters:write"])))]
-#[patch("/clusters/{id}/lineage/{lineage_entry_id}")]
-pub async fn update_lineage_entry(entry: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: LineageEntryInput = patch.onto(&*entry)?;
-    write.update(&*entry, input.onto_row(&entry)?).await
-}
-
-/// Delete an entry of the lineage
-///
-/// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
-#[delete("/clusters/{id}/lineage/{lineage_entry_id}")]
-pub async fn delete_lineage_entry(entry: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&entry.0).await
+    fn is_of(cluster: &clusters::Model) -> Condition {
+        Condition::any().add(Column::ClusterId.eq(cluster.id)).add(Column::OtherClusterId.eq(cluster.id))
+    }
 }

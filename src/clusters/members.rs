@@ -1,4 +1,5 @@
-//! The enterprises that stages of the value chain, networks and joint actions name, read from their table without knowing more of them.
+//! The enterprises that stages of the value chain, networks and joint actions name, read from their table
+//! without knowing more of them.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -22,9 +23,14 @@ pub enum Of {
     Province(String),
 }
 
-/// Each of the ids is one of a live enterprise there; the violation at its place otherwise. Nobody deletes or moves the
-/// enterprise before the end of the transaction.
-pub async fn check(transaction: &Transaction, ids: &[Uuid], of: Of, pointer: impl Fn(usize) -> String) -> Result<Vec<Violation>, Problem> {
+/// Each of the ids is one of a live enterprise there; the violation at its place otherwise. Nobody deletes or
+/// moves the enterprise before the end of the transaction.
+pub async fn check(
+    transaction: &Transaction,
+    ids: &[Uuid],
+    of: Of,
+    pointer: impl Fn(usize) -> String,
+) -> Result<Vec<Violation>, Problem> {
     // In one order, so that of two writers none waits for the other.
     for id in ids.iter().collect::<BTreeSet<_>>() {
         // The lock that `Transaction::lock` takes for the record.

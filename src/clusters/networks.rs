@@ -1,6 +1,5 @@
 //! Networks (شبکه) of enterprises that a cluster has formed: for what, of whom, and at whose cost.
 
-use actix_web::{delete, get, patch, post};
 use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +11,11 @@ use super::{
 };
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     persian::Date,
     problem::{Problem, Text, Violation},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
@@ -21,7 +24,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_networks).service(create_network).service(get_network).service(update_network).service(delete_network);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -57,7 +60,9 @@ crate::store::record_table! {
 pub struct Members(pub Vec<Uuid>);
 
 /// The kinds of networks, after UNIDO.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = NetworkKind)]
@@ -100,9 +105,12 @@ impl Record for Model {
     }
 
     /// The members are enterprises of the province.
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
-        checks::all_or_none(members::check(transaction, &self.members.0, Of::Province(self.province.clone()), member_at).await?)
+        checks::all_or_none(
+            members::check(transaction, &self.members.0, Of::Province(self.province.clone()), member_at)
+                .await?,
+        )
     }
 }
 
@@ -111,7 +119,8 @@ fn member_at(index: usize) -> String {
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "network.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "network.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A network of enterprises.
@@ -176,11 +185,23 @@ pub struct NetworkInput {
     #[schema(example = "export_consortium")]
     pub kind: Kind,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "کنسرسیوم صادراتی سنگ لرستان")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "کنسرسیوم صادراتی سنگ لرستان"
+    )]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Lorestan Stone Export Consortium")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "Lorestan Stone Export Consortium"
+    )]
     pub name_en: Option<String>,
     /// When it was formed; not in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -238,7 +259,10 @@ impl Input<Model> for NetworkInput {
         faults.extend(checks::not_in_future(formed_on, "/formed_on"));
         faults.extend(checks::not_in_future(dissolved_on, "/dissolved_on"));
         if dissolved_on.is_some() && formed_on.is_none() {
-            let detail = Text::new("شبکه‌ای که برچیده شده روزی شکل گرفته است.", "A network that was dissolved was formed.");
+            let detail = Text::new(
+                "شبکه‌ای که برچیده شده روزی شکل گرفته است.",
+                "A network that was dissolved was formed.",
+            );
             faults.push(Violation::body("/formed_on", "required", detail));
         }
         checks::all_or_none(faults)?;
@@ -258,44 +282,34 @@ impl Input<Model> for NetworkInput {
     }
 }
 
-/// List the networks of a cluster
-///
-/// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Network>)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/networks")]
-pub async fn list_networks(cluster: Visible<clusters::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Column::ClusterId.eq(cluster.id)).await
+impl Resource for Model {
+    type Input = NetworkInput;
+
+    const WORDS: Words = Words {
+        path: "/clusters/{id}/networks",
+        one: "network",
+        many: "networks",
+        a: "a network",
+        reads: "clusters:read",
+        writes: "clusters:write",
+        about: &[
+            (Standard::List, "List the networks of a cluster", "Oldest first, unless sorted by `-id`."),
+            (Standard::Create, "Add a network to a cluster", "It has two members at least."),
+            (Standard::Update, "Change a network", ""),
+            (
+                Standard::Delete,
+                "Delete a network",
+                "Leaves a tombstone. Repeating it is no error. What was dissolved gets a `dissolved_on` \
+                 instead.",
+            ),
+        ],
+    };
 }
 
-/// Add a network to a cluster
-///
-/// It has two members at least.
-#[utoipa::path(request_body = NetworkInput, responses((status = 201, body = Network)), security(("oauth2" = ["clusters:write"])))]
-#[post("/clusters/{id}/networks")]
-pub async fn create_network(cluster: Visible<clusters::Model>, input: Body<NetworkInput>, write: Write) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { cluster_id: cluster.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = clusters::Model;
 
-/// Read a network
-#[utoipa::path(responses((status = 200, body = Network)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/networks/{network_id}")]
-pub async fn get_network(network: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*network).await
-}
-
-/// Change a network
-#[utoipa::path(request_body = NetworkInput, responses((status = 200, body = Network)), security(("oauth2" = ["clusters:write"])))]
-#[patch("/clusters/{id}/networks/{network_id}")]
-pub async fn update_network(network: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: NetworkInput = patch.onto(&*network)?;
-    write.update(&*network, input.onto_row(&network)?).await
-}
-
-/// Delete a network
-///
-/// Leaves a tombstone. Repeating it is no error. What was dissolved gets a `dissolved_on` instead.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
-#[delete("/clusters/{id}/networks/{network_id}")]
-pub async fn delete_network(network: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&network.0).await
+    fn of(cluster: &clusters::Model) -> Self {
+        Self { cluster_id: cluster.id, ..Self::default() }
+    }
 }

@@ -16,7 +16,9 @@ use crate::{
 };
 
 /// Where a cluster stands in the programme.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ClusterState)]
@@ -61,20 +63,75 @@ const ANY: &[State] = &[
     State::Developed,
 ];
 
-/// The table. No two clusters of a province share a folded name in any state, and each has a primary class of ISIC.
+/// The table. No two clusters of a province share a folded name in any state, and each has a primary class of
+/// ISIC.
 pub const STEPS: &[Step<Model>] = &[
     Step { from: &[State::Candidate], to: State::Identified, who: MANAGER, needs: &[], guards: &[CLAIM] },
-    Step { from: &[State::Identified], to: State::Prioritised, who: MANAGER, needs: &[Need::DecisionId], guards: &[SCORES] },
-    Step { from: &[State::Prioritised], to: State::Feasibility, who: MANAGER, needs: &[], guards: &[EXECUTOR] },
-    Step { from: &[State::Feasibility], to: State::Feasible, who: MANAGER, needs: &[], guards: &[FOUND_FEASIBLE] },
-    Step { from: &[State::Feasibility], to: State::NotFeasible, who: MANAGER, needs: &[], guards: &[FOUND_NOT_FEASIBLE] },
-    Step { from: &[State::NotFeasible], to: State::Prioritised, who: MANAGER, needs: &[Need::DecisionId], guards: &[SCORES] },
-    Step { from: &[State::Feasible], to: State::InDevelopment, who: Who::Nobody("its project is contracted"), needs: &[], guards: &[] },
-    Step { from: &[State::InDevelopment], to: State::Developed, who: Who::Nobody("its project is closed"), needs: &[], guards: &[] },
-    Step { from: &[State::InDevelopment], to: State::Feasible, who: Who::Nobody("its project is terminated"), needs: &[], guards: &[] },
+    Step {
+        from: &[State::Identified],
+        to: State::Prioritised,
+        who: MANAGER,
+        needs: &[Need::DecisionId],
+        guards: &[SCORES],
+    },
+    Step {
+        from: &[State::Prioritised],
+        to: State::Feasibility,
+        who: MANAGER,
+        needs: &[],
+        guards: &[EXECUTOR],
+    },
+    Step {
+        from: &[State::Feasibility],
+        to: State::Feasible,
+        who: MANAGER,
+        needs: &[],
+        guards: &[FOUND_FEASIBLE],
+    },
+    Step {
+        from: &[State::Feasibility],
+        to: State::NotFeasible,
+        who: MANAGER,
+        needs: &[],
+        guards: &[FOUND_NOT_FEASIBLE],
+    },
+    Step {
+        from: &[State::NotFeasible],
+        to: State::Prioritised,
+        who: MANAGER,
+        needs: &[Need::DecisionId],
+        guards: &[SCORES],
+    },
+    Step {
+        from: &[State::Feasible],
+        to: State::InDevelopment,
+        who: Who::Automatic("its project is contracted"),
+        needs: &[],
+        guards: &[],
+    },
+    Step {
+        from: &[State::InDevelopment],
+        to: State::Developed,
+        who: Who::Automatic("its project is closed"),
+        needs: &[],
+        guards: &[],
+    },
+    Step {
+        from: &[State::InDevelopment],
+        to: State::Feasible,
+        who: Who::Automatic("its project is terminated"),
+        needs: &[],
+        guards: &[],
+    },
     Step { from: ANY, to: State::Merged, who: MANAGER, needs: &[], guards: &[MERGER, NO_LIVE_PROJECT] },
     Step { from: ANY, to: State::Split, who: MANAGER, needs: &[], guards: &[SPLIT, NO_LIVE_PROJECT] },
-    Step { from: ANY, to: State::Withdrawn, who: MANAGER, needs: &[Need::Reason], guards: &[NO_LIVE_PROJECT] },
+    Step {
+        from: ANY,
+        to: State::Withdrawn,
+        who: MANAGER,
+        needs: &[Need::Reason],
+        guards: &[NO_LIVE_PROJECT],
+    },
 ];
 
 const CLAIM: Guard<Model> = Guard {
@@ -148,7 +205,11 @@ pub struct Facts {
 }
 
 /// The facts of some clusters on a day, in one statement.
-pub async fn facts(db: &impl ConnectionTrait, rows: &[Model], on: Date) -> Result<HashMap<Uuid, Facts>, Problem> {
+pub async fn facts(
+    db: &impl ConnectionTrait,
+    rows: &[Model],
+    on: Date,
+) -> Result<HashMap<Uuid, Facts>, Problem> {
     const SQL: &str = "SELECT c.id, \
         EXISTS (SELECT 1 FROM cluster_claim x WHERE x.cluster_id = c.id AND x.deleted_at IS NULL) AS has_claim, \
         EXISTS (SELECT 1 FROM feasibility_study s WHERE s.cluster_id = c.id AND s.deleted_at IS NULL AND s.approved_on IS NULL) AS has_open_study, \

@@ -1,10 +1,9 @@
-//! The value chain of a cluster: its stages from raw materials to the final consumer, what each feeds, and who works there.
+//! The value chain of a cluster: its stages from raw materials to the final consumer, what each feeds, and
+//! who works there.
 
-use std::collections::HashMap;
-
-use actix_web::{delete, get, patch, post};
 use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -14,7 +13,11 @@ use super::{
 };
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     problem::{Problem, Text, problem_types},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
     values::Name,
@@ -22,12 +25,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(list_value_chain_stages)
-        .service(create_value_chain_stage)
-        .service(get_value_chain_stage)
-        .service(update_value_chain_stage)
-        .service(delete_value_chain_stage);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -61,7 +59,9 @@ pub struct Stages(pub Vec<Uuid>);
 pub struct Workers(pub Vec<Worker>);
 
 /// What is done in a stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ValueChainStageKind)]
@@ -122,25 +122,34 @@ impl Record for Model {
         self.enterprises.0.iter().map(|worker| members::term(worker.enterprise_id)).collect()
     }
 
-    /// What it feeds are stages of the same cluster that do not feed it themselves, however far on; and the enterprises are
-    /// of the cluster.
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    /// What it feeds are stages of the same cluster that do not feed it themselves, however far on; and the
+    /// enterprises are of the cluster.
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         let others = self.others(transaction).await?;
-        let next: HashMap<Uuid, &[Uuid]> = others.iter().map(|other| (other.id, other.feeds.0.as_slice())).collect();
-        let unknown = Text::new("این خوشه چنین حلقه‌ای در زنجیرهٔ ارزش ندارد.", "The value chain of the cluster has no such stage.");
+        let next: HashMap<Uuid, &[Uuid]> =
+            others.iter().map(|other| (other.id, other.feeds.0.as_slice())).collect();
+        let unknown = Text::new(
+            "این خوشه چنین حلقه‌ای در زنجیرهٔ ارزش ندارد.",
+            "The value chain of the cluster has no such stage.",
+        );
         let cycle = Text::new("آن حلقه خود این حلقه را تغذیه می‌کند.", "That stage feeds this one.");
         let mut faults = checks::links(self.id, &self.feeds.0, &next, "feeds", &unknown, &cycle);
         let enterprises: Vec<Uuid> = self.enterprises.0.iter().map(|worker| worker.enterprise_id).collect();
-        faults.extend(members::check(transaction, &enterprises, Of::Cluster(self.cluster_id), enterprise_at).await?);
+        faults.extend(
+            members::check(transaction, &enterprises, Of::Cluster(self.cluster_id), enterprise_at).await?,
+        );
         checks::all_or_none(faults)
     }
 
     /// 409 while other stages feed it.
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         transaction.lock::<clusters::Model>(self.cluster_id).await?;
         match self.others(transaction).await?.iter().any(|other| other.feeds.0.contains(&self.id)) {
-            true => Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", vec![Self::RESOURCE])),
+            true => {
+                Err(Problem::new(&problem_types::STILL_REFERRED_TO)
+                    .member("referred_by", vec![Self::RESOURCE]))
+            }
             false => Ok(()),
         }
     }
@@ -149,7 +158,8 @@ impl Record for Model {
 impl Model {
     /// The other stages of the cluster.
     async fn others(&self, transaction: &Transaction) -> Result<Vec<Self>, DbErr> {
-        let others = Entity::find().filter(Column::ClusterId.eq(self.cluster_id)).filter(Column::Id.ne(self.id));
+        let others =
+            Entity::find().filter(Column::ClusterId.eq(self.cluster_id)).filter(Column::Id.ne(self.id));
         others.filter(Column::DeletedAt.is_null()).all(&**transaction).await
     }
 }
@@ -160,7 +170,12 @@ fn enterprise_at(index: usize) -> String {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "position", sql: "value_chain_stage.position", kind: SqlKind::Integer, value: |row| i64::from(row.position).into() },
+        SortKey {
+            name: "position",
+            sql: "value_chain_stage.position",
+            kind: SqlKind::Integer,
+            value: |row| i64::from(row.position).into(),
+        },
         SortKey { name: "id", sql: "value_chain_stage.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
@@ -216,11 +231,23 @@ pub struct ValueChainStageInput {
     #[schema(example = "processing")]
     pub stage: Stage,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "سنگ‌بری")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "سنگ‌بری"
+    )]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Stone cutting")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "Stone cutting"
+    )]
     pub name_en: Option<String>,
     /// Its place in the order of stages; several may have the same.
     #[serde(default)]
@@ -277,42 +304,38 @@ impl Input<Model> for ValueChainStageInput {
     }
 }
 
-/// List the value chain of a cluster
-///
-/// Its stages, oldest first unless sorted otherwise; `sort=position,id` gives them in the order of the chain.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<ValueChainStage>)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/value-chain")]
-pub async fn list_value_chain_stages(cluster: Visible<clusters::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Column::ClusterId.eq(cluster.id)).await
+impl Resource for Model {
+    type Input = ValueChainStageInput;
+
+    const WORDS: Words = Words {
+        path: "/clusters/{id}/value-chain",
+        one: "value_chain_stage",
+        many: "value_chain_stages",
+        a: "a stage of a value chain",
+        reads: "clusters:read",
+        writes: "clusters:write",
+        about: &[
+            (
+                Standard::List,
+                "List the value chain of a cluster",
+                "Its stages, oldest first unless sorted otherwise; `sort=position,id` gives them in the order \
+                 of the chain.",
+            ),
+            (Standard::Create, "Add a stage to the value chain of a cluster", ""),
+            (Standard::Update, "Change a stage of a value chain", ""),
+            (
+                Standard::Delete,
+                "Delete a stage of a value chain",
+                "Leaves a tombstone. Repeating it is no error. A stage that others feed stays (409).",
+            ),
+        ],
+    };
 }
 
-/// Add a stage to the value chain of a cluster
-#[utoipa::path(request_body = ValueChainStageInput, responses((status = 201, body = ValueChainStage)), security(("oauth2" = ["clusters:write"])))]
-#[post("/clusters/{id}/value-chain")]
-pub async fn create_value_chain_stage(cluster: Visible<clusters::Model>, input: Body<ValueChainStageInput>, write: Write) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { cluster_id: cluster.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = clusters::Model;
 
-/// Read a stage of a value chain
-#[utoipa::path(responses((status = 200, body = ValueChainStage)), security(("oauth2" = ["clusters:read"])))]
-#[get("/clusters/{id}/value-chain/{value_chain_stage_id}")]
-pub async fn get_value_chain_stage(stage: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*stage).await
-}
-
-/// Change a stage of a value chain
-#[utoipa::path(request_body = ValueChainStageInput, responses((status = 200, body = ValueChainStage)), security(("oauth2" = ["clusters:write"])))]
-#[patch("/clusters/{id}/value-chain/{value_chain_stage_id}")]
-pub async fn update_value_chain_stage(stage: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: ValueChainStageInput = patch.onto(&*stage)?;
-    write.update(&*stage, input.onto_row(&stage)?).await
-}
-
-/// Delete a stage of a value chain
-///
-/// Leaves a tombstone. Repeating it is no error. A stage that others feed stays (409).
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["clusters:write"])))]
-#[delete("/clusters/{id}/value-chain/{value_chain_stage_id}")]
-pub async fn delete_value_chain_stage(stage: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&stage.0).await
+    fn of(cluster: &clusters::Model) -> Self {
+        Self { cluster_id: cluster.id, ..Self::default() }
+    }
 }

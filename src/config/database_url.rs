@@ -12,7 +12,8 @@ use url::Url;
 
 use super::Secret;
 
-/// The parameters of an address that the driver of PostgreSQL reads, but for `password`. It would log any other one with its value.
+/// The parameters of an address that the driver of PostgreSQL reads, but for `password`. It would log any
+/// other one with its value.
 const PARAMETERS: [&str; 16] = [
     "application_name",
     "dbname",
@@ -35,7 +36,8 @@ const PARAMETERS: [&str; 16] = [
 /// The port of PostgreSQL.
 const PORT: u16 = 5432;
 
-/// An address that the driver can parse. The password is kept apart: no `Debug`, `Display` or serialization shows it.
+/// An address that the driver can parse. The password is kept apart: no `Debug`, `Display` or serialization
+/// shows it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
 pub struct DatabaseUrl {
@@ -101,7 +103,8 @@ impl Wanted {
     }
 }
 
-/// Why an address is refused. It repeats nothing of it: where the address was taken apart wrongly, any part may be of the password.
+/// Why an address is refused. It repeats nothing of it: where the address was taken apart wrongly, any part
+/// may be of the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadAddress {
     /// It is neither SQLite's nor PostgreSQL's.
@@ -122,8 +125,13 @@ impl fmt::Display for BadAddress {
             Self::Scheme => ("it must be sqlite://FILE or postgres://USER:PASSWORD@HOST/DATABASE", false),
             Self::Postgres => ("it cannot be parsed as postgres://USER:PASSWORD@HOST:PORT/DATABASE", true),
             Self::Parameter => ("it has a parameter that the driver does not know", true),
-            Self::Sqlite => ("it cannot be parsed as sqlite://FILE; a ? in the name of the file is written %3F, and a % is written %25", false),
-            Self::Memory => ("a database in memory is lost with its connection; it must be sqlite://FILE", false),
+            Self::Sqlite => (
+                "it cannot be parsed as sqlite://FILE; a ? in the name of the file is written %3F, and a % is written %25",
+                false,
+            ),
+            Self::Memory => {
+                ("a database in memory is lost with its connection; it must be sqlite://FILE", false)
+            }
         };
         write!(f, "database_url is refused: {why}")?;
         if postgres {
@@ -163,7 +171,8 @@ impl TryFrom<String> for DatabaseUrl {
 fn sqlite(text: &str) -> Result<DatabaseUrl, BadAddress> {
     let options: SqliteConnectOptions = text.parse().map_err(|_| BadAddress::Sqlite)?;
     let (file, parameters) = text.split_once('?').unwrap_or((text, ""));
-    let is_in_memory = file.ends_with(":memory:") || url::form_urlencoded::parse(parameters.as_bytes()).any(|(_, value)| value == "memory");
+    let is_in_memory = file.ends_with(":memory:")
+        || url::form_urlencoded::parse(parameters.as_bytes()).any(|(_, value)| value == "memory");
     let path = options.get_filename().to_owned();
     if is_in_memory {
         return Err(BadAddress::Memory);
@@ -174,7 +183,8 @@ fn sqlite(text: &str) -> Result<DatabaseUrl, BadAddress> {
     Ok(DatabaseUrl { place: Place::Sqlite { path, address: text.to_owned() }, password: None })
 }
 
-/// The hosts of an address, and the address with the first of them only: a port is a number to who parses addresses, not a list.
+/// The hosts of an address, and the address with the first of them only: a port is a number to who parses
+/// addresses, not a list.
 fn hosts(text: &str) -> Result<(String, Vec<(String, u16)>), BadAddress> {
     let start = text.find("://").map_or(0, |scheme| scheme + 3);
     let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |end| start + end);
@@ -185,10 +195,16 @@ fn hosts(text: &str) -> Result<(String, Vec<(String, u16)>), BadAddress> {
     }
     let host = |host: &str| {
         let (name, port) = match host.rsplit_once(':') {
-            Some((name, port)) if !port.contains(']') => (name, port.parse().map_err(|_| BadAddress::Postgres)?),
+            Some((name, port)) if !port.contains(']') => {
+                (name, port.parse().map_err(|_| BadAddress::Postgres)?)
+            }
             _ => (host, PORT),
         };
-        if name.is_empty() { Err(BadAddress::Postgres) } else { Ok((name.trim_matches(['[', ']']).to_owned(), port)) }
+        if name.is_empty() {
+            Err(BadAddress::Postgres)
+        } else {
+            Ok((name.trim_matches(['[', ']']).to_owned(), port))
+        }
     };
     let hosts = list.split(',').map(host).collect::<Result<Vec<_>, _>>()?;
     let first = list.split(',').next().unwrap_or_default();
@@ -198,12 +214,18 @@ fn hosts(text: &str) -> Result<(String, Vec<(String, u16)>), BadAddress> {
 fn postgres(text: &str) -> Result<DatabaseUrl, BadAddress> {
     let (text, hosts) = hosts(text)?;
     let mut url: Url = text.parse().map_err(|_| BadAddress::Postgres)?;
-    // What follows a `#`, `/` or `?` of a password is read as something else, and then holds the `@` before the host.
+    // What follows a `#`, `/` or `?` of a password is read as something else, and then holds the `@` before
+    // the host.
     let rest = format!("{}{}", url.path(), url.query().unwrap_or_default());
-    if url.fragment().is_some() || rest.contains('@') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if url.fragment().is_some()
+        || rest.contains('@')
+        || text.chars().any(|c| c.is_whitespace() || c.is_control())
+    {
         return Err(BadAddress::Postgres);
     }
-    let of_user = url.password().map(|password| percent_encoding::percent_decode_str(password).decode_utf8().map(|text| Secret::new(&text)));
+    let of_user = url.password().map(|password| {
+        percent_encoding::percent_decode_str(password).decode_utf8().map(|text| Secret::new(&text))
+    });
     let mut password = of_user.transpose().map_err(|_| BadAddress::Postgres)?;
     let (mut kept, mut wanted) = (Vec::new(), Wanted::Any);
     for (name, value) in url.query_pairs() {
@@ -211,7 +233,9 @@ fn postgres(text: &str) -> Result<DatabaseUrl, BadAddress> {
             "password" => password = Some(Secret::new(&value)),
             "target_session_attrs" => wanted = Wanted::parse(&value).ok_or(BadAddress::Parameter)?,
             "user" => kept.push((name.into_owned(), value.into_owned())),
-            known if PARAMETERS.contains(&known) || known.starts_with("options[") => kept.push((name.into_owned(), value.into_owned())),
+            known if PARAMETERS.contains(&known) || known.starts_with("options[") => {
+                kept.push((name.into_owned(), value.into_owned()))
+            }
             _ => return Err(BadAddress::Parameter),
         }
     }
@@ -230,7 +254,10 @@ fn postgres(text: &str) -> Result<DatabaseUrl, BadAddress> {
 impl DatabaseUrl {
     /// The address of a file.
     pub fn of_file(path: &str) -> Self {
-        Self { place: Place::Sqlite { path: path.into(), address: format!("sqlite://{path}") }, password: None }
+        Self {
+            place: Place::Sqlite { path: path.into(), address: format!("sqlite://{path}") },
+            password: None,
+        }
     }
 
     /// The address without its password, as the driver takes it.
@@ -241,7 +268,8 @@ impl DatabaseUrl {
         }
     }
 
-    /// The password, where the address has one or it was given in a file. The driver itself reads `PGPASSWORD` and `~/.pgpass`.
+    /// The password, where the address has one or it was given in a file. The driver itself reads
+    /// `PGPASSWORD` and `~/.pgpass`.
     pub fn password(&self) -> Option<&Secret> {
         self.password.as_ref()
     }
@@ -263,7 +291,9 @@ impl DatabaseUrl {
     /// A parameter of an address of PostgreSQL, whichever way it is spelt: `sslrootcert` or `ssl-root-cert`.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let Place::Postgres { url, .. } = &self.place else { return None };
-        url.query_pairs().find(|(spelt, _)| spelt.replace('-', "") == name).map(|(_, value)| value.into_owned())
+        url.query_pairs()
+            .find(|(spelt, _)| spelt.replace('-', "") == name)
+            .map(|(_, value)| value.into_owned())
     }
 
     /// The hosts of an address that names several, with their ports.
@@ -301,7 +331,10 @@ impl fmt::Display for DatabaseUrl {
         let mut address = self.without_password().to_owned();
         if let [(first, port), others @ ..] = self.hosts() {
             let others: String = others.iter().map(|(host, port)| format!(",{host}:{port}")).collect();
-            let place = [format!("{first}:{port}"), first.clone()].into_iter().find(|place| address.contains(place.as_str())).unwrap_or_default();
+            let place = [format!("{first}:{port}"), first.clone()]
+                .into_iter()
+                .find(|place| address.contains(place.as_str()))
+                .unwrap_or_default();
             address = address.replacen(&place, &format!("{first}:{port}{others}"), 1);
         }
         match (&self.password, address.split_once("://")) {
@@ -330,19 +363,42 @@ mod tests {
     fn a_password_is_kept_apart() {
         for (address, shown, password) in [
             ("postgres://u:s3cret@db/x", "postgres://u:…@db/x", "s3cret"),
-            ("postgres://u:s3%23cret@db:1/x?sslmode=require", "postgres://u:…@db:1/x?sslmode=require", "s3#cret"),
-            ("postgresql://u@db/x?password=s3cret&sslmode=require", "postgresql://u:…@db/x?sslmode=require", "s3cret"),
+            (
+                "postgres://u:s3%23cret@db:1/x?sslmode=require",
+                "postgres://u:…@db:1/x?sslmode=require",
+                "s3#cret",
+            ),
+            (
+                "postgresql://u@db/x?password=s3cret&sslmode=require",
+                "postgresql://u:…@db/x?sslmode=require",
+                "s3cret",
+            ),
             ("postgres://db/x?user=u&password=s3%26cret", "postgres://:…@db/x?user=u", "s3&cret"),
-            ("postgres:///x?host=/run/postgresql&password=s3cret", "postgres://:…@/x?host=%2Frun%2Fpostgresql", "s3cret"),
+            (
+                "postgres:///x?host=/run/postgresql&password=s3cret",
+                "postgres://:…@/x?host=%2Frun%2Fpostgresql",
+                "s3cret",
+            ),
             ("postgres://u:s3@cret@db/x", "postgres://u:…@db/x", "s3@cret"),
         ] {
             let parsed: DatabaseUrl = address.parse().unwrap();
-            assert_eq!((parsed.to_string().as_str(), parsed.password().map(Secret::reveal)), (shown, Some(password)), "{address}");
-            assert!(!format!("{parsed:?}{}", serde_json::to_string(&parsed).unwrap()).contains("cret"), "{parsed:?}");
+            assert_eq!(
+                (parsed.to_string().as_str(), parsed.password().map(Secret::reveal)),
+                (shown, Some(password)),
+                "{address}"
+            );
+            assert!(
+                !format!("{parsed:?}{}", serde_json::to_string(&parsed).unwrap()).contains("cret"),
+                "{parsed:?}"
+            );
             assert!(!parsed.without_password().contains("cret"));
         }
-        let several: DatabaseUrl = "postgres://u:s3cret@one,two:6432,[::1]:7000/x?target_session_attrs=read-write".parse().unwrap();
-        assert_eq!(several.hosts(), [("one".to_owned(), 5432), ("two".to_owned(), 6432), ("::1".to_owned(), 7000)]);
+        let several: DatabaseUrl =
+            "postgres://u:s3cret@one,two:6432,[::1]:7000/x?target_session_attrs=read-write".parse().unwrap();
+        assert_eq!(
+            several.hosts(),
+            [("one".to_owned(), 5432), ("two".to_owned(), 6432), ("::1".to_owned(), 7000)]
+        );
         assert_eq!((several.wanted(), several.without_password()), (Wanted::ReadWrite, "postgres://u@one/x"));
         assert_eq!(several.to_string(), "postgres://u:…@one:5432,two:6432,::1:7000/x");
         let revealed = "postgres://u:a%23b@db/x".parse::<DatabaseUrl>().unwrap().reveal();

@@ -32,21 +32,24 @@ impl fmt::Debug for Secret {
 /// Secrets that are none of the configuration's own keys.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
-    /// The key of the bucket and what goes with it, as object stores name them, where they come from files. Otherwise the library of
-    /// the store reads the variables itself.
+    /// The key of the bucket and what goes with it, as object stores name them, where they come from files.
+    /// Otherwise the library of the store reads the variables itself.
     pub bucket: Vec<(&'static str, Secret)>,
     /// The password of the demonstration's accounts.
     pub demo_password: Option<Secret>,
-    /// The keys that encrypt the keys that sign access tokens: the first one encrypts, the others are those of before.
+    /// The keys that encrypt the keys that sign access tokens: the first one encrypts, the others are those
+    /// of before.
     pub signing_key_encryption: Vec<Secret>,
-    /// The key that encrypts personal values: 64 hexadecimal digits. Without one the database keeps one itself.
+    /// The key that encrypts personal values: 64 hexadecimal digits. Without one the database keeps one
+    /// itself.
     pub personal_key: Option<Secret>,
     /// Keys of before, or of after the next restart, which only open personal values.
     pub former_personal_keys: Vec<Secret>,
 }
 
 /// The keys of [`Secrets`], as the configuration would call them.
-pub const NAMES: [&str; 4] = ["demo_password", "signing_key_encryption", "personal_key", "former_personal_keys"];
+pub const NAMES: [&str; 4] =
+    ["demo_password", "signing_key_encryption", "personal_key", "former_personal_keys"];
 
 /// The fewest characters of a secret that encrypts: half of what `openssl rand -hex 32` gives.
 const MIN_LENGTH: usize = 32;
@@ -62,9 +65,13 @@ impl Secrets {
             bucket.extend(of_file(name)?.map(|value| (name, value)));
         }
         let several = given("KHOOSHEH_FORMER_PERSONAL_KEYS")?;
-        let several = several.iter().flat_map(|text| text.reveal().split([',', ' ', '\n', '\r'])).filter(|key| !key.is_empty());
+        let several = several
+            .iter()
+            .flat_map(|text| text.reveal().split([',', ' ', '\n', '\r']))
+            .filter(|key| !key.is_empty());
         let former_personal_keys = several.map(Secret::new).collect();
-        let (demo_password, personal_key) = (given("KHOOSHEH_DEMO_PASSWORD")?, given("KHOOSHEH_PERSONAL_KEY")?);
+        let (demo_password, personal_key) =
+            (given("KHOOSHEH_DEMO_PASSWORD")?, given("KHOOSHEH_PERSONAL_KEY")?);
         let signing_key_encryption = keys("KHOOSHEH_SIGNING_KEY_ENCRYPTION")?;
         Ok(Self { bucket, demo_password, signing_key_encryption, personal_key, former_personal_keys })
     }
@@ -81,19 +88,23 @@ fn keys(name: &str) -> Result<Vec<Secret>, String> {
     let Some(list) = given(name)? else { return Ok(Vec::new()) };
     let keys: Vec<_> = list.reveal().split(',').map(|key| Secret::new(key.trim())).collect();
     if keys.iter().any(|key| key.reveal().chars().count() < MIN_LENGTH) {
-        return Err(format!("{name}: each key has {MIN_LENGTH} characters at least, such as `openssl rand -hex 32` gives"));
+        return Err(format!(
+            "{name}: each key has {MIN_LENGTH} characters at least, such as `openssl rand -hex 32` gives"
+        ));
     }
     Ok(keys)
 }
 
-/// The content of the file that `NAME_FILE` names, without its last line break; none where the variable is not set or empty.
+/// The content of the file that `NAME_FILE` names, without its last line break; none where the variable is
+/// not set or empty.
 pub fn of_file(name: &str) -> Result<Option<Secret>, String> {
     let file = format!("{name}_FILE");
     let Some(path) = std::env::var_os(&file).filter(|path| !path.is_empty()) else { return Ok(None) };
     if std::env::var_os(name).is_some_and(|value| !value.is_empty()) {
         return Err(format!("{name} and {file} are both set: leave one out"));
     }
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{file}: {} cannot be read: {error}", path.display()))?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| format!("{file}: {} cannot be read: {error}", path.display()))?;
     let text = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     if text.is_empty() {
         return Err(format!("{file}: {} is empty", path.display()));
@@ -112,7 +123,11 @@ impl OfFiles {
             if let Some(value) = of_file(name)? {
                 // An address is a text, whatever it looks like.
                 let text = value.reveal();
-                let parsed = if key == "database_url" { Value::from(text) } else { text.parse().unwrap_or_else(|never| match never {}) };
+                let parsed = if key == "database_url" {
+                    Value::from(text)
+                } else {
+                    text.parse().unwrap_or_else(|never| match never {})
+                };
                 values.insert(key.to_owned(), parsed);
             }
             Ok::<_, String>(())

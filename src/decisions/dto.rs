@@ -15,7 +15,9 @@ use crate::{
 };
 
 /// Who decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = DecisionBody)]
@@ -77,7 +79,8 @@ impl From<&Model> for Decision {
     }
 }
 
-/// What a decision is made of. `body`, `decided_on` and `title_fa` are needed, and a `province` unless it is the national council's.
+/// What a decision is made of. `body`, `decided_on` and `title_fa` are needed, and a `province` unless it is
+/// the national council's.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -97,7 +100,13 @@ pub struct DecisionInput {
     #[schema(example = "2014-04-09")]
     pub decided_on: Date,
     /// What it is, in one line.
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "اجرای پروژهٔ توسعهٔ خوشهٔ سنگ تصویب شد")]
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "اجرای پروژهٔ توسعهٔ خوشهٔ سنگ تصویب شد"
+    )]
     pub title_fa: String,
     /// The text of the decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,11 +153,15 @@ impl Input<Model> for DecisionInput {
         let mut faults: Vec<_> = checks::not_in_future(Some(decided_on), "/decided_on").into_iter().collect();
         match (self.body, &self.province) {
             (Body::NationalCouncil, Some(_)) => {
-                let detail = Text::new("مصوبهٔ شورای ملی استان ندارد.", "A decision of the national council is of no province.");
+                let detail = Text::new(
+                    "مصوبهٔ شورای ملی استان ندارد.",
+                    "A decision of the national council is of no province.",
+                );
                 faults.push(Violation::body("/province", "not_applicable", detail));
             }
             (Body::ProvincialCommittee | Body::SteeringCouncil, None) => {
-                let detail = Text::new("مصوبهٔ این مرجع استان دارد.", "A decision of this body is of a province.");
+                let detail =
+                    Text::new("مصوبهٔ این مرجع استان دارد.", "A decision of this body is of a province.");
                 faults.push(Violation::body("/province", "required", detail));
             }
             _ => {}

@@ -74,10 +74,16 @@ impl Record for Model {
         search::words([Some(&self.title_fa), self.text_fa.as_ref(), self.meeting_no.as_ref()])
     }
 
-    /// A provincial decision is about what is of its province, and one that is referred to does not leave it. What is attached
-    /// to a decision belongs where it does.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
-        if before.is_some_and(|before| (&before.province, before.project_id) != (&self.province, self.project_id)) {
+    /// A provincial decision is about what is of its province, and one that is referred to does not leave it.
+    /// What is attached to a decision belongs where it does.
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
+        if before
+            .is_some_and(|before| (&before.province, before.project_id) != (&self.province, self.project_id))
+        {
             transaction.lock::<Self>(self.id).await?;
             if transaction.is_referred("attachment", "subject_id", self.id).await? {
                 let detail = Text::new(
@@ -105,9 +111,11 @@ impl Record for Model {
         Ok(())
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         if self.has_changed_states(transaction).await? {
-            return Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", vec!["status_event"]));
+            return Err(
+                Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", vec!["status_event"])
+            );
         }
         Ok(())
     }
@@ -117,16 +125,34 @@ impl Model {
     /// Whether a change of state refers to it. None does anew before the end of the transaction.
     async fn has_changed_states(&self, transaction: &Transaction) -> Result<bool, Problem> {
         transaction.lock::<Self>(self.id).await?;
-        let event = status_event::Entity::find().filter(status_event::Column::DecisionId.eq(self.id)).one(&**transaction).await?;
+        let event = status_event::Entity::find()
+            .filter(status_event::Column::DecisionId.eq(self.id))
+            .one(&**transaction)
+            .await?;
         Ok(event.is_some())
     }
 }
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "decided_on", sql: "decision.decided_on", kind: SqlKind::Date, value: |row| row.decided_on.into() },
-        SortKey { name: "created_at", sql: "decision.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "decision.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "decided_on",
+            sql: "decision.decided_on",
+            kind: SqlKind::Date,
+            value: |row| row.decided_on.into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "decision.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "decision.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "decision.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }

@@ -1,4 +1,5 @@
-//! The eleven clusters of Lorestan: what the first source says of each, and the state that a second one reports for some.
+//! The eleven clusters of Lorestan: what the first source says of each, and the state that a second one
+//! reports for some.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -40,19 +41,21 @@ async fn load_one(transaction: &Transaction, row: Row) -> Result<(), Problem> {
         "province": row.province, "name_fa": row.name_fa, "name_en": row.name_en, "isic": isic,
         "identified_precision": "not_later_than", "identified_not_later_than": bound,
     });
-    let candidate: entity::Model = insert::<ClusterInput, _>(transaction, cluster, Default::default()).await?;
+    let candidate: entity::Model =
+        insert::<ClusterInput, _>(transaction, cluster, Default::default()).await?;
     let of_cluster = || claims::Model { cluster_id: candidate.id, ..Default::default() };
     let claim = json!({ "source_title": row.source, "claimed_name": row.name_fa });
     insert::<claims::ClaimInput, _>(transaction, claim, of_cluster()).await?;
 
-    let (effective_on, reason) = match (row.state_effective_on.filter(|day| !day.is_empty()), row.state_source) {
-        (Some(day), Some(source)) => {
-            let claim = json!({ "source_title": source, "claimed_on": day, "claimed_name": row.name_fa });
-            insert::<claims::ClaimInput, _>(transaction, claim, of_cluster()).await?;
-            (day, source)
-        }
-        _ => (bound.clone(), row.source),
-    };
+    let (effective_on, reason) =
+        match (row.state_effective_on.filter(|day| !day.is_empty()), row.state_source) {
+            (Some(day), Some(source)) => {
+                let claim = json!({ "source_title": source, "claimed_on": day, "claimed_name": row.name_fa });
+                insert::<claims::ClaimInput, _>(transaction, claim, of_cluster()).await?;
+                (day, source)
+            }
+            _ => (bound.clone(), row.source),
+        };
     // The sources tell where a cluster stands, not how it came there.
     record(transaction, &candidate, row.state, &effective_on, &reason).await.map(|_| ())
 }

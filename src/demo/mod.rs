@@ -1,5 +1,5 @@
-//! The demonstration: one account per role, the clusters of Lorestan with the worked example of the stone cluster's
-//! development project, and a second province, in an embedded database.
+//! The demonstration: one account per role, the clusters of Lorestan with the worked example of the stone
+//! cluster's development project, and a second province, in an embedded database.
 
 mod lorestan;
 mod programme;
@@ -42,7 +42,8 @@ const ACCOUNTS: &[(&str, &str, Role, Option<&str>)] = &[
 ];
 
 /// The clusters of the second province, which make the scope visible: an illustration, from no source.
-const KERMAN: &[(&str, &str, &str)] = &[("پسته", "Pistachio", "0125"), ("فرش دستباف", "Hand-woven carpets", "1393")];
+const KERMAN: &[(&str, &str, &str)] =
+    &[("پسته", "Pistachio", "0125"), ("فرش دستباف", "Hand-woven carpets", "1393")];
 
 /// The reason given for states that no source tells.
 const ILLUSTRATION: &str = "دادهٔ نمونه";
@@ -94,7 +95,8 @@ pub async fn fill(db: &Database, password: &str) -> Result<bool, Problem> {
             "province": "IR-08", "name_fa": name_fa, "name_en": name_en, "isic": [{ "code": isic }],
             "identified_precision": "not_later_than", "identified_not_later_than": "1394-12-29",
         });
-        let cluster: clusters::entity::Model = insert::<clusters::dto::ClusterInput, _>(&transaction, cluster, Default::default()).await?;
+        let cluster: clusters::entity::Model =
+            insert::<clusters::dto::ClusterInput, _>(&transaction, cluster, Default::default()).await?;
         record(&transaction, &cluster, State::Identified, "1394-12-29", ILLUSTRATION).await?;
     }
     stone_project::load(&transaction, &accounts["cda"], &accounts["supervisor"]).await?;
@@ -110,12 +112,23 @@ pub async fn enrich(db: &Database, files: &Files) -> Result<(), Problem> {
 }
 
 /// Inserts a record from its input as a client would send it, with Persian dates, onto what its address says.
-async fn insert<I: Input<R>, R: Record>(transaction: &Transaction, input: Value, onto: R) -> Result<R, Problem> {
+async fn insert<I: Input<R>, R: Record>(
+    transaction: &Transaction,
+    input: Value,
+    onto: R,
+) -> Result<R, Problem> {
     transaction.insert(persian::<I>(input)?.onto_row(&onto)?).await
 }
 
-/// Records a state of a Persian day as somebody tells it: what went before the service is not held against its rules.
-async fn record<R: Stateful>(transaction: &Transaction, row: &R, to: R::State, on: &str, reason: &str) -> Result<R, Problem> {
+/// Records a state of a Persian day as somebody tells it: what went before the service is not held against
+/// its rules.
+async fn record<R: Stateful>(
+    transaction: &Transaction,
+    row: &R,
+    to: R::State,
+    on: &str,
+    reason: &str,
+) -> Result<R, Problem> {
     record_with(transaction, row, to, on, reason, |_| {}).await
 }
 
@@ -129,10 +142,16 @@ async fn record_with<R: Stateful>(
     adjust: impl FnOnce(&mut R),
 ) -> Result<R, Problem> {
     let (effective_on, mut moved) = (day(on)?, row.clone());
-    moved.enter(to, effective_on);
+    moved.apply_state(to, effective_on);
     adjust(&mut moved);
     let moved = transaction.transition(row, moved).await?;
-    let event = Event { from: row.state().name(), to: to.name(), effective_on, decision_id: None, reason: Some(reason.to_owned()) };
+    let event = Event {
+        from: row.state().name(),
+        to: to.name(),
+        effective_on,
+        decision_id: None,
+        reason: Some(reason.to_owned()),
+    };
     status_event::record(transaction, &moved, &event).await?;
     Ok(moved)
 }
@@ -142,6 +161,11 @@ fn persian<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
 }
 
 fn day(text: &str) -> Result<Date, Problem> {
-    calendar::using(Calendar::Persian, || Date::parse(text))
-        .map_err(|error| Problem::invalid(vec![Violation::body("", "wrong_format", Text::new(error.detail_fa(), error.detail_en()))]))
+    calendar::using(Calendar::Persian, || Date::parse(text)).map_err(|error| {
+        Problem::invalid(vec![Violation::body(
+            "",
+            "wrong_format",
+            Text::new(error.detail_fa(), error.detail_en()),
+        )])
+    })
 }

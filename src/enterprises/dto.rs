@@ -105,18 +105,31 @@ impl From<&Model> for Enterprise {
     "employment_total": 24, "employment_female": 5,
 }))]
 pub struct EnterpriseInput {
-    /// The firm behind it: an organisation of kind `firm`, of the same province or national, that is no other enterprise.
+    /// The firm behind it: an organisation of kind `firm`, of the same province or national, that is no other
+    /// enterprise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organisation_id: Option<Uuid>,
     /// The cluster that it belongs to, of the same province.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<Uuid>,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "سنگ‌بری نمونه")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "سنگ‌بری نمونه"
+    )]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Sample Stone Works")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "Sample Stone Works"
+    )]
     pub name_en: Option<String>,
     /// The province.
     pub province: ProvinceCode,
@@ -163,9 +176,13 @@ impl From<&Model> for EnterpriseInput {
             name_en: row.name_en,
             province: ProvinceCode(row.province),
             county: row.county.map(Name),
-            location: row.latitude.zip(row.longitude).map(|(latitude, longitude)| Location { latitude, longitude }),
+            location: row
+                .latitude
+                .zip(row.longitude)
+                .map(|(latitude, longitude)| Location { latitude, longitude }),
             isic: row.isic.0,
-            // A size that follows from the persons employed follows their changed number too: it is not an input of its own.
+            // A size that follows from the persons employed follows their changed number too: it is not an
+            // input of its own.
             size: row.size.filter(|_| row.employment_total.is_none()),
             employment_total: row.employment_total,
             employment_female: row.employment_female,
@@ -185,12 +202,15 @@ impl Input<Model> for EnterpriseInput {
         let [member_from, member_to] = [self.member_from, self.member_to].map(|day| day.map(Date::naive));
         let mut faults = Vec::new();
         let isic = Classes::ordered(self.isic, &mut faults);
-        let size = Size::settle(self.size, self.employment_total, &mut faults);
+        let size = Size::given_or_counted(self.size, self.employment_total, &mut faults);
         faults.extend(checks::women_among(self.employment_female, self.employment_total));
         faults.extend(checks::in_order(member_from, member_to, "/member_to"));
         for (pointer, day) in [("/member_from", member_from), ("/member_to", member_to)] {
             if day.is_some() && self.cluster_id.is_none() {
-                let detail = Text::new("این روز تنها با خوشه معنا دارد.", "This day has a meaning with a cluster only.");
+                let detail = Text::new(
+                    "این روز تنها با خوشه معنا دارد.",
+                    "This day has a meaning with a cluster only.",
+                );
                 faults.push(Violation::body(pointer, "not_applicable", detail));
             }
         }

@@ -33,14 +33,22 @@ impl Size {
         }
     }
 
-    /// The size follows from the persons employed where their number is known, and is what is given otherwise. A given one
-    /// that does not follow is a fault.
-    pub fn settle(given: Option<Self>, employed: Option<i32>, faults: &mut Vec<Violation>) -> Option<Self> {
+    /// The size follows from the persons employed where their number is known, and is what is given
+    /// otherwise. A given one that does not follow is a fault.
+    pub fn given_or_counted(
+        given: Option<Self>,
+        employed: Option<i32>,
+        faults: &mut Vec<Violation>,
+    ) -> Option<Self> {
         let Some(employed) = employed else { return given };
         if given.is_some_and(|given| given != Self::of(employed)) {
             let detail = Text::new(
-                format!("اندازهٔ واحد با {employed} نفر شاغل نمی‌خواند؛ آن را نفرستید تا از شمار شاغلان به دست آید."),
-                format!("The size does not go with {employed} persons employed; leave it out, and it follows from them."),
+                format!(
+                    "اندازهٔ واحد با {employed} نفر شاغل نمی‌خواند؛ آن را نفرستید تا از شمار شاغلان به دست آید."
+                ),
+                format!(
+                    "The size does not go with {employed} persons employed; leave it out, and it follows from them."
+                ),
             );
             faults.push(Violation::body("/size", "contradiction", detail));
         }

@@ -1,5 +1,6 @@
-//! The list of erasures that is kept outside of the database and its backups: a file with a line of JSON for each. It holds ids and no personal
-//! data. What is on it is erased again where an older backup has brought it back.
+//! The list of erasures that is kept outside of the database and its backups: a file with a line of JSON for
+//! each. It holds ids and no personal data. What is on it is erased again where an older backup has brought
+//! it back.
 
 use std::{
     fs::{File, OpenOptions},
@@ -48,7 +49,9 @@ impl Entry {
             writeln!(file, "{line}")?;
             file.sync_all()
         });
-        written.map_err(|error| Problem::internal(format!("the list of erasures {} cannot be written: {error}", path.display())))
+        written.map_err(|error| {
+            Problem::internal(format!("the list of erasures {} cannot be written: {error}", path.display()))
+        })
     }
 }
 
@@ -67,13 +70,17 @@ pub fn read(path: &Path) -> Result<Vec<Entry>, String> {
     for (number, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(|error| fault(error.to_string()))?;
         if !line.trim().is_empty() {
-            entries.push(serde_json::from_str(&line).map_err(|error| fault(format!("line {}: {error}", number + 1)))?);
+            entries.push(
+                serde_json::from_str(&line)
+                    .map_err(|error| fault(format!("line {}: {error}", number + 1)))?,
+            );
         }
     }
     Ok(entries)
 }
 
-/// Erases again what is on the list of the configuration and not erased in the database, as after an older backup was restored. How many it were.
+/// Erases again what is on the list of the configuration and not erased in the database, as after an older
+/// backup was restored. How many it were.
 ///
 /// # Errors
 /// The list cannot be read, or the database does not answer.
@@ -96,7 +103,10 @@ pub async fn apply(db: &Database, config: &Config) -> Result<usize, Problem> {
 
 /// Erases a record again, with its attachments; false where that is done, or the database does not know it.
 async fn again(db: &Database, config: &Config, entry: Entry) -> Result<bool, Problem> {
-    let known = attachments::entity::Entity::find().filter(attachments::entity::Column::Id.is_in(entry.attachments)).all(db).await?;
+    let known = attachments::entity::Entity::find()
+        .filter(attachments::entity::Column::Id.is_in(entry.attachments))
+        .all(db)
+        .await?;
     let input = ErasureInput {
         resource: entry.resource,
         record_id: entry.record_id,
@@ -106,7 +116,9 @@ async fn again(db: &Database, config: &Config, entry: Entry) -> Result<bool, Pro
     let transaction = Transaction::begin(db, Caller::service(), "list of erasures".to_owned()).await?;
     // Another instance may be at it.
     lock::for_transaction(&*transaction, "list of erasures").await?;
-    if erase::is_erased_since(&*transaction, &resource(entry.resource)?, entry.record_id, entry.erased_at).await? {
+    if erase::is_erased_since(&*transaction, &resource(entry.resource)?, entry.record_id, entry.erased_at)
+        .await?
+    {
         transaction.roll_back().await;
         return Ok(false);
     }

@@ -1,4 +1,5 @@
-//! Erasing the personal data of natural persons for good, with a reason. `docs/personal-data.md` says what goes and what stays.
+//! Erasing the personal data of natural persons for good, with a reason. `docs/personal-data.md` says what
+//! goes and what stays.
 
 pub mod list;
 
@@ -39,7 +40,8 @@ pub fn routes(config: &mut ServiceConfig) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
-    /// A CDA: national code, names, mobile number, email address, education and external references, and the names of the CDA's account.
+    /// A CDA: national code, names, mobile number, email address, education and external references, and the
+    /// names of the CDA's account.
     Cda,
     /// An organisation: national id, phone number and email address.
     Organisation,
@@ -111,8 +113,9 @@ pub async fn list_erasures(db: Database, shape: Shape) -> Result<Answer, Problem
 
 /// Erase personal data
 ///
-/// Removes the personal values of a record for good, from all its versions: they come back in no answer, history, search, export or restored
-/// backup. The record itself stays, with what hangs on it, as do the hashes of its history. It can be repeated.
+/// Removes the personal values of a record for good, from all its versions: they come back in no answer,
+/// history, search, export or restored backup. The record itself stays, with what hangs on it, as do the
+/// hashes of its history. It can be repeated.
 #[utoipa::path(request_body = ErasureInput, responses((status = 200, body = Erasure)), security(("oauth2" = ["personal-data:erase"])))]
 #[post("/erasures")]
 pub async fn create_erasure(
@@ -123,30 +126,46 @@ pub async fn create_erasure(
     config: web::Data<Config>,
     authenticator: web::Data<Authenticator>,
 ) -> Result<Answer, Problem> {
-    let answer = write.perform(async |transaction| Ok(Erasure::from(erase(transaction, &input.0, &config).await?))).await?;
+    let answer = write
+        .perform(async |transaction| Ok(Erasure::from(erase(transaction, &input.0, &config).await?)))
+        .await?;
     authenticator.forget();
-    // Also at a repetition, where it was not done the first time; and to its end, whether or not the client waits.
-    let finished = actix_web::rt::spawn(async move { finish(db.get_ref(), &files, &input.0.attachments).await });
+    // Also at a repetition, where it was not done the first time; and to its end, whether or not the client
+    // waits.
+    let finished =
+        actix_web::rt::spawn(async move { finish(db.get_ref(), &files, &input.0.attachments).await });
     finished.await.map_err(Problem::internal)??;
     Ok(answer)
 }
 
-/// Erases in a transaction, and puts it on the list that is kept outside of backups. Once it is committed, it is to be [finished](finish).
+/// Erases in a transaction, and puts it on the list that is kept outside of backups. Once it is committed, it
+/// is to be [finished](finish).
 ///
 /// # Errors
 /// 422 where there is no such record or attachment; the list cannot be written.
-pub async fn erase(transaction: &Transaction, input: &ErasureInput, config: &Config) -> Result<Model, Problem> {
+pub async fn erase(
+    transaction: &Transaction,
+    input: &ErasureInput,
+    config: &Config,
+) -> Result<Model, Problem> {
     let ErasureInput { resource, record_id, reason, attachments } = input;
     let erasure = match resource {
         Subject::Cda => {
-            let accounts = account::Entity::find().filter(account::Column::CdaId.eq(*record_id)).all(&**transaction).await?;
+            let accounts = account::Entity::find()
+                .filter(account::Column::CdaId.eq(*record_id))
+                .all(&**transaction)
+                .await?;
             for account in accounts {
                 erase_one::<account::Model>(transaction, account.id, reason).await?;
             }
             erase_one::<cdas::entity::Model>(transaction, *record_id, reason).await?
         }
-        Subject::Organisation => erase_one::<organisations::entity::Model>(transaction, *record_id, reason).await?,
-        Subject::Supervision => erase_one::<projects::supervisions::Model>(transaction, *record_id, reason).await?,
+        Subject::Organisation => {
+            erase_one::<organisations::entity::Model>(transaction, *record_id, reason).await?
+        }
+        Subject::Supervision => {
+            erase_one::<projects::supervisions::Model>(transaction, *record_id, reason).await?
+        }
         Subject::User => erase_one::<account::Model>(transaction, *record_id, reason).await?,
     };
     for (number, id) in attachments.iter().enumerate() {
@@ -156,25 +175,36 @@ pub async fn erase(transaction: &Transaction, input: &ErasureInput, config: &Con
         transaction.erase(&before).await?;
     }
     if let Some(path) = &config.erasure_list {
-        Entry { resource: *resource, record_id: *record_id, attachments: attachments.clone(), erased_at: transaction.now() }.add_to(path)?;
+        Entry {
+            resource: *resource,
+            record_id: *record_id,
+            attachments: attachments.clone(),
+            erased_at: transaction.now(),
+        }
+        .add_to(path)?;
     }
     Ok(erasure)
 }
 
 async fn erase_one<R: Record>(transaction: &Transaction, id: Uuid, reason: &str) -> Result<Model, Problem> {
-    let found = R::Entity::find().filter(R::visible_to(&transaction.author().scope)).filter(R::is(id)).one(&**transaction).await?;
+    let found = R::Entity::find()
+        .filter(R::visible_to(&transaction.author().scope))
+        .filter(R::is(id))
+        .one(&**transaction)
+        .await?;
     let mut before = found.ok_or_else(|| Problem::invalid(vec![checks::unknown_record("/record_id")]))?;
     personal::reveal(&**transaction, std::slice::from_mut(&mut before)).await?;
     security::note_erasure(transaction, R::RESOURCE, id, "requested");
     Ok(erase::erase(transaction, &before, reason).await?.0)
 }
 
-/// Removes the files of erased attachments that no other one refers to, and has the database let go of the bytes of what was erased. It can be
-/// repeated.
+/// Removes the files of erased attachments that no other one refers to, and has the database let go of the
+/// bytes of what was erased. It can be repeated.
 ///
 /// # Errors
-/// The store or the database does not answer, or what was erased is still in its files: it is to be repeated then.
+/// The store or the database does not answer, or what was erased is still in its files: it is to be repeated
+/// then.
 pub async fn finish(db: &store::Database, files: &Files, attachments: &[Uuid]) -> Result<(), Problem> {
     attachments::content::remove_unreferred(db, files, attachments).await?;
-    erase::settle(db).await
+    erase::finish_erasures(db).await
 }

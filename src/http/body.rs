@@ -8,9 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
-    Call, Precondition, Ready, contract, json,
+    Call, Precondition, Ready, contract, json, record_extractor,
     upload_quota::{BodyQuota, UploadShare},
-    visible,
 };
 use crate::{
     config::Config,
@@ -96,22 +95,26 @@ impl FromRequest for Patch {
 /// What a body gives, or, once it is known that the records of the path exist, what is wrong with it.
 async fn refused_last<T>(body: Result<T, Problem>, request: &HttpRequest) -> Result<T, Problem> {
     if body.is_err() {
-        visible::looked_up(request).await;
+        record_extractor::looked_up(request).await;
     }
     body
 }
 
 impl Patch {
-    /// The input that the record's present input becomes, held against the same rules as at its creation; 428 or 412
-    /// where the caller has not seen this version.
+    /// The input that the record's present input becomes, held against the same rules as at its creation; 428
+    /// or 412 where the caller has not seen this version.
     pub fn onto<R: Record, I: Input<R>>(self, row: &R) -> Result<I, Problem> {
         self.precondition.holds_for(row)?;
         // Before it is compared: that it is the present one would be told by the answer.
-        let names_somebody = store::personal::unique_values(row).into_iter().any(|(field, _)| self.members.get(field).is_some());
+        let names_somebody = store::personal::unique_values(row)
+            .into_iter()
+            .any(|(field, _)| self.members.get(field).is_some());
         if names_somebody && !self.call.caller()?.may(personal::PERMISSION) {
             return Err(Problem::insufficient_scope(&[personal::PERMISSION]));
         }
-        let present = personal::shown(true, || calendar::using(self.call.calendar(), || serde_json::to_value(I::from(row))));
+        let present = personal::shown(true, || {
+            calendar::using(self.call.calendar(), || serde_json::to_value(I::from(row)))
+        });
         let mut merged = present.map_err(Problem::internal)?;
         merge(&mut merged, self.members);
         self.call.operation().merged(&mut merged, self.call.calendar())?;
@@ -149,18 +152,25 @@ fn mistyped(error: &serde_json::Error) -> Text {
     Text::new(format!("مقداری پذیرفته نیست: {error}"), format!("A value is not acceptable: {error}"))
 }
 
-/// The most bytes of a body without a token: a login, or the longest token that is to be revoked with all its characters escaped.
+/// The most bytes of a body without a token: a login, or the longest token that is to be revoked with all its
+/// characters escaped.
 const LARGEST_OF_NOBODY: usize = 16 * 1024;
 
 async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Value, Problem> {
     let media_type = accepted_media_type(request, call)?;
-    let config = request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"))?;
-    let limit = if call.caller().is_ok() { config.body_limit } else { config.body_limit.min(LARGEST_OF_NOBODY) };
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let config =
+        request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"))?;
+    let limit =
+        if call.caller().is_ok() { config.body_limit } else { config.body_limit.min(LARGEST_OF_NOBODY) };
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large(limit as u64));
     }
-    let quota = request.app_data::<web::Data<BodyQuota>>().ok_or_else(|| Problem::internal("no bounds of bodies"))?;
+    let quota =
+        request.app_data::<web::Data<BodyQuota>>().ok_or_else(|| Problem::internal("no bounds of bodies"))?;
     let share = call.caller().ok().map(|caller| quota.0.begin(caller.id)).transpose()?;
     let reading = read_bytes(payload, limit, share);
     let bytes = tokio::time::timeout(config.body_timeout(), reading).await.map_err(|_| too_slow())??;
@@ -186,7 +196,10 @@ fn unread(why: json::Unread) -> Problem {
         json::Unread::Malformed(error) => error,
         json::Unread::TooMany => {
             let most = json::MOST_VALUES;
-            let detail = Text::new(format!("بدنهٔ درخواست بیش از {most} مقدار دارد."), format!("The request body has more than {most} values."));
+            let detail = Text::new(
+                format!("بدنهٔ درخواست بیش از {most} مقدار دارد."),
+                format!("The request body has more than {most} values."),
+            );
             return Problem::invalid(vec![Violation::body("", "too_many_items", detail)]);
         }
     };
@@ -225,7 +238,10 @@ pub(super) fn accepted_media_type(request: &HttpRequest, call: &Call) -> Result<
 /// 415 with the media types that would be taken.
 pub(super) fn unsupported(accepted: String) -> Problem {
     Problem::new(&problem_types::UNSUPPORTED_MEDIA_TYPE)
-        .detail(Text::new(format!("Content-Type باید یکی از این‌ها باشد: {accepted}"), format!("The Content-Type must be one of: {accepted}")))
+        .detail(Text::new(
+            format!("Content-Type باید یکی از این‌ها باشد: {accepted}"),
+            format!("The Content-Type must be one of: {accepted}"),
+        ))
         .header(header::ACCEPT, accepted)
 }
 
@@ -236,11 +252,18 @@ pub(super) fn too_slow() -> Problem {
 
 pub(super) fn too_large(limit: u64) -> Problem {
     Problem::new(&problem_types::PAYLOAD_TOO_LARGE)
-        .detail(Text::new(format!("بدنهٔ درخواست نباید از {limit} بایت بزرگ‌تر باشد."), format!("The request body may have at most {limit} bytes.")))
+        .detail(Text::new(
+            format!("بدنهٔ درخواست نباید از {limit} بایت بزرگ‌تر باشد."),
+            format!("The request body may have at most {limit} bytes."),
+        ))
         .header(header::CONNECTION, "close")
 }
 
-async fn read_bytes(mut payload: Payload, limit: usize, mut share: Option<UploadShare>) -> Result<web::Bytes, Problem> {
+async fn read_bytes(
+    mut payload: Payload,
+    limit: usize,
+    mut share: Option<UploadShare>,
+) -> Result<web::Bytes, Problem> {
     let mut bytes = web::BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::new(&problem_types::MALFORMED_REQUEST))?;
@@ -259,7 +282,9 @@ fn form(text: &str) -> Result<Value, Problem> {
     let malformed = || Problem::new(&problem_types::MALFORMED_FORM);
     let mut values = Map::new();
     // Parameters without a value count as left out (RFC 6749, section 3.2).
-    for (name, value) in contract::pairs(text).ok_or_else(malformed)?.into_iter().filter(|(_, value)| !value.is_empty()) {
+    for (name, value) in
+        contract::pairs(text).ok_or_else(malformed)?.into_iter().filter(|(_, value)| !value.is_empty())
+    {
         if values.insert(name, Value::String(value)).is_some() {
             return Err(malformed());
         }

@@ -11,11 +11,16 @@ use crate::config::Config;
 pub fn address(request: &HttpRequest) -> String {
     let behind_proxy = request.app_data::<web::Data<Config>>().is_some_and(|config| config.behind_proxy);
     let line = request.headers().get_all("x-forwarded-for").last().filter(|_| behind_proxy);
-    let forwarded = line.and_then(|line| line.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
-    forwarded.or_else(|| Some(request.peer_addr()?.ip())).map(|address| address.to_string()).unwrap_or_default()
+    let forwarded =
+        line.and_then(|line| line.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
+    forwarded
+        .or_else(|| Some(request.peer_addr()?.ip()))
+        .map(|address| address.to_string())
+        .unwrap_or_default()
 }
 
-/// Whose requests and connections are counted together: an IPv4 address, or the 64 bits of an IPv6 network, whose addresses one client has.
+/// Whose requests and connections are counted together: an IPv4 address, or the 64 bits of an IPv6 network,
+/// whose addresses one client has.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

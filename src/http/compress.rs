@@ -1,4 +1,5 @@
-//! Compression of answers (RFC 9110, section 8.4): above a threshold, and at levels whose cost a list can bear.
+//! Compression of answers (RFC 9110, section 8.4): above a threshold, and at levels whose cost a list can
+//! bear.
 
 use std::io::Write;
 
@@ -11,7 +12,7 @@ use actix_web::{
     web,
 };
 
-use super::{preference::preferences, unread::IsShared};
+use super::{negotiation::preferences, unread::IsShared};
 
 /// Answers below this many bytes fit into one or two packets anyway.
 const THRESHOLD: u64 = 2_048;
@@ -24,11 +25,15 @@ pub(super) const ENCODINGS: [&str; 3] = ["zstd", "br", "gzip"];
 pub struct AsItIs;
 
 /// Compresses text that is large enough, by what `Accept-Encoding` prefers.
-pub async fn compress(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+pub async fn compress(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let wanted = encoding_of(request.request()).map(|(_, encoding)| encoding);
     let response = next.call(request).await?.map_into_boxed_body();
     let is_large = matches!(response.response().body().size(), BodySize::Sized(size) if size >= THRESHOLD);
-    let is_as_it_is = response.response().extensions().contains::<IsShared>() || response.response().extensions().contains::<AsItIs>();
+    let is_as_it_is = response.response().extensions().contains::<IsShared>()
+        || response.response().extensions().contains::<AsItIs>();
     if is_as_it_is || !is_large || !is_text(&response) {
         return Ok(response);
     }
@@ -45,13 +50,17 @@ pub async fn compress(request: ServiceRequest, next: Next<impl MessageBody + 'st
             let headers = response.headers_mut();
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
             mark(headers, encoding);
-            Ok(ServiceResponse::new(request, response.set_body(web::Bytes::from(encoded)).map_into_boxed_body()))
+            Ok(ServiceResponse::new(
+                request,
+                response.set_body(web::Bytes::from(encoded)).map_into_boxed_body(),
+            ))
         }
         Err(_) => Ok(ServiceResponse::new(request, response.set_body(body).map_into_boxed_body())),
     }
 }
 
-/// The encoding that a request prefers, and its place among [`ENCODINGS`]; none where it wants the bytes as they are.
+/// The encoding that a request prefers, and its place among [`ENCODINGS`]; none where it wants the bytes as
+/// they are.
 pub(super) fn encoding_of(request: &HttpRequest) -> Option<(usize, &'static str)> {
     let wanted = preferred(request.headers().get(header::ACCEPT_ENCODING)?.to_str().ok()?)?;
     Some((ENCODINGS.iter().position(|encoding| *encoding == wanted)?, wanted))
@@ -59,7 +68,8 @@ pub(super) fn encoding_of(request: &HttpRequest) -> Option<(usize, &'static str)
 
 /// A strong ETag differs by encoding (RFC 9110, section 8.8.3): the encoding's name is appended.
 fn mark(headers: &mut header::HeaderMap, encoding: &str) {
-    let tag = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()?.strip_suffix('"').map(str::to_owned));
+    let tag =
+        headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()?.strip_suffix('"').map(str::to_owned));
     if let Some(value) = tag.and_then(|tag| HeaderValue::from_str(&format!("{tag}-{encoding}\"")).ok()) {
         headers.insert(header::ETAG, value);
     }
@@ -67,13 +77,15 @@ fn mark(headers: &mut header::HeaderMap, encoding: &str) {
 
 /// An ETag without the encoding that [`compress`] appended.
 pub fn without_encoding(tag: &str) -> std::borrow::Cow<'_, str> {
-    let bare = ENCODINGS.iter().find_map(|encoding| tag.strip_suffix('"')?.strip_suffix(&format!("-{encoding}")));
+    let bare =
+        ENCODINGS.iter().find_map(|encoding| tag.strip_suffix('"')?.strip_suffix(&format!("-{encoding}")));
     bare.map_or(tag.into(), |bare| format!("{bare}\"").into())
 }
 
 fn is_text(response: &ServiceResponse<BoxBody>) -> bool {
     let headers = response.headers();
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     !headers.contains_key(header::CONTENT_ENCODING)
         && ["text/", "application/json", "application/javascript", "application/problem+json", "image/svg"]
             .iter()
@@ -87,7 +99,11 @@ fn preferred(accept: &str) -> Option<&'static str> {
         let named = offers.iter().find(|(name, _)| name.eq_ignore_ascii_case(encoding));
         named.or_else(|| offers.iter().find(|(name, _)| *name == "*")).map_or(0.0, |(_, weight)| *weight)
     };
-    ENCODINGS.into_iter().rev().max_by(|a, b| weight(a).total_cmp(&weight(b))).filter(|best| weight(best) > 0.0)
+    ENCODINGS
+        .into_iter()
+        .rev()
+        .max_by(|a, b| weight(a).total_cmp(&weight(b)))
+        .filter(|best| weight(best) > 0.0)
 }
 
 /// Bytes in one of the [`ENCODINGS`].

@@ -1,8 +1,10 @@
-//! The connections of clients: how many an address may have, and how long one may stay whose client does not read.
+//! The connections of clients: how many an address may have, and how long one may stay whose client does not
+//! read.
 //!
-//! Each holds a place of its address until it ends. While the system takes no more of an answer, because its client reads too slowly, the
-//! time is counted: a client that reads nothing, or less than the least pace, is disconnected. A connection that has nothing to send, such as
-//! a quiet event stream, waits for as long as it likes.
+//! Each holds a place of its address until it ends. While the system takes no more of an answer, because its
+//! client reads too slowly, the time is counted: a client that reads nothing, or less than the least pace, is
+//! disconnected. A connection that has nothing to send, such as a quiet event stream, waits for as long as it
+//! likes.
 
 use std::{
     future::Future,
@@ -65,17 +67,28 @@ impl Connections {
     ///
     /// # Errors
     /// Its address has as many already, or it is gone: it is closed without an answer.
-    pub fn admit(&self, stream: TcpStream, listener: Listener) -> io::Result<(Connection, Option<SocketAddr>)> {
+    pub fn admit(
+        &self,
+        stream: TcpStream,
+        listener: Listener,
+    ) -> io::Result<(Connection, Option<SocketAddr>)> {
         let peer = stream.peer_addr()?;
         let place = self.place(network(peer.ip())).ok_or_else(|| {
             metrics::counter!("http_connections_refused_total").increment(1);
             io::Error::from(io::ErrorKind::ConnectionRefused)
         })?;
         rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER)?;
-        // A client that takes nothing out of the system's buffer, also after the process has written its last byte.
+        // A client that takes nothing out of the system's buffer, also after the process has written its last
+        // byte.
         #[cfg(target_os = "linux")]
-        rustix::net::sockopt::set_tcp_user_timeout(&stream, self.pace.patience.as_millis().try_into().unwrap_or(u32::MAX))?;
-        Ok((Connection { stream, listener, meter: Meter::new(self.pace), is_closed: false, _place: place }, Some(peer)))
+        rustix::net::sockopt::set_tcp_user_timeout(
+            &stream,
+            self.pace.patience.as_millis().try_into().unwrap_or(u32::MAX),
+        )?;
+        Ok((
+            Connection { stream, listener, meter: Meter::new(self.pace), is_closed: false, _place: place },
+            Some(peer),
+        ))
     }
 
     fn place(&self, address: IpAddr) -> Option<Held<IpAddr>> {
@@ -95,8 +108,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// What a write gives: one that would wait for a client that has gone fails, so that nothing that is under way for it is kept.
-    fn written(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// What a write gives: one that would wait for a client that has gone fails, so that nothing that is
+    /// under way for it is kept.
+    fn written(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if self.is_closed && written.is_pending() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
@@ -128,7 +146,11 @@ impl Meter {
     }
 
     /// Takes note of a write; it fails where the client has been too slow for a whole window.
-    fn hold(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn hold(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(written) => {
                 self.waited += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
@@ -164,7 +186,11 @@ impl Meter {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let (before, has_room) = (buffer.filled().len(), buffer.remaining() > 0);
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         self.is_closed |= has_room && matches!(read, Poll::Ready(Ok(()))) && buffer.filled().len() == before;
@@ -173,12 +199,20 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.written(context, written)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
         self.written(context, written)
     }
@@ -208,10 +242,14 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         for _ in 0..3 {
             let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (mut admitted, peer) = connections.admit(listener.accept().await.unwrap().0, Listener::Public).unwrap();
+            let (mut admitted, peer) =
+                connections.admit(listener.accept().await.unwrap().0, Listener::Public).unwrap();
             assert_eq!(peer, Some(client.local_addr().unwrap()));
             let refused = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            assert!(connections.admit(listener.accept().await.unwrap().0, Listener::Public).is_err(), "one more");
+            assert!(
+                connections.admit(listener.accept().await.unwrap().0, Listener::Public).is_err(),
+                "one more"
+            );
             drop((refused, client));
             assert_eq!(admitted.read(&mut [0; 8]).await.unwrap(), 0);
             assert!(!connections.open.is_empty(), "it is counted until it is closed here too");

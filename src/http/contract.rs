@@ -15,7 +15,7 @@ use super::{
     document::{self, required_properties},
     json::LONGEST_LIST,
     static_document::StaticDocument,
-    words,
+    validation_messages,
 };
 use crate::{
     persian::{Calendar, Date, calendar, text},
@@ -87,7 +87,8 @@ impl Contract {
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             let mut methods = Vec::new();
             for (method, operation) in item.as_object().into_iter().flatten() {
-                let method = Method::from_bytes(method.to_uppercase().as_bytes()).map_err(|e| e.to_string())?;
+                let method =
+                    Method::from_bytes(method.to_uppercase().as_bytes()).map_err(|e| e.to_string())?;
                 let key = format!("{method} {path}");
                 operations.insert(key, Arc::new(Operation::new(document, operation)?));
                 methods.push(method);
@@ -132,7 +133,9 @@ impl Operation {
             parameters.insert(name.to_owned(), Kind::of(resolve(document, schema)));
             properties.insert(name.to_owned(), schema.clone());
             let needs = parameter[PERMISSIONS_OF_VALUES].as_object().into_iter().flatten();
-            permissions_of_values.extend(needs.filter_map(|(value, needs)| Some((name.to_owned(), value.clone(), needs.as_str()?.to_owned()))));
+            permissions_of_values.extend(needs.filter_map(|(value, needs)| {
+                Some((name.to_owned(), value.clone(), needs.as_str()?.to_owned()))
+            }));
             if parameter["required"] == true {
                 required.push(name);
             }
@@ -143,7 +146,9 @@ impl Operation {
         });
         let content = operation["requestBody"]["content"].as_object();
         let body = content.and_then(|content| content.values().next()).map(|media| &media["schema"]);
-        let merged = body.and_then(|schema| schema["$ref"].as_str()?.strip_suffix("Patch")).map(|input| json!({ "$ref": format!("{input}Input") }));
+        let merged = body
+            .and_then(|schema| schema["$ref"].as_str()?.strip_suffix("Patch"))
+            .map(|input| json!({ "$ref": format!("{input}Input") }));
         let answer = operation["responses"]["200"]["content"].as_object();
         Ok(Self {
             id: operation["operationId"].as_str().unwrap_or_default().to_owned(),
@@ -153,7 +158,9 @@ impl Operation {
             columns: columns(operation, &document["components"]["schemas"]),
             negotiates: operation["responses"].get("406").is_some(),
             is_secret: body.is_some_and(|schema| {
-                document::properties(schema, &document["components"]["schemas"]).iter().any(|(_, p)| p["format"] == "password")
+                document::properties(schema, &document["components"]["schemas"])
+                    .iter()
+                    .any(|(_, p)| p["format"] == "password")
             }),
             parameters,
             permissions_of_values,
@@ -194,8 +201,13 @@ impl Operation {
 
     /// The permissions that the values of a query need beyond what the operation needs.
     pub fn permissions_of<'a>(&'a self, query: &'a Value) -> impl Iterator<Item = &'a str> {
-        let is_asked = |name: &str, value: &str| query[name].as_array().is_some_and(|values| values.iter().any(|asked| asked == value));
-        self.permissions_of_values.iter().filter(move |(name, value, _)| is_asked(name, value)).map(|(_, _, permission)| permission.as_str())
+        let is_asked = |name: &str, value: &str| {
+            query[name].as_array().is_some_and(|values| values.iter().any(|asked| asked == value))
+        };
+        self.permissions_of_values
+            .iter()
+            .filter(move |(name, value, _)| is_asked(name, value))
+            .map(|(_, _, permission)| permission.as_str())
     }
 
     /// Checks a parsed body and brings its text into NFC. 422 names everything that is not acceptable.
@@ -208,7 +220,12 @@ impl Operation {
         self.refuse(self.merged.as_ref(), body, calendar)
     }
 
-    fn refuse(&self, validator: Option<&Validator>, body: &mut Value, calendar: Calendar) -> Result<(), Problem> {
+    fn refuse(
+        &self,
+        validator: Option<&Validator>,
+        body: &mut Value,
+        calendar: Calendar,
+    ) -> Result<(), Problem> {
         let mut violations = Violations::default();
         clean(body, &mut String::new(), Place::Body, &mut violations);
         let Some(validator) = validator else {
@@ -233,7 +250,9 @@ impl Kind {
     /// Text that is not of the kind stays text, and the schema then says what was expected.
     fn read(self, text: String) -> Value {
         match self {
-            Self::Integer => text::latin_digits(&text).parse::<i64>().map_or(Value::String(text), Value::from),
+            Self::Integer => {
+                text::latin_digits(&text).parse::<i64>().map_or(Value::String(text), Value::from)
+            }
             Self::Number => text.parse::<f64>().map_or(Value::String(text), Value::from),
             Self::Boolean => text.parse::<bool>().map_or(Value::String(text), Value::from),
             Self::Text => Value::String(text),
@@ -244,20 +263,28 @@ impl Kind {
 
 /// The pairs of a query string or of a form; none where an escape is broken or does not give UTF-8.
 pub fn pairs(raw: &str) -> Option<Vec<(String, String)>> {
-    let parts = raw.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")));
-    parts.map(|(name, value)| Some((decode(&name.replace('+', " "))?, decode(&value.replace('+', " "))?))).collect()
+    let parts =
+        raw.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")));
+    parts
+        .map(|(name, value)| Some((decode(&name.replace('+', " "))?, decode(&value.replace('+', " "))?)))
+        .collect()
 }
 
 /// Text without its percent-escapes; none where one is broken or does not give UTF-8.
 pub fn decode(text: &str) -> Option<String> {
-    let is_whole = text.split('%').skip(1).all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()));
+    let is_whole = text
+        .split('%')
+        .skip(1)
+        .all(|rest| rest.len() >= 2 && rest.bytes().take(2).all(|byte| byte.is_ascii_hexdigit()));
     let decoded = percent_encoding::percent_decode_str(text).decode_utf8().ok().filter(|_| is_whole);
     decoded.map(|text| text.into_owned())
 }
 
 fn malformed_query() -> Problem {
-    Problem::new(&problem_types::INVALID_PARAMETER)
-        .detail(Text::new("رشتهٔ پرس‌وجو درست رمز نشده یا UTF-8 نیست.", "The query string is not properly escaped UTF-8."))
+    Problem::new(&problem_types::INVALID_PARAMETER).detail(Text::new(
+        "رشتهٔ پرس‌وجو درست رمز نشده یا UTF-8 نیست.",
+        "The query string is not properly escaped UTF-8.",
+    ))
 }
 
 fn access(operation: &Value) -> Access {
@@ -270,15 +297,23 @@ fn access(operation: &Value) -> Access {
     }
 }
 
-/// The columns of what an operation lists: the properties that each of its items has, and one level of theirs.
+/// The columns of what an operation lists: the properties that each of its items has, and one level of
+/// theirs.
 fn columns(operation: &Value, schemas: &Value) -> Vec<String> {
     let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
     let lists = document::properties(schema, schemas);
-    let Some(item) = lists.iter().find(|(name, _)| *name == "items").map(|(_, list)| &list["items"]) else { return Vec::new() };
+    let Some(item) = lists.iter().find(|(name, _)| *name == "items").map(|(_, list)| &list["items"]) else {
+        return Vec::new();
+    };
     let required = required_properties(item, schemas);
     let mut columns = Vec::new();
-    for (name, property) in document::properties(item, schemas).into_iter().filter(|(name, _)| required.contains(name)) {
-        let object = property["oneOf"].as_array().and_then(|list| list.iter().find(|s| s["type"] != "null")).unwrap_or(property);
+    for (name, property) in
+        document::properties(item, schemas).into_iter().filter(|(name, _)| required.contains(name))
+    {
+        let object = property["oneOf"]
+            .as_array()
+            .and_then(|list| list.iter().find(|s| s["type"] != "null"))
+            .unwrap_or(property);
         match document::properties(object, schemas).as_slice() {
             [] => columns.push(name.to_owned()),
             inner => columns.extend(inner.iter().map(|(member, _)| format!("{name}.{member}"))),
@@ -301,7 +336,9 @@ fn validator(document: &Value, schema: &Value) -> Result<Validator, String> {
         .with_draft(Draft::Draft202012)
         .should_validate_formats(true)
         .with_format("date", |text: &str| Date::parse(text).is_ok())
-        .with_format("date-time", |text: &str| text.parse::<DateTime<Utc>>().is_ok_and(|moment| (1..=9999).contains(&moment.year())))
+        .with_format("date-time", |text: &str| {
+            text.parse::<DateTime<Utc>>().is_ok_and(|moment| (1..=9999).contains(&moment.year()))
+        })
         .with_format("int64", |text: &str| text.parse::<i64>().is_ok())
         .with_format("name", text::is_name)
         .with_format(NationalCode::FORMAT, |text: &str| NationalCode::parse(text).is_some())
@@ -328,8 +365,8 @@ fn collect_schemas(schemas: &Value, schema: &Value, found: &mut Map<String, Valu
     }
 }
 
-/// Brings all text into NFC and whole floats into integers, and refuses NUL, which no database keeps. It ends where a problem can name no
-/// more: what is refused need not be clean.
+/// Brings all text into NFC and whole floats into integers, and refuses NUL, which no database keeps. It ends
+/// where a problem can name no more: what is refused need not be clean.
 fn clean(value: &mut Value, pointer: &mut String, place: Place, violations: &mut Violations) {
     if violations.is_full() {
         return;
@@ -380,7 +417,13 @@ pub fn escape(name: &str) -> String {
 }
 
 /// Names what a schema has against a value, as far as there is room for it.
-fn check(validator: &Validator, value: &Value, calendar: Calendar, place: Place, violations: &mut Violations) {
+fn check(
+    validator: &Validator,
+    value: &Value,
+    calendar: Calendar,
+    place: Place,
+    violations: &mut Violations,
+) {
     if violations.is_full() {
         return;
     }
@@ -390,7 +433,7 @@ fn check(validator: &Validator, value: &Value, calendar: Calendar, place: Place,
         }
         // The library makes all errors before it gives the first one.
         for error in validator.iter_errors(&shortened(value)) {
-            words::explain(&error, place, violations);
+            validation_messages::explain(&error, place, violations);
         }
     });
 }
@@ -399,7 +442,9 @@ fn check(validator: &Validator, value: &Value, calendar: Calendar, place: Place,
 fn shortened(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().take(LONGEST_LIST).map(shortened).collect(),
-        Value::Object(members) => members.iter().map(|(name, member)| (name.clone(), shortened(member))).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| (name.clone(), shortened(member))).collect()
+        }
         other => other.clone(),
     }
 }

@@ -1,5 +1,5 @@
-//! Lists and reports as CSV (RFC 4180, UTF-8): stable columns, formulas defused. Row by row, so that a long one can be
-//! streamed.
+//! Lists and reports as CSV (RFC 4180, UTF-8): stable columns, formulas defused. Row by row, so that a long
+//! one can be streamed.
 
 use std::borrow::Cow;
 
@@ -31,7 +31,10 @@ pub fn row<C: AsRef<str>>(columns: &[C], row: &Value) -> Result<String, Problem>
 }
 
 fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Result<String, Problem> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).buffer_capacity(512).from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .buffer_capacity(512)
+        .from_writer(Vec::new());
     writer.write_record(cells.map(Cow::into_owned)).map_err(Problem::internal)?;
     let bytes = writer.into_inner().map_err(Problem::internal)?;
     String::from_utf8(bytes).map_err(Problem::internal)
@@ -42,14 +45,18 @@ pub(super) fn member<'a>(row: &'a Value, name: &str) -> &'a Value {
     name.split('.').fold(row, |value, name| &value[name])
 }
 
-/// A value as the text of one cell. Several values are separated by `;`; of an object its `code` is shown, its `to`, or its
-/// only member. Texts pass through `text`.
+/// A value as the text of one cell. Several values are separated by `;`; of an object its `code` is shown,
+/// its `to`, or its only member. Texts pass through `text`.
 pub(super) fn flat(value: &Value, text: fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
     match value {
         Value::Null => "".into(),
         Value::String(string) => text(string),
         Value::Array(items) => items.iter().map(|item| flat(item, text)).collect::<Vec<_>>().join(";").into(),
-        Value::Object(members) => match members.get("code").or(members.get("to")).or(members.values().next().filter(|_| members.len() == 1)) {
+        Value::Object(members) => match members
+            .get("code")
+            .or(members.get("to"))
+            .or(members.values().next().filter(|_| members.len() == 1))
+        {
             Some(shown) => flat(shown, text),
             None => value.to_string().into(),
         },
@@ -59,13 +66,15 @@ pub(super) fn flat(value: &Value, text: fn(&str) -> Cow<'_, str>) -> Cow<'_, str
 
 /// With what a spreadsheet begins a formula.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-/// After what a cell may begin: `;` separates cells where the comma is the decimal sign, and quotes within a line are none there.
+/// After what a cell may begin: `;` separates cells where the comma is the decimal sign, and quotes within a
+/// line are none there.
 const BEGINNINGS: [char; 4] = [';', '\t', '\r', '\n'];
 /// With what no text of a cell begins: a spreadsheet may skip it.
 const BLANKS: [char; 3] = ['\t', '\r', '\n'];
 
-/// A spreadsheet takes text that begins like a formula for one: an apostrophe before it prevents that (OWASP, CSV injection), at the beginning
-/// and wherever a spreadsheet may see another cell begin. Numbers stay numbers.
+/// A spreadsheet takes text that begins like a formula for one: an apostrophe before it prevents that (OWASP,
+/// CSV injection), at the beginning and wherever a spreadsheet may see another cell begin. Numbers stay
+/// numbers.
 fn defuse(text: &str) -> Cow<'_, str> {
     let is_plain = !text.contains(FORMULA) && !text.starts_with(BEGINNINGS);
     if is_plain || text.parse::<f64>().is_ok() {
@@ -137,7 +146,10 @@ mod tests {
     #[test]
     fn lines_are_what_the_table_is_made_of() {
         assert_eq!(super::header(&["name", "n"], true).unwrap(), "\u{feff}name,n\r\n");
-        assert_eq!(super::row(&["name", "n"], &json!({ "name": "a,\"b\"\nc", "n": null })).unwrap(), "\"a,\"\"b\"\"\nc\",\r\n");
+        assert_eq!(
+            super::row(&["name", "n"], &json!({ "name": "a,\"b\"\nc", "n": null })).unwrap(),
+            "\"a,\"\"b\"\"\nc\",\r\n"
+        );
         assert_eq!(super::row(&["only"], &json!({})).unwrap(), "\"\"\r\n");
     }
 }

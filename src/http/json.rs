@@ -20,13 +20,16 @@ pub enum Unread {
     TooMany,
 }
 
-/// The value of a text. Lists end with their item [`LONGEST_LIST`], objects with their thousandth member, whatever follows: both are refused as
-/// they are.
+/// The value of a text. Lists end with their item [`LONGEST_LIST`], objects with their thousandth member,
+/// whatever follows: both are refused as they are.
 pub fn parse(text: &str) -> Result<Value, Unread> {
     let left = Cell::new(MOST_VALUES);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Kept(&left).deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    value.map_err(|error| if left.get() == 0 && error.is_data() { Unread::TooMany } else { Unread::Malformed(error) })
+    let value =
+        Kept(&left).deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
+    value.map_err(
+        |error| if left.get() == 0 && error.is_data() { Unread::TooMany } else { Unread::Malformed(error) },
+    )
 }
 
 /// Keeps a value while so many are left.
@@ -104,7 +107,12 @@ mod tests {
 
     #[test]
     fn what_is_right_is_read_as_it_stands_and_what_is_endless_is_not() {
-        for text in [r#"{"a": [1, -2, 3.5, 1e3, true, null, "x\u0000\n", {"b": {}}], "a": [18446744073709551615]}"#, "[]", "\"سنگ\"", " 0 "] {
+        for text in [
+            r#"{"a": [1, -2, 3.5, 1e3, true, null, "x\u0000\n", {"b": {}}], "a": [18446744073709551615]}"#,
+            "[]",
+            "\"سنگ\"",
+            " 0 ",
+        ] {
             assert_eq!(parse(text).ok().unwrap(), serde_json::from_str::<Value>(text).unwrap());
         }
         for text in ["", "{", "[1,]", "{} {}", "nul", "{\"a\":1,}", &"[".repeat(500)] {
@@ -112,7 +120,10 @@ mod tests {
         }
         let long = json!(vec![1; 10_000]).to_string();
         assert_eq!(parse(&long).ok().unwrap().as_array().unwrap().len(), LONGEST_LIST);
-        assert!(matches!(parse(&long.replacen("1]", "1", 1)), Err(Unread::Malformed(_))), "what is passed over is read all the same");
+        assert!(
+            matches!(parse(&long.replacen("1]", "1", 1)), Err(Unread::Malformed(_))),
+            "what is passed over is read all the same"
+        );
         let many = (0..2_000).map(|n| (n.to_string(), Value::Null)).collect::<Map<_, _>>();
         assert_eq!(parse(&json!(many).to_string()).ok().unwrap().as_object().unwrap().len(), MOST_MEMBERS);
         assert!(matches!(parse(&json!(vec![vec![1; 400]; 400]).to_string()), Err(Unread::TooMany)));

@@ -2,9 +2,11 @@
 //!
 //! A request passes [`envelope`] (request id, language, limits of time, panics, problems, logging) and
 //! [`guard`] (token, permission, query string, all against the OpenAPI document). A handler then takes what
-//! it needs as extractors ([`body`], [`upload`], [`visible`], [`page`], [`read`], [`write`]) and answers in the [`shape`] that the
-//! caller asked for.
+//! it needs as extractors ([`body`], [`upload`], [`visible`], [`page`], [`read`], [`write`]) and answers in
+//! the [`shape`] that the caller asked for.
 
+pub mod as_of_query;
+pub mod authorization;
 pub mod body;
 pub mod client;
 pub mod compress;
@@ -12,43 +14,42 @@ pub mod connection;
 pub mod contract;
 pub mod csv;
 pub mod document;
-pub mod envelope;
 pub mod geojson;
-pub mod guard;
+pub mod glossary;
 pub mod json;
-pub mod moment;
+pub mod negotiation;
 pub mod page;
 pub mod precondition;
-pub mod preference;
 pub mod rate_limit;
 pub mod read;
+pub mod record_extractor;
+pub mod render;
+pub mod request_middleware;
+pub mod resource;
 pub mod serve;
-pub mod shape;
 pub mod sheet;
 pub mod shutdown;
 pub mod spool;
 pub mod static_document;
 pub mod tally;
 pub mod temporary;
-pub mod terms;
 pub mod unread;
 pub mod upload;
 pub mod upload_quota;
-pub mod visible;
-pub mod words;
+pub mod validation_messages;
 pub mod write;
 
+pub use as_of_query::AsOfQuery;
+pub use authorization::Call;
 pub use body::{Body, Patch, Query};
-pub use guard::Call;
-pub use moment::Moment;
 pub use page::{Page, Paging, SortKey};
 pub use precondition::Precondition;
 pub use read::{Including, Read, Search};
-pub use shape::{Answer, Shape};
+pub use record_extractor::{Referred, Visible, VisibleEver};
+pub use render::{Answer, Shape};
 pub use sheet::Sheet;
 pub use shutdown::Shutdown;
 pub use upload::Upload;
-pub use visible::{Referred, Visible, VisibleEver};
 pub use write::Write;
 
 /// The pool of the worker that handles the request.

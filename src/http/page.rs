@@ -3,7 +3,8 @@
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sea_orm::{
-    ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select, Value as SqlValue,
+    ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    Value as SqlValue,
     sea_query::{Condition, Expr, ExprTrait, SimpleExpr},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -93,7 +94,8 @@ impl<M: Listed> FromRequest for Paging<M> {
 
 impl<M: Listed> Paging<M> {
     fn read(query: &Value) -> Result<Self, Problem> {
-        let names: Vec<&str> = query["sort"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let names: Vec<&str> =
+            query["sort"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let sort = Self::order(&names)?;
         let mut paging = Self {
             size: query["page_size"].as_u64().unwrap_or(DEFAULT_PAGE_SIZE),
@@ -103,7 +105,8 @@ impl<M: Listed> Paging<M> {
             filters: filters(query),
         };
         if let Some(cursor) = query["cursor"].as_str() {
-            paging.after = Some(paging.decode(cursor).ok_or_else(|| Problem::new(&problem_types::INVALID_CURSOR))?);
+            paging.after =
+                Some(paging.decode(cursor).ok_or_else(|| Problem::new(&problem_types::INVALID_CURSOR))?);
         }
         Ok(paging)
     }
@@ -114,9 +117,11 @@ impl<M: Listed> Paging<M> {
         let Some(unique) = M::SORT_KEYS.last() else { return Ok(Vec::new()) };
         let mut sort: Vec<(&'static SortKey<M>, Order)> = Vec::new();
         for name in names {
-            let (bare, order) = name.strip_prefix('-').map_or((*name, Order::Asc), |bare| (bare, Order::Desc));
+            let (bare, order) =
+                name.strip_prefix('-').map_or((*name, Order::Asc), |bare| (bare, Order::Desc));
             if sort.iter().any(|(earlier, _)| earlier.name == bare) {
-                let detail = Text::new(format!("«{bare}» دو بار آمده است."), format!("'{bare}' is given twice."));
+                let detail =
+                    Text::new(format!("«{bare}» دو بار آمده است."), format!("'{bare}' is given twice."));
                 return Err(Problem::invalid_query(vec![Violation::query("sort", "repeated", detail)]));
             }
             sort.extend(M::SORT_KEYS.iter().find(|key| key.name == bare).map(|key| (key, order)));
@@ -139,7 +144,11 @@ impl<M: Listed> Paging<M> {
     }
 
     /// Reads the page.
-    pub async fn fetch<C: ConnectionTrait>(&self, db: &C, select: Select<M::Entity>) -> Result<Page<M>, Problem>
+    pub async fn fetch<C: ConnectionTrait>(
+        &self,
+        db: &C,
+        select: Select<M::Entity>,
+    ) -> Result<Page<M>, Problem>
     where
         M::Entity: EntityTrait<Model = M>,
         M: Sync + Send,
@@ -178,7 +187,8 @@ impl<M: Listed> Paging<M> {
         };
         let mut either = Condition::any();
         for (index, (_, order)) in self.sort.iter().enumerate() {
-            let equal = (0..index).fold(Condition::all(), |all, i| all.add(expressions[i].clone().eq(values[i].clone())));
+            let equal = (0..index)
+                .fold(Condition::all(), |all, i| all.add(expressions[i].clone().eq(values[i].clone())));
             either = either.add(equal.add(beyond(expressions[index].clone(), values[index].clone(), order)));
         }
         Condition::all().add(bound).add(either)
@@ -209,8 +219,14 @@ fn decoded<T: DeserializeOwned>(text: &str) -> Option<T> {
 
 /// What decides which rows a list has; the shape of the answer may change between pages.
 fn filters(query: &Value) -> String {
-    const OF_THE_ANSWER: [&str; 9] = ["bom", "cursor", "page_size", "count", "fields", "format", "calendar", "sort", "include"];
-    let mut filters: Vec<_> = query.as_object().into_iter().flatten().filter(|(name, _)| !OF_THE_ANSWER.contains(&name.as_str())).collect();
+    const OF_THE_ANSWER: [&str; 9] =
+        ["bom", "cursor", "page_size", "count", "fields", "format", "calendar", "sort", "include"];
+    let mut filters: Vec<_> = query
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !OF_THE_ANSWER.contains(&name.as_str()))
+        .collect();
     filters.sort_by_key(|(name, _)| name.as_str());
     json!(filters).to_string()
 }
@@ -218,12 +234,23 @@ fn filters(query: &Value) -> String {
 impl<M: Listed> IntoParams for Paging<M> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let integer = |maximum: u64, default: u64| {
-            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1.0)).maximum(Some(maximum as f64)).default(Some(json!(default))).build()
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(1.0))
+                .maximum(Some(maximum as f64))
+                .default(Some(json!(default)))
+                .build()
         };
         let names = M::SORT_KEYS.iter().flat_map(|key| [key.name.to_owned(), format!("-{}", key.name)]);
         let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build();
-        let sort = ArrayBuilder::new().items(name).min_items(Some(1)).max_items(Some(M::SORT_KEYS.len())).unique_items(true).build();
-        let cursor = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(2000)).build();
+        let sort = ArrayBuilder::new()
+            .items(name)
+            .min_items(Some(1))
+            .max_items(Some(M::SORT_KEYS.len()))
+            .unique_items(true)
+            .build();
+        let cursor =
+            ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(2000)).build();
         vec![
             parameter("page_size", "How many records a page holds.", integer(MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE)).build(),
             parameter("cursor", "Where to go on: the `next_cursor` of the page before, with the same filters and sort.", cursor).build(),
@@ -235,6 +262,15 @@ impl<M: Listed> IntoParams for Paging<M> {
     }
 }
 
-pub(super) fn parameter(name: &str, description: &str, schema: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>) -> ParameterBuilder {
-    ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).required(Required::False).description(Some(description)).schema(Some(schema))
+pub(super) fn parameter(
+    name: &str,
+    description: &str,
+    schema: impl Into<utoipa::openapi::RefOr<utoipa::openapi::Schema>>,
+) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema))
 }

@@ -21,15 +21,18 @@ impl Precondition {
         Self { if_match: read(header::IF_MATCH), if_none_match: read(header::IF_NONE_MATCH) }
     }
 
-    /// The caller has seen this version: 428 without `If-Match`, 412 with the current `ETag` when it is stale.
+    /// The caller has seen this version: 428 without `If-Match`, 412 with the current `ETag` when it is
+    /// stale.
     pub fn holds_for<R: Record>(&self, row: &R) -> Result<(), Problem> {
         if self.if_none_match.as_deref() == Some("*") {
             return Err(Problem::stale(Some(row.version())));
         }
         let Some(tags) = &self.if_match else {
-            return Err(Problem::new(&problem_types::PRECONDITION_REQUIRED).header(header::ETAG, problem::etag(row.version())));
+            return Err(Problem::new(&problem_types::PRECONDITION_REQUIRED)
+                .header(header::ETAG, problem::etag(row.version())));
         };
-        let is_current = tags.split(',').map(str::trim).any(|tag| tag == "*" || version(tag) == Some(row.version()));
+        let is_current =
+            tags.split(',').map(str::trim).any(|tag| tag == "*" || version(tag) == Some(row.version()));
         if is_current { Ok(()) } else { Err(Problem::stale(Some(row.version()))) }
     }
 

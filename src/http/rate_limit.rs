@@ -1,7 +1,7 @@
 //! A limit on requests for each account, or for each address where there is no account yet.
 //!
-//! The count is kept by each instance for itself, so that it costs no round trip: behind N instances a
-//! caller may get N times as much. The limit on failed logins, which must not grow so, is kept in the database.
+//! The count is kept by each instance for itself, so that it costs no round trip: behind N instances a caller
+//! may get N times as much. The limit on failed logins, which must not grow so, is kept in the database.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -32,7 +32,8 @@ pub struct RateLimit {
     callers: Cache<String, Arc<Limiter>>,
 }
 
-/// Middleware before that of CORS, which answers preflights by itself: they count as requests of their address.
+/// Middleware before that of CORS, which answers preflights by itself: they count as requests of their
+/// address.
 pub async fn limit_preflights(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -66,10 +67,12 @@ impl RateLimit {
     /// Counts one request. 429 with `Retry-After` when there are too many.
     pub fn take(&self, request: &HttpRequest, caller: &str) -> Result<(), Problem> {
         let Some(quota) = self.quota else { return Ok(()) };
-        let limiter = self.callers.get_with_by_ref(caller, || Arc::new(RateLimiter::direct(quota).with_middleware()));
+        let limiter =
+            self.callers.get_with_by_ref(caller, || Arc::new(RateLimiter::direct(quota).with_middleware()));
         match limiter.check() {
             Ok(snapshot) => {
-                let remaining = Remaining { quota: quota.burst_size().get(), left: snapshot.remaining_burst_capacity() };
+                let remaining =
+                    Remaining { quota: quota.burst_size().get(), left: snapshot.remaining_burst_capacity() };
                 request.extensions_mut().insert(remaining);
                 Ok(())
             }

@@ -1,4 +1,5 @@
-//! Reads: lists, records and histories, as far as they exist for the caller and in the shape that it asks for.
+//! Reads: lists, records and histories, as far as they exist for the caller and in the shape that it asks
+//! for.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -21,7 +22,7 @@ use utoipa::{
 };
 
 use super::{
-    Answer, Call, Database, Moment, Paging, Ready, Shape,
+    Answer, AsOfQuery, Call, Database, Paging, Ready, Shape,
     body::typed_query,
     contract::PERMISSIONS_OF_VALUES,
     page::{Listed, parameter},
@@ -29,7 +30,10 @@ use super::{
 use crate::{
     auth::Caller,
     problem::{Problem, Text, Violation, problem_types},
-    store::{Include, LongReads, Reading, Record, Retrospective, change_log, past, personal, search, visible_rows},
+    store::{
+        Include, LongReads, Reading, Record, Retrospective, change_log, personal, point_in_time, search,
+        visible_rows,
+    },
 };
 
 /// The right to read.
@@ -49,7 +53,10 @@ impl FromRequest for Read {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let read = || {
             let (db, call) = (database(request)?, Call::of(request)?);
-            let long_reads = request.app_data::<web::Data<LongReads>>().cloned().ok_or_else(|| Problem::internal("no long reads"))?;
+            let long_reads = request
+                .app_data::<web::Data<LongReads>>()
+                .cloned()
+                .ok_or_else(|| Problem::internal("no long reads"))?;
             Ok(Self { db, long_reads, caller: call.caller()?, shape: Shape::new(request, &call), call })
         };
         std::future::ready(read())
@@ -57,17 +64,25 @@ impl FromRequest for Read {
 }
 
 impl Read {
-    /// A page of the records that exist for the caller and fulfil a condition and the [`Search`] of the request.
-    pub async fn list<R: Record + Listed>(self, paging: Paging<R>, condition: impl IntoCondition) -> Result<Answer, Problem> {
+    /// A page of the records that exist for the caller and fulfil a condition and the [`Search`] of the
+    /// request.
+    pub async fn list<R: Record + Listed>(
+        self,
+        paging: Paging<R>,
+        condition: impl IntoCondition,
+    ) -> Result<Answer, Problem> {
         let search: Search = typed_query(&self.call)?;
         let mut all = condition.into_condition();
         if let Some(since) = search.updated_since {
-            all = Condition::all().add(all).add(Expr::col((R::Entity::default(), Alias::new("updated_at"))).gte(since));
+            all = Condition::all()
+                .add(all)
+                .add(Expr::col((R::Entity::default(), Alias::new("updated_at"))).gte(since));
         }
         if let Some(query) = &search.q {
             all = Condition::all().add(all).add(search::matches::<R>(query)?);
         }
-        let mut page = paging.fetch(self.db.get_ref(), visible_rows::<R>(&self.caller.scope).filter(all)).await?;
+        let mut page =
+            paging.fetch(self.db.get_ref(), visible_rows::<R>(&self.caller.scope).filter(all)).await?;
         personal::reveal(self.db.get_ref(), &mut page.items).await?;
         let views = R::views(&page.items, &self.reading()).await?;
         self.shape.page(&page.with(views))
@@ -79,18 +94,21 @@ impl Read {
     }
 
     /// One record as it is, or as it was at a moment.
-    pub async fn record_at<R: Retrospective>(self, row: &R, moment: Moment) -> Result<Answer, Problem> {
+    pub async fn record_at<R: Retrospective>(self, row: &R, moment: AsOfQuery) -> Result<Answer, Problem> {
         let not_found = || Problem::new(&problem_types::NOT_FOUND);
         let Some(past) = moment.past()? else {
             return if row.deleted_at().is_none() { self.record(row).await } else { Err(not_found()) };
         };
         if !self.call.includes().is_empty() {
-            let detail = Text::new("رکوردهای وابسته تنها با وضعیت کنونی می‌آیند.", "Related records come along with the present only.");
+            let detail = Text::new(
+                "رکوردهای وابسته تنها با وضعیت کنونی می‌آیند.",
+                "Related records come along with the present only.",
+            );
             return Err(Problem::invalid_query(vec![Violation::query("include", "not_applicable", detail)]));
         }
         let then = {
             let db = self.long_reads.begin(self.caller.id).await?;
-            past::view(&*db, row, past).await?.ok_or_else(not_found)?
+            point_in_time::view(&*db, row, past).await?.ok_or_else(not_found)?
         };
         self.shape.value(&then)
     }
@@ -125,17 +143,30 @@ pub struct Including<R>(PhantomData<R>);
 
 impl<R: Record> IntoParams for Including<R> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let describe = |include: &Include| format!("`{}`: {} (needs `{}`)", include.name, include.about, include.permission);
+        let describe = |include: &Include| {
+            format!("`{}`: {} (needs `{}`)", include.name, include.about, include.permission)
+        };
         let list = R::INCLUDES.iter().map(describe).collect::<Vec<_>>().join("; ");
         let names = R::INCLUDES.iter().map(|include| include.name);
         let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build();
-        let names = ArrayBuilder::new().items(name).min_items(Some(1)).max_items(Some(R::INCLUDES.len())).unique_items(true).build();
+        let names = ArrayBuilder::new()
+            .items(name)
+            .min_items(Some(1))
+            .max_items(Some(R::INCLUDES.len()))
+            .unique_items(true)
+            .build();
         let about = format!(
             "Related records to bring along, in a number of statements that does not depend on how many records there are; 403 where you may \
              not read records of their kind. {list}."
         );
-        let permissions: Map<String, Value> = R::INCLUDES.iter().map(|include| (include.name.to_owned(), include.permission.into())).collect();
-        let parameter = parameter("include", &about, names).style(Some(ParameterStyle::Form)).explode(Some(false));
-        vec![parameter.extensions(Some(Extensions::builder().add(PERMISSIONS_OF_VALUES, permissions).build())).build()]
+        let permissions: Map<String, Value> =
+            R::INCLUDES.iter().map(|include| (include.name.to_owned(), include.permission.into())).collect();
+        let parameter =
+            parameter("include", &about, names).style(Some(ParameterStyle::Form)).explode(Some(false));
+        vec![
+            parameter
+                .extensions(Some(Extensions::builder().add(PERMISSIONS_OF_VALUES, permissions).build()))
+                .build(),
+        ]
     }
 }

@@ -19,7 +19,11 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Begins to serve an application, which each worker makes for itself, at some addresses, with HTTP/1.1.
 ///
 /// It is what `actix_web::HttpServer` does, but for the connections.
-pub fn serve<F, I, S, B>(app: F, listeners: Vec<(Listener, TcpListener)>, config: &Config) -> Result<Server, Problem>
+pub fn serve<F, I, S, B>(
+    app: F,
+    listeners: Vec<(Listener, TcpListener)>,
+    config: &Config,
+) -> Result<Server, Problem>
 where
     F: Fn() -> I + Send + Clone + 'static,
     I: IntoServiceFactory<S, Request>,
@@ -30,10 +34,14 @@ where
     S::Response: Into<Response<B>> + 'static,
     B: MessageBody + 'static,
 {
-    let mut server = Server::build().workers(config.workers).shutdown_timeout(config.shutdown_timeout_seconds).disable_signals();
+    let mut server = Server::build()
+        .workers(config.workers)
+        .shutdown_timeout(config.shutdown_timeout_seconds)
+        .disable_signals();
     let connections = Arc::new(connections(config));
     for (kind, listener) in listeners {
-        let (app, connections, ending) = (app.clone(), connections.clone(), server.graceful_shutdown_signal());
+        let (app, connections, ending) =
+            (app.clone(), connections.clone(), server.graceful_shutdown_signal());
         let head_timeout = config.body_timeout();
         let service = move || {
             let (connections, ending) = (connections.clone(), ending.clone());
@@ -50,7 +58,9 @@ where
                     data.insert(connection.listener());
                 })
                 .h1(map_config(app(), |()| AppConfig::default()));
-            let admit = move |stream: TcpStream| std::future::ready(connections.admit(stream, kind).map_err(DispatchError::Io));
+            let admit = move |stream: TcpStream| {
+                std::future::ready(connections.admit(stream, kind).map_err(DispatchError::Io))
+            };
             fn_service(admit).and_then(http)
         };
         server = server.listen(format!("{kind:?}"), listener, service).map_err(Problem::internal)?;

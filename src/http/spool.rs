@@ -1,5 +1,5 @@
-//! An answer that is written down before its first byte goes out, so that nothing else waits for its reader: in memory while it is short, in a
-//! temporary file beyond that.
+//! An answer that is written down before its first byte goes out, so that nothing else waits for its reader:
+//! in memory while it is short, in a temporary file beyond that.
 
 use std::{fs::File, io::Write, os::unix::fs::FileExt, sync::Arc};
 
@@ -89,11 +89,16 @@ impl Spool {
         Ok(Self { memory: Vec::new(), file: Some(file), length })
     }
 
-    /// The answer with this body. One in a file counts in the share of its account until it is read or given up.
+    /// The answer with this body. One in a file counts in the share of its account until it is read or given
+    /// up.
     ///
     /// # Errors
     /// 429 where the account has too many bytes of such answers unread; 503 where the file cannot be written.
-    pub fn answer(mut self, mut response: HttpResponseBuilder, mut share: UploadShare) -> Result<HttpResponse, Problem> {
+    pub fn answer(
+        mut self,
+        mut response: HttpResponseBuilder,
+        mut share: UploadShare,
+    ) -> Result<HttpResponse, Problem> {
         let Some(mut file) = self.file.take() else { return Ok(response.body(self.memory)) };
         let length = self.length + self.memory.len() as u64;
         share.cover(length).map_err(unread)?;
@@ -136,10 +141,18 @@ mod tests {
             quota.begin(account).and_then(|share| spool.answer(HttpResponse::Ok(), share))
         };
         let first = made(account).unwrap().into_body();
-        assert_eq!(made(account).err().map(|problem| problem.code()), Some(problem_types::TOO_MANY_REQUESTS.code), "too many bytes");
+        assert_eq!(
+            made(account).err().map(|problem| problem.code()),
+            Some(problem_types::TOO_MANY_REQUESTS.code),
+            "too many bytes"
+        );
         drop(made(other).unwrap());
         let shares: Vec<_> = (0..2).map(|_| quota.begin(account).unwrap()).collect();
-        assert_eq!(quota.begin(account).err().map(|problem| problem.code()), Some(problem_types::TOO_MANY_REQUESTS.code), "too many answers");
+        assert_eq!(
+            quota.begin(account).err().map(|problem| problem.code()),
+            Some(problem_types::TOO_MANY_REQUESTS.code),
+            "too many answers"
+        );
         drop(shares);
         // What is read is given back, and so is what is given up.
         assert_eq!(actix_web::body::to_bytes(first).await.unwrap().len(), 600_000);
@@ -147,8 +160,10 @@ mod tests {
         // One in memory counts among neither.
         let mut short = Spool::default();
         short.write(b"short").unwrap();
-        let _short: Vec<_> =
-            [Spool::default(), short].into_iter().map(|spool| spool.answer(HttpResponse::Ok(), quota.begin(account).unwrap())).collect();
+        let _short: Vec<_> = [Spool::default(), short]
+            .into_iter()
+            .map(|spool| spool.answer(HttpResponse::Ok(), quota.begin(account).unwrap()))
+            .collect();
         assert!(made(account).is_ok());
     }
 

@@ -1,4 +1,5 @@
-//! A document that is the same for everybody: its bytes and their compressed forms are made once, however many read it.
+//! A document that is the same for everybody: its bytes and their compressed forms are made once, however
+//! many read it.
 
 use std::sync::OnceLock;
 
@@ -24,7 +25,9 @@ impl StaticDocument {
     /// The answer to a request, in the encoding that it prefers; `cache` says how long it holds.
     pub fn answer(&self, request: &HttpRequest, cache: &'static str) -> Result<HttpResponse, Problem> {
         let mut response = HttpResponse::Ok();
-        response.insert_header((header::CONTENT_TYPE, self.media_type.as_str())).insert_header((header::CACHE_CONTROL, cache));
+        response
+            .insert_header((header::CONTENT_TYPE, self.media_type.as_str()))
+            .insert_header((header::CACHE_CONTROL, cache));
         response.insert_header((header::VARY, "Accept-Encoding"));
         let bytes = match compress::encoding_of(request) {
             Some((place, encoding)) => {

@@ -1,4 +1,5 @@
-//! Amounts that somebody holds at the same time, such as connections of an address or bytes of an account. Each is given back when it is dropped.
+//! Amounts that somebody holds at the same time, such as connections of an address or bytes of an account.
+//! Each is given back when it is dropped.
 //!
 //! They are kept by each instance for itself, as what they bound is: sockets, memory and temporary files.
 

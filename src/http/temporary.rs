@@ -12,8 +12,8 @@ pub fn file() -> Result<File, Problem> {
     tempfile::tempfile().map_err(refused)
 }
 
-/// 503: there is no room for a temporary file, or no place. Neither is a fault of the request, and both are gone as soon as somebody has
-/// seen to them; what happened to which path goes to the log only.
+/// 503: there is no room for a temporary file, or no place. Neither is a fault of the request, and both are
+/// gone as soon as somebody has seen to them; what happened to which path goes to the log only.
 pub fn refused(error: impl fmt::Display) -> Problem {
     tracing::error!(%error, "a temporary file could not be written");
     let detail = Text::new(
@@ -23,8 +23,8 @@ pub fn refused(error: impl fmt::Display) -> Problem {
     Problem::new(&problem_types::UNAVAILABLE).detail(detail).retry_after(30).cause(error)
 }
 
-/// The problem that a panic stands for: the library that writes workbooks panics where a file cannot be written, with the error of the
-/// system in its words.
+/// The problem that a panic stands for: the library that writes workbooks panics where a file cannot be
+/// written, with the error of the system in its words.
 pub fn of_panic(panic: Box<dyn Any + Send>) -> Problem {
     let text = panic.downcast::<String>().map_or_else(|_| String::new(), |text| *text);
     if text.contains("Os { code:") || text.contains("Custom { kind:") || text.contains("WriteZero") {

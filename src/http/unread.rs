@@ -33,14 +33,17 @@ impl Unread {
         Self { most, addresses: Arc::default() }
     }
 
-    /// Counts the bytes of one more answer to an address; none where they would be too many beside others. One answer alone may be of any
-    /// size, and so may one that `must` go out.
+    /// Counts the bytes of one more answer to an address; none where they would be too many beside others.
+    /// One answer alone may be of any size, and so may one that `must` go out.
     pub fn hold(&self, address: &str, bytes: u64, must: bool) -> Option<Share> {
-        self.addresses.take(address.to_owned(), bytes, |others| must || others == 0 || others.saturating_add(bytes) <= self.most)
+        self.addresses.take(address.to_owned(), bytes, |others| {
+            must || others == 0 || others.saturating_add(bytes) <= self.most
+        })
     }
 }
 
-/// A body in memory that goes out piece by piece: what a client does not read is not copied for its connection.
+/// A body in memory that goes out piece by piece: what a client does not read is not copied for its
+/// connection.
 #[derive(Debug)]
 pub struct Pieces {
     bytes: Bytes,

@@ -1,4 +1,5 @@
-//! A body that is a file: bytes that are handed on as they come, however long they take, as long as they come.
+//! A body that is a file: bytes that are handed on as they come, however long they take, as long as they
+//! come.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Call, Ready,
     body::{self, RawBody},
-    envelope::Deadline,
+    request_middleware::Deadline,
     upload_quota::{UploadQuota, UploadShare},
 };
 use crate::{
@@ -37,8 +38,12 @@ impl FromRequest for Upload {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let mut upload = || {
-            let config = request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"))?;
-            let quota = request.app_data::<web::Data<UploadQuota>>().ok_or_else(|| Problem::internal("no bounds of uploads"))?;
+            let config = request
+                .app_data::<web::Data<Config>>()
+                .ok_or_else(|| Problem::internal("no configuration"))?;
+            let quota = request
+                .app_data::<web::Data<UploadQuota>>()
+                .ok_or_else(|| Problem::internal("no bounds of uploads"))?;
             Ok(Self {
                 request: request.clone(),
                 payload: payload.take(),
@@ -69,19 +74,29 @@ impl Upload {
         self.request.extensions_mut().insert(RawBody(web::Bytes::copy_from_slice(hash.as_ref())));
     }
 
-    /// The next bytes; none at the end. 413 beyond a limit, announced or not; 408 where they come too slowly; 429 where the account sends too
-    /// much at the same time, by what is announced before the first byte and by what has come.
+    /// The next bytes; none at the end. 413 beyond a limit, announced or not; 408 where they come too slowly;
+    /// 429 where the account sends too much at the same time, by what is announced before the first byte and
+    /// by what has come.
     pub async fn next(&mut self, limit: u64) -> Result<Option<web::Bytes>, Problem> {
-        let announced = self.request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let announced = self
+            .request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|length| length > limit) {
             return Err(body::too_large(limit));
         }
         self.share.cover(announced.unwrap_or(0))?;
         let silent = Instant::now() + self.patience;
         let behind = self.started + self.patience + Duration::from_secs(self.received / PACE);
-        let next = tokio::time::timeout_at(silent.min(behind), self.payload.next()).await.map_err(|_| body::too_slow())?;
+        let next = tokio::time::timeout_at(silent.min(behind), self.payload.next())
+            .await
+            .map_err(|_| body::too_slow())?;
         Deadline::of(&self.request).renew();
-        let Some(bytes) = next.transpose().map_err(|_| Problem::new(&problem_types::MALFORMED_REQUEST))? else { return Ok(None) };
+        let Some(bytes) = next.transpose().map_err(|_| Problem::new(&problem_types::MALFORMED_REQUEST))?
+        else {
+            return Ok(None);
+        };
         self.received += bytes.len() as u64;
         if self.received > limit {
             return Err(body::too_large(limit));

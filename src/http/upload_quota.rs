@@ -31,7 +31,8 @@ impl Default for BodyQuota {
 }
 
 impl UploadQuota {
-    /// Bounds of so many files and so many bytes of an account at the same time. A single file may have more bytes: it has a limit of its own.
+    /// Bounds of so many files and so many bytes of an account at the same time. A single file may have more
+    /// bytes: it has a limit of its own.
     pub fn new(most_files: usize, most_bytes: u64) -> Self {
         Self { most_files: most_files as u64, most_bytes, files: Arc::default(), bytes: Arc::default() }
     }
@@ -67,18 +68,26 @@ impl UploadShare {
     /// 429 where they are too many together with the other uploads of the account.
     pub fn cover(&mut self, bytes: u64) -> Result<(), Problem> {
         let (most, all) = (self.most_bytes, bytes.max(self.bytes.amount()));
-        if self.bytes.grow(all - self.bytes.amount(), |others| others == 0 || others.saturating_add(all) <= most) {
+        if self
+            .bytes
+            .grow(all - self.bytes.amount(), |others| others == 0 || others.saturating_add(all) <= most)
+        {
             return Ok(());
         }
         Err(refused(Text::new(
             format!("این حساب هم‌زمان بیش از {most} بایت می‌فرستد؛ تا پایان ارسال‌های دیگر صبر کنید."),
-            format!("This account is sending more than {most} bytes at the same time: let its other uploads end first."),
+            format!(
+                "This account is sending more than {most} bytes at the same time: let its other uploads end first."
+            ),
         )))
     }
 }
 
 fn refused(detail: Text) -> Problem {
-    Problem::new(&problem_types::TOO_MANY_REQUESTS).detail(detail).retry_after(RETRY_AFTER).header(actix_web::http::header::CONNECTION, "close")
+    Problem::new(&problem_types::TOO_MANY_REQUESTS)
+        .detail(detail)
+        .retry_after(RETRY_AFTER)
+        .header(actix_web::http::header::CONNECTION, "close")
 }
 
 #[cfg(test)]
@@ -93,7 +102,11 @@ mod tests {
         let mut first = quota.begin(one).unwrap();
         first.cover(150).unwrap();
         let mut second = quota.begin(one).unwrap();
-        assert_eq!(second.cover(1).unwrap_err().code(), "too_many_requests", "a large file leaves no room beside it");
+        assert_eq!(
+            second.cover(1).unwrap_err().code(),
+            "too_many_requests",
+            "a large file leaves no room beside it"
+        );
         assert_eq!(quota.begin(one).unwrap_err().code(), "too_many_requests");
         quota.begin(other).unwrap().cover(100).unwrap();
         drop(first);

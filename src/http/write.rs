@@ -8,7 +8,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{Answer, Call, Database, Precondition, Ready, Referred, Shape, body::RawBody, envelope::RequestId, read::database};
+use super::{
+    Answer, Call, Database, Precondition, Ready, Referred, Shape, body::RawBody, read::database,
+    request_middleware::RequestId,
+};
 use crate::{
     auth::Caller,
     changes::kinds::KINDS,
@@ -60,7 +63,11 @@ impl Write {
     }
 
     /// Creates a record, and adds something to the answer.
-    pub async fn create_with<R: Record>(self, row: R, add: impl FnOnce(Answer) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+    pub async fn create_with<R: Record>(
+        self,
+        row: R,
+        add: impl FnOnce(Answer) -> Result<Answer, Problem>,
+    ) -> Result<Answer, Problem> {
         let (shape, caller) = (self.shape.clone(), self.caller.clone());
         self.run(async |transaction| {
             let row = transaction.insert(row).await?;
@@ -75,8 +82,14 @@ impl Write {
     }
 
     /// Changes a record, and adds something to the answer.
-    pub async fn update_with<R: Record>(self, before: &R, row: R, add: impl FnOnce(Answer) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
-        let (shape, caller, precondition) = (self.shape.clone(), self.caller.clone(), self.precondition.clone());
+    pub async fn update_with<R: Record>(
+        self,
+        before: &R,
+        row: R,
+        add: impl FnOnce(Answer) -> Result<Answer, Problem>,
+    ) -> Result<Answer, Problem> {
+        let (shape, caller, precondition) =
+            (self.shape.clone(), self.caller.clone(), self.precondition.clone());
         self.run(async |transaction| {
             precondition.holds_for(before)?;
             add(shape.record(&transaction.update(before, row).await?, &reading(transaction, &caller)).await?)
@@ -86,20 +99,25 @@ impl Write {
 
     /// Changes a record that is the caller's own and has no ETag that it could have seen.
     pub async fn update_own<R: Record>(self, before: &R, row: R) -> Result<Answer, Problem> {
-        self.run(async |transaction| transaction.update(before, row).await.map(|_| Answer::no_content())).await
+        self.run(async |transaction| transaction.update(before, row).await.map(|_| Answer::no_content()))
+            .await
     }
 
     /// Asks the rules of a record whether the caller may write it, before much work is done for it.
-    pub async fn ask(&self, rule: impl AsyncFnOnce(&Transaction) -> Result<(), Problem>) -> Result<(), Problem> {
-        let transaction = Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
+    pub async fn ask(
+        &self,
+        rule: impl AsyncFnOnce(&Transaction) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let transaction =
+            Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
         let transaction = transaction.from(security::origin(&self.request));
         let outcome = rule(&transaction).await;
         transaction.roll_back().await;
         outcome
     }
 
-    /// Changes a record as it is by now, whatever version the caller has seen: for what is safe to repeat. Where the change
-    /// makes no difference nothing is written.
+    /// Changes a record as it is by now, whatever version the caller has seen: for what is safe to repeat.
+    /// Where the change makes no difference nothing is written.
     pub async fn ensure<R: Record + PartialEq>(
         self,
         id: Uuid,
@@ -109,14 +127,19 @@ impl Write {
         self.run(async |transaction| {
             let present = transaction.present::<R>(id).await?;
             let changed = change(&present, transaction).await?;
-            let row = if changed == present { present } else { transaction.update(&present, changed).await? };
+            let row =
+                if changed == present { present } else { transaction.update(&present, changed).await? };
             shape.record(&row, &reading(transaction, &caller)).await
         })
         .await
     }
 
     /// Creates the record of a reference (201), or replaces it (200) in a version that the caller has seen.
-    pub async fn put<R: Record + Default, I: Input<R>>(self, referred: Referred<R>, mut input: I) -> Result<Answer, Problem> {
+    pub async fn put<R: Record + Default, I: Input<R>>(
+        self,
+        referred: Referred<R>,
+        mut input: I,
+    ) -> Result<Answer, Problem> {
         let (reference, found) = referred.into_parts();
         input.external_refs().add(reference)?;
         match found {
@@ -127,7 +150,9 @@ impl Write {
             Some(before) => {
                 self.precondition.holds_for(&before)?;
                 let row = input.onto_row(&before)?;
-                if store::personal::unique_values(&row).iter().any(|(_, value)| value.is_some()) && !self.caller.may(personal::PERMISSION) {
+                if store::personal::unique_values(&row).iter().any(|(_, value)| value.is_some())
+                    && !self.caller.may(personal::PERMISSION)
+                {
                     return Err(Problem::insufficient_scope(&[personal::PERMISSION]));
                 }
                 self.update(&before, row).await
@@ -136,28 +161,41 @@ impl Write {
     }
 
     /// Does what is no change of a record, and answers with what it gives.
-    pub async fn perform<V: Serialize>(self, work: impl AsyncFnOnce(&Transaction) -> Result<V, Problem>) -> Result<Answer, Problem> {
+    pub async fn perform<V: Serialize>(
+        self,
+        work: impl AsyncFnOnce(&Transaction) -> Result<V, Problem>,
+    ) -> Result<Answer, Problem> {
         let shape = self.shape.clone();
         self.run(async |transaction| shape.value(&work(transaction).await?)).await
     }
 
     /// Changes the state of a record in a version that the caller has seen.
-    pub async fn transition<R: Stateful>(self, before: &R, transition: Transition<R::State>) -> Result<Answer, Problem> {
+    pub async fn transition<R: Stateful>(
+        self,
+        before: &R,
+        transition: Transition<R::State>,
+    ) -> Result<Answer, Problem> {
         self.transition_with(before, transition, |_| {}).await
     }
 
-    /// Changes the state of a record, and what comes with it. The precondition is part of the work: a repeated request gets
-    /// its first answer, although the version has changed.
+    /// Changes the state of a record, and what comes with it. The precondition is part of the work: a
+    /// repeated request gets its first answer, although the version has changed.
     pub async fn transition_with<R: Stateful>(
         self,
         before: &R,
         transition: Transition<R::State>,
         adjust: impl FnOnce(&mut R),
     ) -> Result<Answer, Problem> {
-        let (shape, caller, precondition) = (self.shape.clone(), self.caller.clone(), self.precondition.clone());
+        let (shape, caller, precondition) =
+            (self.shape.clone(), self.caller.clone(), self.precondition.clone());
         self.run(async |transaction| {
             precondition.holds_for(before)?;
-            shape.record(&lifecycle::change(transaction, before, transition, adjust).await?, &reading(transaction, &caller)).await
+            shape
+                .record(
+                    &lifecycle::change(transaction, before, transition, adjust).await?,
+                    &reading(transaction, &caller),
+                )
+                .await
         })
         .await
     }
@@ -169,7 +207,8 @@ impl Write {
         }
         self.precondition.holds_for(row)?;
         let db = self.db.clone();
-        let outcome = self.run(async |transaction| transaction.delete(row).await.map(|_| Answer::no_content())).await;
+        let outcome =
+            self.run(async |transaction| transaction.delete(row).await.map(|_| Answer::no_content())).await;
         if outcome.as_ref().is_err_and(|problem| problem.code() == problem_types::STALE_VERSION.code) {
             // Somebody was faster: if with the same deletion, there is nothing left to do.
             let present = R::Entity::find().filter(R::is(row.id())).one(db.get_ref()).await?;
@@ -182,9 +221,13 @@ impl Write {
 
     /// Does work in one transaction and gives its answer. With an `Idempotency-Key`, the answer is kept
     /// in the same transaction for 24 hours, and a repetition gets it without doing the work again.
-    pub async fn run(self, work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>) -> Result<Answer, Problem> {
+    pub async fn run(
+        self,
+        work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>,
+    ) -> Result<Answer, Problem> {
         let key = self.idempotency_key()?;
-        let transaction = Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
+        let transaction =
+            Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
         let transaction = transaction.from(security::origin(&self.request));
         let outcome = match key {
             None => work(&transaction).await.map(Done::Now),
@@ -217,7 +260,8 @@ impl Write {
             return Err(Problem::new(&problem_types::REQUEST_IN_PROGRESS).retry_after(1));
         }
         let fingerprint = self.fingerprint();
-        let kept = idempotent_answer::Entity::find_by_id((self.caller.id, key.clone())).one(&**transaction).await?;
+        let kept =
+            idempotent_answer::Entity::find_by_id((self.caller.id, key.clone())).one(&**transaction).await?;
         match kept {
             Some(kept) if kept.is_current() => {
                 if !kept.is_whole() {
@@ -227,18 +271,29 @@ impl Write {
                 if kept.fingerprint != fingerprint {
                     return Err(Problem::new(&problem_types::IDEMPOTENCY_KEY_REUSED));
                 }
-                let answer: Answer = serde_json::from_value(kept.opened(&**transaction).await?).map_err(Problem::internal)?;
+                let answer: Answer =
+                    serde_json::from_value(kept.opened(&**transaction).await?).map_err(Problem::internal)?;
                 // The account or the record may belong to another province by now.
                 if let Some(id) = answer.record_id()
-                    && !change_log::is_within(&**transaction, KINDS.iter().map(|kind| kind.resource), id, &self.caller.scope).await?
+                    && !change_log::is_within(
+                        &**transaction,
+                        KINDS.iter().map(|kind| kind.resource),
+                        id,
+                        &self.caller.scope,
+                    )
+                    .await?
                 {
                     return Err(Problem::new(&problem_types::OUTSIDE_SCOPE));
                 }
                 Call::of(&self.request)?.shows(answer.shown());
-                return Ok(Done::Before(answer.with_header(header::HeaderName::from_static("idempotency-replayed"), "true")));
+                return Ok(Done::Before(
+                    answer.with_header(header::HeaderName::from_static("idempotency-replayed"), "true"),
+                ));
             }
             Some(outdated) => {
-                idempotent_answer::Entity::delete_by_id((outdated.account_id, outdated.idempotency_key)).exec(&**transaction).await?;
+                idempotent_answer::Entity::delete_by_id((outdated.account_id, outdated.idempotency_key))
+                    .exec(&**transaction)
+                    .await?;
             }
             None => {}
         }
@@ -260,7 +315,10 @@ impl Write {
         if self.request.method() != actix_web::http::Method::POST {
             return Ok(None);
         }
-        let key = value.to_str().ok().filter(|key| (1..=200).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+        let key = value
+            .to_str()
+            .ok()
+            .filter(|key| (1..=200).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
         key.map(|key| Some(key.to_owned())).ok_or_else(|| {
             Problem::invalid_query(vec![Violation::header(
                 "Idempotency-Key",
@@ -273,7 +331,8 @@ impl Write {
         })
     }
 
-    /// The same request has the same method, address and body, and comes from an account that may still see the answer.
+    /// The same request has the same method, address and body, and comes from an account that may still see
+    /// the answer.
     fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         hash.update([u8::from(self.caller.may(personal::PERMISSION))]);

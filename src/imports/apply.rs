@@ -41,7 +41,10 @@ use crate::{
     personal,
     problem::{Problem, Text, problem_types},
     projects::{self, dto::ProjectInput},
-    store::{ExternalRef, Input, Inserts, Record, Transaction, connection, external_ref, personal as personal_values, visible_rows},
+    store::{
+        ExternalRef, Input, Inserts, Record, Transaction, connection, external_ref,
+        personal as personal_values, visible_rows,
+    },
 };
 
 /// What became of a row.
@@ -133,9 +136,16 @@ impl<R> Default for Ready<R> {
 
 impl<'a> Applier<'a> {
     /// For an import, in a transaction whose author sent it, which is to go on until some moment.
-    pub fn new(import: &'a entity::Model, contract: &'a Contract, transaction: &'a Transaction, until: Instant) -> Result<Self, Problem> {
+    pub fn new(
+        import: &'a entity::Model,
+        contract: &'a Contract,
+        transaction: &'a Transaction,
+        until: Instant,
+    ) -> Result<Self, Problem> {
         let path = format!("{PREFIX}/{}", import.resource.path());
-        let operation = contract.operation(&Method::POST, &path).ok_or_else(|| Problem::internal(format!("the document has no {path}")))?;
+        let operation = contract
+            .operation(&Method::POST, &path)
+            .ok_or_else(|| Problem::internal(format!("the document has no {path}")))?;
         Ok(Self { import, operation, transaction, until })
     }
 
@@ -144,50 +154,69 @@ impl<'a> Applier<'a> {
         // On the heap: each is too large for the stacks through which it would pass.
         let applied: LocalBoxFuture<'_, _> = match self.import.resource {
             Resource::Clusters => Box::pin(self.apply_as::<clusters::entity::Model, ClusterInput>(source)),
-            Resource::Enterprises => Box::pin(self.apply_as::<enterprises::entity::Model, EnterpriseInput>(source)),
+            Resource::Enterprises => {
+                Box::pin(self.apply_as::<enterprises::entity::Model, EnterpriseInput>(source))
+            }
             Resource::Cdas => Box::pin(self.apply_as::<cdas::entity::Model, CdaInput>(source)),
             Resource::Projects => Box::pin(self.apply_as::<projects::entity::Model, ProjectInput>(source)),
-            Resource::Milestones => Box::pin(self.apply_as::<milestones::entity::Model, MilestoneInput>(source)),
-            Resource::Measurements => Box::pin(self.apply_as::<measurements::entity::Model, MeasurementInput>(source)),
+            Resource::Milestones => {
+                Box::pin(self.apply_as::<milestones::entity::Model, MilestoneInput>(source))
+            }
+            Resource::Measurements => {
+                Box::pin(self.apply_as::<measurements::entity::Model, MeasurementInput>(source))
+            }
             Resource::Payments => Box::pin(self.apply_as::<payments::entity::Model, PaymentInput>(source)),
         };
         applied.await
     }
 
-    /// New records that ask nothing of each other go in three steps, each with some rows: held against the rules, made ready to be
-    /// written, written. While the database writes some, the next ones are made ready and those after them held against the rules.
-    async fn apply_as<R: Record + Default + PartialEq, I: Input<R>>(&self, mut source: Source<'_>) -> Result<Applied, Problem> {
+    /// New records that ask nothing of each other go in three steps, each with some rows: held against the
+    /// rules, made ready to be written, written. While the database writes some, the next ones are made ready
+    /// and those after them held against the rules.
+    async fn apply_as<R: Record + Default + PartialEq, I: Input<R>>(
+        &self,
+        mut source: Source<'_>,
+    ) -> Result<Applied, Problem> {
         let mut applied = Applied { rows: Vec::new(), end: self.import.place() };
         let mut seen = HashSet::new();
-        let (mut settled, mut ready) = (Vec::new(), Ready::default());
+        let (mut completed, mut ready) = (Vec::new(), Ready::default());
         while !self.is_time(&applied) {
             let Some((rows, end)) = source.next().await? else { break };
             let around = self.look_around::<R>(&rows, &mut seen).await?;
             // Those that are there already are changed at once, which nothing may cross.
             if !around.present.is_empty() {
-                self.finish(std::mem::take(&mut settled), std::mem::take(&mut ready), &mut applied).await?;
+                self.finish(std::mem::take(&mut completed), std::mem::take(&mut ready), &mut applied).await?;
             }
             let (created, next) = future::join(self.create(std::mem::take(&mut ready)), async {
-                let next = self.make_ready(std::mem::take(&mut settled)).await?;
-                Ok::<_, Problem>((next, self.apply_some::<R, I>(rows, end, around, &mut seen, &mut applied).await?))
+                let next = self.make_ready(std::mem::take(&mut completed)).await?;
+                Ok::<_, Problem>((
+                    next,
+                    self.apply_some::<R, I>(rows, end, around, &mut seen, &mut applied).await?,
+                ))
             })
             .await;
             let (next, new) = next?;
             applied.tell(created?);
-            (settled, ready) = (self.settle(new).await, next);
+            (completed, ready) = (self.complete(new).await, next);
         }
-        self.finish(settled, ready, &mut applied).await?;
+        self.finish(completed, ready, &mut applied).await?;
         Ok(applied)
     }
 
-    /// Whether others have waited long enough for what is locked, or it is too much already. A row is always done.
+    /// Whether others have waited long enough for what is locked, or it is too much already. A row is always
+    /// done.
     fn is_time(&self, applied: &Applied) -> bool {
         let rows = applied.rows.len();
-        let is_much = if self.import.is_whole() { rows > MOST_ROWS_AT_ONCE } else { rows >= MOST_ROWS || self.transaction.holds_many_locks() };
+        let is_much = if self.import.is_whole() {
+            rows > MOST_ROWS_AT_ONCE
+        } else {
+            rows >= MOST_ROWS || self.transaction.holds_many_locks()
+        };
         rows > 0 && (is_much || Instant::now() > self.until)
     }
 
-    /// Applies some rows after those before, up to a place, until it is time. New records that can go together are left.
+    /// Applies some rows after those before, up to a place, until it is time. New records that can go
+    /// together are left.
     async fn apply_some<R: Record + Default + PartialEq, I: Input<R>>(
         &self,
         rows: Vec<Row>,
@@ -221,27 +250,33 @@ impl<'a> Applier<'a> {
     }
 
     /// Holds new records against the rules that need other records, which stay as they are from then on.
-    async fn settle<R: Record>(&self, new: Vec<(usize, Prepared<R>)>) -> Fresh<R> {
-        let (said, rows): (Vec<_>, Vec<_>) = new.into_iter().map(|(number, prepared)| ((number, prepared.said), prepared.row)).unzip();
-        let settled = self.transaction.settle_together(rows).await;
-        said.into_iter().zip(settled).map(|((number, said), row)| (number, said, row)).collect()
+    async fn complete<R: Record>(&self, new: Vec<(usize, Prepared<R>)>) -> Fresh<R> {
+        let (said, rows): (Vec<_>, Vec<_>) =
+            new.into_iter().map(|(number, prepared)| ((number, prepared.said), prepared.row)).unzip();
+        let completed = self.transaction.complete_all(rows).await;
+        said.into_iter().zip(completed).map(|((number, said), row)| (number, said, row)).collect()
     }
 
     /// Makes new records ready to be written.
     async fn make_ready<R: Record>(&self, mut fresh: Fresh<R>) -> Result<Ready<R>, Problem> {
-        let inserts = self.transaction.inserts(fresh.iter_mut().filter_map(|(.., row)| row.as_mut().ok())).await?;
+        let inserts =
+            self.transaction.inserts(fresh.iter_mut().filter_map(|(.., row)| row.as_mut().ok())).await?;
         Ok(Ready { fresh, inserts })
     }
 
     /// Writes new records in few statements; one by one where the database refuses that.
-    async fn create<R: Record + PartialEq>(&self, Ready { fresh, inserts }: Ready<R>) -> Result<Vec<(usize, Done)>, Problem> {
+    async fn create<R: Record + PartialEq>(
+        &self,
+        Ready { fresh, inserts }: Ready<R>,
+    ) -> Result<Vec<(usize, Done)>, Problem> {
         if fresh.is_empty() {
             return Ok(Vec::new());
         }
-        let written = match self.transaction.attempt(async |transaction| transaction.execute(inserts).await).await {
-            Err(problem) if problem.is_temporary() => return Err(problem),
-            written => written,
-        };
+        let written =
+            match self.transaction.savepoint(async |transaction| transaction.execute(inserts).await).await {
+                Err(problem) if problem.is_temporary() => return Err(problem),
+                written => written,
+            };
         if written.is_err() {
             // Another import has just made some of them: the next turn finds them there.
             let keys = fresh.iter().map(|(_, said, _)| said.key.clone()).collect();
@@ -261,19 +296,29 @@ impl<'a> Applier<'a> {
     }
 
     /// The last two steps, for those who are on their way.
-    async fn finish<R: Record + PartialEq>(&self, settled: Fresh<R>, ready: Ready<R>, applied: &mut Applied) -> Result<(), Problem> {
-        let (created, next) = future::join(self.create(ready), self.make_ready(settled)).await;
+    async fn finish<R: Record + PartialEq>(
+        &self,
+        completed: Fresh<R>,
+        ready: Ready<R>,
+        applied: &mut Applied,
+    ) -> Result<(), Problem> {
+        let (created, next) = future::join(self.create(ready), self.make_ready(completed)).await;
         applied.tell(created?);
         applied.tell(self.create(next?).await?);
         Ok(())
     }
 
-    /// Looks up what rows name, in a number of statements that does not depend on how many they are. The keys of rows before are
-    /// added to those seen.
-    async fn look_around<R: Record>(&self, rows: &[Row], seen: &mut HashSet<String>) -> Result<Around<R>, Problem> {
+    /// Looks up what rows name, in a number of statements that does not depend on how many they are. The keys
+    /// of rows before are added to those seen.
+    async fn look_around<R: Record>(
+        &self,
+        rows: &[Row],
+        seen: &mut HashSet<String>,
+    ) -> Result<Around<R>, Problem> {
         let contents = rows.iter().filter_map(|row| row.content.as_ref().ok());
         // What is no key names no record.
-        let keys: BTreeSet<String> = contents.clone().filter_map(key_of).filter(|key| !key.contains('\0')).collect();
+        let keys: BTreeSet<String> =
+            contents.clone().filter_map(key_of).filter(|key| !key.contains('\0')).collect();
         if keys.is_empty() {
             return Ok(Around { present: HashMap::new(), known: Known::default() });
         }
@@ -291,9 +336,11 @@ impl<'a> Applier<'a> {
         Ok(Around { present, known })
     }
 
-    /// The records that the other system calls by some keys; nobody changes them before the end of the transaction.
+    /// The records that the other system calls by some keys; nobody changes them before the end of the
+    /// transaction.
     async fn present<R: Record>(&self, keys: &BTreeSet<String>) -> Result<HashMap<String, R>, Problem> {
-        let named = external_ref::of_keys(&**self.transaction, R::RESOURCE, &self.import.system, keys).await?;
+        let named =
+            external_ref::of_keys(&**self.transaction, R::RESOURCE, &self.import.system, keys).await?;
         // By their ids: from one statement for both, PostgreSQL may make a loop over all records.
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
         let mut rows = visible_rows::<R>(&self.transaction.author().scope)
@@ -325,15 +372,28 @@ impl<'a> Applier<'a> {
             Err((key, fault)) => return Ok(Err(Done::failed(key, vec![fault]))),
         };
         // A row may name a record of its own kind that a row just before it has made.
-        let siblings = self.import.resource.references().filter(|reference| reference.is_list && given.contains(reference.column));
-        let siblings = Known::of(std::iter::once(&content), siblings, &self.import.system, self.transaction).await?;
+        let siblings = self
+            .import
+            .resource
+            .references()
+            .filter(|reference| reference.is_list && given.contains(reference.column));
+        let siblings =
+            Known::of(std::iter::once(&content), siblings, &self.import.system, self.transaction).await?;
         let mut faults: Vec<Fault> = references::name_province(&mut content).err().into_iter().collect();
-        faults.extend(references::resolve(&mut content, self.import.resource, &[known, &siblings], self.transaction.author()));
+        faults.extend(references::resolve(
+            &mut content,
+            self.import.resource,
+            &[known, &siblings],
+            self.transaction.author(),
+        ));
         if !faults.is_empty() {
             return Ok(Err(Done::failed(Some(key), faults)));
         }
         let before = present.remove(&key);
-        let mut body = before.as_ref().map_or(Ok(json!({})), |before| self.written::<R, I>(before)).map_err(Problem::internal)?;
+        let mut body = before
+            .as_ref()
+            .map_or(Ok(json!({})), |before| self.written::<R, I>(before))
+            .map_err(Problem::internal)?;
         list_budget(&mut content, &body);
         merge(&mut body, Value::Object(content));
         if let Some(members) = body.as_object_mut() {
@@ -343,10 +403,15 @@ impl<'a> Applier<'a> {
         let checked = self.operation.body(&mut body, self.import.calendar);
         let input = checked.and_then(|()| {
             let typed = calendar::using(self.import.calendar, || I::deserialize(&body));
-            typed.map_err(|error| Problem::new(&problem_types::VALIDATION_FAILED).detail(Text::new(error.to_string(), error.to_string())))
+            typed.map_err(|error| {
+                Problem::new(&problem_types::VALIDATION_FAILED)
+                    .detail(Text::new(error.to_string(), error.to_string()))
+            })
         });
         let row = input.and_then(|mut input| {
-            input.external_refs().add(ExternalRef { system: self.import.system.clone(), key: key.clone() })?;
+            input
+                .external_refs()
+                .add(ExternalRef { system: self.import.system.clone(), key: key.clone() })?;
             input.onto_row(before.as_ref().unwrap_or(&R::default()))
         });
         let said = Said { key, body, given };
@@ -357,7 +422,11 @@ impl<'a> Applier<'a> {
     }
 
     /// What the row is called, which no row before was. The error has the key, if there is one.
-    fn check_key(&self, content: &mut Map<String, Value>, seen: &mut HashSet<String>) -> Result<ExternalRef, (Option<String>, Fault)> {
+    fn check_key(
+        &self,
+        content: &mut Map<String, Value>,
+        seen: &mut HashSet<String>,
+    ) -> Result<ExternalRef, (Option<String>, Fault)> {
         let key = key_of(content);
         let given = content.shift_remove(KEY);
         let fault = |code, fa: &'static str, en: &'static str| Fault::new(Some(KEY), code, Text::new(fa, en));
@@ -365,10 +434,14 @@ impl<'a> Applier<'a> {
             return Err((
                 None,
                 match given {
-                    None | Some(Value::Null | Value::String(_)) => fault("required", "این فیلد لازم است.", "This field is required."),
-                    Some(_) => {
-                        fault("wrong_type", "شناسه باید متن باشد، یا عددی صحیح تا ۱۹ رقم.", "A key is a text, or a whole number of up to 19 digits.")
+                    None | Some(Value::Null | Value::String(_)) => {
+                        fault("required", "این فیلد لازم است.", "This field is required.")
                     }
+                    Some(_) => fault(
+                        "wrong_type",
+                        "شناسه باید متن باشد، یا عددی صحیح تا ۱۹ رقم.",
+                        "A key is a text, or a whole number of up to 19 digits.",
+                    ),
                 },
             ));
         };
@@ -393,17 +466,34 @@ impl<'a> Applier<'a> {
     }
 
     /// Writes one row, or says why not.
-    async fn write<R: Record + PartialEq>(&self, Prepared { said, before, row }: Prepared<R>) -> Result<Done, Problem> {
+    async fn write<R: Record + PartialEq>(
+        &self,
+        Prepared { said, before, row }: Prepared<R>,
+    ) -> Result<Done, Problem> {
         let (outcome, written) = match &before {
             Some(before) if *before == row => (Outcome::Unchanged, Ok(row)),
-            Some(before) => (Outcome::Updated, Box::pin(self.transaction.attempt(async |transaction| transaction.update(before, row).await)).await),
-            None => (Outcome::Created, Box::pin(self.transaction.attempt(async |transaction| transaction.insert(row).await)).await),
+            Some(before) => (
+                Outcome::Updated,
+                Box::pin(
+                    self.transaction.savepoint(async |transaction| transaction.update(before, row).await),
+                )
+                .await,
+            ),
+            None => (
+                Outcome::Created,
+                Box::pin(self.transaction.savepoint(async |transaction| transaction.insert(row).await)).await,
+            ),
         };
         self.done(said, outcome, written)
     }
 
     /// What became of a row that was to be written.
-    fn done<R: Record>(&self, said: Said, outcome: Outcome, written: Result<R, Problem>) -> Result<Done, Problem> {
+    fn done<R: Record>(
+        &self,
+        said: Said,
+        outcome: Outcome,
+        written: Result<R, Problem>,
+    ) -> Result<Done, Problem> {
         match written {
             Ok(row) => Ok(Done { key: Some(said.key), outcome, record: Some(row.id()), faults: Vec::new() }),
             Err(problem) => self.refused(said, problem),
@@ -430,7 +520,8 @@ fn key_of(row: &Map<String, Value>) -> Option<String> {
     }
 }
 
-/// The lines of a budget that a row has as columns take the place of those of the record; its other lines stay.
+/// The lines of a budget that a row has as columns take the place of those of the record; its other lines
+/// stay.
 fn list_budget(row: &mut Map<String, Value>, body: &Value) {
     let Some(Value::Object(given)) = row.get("budget") else { return };
     let mut lines: Vec<Value> = body["budget"]
@@ -440,6 +531,11 @@ fn list_budget(row: &mut Map<String, Value>, body: &Value) {
         .filter(|line| !given.contains_key(line["line"].as_str().unwrap_or_default()))
         .cloned()
         .collect();
-    lines.extend(given.iter().filter(|(_, amount)| !amount.is_null()).map(|(line, amount)| json!({ "line": line, "amount_irr": amount })));
+    lines.extend(
+        given
+            .iter()
+            .filter(|(_, amount)| !amount.is_null())
+            .map(|(line, amount)| json!({ "line": line, "amount_irr": amount })),
+    );
     row.insert("budget".to_owned(), Value::Array(lines));
 }

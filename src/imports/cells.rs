@@ -1,5 +1,5 @@
-//! What is written in a cell of a table, as a value of JSON. What cannot be read stays text, and the schema then says what was
-//! expected.
+//! What is written in a cell of a table, as a value of JSON. What cannot be read stays text, and the schema
+//! then says what was expected.
 
 use serde_json::{Map, Value, json};
 
@@ -32,7 +32,11 @@ fn value(column: &Column, written: &str) -> Value {
     match column.kind {
         Kind::Text => json!(written),
         Kind::Integer => number(written).parse::<i64>().map_or_else(|_| json!(written), Value::from),
-        Kind::Number => number(written).parse::<f64>().ok().filter(|number| number.is_finite()).map_or_else(|| json!(written), Value::from),
+        Kind::Number => number(written)
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite())
+            .map_or_else(|| json!(written), Value::from),
         Kind::Amount | Kind::Decimal => json!(number(written)),
         Kind::Boolean => is_so(written).map_or_else(|| json!(written), Value::from),
         Kind::Date => json!(day(written)),
@@ -53,20 +57,26 @@ fn items(written: &str) -> impl Iterator<Item = &str> {
     written.split([';', '؛', '،', '|', '\n']).map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// A number without what parts its thousands, with ASCII digits and a point before its fraction. `3,5` stays as it is: it is no number of
-/// thousands, and may be meant as a fraction.
+/// A number without what parts its thousands, with ASCII digits and a point before its fraction. `3,5` stays
+/// as it is: it is no number of thousands, and may be meant as a fraction.
 fn number(written: &str) -> String {
     let plain = text::latin_digits(written).replace('٫', ".").replace('−', "-");
     let (whole, fraction) = plain.split_at(plain.find('.').unwrap_or(plain.len()));
-    let groups: Vec<&str> = whole.split(|c: char| matches!(c, ',' | '٬' | '،' | '_' | '\u{200c}') || c.is_whitespace()).collect();
-    let is_parted = groups.iter().skip(1).all(|group| group.len() == 3 && group.bytes().all(|c| c.is_ascii_digit()));
+    let groups: Vec<&str> =
+        whole.split(|c: char| matches!(c, ',' | '٬' | '،' | '_' | '\u{200c}') || c.is_whitespace()).collect();
+    let is_parted =
+        groups.iter().skip(1).all(|group| group.len() == 3 && group.bytes().all(|c| c.is_ascii_digit()));
     if is_parted { groups.concat() + fraction } else { plain }
 }
 
 fn is_so(written: &str) -> Option<bool> {
     match text::key(written) {
-        yes if ["true", "yes", "1", "بله", "بلی", "دارد"].iter().any(|word| text::key(word) == yes) => Some(true),
-        no if ["false", "no", "0", "خیر", "نه", "ندارد"].iter().any(|word| text::key(word) == no) => Some(false),
+        yes if ["true", "yes", "1", "بله", "بلی", "دارد"].iter().any(|word| text::key(word) == yes) => {
+            Some(true)
+        }
+        no if ["false", "no", "0", "خیر", "نه", "ندارد"].iter().any(|word| text::key(word) == no) => {
+            Some(false)
+        }
         _ => None,
     }
 }
@@ -88,8 +98,18 @@ mod tests {
     use super::super::columns::{Choice, Column, Kind};
 
     fn read(kind: Kind, cell: &str) -> Value {
-        let values = ["diagnostic"].map(|code| Choice { code: code.to_owned(), word_fa: Some("مطالعهٔ شناختی") }).to_vec();
-        let column = Column { name: "it", title_fa: "", title_en: "", kind, required: false, values, about: String::new() };
+        let values = ["diagnostic"]
+            .map(|code| Choice { code: code.to_owned(), word_fa: Some("مطالعهٔ شناختی") })
+            .to_vec();
+        let column = Column {
+            name: "it",
+            title_fa: "",
+            title_en: "",
+            kind,
+            required: false,
+            values,
+            about: String::new(),
+        };
         let mut record = Map::new();
         super::put(&mut record, &column, cell);
         record.get("it").cloned().unwrap_or(json!("nothing said"))
@@ -123,7 +143,11 @@ mod tests {
             (Kind::Choice, "Diagnostic", json!("diagnostic")),
             (Kind::Choice, "other", json!("other")),
             (Kind::List, "سنگ؛ مرمر، گرانیت;", json!(["سنگ", "مرمر", "گرانیت"])),
-            (Kind::Classes, "۲۳۹۶؛0810", json!([{"code": "2396", "primary": true}, {"code": "0810", "primary": false}])),
+            (
+                Kind::Classes,
+                "۲۳۹۶؛0810",
+                json!([{"code": "2396", "primary": true}, {"code": "0810", "primary": false}]),
+            ),
         ] {
             assert_eq!(read(kind, cell), value, "{kind:?} {cell}");
         }

@@ -1,4 +1,5 @@
-//! Which columns a file may have: their names in both languages, and what stands in them, which the document says.
+//! Which columns a file may have: their names in both languages, and what stands in them, which the document
+//! says.
 
 use std::collections::HashMap;
 
@@ -10,13 +11,15 @@ use utoipa::ToSchema;
 use super::titles::TITLES;
 use crate::{
     auth::Caller,
-    http::{contract::Contract, document, terms},
+    http::{contract::Contract, document, glossary},
     persian::text,
     personal,
 };
 
 /// What a file holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportedResource)]
@@ -95,13 +98,24 @@ const REFERENCES: &[Reference] = &[
     reference("cluster_key", "cluster_id", Target::Cluster, By::Key),
     reference("organisation_legal_id", "organisation_id", Target::Organisation, By::LegalId),
     reference("organisation_key", "organisation_id", Target::Organisation, By::Key),
-    reference("receiving_organisation_legal_id", "receiving_organisation_id", Target::Organisation, By::LegalId),
+    reference(
+        "receiving_organisation_legal_id",
+        "receiving_organisation_id",
+        Target::Organisation,
+        By::LegalId,
+    ),
     reference("receiving_organisation_key", "receiving_organisation_id", Target::Organisation, By::Key),
     reference("project_code", "project_id", Target::Project, By::Code),
     reference("project_key", "project_id", Target::Project, By::Key),
     reference("milestone_key", "milestone_id", Target::Milestone, By::Key),
     reference("indicator_code", "indicator_id", Target::Indicator, By::Code),
-    Reference { column: "predecessor_keys", member: "predecessors", is_list: true, target: Target::Milestone, by: By::Key },
+    Reference {
+        column: "predecessor_keys",
+        member: "predecessors",
+        is_list: true,
+        target: Target::Milestone,
+        by: By::Key,
+    },
 ];
 
 /// The column that says what the other system calls the record.
@@ -115,13 +129,14 @@ impl Resource {
         sea_orm::ActiveEnum::to_value(&self)
     }
 
-    /// Whether those may import it who have these permissions: to write it, and to see the personal data that a row is held against. The outcome
-    /// of many rows would tell it.
+    /// Whether those may import it who have these permissions: to write it, and to see the personal data that
+    /// a row is held against. The outcome of many rows would tell it.
     pub fn is_open_to(self, has: impl Fn(&str) -> bool) -> bool {
         has(&format!("{}:write", self.path())) && (self != Self::Cdas || has(personal::PERMISSION))
     }
 
-    /// Whether the rules of a new record ask nothing of others of its kind, so that many can be created together.
+    /// Whether the rules of a new record ask nothing of others of its kind, so that many can be created
+    /// together.
     pub fn stands_alone(self) -> bool {
         self == Self::Enterprises
     }
@@ -189,19 +204,33 @@ impl Resource {
         let required = document::required_properties(input, schemas);
         let column = |name: &'static str| {
             let reference = REFERENCES.iter().find(|reference| reference.column == name);
-            let (title_fa, title_en) = TITLES.iter().find(|(known, ..)| *known == name).map_or((name, name), |(_, fa, en)| (*fa, *en));
+            let (title_fa, title_en) = TITLES
+                .iter()
+                .find(|(known, ..)| *known == name)
+                .map_or((name, name), |(_, fa, en)| (*fa, *en));
             let (kind, values, about) = match (name, reference) {
-                (KEY, _) => (Kind::Text, Vec::new(), "What the other system calls the record. By it a record is found again.".to_owned()),
-                (PROVINCE_NAME, _) => (Kind::Text, Vec::new(), "The name of the province, in place of its code or to confirm it.".to_owned()),
+                (KEY, _) => (
+                    Kind::Text,
+                    Vec::new(),
+                    "What the other system calls the record. By it a record is found again.".to_owned(),
+                ),
+                (PROVINCE_NAME, _) => (
+                    Kind::Text,
+                    Vec::new(),
+                    "The name of the province, in place of its code or to confirm it.".to_owned(),
+                ),
                 (_, Some(reference)) => {
                     let kind = if reference.is_list { Kind::List } else { Kind::Text };
                     (kind, Vec::new(), format!("In place of `{}`.", reference.member))
                 }
                 (name, None) => {
-                    let schema = name.split('.').fold(input, |schema, part| &property(schema, schemas)["properties"][part]);
+                    let schema = name
+                        .split('.')
+                        .fold(input, |schema, part| &property(schema, schemas)["properties"][part]);
                     let schema = if name.starts_with("budget.") { &schemas["Amount"] } else { schema };
                     let values = property(schema, schemas)["enum"].as_array();
-                    let values = values.into_iter().flatten().filter_map(Value::as_str).map(Choice::of).collect();
+                    let values =
+                        values.into_iter().flatten().filter_map(Value::as_str).map(Choice::of).collect();
                     (Kind::of(schema, schemas), values, about(schema, schemas))
                 }
             };
@@ -220,14 +249,19 @@ impl Resource {
 /// The schema behind a reference, and what is not null.
 fn property<'a>(schema: &'a Value, schemas: &'a Value) -> &'a Value {
     if let Some(alternatives) = schema["oneOf"].as_array() {
-        return alternatives.iter().find(|alternative| alternative["type"] != "null").map_or(schema, |found| property(found, schemas));
+        return alternatives
+            .iter()
+            .find(|alternative| alternative["type"] != "null")
+            .map_or(schema, |found| property(found, schemas));
     }
     name_of(schema).map_or(schema, |name| &schemas[name])
 }
 
 fn name_of(schema: &Value) -> Option<&str> {
     let alternatives = schema["oneOf"].as_array().into_iter().flatten();
-    std::iter::once(schema).chain(alternatives).find_map(|schema| schema["$ref"].as_str()?.strip_prefix("#/components/schemas/"))
+    std::iter::once(schema)
+        .chain(alternatives)
+        .find_map(|schema| schema["$ref"].as_str()?.strip_prefix("#/components/schemas/"))
 }
 
 fn about(schema: &Value, schemas: &Value) -> String {
@@ -268,7 +302,10 @@ pub enum Kind {
 impl Kind {
     fn of(schema: &Value, schemas: &Value) -> Self {
         let inner = property(schema, schemas);
-        let is = |kind: &str| inner["type"] == kind || inner["type"].as_array().is_some_and(|kinds| kinds.iter().any(|one| one == kind));
+        let is = |kind: &str| {
+            inner["type"] == kind
+                || inner["type"].as_array().is_some_and(|kinds| kinds.iter().any(|one| one == kind))
+        };
         match name_of(schema) {
             Some("Decimal") => Self::Decimal,
             Some("PersianPeriod") => Self::Period,
@@ -299,13 +336,15 @@ pub struct Choice {
 
 impl Choice {
     fn of(code: &str) -> Self {
-        Self { code: code.to_owned(), word_fa: terms::in_persian(code) }
+        Self { code: code.to_owned(), word_fa: glossary::in_persian(code) }
     }
 
     /// Whether a text means it.
     pub fn is_meant(&self, written: &str) -> bool {
         let key = text::key(written);
-        self.code == written || text::key(&self.code) == key || self.word_fa.is_some_and(|word| text::key(word) == key)
+        self.code == written
+            || text::key(&self.code) == key
+            || self.word_fa.is_some_and(|word| text::key(word) == key)
     }
 }
 
@@ -354,7 +393,9 @@ impl Columns {
     /// Those of a resource.
     pub fn of(resource: Resource, contract: &Contract) -> Self {
         let columns = resource.columns(contract);
-        let headings = |(place, column): (usize, &Column)| [column.name, column.title_fa, column.title_en].map(|heading| (text::key(heading), place));
+        let headings = |(place, column): (usize, &Column)| {
+            [column.name, column.title_fa, column.title_en].map(|heading| (text::key(heading), place))
+        };
         let by_heading = columns.iter().enumerate().flat_map(headings).collect();
         Self { columns, by_heading }
     }

@@ -96,19 +96,28 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "import.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "import.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 impl Model {
-    /// Those that exist for a caller: for the nation all, for a province its own, of what the caller may import.
+    /// Those that exist for a caller: for the nation all, for a province its own, of what the caller may
+    /// import.
     pub fn visible(caller: &Caller) -> Select<Entity> {
-        let open = Resource::all().filter(|resource| resource.is_open_to(|permission| caller.may(permission)));
-        Entity::find().filter(caller.scope.holds((Entity, Column::Province))).filter(Column::Resource.is_in(open))
+        let open =
+            Resource::all().filter(|resource| resource.is_open_to(|permission| caller.may(permission)));
+        Entity::find()
+            .filter(caller.scope.holds((Entity, Column::Province)))
+            .filter(Column::Resource.is_in(open))
     }
 
     /// How its file is to be read.
     pub fn layout(&self) -> Layout {
-        Layout { format: self.format, delimiter: self.delimiter.try_into().unwrap_or(b','), headings: self.headings.0.clone() }
+        Layout {
+            format: self.format,
+            delimiter: self.delimiter.try_into().unwrap_or(b','),
+            headings: self.headings.0.clone(),
+        }
     }
 
     /// Where work goes on.
@@ -116,7 +125,8 @@ impl Model {
         Place { bytes: self.bytes_done as usize, lines: self.lines_done as usize }
     }
 
-    /// Whether all of it is done in one transaction: to see what would become of it, or because one row holds up all.
+    /// Whether all of it is done in one transaction: to see what would become of it, or because one row holds
+    /// up all.
     pub fn is_whole(&self) -> bool {
         self.is_atomic || self.mode == Mode::Validate
     }
@@ -171,14 +181,20 @@ pub mod part {
         ///
         /// # Errors
         /// The library refuses to encrypt it.
-        pub fn sealed(import_id: Uuid, number: i32, content: Vec<u8>, keyring: &Keyring) -> Result<Self, Problem> {
+        pub fn sealed(
+            import_id: Uuid,
+            number: i32,
+            content: Vec<u8>,
+            keyring: &Keyring,
+        ) -> Result<Self, Problem> {
             let sealed = keyring.current().seal(&name(import_id, number), content)?;
             Ok(Self { import_id, number, content: [SEALED, sealed.as_bytes()].concat() })
         }
 
         /// Its bytes, also where it was kept before parts were encrypted.
         async fn opened(self, db: &impl ConnectionTrait) -> Result<Vec<u8>, DbErr> {
-            let sealed = self.content.strip_prefix(SEALED).and_then(|sealed| std::str::from_utf8(sealed).ok());
+            let sealed =
+                self.content.strip_prefix(SEALED).and_then(|sealed| std::str::from_utf8(sealed).ok());
             match sealed {
                 Some(sealed) => keys::open(db, &name(self.import_id, self.number), sealed).await,
                 None => Ok(self.content),
@@ -187,7 +203,12 @@ pub mod part {
     }
 
     /// The bytes of a file from a place on: at least `most` of them, where it has as many.
-    pub async fn read(db: &impl ConnectionTrait, import: Uuid, from: usize, most: usize) -> Result<Vec<u8>, DbErr> {
+    pub async fn read(
+        db: &impl ConnectionTrait,
+        import: Uuid,
+        from: usize,
+        most: usize,
+    ) -> Result<Vec<u8>, DbErr> {
         let numbers = [from / SIZE, (from + most).div_ceil(SIZE)].map(|number| number as i32);
         let parts = Entity::find()
             .filter(Column::ImportId.eq(import))
@@ -246,23 +267,35 @@ pub mod row {
 
     /// The first rows of an import that failed.
     pub async fn failed(db: &impl ConnectionTrait, import: Uuid, most: u64) -> Result<Vec<Model>, DbErr> {
-        let failed = Entity::find().filter(Column::ImportId.eq(import)).filter(Column::Outcome.eq(Outcome::Failed));
+        let failed =
+            Entity::find().filter(Column::ImportId.eq(import)).filter(Column::Outcome.eq(Outcome::Failed));
         failed.order_by_asc(Column::Number).limit(most).all(db).await
     }
 
     /// Which of some keys rows before have had.
-    pub async fn seen(db: &impl ConnectionTrait, import: Uuid, keys: &BTreeSet<String>) -> Result<impl Iterator<Item = String>, DbErr> {
+    pub async fn seen(
+        db: &impl ConnectionTrait,
+        import: Uuid,
+        keys: &BTreeSet<String>,
+    ) -> Result<impl Iterator<Item = String>, DbErr> {
         let mut sql = Composer::new(db);
         let import = sql.bind(import);
-        // Of the rows with a key, not the first: by the order of another index PostgreSQL might look through all rows for it.
-        let line = |key: &str| format!("SELECT max(line) FROM import_row WHERE import_id = {import} AND reference = {key}");
+        // Of the rows with a key, not the first: by the order of another index PostgreSQL might look through
+        // all rows for it.
+        let line = |key: &str| {
+            format!("SELECT max(line) FROM import_row WHERE import_id = {import} AND reference = {key}")
+        };
         let lines: Vec<(String, i64)> = look_up(db, sql, keys, line).await?;
         Ok(lines.into_iter().map(|(key, _)| key))
     }
 
     impl Listed for Model {
-        const SORT_KEYS: &'static [SortKey<Self>] =
-            &[SortKey { name: "number", sql: "import_row.number", kind: SqlKind::Integer, value: |row| row.number.into() }];
+        const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey {
+            name: "number",
+            sql: "import_row.number",
+            kind: SqlKind::Integer,
+            value: |row| row.number.into(),
+        }];
     }
 }
 

@@ -26,9 +26,14 @@ impl Fault {
         Self { column: column.map(kept), code: code.to_owned(), fa: kept(&detail.fa), en: kept(&detail.en) }
     }
 
-    /// The broken rules of a problem with a body, each told by the column that it came from. `is_given` says which columns the
-    /// row has.
-    pub fn of(problem: &Problem, body: &Value, resource: Resource, is_given: impl Fn(&str) -> bool) -> Vec<Self> {
+    /// The broken rules of a problem with a body, each told by the column that it came from. `is_given` says
+    /// which columns the row has.
+    pub fn of(
+        problem: &Problem,
+        body: &Value,
+        resource: Resource,
+        is_given: impl Fn(&str) -> bool,
+    ) -> Vec<Self> {
         let faults = problem.violations().iter().map(|violation| {
             let column = column(violation.pointer(), body, resource, &is_given);
             Self::new(column.as_deref(), violation.code(), violation.detail().clone())
@@ -42,7 +47,8 @@ impl Fault {
     }
 }
 
-/// Text from a file as it can be kept: what is no character of a text is left out, and what is too long for a message.
+/// Text from a file as it can be kept: what is no character of a text is left out, and what is too long for a
+/// message.
 pub fn kept(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(500).collect()
 }
@@ -60,14 +66,21 @@ pub fn told(faults: &[Fault]) -> Option<Text> {
 }
 
 /// The column behind a place in a body.
-fn column(pointer: &str, body: &Value, resource: Resource, is_given: impl Fn(&str) -> bool) -> Option<String> {
+fn column(
+    pointer: &str,
+    body: &Value,
+    resource: Resource,
+    is_given: impl Fn(&str) -> bool,
+) -> Option<String> {
     let mut parts = pointer.split('/').skip(1);
     let member = parts.next().filter(|member| !member.is_empty())?;
     let rest = parts.next();
     if member == "external_refs" {
         return Some(KEY.to_owned());
     }
-    if let Some(reference) = resource.references().find(|reference| reference.member == member && is_given(reference.column)) {
+    if let Some(reference) =
+        resource.references().find(|reference| reference.member == member && is_given(reference.column))
+    {
         return Some(reference.column.to_owned());
     }
     let inner = match (member, rest.map(|rest| (rest, rest.parse::<usize>()))) {

@@ -13,7 +13,9 @@ use super::{
 use crate::problem::{Problem, Text, Violation, Violations};
 
 /// How a file is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportFormat)]
@@ -80,7 +82,11 @@ impl Layout {
         let mut cells = csv::ByteRecord::new();
         let mut table = layout.table(text);
         if !table.read_byte_record(&mut cells).unwrap_or(false) {
-            return Err(refused("", "empty_file", Text::new("پرونده سطر عنوان ندارد.", "The file has no headings.")));
+            return Err(refused(
+                "",
+                "empty_file",
+                Text::new("پرونده سطر عنوان ندارد.", "The file has no headings."),
+            ));
         }
         let length = table.position().byte() as usize;
         if length > MOST_BYTES_OF_ROW {
@@ -90,7 +96,9 @@ impl Layout {
         for (place, cell) in cells.iter().enumerate() {
             match layout.heading(cell, columns) {
                 Ok(name) => layout.headings.push(name),
-                Err((code, detail)) => faults.push(|| Violation::body(format!("/headings/{place}"), code, detail)),
+                Err((code, detail)) => {
+                    faults.push(|| Violation::body(format!("/headings/{place}"), code, detail))
+                }
             }
             if faults.is_full() {
                 break;
@@ -125,18 +133,29 @@ impl Layout {
             return Err(("unknown_column", detail));
         };
         if self.headings.iter().flatten().any(|name| name == column.name) {
-            let detail = Text::new(format!("ستون «{heading}» دو بار آمده است."), format!("The column '{heading}' is given twice."));
+            let detail = Text::new(
+                format!("ستون «{heading}» دو بار آمده است."),
+                format!("The column '{heading}' is given twice."),
+            );
             return Err(("repeated", detail));
         }
         Ok(Some(column.name.to_owned()))
     }
 
-    /// Some rows of a part of the file that begins with a row, at a place: those that are whole. `is_last` says that the file ends with the
-    /// part. The second value is where to go on. Empty rows are passed over.
-    pub fn rows(&self, part: &[u8], before: Place, is_last: bool, most: usize, columns: &Columns) -> (Vec<Row>, Place) {
+    /// Some rows of a part of the file that begins with a row, at a place: those that are whole. `is_last`
+    /// says that the file ends with the part. The second value is where to go on. Empty rows are passed over.
+    pub fn rows(
+        &self,
+        part: &[u8],
+        before: Place,
+        is_last: bool,
+        most: usize,
+        columns: &Columns,
+    ) -> (Vec<Row>, Place) {
         let (mut rows, mut end) = (Vec::new(), Place::default());
         let (mut table, mut offset, mut cells) = (self.table(part), 0, csv::ByteRecord::new());
-        let columns: Vec<Option<&Column>> = self.headings.iter().map(|name| columns.named(name.as_ref()?)).collect();
+        let columns: Vec<Option<&Column>> =
+            self.headings.iter().map(|name| columns.named(name.as_ref()?)).collect();
         while rows.len() < most {
             let blank = part[end.bytes..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
             let start = end.after(&part[end.bytes..end.bytes + blank]);
@@ -148,12 +167,18 @@ impl Layout {
             let line_end = rest.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
             let length = match self.format {
                 Format::Ndjson => line_end.unwrap_or(rest.len()),
-                Format::Csv if table.read_byte_record(&mut cells).unwrap_or(false) => offset + table.position().byte() as usize - start.bytes,
+                Format::Csv if table.read_byte_record(&mut cells).unwrap_or(false) => {
+                    offset + table.position().byte() as usize - start.bytes
+                }
                 Format::Csv => rest.len(),
             };
             let swallowed = if length > MOST_BYTES_OF_ROW {
                 Some(Fault::new(None, "row_too_long", too_long()))
-            } else if self.format == Format::Csv && is_last && length == rest.len() && self.is_open_at_end(rest) {
+            } else if self.format == Format::Csv
+                && is_last
+                && length == rest.len()
+                && self.is_open_at_end(rest)
+            {
                 Some(Fault::new(None, "unclosed_quotation", unclosed()))
             } else {
                 None
@@ -174,7 +199,11 @@ impl Layout {
                 (length, content)
             };
             end = start.after(&rest[..length]);
-            rows.extend(content.map(|content| Row { line: before.lines + start.lines + 1, end: before.and(end), content }));
+            rows.extend(content.map(|content| Row {
+                line: before.lines + start.lines + 1,
+                end: before.and(end),
+                content,
+            }));
         }
         (rows, before.and(end))
     }
@@ -185,7 +214,11 @@ impl Layout {
     }
 
     fn table<'a>(&self, part: &'a [u8]) -> csv::Reader<&'a [u8]> {
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(self.delimiter).from_reader(part)
+        csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(self.delimiter)
+            .from_reader(part)
     }
 }
 
@@ -202,12 +235,18 @@ impl Place {
 }
 
 /// What the cells of a row say; none where all are empty. A cell without a column is passed over.
-fn table_row(cells: &csv::ByteRecord, columns: &[Option<&Column>]) -> Option<Result<Map<String, Value>, Fault>> {
+fn table_row(
+    cells: &csv::ByteRecord,
+    columns: &[Option<&Column>],
+) -> Option<Result<Map<String, Value>, Fault>> {
     if cells.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
         return None;
     }
     if cells.len() > columns.len() {
-        let detail = Text::new("این سطر از عنوان‌ها خانهٔ بیشتری دارد.", "The row has more cells than there are headings.");
+        let detail = Text::new(
+            "این سطر از عنوان‌ها خانهٔ بیشتری دارد.",
+            "The row has more cells than there are headings.",
+        );
         return Some(Err(Fault::new(None, "too_many_cells", detail)));
     }
     let mut row = Map::new();
@@ -233,7 +272,10 @@ fn json_row(line: &[u8]) -> Result<Map<String, Value>, Fault> {
     serde_json::from_str(line).map_err(|error| {
         let at = error.column();
         // What the library says would repeat what the line holds.
-        let detail = Text::new(format!("این سطر در بایت {at} شیء JSON درستی نیست."), format!("The line is no well-formed JSON object at byte {at}."));
+        let detail = Text::new(
+            format!("این سطر در بایت {at} شیء JSON درستی نیست."),
+            format!("The line is no well-formed JSON object at byte {at}."),
+        );
         Fault::new(None, "malformed_json", detail)
     })
 }
@@ -254,7 +296,10 @@ fn no_text() -> Text {
 }
 
 fn unclosed() -> Text {
-    Text::new("علامت نقل قولی در این سطر باز شده و تا پایان پرونده بسته نشده است.", "A quotation mark of this row is not closed before the file ends.")
+    Text::new(
+        "علامت نقل قولی در این سطر باز شده و تا پایان پرونده بسته نشده است.",
+        "A quotation mark of this row is not closed before the file ends.",
+    )
 }
 
 fn too_long() -> Text {
@@ -292,7 +337,10 @@ mod tests {
             assert!(end.bytes > place.bytes, "it goes on from {place:?}");
             place = end;
             found.extend(rows.into_iter().map(|row| {
-                let said = row.content.map_or_else(|fault| fault.code, |row| row.get("name_fa").unwrap_or(&json!("")).as_str().unwrap().to_owned());
+                let said = row.content.map_or_else(
+                    |fault| fault.code,
+                    |row| row.get("name_fa").unwrap_or(&json!("")).as_str().unwrap().to_owned(),
+                );
                 (row.line, said)
             }));
         }
@@ -302,7 +350,8 @@ mod tests {
     #[test]
     fn rows_have_the_lines_that_an_editor_shows() {
         let file = "\u{feff}key;نام فارسي;#\r\nA;سنگ;1\r\n\r\n;;\r\nB;\"دو\nسطر\";2\r\nC;\"او گفت \"\"نه\"\"\"\r\nD;1;2;3\r\nE;پایان";
-        let expected = [(2, "سنگ"), (5, "several_lines"), (7, "او گفت \"نه\""), (8, "too_many_cells"), (9, "پایان")];
+        let expected =
+            [(2, "سنگ"), (5, "several_lines"), (7, "او گفت \"نه\""), (8, "too_many_cells"), (9, "پایان")];
         for window in [40, 64, 1_000] {
             let found = read(Format::Csv, file.as_bytes(), window);
             assert_eq!(found, expected.map(|(line, said)| (line, said.to_owned())), "{window}");
@@ -323,7 +372,10 @@ mod tests {
         let found = read(Format::Csv, "key,name_fa\nA,\"open\nB,one\nC,two".as_bytes(), 1_000);
         let expected = [(2, "unclosed_quotation"), (3, "one"), (4, "two")];
         assert_eq!(found, expected.map(|(line, said)| (line, said.to_owned())));
-        assert_eq!(read(Format::Csv, "key,name_fa\nA,6\" pipe".as_bytes(), 1_000), [(2, "6\" pipe".to_owned())]);
+        assert_eq!(
+            read(Format::Csv, "key,name_fa\nA,6\" pipe".as_bytes(), 1_000),
+            [(2, "6\" pipe".to_owned())]
+        );
     }
 
     #[test]
@@ -331,7 +383,11 @@ mod tests {
         let file = "{\"name_fa\": \"سنگ\"}\n\n[1]\n{\"name_fa\": \"مرمر\"}";
         for window in [30, 1_000] {
             let found = read(Format::Ndjson, file.as_bytes(), window);
-            assert_eq!(found, [(1, "سنگ"), (3, "malformed_json"), (4, "مرمر")].map(|(line, said)| (line, said.to_owned())), "{window}");
+            assert_eq!(
+                found,
+                [(1, "سنگ"), (3, "malformed_json"), (4, "مرمر")].map(|(line, said)| (line, said.to_owned())),
+                "{window}"
+            );
         }
     }
 
@@ -341,7 +397,10 @@ mod tests {
         let read = |file: &str| Layout::read(Format::Csv, &columns, file.as_bytes());
         let (layout, place) = read("شناسه در سامانه مبدا\tName in Persian\t#any\tکد استان\n").unwrap();
         assert_eq!(layout.delimiter, b'\t');
-        assert_eq!(layout.headings, [Some("key".to_owned()), Some("name_fa".to_owned()), None, Some("province".to_owned())]);
+        assert_eq!(
+            layout.headings,
+            [Some("key".to_owned()), Some("name_fa".to_owned()), None, Some("province".to_owned())]
+        );
         assert_eq!(place.lines, 1);
         for (file, pointer, code) in [
             ("", "", "empty_file"),

@@ -66,8 +66,8 @@ impl Intake {
     /// Puts the file into the database, where it waits for its turn.
     ///
     /// # Errors
-    /// 422 where the headings are not those of the columns, or the file is too long to be done at once; 429 where too many others of
-    /// the account wait.
+    /// 422 where the headings are not those of the columns, or the file is too long to be done at once; 429
+    /// where too many others of the account wait.
     pub async fn keep(
         mut self,
         order: &Order,
@@ -112,8 +112,12 @@ impl Intake {
         };
         if row.is_whole() && self.lines > MOST_ROWS_AT_ONCE + 1 {
             let detail = Text::new(
-                format!("با «validate» یا «atomic» پرونده بیش از {MOST_ROWS_AT_ONCE} سطر ندارد؛ آن را تقسیم کنید."),
-                format!("With 'validate' or 'atomic' a file has {MOST_ROWS_AT_ONCE} rows at the most: divide it."),
+                format!(
+                    "با «validate» یا «atomic» پرونده بیش از {MOST_ROWS_AT_ONCE} سطر ندارد؛ آن را تقسیم کنید."
+                ),
+                format!(
+                    "With 'validate' or 'atomic' a file has {MOST_ROWS_AT_ONCE} rows at the most: divide it."
+                ),
             );
             return Err(Problem::invalid(vec![Violation::body("", "too_many_rows", detail)]));
         }
@@ -135,7 +139,9 @@ impl Intake {
                 break;
             }
             let part = part::Model::sealed(row.id, number, content, transaction.keyring().await?)?;
-            part::Entity::insert(part.into_active_model().reset_all()).exec_without_returning(&**transaction).await?;
+            part::Entity::insert(part.into_active_model().reset_all())
+                .exec_without_returning(&**transaction)
+                .await?;
         }
         Ok(row)
     }

@@ -1,4 +1,5 @@
-//! Imports (ورود گروهی): files of records from other systems. A file waits in the database, and a worker does its rows a turn at a time.
+//! Imports (ورود گروهی): files of records from other systems. A file waits in the database, and a worker does
+//! its rows a turn at a time.
 
 mod apply;
 pub mod cells;
@@ -27,7 +28,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     columns::Column as FileColumn,
-    dto::{ColumnsOf, Headings, Import, ImportColumns, ImportFile, ImportFilter, ImportRow, Order, RowFilter, TemplateOf},
+    dto::{
+        ColumnsOf, Headings, Import, ImportColumns, ImportFile, ImportFilter, ImportRow, Order, RowFilter,
+        TemplateOf,
+    },
     entity::{Column, Entity, Model, row},
     file::Format,
     intake::Intake,
@@ -36,7 +40,8 @@ use crate::{
     auth::{Authenticator, CurrentCaller},
     config::Config,
     http::{
-        Answer, Call, Database, Page, Paging, Query, Shape, Shutdown, Upload, Write, contract::Contract, csv, document, guard, temporary, visible,
+        Answer, Call, Database, Page, Paging, Query, Shape, Shutdown, Upload, Write, authorization,
+        contract::Contract, csv, document, record_extractor, temporary,
     },
     problem::{Problem, problem_types},
 };
@@ -59,7 +64,10 @@ const NDJSON: &str = "application/x-ndjson";
 impl PartialSchema for ImportFile {
     fn schema() -> RefOr<Schema> {
         // A generated client that sends one type only sends the last.
-        document::file("A file of records in UTF-8: a table with headings, or one JSON object a line.", &[NDJSON, CSV])
+        document::file(
+            "A file of records in UTF-8: a table with headings, or one JSON object a line.",
+            &[NDJSON, CSV],
+        )
     }
 }
 
@@ -67,7 +75,8 @@ impl ToSchema for ImportFile {}
 
 /// List imports
 ///
-/// Those that accounts of your province have sent, of what you may import, newest last; the nation sees all. They are forgotten after 30 days.
+/// Those that accounts of your province have sent, of what you may import, newest last; the nation sees all.
+/// They are forgotten after 30 days.
 #[utoipa::path(params(ImportFilter, Paging<Model>), responses((status = 200, body = Page<Import>)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports")]
 pub async fn list_imports(
@@ -91,24 +100,29 @@ pub async fn list_imports(
 
 /// Import a file
 ///
-/// Send the file itself as the body: `text/csv` (a table with headings, its cells parted by `,` `;` or tabs), or
-/// `application/x-ndjson` (one JSON object a line), in UTF-8. You need the permission to write the resource as well, and for CDAs `personal-data:read`. The answer comes at
-/// once; follow the work at `GET /imports/{id}` or `GET /imports/{id}/events`, and read what became of each row at
-/// `GET /imports/{id}/rows`.
+/// Send the file itself as the body: `text/csv` (a table with headings, its cells parted by `,` `;` or tabs),
+/// or `application/x-ndjson` (one JSON object a line), in UTF-8. You need the permission to write the
+/// resource as well, and for CDAs `personal-data:read`. The answer comes at once; follow the work at `GET
+/// /imports/{id}` or `GET /imports/{id}/events`, and read what became of each row at `GET
+/// /imports/{id}/rows`.
 ///
-/// **Headings** are the names of the columns or their titles in Persian or English: see `GET /imports/columns`, or begin with
-/// `GET /imports/template`. ي and ی, ك and ک, spaces and half-spaces do not matter. A heading that begins with `#` passes its column
-/// over. **Cells**: an empty one says nothing, `-` says that there is no value, `;` or `،` parts several values. Digits may be
-/// Persian, days may be written 1393/1/5 (with `calendar=persian`), thousands may be parted.
+/// **Headings** are the names of the columns or their titles in Persian or English: see `GET
+/// /imports/columns`, or begin with `GET /imports/template`. ي and ی, ك and ک, spaces and half-spaces do not
+/// matter. A heading that begins with `#` passes its column over. **Cells**: an empty one says nothing, `-`
+/// says that there is no value, `;` or `،` parts several values. Digits may be Persian, days may be written
+/// 1393/1/5 (with `calendar=persian`), thousands may be parted.
 ///
-/// **The key** is what your system calls the record (`system`, `key`). A record that is not there yet is created; one that is there is
-/// changed in the fields that the row names, as by a merge patch; nothing is written where it is so already. So a file may be sent
-/// again. Records that a row refers to are named by their code, national id, key or id.
+/// **The key** is what your system calls the record (`system`, `key`). A record that is not there yet is
+/// created; one that is there is changed in the fields that the row names, as by a merge patch; nothing is
+/// written where it is so already. So a file may be sent again. Records that a row refers to are named by
+/// their code, national id, key or id.
 ///
-/// **`mode=validate`** writes nothing and tells what would become of each row; **`atomic=true`** writes all rows or none. Both do the
-/// whole file at once, up to 10,000 rows; what takes longer than others can wait is given up (`too_much_at_once`). Otherwise each row stands for itself, and a file of any length is done in turns; where
-/// the service is restarted meanwhile, it goes on with the next row; after 10,000 rows that failed the rest is given up
-/// (`too_many_failed_rows`). The file is at most 64 MiB, unless the service is configured otherwise.
+/// **`mode=validate`** writes nothing and tells what would become of each row; **`atomic=true`** writes all
+/// rows or none. Both do the whole file at once, up to 10,000 rows; what takes longer than others can wait is
+/// given up (`too_much_at_once`). Otherwise each row stands for itself, and a file of any length is done in
+/// turns; where the service is restarted meanwhile, it goes on with the next row; after 10,000 rows that
+/// failed the rest is given up (`too_many_failed_rows`). The file is at most 64 MiB, unless the service is
+/// configured otherwise.
 #[utoipa::path(
     params(Order),
     request_body(content = ImportFile, content_type = "application/octet-stream"),
@@ -148,7 +162,11 @@ pub async fn create_import(
 /// In JSON, or as a table to download: with `format=csv`.
 #[utoipa::path(params(ColumnsOf), responses((status = 200, body = ImportColumns)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports/columns")]
-pub async fn list_import_columns(of: Query<ColumnsOf>, contract: web::Data<Contract>, shape: Shape) -> Result<Answer, Problem> {
+pub async fn list_import_columns(
+    of: Query<ColumnsOf>,
+    contract: web::Data<Contract>,
+    shape: Shape,
+) -> Result<Answer, Problem> {
     shape.items(&ImportColumns { items: of.resource.columns(&contract) })
 }
 
@@ -161,7 +179,11 @@ pub async fn list_import_columns(of: Query<ColumnsOf>, contract: web::Data<Contr
     security(("oauth2" = ["imports:write"])),
 )]
 #[get("/imports/template")]
-pub async fn get_import_template(of: Query<TemplateOf>, contract: web::Data<Contract>, shape: Shape) -> Result<Answer, Problem> {
+pub async fn get_import_template(
+    of: Query<TemplateOf>,
+    contract: web::Data<Contract>,
+    shape: Shape,
+) -> Result<Answer, Problem> {
     let heading = |column: &FileColumn| match of.headings {
         Headings::Persian => column.title_fa,
         Headings::English => column.title_en,
@@ -176,14 +198,20 @@ pub async fn get_import_template(of: Query<TemplateOf>, contract: web::Data<Cont
 /// How far it is.
 #[utoipa::path(responses((status = 200, body = Import)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports/{id}")]
-pub async fn get_import(request: HttpRequest, caller: CurrentCaller, db: Database, shape: Shape) -> Result<Answer, Problem> {
+pub async fn get_import(
+    request: HttpRequest,
+    caller: CurrentCaller,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
     shape.value(&Import::from(&find(&request, &caller, &db).await?))
 }
 
 /// List what became of the rows
 ///
-/// In the order of the file, each with its line, and what is wrong with it by column. `outcome=failed` lists what has to be seen to;
-/// with `format=csv` as a table to download. Where the import only validates, or was refused, it is what would have become of them.
+/// In the order of the file, each with its line, and what is wrong with it by column. `outcome=failed` lists
+/// what has to be seen to; with `format=csv` as a table to download. Where the import only validates, or was
+/// refused, it is what would have become of them.
 #[utoipa::path(params(RowFilter, Paging<row::Model>), responses((status = 200, body = Page<ImportRow>)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports/{id}/rows")]
 pub async fn list_import_rows(
@@ -211,9 +239,10 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Follow an import
 ///
-/// Server-sent events: `progress` with the import as it is at first, and again after each change, until it has ended; then the stream
-/// ends. It also ends with the session or the access token that it was asked for with: connect again with another token. A browser's
-/// `EventSource` that is cut off connects again by itself, and misses nothing.
+/// Server-sent events: `progress` with the import as it is at first, and again after each change, until it
+/// has ended; then the stream ends. It also ends with the session or the access token that it was asked for
+/// with: connect again with another token. A browser's `EventSource` that is cut off connects again by
+/// itself, and misses nothing.
 #[utoipa::path(
     responses((status = 200, body = String, content_type = "text/event-stream", description = "Events")),
     security(("oauth2" = ["imports:write"])),
@@ -232,26 +261,40 @@ pub async fn follow_import(
         is_over: bool,
     }
     let id = find(&request, &caller, &db).await?.id;
-    let token = guard::bearer(request.headers()).unwrap_or_default().to_owned();
-    let events = stream::unfold(Told { import: None, at: Instant::now(), is_over: false }, move |mut told| {
-        let (db, shutdown, authenticator, token) = (db.clone(), shutdown.clone(), authenticator.clone(), token.clone());
-        async move {
-            while !told.is_over && !shutdown.has_begun() {
-                let import = Entity::find_by_id(id).one(db.get_ref()).await.ok()??;
-                let is_news = told.import.as_ref() != Some(&import);
-                if is_news || told.at.elapsed() > HEARTBEAT {
-                    // Whoever has logged out, is shut out or may do so no more is told no more.
-                    authenticator.caller_now(&db, &token).await.ok()?.filter(|caller| caller.may("imports:write"))?;
-                    let view = serde_json::to_string(&Import::from(&import)).ok()?;
-                    let event = if is_news { format!("event: progress\ndata: {view}\n\n") } else { ":\n\n".to_owned() };
-                    told = Told { at: Instant::now(), is_over: import.state.is_final(), import: Some(import) };
-                    return Some((Ok::<_, Problem>(web::Bytes::from(event)), told));
+    let token = authorization::bearer(request.headers()).unwrap_or_default().to_owned();
+    let events =
+        stream::unfold(Told { import: None, at: Instant::now(), is_over: false }, move |mut told| {
+            let (db, shutdown, authenticator, token) =
+                (db.clone(), shutdown.clone(), authenticator.clone(), token.clone());
+            async move {
+                while !told.is_over && !shutdown.has_begun() {
+                    let import = Entity::find_by_id(id).one(db.get_ref()).await.ok()??;
+                    let is_news = told.import.as_ref() != Some(&import);
+                    if is_news || told.at.elapsed() > HEARTBEAT {
+                        // Whoever has logged out, is shut out or may do so no more is told no more.
+                        authenticator
+                            .caller_now(&db, &token)
+                            .await
+                            .ok()?
+                            .filter(|caller| caller.may("imports:write"))?;
+                        let view = serde_json::to_string(&Import::from(&import)).ok()?;
+                        let event = if is_news {
+                            format!("event: progress\ndata: {view}\n\n")
+                        } else {
+                            ":\n\n".to_owned()
+                        };
+                        told = Told {
+                            at: Instant::now(),
+                            is_over: import.state.is_final(),
+                            import: Some(import),
+                        };
+                        return Some((Ok::<_, Problem>(web::Bytes::from(event)), told));
+                    }
+                    tokio::time::sleep(PAUSE).await;
                 }
-                tokio::time::sleep(PAUSE).await;
+                None
             }
-            None
-        }
-    });
+        });
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, "text/event-stream"))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -260,6 +303,6 @@ pub async fn follow_import(
 
 /// The import that exists for the caller; 404 otherwise.
 async fn find(request: &HttpRequest, caller: &CurrentCaller, db: &Database) -> Result<Model, Problem> {
-    let named = Model::visible(caller).filter(Column::Id.eq(visible::id_in(request, "id")?));
+    let named = Model::visible(caller).filter(Column::Id.eq(record_extractor::id_in(request, "id")?));
     named.one(db.get_ref()).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
 }

@@ -40,17 +40,31 @@ impl Known {
     ) -> Result<Self, Problem> {
         let mut known = HashMap::new();
         for reference in references.filter(|reference| reference.is_open_to(transaction.author())) {
-            let said = rows.clone().filter_map(|row| row.get(reference.column)).flat_map(texts).filter(|said| !said.contains('\0'));
+            let said = rows
+                .clone()
+                .filter_map(|row| row.get(reference.column))
+                .flat_map(texts)
+                .filter(|said| !said.contains('\0'));
             let said: BTreeSet<String> = said.take(MOST).collect();
             if said.is_empty() {
                 continue;
             }
             let found = match reference.target {
-                Target::Cluster => find::<clusters::entity::Model>(reference.by, said, system, transaction).await,
-                Target::Organisation => find::<organisations::entity::Model>(reference.by, said, system, transaction).await,
-                Target::Project => find::<projects::entity::Model>(reference.by, said, system, transaction).await,
-                Target::Milestone => find::<milestones::entity::Model>(reference.by, said, system, transaction).await,
-                Target::Indicator => find::<indicators::entity::Model>(reference.by, said, system, transaction).await,
+                Target::Cluster => {
+                    find::<clusters::entity::Model>(reference.by, said, system, transaction).await
+                }
+                Target::Organisation => {
+                    find::<organisations::entity::Model>(reference.by, said, system, transaction).await
+                }
+                Target::Project => {
+                    find::<projects::entity::Model>(reference.by, said, system, transaction).await
+                }
+                Target::Milestone => {
+                    find::<milestones::entity::Model>(reference.by, said, system, transaction).await
+                }
+                Target::Indicator => {
+                    find::<indicators::entity::Model>(reference.by, said, system, transaction).await
+                }
             };
             known.extend(found?.into_iter().map(|(said, id)| ((reference.column, said), id)));
         }
@@ -59,7 +73,12 @@ impl Known {
 }
 
 /// Puts ids in the place of what a row says of other records.
-pub fn resolve(row: &mut Map<String, Value>, resource: Resource, known: &[&Known], author: &Caller) -> Vec<Fault> {
+pub fn resolve(
+    row: &mut Map<String, Value>,
+    resource: Resource,
+    known: &[&Known],
+    author: &Caller,
+) -> Vec<Fault> {
     let mut faults = Vec::new();
     for reference in resource.references() {
         let Some(said) = row.shift_remove(reference.column) else { continue };
@@ -71,7 +90,10 @@ pub fn resolve(row: &mut Map<String, Value>, resource: Resource, known: &[&Known
             // Whether there is such a national id is personal data too.
             let detail = Text::new(
                 format!("این ستون به اجازهٔ `{}` نیاز دارد؛ کلید سازمان را بنویسید.", personal::PERMISSION),
-                format!("This column needs the permission `{}`: give the key of the organisation instead.", personal::PERMISSION),
+                format!(
+                    "This column needs the permission `{}`: give the key of the organisation instead.",
+                    personal::PERMISSION
+                ),
             );
             faults.push(Fault::new(Some(reference.column), "not_permitted", detail));
             continue;
@@ -87,7 +109,10 @@ pub fn resolve(row: &mut Map<String, Value>, resource: Resource, known: &[&Known
         }
         let id = if reference.is_list { json!(ids) } else { json!(ids[0]) };
         if row.get(reference.member).is_some_and(|other| *other != id) {
-            let detail = Text::new("این ستون رکورد دیگری را نام می‌برد.", "This column names another record than the others do.");
+            let detail = Text::new(
+                "این ستون رکورد دیگری را نام می‌برد.",
+                "This column names another record than the others do.",
+            );
             faults.push(Fault::new(Some(reference.column), "reference_mismatch", detail));
         }
         row.insert(reference.member.to_owned(), id);
@@ -110,24 +135,36 @@ fn texts(value: &Value) -> impl Iterator<Item = String> {
 }
 
 /// The ids of the records that exist for the author and are called so.
-async fn find<R: Record>(by: By, said: BTreeSet<String>, system: &str, transaction: &Transaction) -> Result<HashMap<String, Uuid>, Problem> {
+async fn find<R: Record>(
+    by: By,
+    said: BTreeSet<String>,
+    system: &str,
+    transaction: &Transaction,
+) -> Result<HashMap<String, Uuid>, Problem> {
     let column = |name: &'static str| Expr::col((R::Entity::default(), Alias::new(name)));
     let visible = visible_rows::<R>(&transaction.author().scope).select_only();
     match by {
         By::Key => {
             let named = external_ref::of_keys(&**transaction, R::RESOURCE, system, &said).await?;
-            let ids = visible.expr_as(column("id"), "id").filter(column("id").is_in(named.iter().map(|(_, id)| *id)));
-            let ids: BTreeSet<Uuid> = ids.into_tuple::<Uuid>().all(&**transaction).await?.into_iter().collect();
+            let ids = visible
+                .expr_as(column("id"), "id")
+                .filter(column("id").is_in(named.iter().map(|(_, id)| *id)));
+            let ids: BTreeSet<Uuid> =
+                ids.into_tuple::<Uuid>().all(&**transaction).await?.into_iter().collect();
             Ok(named.into_iter().filter(|(_, id)| ids.contains(id)).collect())
         }
         By::Code | By::LegalId => {
             // A national id is in ASCII digits, and found by its blind index.
-            let written: HashMap<String, String> = said.into_iter().map(|said| (text::latin_digits(&said), said)).collect();
+            let written: HashMap<String, String> =
+                said.into_iter().map(|said| (text::latin_digits(&said), said)).collect();
             let (name, written) = match by {
                 By::Code => ("code", written),
                 _ => ("legal_id_index", by_index(transaction.keyring().await?, written)),
             };
-            let found = visible.expr_as(column(name), "name").expr_as(column("id"), "id").filter(column(name).is_in(written.keys()));
+            let found = visible
+                .expr_as(column(name), "name")
+                .expr_as(column("id"), "id")
+                .filter(column(name).is_in(written.keys()));
             let found = found.into_tuple::<(String, Uuid)>().all(&**transaction).await?;
             Ok(found.into_iter().filter_map(|(name, id)| Some((written.get(&name)?.clone(), id))).collect())
         }
@@ -136,7 +173,9 @@ async fn find<R: Record>(by: By, said: BTreeSet<String>, system: &str, transacti
 
 /// What was said of national ids, by their blind indexes.
 fn by_index(keyring: &Keyring, written: HashMap<String, String>) -> HashMap<String, String> {
-    let indexes = |(id, said): (String, String)| keyring.indexes("legal_id", &id).into_iter().map(move |index| (index, said.clone()));
+    let indexes = |(id, said): (String, String)| {
+        keyring.indexes("legal_id", &id).into_iter().map(move |index| (index, said.clone()))
+    };
     written.into_iter().flat_map(indexes).collect()
 }
 

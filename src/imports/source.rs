@@ -24,7 +24,13 @@ pub struct Source<'a> {
 impl<'a> Source<'a> {
     /// In a transaction that has the import to itself.
     pub fn new(import: &'a Model, contract: &Contract, transaction: &'a Transaction) -> Self {
-        Self { import, layout: import.layout(), columns: Columns::of(import.resource, contract), transaction, place: import.place() }
+        Self {
+            import,
+            layout: import.layout(),
+            columns: Columns::of(import.resource, contract),
+            transaction,
+            place: import.place(),
+        }
     }
 
     /// The next rows, and where the ones after them begin; nothing at the end of the file.

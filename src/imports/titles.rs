@@ -52,8 +52,16 @@ pub const TITLES: &[(&str, &str, &str)] = &[
     ("budget.subproject", "بودجهٔ زیرپروژه‌ها (ریال)", "Budget for subprojects (rials)"),
     ("budget.training", "بودجهٔ آموزش (ریال)", "Budget for training (rials)"),
     ("vision", "چشم‌انداز", "Vision"),
-    ("receiving_organisation_legal_id", "شناسهٔ ملی سازمان تحویل‌گیرنده", "National id of the receiving organisation"),
-    ("receiving_organisation_key", "شناسهٔ سازمان تحویل‌گیرنده در سامانهٔ مبدأ", "Receiving organisation key in the other system"),
+    (
+        "receiving_organisation_legal_id",
+        "شناسهٔ ملی سازمان تحویل‌گیرنده",
+        "National id of the receiving organisation",
+    ),
+    (
+        "receiving_organisation_key",
+        "شناسهٔ سازمان تحویل‌گیرنده در سامانهٔ مبدأ",
+        "Receiving organisation key in the other system",
+    ),
     ("receiving_organisation_id", "شناسهٔ سازمان تحویل‌گیرنده در این سامانه", "Receiving organisation id"),
     ("project_code", "کد پروژه", "Project code"),
     ("project_key", "شناسهٔ پروژه در سامانهٔ مبدأ", "Project key in the other system"),

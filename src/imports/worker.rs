@@ -1,5 +1,5 @@
-//! The work on imports: a turn at a time, each in a transaction that holds its rows, what became of them and how far the import is.
-//! What a turn has done is done once, whenever the process ends.
+//! The work on imports: a turn at a time, each in a transaction that holds its rows, what became of them and
+//! how far the import is. What a turn has done is done once, whenever the process ends.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -9,7 +9,8 @@ use std::{
 
 use futures_util::FutureExt;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, Set,
     sea_query::{LockBehavior, LockType},
 };
 use uuid::Uuid;
@@ -30,7 +31,8 @@ use crate::{
 
 /// After so long a turn ends with the row that it is at: others wait for what it has locked.
 const TURN: Duration = Duration::from_millis(300);
-/// After so many rows that failed the rest is given up: it is another kind of file, and what is kept of each row is longer than the row.
+/// After so many rows that failed the rest is given up: it is another kind of file, and what is kept of each
+/// row is longer than the row.
 const MOST_FAILED: i64 = 10_000;
 /// How often a worker that has nothing to do looks again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -52,13 +54,19 @@ pub async fn work(db: Database, contract: actix_web::web::Data<Contract>) {
 }
 
 /// Works on one import until it ends, and tells how far it is after each turn.
-pub async fn work_on(id: Uuid, db: &Database, contract: &Contract, mut tell: impl FnMut(&Model)) -> Result<Model, Problem> {
+pub async fn work_on(
+    id: Uuid,
+    db: &Database,
+    contract: &Contract,
+    mut tell: impl FnMut(&Model),
+) -> Result<Model, Problem> {
     loop {
         let is_mine = match turn(db, contract, Some(id)).await {
             Err(problem) if problem.is_temporary() => false,
             turn => turn?,
         };
-        let import = Entity::find_by_id(id).one(db).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
+        let import =
+            Entity::find_by_id(id).one(db).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
         tell(&import);
         if import.state.is_final() {
             return Ok(import);
@@ -96,7 +104,8 @@ async fn turn_on(import: &Model, db: &Database, contract: &Contract) -> Result<b
     let author = author(import, db).await?;
     let transaction = Transaction::begin(db, author, import.request_id.clone()).await?;
     let free = Entity::find_by_id(import.id).filter(entity::is_open());
-    let claimed = free.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).one(&*transaction).await;
+    let claimed =
+        free.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked).one(&*transaction).await;
     let outcome = match claimed {
         Ok(Some(import)) => Turn { import, contract, transaction: &transaction }.take().await.map(|()| true),
         Ok(None) => Ok(false),
@@ -111,15 +120,24 @@ async fn turn_on(import: &Model, db: &Database, contract: &Contract) -> Result<b
     }
 }
 
-/// In whose name the rows are written: that of the account as it is by now, with no more than it was allowed then.
+/// In whose name the rows are written: that of the account as it is by now, with no more than it was allowed
+/// then.
 async fn author(import: &Model, db: &Database) -> Result<Arc<Caller>, Problem> {
     if import.account_id.is_nil() {
         return Ok(Caller::service());
     }
     let forbidden = || Problem::new(&problem_types::FORBIDDEN);
-    let account = account::Entity::find_by_id(import.account_id).one(db).await?.filter(account::Model::is_usable).ok_or_else(forbidden)?;
+    let account = account::Entity::find_by_id(import.account_id)
+        .one(db)
+        .await?
+        .filter(account::Model::is_usable)
+        .ok_or_else(forbidden)?;
     let caller = Caller::of(account, |permission| import.permissions.0.contains(permission));
-    if import.resource.is_open_to(|permission| caller.may(permission)) { Ok(Arc::new(caller)) } else { Err(forbidden()) }
+    if import.resource.is_open_to(|permission| caller.may(permission)) {
+        Ok(Arc::new(caller))
+    } else {
+        Err(forbidden())
+    }
 }
 
 /// Ends an import that cannot be gone on with.
@@ -164,7 +182,7 @@ impl From<Problem> for Undone {
 impl Turn<'_> {
     async fn take(mut self) -> Result<(), Problem> {
         let (applied, is_kept) = if self.import.is_whole() {
-            match self.transaction.attempt(async |_| self.whole().await).await {
+            match self.transaction.savepoint(async |_| self.whole().await).await {
                 Ok(applied) => (applied, true),
                 Err(Undone::Rehearsed(applied)) => (applied, false),
                 Err(Undone::Problem(problem)) => return Err(problem),
@@ -185,7 +203,7 @@ impl Turn<'_> {
     /// All rows; taken back where that is asked for, or one of them fails.
     async fn whole(&self) -> Result<Applied, Undone> {
         if self.import.mode == Mode::Validate {
-            self.transaction.rehearse();
+            self.transaction.dry_run();
         }
         let all = self.apply(connection::longest_write(&**self.transaction)).await?;
         if all.end.bytes < self.import.bytes_total as usize || all.rows.len() > MOST_ROWS_AT_ONCE {

@@ -12,7 +12,9 @@ use crate::{
 };
 
 /// What a developed cluster should show: the benefit themes of the programme.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BenefitTheme)]
@@ -39,7 +41,9 @@ pub enum Theme {
 }
 
 /// Which way is better.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = IndicatorDirection)]
@@ -52,7 +56,9 @@ pub enum Direction {
 }
 
 /// For which periods of the Persian calendar it is measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = IndicatorFrequency)]
@@ -154,7 +160,8 @@ impl From<&Model> for Indicator {
     }
 }
 
-/// What an indicator is made of. `code`, `theme`, `name_fa`, `unit_fa`, `direction` and `frequency` are needed.
+/// What an indicator is made of. `code`, `theme`, `name_fa`, `unit_fa`, `direction` and `frequency` are
+/// needed.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IndicatorInput {
@@ -165,18 +172,36 @@ pub struct IndicatorInput {
     #[schema(example = "target_market_presence")]
     pub theme: Theme,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "صادرات خوشه")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "صادرات خوشه"
+    )]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Exports of the cluster")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "Exports of the cluster"
+    )]
     pub name_en: Option<String>,
     /// The unit in Persian.
     #[schema(min_length = 1, max_length = 60, pattern = "\\S", format = "name", example = "هزار دلار")]
     pub unit_fa: String,
     /// The unit in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 60, pattern = "\\S", format = "name", example = "thousand US dollars")]
+    #[schema(
+        min_length = 1,
+        max_length = 60,
+        pattern = "\\S",
+        format = "name",
+        example = "thousand US dollars"
+    )]
     pub unit_en: Option<String>,
     /// Which way is better.
     #[schema(example = "up")]
@@ -186,11 +211,21 @@ pub struct IndicatorInput {
     pub frequency: Frequency,
     /// How it is computed, in Persian.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "مجموع ارزش صادرات قطعی واحدهای عضو خوشه در دوره")]
+    #[schema(
+        min_length = 1,
+        max_length = 2000,
+        pattern = "\\S",
+        example = "مجموع ارزش صادرات قطعی واحدهای عضو خوشه در دوره"
+    )]
     pub formula_fa: Option<String>,
     /// How it is computed, in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "Sum of the value of final exports of the member firms in the period")]
+    #[schema(
+        min_length = 1,
+        max_length = 2000,
+        pattern = "\\S",
+        example = "Sum of the value of final exports of the member firms in the period"
+    )]
     pub formula_en: Option<String>,
     /// How many decimals a value has at the most; none when left out.
     #[serde(default)]

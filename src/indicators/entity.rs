@@ -53,7 +53,9 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "indicator_code",
         columns: "indicator.code",
-        violation: || Violation::body("/code", "duplicate", Text::new("این کد آزاد نیست.", "This code is not free.")),
+        violation: || {
+            Violation::body("/code", "duplicate", Text::new("این کد آزاد نیست.", "This code is not free."))
+        },
     }];
 
     fn view(&self) -> Indicator {
@@ -83,9 +85,15 @@ impl Record for Model {
     }
 
     /// What is measured already keeps its frequency, and room for its decimals.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         match before {
-            Some(before) if before.frequency != self.frequency || before.decimals > self.decimals => transaction.check_unreferred(before).await,
+            Some(before) if before.frequency != self.frequency || before.decimals > self.decimals => {
+                transaction.check_unreferred(before).await
+            }
             _ => Ok(()),
         }
     }
@@ -93,10 +101,30 @@ impl Record for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "name_fa", sql: "indicator.name_order", kind: SqlKind::Text, value: |row| row.name_order.as_str().into() },
-        SortKey { name: "code", sql: "indicator.code", kind: SqlKind::Text, value: |row| row.code.as_str().into() },
-        SortKey { name: "created_at", sql: "indicator.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "indicator.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "name_fa",
+            sql: "indicator.name_order",
+            kind: SqlKind::Text,
+            value: |row| row.name_order.as_str().into(),
+        },
+        SortKey {
+            name: "code",
+            sql: "indicator.code",
+            kind: SqlKind::Text,
+            value: |row| row.code.as_str().into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "indicator.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "indicator.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "indicator.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
@@ -106,18 +134,25 @@ impl IndicatorFilter {
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.theme.as_ref().map(|themes| Column::Theme.is_in(themes.iter().copied())))
-            .add_option(self.frequency.as_ref().map(|frequencies| Column::Frequency.is_in(frequencies.iter().copied())))
+            .add_option(
+                self.frequency
+                    .as_ref()
+                    .map(|frequencies| Column::Frequency.is_in(frequencies.iter().copied())),
+            )
             .add_option(self.is_active.map(|is_active| Column::IsActive.eq(is_active)))
     }
 }
 
-/// Adds the indicators of `data/indicators.csv` whose codes no indicator has or ever had: what the nation has changed, renamed
-/// or deleted stays as it is.
+/// Adds the indicators of `data/indicators.csv` whose codes no indicator has or ever had: what the nation has
+/// changed, renamed or deleted stays as it is.
 pub async fn load(db: &Database) -> Result<(), Problem> {
     let transaction = Transaction::begin(db, Caller::service(), "migrate".to_owned()).await?;
     // One lock for all: several instances may load at once.
     transaction.lock::<Model>(Uuid::nil()).await?;
-    let entries = change_log::Entity::find().filter(change_log::Column::Resource.eq(Model::RESOURCE)).all(&*transaction).await?;
+    let entries = change_log::Entity::find()
+        .filter(change_log::Column::Resource.eq(Model::RESOURCE))
+        .all(&*transaction)
+        .await?;
     let known: HashSet<&str> = entries.iter().filter_map(|entry| entry.data["code"].as_str()).collect();
     let file = include_str!("../../data/indicators.csv");
     for input in csv::Reader::from_reader(file.as_bytes()).deserialize::<IndicatorInput>() {

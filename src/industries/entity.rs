@@ -36,8 +36,12 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] =
-        &[SortKey { name: "code", sql: "industry.code", kind: SqlKind::Text, value: |row| row.code.as_str().into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey {
+        name: "code",
+        sql: "industry.code",
+        kind: SqlKind::Text,
+        value: |row| row.code.as_str().into(),
+    }];
 }
 
 impl Model {
@@ -74,7 +78,10 @@ pub async fn by_code(db: &impl ConnectionTrait, code: &str) -> Result<Option<Mod
 }
 
 /// The industries of some codes, in one query.
-pub async fn by_codes(db: &impl ConnectionTrait, codes: impl IntoIterator<Item = &str>) -> Result<Vec<Model>, DbErr> {
+pub async fn by_codes(
+    db: &impl ConnectionTrait,
+    codes: impl IntoIterator<Item = &str>,
+) -> Result<Vec<Model>, DbErr> {
     Entity::find().filter(Column::Code.is_in(codes)).all(db).await
 }
 
@@ -89,7 +96,11 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<(), Problem> {
             parent: Set(industry.parent.clone().map(|parent| parent.0)),
             title_en: Set(industry.title_en.clone()),
             title_fa: Set(industry.title_fa.clone()),
-            folded: Set(text::fold(&format!("{} {}", industry.title_en, industry.title_fa.as_deref().unwrap_or_default()))),
+            folded: Set(text::fold(&format!(
+                "{} {}",
+                industry.title_en,
+                industry.title_fa.as_deref().unwrap_or_default()
+            ))),
         });
         Entity::insert_many(rows).on_conflict(upsert.clone()).exec_without_returning(db).await?;
     }

@@ -66,12 +66,17 @@ pub struct IsicClass(pub String);
 
 impl PartialSchema for IsicClass {
     fn schema() -> RefOr<Schema> {
-        let codes = ALL.iter().filter(|industry| industry.level == Level::Class).map(|industry| industry.code.0.clone());
+        let codes = ALL
+            .iter()
+            .filter(|industry| industry.level == Level::Class)
+            .map(|industry| industry.code.0.clone());
         ObjectBuilder::new()
             .schema_type(Type::String)
             .enum_values(Some(codes))
             .examples([serde_json::json!("2396")])
-            .description(Some("The code of a class of ISIC Rev. 4, four digits; see `/industries?level=class`."))
+            .description(Some(
+                "The code of a class of ISIC Rev. 4, four digits; see `/industries?level=class`.",
+            ))
             .into()
     }
 }
@@ -89,7 +94,9 @@ impl PartialSchema for IsicCode {
             .schema_type(Type::String)
             .enum_values(Some(ALL.iter().map(|industry| industry.code.0.clone())))
             .examples([serde_json::json!("23")])
-            .description(Some("A code of ISIC Rev. 4 of any level: `C`, `23`, `239` or `2396`; see `/industries`."))
+            .description(Some(
+                "A code of ISIC Rev. 4 of any level: `C`, `23`, `239` or `2396`; see `/industries`.",
+            ))
             .into()
     }
 }
@@ -107,16 +114,26 @@ pub static ALL: LazyLock<Vec<Industry>> = LazyLock::new(|| {
 fn class_prefixes(code: &str) -> Vec<&str> {
     let divisions: Vec<&str> = ALL
         .iter()
-        .filter(|industry| industry.parent.as_ref().is_some_and(|parent| parent.0 == code) && industry.level == Level::Division)
+        .filter(|industry| {
+            industry.parent.as_ref().is_some_and(|parent| parent.0 == code)
+                && industry.level == Level::Division
+        })
         .map(|i| i.code.0.as_str())
         .collect();
-    if divisions.is_empty() { ALL.iter().filter(|industry| industry.code.0 == code).map(|i| i.code.0.as_str()).collect() } else { divisions }
+    if divisions.is_empty() {
+        ALL.iter().filter(|industry| industry.code.0 == code).map(|i| i.code.0.as_str()).collect()
+    } else {
+        divisions
+    }
 }
 
 /// The beginnings of the classes under any of some codes, none of them within another.
 pub fn prefixes_of(codes: &[IsicCode]) -> Vec<&str> {
     let all: BTreeSet<&str> = codes.iter().flat_map(|code| class_prefixes(&code.0)).collect();
-    all.iter().copied().filter(|code| !all.iter().any(|other| code != other && code.starts_with(*other))).collect()
+    all.iter()
+        .copied()
+        .filter(|code| !all.iter().any(|other| code != other && code.starts_with(*other)))
+        .collect()
 }
 
 /// Which industries to list.
@@ -137,7 +154,12 @@ pub struct IndustryFilter {
 /// ISIC Rev. 4, 766 codes. Walk the tree with `parent`, starting from `level=section`, or search the titles.
 #[utoipa::path(params(IndustryFilter, Paging<entity::Model>), responses((status = 200, body = Page<Industry>)), security(("oauth2" = ["reference:read"])))]
 #[get("/industries")]
-pub async fn list_industries(filter: Query<IndustryFilter>, paging: Paging<entity::Model>, db: Database, shape: Shape) -> Result<Answer, Problem> {
+pub async fn list_industries(
+    filter: Query<IndustryFilter>,
+    paging: Paging<entity::Model>,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
     let page = paging.fetch(db.get_ref(), entity::list(&filter)).await?;
     let views = page.items.iter().map(entity::Model::view).collect();
     shape.page(&page.with(views))
@@ -146,7 +168,12 @@ pub async fn list_industries(filter: Query<IndustryFilter>, paging: Paging<entit
 /// Read an industry
 #[utoipa::path(params(("code" = String, Path, description = "The code", example = "2396")), responses((status = 200, body = Industry)), security(("oauth2" = ["reference:read"])))]
 #[get("/industries/{code}")]
-pub async fn get_industry(code: actix_web::web::Path<String>, db: Database, shape: Shape) -> Result<Answer, Problem> {
-    let row = entity::by_code(db.get_ref(), &code).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
+pub async fn get_industry(
+    code: actix_web::web::Path<String>,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
+    let row =
+        entity::by_code(db.get_ref(), &code).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
     shape.value(&row.view())
 }

@@ -1,4 +1,5 @@
-//! A table of states as readers see it: in the OpenAPI document, and as a diagram and a table in `docs/states.md`.
+//! A table of states as readers see it: in the OpenAPI document, and as a diagram and a table in
+//! `docs/states.md`.
 
 use super::{State, Stateful, Step};
 
@@ -23,7 +24,12 @@ struct Rule {
 impl Machine {
     /// The rules of a kind of record.
     pub fn of<R: Stateful>(title: &'static str, path: &'static str) -> Self {
-        Self { title, path, first: R::State::default().name(), steps: R::STEPS.iter().map(Rule::of).collect() }
+        Self {
+            title,
+            path,
+            first: R::State::default().name(),
+            steps: R::STEPS.iter().map(Rule::of).collect(),
+        }
     }
 
     /// A paragraph and a table for the description of the operation.
@@ -31,16 +37,25 @@ impl Machine {
         let mut text = "A transition that is refused (409, `requirements_missing`) names everything that it lacks in `missing`.\n\n".to_owned();
         text.push_str("| from | to | who | the request carries | refused while |\n|---|---|---|---|---|\n");
         for rule in &self.steps {
-            let guards = rule.guards.iter().map(|(code, ..)| format!("`{code}`")).collect::<Vec<_>>().join(", ");
+            let guards =
+                rule.guards.iter().map(|(code, ..)| format!("`{code}`")).collect::<Vec<_>>().join(", ");
             let needs = rule.needs.iter().map(|need| format!("`{need}`")).collect::<Vec<_>>().join(", ");
-            text.push_str(&format!("| {} | {} | {} | {needs} | {guards} |\n", rule.from.join(", "), rule.to, rule.who));
+            text.push_str(&format!(
+                "| {} | {} | {} | {needs} | {guards} |\n",
+                rule.from.join(", "),
+                rule.to,
+                rule.who
+            ));
         }
         text
     }
 
     /// A section of `docs/states.md`: the diagram (Mermaid), the table, and what each guard says.
     pub fn document(&self) -> String {
-        let mut text = format!("## {}\n\n`POST /api/v1{}`\n\n```mermaid\nstateDiagram-v2\n    [*] --> {}\n", self.title, self.path, self.first);
+        let mut text = format!(
+            "## {}\n\n`POST /api/v1{}`\n\n```mermaid\nstateDiagram-v2\n    [*] --> {}\n",
+            self.title, self.path, self.first
+        );
         for rule in &self.steps {
             for from in &rule.from {
                 text.push_str(&format!("    {from} --> {}\n", rule.to));

@@ -1,8 +1,8 @@
 //! States, the rules by which they change, and the one way in which they do.
 //!
-//! The rules of a kind of record are one table, [`Stateful::STEPS`]: what leads where, who may do it, what the request must
-//! carry and what must hold. From it come the transition itself, the `allowed_transitions` of each record, the words in the
-//! OpenAPI document and the diagrams in `docs/states.md` ([`machine`]).
+//! The rules of a kind of record are one table, [`Stateful::STEPS`]: what leads where, who may do it, what
+//! the request must carry and what must hold. From it come the transition itself, the `allowed_transitions`
+//! of each record, the words in the OpenAPI document and the diagrams in `docs/states.md` ([`machine`]).
 
 pub mod machine;
 pub mod step;
@@ -47,23 +47,34 @@ pub trait Stateful: Record {
     fn state(&self) -> Self::State;
 
     /// Enters a state that may follow, on a day.
-    fn enter(&mut self, state: Self::State, on: Date);
+    fn apply_state(&mut self, state: Self::State, on: Date);
 
     /// Whether a step leads on from here.
     fn is_open(&self, step: &Step<Self>) -> bool {
         step.from.contains(&self.state())
     }
 
-    /// What holds on a day for each of some rows, in a number of statements that does not depend on the number of rows.
-    fn facts(db: &impl ConnectionTrait, rows: &[Self], on: Date) -> impl Future<Output = Result<HashMap<Uuid, Self::Facts>, Problem>>;
+    /// What holds on a day for each of some rows, in a number of statements that does not depend on the
+    /// number of rows.
+    fn facts(
+        db: &impl ConnectionTrait,
+        rows: &[Self],
+        on: Date,
+    ) -> impl Future<Output = Result<HashMap<Uuid, Self::Facts>, Problem>>;
 
-    /// Before a step: keeps those waiting who write what the guards look at, and those out who do not work on it.
-    fn prepare(&self, transaction: &Transaction) -> impl Future<Output = Result<(), Problem>> {
+    /// Before a step: keeps those waiting who write what the guards look at, and those out who do not work on
+    /// it.
+    fn lock_related(&self, transaction: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         transaction.lock::<Self>(self.id())
     }
 
     /// After a step: changes what changes with it, since the same day.
-    fn follow(&self, _from: Self::State, _event: &Event, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
+    fn after_transition(
+        &self,
+        _from: Self::State,
+        _event: &Event,
+        _: &Transaction,
+    ) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
     }
 }
@@ -82,7 +93,10 @@ pub struct AllowedTransition<S> {
 }
 
 /// What may follow for each of some records today.
-pub async fn allowed<R: Stateful>(db: &impl ConnectionTrait, rows: &[R]) -> Result<HashMap<Uuid, Vec<AllowedTransition<R::State>>>, Problem> {
+pub async fn allowed<R: Stateful>(
+    db: &impl ConnectionTrait,
+    rows: &[R],
+) -> Result<HashMap<Uuid, Vec<AllowedTransition<R::State>>>, Problem> {
     let facts = R::facts(db, rows, Date::today_in_iran()).await?;
     let of_row = |row: &R| {
         let facts = facts.get(&row.id());
@@ -102,7 +116,8 @@ pub async fn allowed<R: Stateful>(db: &impl ConnectionTrait, rows: &[R]) -> Resu
 pub struct Transition<S> {
     /// The new state, one of the record's `allowed_transitions`.
     pub to: S,
-    /// The day from which it was so, today when left out: not in the future, and not before the change before it.
+    /// The day from which it was so, today when left out: not in the future, and not before the change before
+    /// it.
     #[serde(default)]
     pub effective_on: Option<Date>,
     /// The decision behind it. Some states need it.
@@ -116,8 +131,8 @@ pub struct Transition<S> {
 
 /// Applies a transition that the rules allow, with what comes along with it, and records since when it holds.
 ///
-/// The refusals, in this order: 409 where no step leads there, 412 where somebody was faster, 403 where it is for others to
-/// do, 409 with every guard that does not hold, 422 for what the request lacks.
+/// The refusals, in this order: 409 where no step leads there, 412 where somebody was faster, 403 where it is
+/// for others to do, 409 with every guard that does not hold, 422 for what the request lacks.
 pub async fn change<R: Stateful>(
     transaction: &Transaction,
     before: &R,
@@ -126,17 +141,27 @@ pub async fn change<R: Stateful>(
 ) -> Result<R, Problem> {
     let step = open_steps(before).find(|step| step.to == transition.to);
     let Some(step) = step else { return Err(no_step(before, transition.to)) };
-    transaction.hold(before).await?;
-    before.prepare(transaction).await?;
+    transaction.lock_version(before).await?;
+    before.lock_related(transaction).await?;
     step.who.check(transaction.author())?;
     take(transaction, before, step, transition, adjust).await
 }
 
 /// Takes a step that nobody asks for by itself: it follows from the change of another record.
-pub async fn follow<R: Stateful>(transaction: &Transaction, before: &R, to: R::State, event: &Event) -> Result<(), Problem> {
+pub async fn follow<R: Stateful>(
+    transaction: &Transaction,
+    before: &R,
+    to: R::State,
+    event: &Event,
+) -> Result<(), Problem> {
     let step = R::STEPS.iter().find(|step| step.to == to && before.is_open(step) && step.who.is_nobody());
     let Some(step) = step else { return Err(no_step(before, to)) };
-    let transition = Transition { to, effective_on: Some(event.effective_on), decision_id: event.decision_id, reason: event.reason.clone() };
+    let transition = Transition {
+        to,
+        effective_on: Some(event.effective_on),
+        decision_id: event.decision_id,
+        reason: event.reason.clone(),
+    };
     take(transaction, before, step, transition, |_| {}).await.map(|_| ())
 }
 
@@ -149,7 +174,10 @@ fn no_step<R: Stateful>(row: &R, to: R::State) -> Problem {
     let allowed: Vec<String> = open_steps(row).map(|step| step.to.name()).collect();
     let (from, to) = (row.state().name(), to.name());
     Problem::new(&problem_types::TRANSITION_NOT_ALLOWED)
-        .detail(Text::new(format!("از «{from}» نمی‌توان به «{to}» رفت."), format!("'{to}' cannot follow '{from}'.")))
+        .detail(Text::new(
+            format!("از «{from}» نمی‌توان به «{to}» رفت."),
+            format!("'{to}' cannot follow '{from}'."),
+        ))
         .member("allowed", json!(allowed))
 }
 
@@ -161,7 +189,8 @@ async fn take<R: Stateful>(
     adjust: impl FnOnce(&mut R),
 ) -> Result<R, Problem> {
     let effective_on = transition.effective_on.unwrap_or_else(Date::today_in_iran);
-    let facts = R::facts(&**transaction, std::slice::from_ref(before), effective_on).await?.remove(&before.id());
+    let facts =
+        R::facts(&**transaction, std::slice::from_ref(before), effective_on).await?.remove(&before.id());
     let facts = facts.ok_or_else(|| Problem::internal("there are no facts of a row that is there"))?;
     let missing = step.missing(before, &facts);
     let mut faults = check_day(transaction, before, effective_on).await?;
@@ -174,26 +203,41 @@ async fn take<R: Stateful>(
         return Err(Problem::invalid(faults));
     }
     let mut row = before.clone();
-    row.enter(transition.to, effective_on);
+    row.apply_state(transition.to, effective_on);
     adjust(&mut row);
     let row = transaction.transition(before, row).await?;
-    let event =
-        Event { from: before.state().name(), to: transition.to.name(), effective_on, decision_id: transition.decision_id, reason: transition.reason };
+    let event = Event {
+        from: before.state().name(),
+        to: transition.to.name(),
+        effective_on,
+        decision_id: transition.decision_id,
+        reason: transition.reason,
+    };
     status_event::record(transaction, &row, &event).await?;
-    row.follow(before.state(), &event, transaction).await?;
+    row.after_transition(before.state(), &event, transaction).await?;
     Ok(row)
 }
 
 /// A status date is neither in the future nor before the one preceding it (rule 5 of `domain.md`).
-async fn check_day<R: Stateful>(transaction: &Transaction, row: &R, day: Date) -> Result<Vec<Violation>, Problem> {
+async fn check_day<R: Stateful>(
+    transaction: &Transaction,
+    row: &R,
+    day: Date,
+) -> Result<Vec<Violation>, Problem> {
     let mut faults = Vec::new();
     if day > Date::today_in_iran() {
-        let detail = Text::new("تاریخ تغییر وضعیت نمی‌تواند در آینده باشد.", "A change of state cannot lie in the future.");
+        let detail = Text::new(
+            "تاریخ تغییر وضعیت نمی‌تواند در آینده باشد.",
+            "A change of state cannot lie in the future.",
+        );
         faults.push(Violation::body("/effective_on", "in_future", detail));
     }
     if let Some(latest) = status_event::latest(&**transaction, row).await?.filter(|latest| day < *latest) {
         let latest = latest.naive();
-        let detail = Text::new(format!("تغییر وضعیت پیشین در {latest} (میلادی) بوده است."), format!("The change of state before it was on {latest}."));
+        let detail = Text::new(
+            format!("تغییر وضعیت پیشین در {latest} (میلادی) بوده است."),
+            format!("The change of state before it was on {latest}."),
+        );
         faults.push(Violation::body("/effective_on", "too_early", detail));
     }
     Ok(faults)

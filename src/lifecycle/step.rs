@@ -27,7 +27,13 @@ impl<R: Stateful> Step<R> {
     /// The guards that do not hold.
     pub fn missing(&self, row: &R, facts: &R::Facts) -> Vec<Missing> {
         let broken = self.guards.iter().filter(|guard| !(guard.holds)(row, facts));
-        broken.map(|guard| Missing { code: guard.code, detail: Text::new(guard.fa, guard.en), pointer: guard.pointer }).collect()
+        broken
+            .map(|guard| Missing {
+                code: guard.code,
+                detail: Text::new(guard.fa, guard.en),
+                pointer: guard.pointer,
+            })
+            .collect()
     }
 }
 
@@ -76,7 +82,9 @@ impl Need {
     /// What to say where it is left out.
     pub fn violation(self) -> Violation {
         let detail = match self {
-            Self::DecisionId => Text::new("برای این گذار مصوبه لازم است.", "This transition needs a decision."),
+            Self::DecisionId => {
+                Text::new("برای این گذار مصوبه لازم است.", "This transition needs a decision.")
+            }
             Self::Reason => Text::new("برای این گذار دلیل لازم است.", "This transition needs a reason."),
         };
         Violation::body(format!("/{}", self.field()), "required", detail)
@@ -91,13 +99,13 @@ pub enum Who {
     /// Whoever holds the permission in a national office.
     National(&'static str),
     /// Nobody: it follows from the change of another record, which this names.
-    Nobody(&'static str),
+    Automatic(&'static str),
 }
 
 impl Who {
     /// Whether the step is not to be asked for.
     pub fn is_nobody(self) -> bool {
-        matches!(self, Self::Nobody(_))
+        matches!(self, Self::Automatic(_))
     }
 
     /// 403 for whoever may not.
@@ -105,7 +113,7 @@ impl Who {
         let may = match self {
             Self::Holder(permission) => caller.may(permission),
             Self::National(permission) => caller.may(permission) && caller.scope == Scope::Nation,
-            Self::Nobody(_) => false,
+            Self::Automatic(_) => false,
         };
         if may { Ok(()) } else { Err(Problem::new(&problem_types::FORBIDDEN)) }
     }
@@ -113,13 +121,14 @@ impl Who {
     /// The same in words.
     pub fn describe(self) -> String {
         let roles = |permission: &str, is_national: bool| {
-            let holding = Role::holding(permission).into_iter().filter(|role| !is_national || role.may_be_national());
+            let holding =
+                Role::holding(permission).into_iter().filter(|role| !is_national || role.may_be_national());
             holding.map(|role| format!("`{}`", role.name())).collect::<Vec<_>>().join(", ")
         };
         match self {
             Self::Holder(permission) => roles(permission, false),
             Self::National(permission) => format!("{} of the nation", roles(permission, true)),
-            Self::Nobody(cause) => format!("nobody: {cause}"),
+            Self::Automatic(cause) => format!("nobody: {cause}"),
         }
     }
 }

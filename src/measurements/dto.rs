@@ -17,7 +17,9 @@ use crate::{
 };
 
 /// What a value is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = MeasurementKind)]
@@ -107,8 +109,8 @@ pub struct MeasurementInput {
     /// What the value is.
     #[schema(example = "baseline")]
     pub kind: Kind,
-    /// The period, in the Persian calendar always. For an actual value it is as long as the indicator's `frequency` says, and has
-    /// begun; a baseline or a target may have any period.
+    /// The period, in the Persian calendar always. For an actual value it is as long as the indicator's
+    /// `frequency` says, and has begun; a baseline or a target may have any period.
     pub period: PersianPeriod,
     /// The value, in the unit of the indicator, with no more decimals than that allows.
     pub value: Decimal,

@@ -50,14 +50,18 @@ impl Record for Model {
     const RESOURCE: &'static str = "measurement";
     const DAYS: &'static [&'static str] = &["period_start", "period_end"];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
-    const INCLUDES: &'static [Include] =
-        &[Include::new("indicator", "the indicator", "indicators:read"), Include::new("project", "the project", "projects:read")];
+    const INCLUDES: &'static [Include] = &[
+        Include::new("indicator", "the indicator", "indicators:read"),
+        Include::new("project", "the project", "projects:read"),
+    ];
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "measurement_of_period",
         columns: "measurement.project_id, measurement.indicator_id, measurement.kind, measurement.period",
         violation: || {
-            let detail =
-                Text::new("مقداری از همین نوع برای این شاخص و دوره ثبت شده است.", "The indicator has a value of this kind for the period already.");
+            let detail = Text::new(
+                "مقداری از همین نوع برای این شاخص و دوره ثبت شده است.",
+                "The indicator has a value of this kind for the period already.",
+            );
             Violation::body("/period", "duplicate", detail)
         },
     }];
@@ -96,7 +100,11 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         self.province = belonging::own_project(transaction, self.project_id).await?.province;
         for row in before.into_iter().chain([&*self]) {
             row.check_unlocked(transaction).await?;
@@ -105,15 +113,15 @@ impl Record for Model {
         dates::all_or_none(self.misfits(before, &indicator))
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         belonging::own_project(transaction, self.project_id).await?;
         self.check_unlocked(transaction).await
     }
 }
 
 impl Model {
-    /// 409 for an actual value of a quarter of which the project's report is accepted nationally. Read from the table of reports
-    /// without knowing more of them.
+    /// 409 for an actual value of a quarter of which the project's report is accepted nationally. Read from
+    /// the table of reports without knowing more of them.
     async fn check_unlocked(&self, transaction: &Transaction) -> Result<(), Problem> {
         if self.kind != Kind::Actual {
             return Ok(());
@@ -137,12 +145,16 @@ impl Model {
     fn misfits(&self, before: Option<&Self>, indicator: &indicators::Model) -> Vec<Violation> {
         let mut faults = Vec::new();
         if !indicator.is_active && before.is_none_or(|before| before.indicator_id != self.indicator_id) {
-            let detail = Text::new("این شاخص دیگر اندازه‌گیری نمی‌شود.", "The indicator is not measured any more.");
+            let detail =
+                Text::new("این شاخص دیگر اندازه‌گیری نمی‌شود.", "The indicator is not measured any more.");
             faults.push(Violation::body("/indicator_id", "inactive", detail));
         }
         if self.kind == Kind::Actual && self.period.months() != indicator.frequency.months() {
             let (fa, en) = indicator.frequency.words();
-            let detail = Text::new(format!("مقدار واقعی این شاخص {fa} است."), format!("An actual value of this indicator is that of a {en}."));
+            let detail = Text::new(
+                format!("مقدار واقعی این شاخص {fa} است."),
+                format!("An actual value of this indicator is that of a {en}."),
+            );
             faults.push(Violation::body("/period", "wrong_frequency", detail));
         }
         let decimals = indicator.decimals;
@@ -159,9 +171,24 @@ impl Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "period_end", sql: "measurement.period_end", kind: SqlKind::Date, value: |row| row.period_end.into() },
-        SortKey { name: "created_at", sql: "measurement.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "measurement.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "period_end",
+            sql: "measurement.period_end",
+            kind: SqlKind::Date,
+            value: |row| row.period_end.into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "measurement.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "measurement.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "measurement.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }

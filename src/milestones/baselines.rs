@@ -1,7 +1,6 @@
-//! Baselines (خط مبنا): the plan of a project as it was frozen. The first one ends planning; each later one, a re-baseline, is
-//! the only way in which the frozen plan changes.
+//! Baselines (خط مبنا): the plan of a project as it was frozen. The first one ends planning; each later one,
+//! a re-baseline, is the only way in which the frozen plan changes.
 
-use actix_web::{get, post};
 use sea_orm::{FromJsonQueryResult, QueryOrder, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,18 +9,25 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{entity as milestones, rules::State};
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Read, SortKey, Visible, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     lifecycle::{self, Need, State as _},
     persian::Date,
     problem::{Problem, Text, Violation, problem_types},
     projects::{entity as projects, phases::PhaseName, rules::State as ProjectState},
-    store::{Input, Record, RecordInfo, SqlKind, Transaction, decision, external_ref::ExternalRefs, record::Unique, status_event::Event},
+    store::{
+        Input, Record, RecordInfo, SqlKind, Transaction, decision, external_ref::ExternalRefs,
+        record::Unique, status_event::Event,
+    },
     values::Amount,
 };
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_baselines).service(create_baseline).service(get_baseline);
+    config.service(resource::part::<Model>().only(&[Standard::List, Standard::Create, Standard::Get]));
 }
 
 crate::store::record_table! {
@@ -126,7 +132,13 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "baseline_number",
         columns: "baseline.project_id, baseline.number",
-        violation: || Violation::body("", "duplicate", Text::new("این خط مبنا از پیش هست.", "This baseline is there already.")),
+        violation: || {
+            Violation::body(
+                "",
+                "duplicate",
+                Text::new("این خط مبنا از پیش هست.", "This baseline is there already."),
+            )
+        },
     }];
 
     fn view(&self) -> Baseline {
@@ -141,12 +153,12 @@ impl Record for Model {
         format!("projects/{}/baselines/{}", self.project_id, self.id)
     }
 
-    fn moves_value(&self, _: Option<&Self>) -> Option<Uuid> {
+    fn affects_earned_value(&self, _: Option<&Self>) -> Option<Uuid> {
         Some(self.project_id)
     }
 
     /// Freezes the plan: changes the milestones, puts its number on them, and keeps them as they are then.
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         for milestone in of_project(transaction, self.project_id).await? {
             transaction.lock_row::<milestones::Model>(milestone.id).await?;
         }
@@ -160,13 +172,22 @@ impl Record for Model {
         }
         self.check_input(before.as_ref(), transaction).await?;
         for (index, change) in self.changes.0.iter().enumerate() {
-            self.apply(change, transaction).await.map_err(|problem| problem.below(&format!("/changes/{index}")))?;
+            self.apply(change, transaction)
+                .await
+                .map_err(|problem| problem.below(&format!("/changes/{index}")))?;
         }
         let mut plan = of_project(transaction, self.project_id).await?;
         plan.retain(|milestone| milestone.state != State::Cancelled);
         check_total(plan.iter().map(|milestone| milestone.weight_bp).sum())?;
-        for milestone in plan.iter().filter(|milestone| milestone.baseline_number.is_none() && before.is_none()) {
-            transaction.update(milestone, milestones::Model { baseline_number: Some(self.number), ..milestone.clone() }).await?;
+        for milestone in
+            plan.iter().filter(|milestone| milestone.baseline_number.is_none() && before.is_none())
+        {
+            transaction
+                .update(
+                    milestone,
+                    milestones::Model { baseline_number: Some(self.number), ..milestone.clone() },
+                )
+                .await?;
         }
         self.milestones = FrozenPlan(plan.iter().map(FrozenMilestone::from).collect());
         Ok(())
@@ -177,8 +198,13 @@ impl Model {
     /// Not before the baseline before it; a re-baseline has a decision and a reason.
     async fn check_input(&self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         let mut faults = Vec::new();
-        if let Some(earlier) = before.map(|before| before.frozen_on).filter(|earlier| self.frozen_on < *earlier) {
-            let detail = Text::new(format!("خط مبنای پیشین از {earlier} (میلادی) است."), format!("The baseline before it is of {earlier}."));
+        if let Some(earlier) =
+            before.map(|before| before.frozen_on).filter(|earlier| self.frozen_on < *earlier)
+        {
+            let detail = Text::new(
+                format!("خط مبنای پیشین از {earlier} (میلادی) است."),
+                format!("The baseline before it is of {earlier}."),
+            );
             faults.push(Violation::body("/frozen_on", "too_early", detail));
         }
         if before.is_some() && self.decision_id.is_none() {
@@ -193,18 +219,37 @@ impl Model {
 
     async fn apply(&self, change: &PlanChange, transaction: &Transaction) -> Result<(), Problem> {
         use milestones::{Column, Entity};
-        let own = Entity::find_by_id(change.milestone_id).filter(Column::ProjectId.eq(self.project_id)).filter(Column::DeletedAt.is_null());
+        let own = Entity::find_by_id(change.milestone_id)
+            .filter(Column::ProjectId.eq(self.project_id))
+            .filter(Column::DeletedAt.is_null());
         let found = own.one(&**transaction).await?;
-        let fault = |code, fa, en| Problem::invalid(vec![Violation::body("/milestone_id", code, Text::new(fa, en))]);
+        let fault =
+            |code, fa, en| Problem::invalid(vec![Violation::body("/milestone_id", code, Text::new(fa, en))]);
         let Some(milestone) = found else {
-            return Err(fault("unknown_record", "چنین نقطهٔ عطفی در این پروژه نیست.", "The project has no such milestone."));
+            return Err(fault(
+                "unknown_record",
+                "چنین نقطهٔ عطفی در این پروژه نیست.",
+                "The project has no such milestone.",
+            ));
         };
-        if matches!(milestone.state, State::Cancelled) || (change.cancelled && milestone.state == State::Accepted) {
-            return Err(fault("closed", "این نقطهٔ عطف پذیرفته یا لغو شده است.", "This milestone is accepted or cancelled."));
+        if matches!(milestone.state, State::Cancelled)
+            || (change.cancelled && milestone.state == State::Accepted)
+        {
+            return Err(fault(
+                "closed",
+                "این نقطهٔ عطف پذیرفته یا لغو شده است.",
+                "This milestone is accepted or cancelled.",
+            ));
         }
         if change.cancelled {
             let (from, to, reason) = (milestone.state.name(), State::Cancelled.name(), self.reason.clone());
-            let event = Event { from, to, effective_on: self.frozen_on.into(), decision_id: self.decision_id, reason };
+            let event = Event {
+                from,
+                to,
+                effective_on: self.frozen_on.into(),
+                decision_id: self.decision_id,
+                reason,
+            };
             return lifecycle::follow(transaction, &milestone, State::Cancelled, &event).await;
         }
         let planned_start = change.planned_start.map(Date::naive).or(milestone.planned_start);
@@ -225,7 +270,10 @@ fn check_total(total: i32) -> Result<(), Problem> {
     if total == 10_000 {
         return Ok(());
     }
-    let detail = Text::new(format!("جمع وزن نقاط عطف {total} است، نه ۱۰٬۰۰۰."), format!("The weights of the milestones total {total}, not 10,000."));
+    let detail = Text::new(
+        format!("جمع وزن نقاط عطف {total} است، نه ۱۰٬۰۰۰."),
+        format!("The weights of the milestones total {total}, not 10,000."),
+    );
     Err(Problem::invalid(vec![Violation::body("/changes", "weights_not_whole", detail)]))
 }
 
@@ -237,11 +285,16 @@ async fn of_project(transaction: &Transaction, project: Uuid) -> Result<Vec<mile
 
 /// The newest baseline of a project.
 pub async fn latest(transaction: &Transaction, project: Uuid) -> Result<Option<Model>, DbErr> {
-    Entity::find().filter(Column::ProjectId.eq(project)).order_by_desc(Column::Number).one(&**transaction).await
+    Entity::find()
+        .filter(Column::ProjectId.eq(project))
+        .order_by_desc(Column::Number)
+        .one(&**transaction)
+        .await
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "baseline.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "baseline.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A baseline of a project.
@@ -265,7 +318,8 @@ pub struct Baseline {
     /// What it has changed of the plan before it.
     #[schema(example = json!([]))]
     changes: Vec<PlanChange>,
-    /// The milestones as it has frozen them, by the day on which they are due; those that are cancelled are not among them.
+    /// The milestones as it has frozen them, by the day on which they are due; those that are cancelled are
+    /// not among them.
     #[schema(example = json!([]))]
     milestones: Vec<FrozenMilestone>,
 }
@@ -290,7 +344,8 @@ impl From<&Model> for Baseline {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "frozen_on": "2015-04-04" }))]
 pub struct BaselineInput {
-    /// Since when it is in force: today when left out, not in the future, and not before the baseline before it.
+    /// Since when it is in force: today when left out, not in the future, and not before the baseline before
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_on: Option<Date>,
     /// The decision behind it.
@@ -334,7 +389,11 @@ impl Input<Model> for BaselineInput {
         for (index, change) in self.changes.iter().enumerate() {
             if self.changes[..index].iter().any(|earlier| earlier.milestone_id == change.milestone_id) {
                 let detail = Text::new("این نقطهٔ عطف دو بار آمده است.", "This milestone is given twice.");
-                faults.push(Violation::body(format!("/changes/{index}/milestone_id"), "repeated_items", detail));
+                faults.push(Violation::body(
+                    format!("/changes/{index}/milestone_id"),
+                    "repeated_items",
+                    detail,
+                ));
             }
         }
         checks::all_or_none(faults)?;
@@ -349,29 +408,38 @@ impl Input<Model> for BaselineInput {
     }
 }
 
-/// List the baselines of a project
-///
-/// Oldest first, unless sorted by `-id`. The last one is in force.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Baseline>)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/baselines")]
-pub async fn list_baselines(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Column::ProjectId.eq(project.id)).await
+impl Resource for Model {
+    type Input = BaselineInput;
+
+    const WORDS: Words = Words {
+        path: "/projects/{id}/baselines",
+        one: "baseline",
+        many: "baselines",
+        a: "a baseline",
+        reads: "projects:read",
+        writes: "projects:write",
+        about: &[
+            (
+                Standard::List,
+                "List the baselines of a project",
+                "Oldest first, unless sorted by `-id`. The last one is in force.",
+            ),
+            (
+                Standard::Create,
+                "Freeze a baseline",
+                "Freezes the weights and days of the milestones, which total 10,000. The first baseline is \
+                 frozen while the project is planning. A re-baseline, while it is implementing, needs \
+                 `decision_id` and `reason`, and is the only way to change what is frozen, to give a weight \
+                 to a milestone that was added since, and to cancel one. A baseline never changes.",
+            ),
+        ],
+    };
 }
 
-/// Freeze a baseline
-///
-/// Freezes the weights and days of the milestones, which total 10,000. The first baseline is frozen while the project is
-/// planning. A re-baseline, while it is implementing, needs `decision_id` and `reason`, and is the only way to change what is
-/// frozen, to give a weight to a milestone that was added since, and to cancel one. A baseline never changes.
-#[utoipa::path(request_body = BaselineInput, responses((status = 201, body = Baseline)), security(("oauth2" = ["projects:write"])))]
-#[post("/projects/{id}/baselines")]
-pub async fn create_baseline(project: Visible<projects::Model>, input: Body<BaselineInput>, write: Write) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = projects::Model;
 
-/// Read a baseline
-#[utoipa::path(responses((status = 200, body = Baseline)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/baselines/{baseline_id}")]
-pub async fn get_baseline(baseline: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*baseline).await
+    fn of(project: &projects::Model) -> Self {
+        Self { project_id: project.id, ..Self::default() }
+    }
 }

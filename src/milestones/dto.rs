@@ -51,7 +51,8 @@ pub struct Milestone {
     due_on: Date,
     /// Where it stands. It changes by `POST /milestones/{id}/transitions` only.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from other records.
+    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// other records.
     #[schema(example = json!([{"to": "in_progress", "needs": [], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
     /// Since when it is accepted.
@@ -69,7 +70,8 @@ pub struct Milestone {
     /// Whether it can be handed in with evidence only.
     #[schema(example = true)]
     evidence_required: bool,
-    /// The number of the baseline that has fixed its weight and its days; null before, when they may be changed freely.
+    /// The number of the baseline that has fixed its weight and its days; null before, when they may be
+    /// changed freely.
     #[schema(required, minimum = 1, example = json!(null))]
     baseline_number: Option<i32>,
     /// Whether it should have been accepted before today. Not part of the history: it follows from the day.
@@ -130,11 +132,23 @@ pub struct MilestoneInput {
     #[schema(example = "networking")]
     pub pillar: Option<Pillar>,
     /// The title in Persian.
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "مطالعهٔ شناختی خوشه")]
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "مطالعهٔ شناختی خوشه"
+    )]
     pub title_fa: String,
     /// The title in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Diagnostic study of the cluster")]
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "Diagnostic study of the cluster"
+    )]
     pub title_en: Option<String>,
     /// Its part of the whole project, in basis points (10,000 are the whole).
     #[schema(minimum = 0, maximum = 10_000, example = 500)]
@@ -145,7 +159,8 @@ pub struct MilestoneInput {
     /// The day by which it is to be reached, within its phase.
     #[schema(example = "2014-06-21")]
     pub due_on: Date,
-    /// What has to be reached before it: milestones of the same project, which do not wait for this one themselves.
+    /// What has to be reached before it: milestones of the same project, which do not wait for this one
+    /// themselves.
     #[serde(default)]
     #[schema(max_items = 50, example = json!([]))]
     pub predecessors: Vec<Uuid>,
@@ -188,7 +203,8 @@ impl Input<Model> for MilestoneInput {
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let (planned_start, due_on) = (self.planned_start.map(Date::naive), self.due_on.naive());
-        let mut faults: Vec<_> = dates::in_order(planned_start, Some(due_on), "/due_on").into_iter().collect();
+        let mut faults: Vec<_> =
+            dates::in_order(planned_start, Some(due_on), "/due_on").into_iter().collect();
         faults.extend(belonging::misnamed(self.project_id, row.project_id));
         faults.extend(checks::each_once(&self.predecessors, |index| format!("/predecessors/{index}")));
         dates::all_or_none(faults)?;
@@ -218,7 +234,8 @@ pub struct MilestoneTransition {
     /// The new state, one of the milestone's `allowed_transitions`.
     #[schema(example = "in_progress")]
     pub to: State,
-    /// The day from which it was so, today when left out: not in the future, and not before the change before it.
+    /// The day from which it was so, today when left out: not in the future, and not before the change before
+    /// it.
     #[serde(default)]
     pub effective_on: Option<Date>,
     /// The decision behind it.
@@ -238,10 +255,22 @@ impl MilestoneTransition {
     /// The transition, and how much is accepted by it.
     pub fn into_parts(self) -> Result<(Transition<State>, Option<i32>), Problem> {
         if self.accepted_fraction_bp.is_some() && self.to != State::Accepted {
-            let detail = Text::new("این فیلد تنها هنگام پذیرش معنا دارد.", "This field has a meaning with an acceptance only.");
-            return Err(Problem::invalid(vec![Violation::body("/accepted_fraction_bp", "not_applicable", detail)]));
+            let detail = Text::new(
+                "این فیلد تنها هنگام پذیرش معنا دارد.",
+                "This field has a meaning with an acceptance only.",
+            );
+            return Err(Problem::invalid(vec![Violation::body(
+                "/accepted_fraction_bp",
+                "not_applicable",
+                detail,
+            )]));
         }
-        let transition = Transition { to: self.to, effective_on: self.effective_on, decision_id: self.decision_id, reason: self.reason };
+        let transition = Transition {
+            to: self.to,
+            effective_on: self.effective_on,
+            decision_id: self.decision_id,
+            reason: self.reason,
+        };
         Ok((transition, self.accepted_fraction_bp))
     }
 }

@@ -19,7 +19,7 @@ use crate::{
     provinces,
     store::{
         Include, Past, Reading, Record, Retrospective, SqlKind, Transaction,
-        past::{self, Fields},
+        point_in_time::{self, Fields},
         search,
     },
 };
@@ -74,7 +74,8 @@ impl Record for Model {
     const DAYS: &'static [&'static str] = &["planned_start", "due_on", "accepted_on"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
     const INCLUDES: &'static [Include] = &[Include::new("project", "the project", "projects:read")];
-    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("payment", "milestone_id"), ("attachment", "subject_id")];
+    const REFERRED_BY: &'static [(&'static str, &'static str)] =
+        &[("payment", "milestone_id"), ("attachment", "subject_id")];
 
     fn view(&self) -> Milestone {
         Milestone::from(self)
@@ -109,11 +110,15 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    fn moves_value(&self, before: Option<&Self>) -> Option<Uuid> {
+    fn affects_earned_value(&self, before: Option<&Self>) -> Option<Uuid> {
         before.filter(|before| [before.state, self.state].contains(&State::Accepted)).map(|_| self.project_id)
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         let project = projects::belonging::own_project(transaction, self.project_id).await?;
         self.province = project.province.clone();
         if before.is_some_and(|before| before.state != self.state) {
@@ -125,7 +130,7 @@ impl Record for Model {
         rules::check_predecessors(transaction, self).await
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         projects::rules::check_open(&projects::belonging::own_project(transaction, self.project_id).await?)?;
         rules::check_not_planned(self)?;
         rules::check_no_successor(transaction, self).await
@@ -150,18 +155,22 @@ impl Stateful for Model {
     }
 
     /// What is accepted is accepted in whole, unless the transition says how much.
-    fn enter(&mut self, state: State, on: Date) {
+    fn apply_state(&mut self, state: State, on: Date) {
         let is_accepted = state == State::Accepted;
         self.state = state;
         self.accepted_on = is_accepted.then(|| on.naive());
         self.accepted_fraction_bp = if is_accepted { 10_000 } else { 0 };
     }
 
-    async fn facts(db: &impl ConnectionTrait, rows: &[Self], on: Date) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
+    async fn facts(
+        db: &impl ConnectionTrait,
+        rows: &[Self],
+        on: Date,
+    ) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
         rules::facts(db, rows, on).await
     }
 
-    async fn prepare(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn lock_related(&self, transaction: &Transaction) -> Result<(), Problem> {
         projects::belonging::own_project(transaction, self.project_id).await.map(|_| ())
     }
 }
@@ -183,16 +192,34 @@ impl Retrospective for Model {
     }
 
     async fn derived(&self, _: &impl ConnectionTrait, past: Past, fields: &Fields) -> Result<Overdue, DbErr> {
-        let is_open = !["accepted", "cancelled"].contains(&past::text(fields, "state").as_str());
-        Ok(Overdue { is_overdue: is_open && past::day(fields, "due_on").is_some_and(|due| due < past.as_of.naive()) })
+        let is_open = !["accepted", "cancelled"].contains(&point_in_time::text(fields, "state").as_str());
+        Ok(Overdue {
+            is_overdue: is_open
+                && point_in_time::day(fields, "due_on").is_some_and(|due| due < past.as_of.naive()),
+        })
     }
 }
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "due_on", sql: "milestone.due_on", kind: SqlKind::Date, value: |row| row.due_on.into() },
-        SortKey { name: "created_at", sql: "milestone.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "milestone.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "due_on",
+            sql: "milestone.due_on",
+            kind: SqlKind::Date,
+            value: |row| row.due_on.into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "milestone.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "milestone.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "milestone.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
@@ -214,8 +241,15 @@ impl MilestoneFilter {
             .add_option(self.pillar.as_ref().map(|pillars| Column::Pillar.is_in(pillars.iter().copied())))
             .add_option(self.due_from.map(|day| Column::DueOn.gte(day.naive())))
             .add_option(self.due_before.map(|day| Column::DueOn.lt(day.naive())))
-            .add_option(self.due_in.map(|period| Column::DueOn.between(today.start_of(period.into()).naive(), today.end_of(period.into()).naive())))
+            .add_option(self.due_in.map(|period| {
+                Column::DueOn
+                    .between(today.start_of(period.into()).naive(), today.end_of(period.into()).naive())
+            }))
             .add_option(self.overdue.map(overdue))
-            .add_option(self.mine.filter(|mine| *mine).map(|_| projects::entity::assigned_to(caller, Column::ProjectId)))
+            .add_option(
+                self.mine
+                    .filter(|mine| *mine)
+                    .map(|_| projects::entity::assigned_to(caller, Column::ProjectId)),
+            )
     }
 }

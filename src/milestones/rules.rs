@@ -1,8 +1,12 @@
-//! The states of a milestone, the rules by which they change, and the rules between the milestones of a project.
+//! The states of a milestone, the rules by which they change, and the rules between the milestones of a
+//! project.
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DeriveActiveEnum, EntityTrait, EnumIter, FromQueryResult, QueryFilter, QuerySelect, prelude::StringLen};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DeriveActiveEnum, EntityTrait, EnumIter, FromQueryResult, QueryFilter,
+    QuerySelect, prelude::StringLen,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -26,7 +30,9 @@ use crate::{
 };
 
 /// Where a milestone stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = MilestoneState)]
@@ -53,10 +59,28 @@ const REVIEWER: Who = Who::Holder("milestones:review");
 
 /// The table.
 pub const STEPS: &[Step<Model>] = &[
-    Step { from: &[State::Planned, State::Returned], to: State::InProgress, who: WRITER, needs: &[], guards: &[IMPLEMENTING, PREDECESSORS] },
-    Step { from: &[State::InProgress], to: State::Submitted, who: WRITER, needs: &[], guards: &[IMPLEMENTING, EVIDENCE] },
+    Step {
+        from: &[State::Planned, State::Returned],
+        to: State::InProgress,
+        who: WRITER,
+        needs: &[],
+        guards: &[IMPLEMENTING, PREDECESSORS],
+    },
+    Step {
+        from: &[State::InProgress],
+        to: State::Submitted,
+        who: WRITER,
+        needs: &[],
+        guards: &[IMPLEMENTING, EVIDENCE],
+    },
     Step { from: &[State::Submitted], to: State::Accepted, who: REVIEWER, needs: &[], guards: &[] },
-    Step { from: &[State::Submitted], to: State::Returned, who: REVIEWER, needs: &[Need::Reason], guards: &[] },
+    Step {
+        from: &[State::Submitted],
+        to: State::Returned,
+        who: REVIEWER,
+        needs: &[Need::Reason],
+        guards: &[],
+    },
     Step {
         from: &[State::Accepted],
         to: State::InProgress,
@@ -67,7 +91,7 @@ pub const STEPS: &[Step<Model>] = &[
     Step {
         from: &[State::Planned, State::InProgress, State::Submitted, State::Returned],
         to: State::Cancelled,
-        who: Who::Nobody("a re-baseline cancels it"),
+        who: Who::Automatic("a re-baseline cancels it"),
         needs: &[],
         guards: &[],
     },
@@ -111,7 +135,11 @@ struct Found {
 }
 
 /// The facts of some milestones, in two statements at most.
-pub async fn facts(db: &impl ConnectionTrait, rows: &[Model], on: Date) -> Result<HashMap<Uuid, Facts>, Problem> {
+pub async fn facts(
+    db: &impl ConnectionTrait,
+    rows: &[Model],
+    on: Date,
+) -> Result<HashMap<Uuid, Facts>, Problem> {
     const SQL: &str = "SELECT m.id, p.state = 'implementing' AS is_implementing, \
         EXISTS (SELECT 1 FROM attachment a WHERE a.subject_kind = 'milestone' AND a.subject_id = m.id AND a.deleted_at IS NULL \
           AND a.received_at IS NOT NULL AND a.kind IN ('evidence', 'photo')) AS has_evidence \
@@ -120,13 +148,25 @@ pub async fn facts(db: &impl ConnectionTrait, rows: &[Model], on: Date) -> Resul
     let mut open: HashSet<Uuid> = HashSet::new();
     if !predecessors.is_empty() {
         let of_rows = Entity::find().select_only().column(Column::Id).filter(Column::Id.is_in(predecessors));
-        open.extend(of_rows.filter(Column::State.is_not_in([State::Accepted, State::Cancelled])).into_tuple::<Uuid>().all(db).await?);
+        open.extend(
+            of_rows
+                .filter(Column::State.is_not_in([State::Accepted, State::Cancelled]))
+                .into_tuple::<Uuid>()
+                .all(db)
+                .await?,
+        );
     }
     let found = Found::find_by_statement(sql::about(db, SQL, on.naive(), rows)).all(db).await?;
-    let waiting: HashSet<Uuid> = rows.iter().filter(|row| row.predecessors.0.iter().any(|id| open.contains(id))).map(|row| row.id).collect();
+    let waiting: HashSet<Uuid> = rows
+        .iter()
+        .filter(|row| row.predecessors.0.iter().any(|id| open.contains(id)))
+        .map(|row| row.id)
+        .collect();
     Ok(found
         .into_iter()
-        .map(|Found { id, is_implementing, has_evidence }| (id, Facts { is_implementing, has_evidence, waits: waiting.contains(&id) }))
+        .map(|Found { id, is_implementing, has_evidence }| {
+            (id, Facts { is_implementing, has_evidence, waits: waiting.contains(&id) })
+        })
         .collect())
 }
 
@@ -146,13 +186,18 @@ pub async fn check_reviewer(transaction: &Transaction, row: &Model) -> Result<()
     }
 }
 
-/// What a baseline has fixed changes by a baseline only, and what is added after it weighs nothing until the next one (rule 3 of
-/// `domain.md`). A baseline puts its own number on what it changes.
-pub async fn check_frozen(transaction: &Transaction, before: Option<&Model>, row: &Model) -> Result<(), Problem> {
+/// What a baseline has fixed changes by a baseline only, and what is added after it weighs nothing until the
+/// next one (rule 3 of `domain.md`). A baseline puts its own number on what it changes.
+pub async fn check_frozen(
+    transaction: &Transaction,
+    before: Option<&Model>,
+    row: &Model,
+) -> Result<(), Problem> {
     let frozen = |pointers: Vec<&str>| match pointers.as_slice() {
         [] => Ok(()),
         _ => Err(pointers.iter().fold(Problem::new(&problem_types::PLAN_FROZEN), |problem, pointer| {
-            let detail = Text::new("خط مبنا این مقدار را تثبیت کرده است.", "A baseline has fixed this value.");
+            let detail =
+                Text::new("خط مبنا این مقدار را تثبیت کرده است.", "A baseline has fixed this value.");
             problem.violation(Violation::body(*pointer, "frozen", detail))
         })),
     };
@@ -164,9 +209,14 @@ pub async fn check_frozen(transaction: &Transaction, before: Option<&Model>, row
                 ("/planned_start", before.planned_start != row.planned_start),
                 ("/due_on", before.due_on != row.due_on),
             ];
-            frozen(is_changed.into_iter().filter(|(_, changed)| *changed).map(|(pointer, _)| pointer).collect())
+            frozen(
+                is_changed.into_iter().filter(|(_, changed)| *changed).map(|(pointer, _)| pointer).collect(),
+            )
         }
-        None if row.baseline_number.is_none() && row.weight_bp > 0 && baselines::latest(transaction, row.project_id).await?.is_some() => {
+        None if row.baseline_number.is_none()
+            && row.weight_bp > 0
+            && baselines::latest(transaction, row.project_id).await?.is_some() =>
+        {
             frozen(vec!["/weight_bp"])
         }
         _ => Ok(()),
@@ -179,7 +229,11 @@ pub fn check_not_planned(row: &Model) -> Result<(), Problem> {
 }
 
 /// A milestone lies in its phase, and in the contract where the phase is not planned (rule 5 of `domain.md`).
-pub async fn check_dates(transaction: &Transaction, project: &projects::entity::Model, row: &Model) -> Result<(), Problem> {
+pub async fn check_dates(
+    transaction: &Transaction,
+    project: &projects::entity::Model,
+    row: &Model,
+) -> Result<(), Problem> {
     let phase = phases::Entity::find()
         .filter(phases::Column::ProjectId.eq(row.project_id))
         .filter(phases::Column::Phase.eq(row.phase))
@@ -187,22 +241,32 @@ pub async fn check_dates(transaction: &Transaction, project: &projects::entity::
         .one(&**transaction)
         .await?;
     let (outer, what) = match phase {
-        Some(phase) => (Span { from: Some(phase.planned_start), to: Some(phase.planned_end) }, Text::new("فاز", "its phase")),
+        Some(phase) => (
+            Span { from: Some(phase.planned_start), to: Some(phase.planned_end) },
+            Text::new("فاز", "its phase"),
+        ),
         None => (project.contract(), Text::new("قرارداد", "the contract")),
     };
-    dates::all_or_none(outer.excludes(&[("/planned_start", row.planned_start), ("/due_on", Some(row.due_on))], &what))
+    dates::all_or_none(
+        outer.excludes(&[("/planned_start", row.planned_start), ("/due_on", Some(row.due_on))], &what),
+    )
 }
 
-/// The predecessors are milestones of the same project, and none of them waits for this one, however far back.
+/// The predecessors are milestones of the same project, and none of them waits for this one, however far
+/// back.
 pub async fn check_predecessors(transaction: &Transaction, row: &Model) -> Result<(), Problem> {
     if row.predecessors.0.is_empty() {
         return Ok(());
     }
     let others = of_project(transaction, row.project_id).await?;
-    let before: HashMap<Uuid, &[Uuid]> =
-        others.iter().filter(|other| other.id != row.id).map(|other| (other.id, other.predecessors.0.as_slice())).collect();
+    let before: HashMap<Uuid, &[Uuid]> = others
+        .iter()
+        .filter(|other| other.id != row.id)
+        .map(|other| (other.id, other.predecessors.0.as_slice()))
+        .collect();
     let unknown = Text::new("چنین نقطهٔ عطفی در این پروژه نیست.", "The project has no such milestone.");
-    let cycle = Text::new("این نقطهٔ عطف خود در انتظار همین نقطهٔ عطف است.", "That milestone waits for this one.");
+    let cycle =
+        Text::new("این نقطهٔ عطف خود در انتظار همین نقطهٔ عطف است.", "That milestone waits for this one.");
     dates::all_or_none(checks::links(row.id, &row.predecessors.0, &before, "predecessors", &unknown, &cycle))
 }
 
@@ -216,5 +280,9 @@ pub async fn check_no_successor(transaction: &Transaction, row: &Model) -> Resul
 }
 
 async fn of_project(transaction: &Transaction, project: Uuid) -> Result<Vec<Model>, Problem> {
-    Ok(Entity::find().filter(Column::ProjectId.eq(project)).filter(Column::DeletedAt.is_null()).all(&**transaction).await?)
+    Ok(Entity::find()
+        .filter(Column::ProjectId.eq(project))
+        .filter(Column::DeletedAt.is_null())
+        .all(&**transaction)
+        .await?)
 }

@@ -15,7 +15,9 @@ use crate::{
 };
 
 /// What an organisation is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = OrganisationKind)]
@@ -102,7 +104,8 @@ impl From<&Model> for Organisation {
     }
 }
 
-/// What an organisation is made of. Only `kind` and `name_fa` are needed; without a province it is a national one.
+/// What an organisation is made of. Only `kind` and `name_fa` are needed; without a province it is a national
+/// one.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrganisationInput {
@@ -110,11 +113,23 @@ pub struct OrganisationInput {
     #[schema(example = "provincial_company")]
     pub kind: Kind,
     /// The name in Persian.
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "شرکت شهرک‌های صنعتی لرستان")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "شرکت شهرک‌های صنعتی لرستان"
+    )]
     pub name_fa: String,
     /// The name in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Lorestan Industrial Estates Company")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "Lorestan Industrial Estates Company"
+    )]
     pub name_en: Option<String>,
     /// The province. Provincial callers write the organisations of their own one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -57,7 +57,8 @@ impl Record for Model {
 
     const RESOURCE: &'static str = "organisation";
     const PERSONAL: &'static [&'static str] = &["legal_id", "phone", "email"];
-    const INCLUDES: &'static [Include] = &[Include::new("parent", "the organisation that it is a part of", "organisations:read")];
+    const INCLUDES: &'static [Include] =
+        &[Include::new("parent", "the organisation that it is a part of", "organisations:read")];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
         ("organisation", "parent_id"),
         ("project", "organisation_id"),
@@ -71,7 +72,11 @@ impl Record for Model {
         index: "organisation_legal_id_index",
         columns: "organisation.legal_id_index",
         violation: || {
-            Violation::body("/legal_id", "duplicate", Text::new("این شناسهٔ ملی از پیش ثبت شده است.", "This national id is registered already."))
+            Violation::body(
+                "/legal_id",
+                "duplicate",
+                Text::new("این شناسهٔ ملی از پیش ثبت شده است.", "This national id is registered already."),
+            )
         },
     }];
 
@@ -103,7 +108,11 @@ impl Record for Model {
 
     fn apart(&mut self) -> Option<Apart<'_>> {
         let sealed = vec![
-            Sealed { field: "legal_id", value: self.legal_id.as_mut().map(|id| &mut id.0), index: Some(&mut self.legal_id_index) },
+            Sealed {
+                field: "legal_id",
+                value: self.legal_id.as_mut().map(|id| &mut id.0),
+                index: Some(&mut self.legal_id_index),
+            },
             Sealed { field: "phone", value: self.phone.as_mut().map(|phone| &mut phone.0), index: None },
             Sealed { field: "email", value: self.email.as_mut().map(|email| &mut email.0), index: None },
         ];
@@ -119,22 +128,29 @@ impl Record for Model {
         if reading.includes("parent") {
             let parents = reading.by_ids::<Self>(rows.iter().filter_map(|row| row.parent_id)).await?;
             for (view, row) in views.iter_mut().zip(rows) {
-                view.parent = row.parent_id.and_then(|id| parents.get(&id)).map(|parent| Box::new(parent.clone()));
+                view.parent =
+                    row.parent_id.and_then(|id| parents.get(&id)).map(|parent| Box::new(parent.clone()));
             }
         }
         Ok(views)
     }
 
-    /// No organisation is a part of itself, however far up; one that a province works with does not leave it; and the firm
-    /// behind an enterprise stays one.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    /// No organisation is a part of itself, however far up; one that a province works with does not leave it;
+    /// and the firm behind an enterprise stays one.
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if before.is_some_and(|before| before.province != self.province) {
             transaction.check_users(self).await?;
         }
         if self.kind != Kind::Firm && before.is_some_and(|before| before.kind == Kind::Firm) {
             transaction.lock::<Self>(self.id).await?;
             if transaction.is_referred("enterprise", "organisation_id", self.id).await? {
-                return Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", vec!["enterprise"]));
+                return Err(
+                    Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", vec!["enterprise"])
+                );
             }
         }
         if before.is_none_or(|before| before.parent_id != self.parent_id) && self.parent_id.is_some() {
@@ -152,7 +168,10 @@ impl Model {
         let (mut above, mut seen) = (self.parent_id, HashSet::from([self.id]));
         while let Some(id) = above {
             if !seen.insert(id) {
-                let detail = Text::new("سازمان نمی‌تواند زیرمجموعهٔ خودش باشد.", "An organisation cannot be a part of itself.");
+                let detail = Text::new(
+                    "سازمان نمی‌تواند زیرمجموعهٔ خودش باشد.",
+                    "An organisation cannot be a part of itself.",
+                );
                 return Err(Problem::invalid(vec![Violation::body("/parent_id", "cycle", detail)]));
             }
             let parent = match seen.len() {
@@ -167,9 +186,24 @@ impl Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "name_fa", sql: "organisation.name_order", kind: SqlKind::Text, value: |row| row.name_order.as_str().into() },
-        SortKey { name: "created_at", sql: "organisation.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "organisation.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "name_fa",
+            sql: "organisation.name_order",
+            kind: SqlKind::Text,
+            value: |row| row.name_order.as_str().into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "organisation.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "organisation.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "organisation.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }

@@ -108,9 +108,16 @@ pub struct PaymentInput {
     pub document_no: String,
     /// Who was paid, in Persian.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name", example = "عامل توسعهٔ نمونه")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "عامل توسعهٔ نمونه"
+    )]
     pub payee_fa: Option<String>,
-    /// The day on which it was reconciled with the bank statement: not before the payment, and not in the future.
+    /// The day on which it was reconciled with the bank statement: not before the payment, and not in the
+    /// future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2014-04-04")]
     pub reconciled_on: Option<Date>,
@@ -151,12 +158,16 @@ impl Input<Model> for PaymentInput {
         let mut faults: Vec<_> = belonging::misnamed(self.project_id, row.project_id).into_iter().collect();
         for (pointer, day) in [("/paid_on", Some(self.paid_on)), ("/reconciled_on", self.reconciled_on)] {
             if day.is_some_and(|day| day > Date::today_in_iran()) {
-                let detail = Text::new("آنچه رخ داده نمی‌تواند در آینده باشد.", "What has happened cannot lie in the future.");
+                let detail = Text::new(
+                    "آنچه رخ داده نمی‌تواند در آینده باشد.",
+                    "What has happened cannot lie in the future.",
+                );
                 faults.push(Violation::body(pointer, "in_future", detail));
             }
         }
         if reconciled_on.is_some_and(|day| day < paid_on) {
-            let detail = Text::new("مغایرت‌گیری پیش از پرداخت نیست.", "It is not reconciled before it is paid.");
+            let detail =
+                Text::new("مغایرت‌گیری پیش از پرداخت نیست.", "It is not reconciled before it is paid.");
             faults.push(Violation::body("/reconciled_on", "too_early", detail));
         }
         dates::all_or_none(faults)?;

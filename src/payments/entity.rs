@@ -46,8 +46,10 @@ impl Record for Model {
     const RESOURCE: &'static str = "payment";
     const DAYS: &'static [&'static str] = &["paid_on", "reconciled_on"];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
-    const INCLUDES: &'static [Include] =
-        &[Include::new("project", "the project", "projects:read"), Include::new("milestone", "the milestone that it is paid for", "milestones:read")];
+    const INCLUDES: &'static [Include] = &[
+        Include::new("project", "the project", "projects:read"),
+        Include::new("milestone", "the milestone that it is paid for", "milestones:read"),
+    ];
 
     fn view(&self) -> Payment {
         Payment::from(self)
@@ -71,7 +73,9 @@ impl Record for Model {
             false => Default::default(),
         };
         let milestones = match reading.includes("milestone") {
-            true => reading.by_ids::<milestones::Model>(rows.iter().filter_map(|row| row.milestone_id)).await?,
+            true => {
+                reading.by_ids::<milestones::Model>(rows.iter().filter_map(|row| row.milestone_id)).await?
+            }
             false => Default::default(),
         };
         let view = |row: &Self| {
@@ -83,11 +87,11 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    fn moves_value(&self, _: Option<&Self>) -> Option<Uuid> {
+    fn affects_earned_value(&self, _: Option<&Self>) -> Option<Uuid> {
         Some(self.project_id)
     }
 
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         // The milestone before the project, as those who delete milestones lock them.
         self.check_milestone(transaction).await?;
         let project = self.open_project(transaction).await?;
@@ -95,7 +99,7 @@ impl Record for Model {
         self.check_budget(transaction, &project).await
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         self.open_project(transaction).await?;
         Ok(())
     }
@@ -128,7 +132,11 @@ impl Model {
     }
 
     /// Rule 8 of `domain.md`.
-    async fn check_budget(&self, transaction: &Transaction, project: &projects::Model) -> Result<(), Problem> {
+    async fn check_budget(
+        &self,
+        transaction: &Transaction,
+        project: &projects::Model,
+    ) -> Result<(), Problem> {
         let remaining = budget::remaining(transaction, project, self.line, self.id).await?;
         if self.amount_irr <= remaining {
             return Ok(());
@@ -138,16 +146,40 @@ impl Model {
             format!("از مبلغ مصوب ردیف {line} تنها {remaining} ریال مانده است."),
             format!("Of the approved amount of the line {line} only {remaining} rials are left."),
         );
-        Err(Problem::new(&problem_types::BUDGET_EXCEEDED).detail(detail.clone()).violation(Violation::body("/amount_irr", "too_large", detail)))
+        Err(Problem::new(&problem_types::BUDGET_EXCEEDED).detail(detail.clone()).violation(Violation::body(
+            "/amount_irr",
+            "too_large",
+            detail,
+        )))
     }
 }
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "paid_on", sql: "payment.paid_on", kind: SqlKind::Date, value: |row| row.paid_on.into() },
-        SortKey { name: "amount_irr", sql: "payment.amount_irr", kind: SqlKind::Integer, value: |row| row.amount_irr.into() },
-        SortKey { name: "created_at", sql: "payment.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "payment.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "paid_on",
+            sql: "payment.paid_on",
+            kind: SqlKind::Date,
+            value: |row| row.paid_on.into(),
+        },
+        SortKey {
+            name: "amount_irr",
+            sql: "payment.amount_irr",
+            kind: SqlKind::Integer,
+            value: |row| row.amount_irr.into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "payment.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "payment.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "payment.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
@@ -155,7 +187,8 @@ impl Listed for Model {
 impl PaymentFilter {
     /// What the filter lets through.
     pub fn condition(&self) -> Condition {
-        let reconciled = |is: bool| if is { Column::ReconciledOn.is_not_null() } else { Column::ReconciledOn.is_null() };
+        let reconciled =
+            |is: bool| if is { Column::ReconciledOn.is_not_null() } else { Column::ReconciledOn.is_null() };
         Condition::all()
             .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))
             .add_option(self.line.as_ref().map(|lines| Column::Line.is_in(lines.iter().copied())))

@@ -17,7 +17,9 @@ use super::text::{digits, latin_digits};
 type PersianDate = icu_calendar::Date<Persian>;
 
 /// A calendar in which dates are read and written; the `calendar` parameter of a request.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, EnumIter, DeriveActiveEnum, Deserialize, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, Eq, Hash, PartialEq, EnumIter, DeriveActiveEnum, Deserialize, Serialize,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Calendar {
@@ -80,8 +82,9 @@ pub enum Period {
 pub struct Date(NaiveDate);
 
 impl Date {
-    /// 1000-01-01 in the Persian calendar. Between here and [`Date::LAST`] both calendars write years that begin
-    /// with 1 to 8, which is what the OpenAPI document says of dates, and no date of the programme lies outside.
+    /// 1000-01-01 in the Persian calendar. Between here and [`Date::LAST`] both calendars write years that
+    /// begin with 1 to 8, which is what the OpenAPI document says of dates, and no date of the programme lies
+    /// outside.
     pub const FIRST: Self = Self::constant(1621, 3, 21);
     /// The last day of the Persian year 8377, the last year that ends within the Gregorian 8999.
     pub const LAST: Self = Self::constant(8999, 3, 19);
@@ -274,7 +277,9 @@ impl DateError {
                 name_fa(*calendar),
                 example(*calendar),
             ),
-            Self::Nonexistent(calendar, day) => format!("تاریخ \u{2066}{day}\u{2069} در تقویم {} وجود ندارد.", name_fa(*calendar),),
+            Self::Nonexistent(calendar, day) => {
+                format!("تاریخ \u{2066}{day}\u{2069} در تقویم {} وجود ندارد.", name_fa(*calendar),)
+            }
             Self::OutOfRange(calendar) => format!(
                 "تاریخ در تقویم {} باید از \u{2066}{}\u{2069} تا \u{2066}{}\u{2069} باشد.",
                 name_fa(*calendar),
@@ -287,7 +292,10 @@ impl DateError {
     /// The reason in English, for the `detail` of a problem.
     pub fn detail_en(&self) -> String {
         match self {
-            Self::Malformed(calendar) => format!("A date is written YYYY-MM-DD in the {calendar:?} calendar, for example {}.", example(*calendar),),
+            Self::Malformed(calendar) => format!(
+                "A date is written YYYY-MM-DD in the {calendar:?} calendar, for example {}.",
+                example(*calendar),
+            ),
             Self::Nonexistent(calendar, day) => {
                 format!("The date {day} does not exist in the {calendar:?} calendar.")
             }

@@ -1,5 +1,5 @@
-//! Periods of the Persian calendar, named as in `1393`, `1393-H1`, `1393-Q2`, `1393-05`. The calendar that dates are written in
-//! does not change them.
+//! Periods of the Persian calendar, named as in `1393`, `1393-H1`, `1393-Q2`, `1393-05`. The calendar that
+//! dates are written in does not change them.
 
 use std::{fmt, str::FromStr};
 
@@ -124,7 +124,8 @@ impl<'de> Deserialize<'de> for PersianPeriod {
 
 impl PartialSchema for PersianPeriod {
     fn schema() -> RefOr<Schema> {
-        let about = "A year, half, quarter or month of the Persian calendar, in whatever calendar dates are written.";
+        let about =
+            "A year, half, quarter or month of the Persian calendar, in whatever calendar dates are written.";
         schema("^1[2-5][0-9]{2}(-(H[12]|Q[1-4]|0[1-9]|1[0-2]))?$", "1393-H1", about).into()
     }
 }
@@ -138,14 +139,24 @@ pub struct Quarter(pub PersianPeriod);
 
 impl PartialSchema for Quarter {
     fn schema() -> RefOr<Schema> {
-        schema("^1[2-5][0-9]{2}-Q[1-4]$", "1393-Q2", "A quarter of the Persian calendar, in whatever calendar dates are written.").into()
+        schema(
+            "^1[2-5][0-9]{2}-Q[1-4]$",
+            "1393-Q2",
+            "A quarter of the Persian calendar, in whatever calendar dates are written.",
+        )
+        .into()
     }
 }
 
 impl ToSchema for Quarter {}
 
 fn schema(pattern: &str, example: &str, about: &str) -> Schema {
-    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).examples([example]).description(Some(about)).into()
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some(pattern))
+        .examples([example])
+        .description(Some(about))
+        .into()
 }
 
 #[cfg(test)]
@@ -174,7 +185,8 @@ mod tests {
         ] {
             let period: PersianPeriod = text.parse().unwrap();
             assert_eq!((period.to_string().as_str(), period.months()), (text, months));
-            let [begins, ends] = [period.first_day(), period.last_day()].map(|day| day.in_calendar(Calendar::Persian));
+            let [begins, ends] =
+                [period.first_day(), period.last_day()].map(|day| day.in_calendar(Calendar::Persian));
             assert_eq!((begins.as_str(), ends.as_str()), (first, last), "{text}");
         }
     }
@@ -187,14 +199,24 @@ mod tests {
             (6, vec!["-H1".to_owned(), "-H2".to_owned()]),
             (12, vec![String::new()]),
         ] {
-            let mut all = (1200..=1599).flat_map(|year| names.iter().map(move |name| format!("{year}{name}").parse::<PersianPeriod>().unwrap()));
+            let mut all = (1200..=1599).flat_map(|year| {
+                names.iter().map(move |name| format!("{year}{name}").parse::<PersianPeriod>().unwrap())
+            });
             let mut before = all.next().unwrap();
             for period in all {
                 assert_eq!(
-                    (before.next(), PersianPeriod::of(period.first_day(), months), PersianPeriod::of(period.last_day(), months)),
+                    (
+                        before.next(),
+                        PersianPeriod::of(period.first_day(), months),
+                        PersianPeriod::of(period.last_day(), months)
+                    ),
                     (period, period, period)
                 );
-                assert_eq!((before.last_day().naive().succ_opt().unwrap(), period.months()), (period.first_day().naive(), months), "{period}");
+                assert_eq!(
+                    (before.last_day().naive().succ_opt().unwrap(), period.months()),
+                    (period.first_day().naive(), months),
+                    "{period}"
+                );
                 before = period;
             }
         }

@@ -3,12 +3,16 @@
 
 use std::borrow::Cow;
 
-use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed, properties::CanonicalCombiningClassMapBorrowed};
+use icu_normalizer::{
+    ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed,
+    properties::CanonicalCombiningClassMapBorrowed,
+};
 use icu_properties::{CodePointMapData, CodePointMapDataBorrowed, props::GeneralCategory};
 
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 const NFKD: DecomposingNormalizerBorrowed<'static> = DecomposingNormalizerBorrowed::new_nfkd();
-const CATEGORIES: CodePointMapDataBorrowed<'static, GeneralCategory> = CodePointMapData::<GeneralCategory>::new();
+const CATEGORIES: CodePointMapDataBorrowed<'static, GeneralCategory> =
+    CodePointMapData::<GeneralCategory>::new();
 const COMBINING: CanonicalCombiningClassMapBorrowed<'static> = CanonicalCombiningClassMapBorrowed::new();
 
 /// The letters in the order of Persian dictionaries; the Kurdish ones beside the letters they
@@ -22,7 +26,8 @@ const FIRST_PLACE: char = '\u{E000}';
 /// Where [`order`] puts آ: just before the first letter.
 const ALEF_WITH_MADDA: &str = "\u{D7FF}";
 
-/// The most characters of [`order`], each of three bytes: an index of PostgreSQL takes about 2,700 bytes of a row, a cursor 2,000 characters.
+/// The most characters of [`order`], each of three bytes: an index of PostgreSQL takes about 2,700 bytes of a
+/// row, a cursor 2,000 characters.
 const LONGEST_ORDER: usize = 400;
 
 /// The text as it is kept: Unicode NFC and otherwise as given. Borrows what already is NFC.
@@ -65,7 +70,8 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-/// The folded form made for uniqueness and (but for آ, see [`order`]) order, to be stored beside a name and never shown.
+/// The folded form made for uniqueness and (but for آ, see [`order`]) order, to be stored beside a name and
+/// never shown.
 ///
 /// It has no spaces, so «قزل آلا», «قزل‌آلا» and «قزلآلا» share a key. Each letter of the alphabet
 /// is a character whose code point follows the dictionary (و before ه, پ after ب), so the *bytes*
@@ -73,12 +79,15 @@ pub fn fold(text: &str) -> String {
 /// compares bytes; on PostgreSQL the column needs `COLLATE "C"`. Different folded forms have
 /// different keys, but for their spaces.
 pub fn key(text: &str) -> String {
-    let place = |c| (FIRST_PLACE..).zip(ALPHABET.chars()).find(|&(_, letter)| letter == c).map_or(c, |(place, _)| place);
+    let place = |c| {
+        (FIRST_PLACE..).zip(ALPHABET.chars()).find(|&(_, letter)| letter == c).map_or(c, |(place, _)| place)
+    };
     fold(text).chars().filter(|&c| c != ' ').map(place).collect()
 }
 
-/// The [`key`] for order alone: in dictionaries آ comes before every other ا, though in comparison the two are one
-/// letter. Of so many characters only as a database's index takes: what is alike so far is in any order.
+/// The [`key`] for order alone: in dictionaries آ comes before every other ا, though in comparison the two
+/// are one letter. Of so many characters only as a database's index takes: what is alike so far is in any
+/// order.
 pub fn order(text: &str) -> String {
     let order = nfc(text).split('آ').map(key).collect::<Vec<_>>().join(ALEF_WITH_MADDA);
     match order.char_indices().nth(LONGEST_ORDER) {
@@ -109,12 +118,14 @@ pub fn latin_digits(text: &str) -> String {
     text.chars().map(ascii_digit).collect()
 }
 
-/// Whether a text may be a name: it has no control or format characters (Unicode Cc, Cf, Zl, Zp), which show one name as another (bidirectional
-/// overrides, Unicode TR 36) or are seen by nobody; ZWNJ aside, which Persian is written with.
+/// Whether a text may be a name: it has no control or format characters (Unicode Cc, Cf, Zl, Zp), which show
+/// one name as another (bidirectional overrides, Unicode TR 36) or are seen by nobody; ZWNJ aside, which
+/// Persian is written with.
 pub fn is_name(text: &str) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
     // NUL is no text at all, and told by itself.
-    let is_hidden = |c: char| matches!(CATEGORIES.get(c), Control | Format | LineSeparator | ParagraphSeparator);
+    let is_hidden =
+        |c: char| matches!(CATEGORIES.get(c), Control | Format | LineSeparator | ParagraphSeparator);
     !text.chars().any(|c| !matches!(c, '\u{200C}' | '\0') && is_hidden(c))
 }
 
@@ -147,7 +158,8 @@ pub fn is_legal_id(text: &str) -> bool {
     };
     let [body @ .., tenth, check] = id.map(u32::from);
     let weights = [29, 27, 23, 19, 17].into_iter().cycle();
-    let sum: u32 = body.iter().chain([&tenth]).zip(weights).map(|(digit, weight)| (digit + tenth + 2) * weight).sum();
+    let sum: u32 =
+        body.iter().chain([&tenth]).zip(weights).map(|(digit, weight)| (digit + tenth + 2) * weight).sum();
     check == sum % 11 % 10 && body[3..] != [0; 6]
 }
 
@@ -172,12 +184,12 @@ fn ascii_digit(c: char) -> char {
 
 fn vanishes(c: char) -> bool {
     match c {
-        '\u{621}' | '\u{674}' => true,                                       // hamza, high hamza
-        '\u{640}' => true,                                                   // tatweel
-        '\u{61C}' | '\u{200E}' | '\u{200F}' => true,                         // bidirectional marks
-        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => true,           // embeddings, isolates
+        '\u{621}' | '\u{674}' => true,                             // hamza, high hamza
+        '\u{640}' => true,                                         // tatweel
+        '\u{61C}' | '\u{200E}' | '\u{200F}' => true,               // bidirectional marks
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => true, // embeddings, isolates
         '\u{AD}' | '\u{34F}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}' => true, // soft hyphen, joiners
-        '\u{FE00}'..='\u{FE0F}' => true,                                     // variation selectors
+        '\u{FE00}'..='\u{FE0F}' => true,                           // variation selectors
         _ => COMBINING.get_u8(c) != 0,
     }
 }

@@ -40,8 +40,8 @@ thread_local! {
     static LANGUAGE: Cell<Language> = const { Cell::new(Language::Persian) };
 }
 
-/// Does `work` with a [`Text`] serialized in a language. It travels like the calendar ([`crate::persian::calendar::using`]),
-/// for the same reason.
+/// Does `work` with a [`Text`] serialized in a language. It travels like the calendar
+/// ([`crate::persian::calendar::using`]), for the same reason.
 pub fn speaking<T>(language: Language, work: impl FnOnce() -> T) -> T {
     struct Restore(Language);
     impl Drop for Restore {
@@ -53,7 +53,8 @@ pub fn speaking<T>(language: Language, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// The ETag of a record in a version, in its plain representation. Other representations append a hash after `-`.
+/// The ETag of a record in a version, in its plain representation. Other representations append a hash after
+/// `-`.
 pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
@@ -160,12 +161,16 @@ impl Problem {
         problem
     }
 
-    /// A query string that breaks rules (400), all of them at once. One that is understood, but names a day that
-    /// its calendar does not have, is 422 as in a body.
+    /// A query string that breaks rules (400), all of them at once. One that is understood, but names a day
+    /// that its calendar does not have, is 422 as in a body.
     pub fn invalid_query(violations: impl Into<Violations>) -> Self {
         let violations = violations.into();
         let is_understood = violations.iter().all(|violation| violation.code() == NO_SUCH_DAY);
-        let mut problem = Self::new(if is_understood { &problem_types::VALIDATION_FAILED } else { &problem_types::INVALID_PARAMETER });
+        let mut problem = Self::new(if is_understood {
+            &problem_types::VALIDATION_FAILED
+        } else {
+            &problem_types::INVALID_PARAMETER
+        });
         problem.0.violations = violations;
         problem
     }
@@ -177,7 +182,8 @@ impl Problem {
         problem
     }
 
-    /// 412: the record is no longer in the version that the caller has seen; with the `ETag` of the present one, where there is any.
+    /// 412: the record is no longer in the version that the caller has seen; with the `ETag` of the present
+    /// one, where there is any.
     pub fn stale(present: Option<i64>) -> Self {
         let problem = Self::new(&problem_types::STALE_VERSION);
         present.into_iter().fold(problem, |problem, version| problem.header(header::ETAG, etag(version)))
@@ -229,7 +235,8 @@ impl Problem {
             format!("این درخواست به اجازهٔ {} نیاز دارد.", named.join(" یا ")),
             format!("This request needs the permission {}.", named.join(" or ")),
         );
-        let challenge = format!("Bearer realm=\"khoosheh\", error=\"insufficient_scope\", scope=\"{}\"", list.join(" "));
+        let challenge =
+            format!("Bearer realm=\"khoosheh\", error=\"insufficient_scope\", scope=\"{}\"", list.join(" "));
         Self::new(&problem_types::FORBIDDEN).detail(detail).header(header::WWW_AUTHENTICATE, challenge)
     }
 
@@ -257,7 +264,10 @@ impl Problem {
     /// The sentence that says what happened.
     pub fn text(&self) -> Text {
         let kind = self.0.kind;
-        self.0.detail.clone().unwrap_or_else(|| Text::new(kind.detail(Language::Persian), kind.detail(Language::English)))
+        self.0
+            .detail
+            .clone()
+            .unwrap_or_else(|| Text::new(kind.detail(Language::Persian), kind.detail(Language::English)))
     }
 
     /// The broken rules that it names.
@@ -321,7 +331,10 @@ impl fmt::Display for Problem {
         }
         let detail = self.0.detail.as_ref().map_or(self.0.kind.detail(Language::English), |text| &text.en);
         write!(formatter, "{}: {detail}", self.0.kind.code)?;
-        self.0.missing.iter().try_for_each(|guard| write!(formatter, "; {}: {}", guard.code, guard.detail.en))?;
+        self.0
+            .missing
+            .iter()
+            .try_for_each(|guard| write!(formatter, "; {}: {}", guard.code, guard.detail.en))?;
         self.0.violations.iter().try_for_each(|v| write!(formatter, "; {}: {}", v.pointer(), v.detail().en))
     }
 }
@@ -365,7 +378,8 @@ pub struct ProblemBody {
     /// The `X-Request-Id` of the request; give it to the support.
     #[schema(example = "0193f0a0-0000-7000-8000-00000000abcd")]
     request_id: String,
-    /// Every broken rule at once, where the request itself was at fault; the first 100 of them at the most, and as many as 32 KiB hold.
+    /// Every broken rule at once, where the request itself was at fault; the first 100 of them at the most,
+    /// and as many as 32 KiB hold.
     #[schema(required = false, nullable = false, max_items = 100)]
     errors: Option<Vec<ViolationBody>>,
     /// The error code of OAuth 2 (RFC 6749, section 5.2); at the token endpoints only.

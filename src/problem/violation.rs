@@ -80,8 +80,8 @@ impl Violation {
     }
 }
 
-/// Broken rules, as many as a problem names: further ones are not made at all, so that what is wrong everywhere is refused as cheaply as
-/// what is wrong in one place.
+/// Broken rules, as many as a problem names: further ones are not made at all, so that what is wrong
+/// everywhere is refused as cheaply as what is wrong in one place.
 #[derive(Clone, Debug, Default)]
 pub struct Violations(Vec<Violation>);
 

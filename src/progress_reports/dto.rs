@@ -59,7 +59,8 @@ pub struct ProgressReport {
     issues: Vec<Issue>,
     /// Where it stands. It changes by `POST /progress-reports/{id}/transitions` only.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from the day too.
+    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// the day too.
     #[schema(example = json!([{"to": "submitted", "needs": [], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
     /// Since when it is handed in; null while it is being written.
@@ -110,7 +111,12 @@ pub struct ProgressReportInput {
     /// The quarter, in the Persian calendar always: one that has begun.
     pub quarter: Quarter,
     /// What was done, in Persian.
-    #[schema(min_length = 1, max_length = 20_000, pattern = "[\\p{L}\\p{N}]", example = "دو نشست اعتمادسازی برگزار شد.")]
+    #[schema(
+        min_length = 1,
+        max_length = 20_000,
+        pattern = "[\\p{L}\\p{N}]",
+        example = "دو نشست اعتمادسازی برگزار شد."
+    )]
     pub narrative_fa: String,
     /// What stands in the way.
     #[serde(default)]

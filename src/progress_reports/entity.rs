@@ -59,7 +59,8 @@ impl Record for Model {
     type View = ProgressReport;
 
     const RESOURCE: &'static str = "progress_report";
-    const DAYS: &'static [&'static str] = &["period_start", "period_end", "due_on", "submitted_on", "accepted_on"];
+    const DAYS: &'static [&'static str] =
+        &["period_start", "period_end", "due_on", "submitted_on", "accepted_on"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
     const INCLUDES: &'static [Include] = &[Include::new("project", "the project", "projects:read")];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
@@ -67,7 +68,10 @@ impl Record for Model {
         index: "progress_report_of_quarter",
         columns: "progress_report.project_id, progress_report.quarter",
         violation: || {
-            let detail = Text::new("پروژه برای این فصل گزارش دیگری دارد.", "The project has another report for this quarter.");
+            let detail = Text::new(
+                "پروژه برای این فصل گزارش دیگری دارد.",
+                "The project has another report for this quarter.",
+            );
             Violation::body("/quarter", "duplicate", detail)
         },
     }];
@@ -104,7 +108,11 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         self.province = belonging::own_project(transaction, self.project_id).await?.province;
         match before {
             Some(before) if before.state == self.state => rules::check_open(self),
@@ -112,7 +120,7 @@ impl Record for Model {
         }
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         belonging::own_project(transaction, self.project_id).await?;
         rules::check_draft(self)
     }
@@ -135,7 +143,7 @@ impl Stateful for Model {
         self.state
     }
 
-    fn enter(&mut self, state: State, on: Date) {
+    fn apply_state(&mut self, state: State, on: Date) {
         self.state = state;
         match state {
             State::Submitted => self.submitted_on = Some(on.naive()),
@@ -145,20 +153,39 @@ impl Stateful for Model {
         }
     }
 
-    async fn facts(_: &impl ConnectionTrait, rows: &[Self], on: Date) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
+    async fn facts(
+        _: &impl ConnectionTrait,
+        rows: &[Self],
+        on: Date,
+    ) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
         Ok(rules::facts(rows, on))
     }
 
-    async fn prepare(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn lock_related(&self, transaction: &Transaction) -> Result<(), Problem> {
         belonging::own_project(transaction, self.project_id).await.map(|_| ())
     }
 }
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "period_end", sql: "progress_report.period_end", kind: SqlKind::Date, value: |row| row.period_end.into() },
-        SortKey { name: "created_at", sql: "progress_report.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "progress_report.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "period_end",
+            sql: "progress_report.period_end",
+            kind: SqlKind::Date,
+            value: |row| row.period_end.into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "progress_report.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "progress_report.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "progress_report.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
@@ -170,7 +197,15 @@ impl ProgressReportFilter {
             .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))
             .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
             .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
-            .add_option(self.quarter.as_ref().map(|quarters| Column::Quarter.is_in(quarters.iter().map(|quarter| quarter.0))))
-            .add_option(self.mine.filter(|mine| *mine).map(|_| projects::entity::assigned_to(caller, Column::ProjectId)))
+            .add_option(
+                self.quarter
+                    .as_ref()
+                    .map(|quarters| Column::Quarter.is_in(quarters.iter().map(|quarter| quarter.0))),
+            )
+            .add_option(
+                self.mine
+                    .filter(|mine| *mine)
+                    .map(|_| projects::entity::assigned_to(caller, Column::ProjectId)),
+            )
     }
 }

@@ -16,7 +16,9 @@ use crate::{
 };
 
 /// Where a progress report stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProgressReportState)]
@@ -55,7 +57,13 @@ const fn returns(from: &'static [State], who: Who) -> Step<Model> {
 
 /// The table.
 pub const STEPS: &[Step<Model>] = &[
-    Step { from: &[State::Draft, State::Returned], to: State::Submitted, who: WRITER, needs: &[], guards: &[QUARTER_OVER] },
+    Step {
+        from: &[State::Draft, State::Returned],
+        to: State::Submitted,
+        who: WRITER,
+        needs: &[],
+        guards: &[QUARTER_OVER],
+    },
     passes(&[State::Submitted], State::SupervisorReviewed, REVIEWER),
     returns(&[State::Submitted], REVIEWER),
     passes(&[State::SupervisorReviewed], State::ProvinceApproved, PROVINCE),
@@ -84,7 +92,11 @@ pub fn facts(rows: &[Model], on: Date) -> HashMap<Uuid, Facts> {
 
 /// 409 for a report that is under review or accepted: its content stays.
 pub fn check_open(row: &Model) -> Result<(), Problem> {
-    if matches!(row.state, State::Draft | State::Returned) { Ok(()) } else { Err(Problem::new(&problem_types::REPORT_LOCKED)) }
+    if matches!(row.state, State::Draft | State::Returned) {
+        Ok(())
+    } else {
+        Err(Problem::new(&problem_types::REPORT_LOCKED))
+    }
 }
 
 /// 409 for a report that was handed in: it stays for good.

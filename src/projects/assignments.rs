@@ -1,6 +1,5 @@
 //! Assignments (انتصاب): which CDA works in a project, as what, and for how long.
 
-use actix_web::{delete, get, patch, post};
 use sea_orm::{
     EnumIter,
     entity::prelude::*,
@@ -13,7 +12,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{dates, entity as projects, independence};
 use crate::{
     cdas,
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     persian::Date,
     problem::{Problem, Text, Violation, problem_types},
     provinces,
@@ -22,7 +25,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_assignments).service(create_assignment).service(get_assignment).service(update_assignment).service(delete_assignment);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -48,7 +51,9 @@ crate::store::record_table! {
 }
 
 /// What a CDA does in a project.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = AssignmentRole)]
@@ -81,9 +86,13 @@ impl Record for Model {
         format!("projects/{}/assignments/{}", self.project_id, self.id)
     }
 
-    /// One lead at a time (rule 1 of `domain.md`), and a CDA of the project's own province. The lock on the project makes
-    /// writers wait for each other.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    /// One lead at a time (rule 1 of `domain.md`), and a CDA of the project's own province. The lock on the
+    /// project makes writers wait for each other.
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         let project: projects::Model = transaction.referred(self.project_id, "").await?;
         self.province = project.province.clone();
         if before.is_none_or(|before| self.is_more_than(before)) {
@@ -110,7 +119,11 @@ impl Record for Model {
                     format!("در این مدت عامل توسعهٔ اصلی دیگری هست (از {from} میلادی)."),
                     format!("In that time there is another lead CDA (from {from})."),
                 );
-                Err(Problem::new(&problem_types::LEAD_ASSIGNED).violation(Violation::body("/valid_from", "overlap", detail)))
+                Err(Problem::new(&problem_types::LEAD_ASSIGNED).violation(Violation::body(
+                    "/valid_from",
+                    "overlap",
+                    detail,
+                )))
             }
         }
     }
@@ -120,23 +133,36 @@ impl Model {
     /// Whether it says more than it said before: of somebody else, in another role, or of more days.
     fn is_more_than(&self, before: &Self) -> bool {
         let is_longer = before.valid_to.is_some_and(|end| self.valid_to.is_none_or(|later| later > end));
-        self.cda_id != before.cda_id || self.role != before.role || self.valid_from < before.valid_from || is_longer
+        self.cda_id != before.cda_id
+            || self.role != before.role
+            || self.valid_from < before.valid_from
+            || is_longer
     }
 
-    /// Who leads is certified for the whole assignment (rule 1 of `domain.md`); without an end it lasts as long as the contract.
+    /// Who leads is certified for the whole assignment (rule 1 of `domain.md`); without an end it lasts as
+    /// long as the contract.
     fn check_certified(&self, cda: &cdas::entity::Model, project: &projects::Model) -> Result<(), Problem> {
         let last = self.valid_to.or(project.contract_end);
-        let is_certified = cda.state == cdas::rules::State::Certified && cda.is_certified_from(self.valid_from, last);
+        let is_certified =
+            cda.state == cdas::rules::State::Certified && cda.is_certified_from(self.valid_from, last);
         if self.role != Role::Lead || is_certified {
             return Ok(());
         }
-        let detail = Text::new("گواهی این عامل توسعه همهٔ مدت انتصاب را در بر نمی‌گیرد.", "The certificates of this CDA do not cover the assignment.");
-        Err(Problem::new(&problem_types::CDA_NOT_CERTIFIED).violation(Violation::body("/cda_id", "not_certified", detail)))
+        let detail = Text::new(
+            "گواهی این عامل توسعه همهٔ مدت انتصاب را در بر نمی‌گیرد.",
+            "The certificates of this CDA do not cover the assignment.",
+        );
+        Err(Problem::new(&problem_types::CDA_NOT_CERTIFIED).violation(Violation::body(
+            "/cda_id",
+            "not_certified",
+            detail,
+        )))
     }
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "assignment.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "assignment.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// An assignment of a CDA to a project.
@@ -227,7 +253,8 @@ impl Input<Model> for AssignmentInput {
     }
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
-        let faults = dates::in_order(Some(self.valid_from.naive()), self.valid_to.map(Date::naive), "/valid_to");
+        let faults =
+            dates::in_order(Some(self.valid_from.naive()), self.valid_to.map(Date::naive), "/valid_to");
         dates::all_or_none(faults.into_iter().collect())?;
         Ok(Model {
             cda_id: self.cda_id,
@@ -242,44 +269,32 @@ impl Input<Model> for AssignmentInput {
     }
 }
 
-/// List the assignments of a project
-///
-/// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Assignment>)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/assignments")]
-pub async fn list_assignments(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Column::ProjectId.eq(project.id)).await
+impl Resource for Model {
+    type Input = AssignmentInput;
+
+    const WORDS: Words = Words {
+        path: "/projects/{id}/assignments",
+        one: "assignment",
+        many: "assignments",
+        a: "an assignment",
+        reads: "projects:read",
+        writes: "projects:write",
+        about: &[
+            (Standard::List, "List the assignments of a project", "Oldest first, unless sorted by `-id`."),
+            (
+                Standard::Create,
+                "Assign a CDA to a project",
+                "One lead at a time: a second one whose days overlap is refused (409).",
+            ),
+            (Standard::Update, "Change an assignment", ""),
+        ],
+    };
 }
 
-/// Assign a CDA to a project
-///
-/// One lead at a time: a second one whose days overlap is refused (409).
-#[utoipa::path(request_body = AssignmentInput, responses((status = 201, body = Assignment)), security(("oauth2" = ["projects:write"])))]
-#[post("/projects/{id}/assignments")]
-pub async fn create_assignment(project: Visible<projects::Model>, input: Body<AssignmentInput>, write: Write) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = projects::Model;
 
-/// Read an assignment
-#[utoipa::path(responses((status = 200, body = Assignment)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/assignments/{assignment_id}")]
-pub async fn get_assignment(assignment: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*assignment).await
-}
-
-/// Change an assignment
-#[utoipa::path(request_body = AssignmentInput, responses((status = 200, body = Assignment)), security(("oauth2" = ["projects:write"])))]
-#[patch("/projects/{id}/assignments/{assignment_id}")]
-pub async fn update_assignment(assignment: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: AssignmentInput = patch.onto(&*assignment)?;
-    write.update(&*assignment, input.onto_row(&assignment)?).await
-}
-
-/// Delete an assignment
-///
-/// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
-#[delete("/projects/{id}/assignments/{assignment_id}")]
-pub async fn delete_assignment(assignment: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&assignment.0).await
+    fn of(project: &projects::Model) -> Self {
+        Self { project_id: project.id, ..Self::default() }
+    }
 }

@@ -8,13 +8,18 @@ use crate::{
     store::Transaction,
 };
 
-/// What is wrong with the project that an input names, for a row of a project or, with the nil id, of none yet: it is needed at
-/// first, and stays the same ever after.
+/// What is wrong with the project that an input names, for a row of a project or, with the nil id, of none
+/// yet: it is needed at first, and stays the same ever after.
 pub fn misnamed(given: Option<Uuid>, present: Uuid) -> Option<Violation> {
     match given {
-        None if present.is_nil() => Some(Violation::body("/project_id", "required", Text::new("این فیلد لازم است.", "This field is required."))),
+        None if present.is_nil() => Some(Violation::body(
+            "/project_id",
+            "required",
+            Text::new("این فیلد لازم است.", "This field is required."),
+        )),
         Some(given) if !present.is_nil() && given != present => {
-            let detail = Text::new("این رکورد به پروژهٔ دیگری نمی‌رود.", "The record does not go to another project.");
+            let detail =
+                Text::new("این رکورد به پروژهٔ دیگری نمی‌رود.", "The record does not go to another project.");
             Some(Violation::body("/project_id", "immutable", detail))
         }
         _ => None,

@@ -1,5 +1,5 @@
-//! Payments stay within the approved budget line (rule 8 of `domain.md`). Read from the table of payments without knowing more
-//! of it.
+//! Payments stay within the approved budget line (rule 8 of `domain.md`). Read from the table of payments
+//! without knowing more of it.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use uuid::Uuid;
@@ -31,12 +31,21 @@ struct Paid {
 async fn paid(transaction: &Transaction, project: Uuid, without: Uuid) -> Result<Vec<Paid>, DbErr> {
     let sql = "SELECT line, CAST(SUM(amount_irr) AS bigint) AS paid FROM payment \
                WHERE project_id = $1 AND id <> $2 AND deleted_at IS NULL GROUP BY line";
-    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, [project.into(), without.into()]);
+    let statement = Statement::from_sql_and_values(
+        transaction.get_database_backend(),
+        sql,
+        [project.into(), without.into()],
+    );
     Paid::find_by_statement(statement).all(&**transaction).await
 }
 
 /// What is left of a line of a project, which is locked, for one payment.
-pub async fn remaining(transaction: &Transaction, project: &Model, line: Line, payment: Uuid) -> Result<i64, DbErr> {
+pub async fn remaining(
+    transaction: &Transaction,
+    project: &Model,
+    line: Line,
+    payment: Uuid,
+) -> Result<i64, DbErr> {
     let paid = paid(transaction, project.id, payment).await?;
     Ok(project.budget.approved(line) - paid.iter().find(|paid| paid.line == line).map_or(0, |paid| paid.paid))
 }
@@ -52,10 +61,16 @@ pub async fn check_paid(transaction: &Transaction, project: &Model) -> Result<()
             let place = budget.0.iter().position(|part| part.line == line);
             let pointer = place.map_or("/budget".to_owned(), |index| format!("/budget/{index}/amount_irr"));
             let name = line.name();
-            let detail =
-                Text::new(format!("از ردیف {name} تا کنون {paid} ریال پرداخت شده است."), format!("{paid} rials are paid on the line {name}."));
+            let detail = Text::new(
+                format!("از ردیف {name} تا کنون {paid} ریال پرداخت شده است."),
+                format!("{paid} rials are paid on the line {name}."),
+            );
             Violation::body(pointer, "too_small", detail)
         })
         .collect();
-    if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults).into_kind(&problem_types::BUDGET_EXCEEDED)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Problem::invalid(faults).into_kind(&problem_types::BUDGET_EXCEEDED))
+    }
 }

@@ -1,4 +1,5 @@
-//! Dates nest: a milestone lies in its phase, a phase in the contract (rule 5 of `domain.md`). What is not known bounds nothing.
+//! Dates nest: a milestone lies in its phase, a phase in the contract (rule 5 of `domain.md`). What is not
+//! known bounds nothing.
 
 use chrono::NaiveDate;
 use sea_orm::{
@@ -50,13 +51,17 @@ impl Span {
         for (pointer, day) in days {
             let Some(day) = day else { continue };
             if let Some(from) = self.from.filter(|from| day < from) {
-                let detail =
-                    Text::new(format!("پیش از آغاز {} در {from} (میلادی) است.", outer.fa), format!("It lies before {} begins, on {from}.", outer.en));
+                let detail = Text::new(
+                    format!("پیش از آغاز {} در {from} (میلادی) است.", outer.fa),
+                    format!("It lies before {} begins, on {from}.", outer.en),
+                );
                 faults.push(Violation::body(*pointer, "too_early", detail));
             }
             if let Some(to) = self.to.filter(|to| day > to) {
-                let detail =
-                    Text::new(format!("پس از پایان {} در {to} (میلادی) است.", outer.fa), format!("It lies after {} ends, on {to}.", outer.en));
+                let detail = Text::new(
+                    format!("پس از پایان {} در {to} (میلادی) است.", outer.fa),
+                    format!("It lies after {} ends, on {to}.", outer.en),
+                );
                 faults.push(Violation::body(*pointer, "too_late", detail));
             }
         }
@@ -67,11 +72,17 @@ impl Span {
     pub fn leaves_out(self, inner: Self, pointers: [&str; 2], what: &Text) -> Vec<Violation> {
         let mut faults = Vec::new();
         if let Some((_, first)) = self.from.zip(inner.from).filter(|(from, first)| first < from) {
-            let detail = Text::new(format!("{} از {first} (میلادی) آغاز می‌شود.", what.fa), format!("{} begins before it, on {first}.", what.en));
+            let detail = Text::new(
+                format!("{} از {first} (میلادی) آغاز می‌شود.", what.fa),
+                format!("{} begins before it, on {first}.", what.en),
+            );
             faults.push(Violation::body(pointers[0], "too_late", detail));
         }
         if let Some((_, last)) = self.to.zip(inner.to).filter(|(to, last)| last > to) {
-            let detail = Text::new(format!("{} تا {last} (میلادی) است.", what.fa), format!("{} ends after it, on {last}.", what.en));
+            let detail = Text::new(
+                format!("{} تا {last} (میلادی) است.", what.fa),
+                format!("{} ends after it, on {last}.", what.en),
+            );
             faults.push(Violation::body(pointers[1], "too_early", detail));
         }
         faults

@@ -29,7 +29,21 @@ use crate::{
 };
 
 /// The lines of a budget.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    EnumIter,
+    DeriveActiveEnum,
+    Serialize,
+    Deserialize,
+    ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = BudgetLineName)]
@@ -63,8 +77,8 @@ pub struct BudgetLine {
     pub amount_irr: Amount,
 }
 
-/// A cluster development project (پروژهٔ توسعهٔ خوشه): a planned effort of a provincial company, directed by one CDA, to
-/// raise a cluster's dynamism and competitiveness.
+/// A cluster development project (پروژهٔ توسعهٔ خوشه): a planned effort of a provincial company, directed by
+/// one CDA, to raise a cluster's dynamism and competitiveness.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Project {
     #[serde(flatten)]
@@ -106,7 +120,8 @@ pub struct Project {
     receiving_organisation_id: Option<Uuid>,
     /// Where it stands. It changes by `POST /projects/{id}/transitions` only.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from other records.
+    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// other records.
     #[schema(example = json!([{"to": "approved", "needs": ["decision_id"], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
     /// Not part of the history: they follow from other records and the day.
@@ -183,7 +198,13 @@ pub struct ProjectInput {
     /// Who carries it out: an organisation of the same province, or a national one.
     pub organisation_id: Uuid,
     /// The title in Persian.
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "پروژهٔ توسعهٔ خوشهٔ سنگ لرستان")]
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "پروژهٔ توسعهٔ خوشهٔ سنگ لرستان"
+    )]
     pub title_fa: String,
     /// The title in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]

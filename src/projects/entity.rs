@@ -27,7 +27,10 @@ use crate::{
     persian::Date,
     problem::{Problem, Text, Violation, problem_types},
     provinces,
-    store::{Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, past::Fields, record::Unique, search, status_event::Event},
+    store::{
+        Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, point_in_time::Fields,
+        record::Unique, search, status_event::Event,
+    },
 };
 
 crate::store::record_table! {
@@ -106,13 +109,20 @@ impl Record for Model {
         Unique {
             index: "project_code",
             columns: "project.code",
-            violation: || Violation::body("/code", "duplicate", Text::new("این کد آزاد نیست.", "This code is not free.")),
+            violation: || {
+                Violation::body(
+                    "/code",
+                    "duplicate",
+                    Text::new("این کد آزاد نیست.", "This code is not free."),
+                )
+            },
         },
         Unique {
             index: "project_live",
             columns: "project.cluster_id",
             violation: || {
-                let detail = Text::new("این خوشه پروژهٔ زندهٔ دیگری دارد.", "The cluster has another live project.");
+                let detail =
+                    Text::new("این خوشه پروژهٔ زندهٔ دیگری دارد.", "The cluster has another live project.");
                 Violation::body("/cluster_id", "live_project", detail)
             },
         },
@@ -131,7 +141,12 @@ impl Record for Model {
     }
 
     fn terms(&self) -> Vec<(&'static str, String)> {
-        search::words([Some(&self.title_fa), self.title_en.as_ref(), Some(&self.code), self.contract_no.as_ref()])
+        search::words([
+            Some(&self.title_fa),
+            self.title_en.as_ref(),
+            Some(&self.code),
+            self.contract_no.as_ref(),
+        ])
     }
 
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Project>, Problem> {
@@ -139,20 +154,43 @@ impl Record for Model {
         let mut figures = figures::of_projects(&reading.db, &ids).await?;
         let (mut clusters, mut organisations, mut leads) = (HashMap::new(), HashMap::new(), HashMap::new());
         if reading.includes("cluster") {
-            clusters = reading.by_ids::<clusters::entity::Model>(rows.iter().map(|row| row.cluster_id)).await?;
+            clusters =
+                reading.by_ids::<clusters::entity::Model>(rows.iter().map(|row| row.cluster_id)).await?;
         }
         if reading.includes("organisation") {
-            organisations = reading.by_ids::<organisations::entity::Model>(rows.iter().map(|row| row.organisation_id)).await?;
+            organisations = reading
+                .by_ids::<organisations::entity::Model>(rows.iter().map(|row| row.organisation_id))
+                .await?;
         }
         if reading.includes("lead_cda") {
-            let leading = figures.values().filter_map(|figures| figures.lead_cda.as_ref()).map(|lead| lead.id);
+            let leading =
+                figures.values().filter_map(|figures| figures.lead_cda.as_ref()).map(|lead| lead.id);
             leads = reading.by_ids::<cdas::entity::Model>(leading).await?;
         }
-        let mut assignments = parts(reading, "assignments", assignments::Column::ProjectId, &ids, |row: &assignments::Model| row.project_id).await?;
-        let mut supervisions =
-            parts(reading, "supervisions", supervisions::Column::ProjectId, &ids, |row: &supervisions::Model| row.project_id).await?;
-        let mut partners = parts(reading, "partners", partners::Column::ProjectId, &ids, |row: &partners::Model| row.project_id).await?;
-        let mut phases = parts(reading, "phases", phases::Column::ProjectId, &ids, |row: &phases::Model| row.project_id).await?;
+        let mut assignments = parts(
+            reading,
+            "assignments",
+            assignments::Column::ProjectId,
+            &ids,
+            |row: &assignments::Model| row.project_id,
+        )
+        .await?;
+        let mut supervisions = parts(
+            reading,
+            "supervisions",
+            supervisions::Column::ProjectId,
+            &ids,
+            |row: &supervisions::Model| row.project_id,
+        )
+        .await?;
+        let mut partners =
+            parts(reading, "partners", partners::Column::ProjectId, &ids, |row: &partners::Model| {
+                row.project_id
+            })
+            .await?;
+        let mut phases =
+            parts(reading, "phases", phases::Column::ProjectId, &ids, |row: &phases::Model| row.project_id)
+                .await?;
         let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
         let view = |row: &Self| {
             let mut figures = figures.remove(&row.id).unwrap_or_default();
@@ -164,33 +202,59 @@ impl Record for Model {
             view.figures = Some(figures);
             view.cluster = clusters.get(&row.cluster_id).cloned();
             view.organisation = organisations.get(&row.organisation_id).cloned();
-            view.assignments = reading.includes("assignments").then(|| assignments.remove(&row.id).unwrap_or_default());
-            view.supervisions = reading.includes("supervisions").then(|| supervisions.remove(&row.id).unwrap_or_default());
-            view.partners = reading.includes("partners").then(|| partners.remove(&row.id).unwrap_or_default());
+            view.assignments =
+                reading.includes("assignments").then(|| assignments.remove(&row.id).unwrap_or_default());
+            view.supervisions =
+                reading.includes("supervisions").then(|| supervisions.remove(&row.id).unwrap_or_default());
+            view.partners =
+                reading.includes("partners").then(|| partners.remove(&row.id).unwrap_or_default());
             view.phases = reading.includes("phases").then(|| phases.remove(&row.id).unwrap_or_default());
             view
         };
         Ok(rows.iter().map(view).collect())
     }
 
-    fn moves_value(&self, before: Option<&Self>) -> Option<Uuid> {
-        before.filter(|before| (&before.budget, before.state, before.deleted_at) != (&self.budget, self.state, self.deleted_at)).map(|_| self.id)
+    fn affects_earned_value(&self, before: Option<&Self>) -> Option<Uuid> {
+        before
+            .filter(|before| {
+                (&before.budget, before.state, before.deleted_at)
+                    != (&self.budget, self.state, self.deleted_at)
+            })
+            .map(|_| self.id)
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         transaction.lock::<Self>(self.id).await?;
         if before.is_none_or(|before| before.cluster_id != self.cluster_id) {
-            self.province = transaction.referred::<clusters::entity::Model>(self.cluster_id, "/cluster_id").await?.province;
+            self.province = transaction
+                .referred::<clusters::entity::Model>(self.cluster_id, "/cluster_id")
+                .await?
+                .province;
         }
-        if before.is_none_or(|before| before.organisation_id != self.organisation_id || before.province != self.province) {
-            let organisation: organisations::entity::Model = transaction.referred(self.organisation_id, "/organisation_id").await?;
+        if before.is_none_or(|before| {
+            before.organisation_id != self.organisation_id || before.province != self.province
+        }) {
+            let organisation: organisations::entity::Model =
+                transaction.referred(self.organisation_id, "/organisation_id").await?;
             provinces::check_same(&self.province, organisation.province.as_deref(), "/organisation_id")?;
         }
         if let Some(id) = self.receiving_organisation_id.filter(|_| {
-            before.is_none_or(|before| before.receiving_organisation_id != self.receiving_organisation_id || before.province != self.province)
+            before.is_none_or(|before| {
+                before.receiving_organisation_id != self.receiving_organisation_id
+                    || before.province != self.province
+            })
         }) {
-            let organisation: organisations::entity::Model = transaction.referred(id, "/receiving_organisation_id").await?;
-            provinces::check_same(&self.province, organisation.province.as_deref(), "/receiving_organisation_id")?;
+            let organisation: organisations::entity::Model =
+                transaction.referred(id, "/receiving_organisation_id").await?;
+            provinces::check_same(
+                &self.province,
+                organisation.province.as_deref(),
+                "/receiving_organisation_id",
+            )?;
         }
         if self.code.is_empty() {
             let prefix = format!("{}-P", self.province.trim_start_matches("IR-"));
@@ -222,7 +286,11 @@ async fn parts<R: Record>(
     projects: &[Uuid],
     project: impl Fn(&R) -> Uuid,
 ) -> Result<HashMap<Uuid, Vec<R::View>>, Problem> {
-    if reading.includes(name) { reading.under(column, projects.iter().copied(), project).await } else { Ok(HashMap::new()) }
+    if reading.includes(name) {
+        reading.under(column, projects.iter().copied(), project).await
+    } else {
+        Ok(HashMap::new())
+    }
 }
 
 impl Model {
@@ -242,7 +310,7 @@ impl Stateful for Model {
         self.state
     }
 
-    fn enter(&mut self, state: State, _: Date) {
+    fn apply_state(&mut self, state: State, _: Date) {
         self.suspended_from = (state == State::Suspended).then_some(self.state);
         self.state = state;
     }
@@ -252,18 +320,28 @@ impl Stateful for Model {
         step.from.contains(&self.state) && (!is_resumed || self.suspended_from == Some(step.to))
     }
 
-    async fn facts(db: &impl ConnectionTrait, rows: &[Self], on: Date) -> Result<HashMap<Uuid, Facts>, Problem> {
+    async fn facts(
+        db: &impl ConnectionTrait,
+        rows: &[Self],
+        on: Date,
+    ) -> Result<HashMap<Uuid, Facts>, Problem> {
         facts::of_projects(db, rows, on).await
     }
 
-    async fn prepare(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn lock_related(&self, transaction: &Transaction) -> Result<(), Problem> {
         transaction.lock_row::<clusters::entity::Model>(self.cluster_id).await?;
         transaction.lock::<Self>(self.id).await?;
         transaction.lock::<clusters::entity::Model>(self.cluster_id).await
     }
 
-    /// The cluster is in development while its project is under contract, and trust building opens with the diagnostic study.
-    async fn follow(&self, from: State, event: &Event, transaction: &Transaction) -> Result<(), Problem> {
+    /// The cluster is in development while its project is under contract, and trust building opens with the
+    /// diagnostic study.
+    async fn after_transition(
+        &self,
+        from: State,
+        event: &Event,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         use clusters::rules::State as Cluster;
         if self.state == State::Diagnostic && from == State::Contracted {
             phases::open_trust_building(transaction, self.id, event.effective_on).await?;
@@ -289,23 +367,48 @@ impl Retrospective for Model {
     const STATE_FIELDS: &'static [&'static str] = &["state"];
     type Derived = figures::Figures;
 
-    async fn derived(&self, db: &impl ConnectionTrait, past: Past, _: &Fields) -> Result<figures::Figures, DbErr> {
+    async fn derived(
+        &self,
+        db: &impl ConnectionTrait,
+        past: Past,
+        _: &Fields,
+    ) -> Result<figures::Figures, DbErr> {
         figures::then(db, self.id, past).await
     }
 }
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "title_fa", sql: "project.title_order", kind: SqlKind::Text, value: |row| row.title_order.as_str().into() },
-        SortKey { name: "code", sql: "project.code", kind: SqlKind::Text, value: |row| row.code.as_str().into() },
+        SortKey {
+            name: "title_fa",
+            sql: "project.title_order",
+            kind: SqlKind::Text,
+            value: |row| row.title_order.as_str().into(),
+        },
+        SortKey {
+            name: "code",
+            sql: "project.code",
+            kind: SqlKind::Text,
+            value: |row| row.code.as_str().into(),
+        },
         SortKey {
             name: "contract_end",
             sql: "COALESCE(project.contract_end, '9999-12-31')",
             kind: SqlKind::Date,
             value: |row| row.contract_end.or(ChronoDate::from_ymd_opt(9999, 12, 31)).into(),
         },
-        SortKey { name: "created_at", sql: "project.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "project.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "created_at",
+            sql: "project.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "project.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "project.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
@@ -323,8 +426,8 @@ impl ProjectFilter {
     }
 }
 
-/// The condition that a column names a project that is the caller's own work today: for a CDA or a supervisor one that is
-/// assigned to it, for everybody else any.
+/// The condition that a column names a project that is the caller's own work today: for a CDA or a supervisor
+/// one that is assigned to it, for everybody else any.
 pub fn assigned_to(caller: &Caller, project: impl IntoColumnRef) -> Condition {
     let assigned = match caller.role {
         Role::Cda => assigned_to_cda(caller.cda_id.unwrap_or_default()),
@@ -356,6 +459,9 @@ pub async fn check_assigned(transaction: &Transaction, project: Uuid) -> Result<
     if !matches!(transaction.author().role, Role::Cda | Role::Supervisor) {
         return Ok(());
     }
-    let own = Entity::find_by_id(project).filter(assigned_to(transaction.author(), Column::Id)).one(&**transaction).await?;
+    let own = Entity::find_by_id(project)
+        .filter(assigned_to(transaction.author(), Column::Id))
+        .one(&**transaction)
+        .await?;
     own.map(|_| ()).ok_or_else(|| Problem::new(&problem_types::NOT_ASSIGNED))
 }

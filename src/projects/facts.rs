@@ -1,5 +1,5 @@
-//! What the guards of a project's states look at, read from the tables of what belongs to a project without knowing more of
-//! them.
+//! What the guards of a project's states look at, read from the tables of what belongs to a project without
+//! knowing more of them.
 
 use std::collections::HashMap;
 
@@ -74,7 +74,11 @@ const SQL: &str = "SELECT p.id, c.state AS cluster_state, \
 const OF_PROJECT: &str = "t.subject_kind = 'project' AND t.subject_id = p.id AND t.deleted_at IS NULL AND t.received_at IS NOT NULL";
 
 /// The facts of some projects on a day, in one statement.
-pub async fn of_projects(db: &impl ConnectionTrait, rows: &[Model], on: Date) -> Result<HashMap<Uuid, Facts>, Problem> {
+pub async fn of_projects(
+    db: &impl ConnectionTrait,
+    rows: &[Model],
+    on: Date,
+) -> Result<HashMap<Uuid, Facts>, Problem> {
     let day: NaiveDate = on.naive();
     let sql = SQL.replace("{of_project}", OF_PROJECT);
     let found = Facts::find_by_statement(sql::about(db, &sql, day, rows)).all(db).await?;

@@ -1,5 +1,5 @@
-//! What a project shows and nobody edits: its progress, its milestones ahead and overdue, and its lead CDA, as they are today.
-//! Read from the tables of milestones and assignments without knowing more of them.
+//! What a project shows and nobody edits: its progress, its milestones ahead and overdue, and its lead CDA,
+//! as they are today. Read from the tables of milestones and assignments without knowing more of them.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::{
     problem::{Missing, Text},
     store::{
         Past,
-        past::{self, Fields},
+        point_in_time::{self, Fields},
         sql::placeholders,
     },
 };
@@ -23,7 +23,8 @@ use crate::{
 /// The figures of a project.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Figures {
-    /// What is reached, in basis points: Σ weight × accepted fraction over all milestones that are not cancelled, rounded down.
+    /// What is reached, in basis points: Σ weight × accepted fraction over all milestones that are not
+    /// cancelled, rounded down.
     #[schema(minimum = 0, example = 4150)]
     progress_bp: i64,
     /// What should be reached by today, in basis points: Σ weight of the milestones due by now.
@@ -53,8 +54,10 @@ impl Figures {
         self.progress_bp = earned / 10_000;
         (self.planned_bp, self.weight_total_bp, self.overdue_milestones) = (planned, total, overdue);
         if total != 10_000 {
-            let detail =
-                Text::new(format!("جمع وزن نقاط عطف {total} است، نه ۱۰٬۰۰۰."), format!("The weights of the milestones total {total}, not 10,000."));
+            let detail = Text::new(
+                format!("جمع وزن نقاط عطف {total} است، نه ۱۰٬۰۰۰."),
+                format!("The weights of the milestones total {total}, not 10,000."),
+            );
             self.warnings = vec![Missing { code: "weights_not_whole", detail, pointer: None }];
         }
     }
@@ -126,48 +129,71 @@ struct Lead {
 /// The figures that a project had.
 pub async fn then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Result<Figures, DbErr> {
     let day = past.as_of.naive();
-    let ids = past::referring(db, "milestone", "project_id", project).await?;
-    let mut known = past::records(db, "milestone", &["state", "accepted_fraction_bp"], ids, past).await?;
+    let ids = point_in_time::referring(db, "milestone", "project_id", project).await?;
+    let mut known =
+        point_in_time::records(db, "milestone", &["state", "accepted_fraction_bp"], ids, past).await?;
     let plan = plan::then(db, project, past).await?;
     known.iter_mut().for_each(|(id, fields)| plan.apply(*id, fields));
     let mut figures = Figures::default();
     let ([mut earned, mut planned, mut total, mut overdue], mut open) = ([0; 4], Vec::new());
     for (id, fields) in &known {
-        let (weight, state, due_on) = (past::number(fields, "weight_bp"), past::text(fields, "state"), past::day(fields, "due_on"));
+        let (weight, state, due_on) = (
+            point_in_time::number(fields, "weight_bp"),
+            point_in_time::text(fields, "state"),
+            point_in_time::day(fields, "due_on"),
+        );
         let Some(due_on) = due_on.filter(|_| state != "cancelled") else { continue };
-        earned += weight * past::number(fields, "accepted_fraction_bp");
+        earned += weight * point_in_time::number(fields, "accepted_fraction_bp");
         total += weight;
         planned += if due_on <= day { weight } else { 0 };
         if state != "accepted" {
             overdue += i64::from(due_on < day);
-            open.push((due_on, *id, past::text(fields, "title_fa"), state));
+            open.push((due_on, *id, point_in_time::text(fields, "title_fa"), state));
         }
     }
     if !known.is_empty() {
         figures.sum_up(earned, planned, total, overdue);
     }
     let next = open.into_iter().min_by_key(|(due_on, id, ..)| (*due_on, *id));
-    figures.next_milestone = next.map(|(due_on, id, title_fa, state)| NextMilestone { id, title_fa, due_on: due_on.into(), state });
+    figures.next_milestone = next.map(|(due_on, id, title_fa, state)| NextMilestone {
+        id,
+        title_fa,
+        due_on: due_on.into(),
+        state,
+    });
     figures.lead_cda = lead_then(db, project, past).await?;
     Ok(figures)
 }
 
 async fn lead_then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Result<Option<LeadCda>, DbErr> {
     let day = past.as_of.naive();
-    let ids = past::referring(db, "assignment", "project_id", project).await?;
+    let ids = point_in_time::referring(db, "assignment", "project_id", project).await?;
     let leads = |fields: &Fields| {
-        let has_begun = past::day(fields, "valid_from").is_some_and(|from| from <= day);
-        past::text(fields, "role") == "lead" && has_begun && past::day(fields, "valid_to").is_none_or(|to| to >= day)
+        let has_begun = point_in_time::day(fields, "valid_from").is_some_and(|from| from <= day);
+        point_in_time::text(fields, "role") == "lead"
+            && has_begun
+            && point_in_time::day(fields, "valid_to").is_none_or(|to| to >= day)
     };
-    let known = past::records(db, "assignment", &[], ids, past).await?;
-    let lead = known.values().find(|fields| leads(fields)).and_then(|fields| past::text(fields, "cda_id").parse::<Uuid>().ok());
+    let known = point_in_time::records(db, "assignment", &[], ids, past).await?;
+    let lead = known
+        .values()
+        .find(|fields| leads(fields))
+        .and_then(|fields| point_in_time::text(fields, "cda_id").parse::<Uuid>().ok());
     let Some(id) = lead else { return Ok(None) };
-    let cda = past::records(db, "cda", &[], vec![id], past).await?.remove(&id);
-    Ok(cda.map(|fields| LeadCda { id, name_fa: past::text(&fields, "name_fa"), name_en: past::optional(&fields, "name_en"), cda: None }))
+    let cda = point_in_time::records(db, "cda", &[], vec![id], past).await?.remove(&id);
+    Ok(cda.map(|fields| LeadCda {
+        id,
+        name_fa: point_in_time::text(&fields, "name_fa"),
+        name_en: point_in_time::optional(&fields, "name_en"),
+        cda: None,
+    }))
 }
 
 /// The figures of some projects, in three statements.
-pub async fn of_projects(db: &impl ConnectionTrait, projects: &[Uuid]) -> Result<HashMap<Uuid, Figures>, DbErr> {
+pub async fn of_projects(
+    db: &impl ConnectionTrait,
+    projects: &[Uuid],
+) -> Result<HashMap<Uuid, Figures>, DbErr> {
     let mut figures: HashMap<Uuid, Figures> = projects.iter().map(|id| (*id, Figures::default())).collect();
     if projects.is_empty() {
         return Ok(figures);
@@ -185,7 +211,12 @@ pub async fn of_projects(db: &impl ConnectionTrait, projects: &[Uuid]) -> Result
          FROM milestone WHERE project_id IN ({ids}) AND deleted_at IS NULL AND state <> 'cancelled' GROUP BY project_id"
     ));
     for sums in Sums::find_by_statement(sums).all(db).await? {
-        figures.entry(sums.project_id).or_default().sum_up(sums.earned, sums.planned, sums.total, sums.overdue);
+        figures.entry(sums.project_id).or_default().sum_up(
+            sums.earned,
+            sums.planned,
+            sums.total,
+            sums.overdue,
+        );
     }
     let next = ask(format!(
         "SELECT * FROM (SELECT project_id, id, title_fa, due_on, state, \
@@ -193,7 +224,8 @@ pub async fn of_projects(db: &impl ConnectionTrait, projects: &[Uuid]) -> Result
          FROM milestone WHERE project_id IN ({ids}) AND deleted_at IS NULL AND state NOT IN ('accepted', 'cancelled') AND $1 = $1) m WHERE place = 1"
     ));
     for Next { project_id, id, title_fa, due_on, state } in Next::find_by_statement(next).all(db).await? {
-        figures.entry(project_id).or_default().next_milestone = Some(NextMilestone { id, title_fa, due_on: due_on.into(), state });
+        figures.entry(project_id).or_default().next_milestone =
+            Some(NextMilestone { id, title_fa, due_on: due_on.into(), state });
     }
     let leads = ask(format!(
         "SELECT a.project_id, c.id, c.name_fa, c.name_en FROM assignment a JOIN cda c ON c.id = a.cda_id \

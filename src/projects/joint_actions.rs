@@ -1,6 +1,6 @@
-//! Joint actions (اقدام مشترک): what enterprises of a cluster have done together in a project, and at whose cost.
+//! Joint actions (اقدام مشترک): what enterprises of a cluster have done together in a project, and at whose
+//! cost.
 
-use actix_web::{delete, get, patch, post};
 use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,7 +10,11 @@ use super::{entity as projects, pillar::Pillar};
 use crate::{
     checks,
     clusters::members::{self, Of},
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     persian::Date,
     problem::Problem,
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
@@ -19,12 +23,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(list_joint_actions)
-        .service(create_joint_action)
-        .service(get_joint_action)
-        .service(update_joint_action)
-        .service(delete_joint_action);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -86,9 +85,17 @@ impl Record for Model {
     }
 
     /// The participants are enterprises of the province.
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<projects::Model>(self.project_id, "").await?.province;
-        checks::all_or_none(members::check(transaction, &self.participants.0, Of::Province(self.province.clone()), participant_at).await?)
+        checks::all_or_none(
+            members::check(
+                transaction,
+                &self.participants.0,
+                Of::Province(self.province.clone()),
+                participant_at,
+            )
+            .await?,
+        )
     }
 }
 
@@ -97,7 +104,8 @@ fn participant_at(index: usize) -> String {
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "joint_action.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "joint_action.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A joint action of enterprises.
@@ -159,11 +167,23 @@ impl From<&Model> for JointAction {
 #[serde(deny_unknown_fields)]
 pub struct JointActionInput {
     /// The title in Persian.
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "غرفهٔ مشترک در نمایشگاه سنگ")]
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "غرفهٔ مشترک در نمایشگاه سنگ"
+    )]
     pub title_fa: String,
     /// The title in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name", example = "Joint stand at the stone fair")]
+    #[schema(
+        min_length = 1,
+        max_length = 300,
+        pattern = "[\\p{L}\\p{N}]",
+        format = "name",
+        example = "Joint stand at the stone fair"
+    )]
     pub title_en: Option<String>,
     /// The pillar of the programme that it serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -241,44 +261,28 @@ impl Input<Model> for JointActionInput {
     }
 }
 
-/// List the joint actions of a project
-///
-/// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<JointAction>)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/joint-actions")]
-pub async fn list_joint_actions(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Column::ProjectId.eq(project.id)).await
+impl Resource for Model {
+    type Input = JointActionInput;
+
+    const WORDS: Words = Words {
+        path: "/projects/{id}/joint-actions",
+        one: "joint_action",
+        many: "joint_actions",
+        a: "a joint action",
+        reads: "projects:read",
+        writes: "projects:write",
+        about: &[
+            (Standard::List, "List the joint actions of a project", "Oldest first, unless sorted by `-id`."),
+            (Standard::Create, "Add a joint action to a project", "Two enterprises at least take part."),
+            (Standard::Update, "Change a joint action", ""),
+        ],
+    };
 }
 
-/// Add a joint action to a project
-///
-/// Two enterprises at least take part.
-#[utoipa::path(request_body = JointActionInput, responses((status = 201, body = JointAction)), security(("oauth2" = ["projects:write"])))]
-#[post("/projects/{id}/joint-actions")]
-pub async fn create_joint_action(project: Visible<projects::Model>, input: Body<JointActionInput>, write: Write) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = projects::Model;
 
-/// Read a joint action
-#[utoipa::path(responses((status = 200, body = JointAction)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/joint-actions/{joint_action_id}")]
-pub async fn get_joint_action(action: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*action).await
-}
-
-/// Change a joint action
-#[utoipa::path(request_body = JointActionInput, responses((status = 200, body = JointAction)), security(("oauth2" = ["projects:write"])))]
-#[patch("/projects/{id}/joint-actions/{joint_action_id}")]
-pub async fn update_joint_action(action: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: JointActionInput = patch.onto(&*action)?;
-    write.update(&*action, input.onto_row(&action)?).await
-}
-
-/// Delete a joint action
-///
-/// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
-#[delete("/projects/{id}/joint-actions/{joint_action_id}")]
-pub async fn delete_joint_action(action: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&action.0).await
+    fn of(project: &projects::Model) -> Self {
+        Self { project_id: project.id, ..Self::default() }
+    }
 }

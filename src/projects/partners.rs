@@ -1,6 +1,5 @@
 //! Partners (همکار): the institutions that take part in a project, each with its role.
 
-use actix_web::{delete, get, patch, post};
 use sea_orm::{entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,7 +7,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::entity as projects;
 use crate::{
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     organisations,
     problem::Problem,
     provinces,
@@ -17,7 +20,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_partners).service(create_partner).service(get_partner).service(update_partner).service(delete_partner);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -54,10 +57,15 @@ impl Record for Model {
         format!("projects/{}/partners/{}", self.project_id, self.id)
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         self.province = transaction.referred::<projects::Model>(self.project_id, "").await?.province;
         if before.is_none_or(|before| before.organisation_id != self.organisation_id) {
-            let organisation: organisations::entity::Model = transaction.referred(self.organisation_id, "/organisation_id").await?;
+            let organisation: organisations::entity::Model =
+                transaction.referred(self.organisation_id, "/organisation_id").await?;
             provinces::check_same(&self.province, organisation.province.as_deref(), "/organisation_id")?;
         }
         Ok(())
@@ -65,7 +73,8 @@ impl Record for Model {
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "partner.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "partner.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A partner of a project.
@@ -85,7 +94,12 @@ pub struct Partner {
 impl From<&Model> for Partner {
     fn from(row: &Model) -> Self {
         let input = PartnerInput::from(row);
-        Self { info: row.into(), project_id: row.project_id, organisation_id: input.organisation_id, role: input.role }
+        Self {
+            info: row.into(),
+            project_id: row.project_id,
+            organisation_id: input.organisation_id,
+            role: input.role,
+        }
     }
 }
 
@@ -96,7 +110,13 @@ pub struct PartnerInput {
     /// The institution.
     pub organisation_id: Uuid,
     /// What it does in the project.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "تأمین مالی مشترک")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "\\S",
+        format = "name",
+        example = "تأمین مالی مشترک"
+    )]
     pub role: String,
     /// What other systems call it.
     #[serde(default)]
@@ -116,46 +136,37 @@ impl Input<Model> for PartnerInput {
     }
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
-        Ok(Model { organisation_id: self.organisation_id, role: self.role, external_refs: self.external_refs, ..row.clone() })
+        Ok(Model {
+            organisation_id: self.organisation_id,
+            role: self.role,
+            external_refs: self.external_refs,
+            ..row.clone()
+        })
     }
 }
 
-/// List the partners of a project
-///
-/// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Partner>)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/partners")]
-pub async fn list_partners(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Column::ProjectId.eq(project.id)).await
+impl Resource for Model {
+    type Input = PartnerInput;
+
+    const WORDS: Words = Words {
+        path: "/projects/{id}/partners",
+        one: "partner",
+        many: "partners",
+        a: "a partner",
+        reads: "projects:read",
+        writes: "projects:write",
+        about: &[
+            (Standard::List, "List the partners of a project", "Oldest first, unless sorted by `-id`."),
+            (Standard::Create, "Add a partner to a project", ""),
+            (Standard::Update, "Change a partner", ""),
+        ],
+    };
 }
 
-/// Add a partner to a project
-#[utoipa::path(request_body = PartnerInput, responses((status = 201, body = Partner)), security(("oauth2" = ["projects:write"])))]
-#[post("/projects/{id}/partners")]
-pub async fn create_partner(project: Visible<projects::Model>, input: Body<PartnerInput>, write: Write) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = projects::Model;
 
-/// Read a partner
-#[utoipa::path(responses((status = 200, body = Partner)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/partners/{partner_id}")]
-pub async fn get_partner(partner: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*partner).await
-}
-
-/// Change a partner
-#[utoipa::path(request_body = PartnerInput, responses((status = 200, body = Partner)), security(("oauth2" = ["projects:write"])))]
-#[patch("/projects/{id}/partners/{partner_id}")]
-pub async fn update_partner(partner: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: PartnerInput = patch.onto(&*partner)?;
-    write.update(&*partner, input.onto_row(&partner)?).await
-}
-
-/// Delete a partner
-///
-/// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
-#[delete("/projects/{id}/partners/{partner_id}")]
-pub async fn delete_partner(partner: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&partner.0).await
+    fn of(project: &projects::Model) -> Self {
+        Self { project_id: project.id, ..Self::default() }
+    }
 }

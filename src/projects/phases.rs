@@ -1,7 +1,6 @@
 //! Phases (فاز) of a project: when each is planned, and when it was.
 
-use actix_web::{delete, get, patch, post};
-use sea_orm::{ActiveEnum, EnumIter, entity::prelude::*, sea_query::SimpleExpr};
+use sea_orm::{EnumIter, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -12,7 +11,11 @@ use super::{
 };
 use crate::{
     checks,
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     persian::Date,
     problem::{Problem, Text, Violation},
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs, record::Unique},
@@ -20,7 +23,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_phases).service(create_phase).service(get_phase).service(update_phase).service(delete_phase);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -44,7 +47,9 @@ crate::store::record_table! {
 }
 
 /// The phases of a project, in their order. Trust building runs from start to end beside the others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = PhaseName)]
@@ -75,7 +80,13 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "phase_of_project",
         columns: "phase.project_id, phase.phase",
-        violation: || Violation::body("/phase", "duplicate", Text::new("این فاز را پروژه از پیش دارد.", "The project has this phase already.")),
+        violation: || {
+            Violation::body(
+                "/phase",
+                "duplicate",
+                Text::new("این فاز را پروژه از پیش دارد.", "The project has this phase already."),
+            )
+        },
     }];
 
     fn view(&self) -> Phase {
@@ -91,15 +102,24 @@ impl Record for Model {
     }
 
     /// Within the contract, and around the milestones of the phase.
-    async fn settle(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         let project: projects::Model = transaction.referred(self.project_id, "").await?;
         self.province = project.province.clone();
         let contract = Text::new("قرارداد", "the contract");
-        let mut faults =
-            project.contract().excludes(&[("/planned_start", Some(self.planned_start)), ("/planned_end", Some(self.planned_end))], &contract);
+        let mut faults = project.contract().excludes(
+            &[("/planned_start", Some(self.planned_start)), ("/planned_end", Some(self.planned_end))],
+            &contract,
+        );
         let own = Span { from: Some(self.planned_start), to: Some(self.planned_end) };
         let what = Text::new("یکی از نقاط عطف این فاز", "A milestone of the phase");
-        let milestones = Span::of_rows(transaction, "milestone", ["planned_start", "due_on"], self.project_id, Some(self.phase.to_value())).await?;
+        let milestones = Span::of_rows(
+            transaction,
+            "milestone",
+            ["planned_start", "due_on"],
+            self.project_id,
+            Some(self.phase.to_value()),
+        )
+        .await?;
         faults.extend(own.leaves_out(milestones, ["/planned_start", "/planned_end"], &what));
         dates::all_or_none(faults)
     }
@@ -117,7 +137,8 @@ pub async fn open_trust_building(transaction: &Transaction, project: Uuid, on: D
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "phase.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "phase.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A phase of a project.
@@ -207,52 +228,47 @@ impl Input<Model> for PhaseInput {
         faults.extend(dates::in_order(Some(planned_start), Some(planned_end), "/planned_end"));
         faults.extend(dates::in_order(actual_start, actual_end, "/actual_end"));
         if actual_end.is_some() && actual_start.is_none() {
-            let detail = Text::new("فازی که پایان یافته آغازی داشته است.", "A phase that has ended has begun.");
+            let detail =
+                Text::new("فازی که پایان یافته آغازی داشته است.", "A phase that has ended has begun.");
             faults.push(Violation::body("/actual_start", "required", detail));
         }
         faults.extend(checks::not_in_future(actual_start, "/actual_start"));
         faults.extend(checks::not_in_future(actual_end, "/actual_end"));
         dates::all_or_none(faults)?;
-        Ok(Model { phase: self.phase, planned_start, planned_end, actual_start, actual_end, external_refs: self.external_refs, ..row.clone() })
+        Ok(Model {
+            phase: self.phase,
+            planned_start,
+            planned_end,
+            actual_start,
+            actual_end,
+            external_refs: self.external_refs,
+            ..row.clone()
+        })
     }
 }
 
-/// List the phases of a project
-///
-/// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Phase>)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/phases")]
-pub async fn list_phases(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Column::ProjectId.eq(project.id)).await
+impl Resource for Model {
+    type Input = PhaseInput;
+
+    const WORDS: Words = Words {
+        path: "/projects/{id}/phases",
+        one: "phase",
+        many: "phases",
+        a: "a phase",
+        reads: "projects:read",
+        writes: "projects:write",
+        about: &[
+            (Standard::List, "List the phases of a project", "Oldest first, unless sorted by `-id`."),
+            (Standard::Create, "Add a phase to a project", ""),
+            (Standard::Update, "Change a phase", ""),
+        ],
+    };
 }
 
-/// Add a phase to a project
-#[utoipa::path(request_body = PhaseInput, responses((status = 201, body = Phase)), security(("oauth2" = ["projects:write"])))]
-#[post("/projects/{id}/phases")]
-pub async fn create_phase(project: Visible<projects::Model>, input: Body<PhaseInput>, write: Write) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = projects::Model;
 
-/// Read a phase
-#[utoipa::path(responses((status = 200, body = Phase)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/phases/{phase_id}")]
-pub async fn get_phase(phase: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*phase).await
-}
-
-/// Change a phase
-#[utoipa::path(request_body = PhaseInput, responses((status = 200, body = Phase)), security(("oauth2" = ["projects:write"])))]
-#[patch("/projects/{id}/phases/{phase_id}")]
-pub async fn update_phase(phase: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: PhaseInput = patch.onto(&*phase)?;
-    write.update(&*phase, input.onto_row(&phase)?).await
-}
-
-/// Delete a phase
-///
-/// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
-#[delete("/projects/{id}/phases/{phase_id}")]
-pub async fn delete_phase(phase: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&phase.0).await
+    fn of(project: &projects::Model) -> Self {
+        Self { project_id: project.id, ..Self::default() }
+    }
 }

@@ -1,5 +1,5 @@
-//! The plan that was in force on a day: the newest baseline that was frozen by then. Read from the table of baselines without
-//! knowing more of it.
+//! The plan that was in force on a day: the newest baseline that was frozen by then. Read from the table of
+//! baselines without knowing more of it.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::store::{
     Past,
-    past::{self, Fields},
+    point_in_time::{self, Fields},
 };
 
 /// What a baseline fixes of a milestone.
@@ -19,27 +19,35 @@ const FIXED: [&str; 3] = ["weight_bp", "planned_start", "due_on"];
 #[derive(Default)]
 pub struct Plan(Option<HashMap<Uuid, Fields>>);
 
-/// The plan that a project had. Before its first baseline it is what that one froze; without one it is what the milestones say.
+/// The plan that a project had. Before its first baseline it is what that one froze; without one it is what
+/// the milestones say.
 pub async fn then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Result<Plan, DbErr> {
-    let ids = past::referring(db, "baseline", "project_id", project).await?;
-    let mut baselines: Vec<Fields> = past::records(db, "baseline", &[], ids, past).await?.into_values().collect();
-    baselines.sort_by_key(|fields| past::number(fields, "number"));
-    let in_force = |fields: &&Fields| past::day(fields, "frozen_on").is_some_and(|day| day <= past.as_of.naive());
+    let ids = point_in_time::referring(db, "baseline", "project_id", project).await?;
+    let mut baselines: Vec<Fields> =
+        point_in_time::records(db, "baseline", &[], ids, past).await?.into_values().collect();
+    baselines.sort_by_key(|fields| point_in_time::number(fields, "number"));
+    let in_force = |fields: &&Fields| {
+        point_in_time::day(fields, "frozen_on").is_some_and(|day| day <= past.as_of.naive())
+    };
     let chosen = baselines.iter().rfind(in_force).or(baselines.first());
-    let milestones = chosen.map(|fields| fields.get("milestones").and_then(Value::as_array).cloned().unwrap_or_default());
+    let milestones =
+        chosen.map(|fields| fields.get("milestones").and_then(Value::as_array).cloned().unwrap_or_default());
     let by_id = |milestone: Value| {
         let Value::Object(fields) = milestone else { return None };
-        Some((past::text(&fields, "milestone_id").parse().ok()?, fields))
+        Some((point_in_time::text(&fields, "milestone_id").parse().ok()?, fields))
     };
     Ok(Plan(milestones.map(|milestones| milestones.into_iter().filter_map(by_id).collect())))
 }
 
 impl Plan {
-    /// Puts into the fields of a milestone what the plan had fixed of it. What it did not have weighed nothing.
+    /// Puts into the fields of a milestone what the plan had fixed of it. What it did not have weighed
+    /// nothing.
     pub fn apply(&self, milestone: Uuid, fields: &mut Fields) {
         let Some(plan) = &self.0 else { return };
         match plan.get(&milestone) {
-            Some(planned) => FIXED.iter().for_each(|name| drop(fields.insert((*name).to_owned(), planned.get(*name).cloned().unwrap_or_default()))),
+            Some(planned) => FIXED.iter().for_each(|name| {
+                drop(fields.insert((*name).to_owned(), planned.get(*name).cloned().unwrap_or_default()))
+            }),
             None => drop(fields.insert("weight_bp".to_owned(), Value::from(0))),
         }
     }

@@ -1,5 +1,5 @@
-//! The states of a project and the rules by which they change, as `domain.md` lists them. What the guards look at is
-//! gathered in [`super::facts`].
+//! The states of a project and the rules by which they change, as `domain.md` lists them. What the guards
+//! look at is gathered in [`super::facts`].
 
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,9 @@ use crate::{
 };
 
 /// Where a project stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProjectState)]
@@ -43,14 +45,22 @@ pub enum State {
 }
 
 /// The states of a project that is under way (under contract, neither resting nor ended), as a list of SQL.
-pub const UNDER_WAY: &str = "('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over')";
+pub const UNDER_WAY: &str =
+    "('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over')";
 
 impl lifecycle::State for State {}
 
 impl State {
     /// The states of a live project, in their order.
-    pub const LIVE: &'static [Self] =
-        &[Self::Approved, Self::Contracted, Self::Diagnostic, Self::Planning, Self::Implementing, Self::Evaluating, Self::HandedOver];
+    pub const LIVE: &'static [Self] = &[
+        Self::Approved,
+        Self::Contracted,
+        Self::Diagnostic,
+        Self::Planning,
+        Self::Implementing,
+        Self::Evaluating,
+        Self::HandedOver,
+    ];
 
     /// Whether the plan may still be written: milestones are added, changed and cancelled.
     pub fn is_open(self) -> bool {
@@ -67,7 +77,12 @@ pub fn check_open(project: &Model) -> Result<(), Problem> {
 const MANAGER: Who = Who::Holder("projects:write");
 
 /// The step from one state to the next, by a manager.
-const fn next(from: &'static [State], to: State, needs: &'static [Need], guards: &'static [Guard<Model>]) -> Step<Model> {
+const fn next(
+    from: &'static [State],
+    to: State,
+    needs: &'static [Need],
+    guards: &'static [Guard<Model>],
+) -> Step<Model> {
     Step { from, to, who: MANAGER, needs, guards }
 }
 
@@ -115,12 +130,20 @@ const CLUSTER: Guard<Model> = guard(
     Some("/cluster_id"),
     |_, facts| facts.cluster_state == "feasible",
 );
-const BUDGET: Guard<Model> =
-    guard("no_budget", "بودجهٔ پروژه ثبت نشده است.", "The budget is not given.", Some("/budget"), |row, _| {
-        !row.budget.0.is_empty()
-    });
-const ONLY_ONE: Guard<Model> =
-    guard("live_project", "خوشه پروژهٔ زندهٔ دیگری دارد.", "The cluster has another live project.", Some("/cluster_id"), |_, facts| !facts.has_rival);
+const BUDGET: Guard<Model> = guard(
+    "no_budget",
+    "بودجهٔ پروژه ثبت نشده است.",
+    "The budget is not given.",
+    Some("/budget"),
+    |row, _| !row.budget.0.is_empty(),
+);
+const ONLY_ONE: Guard<Model> = guard(
+    "live_project",
+    "خوشه پروژهٔ زندهٔ دیگری دارد.",
+    "The cluster has another live project.",
+    Some("/cluster_id"),
+    |_, facts| !facts.has_rival,
+);
 const CONTRACT: Guard<Model> = guard(
     "no_contract",
     "شماره، آغاز و پایان قرارداد ثبت نشده است.",
@@ -177,10 +200,13 @@ const WEIGHTS: Guard<Model> = guard(
     None,
     |_, facts| facts.weight_total == 10_000,
 );
-const BASELINE: Guard<Model> =
-    guard("no_baseline", "خط مبنای شمارهٔ یک ثبت نشده است.", "Baseline 1 is not frozen.", None, |_, facts| {
-        facts.has_baseline
-    });
+const BASELINE: Guard<Model> = guard(
+    "no_baseline",
+    "خط مبنای شمارهٔ یک ثبت نشده است.",
+    "Baseline 1 is not frozen.",
+    None,
+    |_, facts| facts.has_baseline,
+);
 const MILESTONES: Guard<Model> = guard(
     "milestones_open",
     "همهٔ نقاط عطف پذیرفته یا در خط مبنای تازه‌ای لغو نشده‌اند.",
@@ -209,7 +235,17 @@ const LICENCE: Guard<Model> = guard(
     None,
     |_, facts| facts.has_licence,
 );
-const PAYMENTS: Guard<Model> =
-    guard("payments_open", "پرداخت‌هایی هنوز تطبیق نشده‌اند.", "Some payments are not reconciled.", None, |_, facts| facts.open_payments == 0);
-const ASSIGNMENTS: Guard<Model> =
-    guard("assignments_open", "انتصاب‌هایی هنوز پایان نیافته‌اند.", "Some assignments have not ended.", None, |_, facts| facts.open_assignments == 0);
+const PAYMENTS: Guard<Model> = guard(
+    "payments_open",
+    "پرداخت‌هایی هنوز تطبیق نشده‌اند.",
+    "Some payments are not reconciled.",
+    None,
+    |_, facts| facts.open_payments == 0,
+);
+const ASSIGNMENTS: Guard<Model> = guard(
+    "assignments_open",
+    "انتصاب‌هایی هنوز پایان نیافته‌اند.",
+    "Some assignments have not ended.",
+    None,
+    |_, facts| facts.open_assignments == 0,
+);

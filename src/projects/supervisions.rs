@@ -1,6 +1,5 @@
 //! Supervisions (نظارت): who supervises a project, a person or an organisation, and for how long.
 
-use actix_web::{delete, get, patch, post};
 use sea_orm::{EnumIter, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,7 +8,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{dates, entity as projects, independence};
 use crate::{
     auth::{self, account},
-    http::{Answer, Body, Page, Paging, Patch, Read, SortKey, Visible, VisibleEver, Write, page::Listed},
+    http::{
+        SortKey,
+        page::Listed,
+        resource::{self, Part, Resource, Standard, Words},
+    },
     organisations,
     persian::Date,
     problem::{Problem, Text, Violation},
@@ -23,7 +26,7 @@ use crate::{
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_supervisions).service(create_supervision).service(get_supervision).service(update_supervision).service(delete_supervision);
+    config.service(resource::part::<Model>());
 }
 
 crate::store::record_table! {
@@ -53,7 +56,9 @@ crate::store::record_table! {
 }
 
 /// What a supervision looks at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SupervisionKind)]
@@ -94,18 +99,35 @@ impl Record for Model {
         self.person_name = None;
     }
 
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         self.province = transaction.referred::<projects::Model>(self.project_id, "").await?.province;
         let (mut names, mut pointer) = (vec![self.person_name.clone()], "/person_name");
-        if let Some(id) = self.organisation_id.filter(|_| before.is_none_or(|before| before.organisation_id != self.organisation_id)) {
-            let organisation: organisations::entity::Model = transaction.referred(id, "/organisation_id").await?;
+        if let Some(id) = self
+            .organisation_id
+            .filter(|_| before.is_none_or(|before| before.organisation_id != self.organisation_id))
+        {
+            let organisation: organisations::entity::Model =
+                transaction.referred(id, "/organisation_id").await?;
             provinces::check_same(&self.province, organisation.province.as_deref(), "/organisation_id")?;
         }
-        if let Some(id) = self.account_id.filter(|_| before.is_none_or(|before| before.account_id != self.account_id)) {
+        if let Some(id) =
+            self.account_id.filter(|_| before.is_none_or(|before| before.account_id != self.account_id))
+        {
             let account: account::Model = transaction.referred(id, "/account_id").await?;
             if account.role != auth::Role::Supervisor || account.province.as_ref() != Some(&self.province) {
-                let detail = Text::new("این حساب ناظر همین استان نیست.", "This is not the account of a supervisor of the province.");
-                return Err(Problem::invalid(vec![Violation::body("/account_id", "not_a_supervisor", detail)]));
+                let detail = Text::new(
+                    "این حساب ناظر همین استان نیست.",
+                    "This is not the account of a supervisor of the province.",
+                );
+                return Err(Problem::invalid(vec![Violation::body(
+                    "/account_id",
+                    "not_a_supervisor",
+                    detail,
+                )]));
             }
             names.push(Some(account.display_name));
             pointer = "/account_id";
@@ -115,7 +137,8 @@ impl Record for Model {
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey { name: "id", sql: "supervision.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey { name: "id", sql: "supervision.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
 }
 
 /// A supervision of a project.
@@ -163,7 +186,8 @@ impl From<&Model> for Supervision {
     }
 }
 
-/// What a supervision is made of. `kind`, `valid_from` and one of `organisation_id`, `account_id` and `person_name` are needed.
+/// What a supervision is made of. `kind`, `valid_from` and one of `organisation_id`, `account_id` and
+/// `person_name` are needed.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SupervisionInput {
@@ -216,9 +240,15 @@ impl Input<Model> for SupervisionInput {
     }
 
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
-        let mut faults: Vec<_> = dates::in_order(Some(self.valid_from.naive()), self.valid_to.map(Date::naive), "/valid_to").into_iter().collect();
+        let mut faults: Vec<_> =
+            dates::in_order(Some(self.valid_from.naive()), self.valid_to.map(Date::naive), "/valid_to")
+                .into_iter()
+                .collect();
         if self.organisation_id.is_none() && self.account_id.is_none() && self.person_name.is_none() {
-            let detail = Text::new("ناظر (سازمان، حساب یا نام شخص) لازم است.", "Say who supervises: an organisation, an account or a person's name.");
+            let detail = Text::new(
+                "ناظر (سازمان، حساب یا نام شخص) لازم است.",
+                "Say who supervises: an organisation, an account or a person's name.",
+            );
             faults.push(Violation::body("/organisation_id", "required", detail));
         }
         dates::all_or_none(faults)?;
@@ -236,42 +266,28 @@ impl Input<Model> for SupervisionInput {
     }
 }
 
-/// List the supervisions of a project
-///
-/// Oldest first, unless sorted by `-id`.
-#[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Supervision>)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/supervisions")]
-pub async fn list_supervisions(project: Visible<projects::Model>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, Column::ProjectId.eq(project.id)).await
+impl Resource for Model {
+    type Input = SupervisionInput;
+
+    const WORDS: Words = Words {
+        path: "/projects/{id}/supervisions",
+        one: "supervision",
+        many: "supervisions",
+        a: "a supervision",
+        reads: "projects:read",
+        writes: "projects:write",
+        about: &[
+            (Standard::List, "List the supervisions of a project", "Oldest first, unless sorted by `-id`."),
+            (Standard::Create, "Add a supervision to a project", ""),
+            (Standard::Update, "Change a supervision", ""),
+        ],
+    };
 }
 
-/// Add a supervision to a project
-#[utoipa::path(request_body = SupervisionInput, responses((status = 201, body = Supervision)), security(("oauth2" = ["projects:write"])))]
-#[post("/projects/{id}/supervisions")]
-pub async fn create_supervision(project: Visible<projects::Model>, input: Body<SupervisionInput>, write: Write) -> Result<Answer, Problem> {
-    write.create(input.0.onto_row(&Model { project_id: project.id, ..Model::default() })?).await
-}
+impl Part for Model {
+    type Whole = projects::Model;
 
-/// Read a supervision
-#[utoipa::path(responses((status = 200, body = Supervision)), security(("oauth2" = ["projects:read"])))]
-#[get("/projects/{id}/supervisions/{supervision_id}")]
-pub async fn get_supervision(supervision: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*supervision).await
-}
-
-/// Change a supervision
-#[utoipa::path(request_body = SupervisionInput, responses((status = 200, body = Supervision)), security(("oauth2" = ["projects:write"])))]
-#[patch("/projects/{id}/supervisions/{supervision_id}")]
-pub async fn update_supervision(supervision: Visible<Model>, patch: Patch, write: Write) -> Result<Answer, Problem> {
-    let input: SupervisionInput = patch.onto(&*supervision)?;
-    write.update(&*supervision, input.onto_row(&supervision)?).await
-}
-
-/// Delete a supervision
-///
-/// Leaves a tombstone. Repeating it is no error.
-#[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["projects:write"])))]
-#[delete("/projects/{id}/supervisions/{supervision_id}")]
-pub async fn delete_supervision(supervision: VisibleEver<Model>, write: Write) -> Result<Answer, Problem> {
-    write.delete(&supervision.0).await
+    fn of(project: &projects::Model) -> Self {
+        Self { project_id: project.id, ..Self::default() }
+    }
 }

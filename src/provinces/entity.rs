@@ -37,8 +37,18 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "name_fa", sql: "province.name_order", kind: SqlKind::Text, value: |row| row.name_order.as_str().into() },
-        SortKey { name: "code", sql: "province.code", kind: SqlKind::Text, value: |row| row.code.as_str().into() },
+        SortKey {
+            name: "name_fa",
+            sql: "province.name_order",
+            kind: SqlKind::Text,
+            value: |row| row.name_order.as_str().into(),
+        },
+        SortKey {
+            name: "code",
+            sql: "province.code",
+            kind: SqlKind::Text,
+            value: |row| row.code.as_str().into(),
+        },
     ];
 }
 
@@ -81,7 +91,8 @@ pub async fn load(db: &impl ConnectionTrait) -> Result<(), Problem> {
         name_order: Set(text::order(&province.name_fa)),
         folded: Set(text::fold(&format!("{} {}", province.name_fa, province.name_en))),
     });
-    let columns = [Column::CodeBefore20201124, Column::NameFa, Column::NameEn, Column::NameOrder, Column::Folded];
+    let columns =
+        [Column::CodeBefore20201124, Column::NameFa, Column::NameEn, Column::NameOrder, Column::Folded];
     let upsert = OnConflict::column(Column::Code).update_columns(columns).to_owned();
     Entity::insert_many(rows).on_conflict(upsert).exec_without_returning(db).await?;
     Ok(())

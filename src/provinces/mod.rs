@@ -78,7 +78,9 @@ pub static ALL: LazyLock<Vec<Province>> = LazyLock::new(|| {
 /// The province of a Persian or English name, however its letters are written.
 pub fn named(name: &str) -> Option<&'static Province> {
     static BY_NAME: LazyLock<HashMap<String, &Province>> = LazyLock::new(|| {
-        let names = |province: &'static Province| [&province.name_fa, &province.name_en].map(|name| (text::key(name), province));
+        let names = |province: &'static Province| {
+            [&province.name_fa, &province.name_en].map(|name| (text::key(name), province))
+        };
         ALL.iter().flat_map(names).collect()
     });
     BY_NAME.get(&text::key(name)).copied()
@@ -101,7 +103,12 @@ pub struct ProvinceFilter {
 /// Lorestan now.
 #[utoipa::path(params(ProvinceFilter, Paging<entity::Model>), responses((status = 200, body = Page<Province>)), security(("oauth2" = ["reference:read"])))]
 #[get("/provinces")]
-pub async fn list_provinces(filter: Query<ProvinceFilter>, paging: Paging<entity::Model>, db: Database, shape: Shape) -> Result<Answer, Problem> {
+pub async fn list_provinces(
+    filter: Query<ProvinceFilter>,
+    paging: Paging<entity::Model>,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
     let page = paging.fetch(db.get_ref(), entity::list(&filter)).await?;
     let views = page.items.iter().map(entity::Model::view).collect();
     shape.page(&page.with(views))
@@ -110,7 +117,12 @@ pub async fn list_provinces(filter: Query<ProvinceFilter>, paging: Paging<entity
 /// Read a province
 #[utoipa::path(params(("code" = String, Path, description = "The code in force", example = "IR-15")), responses((status = 200, body = Province)), security(("oauth2" = ["reference:read"])))]
 #[get("/provinces/{code}")]
-pub async fn get_province(code: actix_web::web::Path<String>, db: Database, shape: Shape) -> Result<Answer, Problem> {
-    let row = entity::by_code(db.get_ref(), &code).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
+pub async fn get_province(
+    code: actix_web::web::Path<String>,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
+    let row =
+        entity::by_code(db.get_ref(), &code).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))?;
     shape.value(&row.view())
 }

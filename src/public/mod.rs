@@ -1,5 +1,5 @@
-//! What everybody may know, without a token: the directory of clusters, which is live, and the published statistics. Nothing here is about persons
-//! or single firms.
+//! What everybody may know, without a token: the directory of clusters, which is live, and the published
+//! statistics. Nothing here is about persons or single firms.
 
 pub mod statistics;
 pub mod table;
@@ -109,13 +109,19 @@ impl From<Model> for PublicCluster {
 
 /// The directory of clusters
 ///
-/// All clusters that are identified, for everybody, without a token: as JSON, as a table (CSV), or on the map (GeoJSON). Take it as often as
-/// you like: it may be kept for five minutes, and `If-None-Match` gets 304 as long as nothing has changed.
+/// All clusters that are identified, for everybody, without a token: as JSON, as a table (CSV), or on the map
+/// (GeoJSON). Take it as often as you like: it may be kept for five minutes, and `If-None-Match` gets 304 as
+/// long as nothing has changed.
 #[utoipa::path(params(PublicFilter), responses((status = 200, body = Directory)), security(()))]
 #[get("/public/clusters")]
-pub async fn list_public_clusters(filter: Query<PublicFilter>, db: Database, shape: Shape) -> Result<Answer, Problem> {
+pub async fn list_public_clusters(
+    filter: Query<PublicFilter>,
+    db: Database,
+    shape: Shape,
+) -> Result<Answer, Problem> {
     let PublicFilter { province, isic } = filter.0;
-    let filter = ClusterFilter { state: Some(PUBLISHED.into()), province, isic, county: None, identified_by: None };
+    let filter =
+        ClusterFilter { state: Some(PUBLISHED.into()), province, isic, county: None, identified_by: None };
     let rows = Entity::find().filter(Column::DeletedAt.is_null()).filter(filter.condition());
     let rows = rows.order_by_asc(Column::Province).order_by_asc(Column::Code).all(db.get_ref()).await?;
     let items: Vec<_> = rows.into_iter().map(PublicCluster::from).collect();

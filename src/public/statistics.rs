@@ -15,7 +15,7 @@ use super::{
     table::{Asked, LATEST},
 };
 use crate::{
-    http::{Answer, Database, Query, Shape, guard::Format, sheet::Kind},
+    http::{Answer, Database, Query, Shape, authorization::Format, sheet::Kind},
     industries::IsicCode,
     persian::{Date, PersianPeriod},
     problem::{Problem, Text, problem_types},
@@ -41,7 +41,8 @@ pub struct Release {
     quarter: PersianPeriod,
     /// Its last day: clusters and projects are told in their states of that day.
     as_of: Date,
-    /// When it was published. What was known then was counted; what was corrected later shows in later quarters.
+    /// When it was published. What was known then was counted; what was corrected later shows in later
+    /// quarters.
     published_at: DateTime<Utc>,
     /// SHA-256 over its tables: it never changes.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
@@ -50,7 +51,12 @@ pub struct Release {
 
 impl From<Head> for Release {
     fn from(head: Head) -> Self {
-        Self { quarter: head.quarter, as_of: Date::from(head.as_of), published_at: head.published_at, digest: head.digest }
+        Self {
+            quarter: head.quarter,
+            as_of: Date::from(head.as_of),
+            published_at: head.published_at,
+            digest: head.digest,
+        }
     }
 }
 
@@ -129,7 +135,8 @@ pub struct EnterpriseFigures {
     /// Its title in English.
     #[schema(example = "Manufacture of other non-metallic mineral products")]
     isic_en: String,
-    /// Enterprises of the register by their primary class; null just where `enterprises_suppressed` is true. It is never 0.
+    /// Enterprises of the register by their primary class; null just where `enterprises_suppressed` is true.
+    /// It is never 0.
     #[schema(required, minimum = 3, example = 14)]
     enterprises: Option<i64>,
     /// Whether the number of enterprises is not told.
@@ -211,14 +218,16 @@ impl From<Row> for EnterpriseFigures {
 /// What an area is called in Persian and English.
 fn names(area: &str) -> (&'static str, &'static str) {
     let province = ALL.iter().find(|province| province.code.0 == area);
-    province.map_or(("سراسر کشور", "Whole country"), |province| (&province.name_fa, &province.name_en))
+    province
+        .map_or(("سراسر کشور", "Whole country"), |province| (&province.name_fa, &province.name_en))
 }
 
 /// The published quarters
 ///
-/// The statistics are published once for each quarter of the Persian calendar, some weeks after its end, and stay as they are: what is corrected later shows in
-/// later quarters. Each quarter has two tables, `programme` and `enterprises`, whose figures together, over all levels, areas and quarters, tell nothing of
-/// single firms. For everybody, without a token.
+/// The statistics are published once for each quarter of the Persian calendar, some weeks after its end, and
+/// stay as they are: what is corrected later shows in later quarters. Each quarter has two tables,
+/// `programme` and `enterprises`, whose figures together, over all levels, areas and quarters, tell nothing
+/// of single firms. For everybody, without a token.
 #[utoipa::path(responses((status = 200, body = PublishedQuarters)), security(()))]
 #[get("/public/statistics")]
 pub async fn list_published_quarters(db: Database, shape: Shape) -> Result<Answer, Problem> {
@@ -228,17 +237,22 @@ pub async fn list_published_quarters(db: Database, shape: Shape) -> Result<Answe
 
 /// Clusters and projects by province
 ///
-/// How many clusters had been identified by the last day of the quarter and were neither merged nor split nor withdrawn, and the projects, in their
-/// states of that day. For everybody, without a token.
+/// How many clusters had been identified by the last day of the quarter and were neither merged nor split nor
+/// withdrawn, and the projects, in their states of that day. For everybody, without a token.
 #[utoipa::path(
     params(("quarter" = String, Path, description = "The quarter, such as `1405-Q2`, or `latest`", example = "latest")),
     responses((status = 200, body = PublishedProgramme)),
     security(()),
 )]
 #[get("/public/statistics/{quarter}/programme")]
-pub async fn get_published_programme(quarter: web::Path<String>, db: Database, asked: Asked) -> Result<HttpResponse, Problem> {
+pub async fn get_published_programme(
+    quarter: web::Path<String>,
+    db: Database,
+    asked: Asked,
+) -> Result<HttpResponse, Problem> {
     let head = find(&db, &quarter).await?;
-    let rows = programme::Entity::find().filter(programme::Column::Quarter.eq(head.quarter)).all(db.reads()).await?;
+    let rows =
+        programme::Entity::find().filter(programme::Column::Quarter.eq(head.quarter)).all(db.reads()).await?;
     let mut items: Vec<_> = rows
         .into_iter()
         .map(|row| {
@@ -257,14 +271,23 @@ pub async fn get_published_programme(quarter: web::Path<String>, db: Database, a
         .collect();
     items.sort_by(|a, b| a.province.0.cmp(&b.province.0));
     let table = PublishedProgramme { release: head.clone().into(), items };
-    asked.answer(&table, head, Text::new("خوشه‌ها و پروژه‌ها به تفکیک استان", "Clusters and projects by province"), PROGRAMME).await
+    asked
+        .answer(
+            &table,
+            head,
+            Text::new("خوشه‌ها و پروژه‌ها به تفکیک استان", "Clusters and projects by province"),
+            PROGRAMME,
+        )
+        .await
 }
 
 /// Enterprises and employment by industry and area
 ///
-/// All levels of ISIC Rev. 4 with the total, for the country and each province. A figure that would tell of fewer than three enterprises, or of one that makes up
-/// more than four fifths of it, is not told (`enterprises_suppressed`, `employment_suppressed`); nor are others, from which it would follow by whatever
-/// additions, subtractions or comparisons with former quarters: which of the two it is is not said. Cells without enterprises are left out. For everybody, without a token.
+/// All levels of ISIC Rev. 4 with the total, for the country and each province. A figure that would tell of
+/// fewer than three enterprises, or of one that makes up more than four fifths of it, is not told
+/// (`enterprises_suppressed`, `employment_suppressed`); nor are others, from which it would follow by
+/// whatever additions, subtractions or comparisons with former quarters: which of the two it is is not said.
+/// Cells without enterprises are left out. For everybody, without a token.
 #[utoipa::path(
     params(("quarter" = String, Path, description = "The quarter, such as `1405-Q2`, or `latest`", example = "latest"), CellFilter),
     responses((status = 200, body = PublishedEnterprises)),
@@ -294,11 +317,16 @@ pub async fn get_published_enterprises(
          FROM statistics_cell c LEFT JOIN industry i ON i.code = c.industry WHERE {} ORDER BY c.area, c.industry",
         conditions.join(" AND ")
     );
-    let mut items: Vec<EnterpriseFigures> =
-        Row::find_by_statement(sql.statement(query)).all(db.reads()).await?.into_iter().map(EnterpriseFigures::from).collect();
+    let mut items: Vec<EnterpriseFigures> = Row::find_by_statement(sql.statement(query))
+        .all(db.reads())
+        .await?
+        .into_iter()
+        .map(EnterpriseFigures::from)
+        .collect();
     items.sort_by_key(|row| row.level);
     let table = PublishedEnterprises { release: head.clone().into(), items };
-    let title = Text::new("واحدها و اشتغال به تفکیک رشته و استان", "Enterprises and employment by industry and area");
+    let title =
+        Text::new("واحدها و اشتغال به تفکیک رشته و استان", "Enterprises and employment by industry and area");
     asked.answer(&table, head, title, ENTERPRISES).await
 }
 

@@ -10,9 +10,9 @@ use super::FRESH_SECONDS;
 use crate::{
     http::{
         Call, Ready, Shape,
+        authorization::Format,
         document::PREFIX,
-        guard::Format,
-        shape::{digest, knows},
+        render::{digest, knows},
         sheet::{About, Heading, Sheet},
         temporary,
     },
@@ -42,23 +42,41 @@ impl FromRequest for Asked {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let shape = Shape::from_request(request, payload).into_inner();
-        let asked = Call::of(request).and_then(|call| Ok(Self { request: request.clone(), call, shape: shape? }));
+        let asked =
+            Call::of(request).and_then(|call| Ok(Self { request: request.clone(), call, shape: shape? }));
         std::future::ready(asked)
     }
 }
 
 impl Asked {
     /// The table in the format asked for.
-    pub async fn answer<T: Serialize>(self, table: &T, head: Head, title: Text, columns: &'static [Column]) -> Result<HttpResponse, Problem> {
-        let seconds = if self.request.match_info().get("quarter") == Some(LATEST) { FRESH_SECONDS } else { IMMUTABLE_SECONDS };
+    pub async fn answer<T: Serialize>(
+        self,
+        table: &T,
+        head: Head,
+        title: Text,
+        columns: &'static [Column],
+    ) -> Result<HttpResponse, Problem> {
+        let seconds = if self.request.match_info().get("quarter") == Some(LATEST) {
+            FRESH_SECONDS
+        } else {
+            IMMUTABLE_SECONDS
+        };
         if self.call.format() != Format::Xlsx {
             return Ok(self.shape.items(table)?.public(seconds).respond_to(&self.request));
         }
-        let question = json!([head.digest, self.call.query(), self.call.language() as u8, self.call.calendar(), env!("CARGO_PKG_VERSION")]);
+        let question = json!([
+            head.digest,
+            self.call.query(),
+            self.call.language() as u8,
+            self.call.calendar(),
+            env!("CARGO_PKG_VERSION")
+        ]);
         let tag = format!("\"{}\"", digest(&question.to_string()));
         let is_known = knows(&self.request, &tag);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        // A workbook says when it was made: two of them are equivalent, not the same (RFC 9110, section 8.8.1).
+        // A workbook says when it was made: two of them are equivalent, not the same (RFC 9110, section
+        // 8.8.1).
         response.insert_header((header::ETAG, format!("W/{tag}")));
         response.insert_header((header::CACHE_CONTROL, format!("public, max-age={seconds}")));
         response.insert_header((header::VARY, "Accept, Accept-Language"));
@@ -66,27 +84,49 @@ impl Asked {
             return Ok(response.finish());
         }
         // Days are days in a sheet, whatever calendar they are shown in.
-        let value = self.call.rendered(|| calendar::using(Calendar::Gregorian, || serde_json::to_value(table))).map_err(Problem::internal)?;
+        let value = self
+            .call
+            .rendered(|| calendar::using(Calendar::Gregorian, || serde_json::to_value(table)))
+            .map_err(Problem::internal)?;
         let file = format!("attachment; filename=\"{}-{}.xlsx\"", self.call.operation().id, head.quarter);
         let about = self.about(&head, title, columns);
-        let book = web::block(move || workbook(about, &value["items"])).await.map_err(Problem::internal)??;
-        response.insert_header((header::CONTENT_TYPE, Format::Xlsx.media_type())).insert_header((header::CONTENT_DISPOSITION, file));
+        let book =
+            web::block(move || workbook(about, &value["items"])).await.map_err(Problem::internal)??;
+        response
+            .insert_header((header::CONTENT_TYPE, Format::Xlsx.media_type()))
+            .insert_header((header::CONTENT_DISPOSITION, file));
         Ok(response.body(book))
     }
 
     fn about(&self, head: &Head, title: Text, columns: &[Column]) -> About {
         let fields = self.call.fields();
         let is_wanted = |column: &&Column| fields.as_ref().is_none_or(|fields| fields.contains(&column.name));
-        let heading = |column: &Column| Heading { name: column.name.into(), title: Text::new(column.title_fa, column.title_en), kind: column.kind };
+        let heading = |column: &Column| Heading {
+            name: column.name.into(),
+            title: Text::new(column.title_fa, column.title_en),
+            kind: column.kind,
+        };
         let provenance = vec![
             (Text::new("فصل", "Quarter"), head.quarter.to_string()),
             (Text::new("روز گزارش", "As of"), Date::from(head.as_of).in_calendar(self.call.calendar())),
-            (Text::new("زمان انتشار", "Published at"), head.published_at.to_rfc3339_opts(SecondsFormat::Secs, true)),
-            (Text::new("چکیدهٔ جدول‌های فصل (SHA-256)", "Digest of the quarter (SHA-256)"), head.digest.clone()),
+            (
+                Text::new("زمان انتشار", "Published at"),
+                head.published_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            ),
+            (
+                Text::new("چکیدهٔ جدول‌های فصل (SHA-256)", "Digest of the quarter (SHA-256)"),
+                head.digest.clone(),
+            ),
             (Text::new("نشانی", "Address"), format!("{PREFIX}/public/statistics/{}", head.quarter)),
         ];
         let (language, calendar) = (self.call.language(), self.call.calendar());
-        About { title, columns: columns.iter().filter(is_wanted).map(heading).collect(), provenance, language, calendar }
+        About {
+            title,
+            columns: columns.iter().filter(is_wanted).map(heading).collect(),
+            provenance,
+            language,
+            calendar,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
-//! The answer to a report: its rows one by one, in the format asked for, with flat memory however many there are, and
-//! written down before the first byte goes out, so that no connection to the database waits for a reader; and its ETag,
-//! which is known before the report's query is run.
+//! The answer to a report: its rows one by one, in the format asked for, with flat memory however many there
+//! are, and written down before the first byte goes out, so that no connection to the database waits for a
+//! reader; and its ETag, which is known before the report's query is run.
 
 use actix_web::{HttpResponse, http::header, web};
 use chrono::SecondsFormat;
@@ -15,11 +15,11 @@ use super::{Question, Report, Totals};
 use crate::{
     api,
     http::{
-        Call, compress, csv,
-        envelope::Deadline,
-        geojson,
-        guard::Format,
-        shape::digest,
+        Call,
+        authorization::Format,
+        compress, csv, geojson,
+        render::digest,
+        request_middleware::Deadline,
         sheet::{About, Heading, Sheet},
         spool::{Spool, SpoolQuota},
     },
@@ -33,7 +33,7 @@ use crate::{
 /// What a report answers.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Report)]
-pub struct Told<I, T> {
+pub struct ReportResponse<I, T> {
     #[serde(flatten)]
     head: Head,
     /// The rows.
@@ -80,9 +80,12 @@ impl<R: Report> Question<R> {
         let is_known = held.is_some();
         let tag = held.unwrap_or(current);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        // A workbook says when it was made: two of them are equivalent, not the same (RFC 9110, section 8.8.1).
+        // A workbook says when it was made: two of them are equivalent, not the same (RFC 9110, section
+        // 8.8.1).
         let weak = if format == Format::Xlsx { "W/" } else { "" };
-        response.insert_header((header::ETAG, format!("{weak}{tag}"))).insert_header((header::CACHE_CONTROL, "private, no-cache"));
+        response
+            .insert_header((header::ETAG, format!("{weak}{tag}")))
+            .insert_header((header::CACHE_CONTROL, "private, no-cache"));
         response.insert_header((header::VARY, "Accept, Accept-Language, Authorization"));
         if is_known {
             return Ok(response.finish());
@@ -92,11 +95,15 @@ impl<R: Report> Question<R> {
         if let Some(value) = value {
             response.insert_header((header::CONTENT_DISPOSITION, value));
         }
-        let spools = self.request.app_data::<web::Data<SpoolQuota>>().ok_or_else(|| Problem::internal("no quota of spooled answers"))?;
+        let spools = self
+            .request
+            .app_data::<web::Data<SpoolQuota>>()
+            .ok_or_else(|| Problem::internal("no quota of spooled answers"))?;
         let share = spools.begin(self.caller.id)?;
-        let mut out = Out::new(&self)?;
+        let mut out = RowSink::new(&self)?;
         R::tell(&self, &db, &mut out).await?;
-        // The connection is free with the last row, the turn when the answer is made: others need not wait until it is read.
+        // The connection is free with the last row, the turn when the answer is made: others need not wait
+        // until it is read.
         out.finish(&self, db.end()).await?.answer(response, share)
     }
 
@@ -104,8 +111,8 @@ impl<R: Report> Question<R> {
         Watched { resources: R::ENTRY.reads, provinces, known_at: self.known_at }
     }
 
-    /// What tells this question from all others, and this build from all others: the first part of the ETag. The second is the
-    /// revision of the data.
+    /// What tells this question from all others, and this build from all others: the first part of the ETag.
+    /// The second is the revision of the data.
     fn fingerprint(&self, edition: &str) -> String {
         let may_see = self.call.rendered(crate::personal::is_shown);
         let question = json!([
@@ -122,15 +129,29 @@ impl<R: Report> Question<R> {
         digest(&format!("{question}{}", api::fingerprint()))
     }
 
-    /// The ETag that the caller holds, where it is still current; `*` holds whatever is current (RFC 9110, section 13.1.2).
-    async fn held(&self, question: &str, current: &str, db: &DatabaseTransaction) -> Result<Option<String>, Problem> {
-        let header = self.request.headers().get(header::IF_NONE_MATCH).and_then(|header| header.to_str().ok()).unwrap_or_default();
+    /// The ETag that the caller holds, where it is still current; `*` holds whatever is current (RFC 9110,
+    /// section 13.1.2).
+    async fn held(
+        &self,
+        question: &str,
+        current: &str,
+        db: &DatabaseTransaction,
+    ) -> Result<Option<String>, Problem> {
+        let header = self
+            .request
+            .headers()
+            .get(header::IF_NONE_MATCH)
+            .and_then(|header| header.to_str().ok())
+            .unwrap_or_default();
         if header.trim() == "*" {
             return Ok(Some(current.to_owned()));
         }
         for tag in header.split(',').take(MOST_TAGS).map(|tag| tag.trim().trim_start_matches("W/")) {
             let tag = compress::without_encoding(tag);
-            let revision = tag.trim_matches('"').strip_prefix(question).and_then(|rest| rest.strip_prefix('-')?.parse().ok());
+            let revision = tag
+                .trim_matches('"')
+                .strip_prefix(question)
+                .and_then(|rest| rest.strip_prefix('-')?.parse().ok());
             let Some(revision) = revision else { continue };
             if self.watched(self.provinces_read().as_deref()).is_unchanged_since(&revision, db).await? {
                 return Ok(Some(tag.into_owned()));
@@ -140,7 +161,14 @@ impl<R: Report> Question<R> {
     }
 
     fn content(&self, format: Format) -> (&'static str, Option<String>) {
-        let file = || Some(format!("attachment; filename=\"{}-{}.{}\"", R::ENTRY.name, self.as_of.in_calendar(self.call.calendar()), format.name()));
+        let file = || {
+            Some(format!(
+                "attachment; filename=\"{}-{}.{}\"",
+                R::ENTRY.name,
+                self.as_of.in_calendar(self.call.calendar()),
+                format.name()
+            ))
+        };
         match format {
             Format::Json if self.call.fields().is_some() => (crate::http::document::SPARSE, None),
             Format::Csv => ("text/csv; charset=utf-8; header=present", file()),
@@ -159,7 +187,10 @@ impl<R: Report> Question<R> {
             (Text::new("تهیه‌کننده", "Made by"), self.caller.username.clone()),
             (Text::new("زمان تهیه", "Made at"), now().to_rfc3339_opts(SecondsFormat::Secs, true)),
             (Text::new("روز گزارش", "As of"), day(self.as_of)),
-            (Text::new("دانسته تا", "Known at"), self.known_at.unwrap_or_else(now).to_rfc3339_opts(SecondsFormat::Micros, true)),
+            (
+                Text::new("دانسته تا", "Known at"),
+                self.known_at.unwrap_or_else(now).to_rfc3339_opts(SecondsFormat::Micros, true),
+            ),
             (Text::new("دامنه", "Scope"), self.provinces().map_or_else(none, |codes| codes.join("، "))),
         ];
         let asked = self.call.query().as_object().into_iter().flatten();
@@ -172,7 +203,13 @@ impl<R: Report> Question<R> {
             title: Text::new(column.title_fa, column.title_en),
             kind: column.kind,
         });
-        About { title: Text::new(entry.title_fa, entry.title_en), columns: columns.collect(), provenance, language: self.call.language(), calendar }
+        About {
+            title: Text::new(entry.title_fa, entry.title_en),
+            columns: columns.collect(),
+            provenance,
+            language: self.call.language(),
+            calendar,
+        }
     }
 
     fn head(&self) -> Head {
@@ -181,7 +218,7 @@ impl<R: Report> Question<R> {
 }
 
 /// Where a report puts its rows.
-pub struct Out<R: Report> {
+pub struct RowSink<R: Report> {
     call: Call,
     deadline: Deadline,
     spool: Spool,
@@ -202,25 +239,34 @@ enum Form<I> {
     GeoJson,
 }
 
-impl<R: Report> Out<R> {
+impl<R: Report> RowSink<R> {
     fn new(question: &Question<R>) -> Result<Self, Problem> {
         let call = question.call.clone();
         let mut buffer = String::new();
         let form = match call.format() {
             Format::Json => {
-                buffer = opened(&call.rendered(|| serde_json::to_value(question.head())).map_err(Problem::internal)?, "items");
+                buffer = opened(
+                    &call.rendered(|| serde_json::to_value(question.head())).map_err(Problem::internal)?,
+                    "items",
+                );
                 Form::Json
             }
             Format::GeoJson => {
-                let mut head = call.rendered(|| serde_json::to_value(question.head())).map_err(Problem::internal)?;
+                let mut head =
+                    call.rendered(|| serde_json::to_value(question.head())).map_err(Problem::internal)?;
                 head["type"] = json!("FeatureCollection");
                 buffer = opened(&head, "features");
                 Form::GeoJson
             }
             Format::Csv => {
                 let fields = call.fields();
-                let is_wanted = |name: &&str| fields.as_ref().is_none_or(|fields| fields.iter().any(|field| name.split('.').next() == Some(*field)));
-                let columns: Vec<&str> = R::ENTRY.columns.iter().map(|column| column.name).filter(is_wanted).collect();
+                let is_wanted = |name: &&str| {
+                    fields.as_ref().is_none_or(|fields| {
+                        fields.iter().any(|field| name.split('.').next() == Some(*field))
+                    })
+                };
+                let columns: Vec<&str> =
+                    R::ENTRY.columns.iter().map(|column| column.name).filter(is_wanted).collect();
                 buffer = csv::header(&columns, call.has_byte_order_mark())?;
                 Form::Csv(columns)
             }
@@ -228,7 +274,15 @@ impl<R: Report> Out<R> {
             Format::Svg => Form::Svg(Vec::new()),
         };
         let deadline = Deadline::of(&question.request);
-        Ok(Self { call, deadline, spool: Spool::default(), buffer: buffer.into_bytes(), count: 0, totals: R::Totals::default(), form })
+        Ok(Self {
+            call,
+            deadline,
+            spool: Spool::default(),
+            buffer: buffer.into_bytes(),
+            count: 0,
+            totals: R::Totals::default(),
+            form,
+        })
     }
 
     /// The totals so far: for what a report tells beside the sums of its rows.
@@ -237,7 +291,11 @@ impl<R: Report> Out<R> {
     }
 
     /// Puts out what the rows of a statement become.
-    pub async fn rows<Row: FromQueryResult + Into<R::Item>>(&mut self, db: &DatabaseTransaction, statement: Statement) -> Result<(), Problem> {
+    pub async fn rows<Row: FromQueryResult + Into<R::Item>>(
+        &mut self,
+        db: &DatabaseTransaction,
+        statement: Statement,
+    ) -> Result<(), Problem> {
         let mut rows = db.stream_raw(statement).await?;
         while let Some(row) = rows.next().await {
             self.put(Row::from_query_result(&row?, "")?.into()).await?;
@@ -256,14 +314,19 @@ impl<R: Report> Out<R> {
                     None => self.call.rendered(|| serde_json::to_string(&item)).map_err(Problem::internal)?,
                     Some(fields) => {
                         let mut value = self.call.rendered(json)?;
-                        value.as_object_mut().into_iter().for_each(|members| members.retain(|name, _| fields.contains(&name.as_str())));
+                        value
+                            .as_object_mut()
+                            .into_iter()
+                            .for_each(|members| members.retain(|name, _| fields.contains(&name.as_str())));
                         value.to_string()
                     }
                 };
                 self.buffer.extend_from_slice(separator.as_bytes());
                 self.buffer.extend_from_slice(text.as_bytes());
             }
-            Form::Csv(columns) => self.buffer.extend_from_slice(csv::row(columns, &self.call.rendered(json)?)?.as_bytes()),
+            Form::Csv(columns) => {
+                self.buffer.extend_from_slice(csv::row(columns, &self.call.rendered(json)?)?.as_bytes())
+            }
             Form::Xlsx(sheet, hash) => {
                 // Days are days in a sheet, whatever calendar they are shown in.
                 let value = self.call.rendered(|| calendar::using(Calendar::Gregorian, json))?;
@@ -272,7 +335,8 @@ impl<R: Report> Out<R> {
             }
             Form::GeoJson => {
                 self.buffer.extend_from_slice(separator.as_bytes());
-                self.buffer.extend_from_slice(geojson::feature(self.call.rendered(json)?).to_string().as_bytes());
+                self.buffer
+                    .extend_from_slice(geojson::feature(self.call.rendered(json)?).to_string().as_bytes());
             }
             Form::Svg(items) if R::CHARTS_ROWS => items.push(item),
             Form::Svg(_) => {}
@@ -301,14 +365,18 @@ impl<R: Report> Out<R> {
         self.totals.finish();
         let totals = self.call.rendered(|| serde_json::to_value(&self.totals)).map_err(Problem::internal)?;
         match std::mem::replace(&mut self.form, Form::Json) {
-            Form::Json if self.call.format() == Format::Json => {
-                self.buffer.extend_from_slice(format!("],\"total\":{},\"totals\":{totals}}}", self.count).as_bytes())
+            Form::Json if self.call.format() == Format::Json => self
+                .buffer
+                .extend_from_slice(format!("],\"total\":{},\"totals\":{totals}}}", self.count).as_bytes()),
+            Form::Json | Form::GeoJson => {
+                self.buffer.extend_from_slice(format!("],\"total\":{}}}", self.count).as_bytes())
             }
-            Form::Json | Form::GeoJson => self.buffer.extend_from_slice(format!("],\"total\":{}}}", self.count).as_bytes()),
             Form::Csv(_) => {}
             Form::Svg(items) => {
-                let chart =
-                    self.call.rendered(|| R::chart(question, &items, &self.totals)).ok_or_else(|| Problem::internal("a report without its chart"))?;
+                let chart = self
+                    .call
+                    .rendered(|| R::chart(question, &items, &self.totals))
+                    .ok_or_else(|| Problem::internal("a report without its chart"))?;
                 self.buffer = chart.svg(self.call.language()).map_err(Problem::internal)?.into_bytes();
             }
             Form::Xlsx(sheet, hash) => {

@@ -6,10 +6,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Column, Common, Entry, Kind, NoParameters, Out, Question, Report, TABLE, Told, Totals,
+    Column, Common, Entry, Kind, NoParameters, Question, Report, ReportResponse, RowSink, TABLE, Totals,
     value::{budget_of, share_bp},
 };
-use crate::{problem::Problem, projects::rules::State, provinces::ProvinceCode, store::known::CLUSTER, values::Amount};
+use crate::{
+    problem::Problem, projects::rules::State, provinces::ProvinceCode, store::temporal_relations::CLUSTER,
+    values::Amount,
+};
 
 /// The report.
 pub struct Budgets;
@@ -131,18 +134,31 @@ impl Report for Budgets {
             Column::new("paid_bp", Kind::BasisPoints, "درصد پرداخت", "Paid"),
             Column::new("earned_value_irr", Kind::Rials, "ارزش کسب‌شده", "Earned value"),
             Column::new("progress_bp", Kind::BasisPoints, "پیشرفت", "Progress"),
-            Column::new("paid_ahead_bp", Kind::BasisPoints, "پیشی پرداخت بر پیشرفت", "Payments ahead of progress"),
+            Column::new(
+                "paid_ahead_bp",
+                Kind::BasisPoints,
+                "پیشی پرداخت بر پیشرفت",
+                "Payments ahead of progress",
+            ),
         ],
     };
     type Parameters = NoParameters;
     type Item = ProjectBudget;
     type Totals = BudgetTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
-        let since = question.from().map(|from| format!("v.day >= {}", sql.day(from.naive()))).unwrap_or_else(|| "1 = 1".to_owned());
-        let (projects, values, clusters) = (question.projects(&mut sql), question.values(&mut sql), question.known(&CLUSTER, &mut sql));
+        let since = question
+            .from()
+            .map(|from| format!("v.day >= {}", sql.day(from.naive())))
+            .unwrap_or_else(|| "1 = 1".to_owned());
+        let (projects, values, clusters) =
+            (question.projects(&mut sql), question.values(&mut sql), question.known(&CLUSTER, &mut sql));
         let approved = budget_of("p.budget", &sql);
         let query = format!(
             "SELECT p.id, p.code, p.title_fa, c.name_fa AS cluster_fa, p.province, p.state, {approved} AS approved_irr, \
@@ -182,9 +198,9 @@ impl From<Row> for ProjectBudget {
 
 /// Budget and payments
 ///
-/// Every project that was approved by the day, with what was approved, what was paid by `as_of` and in `period`, what is left, and
-/// whether payments run ahead of progress. `totals` sum up the rows.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<ProjectBudget, BudgetTotals>)), security(("oauth2" = ["reports:read"])))]
+/// Every project that was approved by the day, with what was approved, what was paid by `as_of` and in
+/// `period`, what is left, and whether payments run ahead of progress. `totals` sum up the rows.
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<ProjectBudget, BudgetTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/budget")]
 pub async fn get_budget(question: Question<Budgets>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -1,11 +1,15 @@
-//! What CDAs have on their hands on a day, how their work was accepted, and how long their certificates hold. No personal data.
+//! What CDAs have on their hands on a day, how their work was accepted, and how long their certificates hold.
+//! No personal data.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{ActiveEnum, DatabaseTransaction, FromQueryResult, prelude::Uuid};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Column, Common, Entry, Kind, NoParameters, Out, Question, Report, TABLE, Told, Totals, plan, value::share_bp};
+use super::{
+    Column, Common, Entry, Kind, NoParameters, Question, Report, ReportResponse, RowSink, TABLE, Totals,
+    plan, value::share_bp,
+};
 use crate::{
     cdas::rules::State,
     persian::Date,
@@ -14,8 +18,8 @@ use crate::{
     projects::rules::State as ProjectState,
     provinces::ProvinceCode,
     store::{
-        known::{ASSIGNMENT, CDA},
         sql::Member,
+        temporal_relations::{ASSIGNMENT, CDA},
     },
     values::Decimal,
 };
@@ -158,23 +162,41 @@ impl Report for CdaPortfolio {
     type Item = Portfolio;
     type Totals = PortfolioTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
         let since = question.from().map(|first| sql.day(first.naive()));
-        let since = |column: &str| since.as_ref().map(|first| format!(" AND {column} >= {first}")).unwrap_or_default();
-        let (projects, assignments, cdas) = (question.projects(&mut sql), question.known(&ASSIGNMENT, &mut sql), question.known(&CDA, &mut sql));
-        let (milestones, events) = (plan::milestones(question, &mut sql), question.events("milestone", &mut sql));
+        let since = |column: &str| {
+            since.as_ref().map(|first| format!(" AND {column} >= {first}")).unwrap_or_default()
+        };
+        let (projects, assignments, cdas) = (
+            question.projects(&mut sql),
+            question.known(&ASSIGNMENT, &mut sql),
+            question.known(&CDA, &mut sql),
+        );
+        let (milestones, events) =
+            (plan::milestones(question, &mut sql), question.events("milestone", &mut sql));
         let live: Vec<String> = ProjectState::LIVE.iter().map(ActiveEnum::to_value).collect();
         let live = sql.texts(live.iter().map(String::as_str));
         let held = sql.each("c.certificates", "held");
-        let [issued_on, expires_on] = ["issued_on", "expires_on"].map(|name| sql.member("held.value", name, Member::Date));
-        let projects_as = |role: &str| format!("COUNT(DISTINCT CASE WHEN a.role = '{role}' THEN a.project_id END)");
+        let [issued_on, expires_on] =
+            ["issued_on", "expires_on"].map(|name| sql.member("held.value", name, Member::Date));
+        let projects_as =
+            |role: &str| format!("COUNT(DISTINCT CASE WHEN a.role = '{role}' THEN a.project_id END)");
         let certificates = |what: &str| format!("(SELECT {what} FROM {held} WHERE {issued_on} <= {day})");
         let erased = format!("'{}'", personal::ERASED_NAME);
-        let shown = if question.has_industries() { "" } else { "c.state IN ('certified', 'suspended', 'expired') OR " };
-        // A project has one lead at a time: on a day it is the one who began last, if still there. To go through each project's days once
-        // takes no join of days with spans, of which a planner knows nothing.
+        let shown = if question.has_industries() {
+            ""
+        } else {
+            "c.state IN ('certified', 'suspended', 'expired') OR "
+        };
+        // A project has one lead at a time: on a day it is the one who began last, if still there. To go
+        // through each project's days once takes no join of days with spans, of which a planner knows
+        // nothing.
         let query = format!(
             "WITH task AS (SELECT a.cda_id, a.project_id, a.role, a.valid_from, a.valid_to, p.state FROM {assignments} a \
                  JOIN {projects} p ON p.id = a.project_id WHERE a.valid_from <= {day}), \
@@ -237,10 +259,11 @@ impl From<Row> for Portfolio {
 
 /// Portfolios of CDAs
 ///
-/// The CDAs of the provinces that were certified, suspended or expired on `as_of`, and all others who had worked in a project by then. A milestone
-/// counts for the CDA who led its project on the day on which it was accepted or returned; with `period`, when that day lies in it.
-/// With `industry` only those projects count, and only CDAs who had worked in one of them are shown.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<Portfolio, PortfolioTotals>)), security(("oauth2" = ["reports:read"])))]
+/// The CDAs of the provinces that were certified, suspended or expired on `as_of`, and all others who had
+/// worked in a project by then. A milestone counts for the CDA who led its project on the day on which it was
+/// accepted or returned; with `period`, when that day lies in it. With `industry` only those projects count,
+/// and only CDAs who had worked in one of them are shown.
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<Portfolio, PortfolioTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/cda-portfolio")]
 pub async fn get_cda_portfolio(question: Question<CdaPortfolio>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -5,13 +5,16 @@ use sea_orm::{DatabaseTransaction, FromQueryResult};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals, industry_by_province::IndustryTitle, value::rounded};
+use super::{
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, TABLE, Totals,
+    industry_by_province::IndustryTitle, value::rounded,
+};
 use crate::{
     persian::PersianPeriod,
     problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     statistics::cells::{self, COUNTRY},
-    store::{known::ENTERPRISE, sql::Composer},
+    store::{sql::Composer, temporal_relations::ENTERPRISE},
     values::Decimal,
 };
 
@@ -22,8 +25,8 @@ pub struct ClusterCandidates;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// What is compared: provinces with the nation, or counties with the nation, for callers of one province with their province; provinces
-    /// when left out, for callers of one province counties.
+    /// What is compared: provinces with the nation, or counties with the nation, for callers of one province
+    /// with their province; provinces when left out, for callers of one province counties.
     #[param(inline)]
     pub area: Option<Area>,
     /// The level of ISIC; classes when left out.
@@ -41,8 +44,9 @@ pub struct Parameters {
     /// The least employment; 100 when left out.
     #[param(minimum = 0, maximum = 100_000_000)]
     pub min_employment: Option<i64>,
-    /// Whether the answer is to be published: it is then made of the published statistics alone, of the newest quarter that ends by `as_of`. Rows of
-    /// which one of the figures is suppressed are left out. It comes by province, for all industries and without `known_at`.
+    /// Whether the answer is to be published: it is then made of the published statistics alone, of the
+    /// newest quarter that ends by `as_of`. Rows of which one of the figures is suppressed are left out. It
+    /// comes by province, for all industries and without `known_at`.
     pub for_publication: Option<bool>,
 }
 
@@ -163,8 +167,18 @@ impl Report for ClusterCandidates {
             Column::new("isic.title_en", Kind::Text, "عنوان رشته", "Industry"),
             Column::new("firms", Kind::Count, "واحدها", "Enterprises"),
             Column::new("employment", Kind::Count, "اشتغال", "Employment"),
-            Column::new("quotient_firms", Kind::Ratio, "ضریب مکانی واحدها", "Location quotient of enterprises"),
-            Column::new("quotient_employment", Kind::Ratio, "ضریب مکانی اشتغال", "Location quotient of employment"),
+            Column::new(
+                "quotient_firms",
+                Kind::Ratio,
+                "ضریب مکانی واحدها",
+                "Location quotient of enterprises",
+            ),
+            Column::new(
+                "quotient_employment",
+                Kind::Ratio,
+                "ضریب مکانی اشتغال",
+                "Location quotient of employment",
+            ),
         ],
     };
     type Parameters = Parameters;
@@ -175,13 +189,18 @@ impl Report for ClusterCandidates {
         Ok(question.published(db).await?.map_or_else(String::new, |quarter| quarter.to_string()))
     }
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let own = &question.own;
         let (area, level) = (question.area()?, own.level.unwrap_or(Level::Class));
         out.totals().reference = question.scope();
         let mut sql = question.composer();
-        let clusters = question.known(&crate::store::known::CLUSTER, &mut sql);
-        let (classes, class) = (sql.each("c.isic", "k"), sql.member("k.value", "code", crate::store::sql::Member::Text));
+        let clusters = question.known(&crate::store::temporal_relations::CLUSTER, &mut sql);
+        let (classes, class) =
+            (sql.each("c.isic", "k"), sql.member("k.value", "code", crate::store::sql::Member::Text));
         let digits = match level {
             Level::Division => 2,
             Level::Group => 3,
@@ -196,7 +215,8 @@ impl Report for ClusterCandidates {
         let provinces = if provinces.is_empty() { String::new() } else { format!(" AND {provinces}") };
         let industries = question.and_in_industries("f.code", &mut sql);
         let by_county = sql.bytewise("f.county");
-        let (min_firms, min_employment) = (sql.bind(own.min_firms.unwrap_or(10)), sql.bind(own.min_employment.unwrap_or(100)));
+        let (min_firms, min_employment) =
+            (sql.bind(own.min_firms.unwrap_or(10)), sql.bind(own.min_employment.unwrap_or(100)));
         let quotient = match own.basis.unwrap_or(Basis::Employment) {
             Basis::Employment => ["f.employment", "a.employment", "n.employment", "w.employment"],
             Basis::Firms => ["f.firms", "a.firms", "n.firms", "w.firms"],
@@ -217,7 +237,8 @@ impl Report for ClusterCandidates {
         let least = own.min_quotient_percent.unwrap_or(125) * 100;
         for row in Row::find_by_statement(sql.statement(query)).all(db).await? {
             let firms = quotient_of(row.firms, row.area_firms, row.industry_firms, row.all_firms);
-            let employment = quotient_of(row.employment, row.area_employment, row.industry_employment, row.all_employment);
+            let employment =
+                quotient_of(row.employment, row.area_employment, row.industry_employment, row.all_employment);
             let bounded = if own.basis == Some(Basis::Firms) { firms } else { employment };
             if bounded.is_some_and(|quotient| quotient >= least) {
                 out.put(row.into_item(firms, employment)).await?;
@@ -228,14 +249,17 @@ impl Report for ClusterCandidates {
 }
 
 impl Question<ClusterCandidates> {
-    /// The cells of the register, and what they come to by area, by industry and in all: the relations `cell`, `area`, `of_nation` and `whole`.
+    /// The cells of the register, and what they come to by area, by industry and in all: the relations
+    /// `cell`, `area`, `of_nation` and `whole`.
     fn cells(&self, area: Area, digits: u8, sql: &mut Composer) -> String {
-        // The whole is the nation, also for a question about some of its provinces; a province knows nothing but itself.
+        // The whole is the nation, also for a question about some of its provinces; a province knows nothing
+        // but itself.
         let enterprises = match self.scope() {
             None => self.known_everywhere(&ENTERPRISE, sql),
             Some(_) => self.known(&ENTERPRISE, sql),
         };
-        let (county, has_county) = if area == Area::County { ("e.county", " AND e.county IS NOT NULL") } else { ("NULL", "") };
+        let (county, has_county) =
+            if area == Area::County { ("e.county", " AND e.county IS NOT NULL") } else { ("NULL", "") };
         let sums = "CAST(SUM(firms) AS bigint) AS firms, CAST(SUM(employment) AS bigint) AS employment";
         format!(
             "cell AS (SELECT e.province, CAST({county} AS text) AS county, SUBSTR(e.primary_isic, 1, {digits}) AS code, COUNT(*) AS firms, \
@@ -276,7 +300,8 @@ fn published_cells(quarter: PersianPeriod, level: Level, sql: &mut Composer) -> 
         Level::Group => cells::Level::Group,
         Level::Class => cells::Level::Class,
     };
-    let (quarter, level, total) = (sql.bind(quarter.to_string()), sql.bind(level), sql.bind(cells::Level::Total));
+    let (quarter, level, total) =
+        (sql.bind(quarter.to_string()), sql.bind(level), sql.bind(cells::Level::Total));
     let told = format!(
         "SELECT area AS province, industry AS code, level, enterprises AS firms, employment FROM statistics_cell \
          WHERE quarter = {quarter} AND enterprises IS NOT NULL AND employment IS NOT NULL"
@@ -312,15 +337,17 @@ impl Row {
 
 /// Candidates for clusters
 ///
-/// Industries that are concentrated in a province or a county, above the thresholds given, and in which the province has no cluster yet: none
-/// of any class in the industry that is neither merged nor split nor withdrawn on `as_of`. Concentration is told by the **location
-/// quotient** (e_ir / e_r) / (e_i / e): the share of an industry in an area over its share in the whole; above 1 it is over-represented
-/// (Isserman 1977, "The location quotient approach to estimating regional economic impacts"; it is how cluster mappings
-/// find candidates). The register of enterprises is the one known at `known_at`. For callers of one province the whole is their
-/// province: `totals.reference` names it.
+/// Industries that are concentrated in a province or a county, above the thresholds given, and in which the
+/// province has no cluster yet: none of any class in the industry that is neither merged nor split nor
+/// withdrawn on `as_of`. Concentration is told by the **location quotient** (e_ir / e_r) / (e_i / e): the
+/// share of an industry in an area over its share in the whole; above 1 it is over-represented (Isserman
+/// 1977, "The location quotient approach to estimating regional economic impacts"; it is how cluster mappings
+/// find candidates). The register of enterprises is the one known at `known_at`. For callers of one province
+/// the whole is their province: `totals.reference` names it.
 ///
-/// With `for_publication` all figures, and those that quotients compare with, are those of the published statistics (`/public/statistics`).
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<ClusterCandidate, CandidateTotals>)), security(("oauth2" = ["reports:read"])))]
+/// With `for_publication` all figures, and those that quotients compare with, are those of the published
+/// statistics (`/public/statistics`).
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<ClusterCandidate, CandidateTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/cluster-candidates")]
 pub async fn get_cluster_candidates(question: Question<ClusterCandidates>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -4,18 +4,23 @@ use super::{Question, Report};
 use crate::{
     persian::{Date, PersianPeriod},
     projects::rules::UNDER_WAY,
-    store::{known::PROGRESS_REPORT, sql::Composer},
+    store::{sql::Composer, temporal_relations::PROGRESS_REPORT},
 };
 
 impl<R: Report> Question<R> {
-    /// The reports that are due by `as_of`, as a relation: `project_id`, `province`, `quarter`, `deadline`, and, where they are there by
-    /// the day, `submitted_on` (first), `accepted_on` (nationally) and `returns` (how often).
+    /// The reports that are due by `as_of`, as a relation: `project_id`, `province`, `quarter`, `deadline`,
+    /// and, where they are there by the day, `submitted_on` (first), `accepted_on` (nationally) and `returns`
+    /// (how often).
     ///
-    /// A report is due for each Persian quarter on whose last day the project was under way: under contract, neither resting nor ended.
-    /// It is due so many days after that; with `period`, for the quarters that lie in it.
+    /// A report is due for each Persian quarter on whose last day the project was under way: under contract,
+    /// neither resting nor ended. It is due so many days after that; with `period`, for the quarters that lie
+    /// in it.
     pub fn due_reports(&self, deadline_days: u32, sql: &mut Composer) -> String {
         let day = sql.day(self.as_of.naive());
-        let known = self.known_at.map(|moment| format!(" AND e.recorded_at <= {}", sql.moment(moment))).unwrap_or_default();
+        let known = self
+            .known_at
+            .map(|moment| format!(" AND e.recorded_at <= {}", sql.moment(moment)))
+            .unwrap_or_default();
         let (projects, reports) = (self.projects(sql), self.known(&PROGRESS_REPORT, sql));
         let quarters = self.quarters(deadline_days, sql);
         let into = |state: &str, what: &str| format!("CASE WHEN e.to_state = '{state}' THEN {what} END");
@@ -46,13 +51,19 @@ impl<R: Report> Question<R> {
         let mut rows = Vec::new();
         // What lies ahead is not due yet, whatever day is spoken of.
         let day = self.as_of.min(Date::today_in_iran());
-        let mut quarter = PersianPeriod::of(self.from().map_or_else(programme_begins, |from| from.max(programme_begins())), 3);
+        let mut quarter = PersianPeriod::of(
+            self.from().map_or_else(programme_begins, |from| from.max(programme_begins())),
+            3,
+        );
         loop {
             let deadline = quarter.last_day().naive() + chrono::Days::new(deadline_days.into());
-            if deadline > day.naive() || self.period.is_some_and(|period| quarter.last_day() > period.last_day()) {
+            if deadline > day.naive()
+                || self.period.is_some_and(|period| quarter.last_day() > period.last_day())
+            {
                 break;
             }
-            let (name, last, deadline) = (sql.bind(quarter.to_string()), sql.day(quarter.last_day().naive()), sql.day(deadline));
+            let (name, last, deadline) =
+                (sql.bind(quarter.to_string()), sql.day(quarter.last_day().naive()), sql.day(deadline));
             rows.push(format!("SELECT {name} AS quarter, {last} AS last_day, {deadline} AS deadline"));
             quarter = quarter.next();
         }

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, Told, Totals, WITH_CHART,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, Totals, WITH_CHART,
     chart::{Chart, Figure, Series},
 };
 use crate::{
     clusters::rules::State,
-    http::terms,
+    http::glossary,
     lifecycle,
     persian::{Date, calendar::Period},
     problem::{Problem, Text, Violation},
@@ -25,7 +25,8 @@ pub struct Funnel;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// The day to compare with, not after `as_of`; when left out the day before `period` begins, or the last day of the Persian year before.
+    /// The day to compare with, not after `as_of`; when left out the day before `period` begins, or the last
+    /// day of the Persian year before.
     pub since: Option<Date>,
 }
 
@@ -43,7 +44,8 @@ pub struct FunnelState {
     /// The difference.
     #[schema(example = -2)]
     change: i64,
-    /// The median of the days that they had been in it, for a candidate since it was registered; null where there are none.
+    /// The median of the days that they had been in it, for a candidate since it was registered; null where
+    /// there are none.
     #[schema(required, example = "412.5")]
     median_days_in_state: Option<Decimal>,
 }
@@ -95,19 +97,31 @@ impl Report for Funnel {
             Column::new("count", Kind::Count, "تعداد", "Count"),
             Column::new("count_before", Kind::Count, "تعداد پیشین", "Count before"),
             Column::new("change", Kind::Count, "تغییر", "Change"),
-            Column::new("median_days_in_state", Kind::Ratio, "میانهٔ روزها در این وضعیت", "Median days in the state"),
+            Column::new(
+                "median_days_in_state",
+                Kind::Ratio,
+                "میانهٔ روزها در این وضعیت",
+                "Median days in the state",
+            ),
         ],
     };
     type Parameters = Parameters;
     type Item = FunnelState;
     type Totals = FunnelTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let since = question.since()?;
         let mut sql = question.composer();
         let (day, before) = (sql.day(question.as_of.naive()), sql.day(since.naive()));
         let (now, then) = (question.clusters(&mut sql), question.clusters_on(since, &mut sql));
-        let known = question.known_at.map(|moment| format!(" AND e.recorded_at <= {}", sql.moment(moment))).unwrap_or_default();
+        let known = question
+            .known_at
+            .map(|moment| format!(" AND e.recorded_at <= {}", sql.moment(moment)))
+            .unwrap_or_default();
         let registered = sql.day_in_iran("c.created_at");
         let entered = format!(
             "COALESCE((SELECT MAX(e.effective_on) FROM status_event e WHERE e.resource = 'cluster' AND e.record_id = c.id \
@@ -130,7 +144,9 @@ impl Report for Funnel {
         out.totals().since = Some(since);
         for state in State::iter() {
             let place = rows.iter().position(|row| row.state == state);
-            let row = place.map_or(Row { state, count: 0, count_before: 0, doubled_median: None }, |place| rows.swap_remove(place));
+            let row = place.map_or(Row { state, count: 0, count_before: 0, doubled_median: None }, |place| {
+                rows.swap_remove(place)
+            });
             out.put(FunnelState::from(row)).await?;
         }
         Ok(())
@@ -138,7 +154,9 @@ impl Report for Funnel {
 
     fn chart(question: &Question<Self>, states: &[FunnelState], _: &FunnelTotals) -> Option<Chart> {
         // Those that have left the programme are no part of the funnel.
-        let within = || states.iter().filter(|row| !matches!(row.state, State::Merged | State::Split | State::Withdrawn));
+        let within = || {
+            states.iter().filter(|row| !matches!(row.state, State::Merged | State::Split | State::Withdrawn))
+        };
         Some(Chart {
             title: Text::new(Self::ENTRY.title_fa, Self::ENTRY.title_en),
             note: question.note(),
@@ -146,7 +164,8 @@ impl Report for Funnel {
             figure: Figure::Bars {
                 labels: within().map(|row| name(row.state)).collect(),
                 series: vec![Series {
-                    name: Text::new("تعداد خوشه‌ها", "Clusters"), values: within().map(|row| Some(row.count as f64)).collect()
+                    name: Text::new("تعداد خوشه‌ها", "Clusters"),
+                    values: within().map(|row| Some(row.count as f64)).collect(),
                 }],
                 horizontal: true,
             },
@@ -183,14 +202,15 @@ fn name(state: State) -> Text {
     let code = lifecycle::State::name(state);
     let (first, rest) = code.split_at(1);
     let english = format!("{}{}", first.to_uppercase(), rest.replace('_', " "));
-    Text::new(terms::in_persian(&code).map_or_else(|| english.clone(), str::to_owned), english)
+    Text::new(glossary::in_persian(&code).map_or_else(|| english.clone(), str::to_owned), english)
 }
 
 /// Funnel of clusters
 ///
-/// Every state of clusters, in the order of their life, with how many were in it on `as_of`, how many on the day `since`, and for how long
-/// they had been there. A candidate counts from the day on which it was registered.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<FunnelState, FunnelTotals>)), security(("oauth2" = ["reports:read"])))]
+/// Every state of clusters, in the order of their life, with how many were in it on `as_of`, how many on the
+/// day `since`, and for how long they had been there. A candidate counts from the day on which it was
+/// registered.
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<FunnelState, FunnelTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/funnel")]
 pub async fn get_funnel(question: Question<Funnel>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -1,4 +1,5 @@
-//! Which clusters had been identified by a day, in which state they were then, who says so, and what became of them.
+//! Which clusters had been identified by a day, in which state they were then, who says so, and what became
+//! of them.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{
@@ -8,14 +9,16 @@ use sea_orm::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Column, Common, Entry, Kind, NoParameters, NoTotals, Out, Question, Report, Told, list};
+use super::{
+    Column, Common, Entry, Kind, NoParameters, NoTotals, Question, Report, ReportResponse, RowSink, list,
+};
 use crate::{
     clusters::{identified::Precision, lineage::Kind as LineageKind, rules::State},
-    http::guard::Format,
+    http::authorization::Format,
     persian::Date,
     problem::Problem,
     provinces::ProvinceCode,
-    store::known::{CLAIM, LINEAGE},
+    store::temporal_relations::{CLAIM, LINEAGE},
     values::Location,
 };
 
@@ -110,7 +113,12 @@ impl Report for IdentifiedClusters {
             Column::new("state", Kind::Word, "وضعیت در آن روز", "State on that day"),
             Column::new("identified_on", Kind::Day, "تاریخ شناسایی", "Day of identification"),
             Column::new("identified_precision", Kind::Word, "دقت تاریخ", "Precision of that day"),
-            Column::new("identified_not_later_than", Kind::Day, "کران بالای تاریخ شناسایی", "Identified on this day at the latest"),
+            Column::new(
+                "identified_not_later_than",
+                Kind::Day,
+                "کران بالای تاریخ شناسایی",
+                "Identified on this day at the latest",
+            ),
             Column::new("sources", Kind::Text, "منابع", "Sources"),
             Column::new("lineage", Kind::Word, "تبار خوشه", "What became of it"),
             Column::new("location.latitude", Kind::Number, "عرض جغرافیایی", "Latitude"),
@@ -121,11 +129,20 @@ impl Report for IdentifiedClusters {
     type Item = IdentifiedCluster;
     type Totals = NoTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
-        let (clusters, claims, lineage) = (question.clusters(&mut sql), question.known(&CLAIM, &mut sql), question.known(&LINEAGE, &mut sql));
-        let (titles, kinds) = (sql.array_of("l.source_title", "l.id"), sql.array_of("e.kind", "e.effective_on, e.id"));
+        let (clusters, claims, lineage) = (
+            question.clusters(&mut sql),
+            question.known(&CLAIM, &mut sql),
+            question.known(&LINEAGE, &mut sql),
+        );
+        let (titles, kinds) =
+            (sql.array_of("l.source_title", "l.id"), sql.array_of("e.kind", "e.effective_on, e.id"));
         let query = format!(
             "SELECT c.*, i.code AS isic_code, i.title_en AS isic_title, \
                COALESCE(s.titles, '[]') AS sources, COALESCE(w.kinds, '[]') AS lineage \
@@ -154,7 +171,10 @@ impl From<Row> for IdentifiedCluster {
             identified_not_later_than: row.identified_not_later_than,
             sources: list(row.sources),
             lineage: list(row.lineage),
-            location: row.latitude.zip(row.longitude).map(|(latitude, longitude)| Location { latitude, longitude }),
+            location: row
+                .latitude
+                .zip(row.longitude)
+                .map(|(latitude, longitude)| Location { latitude, longitude }),
         }
     }
 }
@@ -163,8 +183,10 @@ impl From<Row> for IdentifiedCluster {
 ///
 /// The clusters that had been identified by `as_of`. A cluster counts when its identification date, or that
 /// date's upper bound, is not after the day, and it was not merged, split or withdrawn by then.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<IdentifiedCluster, NoTotals>)), security(("oauth2" = ["reports:read"])))]
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<IdentifiedCluster, NoTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/identified-clusters")]
-pub async fn get_identified_clusters(question: Question<IdentifiedClusters>) -> Result<HttpResponse, Problem> {
+pub async fn get_identified_clusters(
+    question: Question<IdentifiedClusters>,
+) -> Result<HttpResponse, Problem> {
     question.answer().await
 }

@@ -1,5 +1,5 @@
-//! What the projects have changed: of each indicator where the clusters stood before, where they were to come and where they have
-//! come, by benefit theme.
+//! What the projects have changed: of each indicator where the clusters stood before, where they were to come
+//! and where they have come, by benefit theme.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{ActiveEnum, DatabaseTransaction, FromQueryResult, Iterable};
@@ -7,14 +7,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Column, Common, Entry, Kind, NoParameters, Out, Question, Report, Told, Totals, WITH_CHART,
+    Column, Common, Entry, Kind, NoParameters, Question, Report, ReportResponse, RowSink, Totals, WITH_CHART,
     chart::{Chart, Figure, Series},
     value::{rounded, share_bp},
 };
 use crate::{
     indicators::dto::{Direction, Theme},
     problem::{Problem, Text},
-    store::known::{INDICATOR, MEASUREMENT},
+    store::temporal_relations::{INDICATOR, MEASUREMENT},
     values::Decimal,
 };
 
@@ -66,8 +66,8 @@ pub struct IndicatorChange {
     /// The mean of the latest actual values of the measured projects.
     #[schema(required, example = "1750.25")]
     latest: Option<Decimal>,
-    /// By how much they have changed since the baseline, in basis points of its absolute value: a rise is positive, whichever way is better. Rounded half up;
-    /// null where the baseline is 0.
+    /// By how much they have changed since the baseline, in basis points of its absolute value: a rise is
+    /// positive, whichever way is better. Rounded half up; null where the baseline is 0.
     #[schema(required, example = 4_579)]
     change_bp: Option<i64>,
     /// How many of the measured projects stand better than at their baseline.
@@ -151,7 +151,12 @@ impl Report for Indicators {
             Column::new("unit_fa", Kind::Text, "واحد اندازه‌گیری", "Unit in Persian"),
             Column::new("unit_en", Kind::Text, "واحد اندازه‌گیری (انگلیسی)", "Unit in English"),
             Column::new("direction", Kind::Word, "جهت بهبود", "Better is"),
-            Column::new("projects", Kind::Count, "پروژه‌های دارای مقدار پایه", "Projects with a baseline value"),
+            Column::new(
+                "projects",
+                Kind::Count,
+                "پروژه‌های دارای مقدار پایه",
+                "Projects with a baseline value",
+            ),
             Column::new("measured", Kind::Count, "پروژه‌های اندازه‌گیری‌شده", "Projects measured"),
             Column::new("coverage_bp", Kind::BasisPoints, "پوشش", "Coverage"),
             Column::new("baseline", Kind::Number, "میانگین مقدار پایه", "Mean baseline"),
@@ -166,23 +171,43 @@ impl Report for Indicators {
     type Item = IndicatorChange;
     type Totals = IndicatorTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
-        let since = question.from().map(|first| format!(" AND v.period_end >= {}", sql.day(first.naive()))).unwrap_or_default();
-        let (indicators, measurements, projects) =
-            (question.known(&INDICATOR, &mut sql), question.known(&MEASUREMENT, &mut sql), question.projects(&mut sql));
-        let themes: String = Theme::iter().enumerate().map(|(place, theme)| format!(" WHEN '{}' THEN {place}", theme.to_value())).collect();
-        let order = |way: &str| ["period_end", "period_start", "id"].map(|column| format!("v.{column}{way}")).join(", ");
-        let one = |kind: &str, place: &str| format!("MAX(CASE WHEN v.kind = '{kind}' AND v.{place} = 1 THEN v.value END)");
+        let since = question
+            .from()
+            .map(|first| format!(" AND v.period_end >= {}", sql.day(first.naive())))
+            .unwrap_or_default();
+        let (indicators, measurements, projects) = (
+            question.known(&INDICATOR, &mut sql),
+            question.known(&MEASUREMENT, &mut sql),
+            question.projects(&mut sql),
+        );
+        let themes: String = Theme::iter()
+            .enumerate()
+            .map(|(place, theme)| format!(" WHEN '{}' THEN {place}", theme.to_value()))
+            .collect();
+        let order = |way: &str| {
+            ["period_end", "period_start", "id"].map(|column| format!("v.{column}{way}")).join(", ")
+        };
+        let one = |kind: &str, place: &str| {
+            format!("MAX(CASE WHEN v.kind = '{kind}' AND v.{place} = 1 THEN v.value END)")
+        };
         // What is not measured says nothing of before either.
         let sums = ["baseline", "target", "latest"].map(|name| {
             let value = format!("CASE WHEN w.latest IS NOT NULL THEN w.{name} END");
             format!("CAST(SUM({value} / 1000000) AS bigint) AS {name}_whole, CAST(SUM({value} % 1000000) AS bigint) AS {name}_rest")
         });
-        let counts = ["projects", "measured", "targeted", "higher", "lower"].map(|name| format!("COALESCE(s.{name}, 0) AS {name}")).join(", ");
-        let parts = ["baseline", "target", "latest"]
-            .map(|name| format!("COALESCE(s.{name}_whole, 0) AS {name}_whole, COALESCE(s.{name}_rest, 0) AS {name}_rest"));
+        let counts = ["projects", "measured", "targeted", "higher", "lower"]
+            .map(|name| format!("COALESCE(s.{name}, 0) AS {name}"))
+            .join(", ");
+        let parts = ["baseline", "target", "latest"].map(|name| {
+            format!("COALESCE(s.{name}_whole, 0) AS {name}_whole, COALESCE(s.{name}_rest, 0) AS {name}_rest")
+        });
         let query = format!(
             "WITH based AS (SELECT v.*, MIN(CASE WHEN v.kind = 'baseline' AND v.period_end <= {day} THEN v.period_end END) \
                  OVER (PARTITION BY v.project_id, v.indicator_id) AS based_on FROM {measurements} v \
@@ -210,10 +235,17 @@ impl Report for Indicators {
         out.rows::<Row>(db, sql.statement(query)).await
     }
 
-    fn chart(question: &Question<Self>, indicators: &[IndicatorChange], _: &IndicatorTotals) -> Option<Chart> {
+    fn chart(
+        question: &Question<Self>,
+        indicators: &[IndicatorChange],
+        _: &IndicatorTotals,
+    ) -> Option<Chart> {
         // Units differ: each indicator is set against its own baseline.
-        let shown: Vec<_> = indicators.iter().filter(|row| row.baseline.is_some_and(|baseline| baseline.0 > 0)).collect();
-        let index = |row: &IndicatorChange, value: Option<Decimal>| Some(value?.0 as f64 / row.baseline?.0 as f64 * 100.0);
+        let shown: Vec<_> =
+            indicators.iter().filter(|row| row.baseline.is_some_and(|baseline| baseline.0 > 0)).collect();
+        let index = |row: &IndicatorChange, value: Option<Decimal>| {
+            Some(value?.0 as f64 / row.baseline?.0 as f64 * 100.0)
+        };
         let series = |fa, en, value: fn(&IndicatorChange) -> Option<Decimal>| Series {
             name: Text::new(fa, en),
             values: shown.iter().map(|row| index(row, value(row))).collect(),
@@ -223,7 +255,15 @@ impl Report for Indicators {
             note: question.note(),
             unit: Text::new("مقدار پایه = ۱۰۰", "baseline = 100"),
             figure: Figure::Bars {
-                labels: shown.iter().map(|row| Text::new(row.name_fa.clone(), row.name_en.clone().unwrap_or_else(|| row.name_fa.clone()))).collect(),
+                labels: shown
+                    .iter()
+                    .map(|row| {
+                        Text::new(
+                            row.name_fa.clone(),
+                            row.name_en.clone().unwrap_or_else(|| row.name_fa.clone()),
+                        )
+                    })
+                    .collect(),
                 series: vec![
                     series("مقدار پایه", "Baseline", |row| row.baseline),
                     series("آخرین مقدار", "Latest", |row| row.latest),
@@ -242,9 +282,12 @@ fn sum(whole: i64, rest: i64) -> i128 {
 
 impl From<Row> for IndicatorChange {
     fn from(row: Row) -> Self {
-        let [baseline, target, latest] =
-            [(row.baseline_whole, row.baseline_rest), (row.target_whole, row.target_rest), (row.latest_whole, row.latest_rest)]
-                .map(|(whole, rest)| sum(whole, rest));
+        let [baseline, target, latest] = [
+            (row.baseline_whole, row.baseline_rest),
+            (row.target_whole, row.target_rest),
+            (row.latest_whole, row.latest_rest),
+        ]
+        .map(|(whole, rest)| sum(whole, rest));
         let mean = |sum, count: i64| rounded(sum, count.into()).map(Decimal);
         let improved = match row.direction {
             Direction::Up => row.higher,
@@ -273,10 +316,11 @@ impl From<Row> for IndicatorChange {
 
 /// Indicators
 ///
-/// Each indicator of the catalogue that is active or measured, over the projects that have a baseline value of it. A measurement counts when its period has
-/// ended by `as_of`. Means are over the same projects before and after: those that are measured. With `period` only actual values of periods
-/// that end in it. Means are exact to six decimals, rounded half up.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<IndicatorChange, IndicatorTotals>)), security(("oauth2" = ["reports:read"])))]
+/// Each indicator of the catalogue that is active or measured, over the projects that have a baseline value
+/// of it. A measurement counts when its period has ended by `as_of`. Means are over the same projects before
+/// and after: those that are measured. With `period` only actual values of periods that end in it. Means are
+/// exact to six decimals, rounded half up.
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<IndicatorChange, IndicatorTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/indicators")]
 pub async fn get_indicators(question: Question<Indicators>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, Told, Totals,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, Totals,
     chart::{Chart, Figure},
     list,
 };
 use crate::{
-    http::guard::Format,
+    http::authorization::Format,
     industries::Level,
     persian::PersianPeriod,
     problem::{Problem, Text},
     provinces::{ALL, ProvinceCode},
     statistics::cells::{self, COUNTRY},
-    store::{known::ENTERPRISE, sql::count_where},
+    store::{sql::count_where, temporal_relations::ENTERPRISE},
     values::Location,
 };
 
@@ -33,8 +33,9 @@ pub struct Parameters {
     /// The level of ISIC; divisions when left out.
     #[param(inline)]
     pub level: Option<Level>,
-    /// Whether the answer is to be published: enterprises and employment are then those of the published statistics, of the newest quarter that ends by
-    /// `as_of`. It comes for all industries and without `known_at`.
+    /// Whether the answer is to be published: enterprises and employment are then those of the published
+    /// statistics, of the newest quarter that ends by `as_of`. It comes for all industries and without
+    /// `known_at`.
     pub for_publication: Option<bool>,
 }
 
@@ -45,7 +46,8 @@ pub struct IndustryInProvince {
     province: ProvinceCode,
     /// The industry.
     isic: IndustryTitle,
-    /// Clusters that had been identified by the day, as the report `identified-clusters` counts them, by their primary class.
+    /// Clusters that had been identified by the day, as the report `identified-clusters` counts them, by
+    /// their primary class.
     #[schema(minimum = 0, example = 1)]
     clusters: i64,
     /// Those of them that were in development.
@@ -54,13 +56,15 @@ pub struct IndustryInProvince {
     /// Those that were developed.
     #[schema(minimum = 0, example = 0)]
     developed: i64,
-    /// Enterprises of the register by their primary class, whether members of clusters or not; null where it is suppressed.
+    /// Enterprises of the register by their primary class, whether members of clusters or not; null where it
+    /// is suppressed.
     #[schema(required, minimum = 0, example = 14)]
     enterprises: Option<i64>,
     /// Persons whom they employ, as far as it is known; null where it is suppressed.
     #[schema(required, minimum = 0, example = 320)]
     employment: Option<i64>,
-    /// Whether enterprises, employment or both are suppressed: those that are null. Only in an answer that is to be published.
+    /// Whether enterprises, employment or both are suppressed: those that are null. Only in an answer that is
+    /// to be published.
     #[schema(example = false)]
     suppressed: bool,
     /// Where its clusters are.
@@ -155,15 +159,22 @@ impl Report for IndustryByProvince {
         Ok(question.published(db).await?.map_or_else(String::new, |quarter| quarter.to_string()))
     }
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let level = question.own.level.unwrap_or(Level::Division);
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
         let clusters = question.clusters(&mut sql);
-        let places = sql.array_of(&sql.object(&[("latitude", "c.latitude"), ("longitude", "c.longitude")]), "c.code");
+        let places =
+            sql.array_of(&sql.object(&[("latitude", "c.latitude"), ("longitude", "c.longitude")]), "c.code");
         // A section is the parent of a division: its letter is no beginning of the codes below it.
         let industry = |column: &str| match level {
-            Level::Section => format!("(SELECT d.parent FROM industry d WHERE d.code = SUBSTR({column}, 1, 2))"),
+            Level::Section => {
+                format!("(SELECT d.parent FROM industry d WHERE d.code = SUBSTR({column}, 1, 2))")
+            }
             Level::Division => format!("SUBSTR({column}, 1, 2)"),
             Level::Group => format!("SUBSTR({column}, 1, 3)"),
             Level::Class => column.to_owned(),
@@ -180,14 +191,19 @@ impl Report for IndustryByProvince {
                 )
             }
             None => {
-                let (enterprises, within) = (question.known(&ENTERPRISE, &mut sql), question.and_in_industries("e.primary_isic", &mut sql));
+                let (enterprises, within) = (
+                    question.known(&ENTERPRISE, &mut sql),
+                    question.and_in_industries("e.primary_isic", &mut sql),
+                );
                 format!(
                     "SELECT e.province, {of_enterprise} AS industry, COUNT(*) AS enterprises, COALESCE(SUM(e.employment_total), 0) AS employment \
                      FROM {enterprises} e WHERE 1 = 1{within} GROUP BY e.province, {of_enterprise}"
                 )
             }
         };
-        let identified = format!("c.identified_not_later_than <= {day} AND c.state NOT IN ('merged', 'split', 'withdrawn')");
+        let identified = format!(
+            "c.identified_not_later_than <= {day} AND c.state NOT IN ('merged', 'split', 'withdrawn')"
+        );
         let query = format!(
             "WITH identified AS (SELECT c.*, {of_cluster} AS industry FROM {clusters} c WHERE {identified}), \
              located AS (SELECT c.province, c.industry, {places} AS locations FROM identified c WHERE c.latitude IS NOT NULL GROUP BY c.province, c.industry), \
@@ -207,27 +223,50 @@ impl Report for IndustryByProvince {
         out.rows::<Row>(db, sql.statement(query)).await
     }
 
-    fn chart(question: &Question<Self>, cells: &[IndustryInProvince], totals: &IndustryTotals) -> Option<Chart> {
+    fn chart(
+        question: &Question<Self>,
+        cells: &[IndustryInProvince],
+        totals: &IndustryTotals,
+    ) -> Option<Chart> {
         let has_enterprises = totals.enterprises > 0;
-        let value = |cell: &IndustryInProvince| if has_enterprises { cell.enterprises } else { Some(cell.clusters) };
+        let value =
+            |cell: &IndustryInProvince| if has_enterprises { cell.enterprises } else { Some(cell.clusters) };
         let mut industries: BTreeMap<&str, (i64, &str)> = BTreeMap::new();
         for cell in cells {
-            industries.entry(&cell.isic.code).or_insert((0, &cell.isic.title_en)).0 += value(cell).unwrap_or(0);
+            industries.entry(&cell.isic.code).or_insert((0, &cell.isic.title_en)).0 +=
+                value(cell).unwrap_or(0);
         }
         let mut shown: Vec<_> = industries.into_iter().collect();
         shown.sort_by_key(|(_, (sum, _))| -sum);
         shown.truncate(MOST_INDUSTRIES);
-        let provinces: Vec<_> = ALL.iter().filter(|province| cells.iter().any(|cell| cell.province == province.code)).collect();
-        let cell = |industry: &str, province: &ProvinceCode| cells.iter().find(|cell| cell.isic.code == industry && cell.province == *province);
-        let row =
-            |industry: &str| provinces.iter().map(|province| cell(industry, &province.code).and_then(value).map(|value| value as f64)).collect();
+        let provinces: Vec<_> =
+            ALL.iter().filter(|province| cells.iter().any(|cell| cell.province == province.code)).collect();
+        let cell = |industry: &str, province: &ProvinceCode| {
+            cells.iter().find(|cell| cell.isic.code == industry && cell.province == *province)
+        };
+        let row = |industry: &str| {
+            provinces
+                .iter()
+                .map(|province| cell(industry, &province.code).and_then(value).map(|value| value as f64))
+                .collect()
+        };
         Some(Chart {
             title: Text::new(Self::ENTRY.title_fa, Self::ENTRY.title_en),
             note: question.note(),
-            unit: if has_enterprises { Text::new("واحد", "enterprises") } else { Text::new("خوشه", "clusters") },
+            unit: if has_enterprises {
+                Text::new("واحد", "enterprises")
+            } else {
+                Text::new("خوشه", "clusters")
+            },
             figure: Figure::HeatMap {
-                rows: shown.iter().map(|(code, (_, title))| Text::new(format!("ISIC {code}"), format!("{code} {title}"))).collect(),
-                columns: provinces.iter().map(|province| Text::new(province.name_fa.clone(), province.name_en.clone())).collect(),
+                rows: shown
+                    .iter()
+                    .map(|(code, (_, title))| Text::new(format!("ISIC {code}"), format!("{code} {title}")))
+                    .collect(),
+                columns: provinces
+                    .iter()
+                    .map(|province| Text::new(province.name_fa.clone(), province.name_en.clone()))
+                    .collect(),
                 cells: shown.iter().map(|(code, _)| row(code)).collect(),
             },
         })
@@ -265,13 +304,17 @@ impl From<Row> for IndustryInProvince {
 
 /// Industries by province
 ///
-/// A row for each industry, of the `level` asked for, and province in which there are identified clusters or enterprises. Clusters are those of
-/// `as_of`; the register of enterprises is the one known at `known_at`. As GeoJSON each row is a feature with the places of its clusters.
+/// A row for each industry, of the `level` asked for, and province in which there are identified clusters or
+/// enterprises. Clusters are those of `as_of`; the register of enterprises is the one known at `known_at`. As
+/// GeoJSON each row is a feature with the places of its clusters.
 ///
-/// With `for_publication` enterprises and employment are those of the published statistics (`/public/statistics`), in which nothing tells of single firms
-/// (rule 9 of the programme); `totals` are the sums of what is not suppressed.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<IndustryInProvince, IndustryTotals>)), security(("oauth2" = ["reports:read"])))]
+/// With `for_publication` enterprises and employment are those of the published statistics
+/// (`/public/statistics`), in which nothing tells of single firms (rule 9 of the programme); `totals` are the
+/// sums of what is not suppressed.
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<IndustryInProvince, IndustryTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/industry-by-province")]
-pub async fn get_industry_by_province(question: Question<IndustryByProvince>) -> Result<HttpResponse, Problem> {
+pub async fn get_industry_by_province(
+    question: Question<IndustryByProvince>,
+) -> Result<HttpResponse, Problem> {
     question.answer().await
 }

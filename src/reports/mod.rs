@@ -1,7 +1,7 @@
 //! Reports: one file each, with its parameters, its row type, its one query and its chart.
 //!
-//! A report says what it tells ([`Report`]); a [`Question`] holds what it is asked, and [`answer`] puts the rows out as JSON, CSV, a
-//! workbook, a chart or GeoJSON, and knows nothing of any report.
+//! A report says what it tells ([`Report`]); a [`Question`] holds what it is asked, and [`answer`] puts the
+//! rows out as JSON, CSV, a workbook, a chart or GeoJSON, and knows nothing of any report.
 
 pub mod answer;
 pub mod budget;
@@ -36,13 +36,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::chart::Chart;
 pub use self::{
-    answer::{Out, Told},
+    answer::{ReportResponse, RowSink},
     column::Column,
     question::{Common, NoParameters, Question},
 };
 pub use crate::http::sheet::Kind;
 use crate::{
-    http::{Answer, Shape, guard::Format},
+    http::{Answer, Shape, authorization::Format},
     problem::Problem,
 };
 
@@ -89,7 +89,8 @@ const ENTRIES: &[&Entry] = &[
 pub trait Report: Sized + 'static {
     /// What it is called, and what it tells.
     const ENTRY: Entry;
-    /// Whether it looks at all that the caller may see, whichever provinces it is asked for: to compare them with it.
+    /// Whether it looks at all that the caller may see, whichever provinces it is asked for: to compare them
+    /// with it.
     const LOOKS_BEYOND: bool = false;
     /// What it can be asked beside [`Common`]; [`NoParameters`] for nothing.
     type Parameters: DeserializeOwned;
@@ -106,7 +107,11 @@ pub trait Report: Sized + 'static {
     }
 
     /// Puts out its rows.
-    fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> impl Future<Output = Result<(), Problem>>;
+    fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> impl Future<Output = Result<(), Problem>>;
 
     /// Its chart, where [`Entry::formats`] has one.
     fn chart(_: &Question<Self>, _: &[Self::Item], _: &Self::Totals) -> Option<Chart> {
@@ -241,7 +246,10 @@ pub async fn list_reports(shape: Shape) -> Result<Answer, Problem> {
 
 /// What a reference of the document refers to.
 fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
-    value["$ref"].as_str().and_then(|reference| document.pointer(reference.trim_start_matches('#'))).unwrap_or(value)
+    value["$ref"]
+        .as_str()
+        .and_then(|reference| document.pointer(reference.trim_start_matches('#')))
+        .unwrap_or(value)
 }
 
 impl MenuEntry {

@@ -1,17 +1,21 @@
-//! What the enterprises of clusters do together: networks and joint actions, with their members and what they cost.
+//! What the enterprises of clusters do together: networks and joint actions, with their members and what they
+//! cost.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult, prelude::Uuid};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Column, Common, Entry, Kind, NoParameters, Out, Question, Report, TABLE, Told, Totals, value::share_bp};
+use super::{
+    Column, Common, Entry, Kind, NoParameters, Question, Report, ReportResponse, RowSink, TABLE, Totals,
+    value::share_bp,
+};
 use crate::{
     problem::Problem,
     provinces::ProvinceCode,
     store::{
-        known::{JOINT_ACTION, NETWORK},
         sql::count_where,
+        temporal_relations::{JOINT_ACTION, NETWORK},
     },
     values::Amount,
 };
@@ -33,7 +37,10 @@ pub struct ClusterNetworks {
     /// Its province.
     province: ProvinceCode,
     /// The kind of network, or `joint_action`.
-    #[schema(pattern = "^(horizontal|vertical|export_consortium|raw_material|joint_action)$", example = "horizontal")]
+    #[schema(
+        pattern = "^(horizontal|vertical|export_consortium|raw_material|joint_action)$",
+        example = "horizontal"
+    )]
     kind: String,
     /// How many there were by the day.
     #[schema(minimum = 0, example = 3)]
@@ -134,12 +141,20 @@ impl Report for Networks {
     type Item = ClusterNetworks;
     type Totals = NetworkTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
-        let since = question.from().map(|from| format!(" AND t.began >= {}", sql.day(from.naive()))).unwrap_or_default();
+        let since = question
+            .from()
+            .map(|from| format!(" AND t.began >= {}", sql.day(from.naive())))
+            .unwrap_or_default();
         let (clusters, projects) = (question.clusters(&mut sql), question.projects(&mut sql));
-        let [networks, actions] = [&NETWORK, &JOINT_ACTION].map(|relation| question.known(relation, &mut sql));
+        let [networks, actions] =
+            [&NETWORK, &JOINT_ACTION].map(|relation| question.known(relation, &mut sql));
         let (members, member) = (sql.each("t.members", "m"), sql.text("m.value"));
         let active = format!("t.ended IS NULL OR t.ended > {day}");
         let query = format!(
@@ -186,10 +201,10 @@ impl From<Row> for ClusterNetworks {
 
 /// Networks and joint actions
 ///
-/// For each cluster and kind of network, and for the joint actions of its projects: how many were formed by `as_of` and in `period`, how
-/// many were active on the day and with how many enterprises, what they cost, and what of it the enterprises bear. One whose
-/// first day is not known counts as formed, but in no period.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<ClusterNetworks, NetworkTotals>)), security(("oauth2" = ["reports:read"])))]
+/// For each cluster and kind of network, and for the joint actions of its projects: how many were formed by
+/// `as_of` and in `period`, how many were active on the day and with how many enterprises, what they cost,
+/// and what of it the enterprises bear. One whose first day is not known counts as formed, but in no period.
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<ClusterNetworks, NetworkTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/networks")]
 pub async fn get_networks(question: Question<Networks>) -> Result<HttpResponse, Problem> {
     question.answer().await

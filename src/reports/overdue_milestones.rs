@@ -1,4 +1,5 @@
-//! Which milestones were overdue on a day, for how long, and who led their projects. "Overdue" is derived, never stored.
+//! Which milestones were overdue on a day, for how long, and who led their projects. "Overdue" is derived,
+//! never stored.
 
 use actix_web::{HttpResponse, get};
 use chrono::Days;
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, Told, Totals, WITH_CHART,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, Totals, WITH_CHART,
     chart::{Chart, Figure, Series},
     plan,
 };
@@ -17,7 +18,7 @@ use crate::{
     problem::{Problem, Text},
     projects::{phases::PhaseName, rules::State as ProjectState},
     provinces::ProvinceCode,
-    store::known::{ASSIGNMENT, CDA, CLUSTER},
+    store::temporal_relations::{ASSIGNMENT, CDA, CLUSTER},
 };
 
 /// The report.
@@ -48,8 +49,8 @@ pub struct OverdueMilestone {
     /// The code of the project.
     #[schema(example = "15-P-0001")]
     project_code: String,
-    /// The state of the project on that day. The milestones of a suspended project are overdue all the same; those of a closed or
-    /// terminated one are not.
+    /// The state of the project on that day. The milestones of a suspended project are overdue all the same;
+    /// those of a closed or terminated one are not.
     project_state: ProjectState,
     /// The name of the cluster in Persian.
     #[schema(example = "سنگ")]
@@ -185,13 +186,24 @@ impl Report for OverdueMilestones {
     type Totals = OverdueTotals;
     const CHARTS_ROWS: bool = false;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let as_of = question.as_of.naive();
-        let (day, last) = (sql.day(as_of), sql.day(as_of - Days::new(question.own.min_days_late.unwrap_or(1))));
-        let from = question.from().map(|first| format!(" AND m.due_on >= {}", sql.day(first.naive()))).unwrap_or_default();
-        let (milestones, projects, clusters) =
-            (plan::milestones(question, &mut sql), question.projects(&mut sql), question.known(&CLUSTER, &mut sql));
+        let (day, last) =
+            (sql.day(as_of), sql.day(as_of - Days::new(question.own.min_days_late.unwrap_or(1))));
+        let from = question
+            .from()
+            .map(|first| format!(" AND m.due_on >= {}", sql.day(first.naive())))
+            .unwrap_or_default();
+        let (milestones, projects, clusters) = (
+            plan::milestones(question, &mut sql),
+            question.projects(&mut sql),
+            question.known(&CLUSTER, &mut sql),
+        );
         // Who has been assigned to a project stays in its province.
         let (assignments, cdas) = (question.known(&ASSIGNMENT, &mut sql), question.known(&CDA, &mut sql));
         let query = format!(
@@ -210,17 +222,26 @@ impl Report for OverdueMilestones {
     }
 
     fn chart(question: &Question<Self>, _: &[OverdueMilestone], totals: &OverdueTotals) -> Option<Chart> {
-        let OverdueByAge { days_1_to_30, days_31_to_90, days_91_to_180, days_181_to_365, days_over_365 } = totals.by_age;
+        let OverdueByAge { days_1_to_30, days_31_to_90, days_91_to_180, days_181_to_365, days_over_365 } =
+            totals.by_age;
         let counts = [days_1_to_30, days_31_to_90, days_91_to_180, days_181_to_365, days_over_365];
-        let ages =
-            [("۱ تا ۳۰", "1 to 30"), ("۳۱ تا ۹۰", "31 to 90"), ("۹۱ تا ۱۸۰", "91 to 180"), ("۱۸۱ تا ۳۶۵", "181 to 365"), ("بیش از ۳۶۵", "over 365")];
+        let ages = [
+            ("۱ تا ۳۰", "1 to 30"),
+            ("۳۱ تا ۹۰", "31 to 90"),
+            ("۹۱ تا ۱۸۰", "91 to 180"),
+            ("۱۸۱ تا ۳۶۵", "181 to 365"),
+            ("بیش از ۳۶۵", "over 365"),
+        ];
         Some(Chart {
             title: Text::new(Self::ENTRY.title_fa, Self::ENTRY.title_en),
             note: question.note(),
             unit: Text::new("نقطهٔ عطف", "milestones"),
             figure: Figure::Bars {
                 labels: ages.map(|(fa, en)| Text::new(format!("{fa} روز"), format!("{en} days"))).into(),
-                series: vec![Series { name: Text::new("نقاط عطف", "Milestones"), values: counts.map(|count| Some(count as f64)).into() }],
+                series: vec![Series {
+                    name: Text::new("نقاط عطف", "Milestones"),
+                    values: counts.map(|count| Some(count as f64)).into(),
+                }],
                 horizontal: false,
             },
         })
@@ -250,10 +271,11 @@ impl From<Row> for OverdueMilestone {
 
 /// Overdue milestones
 ///
-/// The milestones that were due before `as_of` and neither accepted nor cancelled on that day, the longest overdue first. Due days and weights
-/// are those of the plan that was in force: the newest baseline frozen by then. A suspended project's milestones are overdue as
-/// well (see `project_state`); a closed or terminated project has none. With `period` only what was due in it.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<OverdueMilestone, OverdueTotals>)), security(("oauth2" = ["reports:read"])))]
+/// The milestones that were due before `as_of` and neither accepted nor cancelled on that day, the longest
+/// overdue first. Due days and weights are those of the plan that was in force: the newest baseline frozen by
+/// then. A suspended project's milestones are overdue as well (see `project_state`); a closed or terminated
+/// project has none. With `period` only what was due in it.
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<OverdueMilestone, OverdueTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/overdue-milestones")]
 pub async fn get_overdue_milestones(question: Question<OverdueMilestones>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -1,27 +1,32 @@
-//! The milestones of all projects with the plan that was in force: what `projects::plan` says of one project, in one statement.
+//! The milestones of all projects with the plan that was in force: what `projects::plan` says of one project,
+//! in one statement.
 
 use super::{Question, Report};
 use crate::store::{
-    known::{BASELINE, MILESTONE},
     sql::{Composer, Member},
+    temporal_relations::{BASELINE, MILESTONE},
 };
 
-/// Milestones as a relation in parentheses, as they were known and in the provinces spoken of: `id`, `project_id`, `province`,
-/// `phase`, `pillar`, `title_fa`, `title_en`, `state`, and `weight_bp` (64 bits) and `due_on` of the plan in force on the day. That is the newest
-/// baseline frozen by then, else the first one; without one it is what the milestones say. What a baseline does not have weighs
-/// nothing.
+/// Milestones as a relation in parentheses, as they were known and in the provinces spoken of: `id`,
+/// `project_id`, `province`, `phase`, `pillar`, `title_fa`, `title_en`, `state`, and `weight_bp` (64 bits)
+/// and `due_on` of the plan in force on the day. That is the newest baseline frozen by then, else the first
+/// one; without one it is what the milestones say. What a baseline does not have weighs nothing.
 ///
 /// The table itself holds the newest plan: today it answers without looking at baselines, by its indexes.
 pub fn milestones<R: Report>(question: &Question<R>, sql: &mut Composer) -> String {
-    const COLUMNS: &str = "m.id, m.project_id, m.province, m.phase, m.pillar, m.title_fa, m.title_en, m.state";
+    const COLUMNS: &str =
+        "m.id, m.project_id, m.province, m.phase, m.pillar, m.title_fa, m.title_en, m.state";
     let milestones = question.known(&MILESTONE, sql);
     if question.is_present() {
-        return format!("(SELECT {COLUMNS}, CAST(m.weight_bp AS bigint) AS weight_bp, m.due_on FROM {milestones} m)");
+        return format!(
+            "(SELECT {COLUMNS}, CAST(m.weight_bp AS bigint) AS weight_bp, m.due_on FROM {milestones} m)"
+        );
     }
     let (baselines, day) = (question.known(&BASELINE, sql), sql.day(question.as_of.naive()));
     let each = sql.each("b.milestones", "f");
-    let [id, weight_bp, due_on] = [("milestone_id", Member::Uuid), ("weight_bp", Member::Integer), ("due_on", Member::Date)]
-        .map(|(name, member)| sql.member("f.value", name, member));
+    let [id, weight_bp, due_on] =
+        [("milestone_id", Member::Uuid), ("weight_bp", Member::Integer), ("due_on", Member::Date)]
+            .map(|(name, member)| sql.member("f.value", name, member));
     format!(
         "(WITH in_force AS (SELECT b.* FROM (SELECT b.project_id, b.milestones, ROW_NUMBER() OVER (PARTITION BY b.project_id \
               ORDER BY CASE WHEN b.frozen_on <= {day} THEN -b.number ELSE b.number END) AS place FROM {baselines} b) b WHERE b.place = 1), \

@@ -1,5 +1,5 @@
-//! Where each project stands: who leads it, in which phase it is, what was planned by the day and what is reached, and how it will
-//! end if it goes on like this.
+//! Where each project stands: who leads it, in which phase it is, what was planned by the day and what is
+//! reached, and how it will end if it goes on like this.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{ActiveEnum, DatabaseTransaction, FromQueryResult, prelude::Uuid};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, TABLE, Totals,
     value::{EarnedValue, budget_of},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     provinces::ProvinceCode,
     store::{
         earned_value::MEASURES,
-        known::{ASSIGNMENT, BASELINE, CDA, CLUSTER},
+        temporal_relations::{ASSIGNMENT, BASELINE, CDA, CLUSTER},
     },
 };
 
@@ -28,7 +28,8 @@ pub struct ProjectStatus;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// Projects that were in one of these states on the day; those under contract that are not closed or terminated when left out.
+    /// Projects that were in one of these states on the day; those under contract that are not closed or
+    /// terminated when left out.
     #[param(style = Form, explode = false, min_items = 1, max_items = 11, inline)]
     pub state: Option<Vec<State>>,
 }
@@ -136,13 +137,23 @@ impl Report for ProjectStatus {
             Column::new("baseline_number", Kind::Count, "شمارهٔ خط مبنا", "Baseline in force"),
             Column::new("planned_bp", Kind::BasisPoints, "پیشرفت برنامه‌ای", "Planned progress"),
             Column::new("actual_bp", Kind::BasisPoints, "پیشرفت واقعی", "Actual progress"),
-            Column::new("budget_at_completion_irr", Kind::Rials, "بودجه در پایان (BAC)", "Budget at completion (BAC)"),
+            Column::new(
+                "budget_at_completion_irr",
+                Kind::Rials,
+                "بودجه در پایان (BAC)",
+                "Budget at completion (BAC)",
+            ),
             Column::new("planned_value_irr", Kind::Rials, "ارزش برنامه‌ریزی‌شده (PV)", "Planned value (PV)"),
             Column::new("earned_value_irr", Kind::Rials, "ارزش کسب‌شده (EV)", "Earned value (EV)"),
             Column::new("actual_cost_irr", Kind::Rials, "هزینهٔ واقعی (AC)", "Actual cost (AC)"),
             Column::new("spi", Kind::Ratio, "شاخص عملکرد زمان‌بندی (SPI)", "Schedule performance index (SPI)"),
             Column::new("cpi", Kind::Ratio, "شاخص عملکرد هزینه (CPI)", "Cost performance index (CPI)"),
-            Column::new("estimate_at_completion_irr", Kind::Rials, "برآورد در پایان (EAC)", "Estimate at completion (EAC)"),
+            Column::new(
+                "estimate_at_completion_irr",
+                Kind::Rials,
+                "برآورد در پایان (EAC)",
+                "Estimate at completion (EAC)",
+            ),
             Column::new("contract_end", Kind::Day, "پایان قرارداد", "End of the contract"),
             Column::new("days_left", Kind::Days, "روزهای باقی‌مانده", "Days left"),
         ],
@@ -151,13 +162,24 @@ impl Report for ProjectStatus {
     type Item = ProjectOnDay;
     type Totals = ProjectStatusTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
         let (projects, values) = (question.projects(&mut sql), question.values(&mut sql));
         let [clusters, baselines] = [&CLUSTER, &BASELINE].map(|relation| question.known(relation, &mut sql));
         let (assignments, cdas) = (question.known(&ASSIGNMENT, &mut sql), question.known(&CDA, &mut sql));
-        let states = question.own.state.as_deref().unwrap_or(RUNNING).iter().map(ActiveEnum::to_value).collect::<Vec<_>>();
+        let states = question
+            .own
+            .state
+            .as_deref()
+            .unwrap_or(RUNNING)
+            .iter()
+            .map(ActiveEnum::to_value)
+            .collect::<Vec<_>>();
         let states = sql.texts(states.iter().map(String::as_str));
         let sums = MEASURES.map(|name| format!("CAST(SUM(v.{name}) AS bigint) AS {name}")).join(", ");
         let known = MEASURES.map(|name| format!("COALESCE(s.{name}, 0) AS {name}")).join(", ");
@@ -182,8 +204,15 @@ impl Report for ProjectStatus {
 }
 
 /// The states that are shown when none is asked for.
-const RUNNING: &[State] =
-    &[State::Contracted, State::Diagnostic, State::Planning, State::Implementing, State::Evaluating, State::HandedOver, State::Suspended];
+const RUNNING: &[State] = &[
+    State::Contracted,
+    State::Diagnostic,
+    State::Planning,
+    State::Implementing,
+    State::Evaluating,
+    State::HandedOver,
+    State::Suspended,
+];
 
 impl From<Row> for ProjectOnDay {
     fn from(row: Row) -> Self {
@@ -217,11 +246,12 @@ impl From<Row> for ProjectOnDay {
 
 /// Status of projects
 ///
-/// Each project that is under way: who leads it, its phase, what was planned and what is reached, and its earned value. Planned value
-/// comes from the baseline in force on the day, earned value from what was accepted with its weights, actual cost from the payments
-/// (earned value management after ANSI/PMI 19-006 and ISO 21508). Values are parts of the approved budget in whole rials, rounded
-/// down for each milestone. `totals` sum up the rows.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<ProjectOnDay, ProjectStatusTotals>)), security(("oauth2" = ["reports:read"])))]
+/// Each project that is under way: who leads it, its phase, what was planned and what is reached, and its
+/// earned value. Planned value comes from the baseline in force on the day, earned value from what was
+/// accepted with its weights, actual cost from the payments (earned value management after ANSI/PMI 19-006
+/// and ISO 21508). Values are parts of the approved budget in whole rials, rounded down for each milestone.
+/// `totals` sum up the rows.
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<ProjectOnDay, ProjectStatusTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/project-status")]
 pub async fn get_project_status(question: Question<ProjectStatus>) -> Result<HttpResponse, Problem> {
     question.answer().await

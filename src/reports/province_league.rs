@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    Column, Common, Entry, Kind, NoParameters, Out, Question, Report, Told, Totals, WITH_CHART,
+    Column, Common, Entry, Kind, NoParameters, Question, Report, ReportResponse, RowSink, Totals, WITH_CHART,
     chart::{Chart, Figure, Series},
     value::{ratio, share_bp},
 };
@@ -49,17 +49,19 @@ pub struct LeagueRow {
     budget_at_completion_irr: Amount,
     /// The earned value of its projects, in rials.
     earned_value_irr: Amount,
-    /// Progress: earned value as a part of the whole planned value, in basis points, rounded half up; null while nothing is planned.
+    /// Progress: earned value as a part of the whole planned value, in basis points, rounded half up; null
+    /// while nothing is planned.
     #[schema(required, example = 6250)]
     progress_bp: Option<i64>,
     /// Schedule performance index of its projects, EV / PV, to four decimals.
     #[schema(required, example = "0.8333")]
     spi: Option<Decimal>,
-    /// Progress reports that came late or are missing, as the report `reporting-compliance` counts them with its usual deadline.
+    /// Progress reports that came late or are missing, as the report `reporting-compliance` counts them with
+    /// its usual deadline.
     #[schema(minimum = 0, example = 3)]
     late_reports: i64,
-    /// The place among the provinces: by progress, then by fewer late reports (proposed). Equals share a place. Null for callers who
-    /// see one province only.
+    /// The place among the provinces: by progress, then by fewer late reports (proposed). Equals share a
+    /// place. Null for callers who see one province only.
     #[schema(required, minimum = 1, example = 4)]
     rank: Option<i64>,
 }
@@ -139,7 +141,12 @@ impl Report for ProvinceLeague {
             Column::new("feasible", Kind::Count, "امکان‌پذیر", "Feasible"),
             Column::new("running", Kind::Count, "پروژه‌های در جریان", "Running projects"),
             Column::new("closed", Kind::Count, "پروژه‌های پایان‌یافته", "Closed projects"),
-            Column::new("budget_at_completion_irr", Kind::Rials, "بودجه در پایان (BAC)", "Budget at completion (BAC)"),
+            Column::new(
+                "budget_at_completion_irr",
+                Kind::Rials,
+                "بودجه در پایان (BAC)",
+                "Budget at completion (BAC)",
+            ),
             Column::new("earned_value_irr", Kind::Rials, "ارزش کسب‌شده (EV)", "Earned value (EV)"),
             Column::new("progress_bp", Kind::BasisPoints, "پیشرفت", "Progress"),
             Column::new("spi", Kind::Ratio, "شاخص عملکرد زمان‌بندی (SPI)", "Schedule performance index (SPI)"),
@@ -151,10 +158,15 @@ impl Report for ProvinceLeague {
     type Item = LeagueRow;
     type Totals = LeagueTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
-        let (clusters, projects, values) = (question.clusters(&mut sql), question.projects(&mut sql), question.summed_values(&mut sql));
+        let (clusters, projects, values) =
+            (question.clusters(&mut sql), question.projects(&mut sql), question.summed_values(&mut sql));
         let due = question.due_reports(DAYS_TO_REPORT, &mut sql);
         let provinces = question.in_provinces("o.code", &mut sql);
         let within = if provinces.is_empty() { String::new() } else { format!("WHERE {provinces}") };
@@ -199,7 +211,10 @@ impl Report for ProvinceLeague {
                 labels: rows.iter().map(name).collect(),
                 series: vec![Series {
                     name: Text::new("پیشرفت", "Progress"),
-                    values: rows.iter().map(|row| row.progress_bp.map(|share| share as f64 / 100.0)).collect(),
+                    values: rows
+                        .iter()
+                        .map(|row| row.progress_bp.map(|share| share as f64 / 100.0))
+                        .collect(),
                 }],
                 horizontal: true,
             },
@@ -230,8 +245,9 @@ impl From<Row> for LeagueRow {
 /// Orders the provinces by their place; those that plan nothing come last and have none.
 fn rank(rows: &mut [LeagueRow]) {
     let merit = |row: &LeagueRow| (row.progress_bp, -row.late_reports);
-    let place =
-        |rows: &[LeagueRow], row: &LeagueRow| row.progress_bp.map(|_| 1 + rows.iter().filter(|other| merit(other) > merit(row)).count() as i64);
+    let place = |rows: &[LeagueRow], row: &LeagueRow| {
+        row.progress_bp.map(|_| 1 + rows.iter().filter(|other| merit(other) > merit(row)).count() as i64)
+    };
     let places: Vec<_> = rows.iter().map(|row| place(rows, row)).collect();
     rows.iter_mut().zip(places).for_each(|(row, place)| row.rank = place);
     rows.sort_by_key(|row| row.rank.unwrap_or(ALL.len() as i64 + 1));
@@ -239,9 +255,10 @@ fn rank(rows: &mut [LeagueRow]) {
 
 /// League of provinces
 ///
-/// Each province with its clusters, projects, progress and late reports on `as_of`. Progress is earned value as a part of all that the
-/// baselines plan. Callers who see one province get it alone, without a place among the others.
-#[utoipa::path(params(Common), responses((status = 200, body = Told<LeagueRow, LeagueTotals>)), security(("oauth2" = ["reports:read"])))]
+/// Each province with its clusters, projects, progress and late reports on `as_of`. Progress is earned value
+/// as a part of all that the baselines plan. Callers who see one province get it alone, without a place among
+/// the others.
+#[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<LeagueRow, LeagueTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/province-league")]
 pub async fn get_province_league(question: Question<ProvinceLeague>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -16,10 +16,9 @@ use crate::{
     problem::{Problem, Text, Violation},
     provinces::{ALL, Province, ProvinceCode},
     store::{
-        LongReads,
-        known::{Knowledge, Relation},
-        now,
+        LongReads, now,
         sql::Composer,
+        temporal_relations::{Knowledge, Relation},
     },
 };
 
@@ -30,16 +29,18 @@ pub struct Common {
     /// Any of these provinces; all of the caller's when left out.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
-    /// Clusters whose primary class lies under any of these codes of ISIC Rev. 4, of any level; and what belongs to them.
+    /// Clusters whose primary class lies under any of these codes of ISIC Rev. 4, of any level; and what
+    /// belongs to them.
     #[param(style = Form, explode = false, min_items = 1, max_items = 50)]
     pub industry: Option<Vec<IsicCode>>,
-    /// The day that the report speaks of; today when left out, or the day of `known_at`, or the last one of `period` where that is
-    /// earlier.
+    /// The day that the report speaks of; today when left out, or the day of `known_at`, or the last one of
+    /// `period` where that is earlier.
     pub as_of: Option<Date>,
     /// What the service knew at this moment; now when left out. With the same `as_of` and `known_at` the
     /// report says the same for ever.
     pub known_at: Option<DateTime<Utc>>,
-    /// A Persian year, half, quarter or month. What is counted over time is counted from its first day to `as_of`, which lies in it.
+    /// A Persian year, half, quarter or month. What is counted over time is counted from its first day to
+    /// `as_of`, which lies in it.
     pub period: Option<PersianPeriod>,
 }
 
@@ -84,7 +85,10 @@ impl<R: Report> FromRequest for Question<R> {
 impl<R: Report> Question<R> {
     fn read(request: &HttpRequest) -> Result<Self, Problem> {
         let db = request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))?;
-        let long_reads = request.app_data::<web::Data<LongReads>>().cloned().ok_or_else(|| Problem::internal("no long reads"))?;
+        let long_reads = request
+            .app_data::<web::Data<LongReads>>()
+            .cloned()
+            .ok_or_else(|| Problem::internal("no long reads"))?;
         let call = Call::of(request)?;
         let (common, own): (Common, R::Parameters) = (typed_query(&call)?, typed_query(&call)?);
         if common.known_at.is_some_and(|moment| moment > now()) {
@@ -92,7 +96,9 @@ impl<R: Report> Question<R> {
             return Err(Problem::invalid_query(vec![Violation::query("known_at", "in_future", detail)]));
         }
         let today = Date::in_iran(common.known_at.unwrap_or_else(now));
-        let as_of = common.as_of.unwrap_or_else(|| common.period.map_or(today, |period| period.last_day().min(today)));
+        let as_of = common
+            .as_of
+            .unwrap_or_else(|| common.period.map_or(today, |period| period.last_day().min(today)));
         if common.period.is_some_and(|period| as_of < period.first_day() || as_of > period.last_day()) {
             let detail = Text::new("این روز در دورهٔ خواسته‌شده نیست.", "This day does not lie in the period.");
             return Err(Problem::invalid_query(vec![Violation::query("as_of", "outside_period", detail)]));
@@ -101,10 +107,27 @@ impl<R: Report> Question<R> {
         let asked = common.province.map(|codes| codes.into_iter().map(|code| code.0).collect::<Vec<_>>());
         let provinces = match caller.scope.province() {
             None => asked,
-            Some(own) => Some([own.to_owned()].into_iter().filter(|own| asked.as_ref().is_none_or(|asked| asked.contains(own))).collect()),
+            Some(own) => Some(
+                [own.to_owned()]
+                    .into_iter()
+                    .filter(|own| asked.as_ref().is_none_or(|asked| asked.contains(own)))
+                    .collect(),
+            ),
         };
         let (known_at, period, industries) = (common.known_at, common.period, common.industry);
-        Ok(Self { db, long_reads, request: request.clone(), call, caller, as_of, known_at, period, provinces, industries, own })
+        Ok(Self {
+            db,
+            long_reads,
+            request: request.clone(),
+            call,
+            caller,
+            as_of,
+            known_at,
+            period,
+            provinces,
+            industries,
+            own,
+        })
     }
 
     /// A statement to put together for the database.
@@ -124,15 +147,23 @@ impl<R: Report> Question<R> {
 
     /// The provinces whose records the answer depends on; none for the nation.
     pub fn provinces_read(&self) -> Option<Vec<&str>> {
-        if R::LOOKS_BEYOND { self.caller.scope.province().map(|province| vec![province]) } else { self.provinces() }
+        if R::LOOKS_BEYOND {
+            self.caller.scope.province().map(|province| vec![province])
+        } else {
+            self.provinces()
+        }
     }
 
     /// What a chart says of itself: the day, and the part of the country.
     pub fn note(&self) -> Text {
         let day = self.as_of.in_calendar(self.call.calendar());
-        let of = |name: fn(&Province) -> &str, nation: &str, several: &str| match self.provinces().as_deref() {
+        let of = |name: fn(&Province) -> &str, nation: &str, several: &str| match self.provinces().as_deref()
+        {
             None => nation.to_owned(),
-            Some([code]) => ALL.iter().find(|province| province.code.0 == *code).map_or(String::new(), |province| name(province).to_owned()),
+            Some([code]) => ALL
+                .iter()
+                .find(|province| province.code.0 == *code)
+                .map_or(String::new(), |province| name(province).to_owned()),
             Some(codes) => format!("{} {several}", codes.len()),
         };
         Text::new(
@@ -167,7 +198,8 @@ impl<R: Report> Question<R> {
         Knowledge { at: self.known_at, on: (!is_present).then(|| day.naive()) }
     }
 
-    /// A kind of record as a relation in parentheses: as it was known, in the states of the day, in the provinces spoken of.
+    /// A kind of record as a relation in parentheses: as it was known, in the states of the day, in the
+    /// provinces spoken of.
     pub fn known(&self, relation: &Relation, composer: &mut Composer) -> String {
         self.known_on(self.as_of, relation, composer)
     }
@@ -179,15 +211,19 @@ impl<R: Report> Question<R> {
 
     /// The same with the states of another day.
     pub fn known_on(&self, day: Date, relation: &Relation, composer: &mut Composer) -> String {
-        let condition = if relation.has_province { self.in_provinces("province", composer) } else { String::new() };
+        let condition =
+            if relation.has_province { self.in_provinces("province", composer) } else { String::new() };
         relation.known(self.knowledge(day), &condition, composer)
     }
 
-    /// The changes of state of a kind of record by the day, as far as they were known: `id`, `record_id`, `to_state`, `effective_on`. They heed no
-    /// scope: join them to records that do.
+    /// The changes of state of a kind of record by the day, as far as they were known: `id`, `record_id`,
+    /// `to_state`, `effective_on`. They heed no scope: join them to records that do.
     pub fn events(&self, resource: &'static str, composer: &mut Composer) -> String {
         let day = composer.day(self.as_of.naive());
-        let known = self.known_at.map(|moment| format!(" AND e.recorded_at <= {}", composer.moment(moment))).unwrap_or_default();
+        let known = self
+            .known_at
+            .map(|moment| format!(" AND e.recorded_at <= {}", composer.moment(moment)))
+            .unwrap_or_default();
         format!(
             "(SELECT e.id, e.record_id, e.to_state, e.effective_on FROM status_event e \
              WHERE e.resource = '{resource}' AND e.effective_on <= {day}{known})"
@@ -203,7 +239,10 @@ impl<R: Report> Question<R> {
     /// ` AND …`: the condition that a column holds a class of an industry spoken of; empty for all.
     pub fn and_in_industries(&self, column: &str, composer: &mut Composer) -> String {
         let Some(codes) = &self.industries else { return String::new() };
-        let any: Vec<_> = prefixes_of(codes).into_iter().map(|prefix| format!("{column} LIKE {}", composer.bind(format!("{prefix}%")))).collect();
+        let any: Vec<_> = prefixes_of(codes)
+            .into_iter()
+            .map(|prefix| format!("{column} LIKE {}", composer.bind(format!("{prefix}%"))))
+            .collect();
         if any.is_empty() { " AND 1 = 0".to_owned() } else { format!(" AND ({})", any.join(" OR ")) }
     }
 
@@ -214,14 +253,14 @@ impl<R: Report> Question<R> {
 
     /// The same in the states of another day.
     pub fn clusters_on(&self, day: Date, composer: &mut Composer) -> String {
-        let clusters = self.known_on(day, &crate::store::known::CLUSTER, composer);
+        let clusters = self.known_on(day, &crate::store::temporal_relations::CLUSTER, composer);
         let industries = self.and_in_industries("c.primary_isic", composer);
         format!("(SELECT c.* FROM {clusters} c WHERE 1 = 1{industries})")
     }
 
     /// The projects spoken of: those of the clusters spoken of.
     pub fn projects(&self, composer: &mut Composer) -> String {
-        let projects = self.known(&crate::store::known::PROJECT, composer);
+        let projects = self.known(&crate::store::temporal_relations::PROJECT, composer);
         if !self.has_industries() {
             return projects;
         }

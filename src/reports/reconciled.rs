@@ -1,4 +1,5 @@
-//! How what two sources claim is held against one another: the explanation of one cluster, and the arithmetic of their difference.
+//! How what two sources claim is held against one another: the explanation of one cluster, and the arithmetic
+//! of their difference.
 
 use std::collections::HashMap;
 
@@ -44,14 +45,17 @@ impl Side {
     /// What follows for it: a merger or a split explains before a name does.
     fn reconciled(&self, by_code: &HashMap<&str, &Self>, by_name: Option<Link>) -> ReconciledCluster {
         let explanation = self.alone().and_then(|(_, other)| {
-            let claimed = |link: &Link| by_code.get(link.code.as_str()).filter(|side| side.names[other].is_some());
-            self.links.iter().chain(&by_name).find_map(|link| Some((link, claimed(link)?))).map(|(link, side)| Explanation {
-                kind: link.kind,
-                relation: link.relation,
-                cluster_id: side.cluster.id,
-                code: side.cluster.code.clone(),
-                name_fa: side.cluster.name_fa.clone(),
-            })
+            let claimed =
+                |link: &Link| by_code.get(link.code.as_str()).filter(|side| side.names[other].is_some());
+            self.links.iter().chain(&by_name).find_map(|link| Some((link, claimed(link)?))).map(
+                |(link, side)| Explanation {
+                    kind: link.kind,
+                    relation: link.relation,
+                    cluster_id: side.cluster.id,
+                    code: side.cluster.code.clone(),
+                    name_fa: side.cluster.name_fa.clone(),
+                },
+            )
         });
         let finding = match (self.alone(), &explanation) {
             (None, _) => Finding::Matched,
@@ -60,7 +64,13 @@ impl Side {
             (Some(_), None) => Finding::OnlyInB,
         };
         let [claimed_name_a, claimed_name_b] = self.names.clone();
-        ReconciledCluster { cluster: self.cluster.clone(), claimed_name_a, claimed_name_b, finding, explanation }
+        ReconciledCluster {
+            cluster: self.cluster.clone(),
+            claimed_name_a,
+            claimed_name_b,
+            finding,
+            explanation,
+        }
     }
 }
 
@@ -70,8 +80,8 @@ pub fn reconcile(all: &[Side]) -> Vec<ReconciledCluster> {
     all.iter().zip(former_names(all)).map(|(side, by_name)| side.reconciled(&by_code, by_name)).collect()
 }
 
-/// For each cluster that one source alone claims, the first that the other claims under a name that this one had, or that had the
-/// name of this one. Names are compared in their folded form.
+/// For each cluster that one source alone claims, the first that the other claims under a name that this one
+/// had, or that had the name of this one. Names are compared in their folded form.
 fn former_names(all: &[Side]) -> Vec<Option<Link>> {
     let mut former: HashMap<String, Vec<&Side>> = HashMap::new();
     let mut present: HashMap<String, Vec<&Side>> = HashMap::new();
@@ -83,8 +93,11 @@ fn former_names(all: &[Side]) -> Vec<Option<Link>> {
         let (_, other) = side.alone()?;
         let found = |names: &HashMap<String, Vec<&Side>>, name: &str, relation| {
             let others = names.get(&text::key(name)).into_iter().flatten();
-            let others = others.filter(move |found| found.names[other].is_some() && found.cluster.id != side.cluster.id);
-            others.map(|found| Link { code: found.cluster.code.clone(), kind: LineageKind::Renamed, relation }).collect::<Vec<_>>()
+            let others = others
+                .filter(move |found| found.names[other].is_some() && found.cluster.id != side.cluster.id);
+            others
+                .map(|found| Link { code: found.cluster.code.clone(), kind: LineageKind::Renamed, relation })
+                .collect::<Vec<_>>()
         };
         let before = side.former_names.iter().flat_map(|name| found(&present, name, Relation::Predecessor));
         let after = side.present_names().flat_map(|name| found(&former, name, Relation::Successor));
@@ -103,7 +116,10 @@ impl Side {
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct ReconciliationTotals {
     /// The first source; null where there is no claim.
-    #[schema(required, example = "Provincial company: industrial clusters of Lorestan identified up to late 1392")]
+    #[schema(
+        required,
+        example = "Provincial company: industrial clusters of Lorestan identified up to late 1392"
+    )]
     a: Option<String>,
     /// The second source; null where there is none beside the first.
     #[schema(required, example = "Head of the provincial company, reported 1392-12-07")]

@@ -1,5 +1,5 @@
-//! What two sources claim of the clusters, held against one another: what both name, what only one names, and which of their difference
-//! follows from mergers, splits and new names.
+//! What two sources claim of the clusters, held against one another: what both name, what only one names, and
+//! which of their difference follows from mergers, splits and new names.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{
@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, list,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, TABLE, list,
     reconciled::{Link, ReconciliationTotals, Side, reconcile},
 };
 use crate::{
     clusters::lineage::Kind as LineageKind,
     problem::Problem,
     store::{
-        known::{CLAIM, LINEAGE},
         sql::Composer,
+        temporal_relations::{CLAIM, LINEAGE},
     },
 };
 
@@ -29,8 +29,8 @@ pub struct Reconciliation;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Sources {
-    /// The first source, A: its title exactly as in the claims; when left out the source with most claims, of equal ones the first in the order of
-    /// their titles.
+    /// The first source, A: its title exactly as in the claims; when left out the source with most claims, of
+    /// equal ones the first in the order of their titles.
     #[param(min_length = 1, max_length = 500, pattern = "\\S")]
     pub a: Option<String>,
     /// The second source, B; when left out the one with most claims beside A.
@@ -57,7 +57,8 @@ pub struct ReconciledCluster {
     pub claimed_name_b: Option<String>,
     /// What follows.
     pub finding: Finding,
-    /// What explains that only one source claims it; null where there is nothing to explain, or no explanation.
+    /// What explains that only one source claims it; null where there is nothing to explain, or no
+    /// explanation.
     #[schema(required)]
     pub explanation: Option<Explanation>,
 }
@@ -139,7 +140,12 @@ impl Report for Reconciliation {
         title_fa: "تطبیق منابع",
         title_en: "Reconciliation of sources",
         formats: TABLE,
-        parameters: &[("a", "منبع الف"), ("b", "منبع ب"), ("stated_a", "شمار اعلام‌شدهٔ منبع الف"), ("stated_b", "شمار اعلام‌شدهٔ منبع ب")],
+        parameters: &[
+            ("a", "منبع الف"),
+            ("b", "منبع ب"),
+            ("stated_a", "شمار اعلام‌شدهٔ منبع الف"),
+            ("stated_b", "شمار اعلام‌شدهٔ منبع ب"),
+        ],
         reads: &["cluster", "cluster_claim", "lineage_entry"],
         columns: &[
             Column::new("cluster.id", Kind::Id, "شناسهٔ خوشه", "Id of the cluster"),
@@ -149,7 +155,12 @@ impl Report for Reconciliation {
             Column::new("claimed_name_b", Kind::Text, "نام در منبع ب", "Name in B"),
             Column::new("finding", Kind::Word, "یافته", "Finding"),
             Column::new("explanation.kind", Kind::Word, "نوع تبار", "Kind of lineage"),
-            Column::new("explanation.relation", Kind::Word, "نسبت خوشهٔ دیگر", "What the other cluster is to it"),
+            Column::new(
+                "explanation.relation",
+                Kind::Word,
+                "نسبت خوشهٔ دیگر",
+                "What the other cluster is to it",
+            ),
             Column::new("explanation.cluster_id", Kind::Id, "شناسهٔ خوشهٔ دیگر", "Id of the other cluster"),
             Column::new("explanation.code", Kind::Text, "کد خوشهٔ دیگر", "Code of the other cluster"),
             Column::new("explanation.name_fa", Kind::Text, "خوشهٔ دیگر", "The other cluster"),
@@ -159,16 +170,24 @@ impl Report for Reconciliation {
     type Item = ReconciledCluster;
     type Totals = ReconciliationTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let [a, b] = question.sources(db).await?;
         out.totals().begin([a.clone(), b.clone()], [question.own.stated_a, question.own.stated_b]);
         let mut sql = question.composer();
         let day = sql.day(question.as_of.naive());
-        let (clusters, lineage, claims) = (question.clusters(&mut sql), question.known(&LINEAGE, &mut sql), question.claims(&mut sql));
+        let (clusters, lineage, claims) =
+            (question.clusters(&mut sql), question.known(&LINEAGE, &mut sql), question.claims(&mut sql));
         let [a, b] = [a, b].map(|title| sql.bind(title));
         let latest = "CASE WHEN l.claimed_on IS NULL THEN 1 ELSE 0 END, l.claimed_on DESC, l.id DESC";
         let link = sql.object(&[("kind", "x.kind"), ("relation", "x.relation"), ("code", "o.code")]);
-        let (links, former) = (sql.array_of(&link, "o.code, x.kind, x.relation"), sql.array_of("e.former_name", "e.effective_on, e.id"));
+        let (links, former) = (
+            sql.array_of(&link, "o.code, x.kind, x.relation"),
+            sql.array_of("e.former_name", "e.effective_on, e.id"),
+        );
         let code = sql.bytewise("c.code");
         let query = format!(
             "WITH RECURSIVE spoken AS (SELECT c.id, c.province, c.code, c.name_fa FROM {clusters} c), \
@@ -188,7 +207,8 @@ impl Report for Reconciliation {
                (SELECT COALESCE({former}, '[]') FROM entry e WHERE e.cluster_id = c.id AND e.former_name IS NOT NULL) AS former_names \
              FROM claimed c ORDER BY c.province, {code}"
         );
-        // At most one for each cluster: that the one source names the other's by a former name is seen when all are there.
+        // At most one for each cluster: that the one source names the other's by a former name is seen when
+        // all are there.
         let rows = Row::find_by_statement(sql.statement(query)).all(db).await?;
         let sides: Vec<Side> = rows.into_iter().map(Side::from).collect();
         for row in reconcile(&sides) {
@@ -212,9 +232,14 @@ impl Question<Reconciliation> {
             return Ok([a, b]);
         }
         let mut sql = self.composer();
-        let (clusters, claims, title) = (self.clusters(&mut sql), self.claims(&mut sql), sql.bytewise("l.source_title"));
+        let (clusters, claims, title) =
+            (self.clusters(&mut sql), self.claims(&mut sql), sql.bytewise("l.source_title"));
         let asked: Vec<&str> = [&a, &b].into_iter().flatten().map(String::as_str).collect();
-        let others = if asked.is_empty() { String::new() } else { format!("WHERE l.source_title NOT IN {}", sql.texts(asked)) };
+        let others = if asked.is_empty() {
+            String::new()
+        } else {
+            format!("WHERE l.source_title NOT IN {}", sql.texts(asked))
+        };
         let query = format!(
             "SELECT l.source_title FROM {claims} l JOIN {clusters} c ON c.id = l.cluster_id {others} \
              GROUP BY l.source_title ORDER BY COUNT(*) DESC, {title} LIMIT 2"
@@ -230,7 +255,9 @@ impl Question<Reconciliation> {
 
 impl From<Row> for Side {
     fn from(row: Row) -> Self {
-        let name = |is_in: i64, name: Option<String>| (is_in == 1).then(|| name.unwrap_or_else(|| row.name_fa.clone()));
+        let name = |is_in: i64, name: Option<String>| {
+            (is_in == 1).then(|| name.unwrap_or_else(|| row.name_fa.clone()))
+        };
         Self {
             names: [name(row.in_a, row.name_a), name(row.in_b, row.name_b)],
             links: list::<Link>(row.links),
@@ -242,23 +269,25 @@ impl From<Row> for Side {
 
 /// Reconciliation of sources
 ///
-/// Each cluster that one of two sources claims, by claims of `as_of` or before, or of no day: what both claim, what only one claims, and
-/// what only one claims but is, by mergers, splits and new names effective by `as_of`, one that the other claims. Of several claims of a source
-/// about a cluster the newest gives the name.
+/// Each cluster that one of two sources claims, by claims of `as_of` or before, or of no day: what both
+/// claim, what only one claims, and what only one claims but is, by mergers, splits and new names effective
+/// by `as_of`, one that the other claims. Of several claims of a source about a cluster the newest gives the
+/// name.
 ///
-/// A source may state more clusters than it names: `stated_a` and `stated_b`. `totals.difference` is how many more B states, or else names, than
-/// A. It is the sum of three parts:
+/// A source may state more clusters than it names: `stated_a` and `stated_b`. `totals.difference` is how many
+/// more B states, or else names, than A. It is the sum of three parts:
 ///
-/// - `by_lineage`: clusters that only B claims, less those that only A claims, among those explained by lineage. Where A claims one
-///   that was split into two which B claims, that is 2 − 1 = 1.
-/// - `by_name`: the same among those that lineage does not explain, but only where names settle it. One that only A claims may be among those
-///   that B states without naming them: as many as B leaves unnamed are set aside, and likewise of B.
-/// - `unexplained`: the rest, which neither names nor lineage explain: clusters that B states and does not name, less those
-///   set aside for them, less the same of A.
+/// - `by_lineage`: clusters that only B claims, less those that only A claims, among those explained by
+///   lineage. Where A claims one that was split into two which B claims, that is 2 − 1 = 1.
+/// - `by_name`: the same among those that lineage does not explain, but only where names settle it. One that
+///   only A claims may be among those that B states without naming them: as many as B leaves unnamed are set
+///   aside, and likewise of B.
+/// - `unexplained`: the rest, which neither names nor lineage explain: clusters that B states and does not
+///   name, less those set aside for them, less the same of A.
 ///
-/// An example: A names 11; B states 13 and names 2 of the 11. The difference is 2; the 9 that only A names may be among the 11 that B does not
-/// name, so names explain nothing, and 11 − 9 = 2 stay unexplained.
-#[utoipa::path(params(Common, Sources), responses((status = 200, body = Told<ReconciledCluster, ReconciliationTotals>)), security(("oauth2" = ["reports:read"])))]
+/// An example: A names 11; B states 13 and names 2 of the 11. The difference is 2; the 9 that only A names
+/// may be among the 11 that B does not name, so names explain nothing, and 11 − 9 = 2 stay unexplained.
+#[utoipa::path(params(Common, Sources), responses((status = 200, body = ReportResponse<ReconciledCluster, ReconciliationTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/reconciliation")]
 pub async fn get_reconciliation(question: Question<Reconciliation>) -> Result<HttpResponse, Problem> {
     question.answer().await

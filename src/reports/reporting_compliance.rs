@@ -1,17 +1,20 @@
-//! Whether projects report as they should: what was due, what came in time, what is missing, and how long reviews take.
+//! Whether projects report as they should: what was due, what came in time, what is missing, and how long
+//! reviews take.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult, prelude::Uuid};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Column, Common, Entry, Kind, Out, Question, Report, TABLE, Told, Totals, value::share_bp};
+use super::{
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, TABLE, Totals, value::share_bp,
+};
 use crate::{
     problem::Problem,
     progress_reports::entity::DAYS_TO_REPORT,
     projects::rules::State,
     provinces::ProvinceCode,
-    store::{known::CLUSTER, sql::count_where},
+    store::{sql::count_where, temporal_relations::CLUSTER},
     values::Decimal,
 };
 
@@ -22,7 +25,8 @@ pub struct ReportingCompliance;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// How many days after the end of a quarter its report is due; 15 when left out, as `due_on` of the reports says.
+    /// How many days after the end of a quarter its report is due; 15 when left out, as `due_on` of the
+    /// reports says.
     #[param(minimum = 0, maximum = 365)]
     pub deadline_days: Option<u32>,
 }
@@ -150,7 +154,11 @@ impl Report for ReportingCompliance {
     type Item = ProjectReporting;
     type Totals = ReportingTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let mut sql = question.composer();
         let due = question.due_reports(question.own.deadline_days.unwrap_or(DAYS_TO_REPORT), &mut sql);
         let (projects, clusters) = (question.projects(&mut sql), question.known(&CLUSTER, &mut sql));
@@ -196,10 +204,13 @@ impl From<Row> for ProjectReporting {
 
 /// Reporting compliance
 ///
-/// Each project with the quarterly progress reports that were due from it by `as_of`: for each Persian quarter on whose last day it was
-/// under way (under contract, neither resting nor ended), `deadline_days` after that day. With `period`, the quarters in it.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<ProjectReporting, ReportingTotals>)), security(("oauth2" = ["reports:read"])))]
+/// Each project with the quarterly progress reports that were due from it by `as_of`: for each Persian
+/// quarter on whose last day it was under way (under contract, neither resting nor ended), `deadline_days`
+/// after that day. With `period`, the quarters in it.
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<ProjectReporting, ReportingTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/reporting-compliance")]
-pub async fn get_reporting_compliance(question: Question<ReportingCompliance>) -> Result<HttpResponse, Problem> {
+pub async fn get_reporting_compliance(
+    question: Question<ReportingCompliance>,
+) -> Result<HttpResponse, Problem> {
     question.answer().await
 }

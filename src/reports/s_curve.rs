@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Column, Common, Entry, Kind, Out, Question, Report, Told, Totals, WITH_CHART,
+    Column, Common, Entry, Kind, Question, Report, ReportResponse, RowSink, Totals, WITH_CHART,
     chart::{Chart, Curve, Figure, Line},
     value::{EarnedValue, ratio},
 };
@@ -47,9 +47,11 @@ pub enum Length {
 pub struct CurvePoint {
     /// The period.
     period: PersianPeriod,
-    /// The day that the row speaks of: the last one of the period, or `as_of` in the period in which that lies.
+    /// The day that the row speaks of: the last one of the period, or `as_of` in the period in which that
+    /// lies.
     on: Date,
-    /// Planned value (PV) up to that day, by the baseline in force on it; after `as_of` by the one in force then.
+    /// Planned value (PV) up to that day, by the baseline in force on it; after `as_of` by the one in force
+    /// then.
     planned_value_irr: Amount,
     /// Earned value (EV) up to that day; null after `as_of`.
     #[schema(required)]
@@ -85,7 +87,12 @@ impl Totals<CurvePoint> for SCurveTotals {
         let [earned, cost] = [point.earned_value_irr, point.actual_cost_irr];
         let known = |now: Option<Amount>, before: Amount| now.unwrap_or(before).0;
         let planned_then = if earned.is_some() { planned } else { before.planned_value_irr.0 };
-        self.value = EarnedValue::new(planned, planned_then, known(earned, before.earned_value_irr), known(cost, before.actual_cost_irr));
+        self.value = EarnedValue::new(
+            planned,
+            planned_then,
+            known(earned, before.earned_value_irr),
+            known(cost, before.actual_cost_irr),
+        );
         self.rebaselines += point.rebaselines;
     }
 }
@@ -113,7 +120,11 @@ impl Report for SCurve {
     type Item = CurvePoint;
     type Totals = SCurveTotals;
 
-    async fn tell(question: &Question<Self>, db: &DatabaseTransaction, out: &mut Out<Self>) -> Result<(), Problem> {
+    async fn tell(
+        question: &Question<Self>,
+        db: &DatabaseTransaction,
+        out: &mut RowSink<Self>,
+    ) -> Result<(), Problem> {
         let mut curve = Curves::new(question);
         let mut days = db.stream_raw(question.changes()).await?;
         while let Some(row) = days.next().await {
@@ -153,9 +164,18 @@ impl Report for SCurve {
             figure: Figure::Curves {
                 periods: points.iter().map(|point| point.period.to_string()).collect(),
                 curves: vec![
-                    curve("ارزش برنامه‌ریزی‌شده", "Planned value", Line::Planned, &|point| Some(point.planned_value_irr)),
-                    curve("ارزش کسب‌شده", "Earned value", Line::Earned, &|point| point.earned_value_irr),
-                    curve("هزینهٔ واقعی", "Actual cost", Line::Cost, &|point| point.actual_cost_irr),
+                    curve(
+                        "ارزش برنامه‌ریزی‌شده",
+                        "Planned value",
+                        Line::Planned,
+                        &|point| Some(point.planned_value_irr),
+                    ),
+                    curve("ارزش کسب‌شده", "Earned value", Line::Earned, &|point| {
+                        point.earned_value_irr
+                    }),
+                    curve("هزینهٔ واقعی", "Actual cost", Line::Cost, &|point| {
+                        point.actual_cost_irr
+                    }),
                 ],
                 today: points.iter().rposition(|point| point.earned_value_irr.is_some()),
                 marks: marks.map(mark).collect(),
@@ -174,9 +194,12 @@ impl Question<SCurve> {
             false => self.values_then(self.own.project_id, &mut sql),
         };
         let day = sql.day(self.as_of.naive());
-        let sums = ["planned_irr", "earned_irr", "cost_irr", "rebaselines"].map(|name| format!("CAST(SUM(v.{name}) AS bigint) AS {name}"));
-        let query =
-            format!("SELECT v.day, {} FROM {values} v WHERE v.day <= {day} OR v.planned_irr <> 0 GROUP BY v.day ORDER BY v.day", sums.join(", "));
+        let sums = ["planned_irr", "earned_irr", "cost_irr", "rebaselines"]
+            .map(|name| format!("CAST(SUM(v.{name}) AS bigint) AS {name}"));
+        let query = format!(
+            "SELECT v.day, {} FROM {values} v WHERE v.day <= {day} OR v.planned_irr <> 0 GROUP BY v.day ORDER BY v.day",
+            sums.join(", ")
+        );
         sql.statement(query)
     }
 }
@@ -205,7 +228,14 @@ struct Curves {
 impl Curves {
     fn new(question: &Question<SCurve>) -> Self {
         let months = if question.own.by.unwrap_or_default() == Length::Month { 1 } else { 3 };
-        Self { as_of: question.as_of, shown: question.period, months, period: None, sums: Change::default(), ahead: 0 }
+        Self {
+            as_of: question.as_of,
+            shown: question.period,
+            months,
+            period: None,
+            sums: Change::default(),
+            ahead: 0,
+        }
     }
 
     /// Goes on to a day, and gives the points that are passed.
@@ -251,7 +281,9 @@ impl Curves {
         let on = if is_past { period.last_day().min(self.as_of) } else { period.last_day() };
         self.sums.planned += std::mem::take(&mut self.ahead);
         self.sums.rebaselines = 0;
-        let is_shown = self.shown.is_none_or(|shown| period.first_day() >= shown.first_day() && period.last_day() <= shown.last_day());
+        let is_shown = self.shown.is_none_or(|shown| {
+            period.first_day() >= shown.first_day() && period.last_day() <= shown.last_day()
+        });
         is_shown.then(|| CurvePoint {
             period,
             on,
@@ -267,11 +299,12 @@ impl Curves {
 
 /// S-curve
 ///
-/// Planned value, earned value and actual cost at the end of each Persian quarter or month, from the first plan to its end (earned value
-/// management after ANSI/PMI 19-006 and ISO 21508). Up to `as_of` each period is told by the baseline that was in force at its end, so that
-/// what was published then stays so, and `rebaselines` shows where the plan was changed; after it by the one in force on
-/// `as_of`. With `period` the points that lie in it.
-#[utoipa::path(params(Common, Parameters), responses((status = 200, body = Told<CurvePoint, SCurveTotals>)), security(("oauth2" = ["reports:read"])))]
+/// Planned value, earned value and actual cost at the end of each Persian quarter or month, from the first
+/// plan to its end (earned value management after ANSI/PMI 19-006 and ISO 21508). Up to `as_of` each period
+/// is told by the baseline that was in force at its end, so that what was published then stays so, and
+/// `rebaselines` shows where the plan was changed; after it by the one in force on `as_of`. With `period` the
+/// points that lie in it.
+#[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<CurvePoint, SCurveTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/s-curve")]
 pub async fn get_s_curve(question: Question<SCurve>) -> Result<HttpResponse, Problem> {
     question.answer().await

@@ -1,5 +1,5 @@
-//! Earned value as reports read it: from the summaries where they know the answer, from the records where the question is of what was
-//! known before.
+//! Earned value as reports read it: from the summaries where they know the answer, from the records where the
+//! question is of what was known before.
 
 use sea_orm::prelude::Uuid;
 use serde::Serialize;
@@ -10,15 +10,15 @@ use crate::{
     persian::{Date, PersianPeriod, calendar::Period},
     store::{
         earned_value::{Sources, deltas},
-        known::{BASELINE, PAYMENT},
         sql::{Composer, Member},
+        temporal_relations::{BASELINE, PAYMENT},
     },
     values::{Amount, Decimal},
 };
 
 impl<R: Report> Question<R> {
-    /// What planned value, earned value and actual cost change by on each day, of the projects spoken of: a relation with the columns of
-    /// [`deltas`]. Its sums up to `as_of` are the values on that day.
+    /// What planned value, earned value and actual cost change by on each day, of the projects spoken of: a
+    /// relation with the columns of [`deltas`]. Its sums up to `as_of` are the values on that day.
     pub fn values(&self, sql: &mut Composer) -> String {
         if self.known_at.is_some() {
             return self.values_then(None, sql);
@@ -27,8 +27,9 @@ impl<R: Report> Question<R> {
         format!("(SELECT v.* FROM earned_value_day v WHERE v.project_id IN (SELECT p.id FROM {projects} p))")
     }
 
-    /// The same without the projects: `province`, `day`, `planned_irr`, `earned_irr`, `cost_irr`, `rebaselines`. What changes within a month may be told on
-    /// its first day, except in the month of `as_of`; so little is read where nothing but provinces is asked for.
+    /// The same without the projects: `province`, `day`, `planned_irr`, `earned_irr`, `cost_irr`,
+    /// `rebaselines`. What changes within a month may be told on its first day, except in the month of
+    /// `as_of`; so little is read where nothing but provinces is asked for.
     pub fn summed_values(&self, sql: &mut Composer) -> String {
         if self.known_at.is_some() || self.has_industries() {
             return self.values(sql);
@@ -44,8 +45,8 @@ impl<R: Report> Question<R> {
         )
     }
 
-    /// The same columns as [`Question::summed_values`], of all or one project, with the plan that was in force on `as_of` also for
-    /// the days after it.
+    /// The same columns as [`Question::summed_values`], of all or one project, with the plan that was in
+    /// force on `as_of` also for the days after it.
     pub fn values_then(&self, project: Option<Uuid>, sql: &mut Composer) -> String {
         let is_plan = self.known_at.is_none();
         let projects = self.projects(sql);
@@ -62,10 +63,13 @@ impl<R: Report> Question<R> {
         if !is_plan {
             return live;
         }
-        // What was by the day is summed up already: only the plan of that day for the time after it is worked out.
+        // What was by the day is summed up already: only the plan of that day for the time after it is worked
+        // out.
         let (summed, day) = (self.values_of(project, sql), sql.day(self.as_of.naive()));
         let columns = "v.day, v.planned_irr, v.earned_irr, v.cost_irr, v.rebaselines";
-        format!("(SELECT {columns} FROM {summed} v WHERE v.day <= {day} UNION ALL SELECT {columns} FROM {live} v WHERE v.day > {day})")
+        format!(
+            "(SELECT {columns} FROM {summed} v WHERE v.day <= {day} UNION ALL SELECT {columns} FROM {live} v WHERE v.day > {day})"
+        )
     }
 
     /// [`Question::summed_values`], or the values of one project.
@@ -93,8 +97,8 @@ pub struct EarnedValue {
     /// Cost performance index, EV / AC, to four decimals; null while nothing is paid.
     #[schema(required, example = "1.0417")]
     pub cpi: Option<Decimal>,
-    /// Estimate at completion, BAC × AC / EV: what it will have cost in the end if it goes on as until now, rounded to whole rials; null
-    /// while nothing is earned.
+    /// Estimate at completion, BAC × AC / EV: what it will have cost in the end if it goes on as until now,
+    /// rounded to whole rials; null while nothing is earned.
     #[schema(required, example = "115000000000")]
     pub estimate_at_completion_irr: Option<Amount>,
 }
@@ -164,7 +168,10 @@ mod tests {
 
     #[test]
     fn halves_are_rounded_up() {
-        assert_eq!([rounded(1, 2), rounded(-1, 2), rounded(5, 3), rounded(4, 3), rounded(1, 0)], [Some(1), Some(0), Some(2), Some(1), None]);
+        assert_eq!(
+            [rounded(1, 2), rounded(-1, 2), rounded(5, 3), rounded(4, 3), rounded(1, 0)],
+            [Some(1), Some(0), Some(2), Some(1), None]
+        );
         assert_eq!((share_bp(1, 3), ratio(2, 3)), (Some(3_333), Some(Decimal(666_700))));
         assert_eq!(rounded(i128::from(i64::MAX) * 4, 2), None, "what does not fit is not told");
     }

@@ -30,10 +30,11 @@ pub struct SecurityEvent {
     occurred_at: DateTime<Utc>,
     /// What has happened.
     kind: Kind,
-    /// Why, as a code: of a failed login `unknown_account`, `wrong_secret`, `disabled` or `wrong_grant`; of a login `password_change_required` where somebody
-    /// else has set the password; of an ended session `one` or `others` where its owner has ended it, `too_old` where it has lasted as long as it may; of a
-    /// refusal the code of the problem; of a changed account what was changed, with commas; of an export the format; of personal data `webhook`
-    /// where one was sent it. Null where there is none.
+    /// Why, as a code: of a failed login `unknown_account`, `wrong_secret`, `disabled` or `wrong_grant`; of a
+    /// login `password_change_required` where somebody else has set the password; of an ended session `one`
+    /// or `others` where its owner has ended it, `too_old` where it has lasted as long as it may; of a
+    /// refusal the code of the problem; of a changed account what was changed, with commas; of an export the
+    /// format; of personal data `webhook` where one was sent it. Null where there is none.
     #[schema(required, example = "wrong_secret")]
     reason: Option<String>,
     /// The account that did it, or was meant; null where there is none of the name.
@@ -42,7 +43,8 @@ pub struct SecurityEvent {
     /// Its user name or client id at that time.
     #[schema(required, example = "lorestan")]
     username: Option<String>,
-    /// The person for whom an API client says that it acts, as its own register knows them (`Acting-For`); masked where that is personal data.
+    /// The person for whom an API client says that it acts, as its own register knows them (`Acting-For`);
+    /// masked where that is personal data.
     #[schema(required, example = json!(null))]
     acting_for: Option<String>,
     /// The address that it came from; null at the command line.
@@ -91,7 +93,12 @@ impl From<Model> for SecurityEvent {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "occurred_at", sql: "security_event.occurred_at", kind: SqlKind::Timestamp, value: |row| row.occurred_at.into() },
+        SortKey {
+            name: "occurred_at",
+            sql: "security_event.occurred_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.occurred_at.into(),
+        },
         SortKey { name: "id", sql: "security_event.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }
@@ -138,12 +145,19 @@ impl SecurityEventFilter {
 
 /// List the events of the security log
 ///
-/// Logins, failed logins with their reason, accounts that were closed for an address, sessions that were ended, refusals (403), refresh tokens that were
-/// used again, changes of accounts, reads of personal data, exports, erasures; oldest first, `sort=-id` gives the newest first. No secret and no personal data is in it. What
-/// happened in a request is here within a second; kept for `security_event_days` of the configuration.
+/// Logins, failed logins with their reason, accounts that were closed for an address, sessions that were
+/// ended, refusals (403), refresh tokens that were used again, changes of accounts, reads of personal data,
+/// exports, erasures; oldest first, `sort=-id` gives the newest first. No secret and no personal data is in
+/// it. What happened in a request is here within a second; kept for `security_event_days` of the
+/// configuration.
 #[utoipa::path(params(SecurityEventFilter, Paging<Model>), responses((status = 200, body = Page<SecurityEvent>)), security(("oauth2" = ["security-events:read"])))]
 #[get("/security-events")]
-pub async fn list_security_events(filter: Query<SecurityEventFilter>, paging: Paging<Model>, shape: Shape, db: Database) -> Result<Answer, Problem> {
+pub async fn list_security_events(
+    filter: Query<SecurityEventFilter>,
+    paging: Paging<Model>,
+    shape: Shape,
+    db: Database,
+) -> Result<Answer, Problem> {
     let page = paging.fetch(db.get_ref(), Entity::find().filter(filter.condition())).await?;
     let items = page.items.iter().cloned().map(SecurityEvent::from).collect();
     shape.page(&page.with(items))

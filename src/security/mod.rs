@@ -1,8 +1,9 @@
 //! The security log: what is noticed of requests, how it comes into the table, and who reads it.
 //!
-//! What belongs to a write is written with it ([`crate::store::Transaction::note`]). Everything else goes through a queue of bounded length, from which
-//! one task writes many events at once: no request waits for the log. Where the queue is full or the database takes no writes, an event is only a line
-//! in the log of the process, and is counted (`security_events_unwritten`).
+//! What belongs to a write is written with it ([`crate::store::Transaction::note`]). Everything else goes
+//! through a queue of bounded length, from which one task writes many events at once: no request waits for
+//! the log. Where the queue is full or the database takes no writes, an event is only a line in the log of
+//! the process, and is counted (`security_events_unwritten`).
 
 pub mod endpoints;
 
@@ -17,7 +18,10 @@ use tokio::{
 
 use crate::{
     auth::Caller,
-    http::{Call, client, contract::Operation, envelope::RequestId, guard::Format, visible},
+    http::{
+        Call, authorization::Format, client, contract::Operation, record_extractor,
+        request_middleware::RequestId,
+    },
     personal,
     problem::Problem,
     store::{
@@ -130,7 +134,8 @@ pub struct Asked(pub Arc<Operation>);
 /// Where a request comes from.
 pub fn origin(request: &HttpRequest) -> Origin {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let user_agent = request.headers().get("user-agent").map(|value| hex(&Sha256::digest(value.as_bytes())[..8]));
+    let user_agent =
+        request.headers().get("user-agent").map(|value| hex(&Sha256::digest(value.as_bytes())[..8]));
     Origin {
         address: Some(client::address(request)).filter(|address| !address.is_empty()),
         user_agent,
@@ -140,8 +145,8 @@ pub fn origin(request: &HttpRequest) -> Origin {
     }
 }
 
-/// The key in `Acting-For`, a string or token of RFC 9651 (the name is a parameter of it, and no matter of the log). A key that is personal data is
-/// masked.
+/// The key in `Acting-For`, a string or token of RFC 9651 (the name is a parameter of it, and no matter of
+/// the log). A key that is personal data is masked.
 fn acting_for(header: &str) -> Option<String> {
     let header = header.trim();
     let key = match header.strip_prefix('"') {
@@ -152,7 +157,8 @@ fn acting_for(header: &str) -> Option<String> {
     Some(if personal::is_one(key) { personal::mask(key) } else { key.to_owned() })
 }
 
-/// Notices what the answer to a request means to the log: a refusal with its account, personal data in clear, a file that was taken out.
+/// Notices what the answer to a request means to the log: a refusal with its account, personal data in clear,
+/// a file that was taken out.
 pub fn notice(request: &HttpRequest, status: StatusCode, problem: Option<&Problem>) {
     let Some(Known(caller)) = request.extensions().get::<Known>().cloned() else { return };
     let event = |kind| {
@@ -160,13 +166,14 @@ pub fn notice(request: &HttpRequest, status: StatusCode, problem: Option<&Proble
         let event = Model::new(kind, &origin).by(&caller, &origin);
         let resource = origin.operation.as_deref().map(resource_of);
         // The record that the path names, if it does.
-        match (resource, visible::id_in(request, "id")) {
+        match (resource, record_extractor::id_in(request, "id")) {
             (Some(resource), Ok(id)) => event.about(&resource, id),
             (resource, _) => Model { resource, ..event },
         }
     };
     if status == StatusCode::FORBIDDEN {
-        return log(request).record(event(Kind::Forbidden).because(problem.map_or("forbidden", Problem::code)));
+        return log(request)
+            .record(event(Kind::Forbidden).because(problem.map_or("forbidden", Problem::code)));
     }
     let Ok(call) = Call::of(request) else { return };
     if !status.is_success() {
@@ -186,8 +193,8 @@ fn resource_of(operation: &str) -> String {
     operation.split_once('_').map_or(operation, |(_, resource)| resource).to_owned()
 }
 
-/// Has an erasure of personal data stand in the log, with the transaction that erases. `reason` is a code, such as `request_of_the_person`, and holds
-/// nothing personal.
+/// Has an erasure of personal data stand in the log, with the transaction that erases. `reason` is a code,
+/// such as `request_of_the_person`, and holds nothing personal.
 pub fn note_erasure(transaction: &Transaction, resource: &str, record_id: uuid::Uuid, reason: &str) {
     transaction.note(transaction.event(Kind::PersonalDataErased).because(reason).about(resource, record_id));
 }

@@ -1,4 +1,5 @@
-//! The cells of the table: the total and every level of ISIC, for the country and for each province; and which cells add up to which.
+//! The cells of the table: the total and every level of ISIC, for the country and for each province; and
+//! which cells add up to which.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,7 +21,21 @@ pub const COUNTRY: &str = "IR";
 pub const ALL_INDUSTRIES: &str = "total";
 
 /// How finely a cell tells industries apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    EnumIter,
+    DeriveActiveEnum,
+    Serialize,
+    Deserialize,
+    ToSchema,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = PublishedLevel)]
@@ -63,7 +78,8 @@ impl Key {
     /// The cells that a class in a province is in, from the coarsest to the finest.
     fn above(class: &str, province: &str) -> Vec<Self> {
         let prefix = |digits: usize| class.get(..digits).unwrap_or(class).to_owned();
-        let section = SECTIONS.get(prefix(2).as_str()).map_or_else(String::new, |section| (*section).to_owned());
+        let section =
+            SECTIONS.get(prefix(2).as_str()).map_or_else(String::new, |section| (*section).to_owned());
         let industries = [
             (Level::Total, ALL_INDUSTRIES.to_owned()),
             (Level::Section, section),
@@ -71,7 +87,9 @@ impl Key {
             (Level::Group, prefix(3)),
             (Level::Class, class.to_owned()),
         ];
-        let of = |area: &str| industries.clone().map(|(level, industry)| Self { level, industry, area: area.to_owned() });
+        let of = |area: &str| {
+            industries.clone().map(|(level, industry)| Self { level, industry, area: area.to_owned() })
+        };
         of(COUNTRY).into_iter().chain(of(province)).collect()
     }
 }
@@ -79,7 +97,9 @@ impl Key {
 /// The section of each division.
 static SECTIONS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
     let divisions = ALL.iter().filter(|industry| industry.level == industries::Level::Division);
-    divisions.filter_map(|division| Some((division.code.0.as_str(), division.parent.as_ref()?.0.as_str()))).collect()
+    divisions
+        .filter_map(|division| Some((division.code.0.as_str(), division.parent.as_ref()?.0.as_str())))
+        .collect()
 });
 
 /// What a firm brings to the table of a quarter.
@@ -118,7 +138,8 @@ pub struct Line {
 /// The cells of a quarter.
 #[derive(Debug)]
 pub struct Table {
-    /// The cells in which there are firms, the most important first: by level, the country before provinces, then by the number of firms.
+    /// The cells in which there are firms, the most important first: by level, the country before provinces,
+    /// then by the number of firms.
     pub cells: Vec<Cell>,
     /// What adds up to what.
     pub lines: Vec<Line>,
@@ -150,12 +171,17 @@ impl Table {
                 }
             }
         }
-        let mut cells: Vec<Cell> = cells.into_iter().map(|(key, (leaves, members))| Cell { key, leaves, sum: ledger.sum(members) }).collect();
+        let mut cells: Vec<Cell> = cells
+            .into_iter()
+            .map(|(key, (leaves, members))| Cell { key, leaves, sum: ledger.sum(members) })
+            .collect();
         cells.sort_by(|a, b| {
-            let order = |cell: &Cell| (cell.key.level, cell.key.area != COUNTRY, usize::MAX - cell.sum.members.len());
+            let order =
+                |cell: &Cell| (cell.key.level, cell.key.area != COUNTRY, usize::MAX - cell.sum.members.len());
             order(a).cmp(&order(b)).then_with(|| a.key.cmp(&b.key))
         });
-        let numbers: HashMap<&Key, usize> = cells.iter().enumerate().map(|(number, cell)| (&cell.key, number)).collect();
+        let numbers: HashMap<&Key, usize> =
+            cells.iter().enumerate().map(|(number, cell)| (&cell.key, number)).collect();
         let line = |((whole, _), parts): &((Key, bool), BTreeMap<Key, ()>)| Line {
             whole: numbers[whole],
             parts: parts.keys().map(|part| numbers[part]).collect(),
@@ -164,11 +190,13 @@ impl Table {
         Self { lines, cells, leaves: leaves.values().map(Vec::len).collect() }
     }
 
-    /// What is left of the whole of a line without the parts that are published; none where nothing is left, or nothing is published.
+    /// What is left of the whole of a line without the parts that are published; none where nothing is left,
+    /// or nothing is published.
     pub fn remainder(&self, line: &Line, is_published: &[bool], ledger: &Ledger) -> Option<Sum> {
         let is_open = is_published[line.whole] && line.parts.iter().any(|part| is_published[*part]);
         let parts = line.parts.iter().filter(|part| is_published[**part]).map(|part| &self.cells[*part].sum);
-        let rest = is_open.then(|| without(&self.cells[line.whole].sum, parts)).filter(|rest| !rest.is_empty())?;
+        let rest =
+            is_open.then(|| without(&self.cells[line.whole].sum, parts)).filter(|rest| !rest.is_empty())?;
         Some(ledger.sum(rest))
     }
 }

@@ -1,10 +1,13 @@
 //! Disclosure control: which cells of a quarter are published.
 //!
-//! Cells are considered one after another, the most important first, and each is published where, together with all that was published before, in this
-//! quarter and in former ones, it tells nothing of single firms: neither itself nor any cell that follows from it is of fewer than three firms or of one that
-//! dominates ([`super::sums`]); no two classes of one firm each are known up to a factor; and no difference of two known sums, of whatever levels and
-//! quarters, is of fewer than three firms or of one whose change dominates. Known sums are the published cells and what is left of a published cell
-//! without its published parts. So a cell that is left out for the sake of another one is the least important of those that could be.
+//! Cells are considered one after another, the most important first, and each is published where, together
+//! with all that was published before, in this quarter and in former ones, it tells nothing of single firms:
+//! neither itself nor any cell that follows from it is of fewer than three firms or of one that dominates
+//! ([`super::sums`]); no two classes of one firm each are known up to a factor; and no difference of two
+//! known sums, of whatever levels and quarters, is of fewer than three firms or of one whose change
+//! dominates. Known sums are the published cells and what is left of a published cell without its published
+//! parts. So a cell that is left out for the sake of another one is the least important of those that could
+//! be.
 
 use std::collections::HashSet;
 
@@ -27,17 +30,32 @@ pub fn control(firms: &[Firm], former: &[Former]) -> Vec<(Key, Option<i64>)> {
     let (mut ledger, mut known) = (Ledger::default(), Known::default());
     for quarter in former {
         let table = Table::new(&quarter.firms, &mut ledger);
-        let is_published: Vec<bool> = table.cells.iter().map(|cell| quarter.published.contains(&cell.key)).collect();
-        let cells = table.cells.iter().zip(&is_published).filter(|(_, is_published)| **is_published).map(|(cell, _)| cell.sum.clone());
+        let is_published: Vec<bool> =
+            table.cells.iter().map(|cell| quarter.published.contains(&cell.key)).collect();
+        let cells = table
+            .cells
+            .iter()
+            .zip(&is_published)
+            .filter(|(_, is_published)| **is_published)
+            .map(|(cell, _)| cell.sum.clone());
         cells.for_each(|sum| known.add(sum));
-        table.lines.iter().filter_map(|line| table.remainder(line, &is_published, &ledger)).for_each(|sum| known.add(sum));
+        table
+            .lines
+            .iter()
+            .filter_map(|line| table.remainder(line, &is_published, &ledger))
+            .for_each(|sum| known.add(sum));
     }
     let table = Table::new(firms, &mut ledger);
     let unseen = Unseen::new(table.leaves.len());
     let mut state = State { is_published: vec![false; table.cells.len()], table, ledger, known, unseen };
     (0..state.table.cells.len()).for_each(|cell| state.consider(cell));
     let State { table, is_published, .. } = state;
-    table.cells.into_iter().zip(is_published).map(|(cell, is_published)| (cell.key, is_published.then_some(cell.sum.total))).collect()
+    table
+        .cells
+        .into_iter()
+        .zip(is_published)
+        .map(|(cell, is_published)| (cell.key, is_published.then_some(cell.sum.total)))
+        .collect()
 }
 
 struct State {
@@ -56,7 +74,9 @@ impl State {
             return;
         }
         let Some(step) = self.unseen.step(&cells[number].leaves) else { return };
-        let follows: Vec<usize> = (0..cells.len()).filter(|other| !self.is_published[*other] && step.tells(&cells[*other].leaves)).collect();
+        let follows: Vec<usize> = (0..cells.len())
+            .filter(|other| !self.is_published[*other] && step.tells(&cells[*other].leaves))
+            .collect();
         let singles = (0..self.table.leaves.len()).filter(|leaf| self.table.leaves[*leaf] == 1);
         if follows.iter().any(|other| !cells[*other].sum.is_safe()) || step.tells_a_pair(singles) {
             return;
@@ -76,7 +96,8 @@ impl State {
     /// The sums that become known with some cells: these, and what is left of the lines that they are in.
     fn sums_of(&self, cells: &[usize], is_published: &[bool]) -> Vec<Sum> {
         let is_new = |cell: &usize| cells.contains(cell);
-        let lines = self.table.lines.iter().filter(|line| is_new(&line.whole) || line.parts.iter().any(is_new));
+        let lines =
+            self.table.lines.iter().filter(|line| is_new(&line.whole) || line.parts.iter().any(is_new));
         let remainders = lines.filter_map(|line| self.table.remainder(line, is_published, &self.ledger));
         cells.iter().map(|cell| self.table.cells[*cell].sum.clone()).chain(remainders).collect()
     }

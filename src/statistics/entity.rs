@@ -21,7 +21,8 @@ pub mod release {
         pub published_at: DateTimeUtc,
         /// SHA-256 of its tables, in hexadecimal digits.
         pub digest: String,
-        /// The firms that its cells were made of, as JSON: see [`super::super::Counted`]. They are not published.
+        /// The firms that its cells were made of, as JSON: see [`super::super::Counted`]. They are not
+        /// published.
         pub basis: Vec<u8>,
     }
 
@@ -115,7 +116,12 @@ pub struct Head {
 pub async fn heads(db: &impl ConnectionTrait) -> Result<Vec<Head>, DbErr> {
     use release::Column;
     use sea_orm::QuerySelect;
-    let select = release::Entity::find().select_only().columns([Column::Quarter, Column::AsOf, Column::PublishedAt, Column::Digest]);
+    let select = release::Entity::find().select_only().columns([
+        Column::Quarter,
+        Column::AsOf,
+        Column::PublishedAt,
+        Column::Digest,
+    ]);
     select.order_by_desc(Column::AsOf).into_model().all(db).await
 }
 

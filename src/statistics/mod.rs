@@ -1,7 +1,9 @@
-//! The statistics that are published: one fixed set of tables for each Persian quarter, made once and never changed.
+//! The statistics that are published: one fixed set of tables for each Persian quarter, made once and never
+//! changed.
 //!
-//! A quarter is published some days after its end (`statistics_delay_days`), by whichever instance comes first, or by `khoosheh statistics publish`. What the
-//! tables tell of firms goes through [`control()`]; nothing else of single firms leaves the service for the public. `docs/published-statistics.md` explains
+//! A quarter is published some days after its end (`statistics_delay_days`), by whichever instance comes
+//! first, or by `khoosheh statistics publish`. What the tables tell of firms goes through [`control()`];
+//! nothing else of single firms leaves the service for the public. `docs/published-statistics.md` explains
 //! the rules.
 
 pub mod cells;
@@ -16,7 +18,10 @@ use std::{
 };
 
 use chrono::{NaiveDate, TimeDelta};
-use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, entity::prelude::*};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter,
+    QueryOrder, entity::prelude::*,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -33,17 +38,23 @@ use crate::{
     problem::Problem,
     projects::rules::UNDER_WAY,
     store::{
-        Database, Transaction, bulk, connection,
-        known::{CLUSTER, Knowledge, PROJECT},
-        lock, now, probe,
+        Database, Transaction, bulk, connection, lock, now, probe,
         sql::{Composer, count_where},
+        temporal_relations::{CLUSTER, Knowledge, PROJECT},
     },
     values::hex,
 };
 
 /// The states in which a cluster is published: once it is identified, while it is one.
-pub const PUBLISHED: [State; 7] =
-    [State::Identified, State::Prioritised, State::Feasibility, State::Feasible, State::NotFeasible, State::InDevelopment, State::Developed];
+pub const PUBLISHED: [State; 7] = [
+    State::Identified,
+    State::Prioritised,
+    State::Feasibility,
+    State::Feasible,
+    State::NotFeasible,
+    State::InDevelopment,
+    State::Developed,
+];
 
 /// An enterprise as a release counts it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize, Deserialize)]
@@ -63,14 +74,16 @@ struct Material {
     programme: Vec<programme::Model>,
 }
 
-/// The quarter that is to be published on a day, so many days after its end; the next one follows when it has ended as long ago.
+/// The quarter that is to be published on a day, so many days after its end; the next one follows when it has
+/// ended as long ago.
 pub fn due(today: Date, delay_days: u32) -> PersianPeriod {
     let day = today.naive() - TimeDelta::days(delay_days.into());
     let begun = PersianPeriod::of(Date::from(day), 3).first_day();
     PersianPeriod::of(Date::from(begun.naive() - TimeDelta::days(1)), 3)
 }
 
-/// Publishes a quarter that has ended, from what is known now. One that is published already stays as it is. Says whether it was not.
+/// Publishes a quarter that has ended, from what is known now. One that is published already stays as it is.
+/// Says whether it was not.
 ///
 /// # Errors
 /// A later quarter was published already, the quarter has not ended, or the database does not answer.
@@ -83,7 +96,10 @@ pub async fn publish(db: &Database, quarter: PersianPeriod) -> Result<bool, Prob
         match heads.first() {
             _ if heads.iter().any(|head| head.quarter == quarter) => return Ok(false),
             Some(head) if head.as_of > quarter.last_day().naive() => {
-                return Err(Problem::internal(format!("{} was published already, so that {quarter} cannot be any more", head.quarter)));
+                return Err(Problem::internal(format!(
+                    "{} was published already, so that {quarter} cannot be any more",
+                    head.quarter
+                )));
             }
             _ => {}
         }
@@ -96,13 +112,19 @@ pub async fn publish(db: &Database, quarter: PersianPeriod) -> Result<bool, Prob
         let transaction = Transaction::begin(db, Caller::service(), String::new()).await?;
         lock::for_transaction(&*transaction, "published statistics").await?;
         // Another instance may have been faster, also before this one has read what was published.
-        let published = release::Entity::find().filter(release::Column::Quarter.eq(quarter)).count(&*transaction).await?;
+        let published =
+            release::Entity::find().filter(release::Column::Quarter.eq(quarter)).count(&*transaction).await?;
         if published > 0 || release::Entity::find().count(&*transaction).await? as usize != known {
             transaction.roll_back().await;
             continue;
         }
-        let release =
-            release::Model { quarter, as_of: quarter.last_day().naive(), published_at: transaction.now(), digest: digest(&cells, &programme), basis };
+        let release = release::Model {
+            quarter,
+            as_of: quarter.last_day().naive(),
+            published_at: transaction.now(),
+            digest: digest(&cells, &programme),
+            basis,
+        };
         release::Entity::insert(release.into_active_model()).exec_without_returning(&*transaction).await?;
         bulk::insert_all(&*transaction, programme.into_iter().map(set_programme).collect()).await?;
         bulk::insert_all(&*transaction, cells.into_iter().map(set_cell).collect()).await?;
@@ -111,8 +133,8 @@ pub async fn publish(db: &Database, quarter: PersianPeriod) -> Result<bool, Prob
     }
 }
 
-/// Does what takes minutes of work, and writes nothing, on a thread of its own. A process that ends does not wait for it, as it would for a blocking
-/// task of its runtime.
+/// Does what takes minutes of work, and writes nothing, on a thread of its own. A process that ends does not
+/// wait for it, as it would for a blocking task of its runtime.
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let (sender, done) = tokio::sync::oneshot::channel();
     let thread = std::thread::Builder::new().name("statistics".to_owned());
@@ -150,22 +172,32 @@ async fn read(db: &Database, quarter: PersianPeriod) -> Result<Material, Problem
     let mut former = Vec::new();
     for release in release::Entity::find().order_by_asc(release::Column::AsOf).all(&transaction).await? {
         let enterprises = serde_json::from_slice(&release.basis).map_err(Problem::internal)?;
-        former.push((enterprises, cell::Entity::find().filter(cell::Column::Quarter.eq(release.quarter)).all(&transaction).await?));
+        former.push((
+            enterprises,
+            cell::Entity::find().filter(cell::Column::Quarter.eq(release.quarter)).all(&transaction).await?,
+        ));
     }
     let enterprises = "SELECT id, primary_isic, province, employment_total FROM enterprise WHERE deleted_at IS NULL ORDER BY id";
-    let enterprises = Counted::find_by_statement(Composer::new(&transaction).statement(enterprises)).all(&transaction).await?;
+    let enterprises = Counted::find_by_statement(Composer::new(&transaction).statement(enterprises))
+        .all(&transaction)
+        .await?;
     let programme = programme_of(&transaction, quarter).await?;
     Ok(Material { former, enterprises, programme })
 }
 
 /// The clusters and projects of the provinces, in the states of the last day of a quarter.
-async fn programme_of(db: &impl ConnectionTrait, quarter: PersianPeriod) -> Result<Vec<programme::Model>, DbErr> {
+async fn programme_of(
+    db: &impl ConnectionTrait,
+    quarter: PersianPeriod,
+) -> Result<Vec<programme::Model>, DbErr> {
     let mut sql = Composer::new(db);
     let day = quarter.last_day().naive();
     let knowledge = Knowledge { at: None, on: Some(day) };
-    let (clusters, projects) = (CLUSTER.known(knowledge, "", &mut sql), PROJECT.known(knowledge, "", &mut sql));
+    let (clusters, projects) =
+        (CLUSTER.known(knowledge, "", &mut sql), PROJECT.known(knowledge, "", &mut sql));
     let names = PUBLISHED.map(lifecycle::State::name);
-    let (published, day, quarter) = (sql.texts(names.iter().map(String::as_str)), sql.day(day), sql.bind(quarter.to_string()));
+    let (published, day, quarter) =
+        (sql.texts(names.iter().map(String::as_str)), sql.day(day), sql.bind(quarter.to_string()));
     let query = format!(
         "SELECT CAST({quarter} AS text) AS quarter, o.code AS province, COALESCE(c.clusters, 0) AS clusters, \
            COALESCE(c.in_development, 0) AS in_development, COALESCE(c.developed, 0) AS developed, \
@@ -186,8 +218,14 @@ async fn programme_of(db: &impl ConnectionTrait, quarter: PersianPeriod) -> Resu
 /// The cells of a release: enterprises and employment, each under the control by itself.
 fn cells(material: &Material, quarter: PersianPeriod) -> Vec<cell::Model> {
     let controlled = |value: fn(&Counted) -> Option<i64>, told: fn(&cell::Model) -> bool| {
-        let firms = |counted: &[Counted]| counted.iter().filter_map(|one| Some(one.firm(value(one)?))).collect::<Vec<_>>();
-        let key = |row: &cell::Model| Key { level: row.level, industry: row.industry.clone(), area: row.area.clone() };
+        let firms = |counted: &[Counted]| {
+            counted.iter().filter_map(|one| Some(one.firm(value(one)?))).collect::<Vec<_>>()
+        };
+        let key = |row: &cell::Model| Key {
+            level: row.level,
+            industry: row.industry.clone(),
+            area: row.area.clone(),
+        };
         let former = material.former.iter().map(|(counted, cells)| Former {
             firms: firms(counted),
             published: cells.iter().filter(|row| told(row)).map(key).collect::<HashSet<_>>(),
@@ -195,11 +233,21 @@ fn cells(material: &Material, quarter: PersianPeriod) -> Vec<cell::Model> {
         control(&firms(&material.enterprises), &former.collect::<Vec<_>>())
     };
     let enterprises = controlled(|_| Some(1), |row| row.enterprises.is_some());
-    let employment = controlled(|one| one.employment_total.map(|total| i64::from(total.max(0))), |row| row.employment.is_some());
+    let employment = controlled(
+        |one| one.employment_total.map(|total| i64::from(total.max(0))),
+        |row| row.employment.is_some(),
+    );
     let mut employment: BTreeMap<Key, Option<i64>> = employment.into_iter().collect();
     let row = |(key, enterprises): (Key, Option<i64>)| {
         let employment = employment.remove(&key).flatten();
-        cell::Model { quarter, level: key.level, area: key.area, industry: key.industry, enterprises, employment }
+        cell::Model {
+            quarter,
+            level: key.level,
+            area: key.area,
+            industry: key.industry,
+            enterprises,
+            employment,
+        }
     };
     let mut cells: Vec<_> = enterprises.into_iter().map(row).collect();
     cells.sort_by(|a, b| (a.level, &a.area, &a.industry).cmp(&(b.level, &b.area, &b.industry)));
@@ -225,7 +273,8 @@ const PAUSE: Duration = Duration::from_secs(3_600);
 /// A service that has just started has other things to do.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Publishes each quarter so many days after its end, as long as it is not stopped. Every instance looks; one publishes.
+/// Publishes each quarter so many days after its end, as long as it is not stopped. Every instance looks; one
+/// publishes.
 pub async fn keep_publishing(db: Database, delay_days: u32) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -265,7 +314,10 @@ mod tests {
             drop(runtime);
             leaves.send(())
         });
-        assert!(left.recv_timeout(Duration::from_secs(2)).is_ok(), "the runtime waits for work that nobody wants");
+        assert!(
+            left.recv_timeout(Duration::from_secs(2)).is_ok(),
+            "the runtime waits for work that nobody wants"
+        );
         drop(end);
     }
 
@@ -279,7 +331,11 @@ mod tests {
             ((1405, 1, 10), 20, "1404-Q3"),
         ] {
             let (year, month, day) = today;
-            assert_eq!(due(Date::from_persian(year, month, day).unwrap(), delay).to_string(), expected, "{today:?} {delay}");
+            assert_eq!(
+                due(Date::from_persian(year, month, day).unwrap(), delay).to_string(),
+                expected,
+                "{today:?} {delay}"
+            );
         }
     }
 }

@@ -10,7 +10,8 @@ use uuid::Uuid;
 /// The fewest firms that a sum is published of (the threshold rule).
 pub const FEWEST_FIRMS: usize = 3;
 
-/// One firm has at most so many per cent of a sum that is published: the (n, k) dominance rule with n = 1 and k = 80.
+/// One firm has at most so many per cent of a sum that is published: the (n, k) dominance rule with n = 1 and
+/// k = 80.
 pub const LARGEST_SHARE_PERCENT: i64 = 80;
 
 /// A firm with a value. The same firm with another value, in a later quarter, is another entry.
@@ -46,8 +47,9 @@ impl Ledger {
         Sum { total: values().sum(), largest: values().max().unwrap_or(0), members }
     }
 
-    /// Whether the difference of two sums tells nothing of single firms: it is always 0, since the same firms have the same values in both; or it is
-    /// of three firms at least, of which none makes up more than 80 per cent. What a firm makes up is what its value has changed by.
+    /// Whether the difference of two sums tells nothing of single firms: it is always 0, since the same firms
+    /// have the same values in both; or it is of three firms at least, of which none makes up more than 80
+    /// per cent. What a firm makes up is what its value has changed by.
     pub fn is_safe_difference(&self, one: &Sum, other: &Sum) -> bool {
         let mut changes: HashMap<u32, i64> = HashMap::new();
         let mut add = |member: u32, sign: i64| {
@@ -80,7 +82,9 @@ impl Ledger {
 
 /// Threshold and dominance. A sum of 0 is the value of each of its firms.
 fn is_safe(firms: usize, largest: i64, total: i64) -> bool {
-    firms >= FEWEST_FIRMS && total > 0 && i128::from(largest) * 100 <= i128::from(total) * i128::from(LARGEST_SHARE_PERCENT)
+    firms >= FEWEST_FIRMS
+        && total > 0
+        && i128::from(largest) * 100 <= i128::from(total) * i128::from(LARGEST_SHARE_PERCENT)
 }
 
 /// The sum of a value over some firms in one quarter.
@@ -100,7 +104,8 @@ impl Sum {
     }
 }
 
-/// The sums that everybody knows: what is published, and what is left of a published sum without its published parts, of all quarters.
+/// The sums that everybody knows: what is published, and what is left of a published sum without its
+/// published parts, of all quarters.
 #[derive(Debug, Default)]
 pub struct Known {
     sums: Vec<Sum>,
@@ -152,7 +157,8 @@ impl Known {
         is_safe
     }
 
-    /// Whether the difference from no known sum tells of single firms. Two safe sums without a common entry are safe together.
+    /// Whether the difference from no known sum tells of single firms. Two safe sums without a common entry
+    /// are safe together.
     fn is_compatible(&self, sum: &Sum, ledger: &Ledger) -> bool {
         let mut common: HashMap<u32, usize> = HashMap::new();
         for number in sum.members.iter().filter_map(|member| self.by_member.get(member)).flatten() {
@@ -163,8 +169,8 @@ impl Known {
             // A firm is in a difference twice at the most, so that five entries are of three firms.
             let entries = sum.members.len() + known.members.len() - 2 * common;
             let (least, largest) = ((sum.total - known.total).abs(), sum.largest.max(known.largest));
-            let is_surely_safe =
-                entries >= 2 * FEWEST_FIRMS - 1 && i128::from(largest) * 100 <= i128::from(least) * i128::from(LARGEST_SHARE_PERCENT);
+            let is_surely_safe = entries >= 2 * FEWEST_FIRMS - 1
+                && i128::from(largest) * 100 <= i128::from(least) * i128::from(LARGEST_SHARE_PERCENT);
             is_surely_safe || ledger.is_safe_difference(sum, known)
         })
     }

@@ -1,9 +1,11 @@
-//! What nobody can work out: all ways in which the cells of a table might be other than they are, while everything that is published stays the same.
+//! What nobody can work out: all ways in which the cells of a table might be other than they are, while
+//! everything that is published stays the same.
 //!
-//! A sum follows from published ones, by whatever additions and subtractions, just where it is the same in all these ways. They form a linear space;
-//! a basis of it is kept, and two members of it that are chosen at random: a sum follows where it is 0 in the first of them, and
-//! two cells are known up to a factor between them where both members have the same ratio in both. Arithmetic is modulo a prime of 61 bits, so that
-//! it is exact, and a mistake as likely as a guess of a number of 18 digits.
+//! A sum follows from published ones, by whatever additions and subtractions, just where it is the same in
+//! all these ways. They form a linear space; a basis of it is kept, and two members of it that are chosen at
+//! random: a sum follows where it is 0 in the first of them, and two cells are known up to a factor between
+//! them where both members have the same ratio in both. Arithmetic is modulo a prime of 61 bits, so that it
+//! is exact, and a mistake as likely as a guess of a number of 18 digits.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -64,18 +66,28 @@ impl Unseen {
     /// Nothing is published of so many smallest cells.
     pub fn new(leaves: usize) -> Self {
         let witness = |number: u64| (0..leaves as u64).map(|leaf| scattered(2 * leaf + number)).collect();
-        Self { basis: (0..leaves as u32).map(|leaf| BTreeMap::from([(leaf, 1)])).collect(), witnesses: [witness(0), witness(1)] }
+        Self {
+            basis: (0..leaves as u32).map(|leaf| BTreeMap::from([(leaf, 1)])).collect(),
+            witnesses: [witness(0), witness(1)],
+        }
     }
 
-    /// What would be known if the sum of some smallest cells were published; none where it follows from what is.
+    /// What would be known if the sum of some smallest cells were published; none where it follows from what
+    /// is.
     pub fn step(&self, leaves: &[u32]) -> Option<Step> {
         let mut is_in = vec![false; self.witnesses[0].len()];
         leaves.iter().for_each(|leaf| is_in[*leaf as usize] = true);
-        let product =
-            |vector: &BTreeMap<u32, u64>| vector.iter().filter(|(leaf, _)| is_in[**leaf as usize]).fold(0, |sum, (_, value)| add(sum, *value));
-        let products: Vec<_> = self.basis.iter().map(product).enumerate().filter(|(_, product)| *product != 0).collect();
+        let product = |vector: &BTreeMap<u32, u64>| {
+            vector
+                .iter()
+                .filter(|(leaf, _)| is_in[**leaf as usize])
+                .fold(0, |sum, (_, value)| add(sum, *value))
+        };
+        let products: Vec<_> =
+            self.basis.iter().map(product).enumerate().filter(|(_, product)| *product != 0).collect();
         // The vector with the fewest numbers leaves the others short.
-        let (pivot, product) = products.iter().copied().min_by_key(|(number, _)| self.basis[*number].len())?;
+        let (pivot, product) =
+            products.iter().copied().min_by_key(|(number, _)| self.basis[*number].len())?;
         let inverse = inverse(product);
         let witnesses = self.witnesses.each_ref().map(|witness| {
             let sum = leaves.iter().fold(0, |sum, leaf| add(sum, witness[*leaf as usize]));
@@ -91,7 +103,8 @@ impl Unseen {
     /// Publishes it.
     pub fn take(&mut self, step: Step) {
         let pivot = self.basis[step.pivot].clone();
-        let product = step.products.iter().find(|(number, _)| *number == step.pivot).map_or(1, |(_, product)| *product);
+        let product =
+            step.products.iter().find(|(number, _)| *number == step.pivot).map_or(1, |(_, product)| *product);
         let inverse = inverse(product);
         for (number, product) in step.products {
             let (factor, vector) = (multiply(product, inverse), &mut self.basis[number]);
@@ -147,9 +160,15 @@ mod tests {
             assert!([0, 1, 2, 3].iter().all(|leaf| !step.tells(&[*leaf])));
             unseen.take(step);
         }
-        assert!(unseen.step(&[1, 3]).is_none() && unseen.step(&[0, 1, 2, 3]).is_none(), "what is left of the whole");
+        assert!(
+            unseen.step(&[1, 3]).is_none() && unseen.step(&[0, 1, 2, 3]).is_none(),
+            "what is left of the whole"
+        );
         let step = unseen.step(&[3]).unwrap();
-        assert!([0, 1, 2, 3].iter().all(|leaf| step.tells(&[*leaf])), "one cell of the square gives the others");
+        assert!(
+            [0, 1, 2, 3].iter().all(|leaf| step.tells(&[*leaf])),
+            "one cell of the square gives the others"
+        );
         let mut rows = Unseen::new(4);
         let step = rows.step(&[0, 1]).unwrap();
         assert!(step.tells_a_pair([0, 1].into_iter()) && !step.tells_a_pair([0, 2, 3].into_iter()));

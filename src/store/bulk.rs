@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use chrono::SecondsFormat;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityName, EntityTrait, IdenStatic, Iterable, QueryTrait,
-    RuntimeErr, Statement, Value,
+    ActiveModelTrait, ActiveValue, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityName,
+    EntityTrait, IdenStatic, Iterable, QueryTrait, RuntimeErr, Statement, Value,
     sea_query::{Alias, Query},
 };
 
@@ -30,16 +30,21 @@ pub fn inserts<A: ActiveModelTrait>(backend: DbBackend, mut rows: Vec<A>) -> Res
         let rest = rows.split_off(most.min(rows.len()));
         let part = std::mem::replace(&mut rows, rest);
         let is_by_columns = backend == DbBackend::Postgres && part.len() > FEW;
-        statements.push(if is_by_columns { insert_of_arrays(part)? } else { A::Entity::insert_many(part).build(backend) });
+        statements.push(if is_by_columns {
+            insert_of_arrays(part)?
+        } else {
+            A::Entity::insert_many(part).build(backend)
+        });
     }
     Ok(statements)
 }
 
-/// From so many rows on, one parameter for each column is less work for PostgreSQL than one for each value: the statement has the same
-/// text however many rows there are.
+/// From so many rows on, one parameter for each column is less work for PostgreSQL than one for each value:
+/// the statement has the same text however many rows there are.
 const FEW: usize = 16;
 
-/// Each column as the text of an array, which PostgreSQL reads in half the time that the same rows take as JSON.
+/// Each column as the text of an array, which PostgreSQL reads in half the time that the same rows take as
+/// JSON.
 fn insert_of_arrays<A: ActiveModelTrait>(rows: Vec<A>) -> Result<Statement, DbErr> {
     let mut columns: Vec<(&str, &str, String)> = Vec::new();
     for (number, mut row) in rows.into_iter().enumerate() {
@@ -49,7 +54,9 @@ fn insert_of_arrays<A: ActiveModelTrait>(rows: Vec<A>) -> Result<Statement, DbEr
                 if number == 0 {
                     columns.push((column.as_str(), type_of(&value)?, String::new()));
                 }
-                let (_, _, array) = columns.get_mut(place).ok_or_else(|| DbErr::Custom("a row has more columns than the first".to_owned()))?;
+                let (_, _, array) = columns
+                    .get_mut(place)
+                    .ok_or_else(|| DbErr::Custom("a row has more columns than the first".to_owned()))?;
                 array.push(if number == 0 { '{' } else { ',' });
                 match text(&value)? {
                     Some(text) => quote(array, &text),
@@ -60,8 +67,10 @@ fn insert_of_arrays<A: ActiveModelTrait>(rows: Vec<A>) -> Result<Statement, DbEr
         }
     }
     let names: Vec<_> = columns.iter().map(|(name, ..)| *name).collect();
-    let arrays: Vec<_> = columns.iter().zip(1..).map(|((_, kind, _), number)| format!("${number}::{kind}[]")).collect();
-    let (table, names, arrays) = (A::Entity::default().table_name().to_owned(), names.join(", "), arrays.join(", "));
+    let arrays: Vec<_> =
+        columns.iter().zip(1..).map(|((_, kind, _), number)| format!("${number}::{kind}[]")).collect();
+    let (table, names, arrays) =
+        (A::Entity::default().table_name().to_owned(), names.join(", "), arrays.join(", "));
     let sql = format!("INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})");
     let values = columns.into_iter().map(|(.., array)| Value::from(array + "}"));
     Ok(Statement::from_sql_and_values(DbBackend::Postgres, sql, values))
@@ -118,8 +127,8 @@ fn unknown(value: &Value) -> DbErr {
     DbErr::Custom(format!("no record has a column for {value:?}"))
 }
 
-/// Rows of several tables, which go into the database together: for data that is made, not entered. The rules of the service are not held
-/// against it.
+/// Rows of several tables, which go into the database together: for data that is made, not entered. The rules
+/// of the service are not held against it.
 pub struct Bulk {
     tables: Vec<Table>,
 }
@@ -132,9 +141,15 @@ struct Table {
 }
 
 impl Bulk {
-    /// No rows yet. The tables come in the order in which they are to be written: what refers to another one after it.
+    /// No rows yet. The tables come in the order in which they are to be written: what refers to another one
+    /// after it.
     pub fn new(tables: &[&'static str]) -> Self {
-        Self { tables: tables.iter().map(|name| Table { name, columns: Vec::new(), values: Vec::new() }).collect() }
+        Self {
+            tables: tables
+                .iter()
+                .map(|name| Table { name, columns: Vec::new(), values: Vec::new() })
+                .collect(),
+        }
     }
 
     /// Adds a row. All rows of a table set the same columns.
@@ -157,7 +172,10 @@ impl Bulk {
 
     /// How many rows there are of each table.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, usize)> {
-        self.tables.iter().filter(|table| !table.columns.is_empty()).map(|table| (table.name, table.values.len() / table.columns.len()))
+        self.tables
+            .iter()
+            .filter(|table| !table.columns.is_empty())
+            .map(|table| (table.name, table.values.len() / table.columns.len()))
     }
 
     /// How many rows there are.
@@ -194,9 +212,12 @@ impl Table {
         let columns: Vec<_> = columns.collect();
         let mut values = self.values.into_iter();
         while values.len() > 0 {
-            let mut insert = Query::insert().into_table(Alias::new(self.name)).columns(columns.clone()).to_owned();
+            let mut insert =
+                Query::insert().into_table(Alias::new(self.name)).columns(columns.clone()).to_owned();
             for _ in 0..(values.len() / width).min(MOST_PARAMETERS / width) {
-                insert.values(values.by_ref().take(width).map(Into::into)).map_err(|error| DbErr::Custom(error.to_string()))?;
+                insert
+                    .values(values.by_ref().take(width).map(Into::into))
+                    .map_err(|error| DbErr::Custom(error.to_string()))?;
             }
             transaction.execute(&insert).await?;
         }
@@ -207,7 +228,8 @@ impl Table {
 /// PostgreSQL takes any number of rows at once in the text format of its `COPY`.
 async fn copy(db: &Database, tables: impl Iterator<Item = Table>) -> Result<(), DbErr> {
     let failed = |error: sqlx::Error| DbErr::Exec(RuntimeErr::SqlxError(error.into()));
-    let mut transaction = db.write_connections().get_postgres_connection_pool().begin().await.map_err(failed)?;
+    let mut transaction =
+        db.write_connections().get_postgres_connection_pool().begin().await.map_err(failed)?;
     for table in tables {
         let statement = format!("COPY {} ({}) FROM STDIN", table.name, table.columns.join(", "));
         let lines = table.lines()?;

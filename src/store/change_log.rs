@@ -37,7 +37,8 @@ pub struct Model {
     /// Grows with each entry, but is taken before the commit.
     #[sea_orm(primary_key)]
     pub seq: i64,
-    /// The transaction on PostgreSQL, from which the order of commits follows; 0 on SQLite, which has one writer.
+    /// The transaction on PostgreSQL, from which the order of commits follows; 0 on SQLite, which has one
+    /// writer.
     pub transaction_id: i64,
     /// Which kind of record.
     pub resource: String,
@@ -114,7 +115,8 @@ impl Model {
     }
 }
 
-/// Whether a record of one of these kinds lies within a scope by the newest entry about it, or is national; also where nothing is known of it.
+/// Whether a record of one of these kinds lies within a scope by the newest entry about it, or is national;
+/// also where nothing is known of it.
 ///
 /// # Errors
 /// The database does not answer.
@@ -125,9 +127,11 @@ pub async fn is_within(
     scope: &Scope,
 ) -> Result<bool, DbErr> {
     let Scope::Province(own) = scope else { return Ok(true) };
-    let entries = Entity::find().filter(Column::Resource.is_in(resources)).filter(Column::RecordId.eq(record_id));
+    let entries =
+        Entity::find().filter(Column::Resource.is_in(resources)).filter(Column::RecordId.eq(record_id));
     let newest = entries.order_by_desc(Column::Version);
-    let province = newest.select_only().column(Column::Province).into_tuple::<Option<String>>().one(db).await?;
+    let province =
+        newest.select_only().column(Column::Province).into_tuple::<Option<String>>().one(db).await?;
     Ok(province.flatten().is_none_or(|province| province == *own))
 }
 
@@ -145,8 +149,8 @@ pub(super) fn canonical(value: &Value) -> String {
     sorted.to_string()
 }
 
-/// What an entry keeps of a record: its representation in full, whoever may see it, without what follows from other records, and with commitments
-/// in the place of personal values.
+/// What an entry keeps of a record: its representation in full, whoever may see it, without what follows from
+/// other records, and with commitments in the place of personal values.
 pub fn data<R: Record>(row: &R) -> Result<Value, serde_json::Error> {
     let mut data = personal::shown(true, || serde_json::to_value(row.view()))?;
     if let Some(fields) = data.as_object_mut() {
@@ -167,7 +171,12 @@ pub struct Entry<'a> {
 }
 
 /// The entry for a change that has made the row what it is.
-pub fn entry<R: Record>(row: &R, kind: ChangeKind, previous_hash: String, made: Entry<'_>) -> Result<Model, Problem> {
+pub fn entry<R: Record>(
+    row: &R,
+    kind: ChangeKind,
+    previous_hash: String,
+    made: Entry<'_>,
+) -> Result<Model, Problem> {
     let mut entry = Model {
         seq: 0,
         transaction_id: 0,
@@ -253,7 +262,8 @@ pub struct FieldChange {
     pub to: Shown,
 }
 
-/// A value as the log keeps it. Days are shown in the calendar that the caller asks for, personal data as the caller may see it.
+/// A value as the log keeps it. Days are shown in the calendar that the caller asks for, personal data as the
+/// caller may see it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Shown {
@@ -284,11 +294,13 @@ impl Shown {
     pub fn new<R: Record>(field: &str, value: &Value) -> Self {
         match value {
             Value::Array(items) => Self::List(items.iter().map(|item| Self::new::<R>(field, item)).collect()),
-            Value::Object(members) => Self::Object(members.iter().map(|(name, member)| (name.clone(), Self::new::<R>(name, member))).collect()),
+            Value::Object(members) => Self::Object(
+                members.iter().map(|(name, member)| (name.clone(), Self::new::<R>(name, member))).collect(),
+            ),
             Value::String(text) if R::PERSONAL.contains(&field) => Self::Personal(text.clone()),
-            Value::String(text) if R::DAYS.contains(&field) => {
-                text.parse::<NaiveDate>().map_or_else(|_| Self::Other(value.clone()), |day| Self::Day(day.into()))
-            }
+            Value::String(text) if R::DAYS.contains(&field) => text
+                .parse::<NaiveDate>()
+                .map_or_else(|_| Self::Other(value.clone()), |day| Self::Day(day.into())),
             _ => Self::Other(value.clone()),
         }
     }
@@ -299,8 +311,9 @@ impl Shown {
 pub struct History {
     /// One entry for each version.
     pub items: Vec<HistoryEntry>,
-    /// Whether the history is whole: the hashes were computed again, each entry carries the one of the entry before, and the
-    /// newest one is the record's own. False means that somebody has changed the database past the service.
+    /// Whether the history is whole: the hashes were computed again, each entry carries the one of the entry
+    /// before, and the newest one is the record's own. False means that somebody has changed the database
+    /// past the service.
     #[schema(example = true)]
     pub is_intact: bool,
 }
@@ -317,9 +330,17 @@ struct Told {
 /// Reads the history of a record.
 pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<History, Problem> {
     let author = Expr::col((account::Entity, account::Column::Id)).equals((Entity, Column::ChangedBy));
-    let name = Query::select().column(account::Column::DisplayName).from(account::Entity).and_where(author).to_owned();
+    let name = Query::select()
+        .column(account::Column::DisplayName)
+        .from(account::Entity)
+        .and_where(author)
+        .to_owned();
     // In the same statement as the entries: somebody may write meanwhile.
-    let own_hash = Query::select().column("history_hash").from(R::Entity::default()).and_where(R::is(row.id())).to_owned();
+    let own_hash = Query::select()
+        .column("history_hash")
+        .from(R::Entity::default())
+        .and_where(R::is(row.id()))
+        .to_owned();
     let mut entries: Vec<Told> = Entity::find()
         .expr_as(name, "changed_by_name")
         .expr_as(own_hash, "own_hash")
@@ -354,10 +375,13 @@ pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Hi
     Ok(History { items: items.collect(), is_intact })
 }
 
-/// What a change has made of the fields of a record, from what the log kept before and after it. What the entry itself tells is not told again.
+/// What a change has made of the fields of a record, from what the log kept before and after it. What the
+/// entry itself tells is not told again.
 pub fn differences<R: Record>(before: &Value, after: &Value) -> Vec<FieldChange> {
-    const OF_THE_ENTRY: [&str; 7] = ["id", "version", "created_at", "created_by", "updated_at", "updated_by", "allowed_transitions"];
-    let fields = after.as_object().into_iter().flatten().filter(|(name, _)| !OF_THE_ENTRY.contains(&name.as_str()));
+    const OF_THE_ENTRY: [&str; 7] =
+        ["id", "version", "created_at", "created_by", "updated_at", "updated_by", "allowed_transitions"];
+    let fields =
+        after.as_object().into_iter().flatten().filter(|(name, _)| !OF_THE_ENTRY.contains(&name.as_str()));
     fields
         .filter(|(name, value)| before[name.as_str()] != **value)
         .map(|(name, value)| {
@@ -376,12 +400,23 @@ mod tests {
 
     use super::*;
 
-    /// The hashes were computed apart from this code: histories of today stay verifiable by every later version.
+    /// The hashes were computed apart from this code: histories of today stay verifiable by every later
+    /// version.
     #[test]
     fn hashes_of_a_history_stay_what_they_are() {
         let changes = [
-            (ChangeKind::Created, "2026-11-30T08:30:00.000001Z", Some("IR-15"), json!({"name_fa": "سنگ", "employment_total": 4_500})),
-            (ChangeKind::Updated, "2026-11-30T09:00:00Z", Some("IR-08"), json!({"name_fa": "سنگ", "employment_total": null})),
+            (
+                ChangeKind::Created,
+                "2026-11-30T08:30:00.000001Z",
+                Some("IR-15"),
+                json!({"name_fa": "سنگ", "employment_total": 4_500}),
+            ),
+            (
+                ChangeKind::Updated,
+                "2026-11-30T09:00:00Z",
+                Some("IR-08"),
+                json!({"name_fa": "سنگ", "employment_total": null}),
+            ),
             (ChangeKind::Deleted, "2026-12-01T00:00:00Z", None, json!({})),
         ];
         let hashes = [
@@ -390,7 +425,9 @@ mod tests {
             "77e4a88bcb1a4511fad06df8328c99f93609d84f87d73cca851b1578a420d275",
         ];
         let mut previous_hash = String::new();
-        for (version, ((kind, changed_at, province, data), hash)) in (1..).zip(changes.into_iter().zip(hashes)) {
+        for (version, ((kind, changed_at, province, data), hash)) in
+            (1..).zip(changes.into_iter().zip(hashes))
+        {
             let entry = Model {
                 seq: 0,
                 transaction_id: 0,

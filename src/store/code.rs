@@ -16,7 +16,11 @@ struct Counter {
 }
 
 /// A new code, `{prefix}-{count}`: no record of this kind has it, or had it when it was deleted.
-pub async fn give_out<R: Record>(transaction: &Transaction, kind: &str, prefix: &str) -> Result<String, Problem> {
+pub async fn give_out<R: Record>(
+    transaction: &Transaction,
+    kind: &str,
+    prefix: &str,
+) -> Result<String, Problem> {
     loop {
         let code = numbered(prefix, next(transaction, &format!("{kind} {prefix}")).await?);
         let taken = R::Entity::find().filter(Expr::col((R::Entity::default(), Alias::new("code"))).eq(&code));
@@ -30,14 +34,23 @@ fn numbered(prefix: &str, number: i64) -> String {
     format!("{prefix}-{number:04}")
 }
 
-/// The counts of all prefixes, for codes that are given out by the thousand. Nobody else gives out any meanwhile.
+/// The counts of all prefixes, for codes that are given out by the thousand. Nobody else gives out any
+/// meanwhile.
 pub struct Counters(BTreeMap<String, i64>);
 
 impl Counters {
     /// As the database has them.
     pub async fn read(db: &impl ConnectionTrait) -> Result<Self, DbErr> {
-        let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), "SELECT prefix, last FROM code_counter")).await?;
-        rows.iter().map(|row| Ok((row.try_get("", "prefix")?, row.try_get("", "last")?))).collect::<Result<_, DbErr>>().map(Self)
+        let rows = db
+            .query_all_raw(Statement::from_string(
+                db.get_database_backend(),
+                "SELECT prefix, last FROM code_counter",
+            ))
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get("", "prefix")?, row.try_get("", "last")?)))
+            .collect::<Result<_, DbErr>>()
+            .map(Self)
     }
 
     /// The next code of a prefix, as [`give_out`] gives it.
@@ -51,7 +64,12 @@ impl Counters {
     pub async fn write(&self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
         let sql = "INSERT INTO code_counter (prefix, last) VALUES ($1, $2) ON CONFLICT (prefix) DO UPDATE SET last = excluded.last";
         for (prefix, last) in &self.0 {
-            db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [prefix.into(), (*last).into()])).await?;
+            db.execute_raw(Statement::from_sql_and_values(
+                db.get_database_backend(),
+                sql,
+                [prefix.into(), (*last).into()],
+            ))
+            .await?;
         }
         Ok(())
     }

@@ -8,7 +8,10 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, RuntimeErr, Statement,
+};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
 use super::{
@@ -30,9 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// A writer waits so long for another one at the most (SQLite).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connections to a database, made when they are first used: so many for reading, and half as many for writing. SQLite has one writer at a
-/// time: those who wait for it do so in their order. Each worker has pools of its own, so that no connection wanders between threads. A file
-/// that is missing stays missing.
+/// Connections to a database, made when they are first used: so many for reading, and half as many for
+/// writing. SQLite has one writer at a time: those who wait for it do so in their order. Each worker has
+/// pools of its own, so that no connection wanders between threads. A file that is missing stays missing.
 ///
 /// # Errors
 /// A file that is missing or cannot be opened (SQLite).
@@ -72,7 +75,12 @@ pub(super) async fn connect_to_read(url: &DatabaseUrl, connections: u32) -> Resu
     Ok(Database::new(reads.clone(), reads, trust))
 }
 
-async fn pools(url: &DatabaseUrl, readers: u32, writers: u32, busy_timeout: Duration) -> Result<Database, DbErr> {
+async fn pools(
+    url: &DatabaseUrl,
+    readers: u32,
+    writers: u32,
+    busy_timeout: Duration,
+) -> Result<Database, DbErr> {
     let trust = Trust::in_database(url);
     let reads = pool(url, readers, Use::Reading, busy_timeout, &trust).await?;
     let writes = pool(url, writers, Use::Writing, busy_timeout, &trust).await?;
@@ -89,7 +97,13 @@ enum Use {
     Writing,
 }
 
-async fn pool(url: &DatabaseUrl, connections: u32, purpose: Use, busy_timeout: Duration, trust: &Arc<Trust>) -> Result<DatabaseConnection, DbErr> {
+async fn pool(
+    url: &DatabaseUrl,
+    connections: u32,
+    purpose: Use,
+    busy_timeout: Duration,
+    trust: &Arc<Trust>,
+) -> Result<DatabaseConnection, DbErr> {
     let is_writing = purpose == Use::Writing;
     let waits_in_turn = is_writing && url.file().is_some();
     // The options are logged at the level of traces: the password is none of them.
@@ -120,14 +134,18 @@ async fn pool(url: &DatabaseUrl, connections: u32, purpose: Use, busy_timeout: D
             if is_writing { options } else { options.pragma("query_only", "ON") }
         })
         .map_sqlx_postgres_opts(move |options| {
-            let options = with_password(in_clear_on_this_machine(options).application_name("khoosheh"), password.as_ref());
+            let options = with_password(
+                in_clear_on_this_machine(options).application_name("khoosheh"),
+                password.as_ref(),
+            );
             if is_writing { options } else { options.options([("default_transaction_read_only", "on")]) }
         })
         .map_sqlx_postgres_pool_opts(move |options| for_postgres.postgres(options, wanted))
         .map_sqlx_sqlite_pool_opts(move |options| for_sqlite.sqlite(options, is_writing));
     let mut db = sea_orm::Database::connect(options).await?;
     db.set_metric_callback(|info| {
-        metrics::histogram!("database_statement_seconds", "failed" => info.failed.to_string()).record(info.elapsed.as_secs_f64());
+        metrics::histogram!("database_statement_seconds", "failed" => info.failed.to_string())
+            .record(info.elapsed.as_secs_f64());
     });
     Ok(db)
 }
@@ -141,16 +159,21 @@ fn with_password(options: PgConnectOptions, password: Option<&Secret>) -> PgConn
     password.into_iter().fold(options, |options, password| options.password(password.reveal()))
 }
 
-/// Nothing is encrypted that does not leave the machine, unless the address asks for it: sqlx 0.9.0 sends encrypted parameters in pieces,
-/// of which the system holds back each for up to 40 ms on its way to a server beside (Nagle; sqlx issue 4335).
+/// Nothing is encrypted that does not leave the machine, unless the address asks for it: sqlx 0.9.0 sends
+/// encrypted parameters in pieces, of which the system holds back each for up to 40 ms on its way to a server
+/// beside (Nagle; sqlx issue 4335).
 fn in_clear_on_this_machine(options: PgConnectOptions) -> PgConnectOptions {
     let host = options.get_host();
     let is_here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-    if is_here && matches!(options.get_ssl_mode(), PgSslMode::Prefer) { options.ssl_mode(PgSslMode::Disable) } else { options }
+    if is_here && matches!(options.get_ssl_mode(), PgSslMode::Prefer) {
+        options.ssl_mode(PgSslMode::Disable)
+    } else {
+        options
+    }
 }
 
-/// Has SQLite look whether the statistics of all tables are still true; PostgreSQL does so by itself. Without more, SQLite looks at those tables
-/// alone that this connection has read, and this one reads few.
+/// Has SQLite look whether the statistics of all tables are still true; PostgreSQL does so by itself. Without
+/// more, SQLite looks at those tables alone that this connection has read, and this one reads few.
 ///
 /// # Errors
 /// The database does not answer.
@@ -161,8 +184,8 @@ pub async fn keep_statistics(db: &Database) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Has the database look at what its tables hold, so that it plans for that: after much was written at once. SQLite looks at some thousand rows of
-/// each index, while nobody else writes.
+/// Has the database look at what its tables hold, so that it plans for that: after much was written at once.
+/// SQLite looks at some thousand rows of each index, while nobody else writes.
 ///
 /// # Errors
 /// The database does not answer.
@@ -184,21 +207,30 @@ pub async fn follow_clock(db: &impl ConnectionTrait) -> Result<(), DbErr> {
         return Ok(());
     }
     let asked = Instant::now();
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS told")).await?;
-    let Some(told) = row.map(|row| row.try_get::<DateTime<Utc>>("", "told")).transpose()? else { return Ok(()) };
+    let row = db
+        .query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS told"))
+        .await?;
+    let Some(told) = row.map(|row| row.try_get::<DateTime<Utc>>("", "told")).transpose()? else {
+        return Ok(());
+    };
     if let Some(behind) = clock::compare(told, asked.elapsed()) {
-        tracing::warn!("the clock of this machine differs from that of the database by {} s: it is corrected here", behind.as_seconds_f64());
+        tracing::warn!(
+            "the clock of this machine differs from that of the database by {} s: it is corrected here",
+            behind.as_seconds_f64()
+        );
     }
     Ok(())
 }
 
-/// Has a transaction plan its statements for the tables as they are by then, until [`keep_plans`]. PostgreSQL keeps the plans of a connection:
-/// one that was made while a table was nearly empty, or for any values, would go on to read all of it for each of many rows that make it grow.
+/// Has a transaction plan its statements for the tables as they are by then, until [`keep_plans`]. PostgreSQL
+/// keeps the plans of a connection: one that was made while a table was nearly empty, or for any values,
+/// would go on to read all of it for each of many rows that make it grow.
 pub async fn plan_afresh(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     set_plans(transaction, "force_custom_plan").await
 }
 
-/// Has it keep its plans again: those of the checks of foreign keys, which are made for each row, would take longer to make than to use.
+/// Has it keep its plans again: those of the checks of foreign keys, which are made for each row, would take
+/// longer to make than to use.
 pub async fn keep_plans(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     set_plans(transaction, "DEFAULT").await
 }
@@ -210,14 +242,15 @@ async fn set_plans(transaction: &DatabaseTransaction, mode: &str) -> Result<(), 
     Ok(())
 }
 
-/// How long a transaction may write that does a large piece of work at once: others wait for it. On SQLite everybody does who writes, and
-/// gives up after 10 s; on PostgreSQL those do who want the same rows, and give up after 30 s.
+/// How long a transaction may write that does a large piece of work at once: others wait for it. On SQLite
+/// everybody does who writes, and gives up after 10 s; on PostgreSQL those do who want the same rows, and
+/// give up after 30 s.
 pub fn longest_write(db: &impl ConnectionTrait) -> Duration {
     Duration::from_secs(if db.get_database_backend() == DbBackend::Sqlite { 7 } else { 20 })
 }
 
-/// Gives a turn of work in the background up after longer than any statement may take: a server that is gone without a word is waited for without
-/// end.
+/// Gives a turn of work in the background up after longer than any statement may take: a server that is gone
+/// without a word is waited for without end.
 ///
 /// # Errors
 /// That of the work, or 503.
@@ -226,21 +259,23 @@ pub async fn in_time<T>(turn: impl Future<Output = Result<T, Problem>>) -> Resul
     tokio::time::timeout(Duration::from_secs(660), work::abandonable(turn)).await.unwrap_or_else(late)
 }
 
-/// Between two large writes: on SQLite, those who wait for their turn to write look for it every 100 ms at the latest.
+/// Between two large writes: on SQLite, those who wait for their turn to write look for it every 100 ms at
+/// the latest.
 pub async fn let_others_write(db: &Database) {
     if db.get_database_backend() == DbBackend::Sqlite {
         tokio::time::sleep(Duration::from_millis(120)).await;
     }
 }
 
-/// Begins a transaction that reads, however long it takes, what was there at its beginning; on SQLite every one does.
+/// Begins a transaction that reads, however long it takes, what was there at its beginning; on SQLite every
+/// one does.
 pub async fn begin_to_read(db: &Database) -> Result<DatabaseTransaction, DbErr> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     db.begin_to_read(is_postgres.then_some(IsolationLevel::RepeatableRead)).await
 }
 
-/// The same for a long read of somebody who waits for it. It ends with its work, which on SQLite has a limit as a whole. It goes on after the request has
-/// its head of an answer, and is read on.
+/// The same for a long read of somebody who waits for it. It ends with its work, which on SQLite has a limit
+/// as a whole. It goes on after the request has its head of an answer, and is read on.
 pub(super) async fn begin_long_read(db: &Database) -> Result<(DatabaseTransaction, Work), DbErr> {
     let work = Work::apart(LONG_READ_TIMEOUT);
     let transaction = work.part(begin_to_read(db)).await?;
@@ -265,7 +300,9 @@ pub async fn begin_to_rebuild(db: &Database) -> Result<WriteTransaction, DbErr> 
 /// How long each statement of a transaction takes at the most (PostgreSQL).
 async fn limit_statements(transaction: &DatabaseTransaction, limit: Duration) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
-        transaction.execute_unprepared(&format!("SET LOCAL statement_timeout = {}", limit.as_millis())).await?;
+        transaction
+            .execute_unprepared(&format!("SET LOCAL statement_timeout = {}", limit.as_millis()))
+            .await?;
     }
     Ok(())
 }

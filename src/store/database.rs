@@ -1,5 +1,5 @@
-//! The database as the service holds it: connections for reading and for writing, each in a pool of its own, so that writers who wait for each
-//! other keep nobody from reading, and transactions that write.
+//! The database as the service holds it: connections for reading and for writing, each in a pool of its own,
+//! so that writers who wait for each other keep nobody from reading, and transactions that write.
 
 use std::{
     ops::Deref,
@@ -11,8 +11,9 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, IsolationLevel, QueryResult, RuntimeErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, prelude::async_trait::async_trait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, IsolationLevel,
+    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    prelude::async_trait::async_trait,
 };
 use sqlx::Executor;
 
@@ -38,7 +39,8 @@ impl Database {
         Self { pools: trust.watch(pools), trust }
     }
 
-    /// Closes the connections to an embedded database that nobody uses, whoever in this process has them, while all are to be closed.
+    /// Closes the connections to an embedded database that nobody uses, whoever in this process has them,
+    /// while all are to be closed.
     pub fn let_go(&self) {
         self.trust.let_go();
     }
@@ -79,15 +81,24 @@ impl Database {
     ///
     /// # Errors
     /// No connection could be had.
-    pub async fn begin_to_read(&self, isolation_level: Option<IsolationLevel>) -> Result<DatabaseTransaction, DbErr> {
+    pub async fn begin_to_read(
+        &self,
+        isolation_level: Option<IsolationLevel>,
+    ) -> Result<DatabaseTransaction, DbErr> {
         self.begin(&self.pools.reads, TransactionOptions { isolation_level, ..Default::default() }).await
     }
 
-    /// Begins in a task of its own: sqlx 0.9 does not count a transaction whose beginning is given up half way, and would hand its connection to
-    /// others while it is open (sqlx issue 4385). A connection that could not begin may be in any state.
-    async fn begin(&self, connections: &DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
+    /// Begins in a task of its own: sqlx 0.9 does not count a transaction whose beginning is given up half
+    /// way, and would hand its connection to others while it is open (sqlx issue 4385). A connection that
+    /// could not begin may be in any state.
+    async fn begin(
+        &self,
+        connections: &DatabaseConnection,
+        options: TransactionOptions,
+    ) -> Result<DatabaseTransaction, DbErr> {
         let connections = connections.clone();
-        let begun = tokio::spawn(work::carried(async move { connections.begin_with_options(options).await })).await;
+        let begun =
+            tokio::spawn(work::carried(async move { connections.begin_with_options(options).await })).await;
         let begun = begun.unwrap_or_else(|error| Err(DbErr::Conn(RuntimeErr::Internal(error.to_string()))));
         begun.inspect_err(|error| self.trust.lose_after(error))
     }
@@ -119,17 +130,26 @@ impl Database {
         self.pools.writes.close_by_ref().await
     }
 
-    /// Begins a transaction that will write. A deferred SQLite transaction that turns writer half way would fail instead of waiting for its
-    /// turn.
+    /// Begins a transaction that will write. A deferred SQLite transaction that turns writer half way would
+    /// fail instead of waiting for its turn.
     ///
     /// # Errors
     /// No connection could be had, or the database takes no writes.
     pub async fn begin_to_write(&self) -> Result<WriteTransaction, DbErr> {
-        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         let work = Work::begin(None);
         let inner = work.part(self.begin(&self.pools.writes, options)).await?;
         let file = self.trust.present_file()?;
-        Ok(WriteTransaction { inner, trust: self.trust.clone(), file, is_lost: AtomicBool::new(false), _work: work })
+        Ok(WriteTransaction {
+            inner,
+            trust: self.trust.clone(),
+            file,
+            is_lost: AtomicBool::new(false),
+            _work: work,
+        })
     }
 }
 
@@ -158,7 +178,8 @@ impl Writes<'_> {
             return self.trust.observe(self.connections.execute_unprepared(&statement).await).map(|_| ());
         }
         let failed = |error: sqlx::Error| DbErr::Exec(RuntimeErr::SqlxError(error.into()));
-        let mut connection = self.connections.get_postgres_connection_pool().acquire().await.map_err(failed)?;
+        let mut connection =
+            self.connections.get_postgres_connection_pool().acquire().await.map_err(failed)?;
         connection.execute("SET statement_timeout = 0").await.map_err(failed)?;
         let outcome = connection.execute(sqlx::AssertSqlSafe(statement)).await.map_err(failed);
         connection.execute("RESET statement_timeout").await.map_err(failed)?;
@@ -168,8 +189,9 @@ impl Writes<'_> {
 
 /// A transaction that writes. What is committed is in the file that the address names.
 ///
-/// Where a statement fails in a way after which SQLite may have rolled back by itself (<https://www.sqlite.org/lang_transaction.html>, "Response
-/// To Errors Within A Transaction"), all that follows fails too: it would be written outside of any transaction.
+/// Where a statement fails in a way after which SQLite may have rolled back by itself
+/// (<https://www.sqlite.org/lang_transaction.html>, "Response To Errors Within A Transaction"), all that
+/// follows fails too: it would be written outside of any transaction.
 #[derive(Debug)]
 pub struct WriteTransaction {
     inner: DatabaseTransaction,
@@ -183,7 +205,8 @@ impl WriteTransaction {
     /// Makes everything durable.
     ///
     /// # Errors
-    /// Nothing is acknowledged then: the database may have refused the commit, or its file is no longer where its address says.
+    /// Nothing is acknowledged then: the database may have refused the commit, or its file is no longer where
+    /// its address says.
     pub async fn commit(self) -> Result<(), DbErr> {
         self.check()?;
         let committed = self.inner.commit().await;
@@ -191,8 +214,8 @@ impl WriteTransaction {
         if self.file == self.trust.present_file()? { Ok(()) } else { Err(self.trust.moved()) }
     }
 
-    /// Takes everything back, and lets others go on before the caller is answered: a transaction that is only dropped keeps its locks until
-    /// its connection is next looked after.
+    /// Takes everything back, and lets others go on before the caller is answered: a transaction that is only
+    /// dropped keeps its locks until its connection is next looked after.
     pub async fn roll_back(self) {
         if let Err(error) = self.inner.rollback().await {
             self.trust.lose();
@@ -203,7 +226,9 @@ impl WriteTransaction {
     /// Fails where the transaction may be over.
     fn check(&self) -> Result<(), DbErr> {
         if self.is_lost.load(Ordering::Relaxed) {
-            return Err(DbErr::Conn(RuntimeErr::Internal("the database has taken the transaction back".to_owned())));
+            return Err(DbErr::Conn(RuntimeErr::Internal(
+                "the database has taken the transaction back".to_owned(),
+            )));
         }
         Ok(())
     }
@@ -273,12 +298,17 @@ mod tests {
     #[tokio::test]
     async fn upkeep_of_sqlite_takes_as_long_as_it_takes() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let db = connection::connect(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1).await.unwrap();
+        let db = connection::connect(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1)
+            .await
+            .unwrap();
         let slow = |name: &str| {
             let numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 12000000) SELECT MAX(i) AS i FROM n";
             format!("CREATE TABLE {name} AS {numbers}")
         };
-        assert!(db.writes().execute_unprepared(&slow("limited")).await.is_err(), "a statement of this length is ended");
+        assert!(
+            db.writes().execute_unprepared(&slow("limited")).await.is_err(),
+            "a statement of this length is ended"
+        );
         db.writes().maintain(slow("upkeep")).await.unwrap();
         db.close().await.unwrap();
     }

@@ -1,5 +1,5 @@
-//! Decisions, as what refers to them knows them. Changes of state do, and records of clusters, which decisions themselves
-//! are about: so the table is read here by its name.
+//! Decisions, as what refers to them knows them. Changes of state do, and records of clusters, which
+//! decisions themselves are about: so the table is read here by its name.
 
 use sea_orm::{
     ConnectionTrait,
@@ -13,9 +13,14 @@ use crate::{
     problem::{Problem, Violation},
 };
 
-/// The decision that a record of a province is to refer to exists for the author, and is national or of the same province;
-/// the violation at `/decision_id` otherwise. Nobody deletes it before the end of the transaction.
-pub async fn check(transaction: &Transaction, id: Option<Uuid>, province: Option<&str>) -> Result<Option<Violation>, Problem> {
+/// The decision that a record of a province is to refer to exists for the author, and is national or of the
+/// same province; the violation at `/decision_id` otherwise. Nobody deletes it before the end of the
+/// transaction.
+pub async fn check(
+    transaction: &Transaction,
+    id: Option<Uuid>,
+    province: Option<&str>,
+) -> Result<Option<Violation>, Problem> {
     const POINTER: &str = "/decision_id";
     let Some(id) = id else { return Ok(None) };
     // The lock that `Transaction::lock` takes for the record.
@@ -27,7 +32,9 @@ pub async fn check(transaction: &Transaction, id: Option<Uuid>, province: Option
         .and_where(Expr::col(Alias::new("deleted_at")).is_null())
         .cond_where(transaction.author().scope.holds_or_national(Alias::new("province")))
         .to_owned();
-    let Some(row) = transaction.query_one(&named).await? else { return Ok(Some(checks::unknown_record(POINTER))) };
+    let Some(row) = transaction.query_one(&named).await? else {
+        return Ok(Some(checks::unknown_record(POINTER)));
+    };
     let own: Option<String> = row.try_get("", "province")?;
     Ok(province.and_then(|province| checks::same_province(province, own.as_deref(), POINTER)))
 }

@@ -46,7 +46,11 @@ impl ExternalRef {
             && !key.starts_with(char::is_whitespace)
             && !key.contains(['/', '?', '#', '%', '\\'])
             && !key.contains(char::is_control);
-        if is_system && is_key { Ok(Self { system, key }) } else { Err(Problem::new(&problem_types::NOT_FOUND)) }
+        if is_system && is_key {
+            Ok(Self { system, key })
+        } else {
+            Err(Problem::new(&problem_types::NOT_FOUND))
+        }
     }
 }
 
@@ -82,7 +86,12 @@ impl ExternalRefs {
 impl PartialSchema for ExternalRefs {
     fn schema() -> RefOr<Schema> {
         let items = utoipa::openapi::Ref::from_schema_name("ExternalRef");
-        ArrayBuilder::new().items(items).max_items(Some(MOST)).unique_items(true).examples([serde_json::json!([])]).into()
+        ArrayBuilder::new()
+            .items(items)
+            .max_items(Some(MOST))
+            .unique_items(true)
+            .examples([serde_json::json!([])])
+            .into()
     }
 }
 
@@ -126,11 +135,21 @@ pub fn of_record<R: Record>(row: &R) -> Vec<ActiveModel> {
     row.external_refs().iter().map(reference).collect()
 }
 
-/// The records of a kind that a system calls by some keys: those of the keys that are known, each with its record.
-pub async fn of_keys(db: &impl ConnectionTrait, resource: &str, system: &str, keys: &BTreeSet<String>) -> Result<Vec<(String, Uuid)>, DbErr> {
+/// The records of a kind that a system calls by some keys: those of the keys that are known, each with its
+/// record.
+pub async fn of_keys(
+    db: &impl ConnectionTrait,
+    resource: &str,
+    system: &str,
+    keys: &BTreeSet<String>,
+) -> Result<Vec<(String, Uuid)>, DbErr> {
     let mut sql = Composer::new(db);
     let (resource, system) = (sql.bind(resource), sql.bind(system));
-    let record = |key: &str| format!("SELECT record_id FROM external_ref WHERE resource = {resource} AND system = {system} AND reference = {key}");
+    let record = |key: &str| {
+        format!(
+            "SELECT record_id FROM external_ref WHERE resource = {resource} AND system = {system} AND reference = {key}"
+        )
+    };
     look_up(db, sql, keys, record).await
 }
 

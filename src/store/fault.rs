@@ -19,13 +19,16 @@ impl From<DbErr> for Problem {
 pub fn of_write(error: DbErr, unique: &[Unique]) -> Problem {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(message)) => {
-            let hit = unique.iter().find(|unique| message.contains(unique.index) || message.ends_with(unique.columns));
+            let hit = unique
+                .iter()
+                .find(|unique| message.contains(unique.index) || message.ends_with(unique.columns));
             hit.map_or_else(
                 || Problem::new(&problem_types::DUPLICATE),
                 |unique| Problem::new(&problem_types::DUPLICATE).violation((unique.violation)()),
             )
         }
-        // What a record refers to was looked up before: only its own province, to which others hold, can be in the way.
+        // What a record refers to was looked up before: only its own province, to which others hold, can be
+        // in the way.
         Some(SqlErr::ForeignKeyConstraintViolation(_)) => Problem::new(&problem_types::MOVED_AWAY),
         _ => error.into(),
     }
@@ -41,9 +44,10 @@ fn is_away(error: &DbErr) -> bool {
     if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
         return true;
     }
-    // Classes and codes of PostgreSQL: connection, resources, operator, deadlock, serialization, lock, read-only, refused and cancelled
-    // statements, a database that is not there.
-    const POSTGRES: [&str; 11] = ["08", "53", "57", "28", "40001", "40P01", "55P03", "55000", "25006", "3D000", "58"];
+    // Classes and codes of PostgreSQL: connection, resources, operator, deadlock, serialization, lock,
+    // read-only, refused and cancelled statements, a database that is not there.
+    const POSTGRES: [&str; 11] =
+        ["08", "53", "57", "28", "40001", "40P01", "55P03", "55000", "25006", "3D000", "58"];
     match code(error) {
         Code::Sqlite(code) => matches!(code, BUSY | LOCKED | READONLY | IOERR | FULL | CANTOPEN | INTERRUPT),
         Code::Postgres(code) => POSTGRES.iter().any(|away| code.starts_with(away)),
@@ -55,13 +59,17 @@ fn is_away(error: &DbErr) -> bool {
     }
 }
 
-/// Whether a connection that gave this error may go on to give it when its cause is gone: it is read-only, its server is going down or has
-/// become a standby, or its file or disk fails.
+/// Whether a connection that gave this error may go on to give it when its cause is gone: it is read-only,
+/// its server is going down or has become a standby, or its file or disk fails.
 pub fn spoils_connections(error: &DbErr) -> bool {
     match code(error) {
         Code::Sqlite(code) => matches!(code, READONLY | IOERR | CORRUPT | FULL | CANTOPEN | NOTADB),
         Code::Postgres(code) => {
-            code.starts_with("08") || matches!(code.as_str(), "25001" | "25006" | "25P02" | "57P01" | "57P02" | "57P03" | "57P05")
+            code.starts_with("08")
+                || matches!(
+                    code.as_str(),
+                    "25001" | "25006" | "25P02" | "57P01" | "57P02" | "57P03" | "57P05"
+                )
         }
         Code::Driver(_) | Code::None => false,
     }
@@ -72,7 +80,8 @@ pub fn may_roll_back(error: &DbErr) -> bool {
     matches!(code(error), Code::Sqlite(BUSY | NOMEM | INTERRUPT | IOERR | FULL))
 }
 
-/// Whether the database may be read although it takes no writes: it is read-only, or its disk is full or fails.
+/// Whether the database may be read although it takes no writes: it is read-only, or its disk is full or
+/// fails.
 pub fn takes_no_writes(error: &DbErr) -> bool {
     is_read_only(error)
         || matches!(code(error), Code::Sqlite(READONLY | IOERR | FULL))
@@ -118,7 +127,9 @@ enum Code<'a> {
 
 fn code(error: &DbErr) -> Code<'_> {
     let cause = match error {
-        DbErr::Conn(RuntimeErr::SqlxError(cause)) | DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause)) => cause,
+        DbErr::Conn(RuntimeErr::SqlxError(cause))
+        | DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause)) => cause,
         _ => return Code::None,
     };
     let sqlx::Error::Database(fault) = cause.as_ref() else { return Code::Driver(cause) };

@@ -1,9 +1,11 @@
-//! The change log as a feed: what was committed between two moments, in an order in which nothing comes before what it builds on.
+//! The change log as a feed: what was committed between two moments, in an order in which nothing comes
+//! before what it builds on.
 //!
-//! Sequence numbers are taken before the commit: on PostgreSQL a later one may be visible before an earlier one. So a reader
-//! remembers not a number but what it could see (a snapshot, as `pg_snapshot` writes it: [`Seen`]), and gets what is visible now and was
-//! not then. Within that, numbers are an order: whoever changes or refers to a record has waited for the transaction that wrote it, and
-//! takes its number afterwards. On SQLite one writes at a time, and the last number says all.
+//! Sequence numbers are taken before the commit: on PostgreSQL a later one may be visible before an earlier
+//! one. So a reader remembers not a number but what it could see (a snapshot, as `pg_snapshot` writes it:
+//! [`Seen`]), and gets what is visible now and was not then. Within that, numbers are an order: whoever
+//! changes or refers to a record has waited for the transaction that wrote it, and takes its number
+//! afterwards. On SQLite one writes at a time, and the last number says all.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, prelude::Uuid};
 use serde::{Deserialize, Serialize};
@@ -22,21 +24,24 @@ use super::{
 pub struct Present {
     /// What can be seen.
     pub seen: Seen,
-    /// Which database this is, as far as numbers of transactions depend on it: on PostgreSQL the cluster of databases, which standbys share
-    /// with their primary, and the database in it; on SQLite there are no such numbers. A [`Trace`] says whether the log is the same.
+    /// Which database this is, as far as numbers of transactions depend on it: on PostgreSQL the cluster of
+    /// databases, which standbys share with their primary, and the database in it; on SQLite there are no
+    /// such numbers. A [`Trace`] says whether the log is the same.
     pub lineage: String,
     /// Which server answers, and since when it runs (PostgreSQL).
     server: String,
 }
 
 impl Present {
-    /// Whether nothing can have been lost since an earlier moment: the same server answers, and the newest entry has the same number.
+    /// Whether nothing can have been lost since an earlier moment: the same server answers, and the newest
+    /// entry has the same number.
     pub fn is_still(&self, earlier: &Self) -> bool {
         self.server == earlier.server && self.seen.newest == earlier.seen.newest
     }
 
-    /// Whether something that was seen lies ahead of the log: then the database has been put back. This is for places that are kept in the
-    /// database. It says nothing of a cursor: a server that takes over may have lost numbers of transactions, and no entry with them.
+    /// Whether something that was seen lies ahead of the log: then the database has been put back. This is
+    /// for places that are kept in the database. It says nothing of a cursor: a server that takes over may
+    /// have lost numbers of transactions, and no entry with them.
     pub fn is_behind(&self, seen: &Seen) -> bool {
         seen.next > self.seen.next
     }
@@ -71,13 +76,16 @@ const REMEMBERED: usize = 64;
 
 /// What a follower remembers of what it has seen, by which it notices that the log has lost some of it.
 ///
-/// The newest entry shows that the log was put back: after a restore its number is missing, or another entry has it. Where one writes at a time
-/// (SQLite), nothing else can be lost before it is. On PostgreSQL, a standby that takes over without the last commits (asynchronous replication),
-/// or a server that crashes where commits do not wait for the disk, may lose an entry and keep a newer one, which was committed earlier:
-/// therefore the digest over the last entries that were seen. A lost entry escapes it where [`REMEMBERED`] newer ones, or more, were committed
-/// before it and kept: a transaction that wrote long before it ended.
+/// The newest entry shows that the log was put back: after a restore its number is missing, or another entry
+/// has it. Where one writes at a time (SQLite), nothing else can be lost before it is. On PostgreSQL, a
+/// standby that takes over without the last commits (asynchronous replication), or a server that crashes
+/// where commits do not wait for the disk, may lose an entry and keep a newer one, which was committed
+/// earlier: therefore the digest over the last entries that were seen. A lost entry escapes it where
+/// [`REMEMBERED`] newer ones, or more, were committed before it and kept: a transaction that wrote long
+/// before it ended.
 ///
-/// It is compared at each request, not only on another timeline: a crash begins none, and the comparison takes a tenth of a millisecond.
+/// It is compared at each request, not only on another timeline: a crash begins none, and the comparison
+/// takes a tenth of a millisecond.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize, Deserialize)]
 pub struct Trace {
     /// The newest entry.
@@ -114,16 +122,18 @@ pub async fn trace(db: &impl ConnectionTrait, seen: &Seen) -> Result<Option<Trac
     Trace::find_by_statement(sql.statement(query)).one(db).await
 }
 
-/// Makes the log readable as a feed where it was written by another server, as after a dump was restored: what its numbers said
-/// there means nothing here, and all of it is seen. It writes only then, so that an instance starts where nobody may write.
+/// Makes the log readable as a feed where it was written by another server, as after a dump was restored:
+/// what its numbers said there means nothing here, and all of it is seen. It writes only then, so that an
+/// instance starts where nobody may write.
 pub async fn adopt(db: &Database) -> Result<(), DbErr> {
-    let foreign =
-        "SELECT 1 FROM change_log WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint ORDER BY transaction_id LIMIT 1";
+    let foreign = "SELECT 1 FROM change_log WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint ORDER BY transaction_id LIMIT 1";
     let is_foreign = Statement::from_string(DbBackend::Postgres, foreign);
     if db.get_database_backend() == DbBackend::Postgres && db.query_one_raw(is_foreign).await?.is_some() {
         let transaction = connection::begin_to_rebuild(db).await?;
         // Unless another instance has done so meanwhile.
-        let adopted = format!("UPDATE change_log SET transaction_id = 0 WHERE transaction_id <> 0 AND EXISTS ({foreign})");
+        let adopted = format!(
+            "UPDATE change_log SET transaction_id = 0 WHERE transaction_id <> 0 AND EXISTS ({foreign})"
+        );
         transaction.execute_unprepared(&adopted).await?;
         transaction.commit().await?;
     }
@@ -144,15 +154,21 @@ impl Followed<'_> {
     /// The condition that an entry leaves its record within the scope.
     fn within(&self, sql: &mut Composer) -> String {
         let all = sql.texts(self.kinds.iter().copied());
-        let Some(province) = self.province.map(|province| sql.bind(province)) else { return format!("c.resource IN {all}") };
+        let Some(province) = self.province.map(|province| sql.bind(province)) else {
+            return format!("c.resource IN {all}");
+        };
         let shared = sql.texts(self.shared.iter().copied());
-        format!("(c.resource IN {all} AND (c.province = {province} OR c.resource IN {shared} AND c.province IS NULL))")
+        format!(
+            "(c.resource IN {all} AND (c.province = {province} OR c.resource IN {shared} AND c.province IS NULL))"
+        )
     }
 
-    /// The condition that an entry takes its record out of the scope: where it was before is told by the entry, or, of a national
-    /// one, by the entry before.
+    /// The condition that an entry takes its record out of the scope: where it was before is told by the
+    /// entry, or, of a national one, by the entry before.
     fn leaving(&self, sql: &mut Composer) -> String {
-        let Some(province) = self.province.map(|province| sql.bind(province)) else { return "1 = 0".to_owned() };
+        let Some(province) = self.province.map(|province| sql.bind(province)) else {
+            return "1 = 0".to_owned();
+        };
         let (all, shared) = (sql.texts(self.kinds.iter().copied()), sql.texts(self.shared.iter().copied()));
         format!(
             "(c.resource IN {all} AND c.moved_from = {province} OR c.resource IN {shared} AND c.province IS NOT NULL AND EXISTS (SELECT 1 \
@@ -192,7 +208,8 @@ pub async fn changes(
     let is_new = is_seen(&mut sql, until, since);
     let after = sql.bind(after);
     let (entry, log) = (columns::<change_log::Entity>("c"), sql.by_index("change_log c", "change_log_order"));
-    // By its index also where SQLite believes the log to be short, or the kinds of records to be few. It numbers no transactions.
+    // By its index also where SQLite believes the log to be short, or the kinds of records to be few. It
+    // numbers no transactions.
     let of_all = if sql.is_postgres() { "" } else { "c.transaction_id = 0 AND " };
     let query = format!(
         "SELECT {entry}, {within} AS is_within FROM {log} WHERE {of_all}c.seq > {after} AND {is_new} AND ({within} OR {leaving}) ORDER BY c.seq LIMIT {limit}"
@@ -206,14 +223,15 @@ pub async fn changes(
 pub async fn has_news(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<bool, DbErr> {
     let mut sql = Composer::new(db);
     let is_new = is_seen(&mut sql, until, Some(since));
-    // In the order of an index: without it, PostgreSQL may read all of the log for the one entry that it believes to be near.
+    // In the order of an index: without it, PostgreSQL may read all of the log for the one entry that it
+    // believes to be near.
     let order = if sql.is_postgres() { "c.transaction_id" } else { "c.seq" };
     let query = format!("SELECT 1 FROM change_log c WHERE {is_new} ORDER BY {order} LIMIT 1");
     Ok(db.query_one_raw(sql.statement(query)).await?.is_some())
 }
 
-/// The newest versions, at a moment, of a kind of record, in the order of their ids after one of them; without those that were
-/// deleted then.
+/// The newest versions, at a moment, of a kind of record, in the order of their ids after one of them;
+/// without those that were deleted then.
 pub async fn newest(
     db: &impl ConnectionTrait,
     followed: &Followed<'_>,
@@ -236,11 +254,12 @@ pub async fn newest(
     Ok(entries)
 }
 
-/// The position before the first entry that may have come to be seen, so that a long way is read from where it begins; none where there is no such
-/// entry.
+/// The position before the first entry that may have come to be seen, so that a long way is read from where
+/// it begins; none where there is no such entry.
 ///
-/// PostgreSQL would look for the smallest number among all numbers in their order, and so read the whole log where nothing is new, unless its
-/// statistics tell better: the entries of the transactions are found by their own index first, in its order.
+/// PostgreSQL would look for the smallest number among all numbers in their order, and so read the whole log
+/// where nothing is new, unless its statistics tell better: the entries of the transactions are found by
+/// their own index first, in its order.
 async fn before_first(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<Option<i64>, DbErr> {
     let mut sql = Composer::new(db);
     let position = if sql.is_postgres() { "transaction_id" } else { "seq" };
@@ -250,7 +269,10 @@ async fn before_first(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> 
     );
     let query = match since.newest.filter(|_| sql.is_postgres()) {
         // An entry after the newest one is new, whatever its transaction is called.
-        Some(newest) => format!("SELECT LEAST(({by_transaction}), (SELECT MIN(seq) FROM change_log WHERE seq > {})) AS first", sql.bind(newest)),
+        Some(newest) => format!(
+            "SELECT LEAST(({by_transaction}), (SELECT MIN(seq) FROM change_log WHERE seq > {})) AS first",
+            sql.bind(newest)
+        ),
         None => format!("SELECT ({by_transaction}) AS first"),
     };
     let row = db.query_one_raw(sql.statement(query)).await?;

@@ -92,7 +92,13 @@ impl Model {
     fn compute_checksum(&self) -> String {
         let mut hash = Sha256::new();
         let created_at = self.created_at.to_rfc3339_opts(SecondsFormat::Micros, true);
-        for part in [self.account_id.to_string().as_str(), &self.idempotency_key, &self.fingerprint, &canonical(&self.answer), &created_at] {
+        for part in [
+            self.account_id.to_string().as_str(),
+            &self.idempotency_key,
+            &self.fingerprint,
+            &canonical(&self.answer),
+            &created_at,
+        ] {
             add_part(&mut hash, part);
         }
         hex(&hash.finalize())
@@ -109,7 +115,8 @@ pub async fn seal_all(db: &Database) -> Result<(), Problem> {
     if !all.is_empty() {
         let keyring = Keyring::of(&*transaction).await?;
         for mut kept in all {
-            let is_current = kept.answer[SEALED].as_str().is_some_and(|sealed| sealed.starts_with(keyring.current().id()));
+            let is_current =
+                kept.answer[SEALED].as_str().is_some_and(|sealed| sealed.starts_with(keyring.current().id()));
             // One whose key is lost, or that was changed, is refused where it is asked for.
             if let (false, Ok(answer)) = (is_current || !kept.is_whole(), kept.opened(&*transaction).await) {
                 kept.answer = answer;

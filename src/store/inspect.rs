@@ -31,15 +31,20 @@ pub struct Look {
     pub unknown: usize,
 }
 
-/// Refuses the path of a database that cannot be one, and where `creates` is false one that is missing. A server is none of its business.
+/// Refuses the path of a database that cannot be one, and where `creates` is false one that is missing. A
+/// server is none of its business.
 pub fn check_file(url: &DatabaseUrl, creates: bool) -> Result<(), String> {
     let Some(path) = url.file() else { return Ok(()) };
     let shown = path.display();
     let metadata = match path.metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let folder =
+                path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             return match (folder.is_dir(), creates) {
-                (false, _) => Err(format!("there is no folder {} for the database: check the path in database_url", folder.display())),
+                (false, _) => Err(format!(
+                    "there is no folder {} for the database: check the path in database_url",
+                    folder.display()
+                )),
                 (true, false) => Err(format!("there is no database {shown}: check the path in database_url")),
                 (true, true) => Ok(()),
             };
@@ -51,7 +56,8 @@ pub fn check_file(url: &DatabaseUrl, creates: bool) -> Result<(), String> {
         return Err(format!("{shown} is a folder, not a database: check the path in database_url"));
     }
     let mut begin = Vec::new();
-    let file = std::fs::File::open(path).and_then(|file| file.take(SQLITE.len() as u64).read_to_end(&mut begin));
+    let file =
+        std::fs::File::open(path).and_then(|file| file.take(SQLITE.len() as u64).read_to_end(&mut begin));
     file.map_err(|error| format!("the database {shown} cannot be read: {error}"))?;
     // An empty file is an empty database.
     if !begin.is_empty() && begin != SQLITE {
@@ -77,7 +83,9 @@ pub async fn database(url: &DatabaseUrl) -> Result<Look, String> {
 
 async fn of_postgres(url: &DatabaseUrl) -> Result<Look, sqlx::Error> {
     let mut connection = PgConnection::connect_with(&servers::options(url).await?).await?;
-    let row = connection.fetch_one("SELECT current_setting('server_version'), current_setting('transaction_read_only')").await?;
+    let row = connection
+        .fetch_one("SELECT current_setting('server_version'), current_setting('transaction_read_only')")
+        .await?;
     let (version, read_only): (String, String) = (row.try_get(0)?, row.try_get(1)?);
     let applied = match connection.fetch_all("SELECT version FROM seaql_migrations").await {
         Ok(rows) => rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?,
@@ -93,8 +101,10 @@ fn is_undefined_table(error: &sqlx::Error) -> bool {
 }
 
 async fn of_sqlite(path: &Path) -> Result<Look, sqlx::Error> {
-    // Whoever has the database open keeps a log beside it. Where there is none it need not be made, as nobody writes.
-    let is_open = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().display())).exists();
+    // Whoever has the database open keeps a log beside it. Where there is none it need not be made, as nobody
+    // writes.
+    let is_open =
+        path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().display())).exists();
     let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(!is_open);
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let version: String = connection.fetch_one("SELECT sqlite_version()").await?.try_get(0)?;
@@ -121,21 +131,37 @@ impl Look {
 pub async fn files(config: &Config) -> Result<String, String> {
     let url = &config.attachments_url;
     let Some(folder) = url.strip_prefix("file://") else {
-        let files = Files::bucket(config).map_err(|error| format!("the bucket {url} cannot be used: {}", files::without_body(&error)))?;
-        let found = tokio::time::timeout(PATIENCE, files.store.head(&object_store::path::Path::from("khoosheh"))).await;
+        let files = Files::bucket(config)
+            .map_err(|error| format!("the bucket {url} cannot be used: {}", files::without_body(&error)))?;
+        let found =
+            tokio::time::timeout(PATIENCE, files.store.head(&object_store::path::Path::from("khoosheh")))
+                .await;
         return match found {
             Err(_) => Err(format!("the bucket {url} does not answer within {} seconds", PATIENCE.as_secs())),
             Ok(Ok(_) | Err(object_store::Error::NotFound { .. })) => Ok(format!("the bucket {url} answers")),
-            Ok(Err(error)) => Err(format!("the bucket {url} does not serve: {}", files::without_body(&error))),
+            Ok(Err(error)) => {
+                Err(format!("the bucket {url} does not serve: {}", files::without_body(&error)))
+            }
         };
     };
     let folder = Path::new(folder);
-    let existing = folder.ancestors().find(|path| path.exists()).filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let existing = folder
+        .ancestors()
+        .find(|path| path.exists())
+        .filter(|path| !path.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     if !existing.is_dir() {
         return Err(format!("files cannot be kept at {url}: {} is no folder", existing.display()));
     }
     if let Err(error) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
-        return Err(format!("files cannot be kept at {url}: {} cannot be written to: {error}", existing.display()));
+        return Err(format!(
+            "files cannot be kept at {url}: {} cannot be written to: {error}",
+            existing.display()
+        ));
     }
-    Ok(if existing == folder { format!("the folder {url} can be written to") } else { format!("the folder {url} is missing: `serve` makes it") })
+    Ok(if existing == folder {
+        format!("the folder {url} can be written to")
+    } else {
+        format!("the folder {url} is missing: `serve` makes it")
+    })
 }

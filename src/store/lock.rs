@@ -9,7 +9,8 @@ pub async fn try_for_transaction(transaction: &impl ConnectionTrait, name: &str)
     if transaction.get_database_backend() == DbBackend::Sqlite {
         return Ok(true);
     }
-    let row = transaction.query_one_raw(statement("SELECT pg_try_advisory_xact_lock($1) AS taken", name)).await?;
+    let row =
+        transaction.query_one_raw(statement("SELECT pg_try_advisory_xact_lock($1) AS taken", name)).await?;
     row.map_or(Ok(false), |row| row.try_get("", "taken"))
 }
 

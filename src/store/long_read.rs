@@ -1,7 +1,9 @@
-//! Long reads: reports, and what looks back. They have connections of their own, so that however many are asked for, other reads find theirs; and an
-//! account has so many of them at a time, so that no account takes them from others.
+//! Long reads: reports, and what looks back. They have connections of their own, so that however many are
+//! asked for, other reads find theirs; and an account has so many of them at a time, so that no account takes
+//! them from others.
 //!
-//! The count is kept by each process for itself, as that of requests is: behind N instances an account may run N times as many.
+//! The count is kept by each process for itself, as that of requests is: behind N instances an account may
+//! run N times as many.
 
 use std::{
     collections::HashMap,
@@ -58,7 +60,9 @@ impl Accounts {
     /// Counts one more; none where the account has too many already.
     fn enter(self: &Arc<Self>, id: Uuid) -> Option<(Asked, Arc<Semaphore>)> {
         let mut accounts = self.lock();
-        let account = accounts.entry(id).or_insert_with(|| Account { asked: 0, turns: Arc::new(Semaphore::new(RUNNING)) });
+        let account = accounts
+            .entry(id)
+            .or_insert_with(|| Account { asked: 0, turns: Arc::new(Semaphore::new(RUNNING)) });
         if account.asked >= RUNNING + WAITING {
             return None;
         }
@@ -104,21 +108,27 @@ impl LongReads {
     /// Begins a long read of an account, when it is its turn.
     ///
     /// # Errors
-    /// 429 where the account has too many already, or those before it have not ended in time; 503 where those of others have not, or the database
-    /// does not answer.
+    /// 429 where the account has too many already, or those before it have not ended in time; 503 where those
+    /// of others have not, or the database does not answer.
     pub async fn begin(&self, account: Uuid) -> Result<LongRead, Problem> {
         let too_many = || Problem::new(&problem_types::TOO_MANY_LONG_READS).retry_after(PAUSE);
         let (asked, turns) = self.accounts.enter(account).ok_or_else(too_many)?;
         let end = tokio::time::Instant::now() + PATIENCE;
-        let turn = tokio::time::timeout_at(end, turns.acquire_owned()).await.map_err(|_| too_many())?.map_err(Problem::internal)?;
+        let turn = tokio::time::timeout_at(end, turns.acquire_owned())
+            .await
+            .map_err(|_| too_many())?
+            .map_err(Problem::internal)?;
         let place = tokio::time::timeout_at(end, self.places.clone().acquire_owned()).await;
-        let place = place.map_err(|_| Problem::new(&problem_types::UNAVAILABLE).retry_after(PAUSE))?.map_err(Problem::internal)?;
+        let place = place
+            .map_err(|_| Problem::new(&problem_types::UNAVAILABLE).retry_after(PAUSE))?
+            .map_err(Problem::internal)?;
         let (transaction, work) = connection::begin_long_read(&self.db).await?;
         Ok(LongRead { transaction, _work: work, turn: Turn { _place: place, _turn: turn, _asked: asked } })
     }
 }
 
-/// A long read: a transaction that reads what was there at its beginning, and the turn of its account until it is dropped.
+/// A long read: a transaction that reads what was there at its beginning, and the turn of its account until
+/// it is dropped.
 #[derive(Debug)]
 pub struct LongRead {
     transaction: DatabaseTransaction,
@@ -161,7 +171,9 @@ mod tests {
     #[tokio::test]
     async fn a_long_read_goes_on_after_the_request_that_began_it() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let reads = LongReads::open(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1).await.unwrap();
+        let reads = LongReads::open(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1)
+            .await
+            .unwrap();
         let read = work::abandonable(reads.begin(Uuid::nil())).await.unwrap();
         let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT MAX(i) AS i FROM n";
         let row = read.query_one_raw(Statement::from_string(DbBackend::Sqlite, many)).await.unwrap();
@@ -171,7 +183,9 @@ mod tests {
     #[tokio::test]
     async fn a_turn_outlasts_the_transaction_of_its_read() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let reads = LongReads::open(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1).await.unwrap();
+        let reads = LongReads::open(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1)
+            .await
+            .unwrap();
         let turn = reads.begin(Uuid::nil()).await.unwrap().end();
         assert!(reads.places.try_acquire().is_err(), "its place is taken while the answer is made");
         assert_eq!(reads.accounts.lock()[&Uuid::nil()].asked, 1);
@@ -183,7 +197,8 @@ mod tests {
     #[test]
     fn an_account_has_so_many_and_is_forgotten_after_the_last() {
         let accounts = Arc::new(Accounts::default());
-        let mut asked: Vec<_> = std::iter::repeat_with(|| accounts.enter(Uuid::nil())).take(RUNNING + WAITING).collect();
+        let mut asked: Vec<_> =
+            std::iter::repeat_with(|| accounts.enter(Uuid::nil())).take(RUNNING + WAITING).collect();
         assert!(asked.iter().all(Option::is_some));
         assert!(accounts.enter(Uuid::nil()).is_none(), "one more is too many");
         assert!(accounts.enter(Uuid::max()).is_some(), "another account has its own");

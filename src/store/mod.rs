@@ -4,7 +4,6 @@
 //! of the change log, the search terms and the external references with the row itself, so that no resource
 //! can forget them. What SQLite and PostgreSQL do differently stands in this folder and nowhere else.
 
-pub mod annals;
 pub mod backup;
 pub mod bulk;
 pub mod change_log;
@@ -17,14 +16,14 @@ pub mod external_ref;
 pub mod fault;
 pub mod feed;
 pub mod files;
+pub mod history_seed;
 pub mod idempotent_answer;
 pub mod inspect;
-pub mod known;
 pub mod lock;
 pub mod long_read;
 pub mod outbox;
-pub mod past;
 pub mod personal;
+pub mod point_in_time;
 pub mod probe;
 pub mod record;
 pub mod restoration;
@@ -39,18 +38,19 @@ pub mod seen;
 pub mod servers;
 pub mod sql;
 pub mod status_event;
+pub mod temporal_relations;
 pub mod transaction;
 mod trust;
 pub mod verify;
 pub mod work;
 
 pub use crate::clock::now;
-pub use annals::Annals;
 pub use database::{Database, WriteTransaction};
 pub use external_ref::ExternalRef;
 pub use files::Files;
+pub use history_seed::Annals;
 pub use long_read::{LongRead, LongReads};
-pub use past::{Past, Retrospective};
+pub use point_in_time::{Past, Retrospective};
 pub(crate) use record::record_table;
 pub use record::{Columns, ColumnsMut, Include, Input, Reading, Record, RecordInfo, visible_rows};
 pub use sql::SqlKind;

@@ -77,7 +77,8 @@ impl Probe {
     }
 }
 
-/// Writes a row that says nothing: whether the database takes writes, only a write tells. A transaction that will write begins on a standby too.
+/// Writes a row that says nothing: whether the database takes writes, only a write tells. A transaction that
+/// will write begins on a standby too.
 ///
 /// # Errors
 /// It takes none, or does not answer.
@@ -85,8 +86,9 @@ pub async fn write(db: &Database) -> Result<(), DbErr> {
     let transaction = db.begin_to_write().await?;
     let mut sql = Composer::new(&transaction);
     let moment = sql.moment(now());
-    let write =
-        format!("INSERT INTO write_probe (id, written_at) VALUES (1, {moment}) ON CONFLICT (id) DO UPDATE SET written_at = excluded.written_at");
+    let write = format!(
+        "INSERT INTO write_probe (id, written_at) VALUES (1, {moment}) ON CONFLICT (id) DO UPDATE SET written_at = excluded.written_at"
+    );
     transaction.execute_raw(sql.statement(write)).await?;
     transaction.commit().await
 }

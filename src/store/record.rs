@@ -8,8 +8,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, DatabaseExecutor, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait, Order,
-    QueryFilter, QueryOrder, Select,
+    ActiveModelBehavior, ActiveModelTrait, ColumnTrait, DatabaseExecutor, EntityTrait, FromQueryResult,
+    IntoActiveModel, ModelTrait, Order, QueryFilter, QueryOrder, Select,
     sea_query::{Alias, Condition, Expr, ExprTrait, SimpleExpr},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -45,7 +45,11 @@ impl Include {
 
 /// A row type that is kept with versions, history and tombstones.
 pub trait Record:
-    ModelTrait<Entity: EntityTrait<Model = Self, ActiveModel = Self::Active>> + FromQueryResult + IntoActiveModel<Self::Active> + Columns + 'static
+    ModelTrait<Entity: EntityTrait<Model = Self, ActiveModel = Self::Active>>
+    + FromQueryResult
+    + IntoActiveModel<Self::Active>
+    + Columns
+    + 'static
 {
     /// The active model of the table.
     type Active: ActiveModelTrait<Entity = Self::Entity> + ActiveModelBehavior + Send;
@@ -68,7 +72,8 @@ pub trait Record:
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = None;
     /// The tables and columns whose live rows keep the record from being deleted.
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[];
-    /// Whether the values of unique personal fields are unique within each province, so that nobody learns that another province has one.
+    /// Whether the values of unique personal fields are unique within each province, so that nobody learns
+    /// that another province has one.
     const UNIQUE_IN_PROVINCE: bool = false;
     /// What each unique index means to a client: its name, its columns as SQLite tells them, the problem.
     const UNIQUE: &'static [Unique] = &[];
@@ -87,8 +92,8 @@ pub trait Record:
     fn terms(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
-    /// The representations of some rows, with what is derived and what is asked for, in a number of statements that does
-    /// not depend on the number of rows.
+    /// The representations of some rows, with what is derived and what is asked for, in a number of
+    /// statements that does not depend on the number of rows.
     fn views(rows: &[Self], _: &Reading<'_>) -> impl Future<Output = Result<Vec<Self::View>, Problem>> {
         std::future::ready(Ok(rows.iter().map(Self::view).collect()))
     }
@@ -98,17 +103,22 @@ pub trait Record:
     }
     /// Takes what is personal out of the row, where it is erased.
     fn erase(&mut self) {}
-    /// The last word before a row is written: fills in what follows from other records, and checks the rules between them.
-    fn settle(&mut self, _before: Option<&Self>, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
+    /// The last word before a row is written: fills in what follows from other records, and checks the rules
+    /// between them.
+    fn before_write(
+        &mut self,
+        _before: Option<&Self>,
+        _: &Transaction,
+    ) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
     }
     /// The project whose earned value a change of the record moves; `before` is the record as it was.
-    fn moves_value(&self, _before: Option<&Self>) -> Option<Uuid> {
+    fn affects_earned_value(&self, _before: Option<&Self>) -> Option<Uuid> {
         None
     }
 
     /// The last word before a row becomes a tombstone, beyond what [`Record::REFERRED_BY`] says.
-    fn release(&self, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
+    fn before_delete(&self, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
     }
     /// Whether a caller of this scope may write the record, which is known to be visible.
@@ -145,8 +155,12 @@ impl Reading<'_> {
         self.include.contains(&name)
     }
 
-    /// The representations of the records of these ids that exist for the caller, with what is derived and nothing included.
-    pub async fn by_ids<R: Record>(&self, ids: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, R::View>, Problem> {
+    /// The representations of the records of these ids that exist for the caller, with what is derived and
+    /// nothing included.
+    pub async fn by_ids<R: Record>(
+        &self,
+        ids: impl IntoIterator<Item = Uuid>,
+    ) -> Result<HashMap<Uuid, R::View>, Problem> {
         let ids: BTreeSet<Uuid> = ids.into_iter().collect();
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
         let mut rows = visible_rows::<R>(self.scope).filter(id.is_in(ids)).all(&self.db).await?;
@@ -165,7 +179,8 @@ impl Reading<'_> {
         }
     }
 
-    /// The representations of the records under some others, oldest first, in one statement. `parent` tells whose each is.
+    /// The representations of the records under some others, oldest first, in one statement. `parent` tells
+    /// whose each is.
     pub async fn under<R: Record>(
         &self,
         column: impl ColumnTrait,

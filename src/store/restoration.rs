@@ -1,5 +1,5 @@
-//! When the database was restored from a backup. Each time makes it another one to whoever follows its changes: part of what was seen before
-//! may not have come back.
+//! When the database was restored from a backup. Each time makes it another one to whoever follows its
+//! changes: part of what was seen before may not have come back.
 
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
@@ -29,6 +29,11 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Keeps that the database was restored.
 pub async fn keep(db: &impl ConnectionTrait, backed_up_at: DateTimeUtc, root: &Root) -> Result<(), DbErr> {
-    let row = ActiveModel { id: Set(new_id()), restored_at: Set(now()), backed_up_at: Set(backed_up_at), root: Set(root.sha256.clone()) };
+    let row = ActiveModel {
+        id: Set(new_id()),
+        restored_at: Set(now()),
+        backed_up_at: Set(backed_up_at),
+        root: Set(root.sha256.clone()),
+    };
     Entity::insert(row).exec_without_returning(db).await.map(|_| ())
 }

@@ -1,5 +1,5 @@
-//! How far the data is: what a reader has seen, so that an answer made before is known to be current without making it again, by any
-//! instance.
+//! How far the data is: what a reader has seen, so that an answer made before is known to be current without
+//! making it again, by any instance.
 
 use std::{fmt, str::FromStr};
 
@@ -20,8 +20,8 @@ pub struct Watched<'a> {
 
 /// What a reader has seen of the change log: all up to a position, but for what was still being written.
 ///
-/// On PostgreSQL transactions commit in another order than they begin in: behind the newest one that is seen others may yet
-/// commit. They are remembered, and asked for later.
+/// On PostgreSQL transactions commit in another order than they begin in: behind the newest one that is seen
+/// others may yet commit. They are remembered, and asked for later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revision {
     newest: i64,
@@ -45,7 +45,9 @@ impl FromStr for Revision {
     fn from_str(text: &str) -> Result<Self, NotARevision> {
         let mut numbers = text.split('.').map(|part| part.parse::<i64>());
         let newest = numbers.next().and_then(Result::ok).filter(|newest| *newest >= 0).ok_or(NotARevision)?;
-        let running = numbers.take(1_000).map(|behind| newest.checked_sub(behind.map_err(|_| NotARevision)?).ok_or(NotARevision));
+        let running = numbers
+            .take(1_000)
+            .map(|behind| newest.checked_sub(behind.map_err(|_| NotARevision)?).ok_or(NotARevision));
         Ok(Self { newest, running: running.collect::<Result<_, _>>()? })
     }
 }
@@ -64,14 +66,23 @@ impl Watched<'_> {
             }
             _ => "''",
         };
-        let row = db.query_one_raw(sql.statement(format!("SELECT n.newest, {running} AS running FROM ({newest}) n"))).await?;
+        let row = db
+            .query_one_raw(sql.statement(format!("SELECT n.newest, {running} AS running FROM ({newest}) n")))
+            .await?;
         let Some(row) = row else { return Ok(Revision::default()) };
         let running: String = row.try_get("", "running")?;
-        Ok(Revision { newest: row.try_get("", "newest")?, running: running.split('.').filter_map(|id| id.parse().ok()).collect() })
+        Ok(Revision {
+            newest: row.try_get("", "newest")?,
+            running: running.split('.').filter_map(|id| id.parse().ok()).collect(),
+        })
     }
 
     /// Whether nothing has happened since, neither after a revision nor among what was running then.
-    pub async fn is_unchanged_since(&self, revision: &Revision, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
+    pub async fn is_unchanged_since(
+        &self,
+        revision: &Revision,
+        db: &impl ConnectionTrait,
+    ) -> Result<bool, DbErr> {
         if self.is_settled() {
             return Ok(true);
         }
@@ -82,10 +93,18 @@ impl Watched<'_> {
             let running = revision.running.iter().map(|id| sql.bind(*id)).collect::<Vec<_>>().join(", ");
             let (resources, known) = (sql.texts(self.resources.iter().copied()), self.known(&mut sql));
             let provinces = self.provinces.map(|provinces| sql.texts(provinces.iter().copied()));
-            let within = provinces.map(|list| format!(" AND (province IS NULL OR province IN {list} OR moved_from IN {list})")).unwrap_or_default();
-            late = format!("(SELECT COUNT(*) FROM change_log WHERE transaction_id IN ({running}) AND resource IN {resources}{within}{known})");
+            let within = provinces
+                .map(|list| format!(" AND (province IS NULL OR province IN {list} OR moved_from IN {list})"))
+                .unwrap_or_default();
+            late = format!(
+                "(SELECT COUNT(*) FROM change_log WHERE transaction_id IN ({running}) AND resource IN {resources}{within}{known})"
+            );
         }
-        let row = db.query_one_raw(sql.statement(format!("SELECT n.newest, CAST({late} AS bigint) AS late FROM ({newest}) n"))).await?;
+        let row = db
+            .query_one_raw(
+                sql.statement(format!("SELECT n.newest, CAST({late} AS bigint) AS late FROM ({newest}) n")),
+            )
+            .await?;
         let Some(row) = row else { return Ok(false) };
         Ok(row.try_get::<i64>("", "newest")? == revision.newest && row.try_get::<i64>("", "late")? == 0)
     }

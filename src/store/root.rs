@@ -1,4 +1,5 @@
-//! One hash over the heads of all record chains: who keeps it elsewhere can say later that no chain was exchanged, cut off or removed.
+//! One hash over the heads of all record chains: who keeps it elsewhere can say later that no chain was
+//! exchanged, cut off or removed.
 
 use futures_util::TryStreamExt;
 use sea_orm::{DbErr, Statement, StreamTrait, prelude::Uuid};
@@ -7,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::values::hex;
 
-/// The newest entry of each record, in the order of kinds and ids as bytes, which is the same on both databases.
+/// The newest entry of each record, in the order of kinds and ids as bytes, which is the same on both
+/// databases.
 const HEADS: &str = "SELECT c.resource, c.record_id, c.version, c.hash FROM change_log c WHERE NOT EXISTS \
                      (SELECT 1 FROM change_log n WHERE n.resource = c.resource AND n.record_id = c.record_id AND n.version > c.version) \
                      ORDER BY c.resource, c.record_id";
@@ -15,7 +17,8 @@ const HEADS: &str = "SELECT c.resource, c.record_id, c.version, c.hash FROM chan
 /// The root of all chains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
-    /// SHA-256, in hexadecimal, over a line for each record: kind, id, version and hash of its newest entry, between tabs.
+    /// SHA-256, in hexadecimal, over a line for each record: kind, id, version and hash of its newest entry,
+    /// between tabs.
     pub sha256: String,
     /// How many records there are.
     pub chains: u64,
@@ -24,7 +27,8 @@ pub struct Root {
 /// Computes the root of what a transaction sees, record by record.
 pub async fn root(db: &impl StreamTrait) -> Result<Root, DbErr> {
     let (mut hash, mut chains) = (Sha256::new(), 0);
-    let mut rows = std::pin::pin!(db.stream_raw(Statement::from_string(db.get_database_backend(), HEADS)).await?);
+    let mut rows =
+        std::pin::pin!(db.stream_raw(Statement::from_string(db.get_database_backend(), HEADS)).await?);
     while let Some(row) = rows.try_next().await? {
         let (resource, id): (String, Uuid) = (row.try_get("", "resource")?, row.try_get("", "record_id")?);
         let (version, head): (i64, String) = (row.try_get("", "version")?, row.try_get("", "hash")?);

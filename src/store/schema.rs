@@ -1,7 +1,8 @@
 //! The tables: which changes of them are applied, and applying them.
 //!
-//! Several versions of the program serve one database while an installation is upgraded. So a program serves a database that has all changes
-//! that it knows, and perhaps newer ones, unless one of these is marked: what `migration/README.md` says about expanding and contracting.
+//! Several versions of the program serve one database while an installation is upgraded. So a program serves
+//! a database that has all changes that it knows, and perhaps newer ones, unless one of these is marked: what
+//! `migration/README.md` says about expanding and contracting.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -31,10 +32,15 @@ impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fits { is_newer: false } => f.write_str("the tables are up to date"),
-            Self::Fits { is_newer: true } => f.write_str("the database is newer than this program, which can serve it"),
+            Self::Fits { is_newer: true } => {
+                f.write_str("the database is newer than this program, which can serve it")
+            }
             Self::Behind => f.write_str("the tables are not up to date: run `khoosheh migrate up`"),
             Self::TooNew { migration } => {
-                write!(f, "the database is newer than this program, which cannot serve it since `{migration}`: start the newer program")
+                write!(
+                    f,
+                    "the database is newer than this program, which cannot serve it since `{migration}`: start the newer program"
+                )
             }
         }
     }
@@ -79,7 +85,8 @@ pub fn known() -> Vec<String> {
     Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
 }
 
-/// How the tables stand to the program. It only reads, so that an account without rights on the schema can serve.
+/// How the tables stand to the program. It only reads, so that an account without rights on the schema can
+/// serve.
 ///
 /// # Errors
 /// The database does not answer.
@@ -89,7 +96,8 @@ pub async fn look(db: &impl ConnectionTrait) -> Result<Schema, DbErr> {
         return Ok(Schema::Behind);
     }
     let breaking = applied.iter().find(|name| name.ends_with(BREAKING)).cloned();
-    Ok(breaking.map_or(Schema::Fits { is_newer: !applied.is_empty() }, |migration| Schema::TooNew { migration }))
+    Ok(breaking
+        .map_or(Schema::Fits { is_newer: !applied.is_empty() }, |migration| Schema::TooNew { migration }))
 }
 
 /// All changes of the tables, those of newer programs last.
@@ -107,8 +115,8 @@ pub async fn migrations(db: &impl ConnectionTrait) -> Result<Vec<Migration>, DbE
     Ok(migrations)
 }
 
-/// Brings the tables up to date, in one transaction; says whether anything was to be done. Several instances may do so at once: one does, the others
-/// wait. Nothing is to be done to tables of a newer program.
+/// Brings the tables up to date, in one transaction; says whether anything was to be done. Several instances
+/// may do so at once: one does, the others wait. Nothing is to be done to tables of a newer program.
 ///
 /// # Errors
 /// The database does not answer, or refuses a change: nothing is changed then.

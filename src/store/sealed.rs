@@ -1,7 +1,9 @@
-//! Encryption: the cipher of all that the service seals, and values that are encrypted in the database by a key from the configuration.
+//! Encryption: the cipher of all that the service seals, and values that are encrypted in the database by a
+//! key from the configuration.
 //!
-//! Such a sealed value is `format, id of the key, nonce, ciphertext`. Each purpose has a key of its own, derived from what the configuration gives
-//! (HKDF, RFC 5869), and a value opens only for what it was sealed for (its associated data).
+//! Such a sealed value is `format, id of the key, nonce, ciphertext`. Each purpose has a key of its own,
+//! derived from what the configuration gives (HKDF, RFC 5869), and a value opens only for what it was sealed
+//! for (its associated data).
 
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
@@ -15,7 +17,8 @@ use crate::{config::Secret, problem::Problem};
 const FORMAT: u8 = 1;
 const KEY_ID: usize = 8;
 
-/// AES-256-GCM-SIV (RFC 8452) with random nonces: one that comes twice, as it may over the years, shows only that two texts are the same.
+/// AES-256-GCM-SIV (RFC 8452) with random nonces: one that comes twice, as it may over the years, shows only
+/// that two texts are the same.
 pub struct Cipher(RandomizedNonceKey);
 
 impl Cipher {
@@ -32,7 +35,8 @@ impl Cipher {
     /// # Errors
     /// No random nonce could be made.
     pub fn seal(&self, about: &[u8], mut clear: Vec<u8>) -> Result<Vec<u8>, Problem> {
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(about), &mut clear).map_err(Problem::internal)?;
+        let nonce =
+            self.0.seal_in_place_append_tag(Aad::from(about), &mut clear).map_err(Problem::internal)?;
         Ok([nonce.as_ref().as_slice(), &clear].concat())
     }
 
@@ -40,7 +44,10 @@ impl Cipher {
     pub fn open(&self, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut sealed = sealed.to_vec();
-        self.0.open_in_place(Nonce::from(nonce), Aad::from(about), &mut sealed).ok().map(|clear| clear.to_vec())
+        self.0
+            .open_in_place(Nonce::from(nonce), Aad::from(about), &mut sealed)
+            .ok()
+            .map(|clear| clear.to_vec())
     }
 }
 
@@ -68,7 +75,10 @@ impl SealingKey {
     pub fn derive(secret: &Secret, purpose: &str) -> Result<Self, Problem> {
         let mut key = [0; 32];
         let derived = Salt::new(HKDF_SHA256, b"khoosheh").extract(secret.reveal().as_bytes());
-        derived.expand(&[purpose.as_bytes()], HKDF_SHA256).and_then(|okm| okm.fill(&mut key)).map_err(Problem::internal)?;
+        derived
+            .expand(&[purpose.as_bytes()], HKDF_SHA256)
+            .and_then(|okm| okm.fill(&mut key))
+            .map_err(Problem::internal)?;
         let mut head = [FORMAT; 1 + KEY_ID];
         head[1..].copy_from_slice(&Sha256::digest(key)[..KEY_ID]);
         Ok(Self { cipher: Cipher::new(&key)?, head })

@@ -47,7 +47,8 @@ pub const WORD: &str = "word";
 /// The most words of a query that are looked up: each costs a look into the index.
 const MOST_WORDS: usize = 12;
 
-/// The most characters of a term. PostgreSQL's index takes about 2,700 bytes of a row; of a longer word the beginning is kept, and looked up.
+/// The most characters of a term. PostgreSQL's index takes about 2,700 bytes of a row; of a longer word the
+/// beginning is kept, and looked up.
 const LONGEST_TERM: usize = 100;
 
 fn short(term: impl Into<String>) -> String {
@@ -83,7 +84,10 @@ pub fn of_record<R: Record>(row: &R) -> Vec<ActiveModel> {
 pub fn matches<R: Record>(query: &str) -> Result<Condition, Problem> {
     let words: BTreeSet<String> = text::query_words(query).into_iter().collect();
     if words.len() > MOST_WORDS {
-        let detail = Text::new(format!("حداکثر {MOST_WORDS} واژه جست‌وجو می‌شود."), format!("At most {MOST_WORDS} words are searched for."));
+        let detail = Text::new(
+            format!("حداکثر {MOST_WORDS} واژه جست‌وجو می‌شود."),
+            format!("At most {MOST_WORDS} words are searched for."),
+        );
         return Err(Problem::invalid_query(vec![Violation::query("q", "too_many_words", detail)]));
     }
     if words.is_empty() {
@@ -94,17 +98,25 @@ pub fn matches<R: Record>(query: &str) -> Result<Condition, Problem> {
 
 /// The rows that have, in one field, a term beginning with any of the prefixes.
 pub fn has_prefix<R: Record>(field: &str, prefixes: &[impl AsRef<str>]) -> SimpleExpr {
-    let ranges: Vec<(String, String)> =
-        prefixes.iter().map(|prefix| short(prefix.as_ref())).map(|prefix| (prefix.clone(), format!("{prefix}\u{10FFFF}"))).collect();
+    let ranges: Vec<(String, String)> = prefixes
+        .iter()
+        .map(|prefix| short(prefix.as_ref()))
+        .map(|prefix| (prefix.clone(), format!("{prefix}\u{10FFFF}")))
+        .collect();
     let mut found = terms(R::RESOURCE, field);
     match &ranges[..] {
         [] => found.and_where(Expr::cust("1 = 0")),
-        [(from, to)] => found.and_where(Column::Term.gte(from.as_str())).and_where(Column::Term.lt(to.as_str())),
+        [(from, to)] => {
+            found.and_where(Column::Term.gte(from.as_str())).and_where(Column::Term.lt(to.as_str()))
+        }
         // A table of ranges: SQLite has a limit of how deep alternatives may lie.
         _ => {
             let bound = |column: &'static str| Expr::col((RANGES, column));
             let term = || Expr::col((Entity, Column::Term));
-            found.from_values(ranges, RANGES).and_where(term().gte(bound("column1"))).and_where(term().lt(bound("column2")))
+            found
+                .from_values(ranges, RANGES)
+                .and_where(term().gte(bound("column1")))
+                .and_where(term().lt(bound("column2")))
         }
     };
     is_among::<R>(found)
@@ -123,7 +135,11 @@ const RANGES: &str = "ranges";
 /// The records of the terms of a field.
 fn terms(resource: &str, field: &str) -> SelectStatement {
     let mut found = Query::select();
-    found.column((Entity, Column::RecordId)).from(Entity).and_where(Column::Resource.eq(resource)).and_where(Column::Field.eq(field));
+    found
+        .column((Entity, Column::RecordId))
+        .from(Entity)
+        .and_where(Column::Resource.eq(resource))
+        .and_where(Column::Field.eq(field));
     found
 }
 

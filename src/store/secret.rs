@@ -1,4 +1,5 @@
-//! Secrets that the service makes for itself. They are kept in the database: all instances share them, and a backup brings them along.
+//! Secrets that the service makes for itself. They are kept in the database: all instances share them, and a
+//! backup brings them along.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
@@ -31,8 +32,8 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The secret of a name; it is made where there is none yet. Of several instances that need it at once, one makes it. 503 where it is missing and
-/// the database takes no writes.
+/// The secret of a name; it is made where there is none yet. Of several instances that need it at once, one
+/// makes it. 503 where it is missing and the database takes no writes.
 pub async fn get_or_make(db: &Database, name: &str) -> Result<Vec<u8>, Problem> {
     if let Some(secret) = find(db, name).await? {
         return Ok(secret);
@@ -44,7 +45,8 @@ pub async fn get_or_make(db: &Database, name: &str) -> Result<Vec<u8>, Problem> 
     }
     let mut value = vec![0; 32];
     SystemRandom::new().fill(&mut value).map_err(Problem::internal)?;
-    let secret = ActiveModel { name: Set(name.to_owned()), value: Set(value.clone()), created_at: Set(now()) };
+    let secret =
+        ActiveModel { name: Set(name.to_owned()), value: Set(value.clone()), created_at: Set(now()) };
     Entity::insert(secret).exec_without_returning(&*transaction).await?;
     transaction.commit().await?;
     Ok(value)

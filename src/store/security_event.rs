@@ -1,7 +1,9 @@
-//! The security log as a table: who logged in or failed to, what was refused, which accounts were changed, who saw personal data.
+//! The security log as a table: who logged in or failed to, what was refused, which accounts were changed,
+//! who saw personal data.
 //!
-//! An event holds no secret and no personal value: people type passwords where their names belong, so a name stands here only where it is that of an
-//! account; a user agent stands here as a hash. Each event is also a line of JSON in the log of the process, under the target [`TARGET`].
+//! An event holds no secret and no personal value: people type passwords where their names belong, so a name
+//! stands here only where it is that of an account; a user agent stands here as a hash. Each event is also a
+//! line of JSON in the log of the process, under the target [`TARGET`].
 
 use std::collections::BTreeSet;
 
@@ -87,7 +89,8 @@ pub enum Kind {
     Logout,
     /// A refresh token was used again: its session is ended.
     TokenReused,
-    /// A session, or all others, were ended by their owner, or one has lasted as long as a session may; the reason says which.
+    /// A session, or all others, were ended by their owner, or one has lasted as long as a session may; the
+    /// reason says which.
     SessionEnded,
     /// A request was refused with 403; the reason is the code of the problem.
     Forbidden,
@@ -181,23 +184,39 @@ impl Model {
     }
 }
 
-/// Inserts events in one statement. Those of accounts that were erased while the events were on their way have no name.
+/// Inserts events in one statement. Those of accounts that were erased while the events were on their way
+/// have no name.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn insert(db: &impl ConnectionTrait, mut events: Vec<Model>) -> Result<(), DbErr> {
-    let accounts: BTreeSet<Uuid> = events.iter().filter(|event| event.username.is_some()).filter_map(|event| event.account_id).collect();
+    let accounts: BTreeSet<Uuid> =
+        events.iter().filter(|event| event.username.is_some()).filter_map(|event| event.account_id).collect();
     if accounts.is_empty() {
-        return bulk::insert_all(db, events.into_iter().map(|event| event.into_active_model().reset_all()).collect()).await;
+        return bulk::insert_all(
+            db,
+            events.into_iter().map(|event| event.into_active_model().reset_all()).collect(),
+        )
+        .await;
     }
-    let is_erased = Expr::col(Alias::new("resource")).eq("user").and(Expr::col(Alias::new("record_id")).is_in(accounts));
-    let erased = Query::select().column(Alias::new("record_id")).from(Alias::new("erasure")).and_where(is_erased).to_owned();
+    let is_erased =
+        Expr::col(Alias::new("resource")).eq("user").and(Expr::col(Alias::new("record_id")).is_in(accounts));
+    let erased = Query::select()
+        .column(Alias::new("record_id"))
+        .from(Alias::new("erasure"))
+        .and_where(is_erased)
+        .to_owned();
     // Before they are written, so that no log of the database has a name that is taken back at once.
     let rows = db.query_all(&erased).await?;
     let known = rows.iter().map(|row| row.try_get("", "record_id")).collect::<Result<BTreeSet<Uuid>, _>>()?;
-    events.iter_mut().filter(|event| event.account_id.is_some_and(|id| known.contains(&id))).for_each(|event| event.username = None);
-    let ids: Vec<Uuid> = events.iter().filter(|event| event.username.is_some()).map(|event| event.id).collect();
-    bulk::insert_all(db, events.into_iter().map(|event| event.into_active_model().reset_all()).collect()).await?;
+    events
+        .iter_mut()
+        .filter(|event| event.account_id.is_some_and(|id| known.contains(&id)))
+        .for_each(|event| event.username = None);
+    let ids: Vec<Uuid> =
+        events.iter().filter(|event| event.username.is_some()).map(|event| event.id).collect();
+    bulk::insert_all(db, events.into_iter().map(|event| event.into_active_model().reset_all()).collect())
+        .await?;
     // An account may have been erased in between.
     forget_names(db, Column::Id.is_in(ids).and(Column::AccountId.in_subquery(erased))).await
 }
@@ -205,8 +224,17 @@ pub async fn insert(db: &impl ConnectionTrait, mut events: Vec<Model>) -> Result
 /// Forgets the events before a moment, some thousands at a time, so that nobody waits long.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
     use sea_orm::{QueryOrder, QuerySelect, QueryTrait};
-    let oldest = Entity::find().select_only().column(Column::Id).filter(Column::OccurredAt.lt(before)).order_by_asc(Column::OccurredAt).limit(5_000);
-    Ok(Entity::delete_many().filter(Column::Id.in_subquery(oldest.into_query())).exec(db).await?.rows_affected)
+    let oldest = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::OccurredAt.lt(before))
+        .order_by_asc(Column::OccurredAt)
+        .limit(5_000);
+    Ok(Entity::delete_many()
+        .filter(Column::Id.in_subquery(oldest.into_query()))
+        .exec(db)
+        .await?
+        .rows_affected)
 }
 
 /// Forgets what the accounts of some events are called: they go on to name the ids.

@@ -1,11 +1,13 @@
 //! What could be seen of the change log at a moment.
 //!
-//! On PostgreSQL that is a snapshot: the transactions that had ended by then. A snapshot that is kept outside of the database needs a second
-//! bound, the number of the newest entry that it saw. A server that crashes, or another one that takes over from it, may give numbers of
-//! transactions again, of those that were rolled back shortly before: nobody waits until that is on the disk or on a standby. The snapshot would
-//! take the new ones for seen. Numbers of entries are not given again after one that is there: the server's own log moves the sequence on
-//! before it commits an entry. A snapshot that is kept in the database, as those of webhooks are, needs no such bound: its own commit comes after
-//! the ends of all transactions that it saw, and is not there without them.
+//! On PostgreSQL that is a snapshot: the transactions that had ended by then. A snapshot that is kept outside
+//! of the database needs a second bound, the number of the newest entry that it saw. A server that crashes,
+//! or another one that takes over from it, may give numbers of transactions again, of those that were rolled
+//! back shortly before: nobody waits until that is on the disk or on a standby. The snapshot would take the
+//! new ones for seen. Numbers of entries are not given again after one that is there: the server's own log
+//! moves the sequence on before it commits an entry. A snapshot that is kept in the database, as those of
+//! webhooks are, needs no such bound: its own commit comes after the ends of all transactions that it saw,
+//! and is not there without them.
 
 use std::{fmt, str::FromStr};
 
@@ -13,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::sql::Composer;
 
-/// A snapshot names so many running transactions at the most, so that a cursor stays short. What began later than these counts as not yet seen.
+/// A snapshot names so many running transactions at the most, so that a cursor stays short. What began later
+/// than these counts as not yet seen.
 const MOST_RUNNING: usize = 100;
 
 /// What could be seen of the log at a moment.
@@ -72,10 +75,13 @@ impl FromStr for Seen {
             [first_unseen, next, running, newest] => (first_unseen, next, running, Some(number(newest)?)),
             _ => return Err(NotSeen),
         };
-        let running = running.split(',').filter(|part| !part.is_empty()).map(number).collect::<Result<Vec<_>, _>>()?;
+        let running =
+            running.split(',').filter(|part| !part.is_empty()).map(number).collect::<Result<Vec<_>, _>>()?;
         let seen = Self { first_unseen: number(first_unseen)?, next: number(next)?, running, newest };
         let in_between = |running: &i64| (seen.first_unseen..seen.next).contains(running);
-        let is_sound = seen.first_unseen <= seen.next && seen.running.is_sorted_by(|a, b| a < b) && seen.running.iter().all(in_between);
+        let is_sound = seen.first_unseen <= seen.next
+            && seen.running.is_sorted_by(|a, b| a < b)
+            && seen.running.iter().all(in_between);
         if is_sound { Ok(seen) } else { Err(NotSeen) }
     }
 }
@@ -112,10 +118,13 @@ pub(super) fn is_seen(sql: &mut Composer, until: &Seen, since: Option<&Seen>) ->
 fn was_visible(sql: &mut Composer, seen: &Seen) -> String {
     let snapshot = sql.bind(seen.snapshot());
     let newest = seen.newest.map(|newest| format!("c.seq <= {} AND ", sql.bind(newest))).unwrap_or_default();
-    format!("{newest}pg_visible_in_snapshot(CAST(CAST(c.transaction_id AS text) AS xid8), CAST({snapshot} AS pg_snapshot))")
+    format!(
+        "{newest}pg_visible_in_snapshot(CAST(CAST(c.transaction_id AS text) AS xid8), CAST({snapshot} AS pg_snapshot))"
+    )
 }
 
-/// What holds for each entry `c` that was not visible in a snapshot, and can be looked up in an index (PostgreSQL).
+/// What holds for each entry `c` that was not visible in a snapshot, and can be looked up in an index
+/// (PostgreSQL).
 fn may_be_later(sql: &mut Composer, seen: &Seen) -> String {
     let first = format!("c.transaction_id >= {}", sql.bind(seen.first_unseen));
     seen.newest.map_or_else(|| first.clone(), |newest| format!("({first} OR c.seq > {})", sql.bind(newest)))
@@ -132,7 +141,19 @@ mod tests {
         for text in ["10:10:", "10:20:10,14,15", "0:1:", "10:20:10,14,15:7", "1:1::0"] {
             assert_eq!(text.parse::<Seen>().unwrap().to_string(), text);
         }
-        for wrong in ["", "10", "10:9:", "10:20:9", "10:20:20", "10:20:14,12", "10:20:x", "-1:2:", "1:2:1:", "1:2::-1", "1:2:1:3:4"] {
+        for wrong in [
+            "",
+            "10",
+            "10:9:",
+            "10:20:9",
+            "10:20:20",
+            "10:20:14,12",
+            "10:20:x",
+            "-1:2:",
+            "1:2:1:",
+            "1:2::-1",
+            "1:2:1:3:4",
+        ] {
             assert!(wrong.parse::<Seen>().is_err(), "{wrong}");
         }
     }

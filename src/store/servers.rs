@@ -1,4 +1,5 @@
-//! The servers of PostgreSQL that an address names: which of several is wanted, and whether something stands in between that keeps no sessions.
+//! The servers of PostgreSQL that an address names: which of several is wanted, and whether something stands
+//! in between that keeps no sessions.
 
 use std::time::Duration;
 
@@ -90,7 +91,10 @@ pub async fn follow(url: DatabaseUrl, databases: Vec<Database>) {
     loop {
         tokio::time::sleep(PAUSE).await;
         if let Some(used) = &mut connection {
-            if tokio::time::timeout(PATIENCE, answers(used, wanted)).await.is_ok_and(|good| good.unwrap_or(false)) {
+            if tokio::time::timeout(PATIENCE, answers(used, wanted))
+                .await
+                .is_ok_and(|good| good.unwrap_or(false))
+            {
                 continue;
             }
             databases.iter().for_each(Database::give_up);
@@ -101,7 +105,10 @@ pub async fn follow(url: DatabaseUrl, databases: Vec<Database>) {
             continue;
         };
         databases.iter().for_each(|database| database.move_to(found.get_host(), found.get_port()));
-        connection = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&found)).await.ok().and_then(Result::ok);
+        connection = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&found))
+            .await
+            .ok()
+            .and_then(Result::ok);
     }
 }
 
@@ -110,8 +117,9 @@ async fn answers(connection: &mut PgConnection, wanted: Wanted) -> Result<bool, 
     is_wanted(connection, wanted).await
 }
 
-/// Refuses what stands between the service and the server and does not keep sessions apart, as PgBouncer does when it pools transactions: locks
-/// that are held and settings that were made would be those of others, without an error.
+/// Refuses what stands between the service and the server and does not keep sessions apart, as PgBouncer does
+/// when it pools transactions: locks that are held and settings that were made would be those of others,
+/// without an error.
 ///
 /// # Errors
 /// The reason, for whoever runs the service; or the server does not answer.
@@ -129,12 +137,18 @@ pub async fn check_sessions(url: &DatabaseUrl) -> Result<(), DbErr> {
         connected.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(failed)
     };
     let (mut one, mut other) = (connect().await?, connect().await?);
-    let (of_one, of_other) = (process(&mut one).await.map_err(failed)?, process(&mut other).await.map_err(failed)?);
+    let (of_one, of_other) =
+        (process(&mut one).await.map_err(failed)?, process(&mut other).await.map_err(failed)?);
     let mut is_kept = of_one != of_other;
     for _ in 0..4 {
-        is_kept &= process(&mut one).await.map_err(failed)? == of_one && process(&mut other).await.map_err(failed)? == of_other;
+        is_kept &= process(&mut one).await.map_err(failed)? == of_one
+            && process(&mut other).await.map_err(failed)? == of_other;
     }
-    let told = one.fetch_one("SHOW statement_timeout").await.and_then(|row| row.try_get::<String, _>(0)).map_err(failed)?;
+    let told = one
+        .fetch_one("SHOW statement_timeout")
+        .await
+        .and_then(|row| row.try_get::<String, _>(0))
+        .map_err(failed)?;
     let _ = (one.close().await, other.close().await);
     if is_kept && told == "31s" { Ok(()) } else { Err(refused()) }
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, Statement, TryGetable, Value as SqlValue};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, Statement, TryGetable,
+    Value as SqlValue,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -34,8 +37,15 @@ impl SqlKind {
             Self::Text => value.as_str().filter(|text| !text.contains('\0'))?.into(),
             Self::Integer => value.as_i64()?.into(),
             Self::Uuid => value.as_str()?.parse::<Uuid>().ok()?.into(),
-            Self::Timestamp => value.as_str()?.parse::<DateTime<Utc>>().ok().filter(|moment| YEARS.contains(&moment.year()))?.into(),
-            Self::Date => value.as_str()?.parse::<NaiveDate>().ok().filter(|day| YEARS.contains(&day.year()))?.into(),
+            Self::Timestamp => value
+                .as_str()?
+                .parse::<DateTime<Utc>>()
+                .ok()
+                .filter(|moment| YEARS.contains(&moment.year()))?
+                .into(),
+            Self::Date => {
+                value.as_str()?.parse::<NaiveDate>().ok().filter(|day| YEARS.contains(&day.year()))?.into()
+            }
         })
     }
 
@@ -46,7 +56,9 @@ impl SqlKind {
             SqlValue::BigInt(number) => json!(number),
             SqlValue::Int(number) => json!(number),
             SqlValue::Uuid(id) => json!(id),
-            SqlValue::ChronoDateTimeUtc(moment) => json!(moment.map(|m| m.to_rfc3339_opts(SecondsFormat::Micros, true))),
+            SqlValue::ChronoDateTimeUtc(moment) => {
+                json!(moment.map(|m| m.to_rfc3339_opts(SecondsFormat::Micros, true)))
+            }
             SqlValue::ChronoDate(day) => json!(day),
             _ => Value::Null,
         }
@@ -65,8 +77,9 @@ pub fn about<R: Columns>(db: &impl ConnectionTrait, sql: &str, on: NaiveDate, ro
     Statement::from_sql_and_values(db.get_database_backend(), sql.replace("{ids}", &ids), values)
 }
 
-/// What some texts stand for, those that stand for something: `lookup` makes a query for one value from the place of a text, with what is bound
-/// in `sql`. Each text is looked up by itself: for a list of them, PostgreSQL may read all of a table that has grown since it was counted.
+/// What some texts stand for, those that stand for something: `lookup` makes a query for one value from the
+/// place of a text, with what is bound in `sql`. Each text is looked up by itself: for a list of them,
+/// PostgreSQL may read all of a table that has grown since it was counted.
 pub async fn look_up<T: TryGetable>(
     db: &impl ConnectionTrait,
     mut sql: Composer,
@@ -86,7 +99,8 @@ pub async fn look_up<T: TryGetable>(
     Ok(known)
 }
 
-/// The columns of a table, by name: a statement that is kept while a newer program adds one is not to give another row than before.
+/// The columns of a table, by name: a statement that is kept while a newer program adds one is not to give
+/// another row than before.
 pub fn columns<E: EntityTrait>(alias: &str) -> String {
     E::Column::iter().map(|column| format!("{alias}.{}", column.as_str())).collect::<Vec<_>>().join(", ")
 }
@@ -96,7 +110,8 @@ pub fn count_where(condition: &str) -> String {
     format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)")
 }
 
-/// A statement that is put together from parts, in the words of the connected database. Values never become text of it.
+/// A statement that is put together from parts, in the words of the connected database. Values never become
+/// text of it.
 pub struct Composer {
     backend: DbBackend,
     values: Vec<SqlValue>,
@@ -135,8 +150,14 @@ impl Composer {
     /// A member of JSON as a value of a kind; `isic.0.code` is a member of members. Text sorts by its bytes.
     pub fn member(&self, json: &str, path: &str, kind: Member) -> String {
         let (outer, last) = path.rsplit_once('.').unwrap_or(("", path));
-        let step = |part: &str| if part.bytes().all(|byte| byte.is_ascii_digit()) { part.to_owned() } else { format!("'{part}'") };
-        let outer: String = outer.split('.').filter(|part| !part.is_empty()).map(|part| format!("->{}", step(part))).collect();
+        let step = |part: &str| {
+            if part.bytes().all(|byte| byte.is_ascii_digit()) { part.to_owned() } else { format!("'{part}'") }
+        };
+        let outer: String = outer
+            .split('.')
+            .filter(|part| !part.is_empty())
+            .map(|part| format!("->{}", step(part)))
+            .collect();
         let text = format!("{json}{outer}->>{}", step(last));
         match kind {
             // As columns of names and codes do.
@@ -144,7 +165,9 @@ impl Composer {
             // What is kept of it is a commitment, unless it was erased by then.
             Member::Name => {
                 let value = format!("(SELECT p.name FROM personal_value p WHERE p.token = ({text}))");
-                self.bytewise(&format!("COALESCE({value}, CASE WHEN ({text}) NOT LIKE '~%' THEN ({text}) END)"))
+                self.bytewise(&format!(
+                    "COALESCE({value}, CASE WHEN ({text}) NOT LIKE '~%' THEN ({text}) END)"
+                ))
             }
             Member::Integer => format!("CAST({text} AS bigint)"),
             Member::Float => format!("CAST({text} AS double precision)"),
@@ -152,7 +175,9 @@ impl Composer {
             Member::Date => self.on(&format!("CAST({text} AS date)"), &text),
             Member::Uuid => self.uuid(&text),
             Member::Timestamp => self.on(&format!("CAST({text} AS timestamptz)"), &text),
-            Member::Millionths => self.on(&format!("CAST(CAST({text} AS numeric) * 1000000 AS bigint)"), &millionths(&text)),
+            Member::Millionths => {
+                self.on(&format!("CAST(CAST({text} AS numeric) * 1000000 AS bigint)"), &millionths(&text))
+            }
             Member::Json => format!("{json}{outer}->{}", step(last)),
         }
     }
@@ -164,7 +189,10 @@ impl Composer {
 
     /// The items of a JSON array as rows, each in the column `value`.
     pub fn each(&self, array: &str, alias: &str) -> String {
-        self.on(&format!("jsonb_array_elements({array}) AS {alias}(value)"), &format!("json_each({array}) AS {alias}"))
+        self.on(
+            &format!("jsonb_array_elements({array}) AS {alias}(value)"),
+            &format!("json_each({array}) AS {alias}"),
+        )
     }
 
     /// The text of a JSON value that is text, such as an item of [`Composer::each`].
@@ -174,7 +202,10 @@ impl Composer {
 
     /// The values of a group as a JSON array, in an order.
     pub fn array_of(&self, value: &str, order: &str) -> String {
-        self.on(&format!("jsonb_agg({value} ORDER BY {order})"), &format!("json_group_array({value} ORDER BY {order})"))
+        self.on(
+            &format!("jsonb_agg({value} ORDER BY {order})"),
+            &format!("json_group_array({value} ORDER BY {order})"),
+        )
     }
 
     /// Text that sorts by its bytes, the same on both databases.
@@ -184,33 +215,43 @@ impl Composer {
 
     /// A JSON object of names and values.
     pub fn object(&self, members: &[(&str, &str)]) -> String {
-        let members = members.iter().map(|(name, value)| format!("'{name}', {value}")).collect::<Vec<_>>().join(", ");
+        let members =
+            members.iter().map(|(name, value)| format!("'{name}', {value}")).collect::<Vec<_>>().join(", ");
         self.on(&format!("jsonb_build_object({members})"), &format!("json_object({members})"))
     }
 
-    /// The end of a statement in parentheses that is to be worked out by itself, before what stands around it.
+    /// The end of a statement in parentheses that is to be worked out by itself, before what stands around
+    /// it.
     pub fn kept_apart(&self) -> String {
         self.on(" OFFSET 0", "")
     }
 
-    /// The end of a statement in parentheses that SQLite is to work out once, whatever is joined to it; PostgreSQL does so where that is less work.
+    /// The end of a statement in parentheses that SQLite is to work out once, whatever is joined to it;
+    /// PostgreSQL does so where that is less work.
     pub fn worked_out_once(&self) -> String {
         self.on("", " LIMIT -1")
     }
 
-    /// A table that SQLite is to read by an index, whatever its statistics say; PostgreSQL finds the way by its own.
+    /// A table that SQLite is to read by an index, whatever its statistics say; PostgreSQL finds the way by
+    /// its own.
     pub fn by_index(&self, table: &str, index: &str) -> String {
         self.on(table, &format!("{table} INDEXED BY {index}"))
     }
 
     /// How many days lie between two days.
     pub fn days_between(&self, later: &str, earlier: &str) -> String {
-        self.on(&format!("CAST({later} - {earlier} AS bigint)"), &format!("CAST(julianday({later}) - julianday({earlier}) AS bigint)"))
+        self.on(
+            &format!("CAST({later} - {earlier} AS bigint)"),
+            &format!("CAST(julianday({later}) - julianday({earlier}) AS bigint)"),
+        )
     }
 
     /// The day of a moment in Iran.
     pub fn day_in_iran(&self, moment: &str) -> String {
-        self.on(&format!("CAST({moment} AT TIME ZONE 'UTC' + INTERVAL '210 minutes' AS date)"), &format!("date({moment}, '+210 minutes')"))
+        self.on(
+            &format!("CAST({moment} AT TIME ZONE 'UTC' + INTERVAL '210 minutes' AS date)"),
+            &format!("date({moment}, '+210 minutes')"),
+        )
     }
 
     /// The earlier of two values that are there.

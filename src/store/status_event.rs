@@ -91,8 +91,15 @@ pub struct RecordedTransition {
 }
 
 /// The changes of a record's state, by the version that each has made.
-pub async fn of_record<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<HashMap<i64, RecordedTransition>, DbErr> {
-    let events = Entity::find().filter(Column::Resource.eq(R::RESOURCE)).filter(Column::RecordId.eq(row.id())).all(db).await?;
+pub async fn of_record<R: Record>(
+    db: &impl ConnectionTrait,
+    row: &R,
+) -> Result<HashMap<i64, RecordedTransition>, DbErr> {
+    let events = Entity::find()
+        .filter(Column::Resource.eq(R::RESOURCE))
+        .filter(Column::RecordId.eq(row.id()))
+        .all(db)
+        .await?;
     let told = |event: Model| RecordedTransition {
         from: event.from_state,
         to: event.to_state,
@@ -104,13 +111,23 @@ pub async fn of_record<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<
 }
 
 /// A record's latest recorded change into a state.
-pub async fn latest_into<R: Record>(db: &impl ConnectionTrait, row: &R, state: &str) -> Result<Option<Model>, DbErr> {
-    let events = Entity::find().filter(Column::Resource.eq(R::RESOURCE)).filter(Column::RecordId.eq(row.id()));
+pub async fn latest_into<R: Record>(
+    db: &impl ConnectionTrait,
+    row: &R,
+    state: &str,
+) -> Result<Option<Model>, DbErr> {
+    let events =
+        Entity::find().filter(Column::Resource.eq(R::RESOURCE)).filter(Column::RecordId.eq(row.id()));
     events.filter(Column::ToState.eq(state)).order_by_desc(Column::Id).one(db).await
 }
 
 /// A change of state as a row, of which `row` is the outcome; recorded at a moment by an account.
-pub fn model<R: Record>(row: &R, id: Uuid, event: Event, (recorded_at, recorded_by): (DateTimeUtc, Uuid)) -> Model {
+pub fn model<R: Record>(
+    row: &R,
+    id: Uuid,
+    event: Event,
+    (recorded_at, recorded_by): (DateTimeUtc, Uuid),
+) -> Model {
     Model {
         id,
         resource: R::RESOURCE.to_owned(),

@@ -13,7 +13,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use indexmap::IndexSet;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement, StatementBuilder,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Statement,
+    StatementBuilder,
     sea_query::{Alias, Expr, ExprTrait, LockType, Query, SelectStatement},
 };
 use tokio::sync::OnceCell;
@@ -51,13 +52,15 @@ pub struct Transaction {
     origin: Origin,
     /// What is to stand in the security log with what is written.
     events: Mutex<Vec<security_event::Model>>,
-    /// What [`Transaction::referred`] has found, once records are created together that refer to the same ones. It is locked until the end.
+    /// What [`Transaction::referred`] has found, once records are created together that refer to the same
+    /// ones. It is locked until the end.
     found: Mutex<Option<Found>>,
     /// The keys of personal values, once they are needed.
     keyring: OnceCell<Keyring>,
 }
 
-/// PostgreSQL has room for 6,400 locks, of all transactions, as it comes. From so many on a transaction that can end does so,
+/// PostgreSQL has room for 6,400 locks, of all transactions, as it comes. From so many on a transaction that
+/// can end does so,
 const MANY_LOCKS: usize = 1_000;
 /// and so many one has at the most.
 const MOST_LOCKS: usize = 3_000;
@@ -69,7 +72,12 @@ type Found = HashMap<Uuid, Box<dyn Any + Send>>;
 pub struct Inserts(Vec<(Statement, &'static [Unique])>);
 
 impl Inserts {
-    fn add<A: ActiveModelTrait>(&mut self, db: &impl ConnectionTrait, rows: Vec<A>, unique: &'static [Unique]) -> Result<(), DbErr> {
+    fn add<A: ActiveModelTrait>(
+        &mut self,
+        db: &impl ConnectionTrait,
+        rows: Vec<A>,
+        unique: &'static [Unique],
+    ) -> Result<(), DbErr> {
         let statements = bulk::inserts(db.get_database_backend(), rows)?;
         self.0.extend(statements.into_iter().map(|statement| (statement, unique)));
         Ok(())
@@ -144,7 +152,11 @@ impl Transaction {
     }
 
     /// Commits to the personal values of a row that is about to be written.
-    async fn commit_to<R: Record>(&self, row: &mut R, before: Option<&R>) -> Result<Vec<personal::ActiveModel>, Problem> {
+    async fn commit_to<R: Record>(
+        &self,
+        row: &mut R,
+        before: Option<&R>,
+    ) -> Result<Vec<personal::ActiveModel>, Problem> {
         if personal::fields(R::RESOURCE).is_empty() {
             return Ok(Vec::new());
         }
@@ -156,7 +168,9 @@ impl Transaction {
         let kept = personal::commit(keyring, row, before)?;
         if row.deleted_at().is_none() && personal::is_taken(&self.inner, keyring, row).await? {
             let duplicate = Problem::new(&problem_types::DUPLICATE);
-            return Err(R::UNIQUE.iter().fold(duplicate, |problem, unique| problem.violation((unique.violation)())));
+            return Err(R::UNIQUE
+                .iter()
+                .fold(duplicate, |problem, unique| problem.violation((unique.violation)())));
         }
         Ok(kept)
     }
@@ -176,7 +190,8 @@ impl Transaction {
         &self.author
     }
 
-    /// Waits until nobody else writes what hangs together with a record, and keeps others waiting until the end.
+    /// Waits until nobody else writes what hangs together with a record, and keeps others waiting until the
+    /// end.
     pub async fn lock<R: Record>(&self, id: Uuid) -> Result<(), Problem> {
         self.lock_named(R::RESOURCE, id).await
     }
@@ -196,7 +211,7 @@ impl Transaction {
     }
 
     /// Keeps nobody waiting from here on: nothing of what is done will stay.
-    pub fn rehearse(&self) {
+    pub fn dry_run(&self) {
         self.is_rehearsal.store(true, Ordering::Relaxed);
     }
 
@@ -209,15 +224,20 @@ impl Transaction {
         self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A live record that exists for the author, as it is now and stays until the transaction changes it; 404 otherwise.
+    /// A live record that exists for the author, as it is now and stays until the transaction changes it; 404
+    /// otherwise.
     pub async fn present<R: Record>(&self, id: Uuid) -> Result<R, Problem> {
-        let mut found = visible_rows::<R>(&self.author.scope).filter(R::is(id)).lock(LockType::NoKeyUpdate).one(&self.inner).await?;
+        let mut found = visible_rows::<R>(&self.author.scope)
+            .filter(R::is(id))
+            .lock(LockType::NoKeyUpdate)
+            .one(&self.inner)
+            .await?;
         personal::reveal(&self.inner, found.as_mut_slice()).await?;
         found.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
     }
 
-    /// The record that another one is to refer to, if it exists for the author; 422 at `pointer` otherwise. Nobody deletes
-    /// it before the end of the transaction.
+    /// The record that another one is to refer to, if it exists for the author; 422 at `pointer` otherwise.
+    /// Nobody deletes it before the end of the transaction.
     pub async fn referred<R: Record>(&self, id: Uuid, pointer: &str) -> Result<R, Problem> {
         let known = self.found().as_ref().and_then(|found| found.get(&id)?.downcast_ref::<R>().cloned());
         if let Some(known) = known {
@@ -234,11 +254,18 @@ impl Transaction {
     }
 
     /// Does some work wholly or not at all, whatever becomes of the transaction otherwise.
-    pub async fn attempt<T, E: From<Problem>>(&self, work: impl AsyncFnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
+    pub async fn savepoint<T, E: From<Problem>>(
+        &self,
+        work: impl AsyncFnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         let (held, noted) = (self.locks().len(), self.events().len());
         self.inner.execute_unprepared("SAVEPOINT attempt").await.map_err(Problem::from)?;
         let outcome = work(self).await;
-        let end = if outcome.is_ok() { "RELEASE SAVEPOINT attempt" } else { "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt" };
+        let end = if outcome.is_ok() {
+            "RELEASE SAVEPOINT attempt"
+        } else {
+            "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt"
+        };
         self.inner.execute_unprepared(end).await.map_err(Problem::from)?;
         if outcome.is_err() {
             // With the work, the locks are gone that were taken for it.
@@ -255,24 +282,24 @@ impl Transaction {
 
     /// Creates a record. Its columns of identity and version are set here.
     pub async fn insert<R: Record>(&self, row: R) -> Result<R, Problem> {
-        let mut row = self.settle(row).await?;
+        let mut row = self.complete(row).await?;
         self.execute(self.inserts(std::iter::once(&mut row)).await?).await?;
         Ok(row)
     }
 
-    /// Holds new records whose rules ask nothing of each other against those rules, and says what becomes of each. They are to be written in
-    /// this transaction.
-    pub async fn settle_together<R: Record>(&self, rows: Vec<R>) -> Vec<Result<R, Problem>> {
+    /// Holds new records whose rules ask nothing of each other against those rules, and says what becomes of
+    /// each. They are to be written in this transaction.
+    pub async fn complete_all<R: Record>(&self, rows: Vec<R>) -> Vec<Result<R, Problem>> {
         self.found().get_or_insert_default();
-        let mut settled = Vec::with_capacity(rows.len());
+        let mut completed = Vec::with_capacity(rows.len());
         for row in rows {
-            settled.push(self.settle(row).await);
+            completed.push(self.complete(row).await);
         }
-        settled
+        completed
     }
 
     /// A new record as it is to be written, but for its history.
-    async fn settle<R: Record>(&self, mut row: R) -> Result<R, Problem> {
+    async fn complete<R: Record>(&self, mut row: R) -> Result<R, Problem> {
         let columns = row.columns_mut();
         *columns.id = new_id();
         *columns.version = 1;
@@ -280,15 +307,20 @@ impl Transaction {
         *columns.created_by = self.author.id;
         *columns.updated_at = self.now;
         *columns.updated_by = self.author.id;
-        row.settle(None, self).await?;
+        row.before_write(None, self).await?;
         self.check_scope(&row)?;
         Ok(row)
     }
 
-    /// What writes new records that keep the rules, with their history, in as few statements as they take. It asks the database
-    /// for no more than the keys of personal values, and lets others go on between two rows.
-    pub async fn inserts<'a, R: Record>(&self, rows: impl Iterator<Item = &'a mut R>) -> Result<Inserts, Problem> {
-        let (mut entries, mut active, mut terms, mut references) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    /// What writes new records that keep the rules, with their history, in as few statements as they take. It
+    /// asks the database for no more than the keys of personal values, and lets others go on between two
+    /// rows.
+    pub async fn inserts<'a, R: Record>(
+        &self,
+        rows: impl Iterator<Item = &'a mut R>,
+    ) -> Result<Inserts, Problem> {
+        let (mut entries, mut active, mut terms, mut references) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut kept = Vec::new();
         for (number, row) in rows.enumerate() {
             if number > 0 {
@@ -342,7 +374,7 @@ impl Transaction {
         let mut row = before.clone();
         row.erase();
         self.stamp(before, &mut row);
-        self.hold(before).await?;
+        self.lock_version(before).await?;
         let kind = if row.deleted_at().is_some() { ChangeKind::Deleted } else { ChangeKind::Updated };
         self.write(before, row, kind).await
     }
@@ -363,15 +395,16 @@ impl Transaction {
 
     async fn change<R: Record>(&self, before: &R, mut row: R, kind: ChangeKind) -> Result<R, Problem> {
         self.stamp(before, &mut row);
-        // The row first: of many writers with the same version, all but one stop here, and learn it before any other rule.
-        self.hold(before).await?;
+        // The row first: of many writers with the same version, all but one stop here, and learn it before
+        // any other rule.
+        self.lock_version(before).await?;
         self.check_scope(before)?;
         if kind == ChangeKind::Deleted {
             self.check_unreferred(before).await?;
-            before.release(self).await?;
+            before.before_delete(self).await?;
         } else {
             self.check_scope(&row)?;
-            row.settle(Some(before), self).await?;
+            row.before_write(Some(before), self).await?;
             self.check_scope(&row)?;
         }
         self.write(before, row, kind).await
@@ -382,7 +415,8 @@ impl Transaction {
         let kept = self.commit_to(&mut row, Some(before)).await?;
         row.columns_mut().history_hash.clear();
         let mut entry = self.entry(&row, kind, before.history_hash())?;
-        entry.moved_from = before.province().filter(|before| row.province() != Some(before)).map(str::to_owned);
+        entry.moved_from =
+            before.province().filter(|before| row.province() != Some(before)).map(str::to_owned);
         *row.columns_mut().history_hash = entry.hash.clone();
         let active = personal::stored(&row).into_active_model().reset_all();
         let updated = R::Entity::update_many().set(active).filter(R::is(before.id())).exec(&self.inner).await;
@@ -390,7 +424,10 @@ impl Transaction {
         bulk::insert_all(&self.inner, kept).await?;
         bulk::insert_all(&self.inner, vec![entry.into_new()]).await?;
         self.note_value(&row, Some(before));
-        if before.terms() != row.terms() || before.external_refs() != row.external_refs() || kind == ChangeKind::Deleted {
+        if before.terms() != row.terms()
+            || before.external_refs() != row.external_refs()
+            || kind == ChangeKind::Deleted
+        {
             self.unindex(&row).await?;
             if kind != ChangeKind::Deleted {
                 self.index(&row).await?;
@@ -400,14 +437,18 @@ impl Transaction {
     }
 
     fn note_value<R: Record>(&self, row: &R, before: Option<&R>) {
-        if let (Some(project), Ok(mut moved)) = (row.moves_value(before), self.moved.lock()) {
+        if let (Some(project), Ok(mut moved)) = (row.affects_earned_value(before), self.moved.lock()) {
             moved.insert(project);
         }
     }
 
     /// 403 for what is visible and yet not the author's to write.
     fn check_scope<R: Record>(&self, row: &R) -> Result<(), Problem> {
-        if row.is_writable_in(&self.author.scope) { Ok(()) } else { Err(Problem::new(&problem_types::OUTSIDE_SCOPE)) }
+        if row.is_writable_in(&self.author.scope) {
+            Ok(())
+        } else {
+            Err(Problem::new(&problem_types::OUTSIDE_SCOPE))
+        }
     }
 
     /// 409 while live records refer to it. Nobody refers to it anew before the end of the transaction.
@@ -422,7 +463,11 @@ impl Transaction {
                 tables.push(*table);
             }
         }
-        if tables.is_empty() { Ok(()) } else { Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", tables)) }
+        if tables.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::new(&problem_types::STILL_REFERRED_TO).member("referred_by", tables))
+        }
     }
 
     /// Locks a row, whatever its version. Whoever takes several locks takes those of rows first.
@@ -432,16 +477,24 @@ impl Transaction {
     }
 
     /// Whether a live row of a table refers to a record.
-    pub async fn is_referred(&self, table: &'static str, column: &'static str, id: Uuid) -> Result<bool, Problem> {
+    pub async fn is_referred(
+        &self,
+        table: &'static str,
+        column: &'static str,
+        id: Uuid,
+    ) -> Result<bool, Problem> {
         Ok(self.inner.query_one(&referring(table, column, id)).await?.is_some())
     }
 
-    /// 409 while live records of other provinces refer to one that is to belong to a province. Records of its own kind may.
+    /// 409 while live records of other provinces refer to one that is to belong to a province. Records of its
+    /// own kind may.
     pub async fn check_users<R: Record>(&self, row: &R) -> Result<(), Problem> {
         let Some(own) = row.province() else { return Ok(()) };
         self.lock::<R>(row.id()).await?;
         for (table, column) in R::REFERRED_BY.iter().filter(|(table, _)| *table != R::RESOURCE) {
-            let elsewhere = referring(table, column, row.id()).and_where(Expr::col(Alias::new("province")).ne(own)).to_owned();
+            let elsewhere = referring(table, column, row.id())
+                .and_where(Expr::col(Alias::new("province")).ne(own))
+                .to_owned();
             if self.inner.query_one(&elsewhere).await?.is_some() {
                 return Err(Problem::new(&problem_types::MOVED_AWAY));
             }
@@ -450,7 +503,7 @@ impl Transaction {
     }
 
     /// Locks the row as it was read before; 412 with the present ETag where somebody has changed it since.
-    pub async fn hold<R: Record>(&self, before: &R) -> Result<(), Problem> {
+    pub async fn lock_version<R: Record>(&self, before: &R) -> Result<(), Problem> {
         let present = self.version_of::<R>(before.id()).await?;
         if present == Some(before.version()) { Ok(()) } else { Err(Problem::stale(present)) }
     }
@@ -467,7 +520,12 @@ impl Transaction {
         self.inner.query_one(&version).await?.map(|row| row.try_get("", "version")).transpose()
     }
 
-    fn entry<R: Record>(&self, row: &R, kind: ChangeKind, previous_hash: &str) -> Result<change_log::Model, Problem> {
+    fn entry<R: Record>(
+        &self,
+        row: &R,
+        kind: ChangeKind,
+        previous_hash: &str,
+    ) -> Result<change_log::Model, Problem> {
         let made = Entry { at: self.now, by: self.author.id, request_id: &self.request_id };
         change_log::entry(row, kind, previous_hash.to_owned(), made)
     }
@@ -507,5 +565,11 @@ fn referring(table: &'static str, column: &'static str, id: Uuid) -> SelectState
 const EXTERNAL_REF: &[Unique] = &[Unique {
     index: "external_ref_pkey",
     columns: "external_ref.resource, external_ref.system, external_ref.reference",
-    violation: || Violation::body("/external_refs", "duplicate", Text::new("این شناسهٔ بیرونی آزاد نیست.", "This external reference is not free.")),
+    violation: || {
+        Violation::body(
+            "/external_refs",
+            "duplicate",
+            Text::new("این شناسهٔ بیرونی آزاد نیست.", "This external reference is not free."),
+        )
+    },
 }];

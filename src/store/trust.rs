@@ -1,8 +1,9 @@
-//! Which connections are trusted. A pool hands out no connection that may be in an open transaction without knowing it, that its server
-//! may go on refusing, or whose file is no longer the one that the address names.
+//! Which connections are trusted. A pool hands out no connection that may be in an open transaction without
+//! knowing it, that its server may go on refusing, or whose file is no longer the one that the address names.
 //!
-//! SQLite rolls back by itself when a disk is full or fails. sqlx 0.9 still counts an open transaction where the rollback that follows fails
-//! with it: the next `BEGIN` becomes a `SAVEPOINT`, the next `COMMIT` a `RELEASE`, and nothing is committed.
+//! SQLite rolls back by itself when a disk is full or fails. sqlx 0.9 still counts an open transaction where
+//! the rollback that follows fails with it: the next `BEGIN` becomes a `SAVEPOINT`, the next `COMMIT` a
+//! `RELEASE`, and nothing is committed.
 
 use std::{
     collections::BTreeMap,
@@ -16,12 +17,15 @@ use std::{
 };
 
 use sea_orm::{DatabaseConnection, DbErr, RuntimeErr};
-use sqlx::{Connection, Executor, PgConnection, Postgres, Sqlite, pool::PoolOptions, sqlite::SqliteConnection};
+use sqlx::{
+    Connection, Executor, PgConnection, Postgres, Sqlite, pool::PoolOptions, sqlite::SqliteConnection,
+};
 
 use super::{fault, servers, work};
 use crate::config::{DatabaseUrl, Wanted};
 
-/// Since when the connections to a database are trusted. All connections of the process to an embedded database share it.
+/// Since when the connections to a database are trusted. All connections of the process to an embedded
+/// database share it.
 #[derive(Debug, Default)]
 pub struct Trust {
     state: Mutex<State>,
@@ -43,8 +47,9 @@ struct State {
     /// Connections that were made before are given up.
     since: Option<Instant>,
     file: Option<FileIdentity>,
-    /// The file or its log was taken from under open connections: until all of them are closed, none is made. What is written through one that is
-    /// open goes where nobody reads it, and the last one takes the log of whatever has come in its place along.
+    /// The file or its log was taken from under open connections: until all of them are closed, none is made.
+    /// What is written through one that is open goes where nobody reads it, and the last one takes the log of
+    /// whatever has come in its place along.
     is_closing: bool,
     /// How many connections are open in each pool.
     open: Vec<Weak<AtomicUsize>>,
@@ -145,7 +150,8 @@ impl Trust {
         state.file = state.file.map(|file| FileIdentity { log: None, ..file });
     }
 
-    /// The same after an error of beginning a transaction, unless it says nothing of the connection: there was none, or others write.
+    /// The same after an error of beginning a transaction, unless it says nothing of the connection: there
+    /// was none, or others write.
     pub fn lose_after(&self, error: &DbErr) {
         if !matches!(error, DbErr::ConnectionAcquire(_)) && !fault::is_busy(error) {
             self.lose();
@@ -187,10 +193,14 @@ impl Trust {
         if let Some(path) = &self.path {
             let present = FileIdentity::of(path);
             let is_same = |file: FileIdentity| {
-                present.is_some_and(|present| file.database == present.database && (file.log.is_none() || file.log == present.log))
+                present.is_some_and(|present| {
+                    file.database == present.database && (file.log.is_none() || file.log == present.log)
+                })
             };
             if !state.is_closing && !state.file.is_none_or(is_same) {
-                tracing::error!("the file of the database or its log was removed or replaced while in use: all connections to it are closed");
+                tracing::error!(
+                    "the file of the database or its log was removed or replaced while in use: all connections to it are closed"
+                );
                 state.is_closing = true;
             }
             if state.is_closing {
@@ -207,7 +217,8 @@ impl Trust {
     fn admit(&self, open: &AtomicUsize) -> bool {
         let mut state = self.state();
         if state.is_closing {
-            let others: usize = state.open.iter().filter_map(Weak::upgrade).map(|open| open.load(Ordering::Relaxed)).sum();
+            let others: usize =
+                state.open.iter().filter_map(Weak::upgrade).map(|open| open.load(Ordering::Relaxed)).sum();
             if others > 0 || state.closed_at.is_some_and(|at| at.elapsed() < CLOSING) {
                 return false;
             }
@@ -218,8 +229,9 @@ impl Trust {
         true
     }
 
-    /// Writes what is in the log of a connection that is to be closed into the database, where the log cannot be found any more by its name. SQLite does
-    /// so at the close of the last connection, but of several that close at the same time each takes another for the last.
+    /// Writes what is in the log of a connection that is to be closed into the database, where the log cannot
+    /// be found any more by its name. SQLite does so at the close of the last connection, but of several that
+    /// close at the same time each takes another for the last.
     async fn empty_log(&self, connection: &mut SqliteConnection) {
         if self.is_closing() {
             let _turn = self.emptying.lock().await;
@@ -238,11 +250,18 @@ impl Trust {
         self.state().closed_at = Some(Instant::now());
     }
 
-    /// Connections to PostgreSQL: none is taken to a server that is not what is wanted, or kept with a transaction open.
-    pub fn postgres(self: &Arc<Self>, options: PoolOptions<Postgres>, wanted: Wanted) -> PoolOptions<Postgres> {
+    /// Connections to PostgreSQL: none is taken to a server that is not what is wanted, or kept with a
+    /// transaction open.
+    pub fn postgres(
+        self: &Arc<Self>,
+        options: PoolOptions<Postgres>,
+        wanted: Wanted,
+    ) -> PoolOptions<Postgres> {
         let options = options.after_connect(move |connection, _| {
             Box::pin(async move {
-                let refused = || sqlx::Error::Protocol("this server is not what target_session_attrs asks for".to_owned());
+                let refused = || {
+                    sqlx::Error::Protocol("this server is not what target_session_attrs asks for".to_owned())
+                };
                 if wanted != Wanted::PreferStandby && !servers::is_wanted(connection, wanted).await? {
                     return Err(refused());
                 }
@@ -264,16 +283,20 @@ impl Trust {
         options.after_release(move |connection, about| {
             let holds = trust.holds(about.age);
             Box::pin(async move {
-                // One that still works for somebody who has gone answers nothing: it is ended by closing the connection. Neither does one that is gone
-                // without a word, and whoever waits for it keeps its place in the pool.
+                // One that still works for somebody who has gone answers nothing: it is ended by closing the
+                // connection. Neither does one that is gone without a word, and whoever waits for it keeps
+                // its place in the pool.
                 let is_kept = holds && !connection.is_in_transaction();
-                Ok(is_kept && tokio::time::timeout(ANSWERS, connection.ping()).await.is_ok_and(|answered| answered.is_ok()))
+                Ok(is_kept
+                    && tokio::time::timeout(ANSWERS, connection.ping())
+                        .await
+                        .is_ok_and(|answered| answered.is_ok()))
             })
         })
     }
 
-    /// Connections to SQLite: those that write are asked after each use. Others keep the log, and it can be seen that it is the same: none is
-    /// closed for having been idle.
+    /// Connections to SQLite: those that write are asked after each use. Others keep the log, and it can be
+    /// seen that it is the same: none is closed for having been idle.
     pub fn sqlite(self: &Arc<Self>, options: PoolOptions<Sqlite>, writes: bool) -> PoolOptions<Sqlite> {
         let open = Arc::new(AtomicUsize::new(0));
         let mut state = self.state();
@@ -285,7 +308,11 @@ impl Trust {
         let options = options.after_connect(move |connection, _| {
             // A log that was made just now, after that of the others was taken away, is not theirs.
             trust.holds(Duration::ZERO);
-            let counted = trust.admit(&count).then(|| Counted { trust: trust.clone(), open: count.clone(), is_used: false });
+            let counted = trust.admit(&count).then(|| Counted {
+                trust: trust.clone(),
+                open: count.clone(),
+                is_used: false,
+            });
             let closing = || sqlx::Error::Protocol("the connections of before are being closed".to_owned());
             Box::pin(async move {
                 let counted = counted.ok_or_else(closing)?;
@@ -296,7 +323,10 @@ impl Trust {
         });
         let (trust, count) = (self.clone(), open.clone());
         let options = options.before_acquire(move |connection, about| {
-            let (holds, counted) = (trust.holds(about.age), Counted { trust: trust.clone(), open: count.clone(), is_used: false });
+            let (holds, counted) = (
+                trust.holds(about.age),
+                Counted { trust: trust.clone(), open: count.clone(), is_used: false },
+            );
             Box::pin(async move {
                 if holds {
                     end_with_work(connection).await?;
@@ -322,7 +352,8 @@ impl Trust {
     }
 }
 
-/// An open connection that is about to be used; dropped where it is closed instead, also because whoever wanted it has gone.
+/// An open connection that is about to be used; dropped where it is closed instead, also because whoever
+/// wanted it has gone.
 struct Counted {
     trust: Arc<Trust>,
     open: Arc<AtomicUsize>,
@@ -344,8 +375,9 @@ impl Drop for Counted {
     }
 }
 
-/// Has PostgreSQL end what it does for a connection that is closed, by whoever held it or by the end of this process: otherwise it notices when it
-/// has something to send. Where the server cannot, its statements end with their time.
+/// Has PostgreSQL end what it does for a connection that is closed, by whoever held it or by the end of this
+/// process: otherwise it notices when it has something to send. Where the server cannot, its statements end
+/// with their time.
 async fn end_with_connection(connection: &mut PgConnection) {
     if connection.server_version_num().is_some_and(|version| version >= LOOKS_SINCE) {
         let set = sqlx::AssertSqlSafe(format!("SET client_connection_check_interval = {LOOKS}"));
@@ -365,8 +397,8 @@ async fn end_with_work(connection: &mut SqliteConnection) -> Result<(), sqlx::Er
     Ok(())
 }
 
-/// Whether a connection is in no transaction: neither as sqlx counts, nor, where it writes, as SQLite itself knows, which refuses to begin one
-/// within another.
+/// Whether a connection is in no transaction: neither as sqlx counts, nor, where it writes, as SQLite itself
+/// knows, which refuses to begin one within another.
 async fn is_at_rest(connection: &mut SqliteConnection, writes: bool) -> Result<bool, sqlx::Error> {
     if writes && connection.execute("BEGIN; ROLLBACK").await.is_err() {
         return Ok(false);

@@ -1,9 +1,10 @@
 //! Work on the database that ends when nobody waits for it any more.
 //!
-//! Whoever begins some work holds it. When it is dropped, because the client has gone, the time is up or the server stops, the statement of it that
-//! still runs is ended. SQLite runs a statement on a thread of this process and asks every few instructions whether to go on: it asks the work that
-//! the connection was taken for. PostgreSQL needs none of this: it ends a statement whose connection is closed (`trust.rs`), and one that takes too
-//! long by itself.
+//! Whoever begins some work holds it. When it is dropped, because the client has gone, the time is up or the
+//! server stops, the statement of it that still runs is ended. SQLite runs a statement on a thread of this
+//! process and asks every few instructions whether to go on: it asks the work that the connection was taken
+//! for. PostgreSQL needs none of this: it ends a statement whose connection is closed (`trust.rs`), and one
+//! that takes too long by itself.
 
 use std::{
     sync::{
@@ -119,7 +120,9 @@ mod tests {
     #[tokio::test]
     async fn sqlite_ends_a_statement_whose_time_is_up() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let db = connection::connect(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1).await.unwrap();
+        let db = connection::connect(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1)
+            .await
+            .unwrap();
         let slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT MAX(i) FROM n";
         let statement = |sql| Statement::from_string(DbBackend::Sqlite, sql);
         let begun = Instant::now();

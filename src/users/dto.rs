@@ -66,7 +66,13 @@ pub struct UserInput {
     #[schema(pattern = "^[a-z0-9][a-z0-9._-]{1,49}$", example = "lorestan")]
     pub username: String,
     /// The name that people see.
-    #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "مدیر خوشه‌های لرستان")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "\\S",
+        format = "name",
+        example = "مدیر خوشه‌های لرستان"
+    )]
     pub display_name: String,
     /// What the user is in the programme. API clients are not users.
     #[schema(value_type = UserRole, example = "provincial_manager")]
@@ -75,7 +81,8 @@ pub struct UserInput {
     #[schema(example = "IR-15")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub province: Option<ProvinceCode>,
-    /// The password, of 12 characters at least; needed at creation, never answered. The user has to change it at the first login.
+    /// The password, of 12 characters at least; needed at creation, never answered. The user has to change it
+    /// at the first login.
     #[schema(min_length = 12, max_length = 200, format = Password, write_only, example = "correct horse battery staple")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
@@ -125,7 +132,11 @@ impl UserInput {
     /// The password of a new account.
     pub fn required_password(&self) -> Result<String, Problem> {
         self.password.clone().ok_or_else(|| {
-            Problem::invalid(vec![Violation::body("/password", "required", Text::new("این فیلد لازم است.", "This field is required."))])
+            Problem::invalid(vec![Violation::body(
+                "/password",
+                "required",
+                Text::new("این فیلد لازم است.", "This field is required."),
+            )])
         })
     }
 }
@@ -140,16 +151,24 @@ impl Input<Model> for UserInput {
         let mut faults = Vec::new();
         match (self.role.province(), &self.province) {
             (Belonging::Province, None) => {
-                faults.push(Violation::body("/province", "required", Text::new("این نقش استان می‌خواهد.", "This role needs a province.")));
+                faults.push(Violation::body(
+                    "/province",
+                    "required",
+                    Text::new("این نقش استان می‌خواهد.", "This role needs a province."),
+                ));
             }
             (Belonging::Nation, Some(_)) => {
-                let detail = Text::new("این نقش ملی است و استان ندارد.", "This role is national and has no province.");
+                let detail =
+                    Text::new("این نقش ملی است و استان ندارد.", "This role is national and has no province.");
                 faults.push(Violation::body("/province", "not_applicable", detail));
             }
             _ => {}
         }
         if self.cda_id.is_some() && self.role != Role::Cda {
-            let detail = Text::new("تنها نقش عامل توسعه به یک عامل توسعه پیوند می‌خورد.", "Only the role of a CDA is tied to a CDA.");
+            let detail = Text::new(
+                "تنها نقش عامل توسعه به یک عامل توسعه پیوند می‌خورد.",
+                "Only the role of a CDA is tied to a CDA.",
+            );
             faults.push(Violation::body("/cda_id", "not_applicable", detail));
         }
         if !faults.is_empty() {

@@ -22,10 +22,17 @@ impl Record for Model {
     type View = User;
 
     const RESOURCE: &'static str = "user";
+    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("supervision", "account_id")];
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "account_username",
         columns: "account.username",
-        violation: || Violation::body("/username", "duplicate", Text::new("این نام کاربری از پیش هست.", "This user name exists already.")),
+        violation: || {
+            Violation::body(
+                "/username",
+                "duplicate",
+                Text::new("این نام کاربری از پیش هست.", "This user name exists already."),
+            )
+        },
     }];
 
     fn view(&self) -> User {
@@ -54,14 +61,19 @@ impl Record for Model {
 
     /// Nobody logs in any more: no password has an empty hash.
     fn erase(&mut self) {
-        (self.username, self.display_name) = (format!("{ERASED_USER}{}", self.id.simple()), ERASED_NAME.to_owned());
+        (self.username, self.display_name) =
+            (format!("{ERASED_USER}{}", self.id.simple()), ERASED_NAME.to_owned());
         self.password_hash.clear();
         self.disabled = true;
         self.external_refs.0.clear();
     }
 
     /// The CDA of an account is one of its province. What running sessions must no longer grant ends them.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         let is_same = |before: &Self| before.cda_id == self.cda_id && before.province == self.province;
         if let Some(cda) = self.cda_id.filter(|_| !before.is_some_and(is_same)) {
             let cda: cdas::entity::Model = transaction.referred(cda, "/cda_id").await?;
@@ -84,7 +96,7 @@ impl Record for Model {
         Ok(())
     }
 
-    async fn release(&self, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         account::note_deletion(transaction, Self::RESOURCE, self.id);
         Ok(session::revoke_all(&**transaction, self.id).await?)
     }
@@ -92,9 +104,24 @@ impl Record for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "username", sql: "account.username", kind: SqlKind::Text, value: |row| row.username.as_str().into() },
-        SortKey { name: "created_at", sql: "account.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "account.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "username",
+            sql: "account.username",
+            kind: SqlKind::Text,
+            value: |row| row.username.as_str().into(),
+        },
+        SortKey {
+            name: "created_at",
+            sql: "account.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "account.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "account.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }

@@ -3,35 +3,68 @@
 pub mod dto;
 pub mod entity;
 
-use actix_web::{delete, get, patch, post, web};
+use actix_web::{delete, patch, post, web};
+use sea_orm::sea_query::Condition;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::dto::{User, UserFilter, UserInput};
 use crate::{
-    auth::{Authenticator, account::Model, password},
-    http::{Answer, Body, Page, Paging, Patch, Query, Read, Search, Visible, VisibleEver, Write},
+    auth::{Authenticator, Caller, account::Model, password},
+    http::{
+        Answer, Body, Patch, Visible, VisibleEver, Write,
+        resource::{self, Collection, Resource, Standard, Words},
+    },
     problem::{Problem, Text, problem_types},
-    store::{Input, change_log::History},
+    store::Input,
 };
 
 /// The routes of this resource.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_users).service(create_user).service(get_user).service(update_user).service(delete_user).service(get_user_history);
+    config
+        .service(resource::collection::<Model>().only(&[Standard::List, Standard::Get, Standard::History]))
+        .service(create_user)
+        .service(update_user)
+        .service(delete_user);
 }
 
-/// List users
-///
-/// All accounts of people, filtered by role, province or a part of the name.
-#[utoipa::path(params(UserFilter, Search, Paging<Model>), responses((status = 200, body = Page<User>)), security(("oauth2" = ["users:manage"])))]
-#[get("/users")]
-pub async fn list_users(filter: Query<UserFilter>, paging: Paging<Model>, read: Read) -> Result<Answer, Problem> {
-    read.list(paging, filter.condition()).await
+impl Resource for Model {
+    type Input = UserInput;
+
+    const WORDS: Words = Words {
+        path: "/users",
+        one: "user",
+        many: "users",
+        a: "a user",
+        reads: "users:manage",
+        writes: "users:manage",
+        about: &[
+            (
+                Standard::List,
+                "List users",
+                "All accounts of people, filtered by role, province or a part of the name.",
+            ),
+            (
+                Standard::History,
+                "The history of a user",
+                "Who changed what and when, oldest first. Passwords are never part of it.",
+            ),
+        ],
+    };
+}
+
+impl Collection for Model {
+    type Filter = UserFilter;
+
+    fn condition(filter: &UserFilter, _: &Caller) -> Condition {
+        filter.condition()
+    }
 }
 
 /// Create a user
 ///
-/// The province is needed for provincial roles, supervisors and CDAs, and has no place with national ones. A password that is easily guessed is
-/// refused. Until the user has changed it at the first login, the account may do nothing else (`must_change_password` of `GET /auth/me`).
+/// The province is needed for provincial roles, supervisors and CDAs, and has no place with national ones. A
+/// password that is easily guessed is refused. Until the user has changed it at the first login, the account
+/// may do nothing else (`must_change_password` of `GET /auth/me`).
 #[utoipa::path(request_body = UserInput, responses((status = 201, body = User)), security(("oauth2" = ["users:manage"])))]
 #[post("/users")]
 pub async fn create_user(input: Body<UserInput>, write: Write) -> Result<Answer, Problem> {
@@ -41,20 +74,18 @@ pub async fn create_user(input: Body<UserInput>, write: Write) -> Result<Answer,
     write.create(row).await
 }
 
-/// Read a user
-#[utoipa::path(responses((status = 200, body = User)), security(("oauth2" = ["users:manage"])))]
-#[get("/users/{id}")]
-pub async fn get_user(user: Visible<Model>, read: Read) -> Result<Answer, Problem> {
-    read.record(&*user).await
-}
-
 /// Change a user
 ///
-/// A new password, a new role or province, or `disabled` ends the user's sessions. A new password, unless it is that of your own account, is to be changed
-/// by the user at the first login.
+/// A new password, a new role or province, or `disabled` ends the user's sessions. A new password, unless it
+/// is that of your own account, is to be changed by the user at the first login.
 #[utoipa::path(request_body = UserInput, responses((status = 200, body = User)), security(("oauth2" = ["users:manage"])))]
 #[patch("/users/{id}")]
-pub async fn update_user(user: Visible<Model>, patch: Patch, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
+pub async fn update_user(
+    user: Visible<Model>,
+    patch: Patch,
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
     let mut input: UserInput = patch.onto(&*user)?;
     let new_password = input.password.take();
     let mut row = input.onto_row(&user)?;
@@ -62,7 +93,10 @@ pub async fn update_user(user: Visible<Model>, patch: Patch, write: Write, authe
         return Err(own_account());
     }
     if let Some(new) = new_password {
-        row.set_password(password::hash_new(new, row.names(), None, "/password").await?, user.id == write.caller.id);
+        row.set_password(
+            password::hash_new(new, row.names(), None, "/password").await?,
+            user.id == write.caller.id,
+        );
     }
     let answer = write.update(&*user, row).await?;
     authenticator.forget();
@@ -74,7 +108,11 @@ pub async fn update_user(user: Visible<Model>, patch: Patch, write: Write, authe
 /// The account can no longer be used; what it did keeps its name.
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["users:manage"])))]
 #[delete("/users/{id}")]
-pub async fn delete_user(user: VisibleEver<Model>, write: Write, authenticator: web::Data<Authenticator>) -> Result<Answer, Problem> {
+pub async fn delete_user(
+    user: VisibleEver<Model>,
+    write: Write,
+    authenticator: web::Data<Authenticator>,
+) -> Result<Answer, Problem> {
     if user.0.id == write.caller.id {
         return Err(own_account());
     }
@@ -89,13 +127,4 @@ fn own_account() -> Problem {
         "نقش، بستن یا حذف حساب خودتان را مدیر دیگری باید انجام دهد.",
         "Another administrator has to change the role of your own account, disable or delete it.",
     ))
-}
-
-/// The history of a user
-///
-/// Who changed what and when, oldest first. Passwords are never part of it.
-#[utoipa::path(responses((status = 200, body = History)), security(("oauth2" = ["users:manage"])))]
-#[get("/users/{id}/history")]
-pub async fn get_user_history(user: VisibleEver<Model>, read: Read) -> Result<Answer, Problem> {
-    read.history(&user.0).await
 }

@@ -2,15 +2,20 @@
 
 use actix_web::{HttpRequest, get, post};
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, prelude::Uuid, sea_query::Condition};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, prelude::Uuid, sea_query::Condition,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{entity::Model, letter};
+use super::{entity::Model, payload};
 use crate::{
     auth::CurrentCaller,
     changes::kinds::{KINDS, Kind},
-    http::{Answer, Body, Database, Page, Paging, Query, Shape, SortKey, Visible, Write, page::Listed, visible},
+    http::{
+        Answer, Body, Database, Page, Paging, Query, Shape, SortKey, Visible, Write, page::Listed,
+        record_extractor,
+    },
     personal,
     problem::{Problem, Text, Violation, problem_types},
     store::{
@@ -45,7 +50,8 @@ pub struct Delivery {
     /// How many attempts were begun.
     #[schema(minimum = 0, example = 1)]
     attempts: i64,
-    /// Not before this moment is it attempted next; null where it is settled, or waits for an earlier one of the same record.
+    /// Not before this moment is it attempted next; null where it is settled, or waits for an earlier one of
+    /// the same record.
     #[schema(required)]
     next_attempt_at: Option<DateTime<Utc>>,
     /// When it was made.
@@ -60,7 +66,10 @@ impl From<&delivery::Model> for Delivery {
         Self {
             id: row.id,
             event: row.event.clone(),
-            resource: KINDS.iter().find(|entry| Some(entry.resource) == row.resource.as_deref()).map(|entry| entry.kind),
+            resource: KINDS
+                .iter()
+                .find(|entry| Some(entry.resource) == row.resource.as_deref())
+                .map(|entry| entry.kind),
             record_id: row.record_id,
             version: row.version,
             state: row.state,
@@ -98,8 +107,8 @@ pub struct DeliveryAttempt {
     /// Why it has failed; null where it has not.
     #[schema(required)]
     fault: Option<Fault>,
-    /// The first 1,024 bytes of the answer; null where there was none, and for those who may not see personal data (`personal-data:read`): a
-    /// receiver may repeat what it was told.
+    /// The first 1,024 bytes of the answer; null where there was none, and for those who may not see personal
+    /// data (`personal-data:read`): a receiver may repeat what it was told.
     #[schema(required, example = "Down for maintenance")]
     answer: Option<String>,
 }
@@ -118,8 +127,12 @@ impl From<attempt::Model> for DeliveryAttempt {
 }
 
 impl Listed for delivery::Model {
-    const SORT_KEYS: &'static [SortKey<Self>] =
-        &[SortKey { name: "id", sql: "webhook_delivery.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey {
+        name: "id",
+        sql: "webhook_delivery.id",
+        kind: SqlKind::Uuid,
+        value: |row| row.id.into(),
+    }];
 }
 
 /// Which deliveries to list.
@@ -137,7 +150,13 @@ pub struct DeliveryFilter {
 
 impl DeliveryFilter {
     fn condition(&self) -> Condition {
-        let names = |kinds: &Vec<Kind>| KINDS.iter().filter(|entry| kinds.contains(&entry.kind)).map(|entry| entry.resource).collect::<Vec<_>>();
+        let names = |kinds: &Vec<Kind>| {
+            KINDS
+                .iter()
+                .filter(|entry| kinds.contains(&entry.kind))
+                .map(|entry| entry.resource)
+                .collect::<Vec<_>>()
+        };
         Condition::all()
             .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
             .add_option(self.resource.as_ref().map(|kinds| Column::Resource.is_in(names(kinds))))
@@ -172,21 +191,22 @@ pub struct Replayed {
     /// How many deliveries.
     #[schema(minimum = 0, example = 12)]
     count: u64,
-    /// Where there are more than are sent again at once: ask again with this as `since`. Null where there are not.
+    /// Where there are more than are sent again at once: ask again with this as `since`. Null where there are
+    /// not.
     #[schema(required, example = json!(null))]
     next_since: Option<DateTime<Utc>>,
 }
 
 /// Test a webhook
 ///
-/// Sends an event of the type `ping`, signed, logged and repeated as any other. What becomes of it is told by the delivery. While the
-/// webhook is switched off, it waits.
+/// Sends an event of the type `ping`, signed, logged and repeated as any other. What becomes of it is told by
+/// the delivery. While the webhook is switched off, it waits.
 #[utoipa::path(responses((status = 200, body = Delivery, description = "It is on its way")), security(("oauth2" = ["webhooks:manage"])))]
 #[post("/webhooks/{id}/test")]
 pub async fn test_webhook(webhook: Visible<Model>, write: Write) -> Result<Answer, Problem> {
     write
         .perform(async |transaction| {
-            let ping = letter::ping(webhook.id, outbox::moment(&**transaction).await?);
+            let ping = payload::ping(webhook.id, outbox::moment(&**transaction).await?);
             outbox::add(&**transaction, webhook.id, vec![ping.clone()]).await?;
             Ok(Delivery::from(&ping))
         })
@@ -195,15 +215,21 @@ pub async fn test_webhook(webhook: Visible<Model>, write: Write) -> Result<Answe
 
 /// Send deliveries again
 ///
-/// Those that were given up, or all since a moment, the oldest 10,000 of them, under their `webhook-id` of before and in the order of the
-/// changes. What a delivery tells is read anew: it holds the version that it held, masked as the account behind the webhook may see it today. Deliveries that have arrived
-/// are kept for 30 days, those that were given up for 90.
+/// Those that were given up, or all since a moment, the oldest 10,000 of them, under their `webhook-id` of
+/// before and in the order of the changes. What a delivery tells is read anew: it holds the version that it
+/// held, masked as the account behind the webhook may see it today. Deliveries that have arrived are kept for
+/// 30 days, those that were given up for 90.
 #[utoipa::path(request_body = Replay, responses((status = 200, body = Replayed)), security(("oauth2" = ["webhooks:manage"])))]
 #[post("/webhooks/{id}/replay")]
-pub async fn replay_webhook(webhook: Visible<Model>, which: Body<Replay>, write: Write) -> Result<Answer, Problem> {
+pub async fn replay_webhook(
+    webhook: Visible<Model>,
+    which: Body<Replay>,
+    write: Write,
+) -> Result<Answer, Problem> {
     let Replay { state, since } = which.0;
     if state.is_none() && since.is_none() {
-        let detail = Text::new("یکی از «state» و «since» لازم است.", "One of 'state' and 'since' is required.");
+        let detail =
+            Text::new("یکی از «state» و «since» لازم است.", "One of 'state' and 'since' is required.");
         return Err(Problem::invalid(vec![Violation::body("", "nothing_chosen", detail)]));
     }
     let states = match state {
@@ -211,7 +237,9 @@ pub async fn replay_webhook(webhook: Visible<Model>, which: Body<Replay>, write:
         Some(ReplayedState::Delivered) => vec![State::Delivered],
         None => vec![State::Dead, State::Delivered],
     };
-    let chosen = Condition::all().add(Column::State.is_in(states)).add_option(since.map(|since| Column::CreatedAt.gte(since)));
+    let chosen = Condition::all()
+        .add(Column::State.is_in(states))
+        .add_option(since.map(|since| Column::CreatedAt.gte(since)));
     write
         .perform(async |transaction| {
             let (count, next_since) = outbox::replay(&**transaction, webhook.id, chosen).await?;
@@ -253,7 +281,9 @@ pub async fn get_webhook_delivery(
     // As of one moment: an attempt may end meanwhile.
     let db = connection::begin_to_read(db.get_ref()).await?;
     let row = find(&db, &webhook, &request).await?;
-    let attempts = attempt::Entity::find().filter(attempt::Column::DeliveryId.eq(row.id)).order_by_asc(attempt::Column::Number);
+    let attempts = attempt::Entity::find()
+        .filter(attempt::Column::DeliveryId.eq(row.id))
+        .order_by_asc(attempt::Column::Number);
     let told = |attempt: attempt::Model| {
         let attempt = DeliveryAttempt::from(attempt);
         if caller.may(personal::PERMISSION) { attempt } else { DeliveryAttempt { answer: None, ..attempt } }
@@ -267,7 +297,11 @@ pub async fn get_webhook_delivery(
 /// At once, also where it has arrived or still waits for its next attempt.
 #[utoipa::path(responses((status = 200, body = Delivery, description = "It is on its way")), security(("oauth2" = ["webhooks:manage"])))]
 #[post("/webhooks/{id}/deliveries/{delivery_id}/replay")]
-pub async fn replay_webhook_delivery(webhook: Visible<Model>, request: HttpRequest, write: Write) -> Result<Answer, Problem> {
+pub async fn replay_webhook_delivery(
+    webhook: Visible<Model>,
+    request: HttpRequest,
+    write: Write,
+) -> Result<Answer, Problem> {
     write
         .perform(async |transaction| {
             let row = find(&**transaction, &webhook, &request).await?;
@@ -278,7 +312,12 @@ pub async fn replay_webhook_delivery(webhook: Visible<Model>, request: HttpReque
 }
 
 /// The delivery of a webhook that a path names; 404 where there is none.
-async fn find(db: &impl ConnectionTrait, webhook: &Model, request: &HttpRequest) -> Result<delivery::Model, Problem> {
-    let named = Entity::find_by_id(visible::id_in(request, "delivery_id")?).filter(Column::WebhookId.eq(webhook.id));
+async fn find(
+    db: &impl ConnectionTrait,
+    webhook: &Model,
+    request: &HttpRequest,
+) -> Result<delivery::Model, Problem> {
+    let named = Entity::find_by_id(record_extractor::id_in(request, "delivery_id")?)
+        .filter(Column::WebhookId.eq(webhook.id));
     named.one(db).await?.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
 }

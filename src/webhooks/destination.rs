@@ -1,7 +1,8 @@
-//! Where events may be sent: never to an address that is private or special (SSRF), unless the configuration allows its network.
+//! Where events may be sent: never to an address that is private or special (SSRF), unless the configuration
+//! allows its network.
 //!
-//! An address is checked where it is used: a literal one before the request, a name by the resolver through which alone the HTTP client
-//! gets addresses, so that none is connected to that was not checked.
+//! An address is checked where it is used: a literal one before the request, a name by the resolver through
+//! which alone the HTTP client gets addresses, so that none is connected to that was not checked.
 
 use std::{
     fmt,
@@ -22,8 +23,8 @@ use crate::{
     problem::{Problem, Text, Violation},
 };
 
-/// What is no public address, after the registries of special-purpose addresses of IANA (RFC 6890), and the metadata service of Azure,
-/// which has a public one. Those of other clouds are private or link-local.
+/// What is no public address, after the registries of special-purpose addresses of IANA (RFC 6890), and the
+/// metadata service of Azure, which has a public one. Those of other clouds are private or link-local.
 const SPECIAL_V4: &[Ipv4Net] = &[
     v4([0, 0, 0, 0], 8),
     v4([10, 0, 0, 0], 8),
@@ -69,7 +70,8 @@ fn is_public(address: IpAddr) -> bool {
         IpAddr::V6(address) => address,
     };
     let [_, a, b, .., d, e] = address.segments();
-    let embedded = |high: u16, low: u16| IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
+    let embedded =
+        |high: u16, low: u16| IpAddr::V4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
     if SIX_TO_FOUR.contains(&address) {
         return is_public(embedded(a, b));
     }
@@ -89,14 +91,16 @@ struct Rule {
 }
 
 impl Rule {
-    /// The rule for addresses of a scheme: in clear nothing leaves the networks that the configuration allows.
+    /// The rule for addresses of a scheme: in clear nothing leaves the networks that the configuration
+    /// allows.
     fn of(scheme: &str, networks: &[IpNet]) -> Self {
         Self { networks: networks.into(), is_public_allowed: scheme == "https" }
     }
 
     fn allows(&self, address: IpAddr) -> bool {
         let canonical = address.to_canonical();
-        self.networks.iter().any(|net| net.contains(&canonical)) || (self.is_public_allowed && is_public(address))
+        self.networks.iter().any(|net| net.contains(&canonical))
+            || (self.is_public_allowed && is_public(address))
     }
 }
 
@@ -126,7 +130,8 @@ impl Resolve for Rule {
     }
 }
 
-/// The address of a literal host; the URL library has read every spelling of it by then (decimal, octal, hexadecimal).
+/// The address of a literal host; the URL library has read every spelling of it by then (decimal, octal,
+/// hexadecimal).
 fn literal(url: &Url) -> Option<IpAddr> {
     let host = url.host_str()?;
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
@@ -135,14 +140,22 @@ fn literal(url: &Url) -> Option<IpAddr> {
 /// How long an address may be, with all that it escapes.
 const MOST_BYTES: usize = 2_000;
 
-/// An address for events, as it is kept: absolute, without a user, a password or a fragment, and not one that is refused.
+/// An address for events, as it is kept: absolute, without a user, a password or a fragment, and not one that
+/// is refused.
 pub fn checked(url: &str, networks: &[IpNet]) -> Result<Url, Violation> {
-    let refuse = |code, fa: &'static str, en: &'static str| Err(Violation::body("/url", code, Text::new(fa, en)));
-    let Some(url) = Url::parse(url).ok().filter(|url| url.has_host() && matches!(url.scheme(), "https" | "http")) else {
+    let refuse =
+        |code, fa: &'static str, en: &'static str| Err(Violation::body("/url", code, Text::new(fa, en)));
+    let Some(url) =
+        Url::parse(url).ok().filter(|url| url.has_host() && matches!(url.scheme(), "https" | "http"))
+    else {
         return refuse("wrong_format", "این نشانی اینترنتی درست نیست.", "This is not a valid address.");
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return refuse("has_credentials", "نام کاربری و گذرواژه در نشانی پذیرفته نیست.", "User names and passwords are not accepted in the address.");
+        return refuse(
+            "has_credentials",
+            "نام کاربری و گذرواژه در نشانی پذیرفته نیست.",
+            "User names and passwords are not accepted in the address.",
+        );
     }
     if url.as_str().len() > MOST_BYTES {
         return refuse(
@@ -152,7 +165,11 @@ pub fn checked(url: &str, networks: &[IpNet]) -> Result<Url, Violation> {
         );
     }
     if url.fragment().is_some() {
-        return refuse("has_fragment", "بخش پس از # در نشانی پذیرفته نیست.", "A fragment (after #) is not accepted in the address.");
+        return refuse(
+            "has_fragment",
+            "بخش پس از # در نشانی پذیرفته نیست.",
+            "A fragment (after #) is not accepted in the address.",
+        );
     }
     let (is_clear, rule) = (url.scheme() == "http", Rule::of(url.scheme(), networks));
     let is_possible = match literal(&url) {
@@ -166,9 +183,11 @@ pub fn checked(url: &str, networks: &[IpNet]) -> Result<Url, Violation> {
             "نشانی باید با https آغاز شود؛ http تنها برای شبکه‌هایی است که پیکربندی سامانه اجازه می‌دهد.",
             "The address has to begin with https; http is for networks that the configuration of the service allows.",
         ),
-        (false, false) => {
-            refuse("address_refused", "رویدادها به نشانی‌های خصوصی یا ویژه فرستاده نمی‌شود.", "Events are not sent to private or special addresses.")
-        }
+        (false, false) => refuse(
+            "address_refused",
+            "رویدادها به نشانی‌های خصوصی یا ویژه فرستاده نمی‌شود.",
+            "Events are not sent to private or special addresses.",
+        ),
     }
 }
 
@@ -196,12 +215,17 @@ impl Clients {
                 .pool_idle_timeout(Duration::from_secs(30))
                 .user_agent(concat!("Khoosheh/", env!("CARGO_PKG_VERSION")))
         };
-        let without_certificates = |scheme: &str| builder(scheme).tls_certs_only([]).build().map_err(Problem::internal);
+        let without_certificates =
+            |scheme: &str| builder(scheme).tls_certs_only([]).build().map_err(Problem::internal);
         let https = builder("https").build().or_else(|error| {
             tracing::warn!(%error, "no certificates of authorities were found: webhooks with https fail");
             without_certificates("https")
         })?;
-        Ok(Self { https, http: without_certificates("http")?, networks: config.webhook_networks.as_slice().into() })
+        Ok(Self {
+            https,
+            http: without_certificates("http")?,
+            networks: config.webhook_networks.as_slice().into(),
+        })
     }
 
     /// The client for an address. A literal one is checked here, since it is never resolved.
@@ -284,7 +308,8 @@ mod tests {
 
     #[test]
     fn a_literal_address_is_refused_in_every_spelling() {
-        let code = |url: &str, networks: &[IpNet]| checked(url, networks).err().map(|violation| violation.code());
+        let code =
+            |url: &str, networks: &[IpNet]| checked(url, networks).err().map(|violation| violation.code());
         for refused in [
             "https://127.0.0.1/",
             "https://127.1/",

@@ -14,7 +14,7 @@ use super::{
     destination::Clients,
     entity::DisabledReason,
     fan_out,
-    letter::{self, Letter},
+    payload::{self, Payload},
 };
 use crate::{
     config::Config,
@@ -80,7 +80,8 @@ impl Dispatch {
             lease: MARGIN + TimeDelta::seconds(config.webhook_timeout_seconds as i64),
             patience: TimeDelta::days(config.webhook_failing_days),
         };
-        let tasks = vec![tokio::spawn(fan_out(db.clone(), stopped.clone())), tokio::spawn(workers.work(stopped))];
+        let tasks =
+            vec![tokio::spawn(fan_out(db.clone(), stopped.clone())), tokio::spawn(workers.work(stopped))];
         Ok(Self { stop, tasks, db: Some(db) })
     }
 
@@ -89,7 +90,8 @@ impl Dispatch {
         self.db.clone()
     }
 
-    /// Begins nothing more, and waits for what is under way, so long at the most. What is cut off then is sent again once its claim lapses.
+    /// Begins nothing more, and waits for what is under way, so long at the most. What is cut off then is
+    /// sent again once its claim lapses.
     pub async fn stop(self, longest: Duration) {
         let _ = self.stop.send(true);
         let end = tokio::time::Instant::now() + longest;
@@ -154,7 +156,8 @@ impl Workers {
         while prompt.join_next().await.is_some() || lagging.join_next().await.is_some() {}
     }
 
-    /// Begins as many deliveries as there are workers for, those that may take long with half of them at the most. Whether there were any.
+    /// Begins as many deliveries as there are workers for, those that may take long with half of them at the
+    /// most. Whether there were any.
     async fn send_some(&self, prompt: &mut JoinSet<()>, lagging: &mut JoinSet<()>) -> Result<bool, Problem> {
         let before = prompt.len() + lagging.len();
         let free = self.most - before;
@@ -167,78 +170,88 @@ impl Workers {
 
     async fn begin(&self, lanes: Lanes, most: usize, under_way: &mut JoinSet<()>) -> Result<(), Problem> {
         let claimed = outbox::claim(&self.db, lanes, most, self.lease).await?;
-        for letter in letter::letters(&self.db, claimed).await? {
-            under_way.spawn(self.clone().deliver(letter));
+        for payload in payload::payloads(&self.db, claimed).await? {
+            under_way.spawn(self.clone().deliver(payload));
         }
         Ok(())
     }
 
-    /// Makes an attempt, and keeps what came of it. Where that fails, the claim lapses, and the attempt is made again.
-    async fn deliver(self, letter: Letter) {
+    /// Makes an attempt, and keeps what came of it. Where that fails, the claim lapses, and the attempt is
+    /// made again.
+    async fn deliver(self, payload: Payload) {
         let (attempted_at, begin) = (now(), Instant::now());
-        let answered = self.send(&letter, attempted_at).await;
+        let answered = self.send(&payload, attempted_at).await;
         let (fault, took) = (answered.fault, begin.elapsed());
-        if letter.shown > 0 && answered.is_sent {
-            self.log.record(disclosure(&letter));
+        if payload.shown > 0 && answered.is_sent {
+            self.log.record(disclosure(&payload));
         }
-        let outcome = self.outcome(&letter, &answered, took);
+        let outcome = self.outcome(&payload, &answered, took);
         let attempt = attempt::Model {
-            delivery_id: letter.delivery.id,
-            number: letter.delivery.attempts,
+            delivery_id: payload.delivery.id,
+            number: payload.delivery.attempts,
             attempted_at,
             duration_ms: took.as_millis() as i64,
             status: answered.status.map(i64::from),
             fault,
             answer: answered.text,
         };
-        tracing::debug!(delivery = %letter.delivery.id, ?outcome, ?fault, "a webhook was called");
+        tracing::debug!(delivery = %payload.delivery.id, ?outcome, ?fault, "a webhook was called");
         metrics::counter!("webhook_attempts_total", "failed" => fault.is_some().to_string()).increment(1);
-        let failing_since = outbox::settle(&self.db, &letter.delivery, attempt, outcome).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the outcome of a webhook's delivery is not kept");
-            None
-        });
+        let failing_since = outbox::record_outcome(&self.db, &payload.delivery, attempt, outcome)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::warn!(%error, "the outcome of a webhook's delivery is not kept");
+                None
+            });
         let reason = match failing_since {
-            _ if letter.is_shut_out => Some(DisabledReason::NotPermitted),
+            _ if payload.is_shut_out => Some(DisabledReason::NotPermitted),
             _ if fault == Some(Fault::Gone) => Some(DisabledReason::Gone),
             Some(since) if now() - since > self.patience => Some(DisabledReason::Failing),
             _ => None,
         };
         if let Some(reason) = reason
-            && let Err(problem) = letter.webhook.switch_off(&self.db, reason).await
+            && let Err(problem) = payload.webhook.switch_off(&self.db, reason).await
         {
             tracing::warn!(%problem, ?reason, "a webhook is not switched off");
         }
     }
 
-    async fn send(&self, letter: &Letter, now: DateTime<Utc>) -> Answered {
-        let Some(body) = &letter.body else { return Answered::failed(Fault::NotPermitted) };
-        let Ok((client, url)) = self.clients.of(&letter.webhook.url) else { return Answered::failed(Fault::AddressRefused) };
-        let id = letter.delivery.id.to_string();
+    async fn send(&self, payload: &Payload, now: DateTime<Utc>) -> Answered {
+        let Some(body) = &payload.body else { return Answered::failed(Fault::NotPermitted) };
+        let Ok((client, url)) = self.clients.of(&payload.webhook.url) else {
+            return Answered::failed(Fault::AddressRefused);
+        };
+        let id = payload.delivery.id.to_string();
         let request = client
             .post(url)
             .header("content-type", "application/json")
             .header("webhook-timestamp", now.timestamp().to_string())
-            .header("webhook-signature", letter.webhook.secrets.sign(&id, now, body))
+            .header("webhook-signature", payload.webhook.secrets.sign(&id, now, body))
             .header("webhook-id", id)
             .body(body.clone());
         match request.send().await {
             Ok(response) => Answered::read(response).await,
-            Err(error) if error.is_timeout() => Answered { is_sent: !error.is_connect(), ..Answered::failed(Fault::TimedOut) },
-            // A name that stands for a refused address is no other than one that stands for none: it would tell the names of a private network.
+            Err(error) if error.is_timeout() => {
+                Answered { is_sent: !error.is_connect(), ..Answered::failed(Fault::TimedOut) }
+            }
+            // A name that stands for a refused address is no other than one that stands for none: it would
+            // tell the names of a private network.
             Err(error) => Answered { is_sent: !error.is_connect(), ..Answered::failed(Fault::Unreachable) },
         }
     }
 
-    /// What becomes of a delivery: the pause before the next attempt grows, with a tenth of chance, so that receivers that were away
-    /// are not all called at once.
-    fn outcome(&self, letter: &Letter, answered: &Answered, took: Duration) -> Outcome {
+    /// What becomes of a delivery: the pause before the next attempt grows, with a tenth of chance, so that
+    /// receivers that were away are not all called at once.
+    fn outcome(&self, payload: &Payload, answered: &Answered, took: Duration) -> Outcome {
         match answered.fault {
             None => Outcome::Delivered { slowly: took > self.prompt },
             // It waits until the webhook is switched on again.
-            Some(Fault::NotPermitted) if letter.is_shut_out => Outcome::Again(MARGIN),
+            Some(Fault::NotPermitted) if payload.is_shut_out => Outcome::Again(MARGIN),
             Some(Fault::NotPermitted) => Outcome::Dead,
             Some(_) => {
-                let pause = usize::try_from(letter.delivery.tries - 1).ok().and_then(|number| self.retries.get(number));
+                let pause = usize::try_from(payload.delivery.tries - 1)
+                    .ok()
+                    .and_then(|number| self.retries.get(number));
                 pause.map_or(Outcome::Dead, |seconds| {
                     let milliseconds = *seconds as f64 * 1_000.0 * rand::rng().random_range(0.9..=1.1);
                     let pause = TimeDelta::milliseconds(milliseconds as i64);
@@ -250,7 +263,7 @@ impl Workers {
 }
 
 /// The event of the security log: personal data was sent in clear.
-fn disclosure(Letter { delivery, account, shown, .. }: &Letter) -> security_event::Model {
+fn disclosure(Payload { delivery, account, shown, .. }: &Payload) -> security_event::Model {
     let origin = Origin { request_id: format!("webhook {}", delivery.id), ..Origin::default() };
     let event = security_event::Model::new(Kind::PersonalDataRead, &origin).of(account.id, &account.username);
     let event = event.because("webhook").counting(*shown);
@@ -272,7 +285,8 @@ impl Answered {
         Self { is_sent: false, status: None, fault: Some(fault), text: None, retry_after: None }
     }
 
-    /// Reads an answer. Its status says all; of what follows only the beginning is wanted, as far as it comes in time.
+    /// Reads an answer. Its status says all; of what follows only the beginning is wanted, as far as it comes
+    /// in time.
     async fn read(mut response: reqwest::Response) -> Self {
         let status = response.status();
         let fault = match status.as_u16() {
@@ -281,7 +295,10 @@ impl Answered {
             410 => Some(Fault::Gone),
             _ => Some(Fault::Refused),
         };
-        let retry_after = response.headers().get(header::RETRY_AFTER.as_str()).and_then(|value| pause(value.to_str().ok()?));
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER.as_str())
+            .and_then(|value| pause(value.to_str().ok()?));
         let (mut kept, mut read) = (Vec::new(), 0);
         let end = tokio::time::Instant::now() + READ_FOR;
         while let Ok(Ok(Some(chunk))) = tokio::time::timeout_at(end, response.chunk()).await {
@@ -301,6 +318,9 @@ impl Answered {
 fn pause(value: &str) -> Option<TimeDelta> {
     match value.trim().parse::<u32>() {
         Ok(seconds) => Some(TimeDelta::seconds(seconds.into())),
-        Err(_) => DateTime::parse_from_rfc2822(value).ok().map(|moment| moment.to_utc() - now()).filter(|pause| *pause > TimeDelta::zero()),
+        Err(_) => DateTime::parse_from_rfc2822(value)
+            .ok()
+            .map(|moment| moment.to_utc() - now())
+            .filter(|pause| *pause > TimeDelta::zero()),
     }
 }

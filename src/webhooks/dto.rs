@@ -36,10 +36,11 @@ pub struct Webhook {
     /// The province whose changes it is told; null for the nation.
     #[schema(required)]
     province: Option<ProvinceCode>,
-    /// Its owner: the account that created it. It is told what this account may see, as far as its token allowed it then, and as long as the
-    /// account may. A change by somebody else widens nothing.
+    /// Its owner: the account that created it. It is told what this account may see, as far as its token
+    /// allowed it then, and as long as the account may. A change by somebody else widens nothing.
     account_id: Uuid,
-    /// Whether events are sent. What is changed while it is switched off is told when it is switched on again.
+    /// Whether events are sent. What is changed while it is switched off is told when it is switched on
+    /// again.
     #[schema(example = true)]
     is_active: bool,
     /// Why it is switched off; null while it is not.
@@ -72,8 +73,8 @@ impl From<&Model> for Webhook {
 pub struct WebhookWithSecret {
     #[serde(flatten)]
     webhook: Webhook,
-    /// The secret with which events are signed, as the libraries of Standard Webhooks take it. It is told once; a repeated request
-    /// (`Idempotency-Key`) is answered without it: then make a new one.
+    /// The secret with which events are signed, as the libraries of Standard Webhooks take it. It is told
+    /// once; a repeated request (`Idempotency-Key`) is answered without it: then make a new one.
     #[schema(required = false, nullable = false, example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
     secret: Option<String>,
 }
@@ -82,18 +83,29 @@ pub struct WebhookWithSecret {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookInput {
-    /// Where the events go: an address with `https`, without user, password and fragment. Private and special addresses, and `http`, are
-    /// refused but for networks that the configuration of the service allows.
-    #[schema(min_length = 10, max_length = 2000, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$", example = "https://erp.example.ir/khoosheh")]
+    /// Where the events go: an address with `https`, without user, password and fragment. Private and special
+    /// addresses, and `http`, are refused but for networks that the configuration of the service allows.
+    #[schema(
+        min_length = 10,
+        max_length = 2000,
+        pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$",
+        example = "https://erp.example.ir/khoosheh"
+    )]
     pub url: String,
     /// The kinds of records that it is told of. You have to be allowed to read them.
     #[schema(min_items = 1, max_items = 30, example = json!(["cluster", "project"]))]
     pub resources: Vec<Kind>,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 500, pattern = "\\S", example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان")]
+    #[schema(
+        min_length = 1,
+        max_length = 500,
+        pattern = "\\S",
+        example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان"
+    )]
     pub description: Option<String>,
-    /// The province whose changes it is told; that of your account when left out, and the nation where that has none. It does not change.
+    /// The province whose changes it is told; that of your account when left out, and the nation where that
+    /// has none. It does not change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub province: Option<ProvinceCode>,
     /// Whether events are sent.
@@ -124,15 +136,18 @@ impl From<&Model> for WebhookInput {
 }
 
 impl WebhookInput {
-    /// The row with this input. Who creates it owns it, and it is told what the owner may see; an edit by somebody else never widens that
-    /// ([`Self::granted`]). 403 where the author may not read what it is to be told of, 422 where the owner may not.
+    /// The row with this input. Who creates it owns it, and it is told what the owner may see; an edit by
+    /// somebody else never widens that ([`Self::granted`]). 403 where the author may not read what it is to
+    /// be told of, 422 where the owner may not.
     pub fn by(mut self, caller: &Caller, networks: &[IpNet], before: &Model) -> Result<Model, Problem> {
         let asked = || KINDS.iter().filter(|entry| self.resources.contains(&entry.kind));
         if let Some(entry) = asked().find(|entry| !caller.may(entry.permission)) {
             return Err(Problem::insufficient_scope(&[entry.permission]));
         }
         let (account_id, granted) = self.granted(caller, before);
-        let is_granted = |permission: &str| granted.as_ref().is_none_or(|granted| granted.0.iter().any(|held| held == permission));
+        let is_granted = |permission: &str| {
+            granted.as_ref().is_none_or(|granted| granted.0.iter().any(|held| held == permission))
+        };
         let is_new = |entry: &&Entry| !before.resources.0.contains(&entry.kind);
         if let Some(entry) = asked().filter(is_new).find(|entry| !is_granted(entry.permission)) {
             let detail = Text::new(
@@ -141,23 +156,31 @@ impl WebhookInput {
             );
             return Err(Problem::invalid(vec![Violation::body("/resources", "not_permitted", detail)]));
         }
-        self.url = destination::checked(&self.url, networks).map_err(|violation| Problem::invalid(vec![violation]))?.into();
-        self.province = self.province.or_else(|| caller.scope.province().map(|own| ProvinceCode(own.to_owned())));
+        self.url = destination::checked(&self.url, networks)
+            .map_err(|violation| Problem::invalid(vec![violation]))?
+            .into();
+        self.province =
+            self.province.or_else(|| caller.scope.province().map(|own| ProvinceCode(own.to_owned())));
         Ok(Model { account_id, granted, ..self.onto_row(before)? })
     }
 
-    /// The owner after this input, and what it was granted. The owner renews it with the rights of the token. Whoever else sends the events
-    /// to another address, or switches a webhook on that was switched off for its owner's lack of rights (and owns it from then on), leaves
-    /// it the rights that both have.
+    /// The owner after this input, and what it was granted. The owner renews it with the rights of the token.
+    /// Whoever else sends the events to another address, or switches a webhook on that was switched off for
+    /// its owner's lack of rights (and owns it from then on), leaves it the rights that both have.
     fn granted(&self, caller: &Caller, before: &Model) -> (Uuid, Option<Scopes>) {
         let own = || Scopes(caller.permissions.clone());
         if before.id.is_nil() || before.account_id == caller.id {
             return (caller.id, Some(own()));
         }
-        // Nothing is known of the owner's rights at a webhook from before they were kept: personal data stays masked.
+        // Nothing is known of the owner's rights at a webhook from before they were kept: personal data stays
+        // masked.
         let of_both = || match &before.granted {
-            Some(granted) => Scopes(granted.0.iter().filter(|permission| caller.may(permission)).cloned().collect()),
-            None => Scopes(own().0.into_iter().filter(|permission| permission != personal::PERMISSION).collect()),
+            Some(granted) => {
+                Scopes(granted.0.iter().filter(|permission| caller.may(permission)).cloned().collect())
+            }
+            None => {
+                Scopes(own().0.into_iter().filter(|permission| permission != personal::PERMISSION).collect())
+            }
         };
         if self.is_active && before.disabled_reason == Some(DisabledReason::NotPermitted) {
             (caller.id, Some(of_both()))
@@ -178,8 +201,10 @@ impl Input<Model> for WebhookInput {
         let province = self.province.map(|province| province.0);
         if !row.id.is_nil() && province != row.province {
             // Its deliveries tell of the province of before.
-            let detail =
-                Text::new("استان وب‌هوک تغییر نمی‌کند؛ وب‌هوک تازه‌ای بسازید.", "The province of a webhook does not change: create another one.");
+            let detail = Text::new(
+                "استان وب‌هوک تغییر نمی‌کند؛ وب‌هوک تازه‌ای بسازید.",
+                "The province of a webhook does not change: create another one.",
+            );
             return Err(Problem::invalid(vec![Violation::body("/province", "immutable", detail)]));
         }
         let (disabled_reason, disabled_at) = match (self.is_active, row.disabled_at) {
@@ -189,7 +214,9 @@ impl Input<Model> for WebhookInput {
         };
         Ok(Model {
             url: self.url,
-            resources: Resources(KINDS.iter().map(|entry| entry.kind).filter(|kind| self.resources.contains(kind)).collect()),
+            resources: Resources(
+                KINDS.iter().map(|entry| entry.kind).filter(|kind| self.resources.contains(kind)).collect(),
+            ),
             description: self.description,
             province,
             is_active: self.is_active,

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, PaginatorTrait, entity::prelude::*, sea_query::Condition};
+use sea_orm::{
+    DeriveActiveEnum, EnumIter, FromJsonQueryResult, PaginatorTrait, entity::prelude::*, sea_query::Condition,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,7 +27,8 @@ crate::store::record_table! {
     "webhook" {
         /// Its owner: it sees what this account may see.
         account_id: Uuid,
-        /// What the owner was granted then: the webhook is told no more. Nothing is said of those from before this was kept.
+        /// What the owner was granted then: the webhook is told no more. Nothing is said of those from before
+        /// this was kept.
         granted: Option<account::Scopes>,
         /// The province whose changes it is told; none for the nation.
         province: Option<String>,
@@ -73,26 +76,39 @@ pub enum DisabledReason {
 
 impl Model {
     /// Those that a condition lets through, each with the account behind it.
-    pub async fn with_accounts(db: &impl ConnectionTrait, which: Condition) -> Result<HashMap<Uuid, (Self, account::Model)>, DbErr> {
+    pub async fn with_accounts(
+        db: &impl ConnectionTrait,
+        which: Condition,
+    ) -> Result<HashMap<Uuid, (Self, account::Model)>, DbErr> {
         let webhooks = Entity::find().filter(which).all(db).await?;
         let ids = webhooks.iter().map(|webhook| webhook.account_id);
         let accounts = account::Entity::find().filter(account::Column::Id.is_in(ids)).all(db).await?;
-        let accounts: HashMap<Uuid, account::Model> = accounts.into_iter().map(|account| (account.id, account)).collect();
-        let with_account = |webhook: Self| accounts.get(&webhook.account_id).cloned().map(|account| (webhook.id, (webhook, account)));
+        let accounts: HashMap<Uuid, account::Model> =
+            accounts.into_iter().map(|account| (account.id, account)).collect();
+        let with_account = |webhook: Self| {
+            accounts.get(&webhook.account_id).cloned().map(|account| (webhook.id, (webhook, account)))
+        };
         Ok(webhooks.into_iter().filter_map(with_account).collect())
     }
 
-    /// Switches it off, unless somebody has changed it since it was read. What is changed meanwhile is told once it is switched on again.
+    /// Switches it off, unless somebody has changed it since it was read. What is changed meanwhile is told
+    /// once it is switched on again.
     pub async fn switch_off(&self, db: &Database, reason: DisabledReason) -> Result<(), Problem> {
         let transaction = Transaction::begin(db, Caller::service(), "webhooks".to_owned()).await?;
         let switched = async {
             let before = transaction.present::<Self>(self.id).await?;
             let account = account::Entity::find_by_id(before.account_id).one(&*transaction).await?;
-            let is_admitted_again = reason == DisabledReason::NotPermitted && account.is_some_and(|account| !before.permissions(&account).is_empty());
+            let is_admitted_again = reason == DisabledReason::NotPermitted
+                && account.is_some_and(|account| !before.permissions(&account).is_empty());
             if before.version != self.version || is_admitted_again {
                 return Ok(());
             }
-            let after = Self { is_active: false, disabled_reason: Some(reason), disabled_at: Some(transaction.now()), ..before.clone() };
+            let after = Self {
+                is_active: false,
+                disabled_reason: Some(reason),
+                disabled_at: Some(transaction.now()),
+                ..before.clone()
+            };
             transaction.update(&before, after).await.map(|_| ())
         };
         match switched.await {
@@ -110,19 +126,24 @@ impl Model {
         caller.id == self.account_id || ADMINISTRATION.iter().any(|permission| caller.may(permission))
     }
 
-    /// What the account behind it may do for it: nothing where the account is shut out, may keep no webhooks any more, or belongs elsewhere.
+    /// What the account behind it may do for it: nothing where the account is shut out, may keep no webhooks
+    /// any more, or belongs elsewhere.
     pub fn permissions(&self, account: &account::Model) -> Vec<String> {
-        let is_granted = |permission: &String| self.granted.as_ref().is_none_or(|granted| granted.0.contains(permission));
+        let is_granted =
+            |permission: &String| self.granted.as_ref().is_none_or(|granted| granted.0.contains(permission));
         let permissions: Vec<String> = account.permissions().into_iter().filter(is_granted).collect();
         let is_elsewhere = account.province.is_some() && account.province != self.province;
-        let stands = account.is_usable() && !is_elsewhere && permissions.iter().any(|held| held == super::PERMISSION);
+        let stands =
+            account.is_usable() && !is_elsewhere && permissions.iter().any(|held| held == super::PERMISSION);
         if stands { permissions } else { Vec::new() }
     }
 
     /// The kinds of records that it is told of, as far as the account behind it may see them.
     pub fn kinds(&self, account: &account::Model) -> Vec<&'static Entry> {
         let permissions = self.permissions(account);
-        let is_told = |entry: &&Entry| self.resources.0.contains(&entry.kind) && permissions.iter().any(|held| held == entry.permission);
+        let is_told = |entry: &&Entry| {
+            self.resources.0.contains(&entry.kind) && permissions.iter().any(|held| held == entry.permission)
+        };
         KINDS.iter().filter(is_told).collect()
     }
 }
@@ -150,14 +171,22 @@ impl Record for Model {
     }
 
     /// A new one is told what is changed from now on.
-    async fn settle(&mut self, before: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
+    async fn before_write(
+        &mut self,
+        before: Option<&Self>,
+        transaction: &Transaction,
+    ) -> Result<(), Problem> {
         if before.is_some_and(|before| !before.is_active) && self.is_active {
             outbox::begin_anew(&**transaction, self.id).await?;
         }
         if before.is_none() {
             transaction.lock_named("webhooks", Uuid::nil()).await?;
-            let own = self.province.as_ref().map_or_else(|| Column::Province.is_null(), |own| Column::Province.eq(own));
-            let others = Entity::find().filter(own).filter(Column::DeletedAt.is_null()).count(&**transaction).await?;
+            let own = self
+                .province
+                .as_ref()
+                .map_or_else(|| Column::Province.is_null(), |own| Column::Province.eq(own));
+            let others =
+                Entity::find().filter(own).filter(Column::DeletedAt.is_null()).count(&**transaction).await?;
             if others >= MOST {
                 return Err(Problem::new(&problem_types::TOO_MANY_WEBHOOKS));
             }
@@ -174,8 +203,18 @@ impl Record for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey { name: "created_at", sql: "webhook.created_at", kind: SqlKind::Timestamp, value: |row| row.created_at.into() },
-        SortKey { name: "updated_at", sql: "webhook.updated_at", kind: SqlKind::Timestamp, value: |row| row.updated_at.into() },
+        SortKey {
+            name: "created_at",
+            sql: "webhook.created_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.created_at.into(),
+        },
+        SortKey {
+            name: "updated_at",
+            sql: "webhook.updated_at",
+            kind: SqlKind::Timestamp,
+            value: |row| row.updated_at.into(),
+        },
         SortKey { name: "id", sql: "webhook.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
     ];
 }

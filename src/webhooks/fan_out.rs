@@ -1,12 +1,13 @@
-//! From changes to deliveries. Each webhook follows the feed from where it stands, as any follower does; its deliveries and its new place are
-//! written in one transaction, so that each change becomes one delivery, whenever the process is cut off.
+//! From changes to deliveries. Each webhook follows the feed from where it stands, as any follower does; its
+//! deliveries and its new place are written in one transaction, so that each change becomes one delivery,
+//! whenever the process is cut off.
 
 use rand::seq::SliceRandom;
 use sea_orm::{ColumnTrait, ConnectionTrait, sea_query::Condition};
 
 use super::{
     entity::{self, DisabledReason, Model},
-    letter,
+    payload,
 };
 use crate::{
     changes::{Change, kinds::Entry},
@@ -15,7 +16,7 @@ use crate::{
         Database,
         feed::{self, Followed, Seen},
         lock,
-        outbox::{self, Lane},
+        outbox::{self, SubscriptionCursor},
     },
 };
 
@@ -35,30 +36,33 @@ pub async fn step(db: &Database) -> Result<bool, Problem> {
         transaction.roll_back().await;
         return Ok(false);
     }
-    let mut lanes = outbox::lanes(&transaction).await?;
+    let mut cursors = outbox::cursors(&transaction).await?;
     // Where there is more than one step takes, each has its turn.
-    lanes.shuffle(&mut rand::rng());
+    cursors.shuffle(&mut rand::rng());
     // Before the accounts: nothing is told to who was shut out before it was changed.
     let present = feed::present(&transaction).await?;
-    let active = Condition::all().add(entity::Column::IsActive.eq(true)).add(entity::Column::DeletedAt.is_null());
+    let active =
+        Condition::all().add(entity::Column::IsActive.eq(true)).add(entity::Column::DeletedAt.is_null());
     let mut webhooks = Model::with_accounts(&transaction, active).await?;
-    let shut_out: Vec<_> = webhooks.extract_if(|_, (webhook, account)| webhook.permissions(account).is_empty()).collect();
+    let shut_out: Vec<_> =
+        webhooks.extract_if(|_, (webhook, account)| webhook.permissions(account).is_empty()).collect();
     let (mut written, mut has_more) = (0, false);
-    for lane in lanes {
-        let Some((webhook, account)) = webhooks.get(&lane.webhook_id) else { continue };
+    for cursor in cursors {
+        let Some((webhook, account)) = webhooks.get(&cursor.webhook_id) else { continue };
         if written >= MOST {
             has_more = true;
             break;
         }
-        outbox::hold(&transaction, lane.webhook_id).await?;
+        outbox::hold(&transaction, cursor.webhook_id).await?;
         // Numbers that the log has not reached: the database was put back to before them.
-        let lane = if present.is_behind(&lane.seen) {
-            tracing::warn!(webhook = %lane.webhook_id, "the database was put back: a webhook begins anew with what is changed from now on");
-            Lane { seen: present.seen.clone(), until: None, ..lane }
+        let cursor = if present.is_behind(&cursor.seen) {
+            tracing::warn!(webhook = %cursor.webhook_id, "the database was put back: a webhook begins anew with what is changed from now on");
+            SubscriptionCursor { seen: present.seen.clone(), until: None, ..cursor }
         } else {
-            lane
+            cursor
         };
-        let (count, next) = follow(&transaction, webhook, &webhook.kinds(account), &lane, &present.seen).await?;
+        let (count, next) =
+            follow(&transaction, webhook, &webhook.kinds(account), &cursor, &present.seen).await?;
         written += count;
         has_more |= next.until.is_some() || next.seen != present.seen;
         outbox::advance(&transaction, &next).await?;
@@ -73,11 +77,11 @@ pub async fn step(db: &Database) -> Result<bool, Problem> {
 }
 
 async fn has_news(db: &Database) -> Result<bool, Problem> {
-    let lanes = outbox::lanes(db).await?;
-    if lanes.iter().any(|lane| lane.until.is_some()) {
+    let cursors = outbox::cursors(db).await?;
+    if cursors.iter().any(|cursor| cursor.until.is_some()) {
         return Ok(true);
     }
-    let mut places: Vec<&Seen> = lanes.iter().map(|lane| &lane.seen).collect();
+    let mut places: Vec<&Seen> = cursors.iter().map(|cursor| &cursor.seen).collect();
     places.sort_by_key(|seen| seen.to_string());
     places.dedup();
     if places.is_empty() {
@@ -92,26 +96,47 @@ async fn has_news(db: &Database) -> Result<bool, Problem> {
     Ok(false)
 }
 
-/// Writes the deliveries of what comes next for a webhook, and says how many they are and where it stands then.
-async fn follow(db: &impl ConnectionTrait, webhook: &Model, kinds: &[&Entry], lane: &Lane, present: &Seen) -> Result<(usize, Lane), Problem> {
-    let arrived = |seen: &Seen| Lane { webhook_id: lane.webhook_id, seen: seen.clone(), until: None };
+/// Writes the deliveries of what comes next for a webhook, and says how many they are and where it stands
+/// then.
+async fn follow(
+    db: &impl ConnectionTrait,
+    webhook: &Model,
+    kinds: &[&Entry],
+    cursor: &SubscriptionCursor,
+    present: &Seen,
+) -> Result<(usize, SubscriptionCursor), Problem> {
+    let arrived =
+        |seen: &Seen| SubscriptionCursor { webhook_id: cursor.webhook_id, seen: seen.clone(), until: None };
     if kinds.is_empty() {
         return Ok((0, arrived(present)));
     }
-    let names = |is_wanted: fn(&Entry) -> bool| kinds.iter().filter(|kind| is_wanted(kind)).map(|kind| kind.resource).collect::<Vec<_>>();
-    let followed = Followed { kinds: names(|_| true), shared: names(|kind| kind.is_shared), province: webhook.province.as_deref() };
-    let (until, position) = lane.until.as_ref().map_or((present, None), |(until, position)| (until, Some(*position)));
-    let rows = feed::changes(db, &followed, (Some(&lane.seen), until), position, PAGE as u64).await?;
+    let names = |is_wanted: fn(&Entry) -> bool| {
+        kinds.iter().filter(|kind| is_wanted(kind)).map(|kind| kind.resource).collect::<Vec<_>>()
+    };
+    let followed = Followed {
+        kinds: names(|_| true),
+        shared: names(|kind| kind.is_shared),
+        province: webhook.province.as_deref(),
+    };
+    let (until, position) =
+        cursor.until.as_ref().map_or((present, None), |(until, position)| (until, Some(*position)));
+    let rows = feed::changes(db, &followed, (Some(&cursor.seen), until), position, PAGE as u64).await?;
     let last = rows.last().map(|row| row.entry.seq).filter(|_| rows.len() == PAGE);
     let now = outbox::moment(db).await?;
     let deliveries: Vec<_> = rows
         .into_iter()
         .filter_map(|row| {
             let seq = row.entry.seq;
-            letter::of_change(webhook.id, seq, &Change::new(row.entry, row.is_within)?, now)
+            payload::of_change(webhook.id, seq, &Change::new(row.entry, row.is_within)?, now)
         })
         .collect();
     let count = deliveries.len();
     outbox::add(db, webhook.id, deliveries).await?;
-    Ok((count, last.map_or_else(|| arrived(until), |position| Lane { until: Some((until.clone(), position)), ..lane.clone() })))
+    Ok((
+        count,
+        last.map_or_else(
+            || arrived(until),
+            |position| SubscriptionCursor { until: Some((until.clone(), position)), ..cursor.clone() },
+        ),
+    ))
 }

@@ -1,4 +1,5 @@
-//! Secrets and signatures after Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA256 over id, moment and body.
+//! Secrets and signatures after Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA256 over id,
+//! moment and body.
 
 use std::fmt;
 
@@ -55,7 +56,10 @@ impl Secrets {
         let signatures = current.map(|secret| {
             // What is kept was encoded above.
             let key = STANDARD.decode(secret.secret.trim_start_matches(PREFIX)).unwrap_or_default();
-            let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), format!("{id}.{}.{body}", now.timestamp()).as_bytes());
+            let tag = hmac::sign(
+                &hmac::Key::new(hmac::HMAC_SHA256, &key),
+                format!("{id}.{}.{body}", now.timestamp()).as_bytes(),
+            );
             format!("v1,{}", STANDARD.encode(tag))
         });
         signatures.collect::<Vec<_>>().join(" ")
@@ -71,9 +75,16 @@ mod tests {
     /// The example of the reference library.
     #[test]
     fn the_example_of_the_standard_comes_out() {
-        let secrets = Secrets(vec![Secret { secret: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into(), expires_at: None }]);
+        let secrets = Secrets(vec![Secret {
+            secret: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into(),
+            expires_at: None,
+        }]);
         let moment = DateTime::from_timestamp(1_649_367_553, 0).unwrap();
-        let signature = secrets.sign("msg_27UH4WbU6Z5A5EzD8u03UvzRbpk", moment, r#"{"email":"test@example.com","username":"test_user"}"#);
+        let signature = secrets.sign(
+            "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+            moment,
+            r#"{"email":"test@example.com","username":"test_user"}"#,
+        );
         assert_eq!(signature, "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=");
     }
 

@@ -28,13 +28,20 @@ async fn nobody_is_asked_for_a_token(service: &Service) {
     let nobody = service.anonymous();
     for operation in guarded() {
         let path = operation.path_to(&records);
-        for (client, challenge) in
-            [(nobody.clone(), "Bearer realm=\"khoosheh\""), (nobody.with_token("nonsense"), "Bearer realm=\"khoosheh\", error=\"invalid_token\"")]
-        {
+        for (client, challenge) in [
+            (nobody.clone(), "Bearer realm=\"khoosheh\""),
+            (nobody.with_token("nonsense"), "Bearer realm=\"khoosheh\", error=\"invalid_token\""),
+        ] {
             // Neither a bad query nor a bad body is looked at before the token.
             let request = operation.request(&client, &format!("{path}?surprise=1"), "\"1\"").body("{");
             let answer = client.send(request).await;
-            assert_eq!((answer.status, answer.code()), (401, "unauthenticated"), "{}: {}", operation.id(), answer.text);
+            assert_eq!(
+                (answer.status, answer.code()),
+                (401, "unauthenticated"),
+                "{}: {}",
+                operation.id(),
+                answer.text
+            );
             assert_eq!(answer.header("www-authenticate"), challenge, "{}", operation.id());
         }
     }
@@ -44,20 +51,34 @@ async fn nobody_is_asked_for_a_token(service: &Service) {
 async fn every_account_holds_what_the_table_says(service: &Service) {
     for account in &ACCOUNTS {
         let me = account.login(service).await.get("/api/v1/auth/me").await;
-        let permissions = me.body["permissions"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect::<BTreeSet<_>>();
-        assert_eq!((&me.body["role"], &me.body["province"]), (&json!(account.role), &json!(account.province)));
+        let permissions = me.body["permissions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p.as_str().unwrap())
+            .collect::<BTreeSet<_>>();
+        assert_eq!(
+            (&me.body["role"], &me.body["province"]),
+            (&json!(account.role), &json!(account.province))
+        );
         assert_eq!(permissions, account.permissions(), "{}", account.name);
     }
 }
 
 async fn what_lies_elsewhere_does_not_exist(service: &Service) {
-    let (foreign, own, other) = (Records::make(service, "IR-15").await, Records::make(service, "IR-08").await, Records::make(service, "IR-08").await);
+    let (foreign, own, other) = (
+        Records::make(service, "IR-15").await,
+        Records::make(service, "IR-08").await,
+        Records::make(service, "IR-08").await,
+    );
     let (stranger, owner) = (service.login("kerman").await, service.login("lorestan").await);
     let is_parent = |kind: &str| matches!(kind, "cluster" | "project" | "webhook");
     let kerman = ACCOUNTS.iter().find(|account| account.name == "kerman").unwrap();
     let versions = async || {
         let mut versions = Vec::new();
-        for operation in guarded().iter().filter(|operation| kerman.may(operation.id()) && operation.method == Method::GET) {
+        for operation in
+            guarded().iter().filter(|operation| kerman.may(operation.id()) && operation.method == Method::GET)
+        {
             for (client, records) in [(&owner, &foreign), (&stranger, &own), (&stranger, &other)] {
                 let answer = client.get(&operation.path_to(records)).await;
                 assert_eq!(answer.status, 200, "{}: {}", operation.id(), answer.text);
@@ -67,8 +88,9 @@ async fn what_lies_elsewhere_does_not_exist(service: &Service) {
         versions
     };
     let before = versions().await;
-    for operation in guarded().iter().filter(|operation| operation.pattern.contains("{id}") && !operation.is_national() && kerman.may(operation.id()))
-    {
+    for operation in guarded().iter().filter(|operation| {
+        operation.pattern.contains("{id}") && !operation.is_national() && kerman.may(operation.id())
+    }) {
         let mut places = vec![operation.path_to(&foreign)];
         if operation.pattern.contains("_id}") {
             // What belongs to a record does not exist under another one either, not even under one's own.
@@ -78,9 +100,20 @@ async fn what_lies_elsewhere_does_not_exist(service: &Service) {
         }
         for path in places {
             let request = operation.request(&stranger, &path, "*");
-            let answer =
-                stranger.send(if operation.media_types().is_empty() { request } else { operation.with_body(request, &operation.body(&own)) }).await;
-            assert_eq!((answer.status, answer.code()), (404, "not_found"), "{} {path}: {}", operation.id(), answer.text);
+            let answer = stranger
+                .send(if operation.media_types().is_empty() {
+                    request
+                } else {
+                    operation.with_body(request, &operation.body(&own))
+                })
+                .await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (404, "not_found"),
+                "{} {path}: {}",
+                operation.id(),
+                answer.text
+            );
             assert_eq!(answer.etag(), "", "{}: an ETag tells that something is there", operation.id());
         }
     }
@@ -98,11 +131,21 @@ async fn what_lies_elsewhere_is_not_listed(service: &Service) {
     let both = [Records::make(service, "IR-15").await, Records::make(service, "IR-08").await];
     for account in &ACCOUNTS {
         let client = account.login(service).await;
-        let (seen, hidden): (Vec<_>, Vec<_>) = both.iter().partition(|records| account.province.is_none_or(|own| own == records.province));
-        for operation in guarded().iter().filter(|operation| operation.method == Method::GET && account.may(operation.id())) {
-            let includes = operation.parameter("include").map(|parameter| parameter["schema"]["items"]["enum"].as_array().unwrap());
-            let includes =
-                includes.map(|names| format!("&include={}", names.iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>().join(",")));
+        let (seen, hidden): (Vec<_>, Vec<_>) =
+            both.iter().partition(|records| account.province.is_none_or(|own| own == records.province));
+        for operation in guarded()
+            .iter()
+            .filter(|operation| operation.method == Method::GET && account.may(operation.id()))
+        {
+            let includes = operation
+                .parameter("include")
+                .map(|parameter| parameter["schema"]["items"]["enum"].as_array().unwrap());
+            let includes = includes.map(|names| {
+                format!(
+                    "&include={}",
+                    names.iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>().join(",")
+                )
+            });
             let size = if operation.takes("page_size") { "page_size=200" } else { "" };
             for format in if operation.is_list() { vec!["", "&format=csv"] } else { vec![""] } {
                 let path = operation.path_to(seen[0]);
@@ -110,20 +153,29 @@ async fn what_lies_elsewhere_is_not_listed(service: &Service) {
                 let path = format!("{path}{sign}{size}{format}{}", includes.as_deref().unwrap_or_default());
                 let answer = client.get(path.trim_end_matches(['?', '&'])).await;
                 assert_eq!(answer.status, 200, "{} {path}: {}", account.name, answer.text);
-                for (kind, id) in hidden.iter().flat_map(|records| records.ids()).filter(|(kind, _)| *kind != "indicator") {
+                for (kind, id) in
+                    hidden.iter().flat_map(|records| records.ids()).filter(|(kind, _)| *kind != "indicator")
+                {
                     assert!(!answer.text.contains(id), "{} {path} shows a {kind} of elsewhere", account.name);
                 }
                 // A list under a record is that of the first ones.
                 let own = if operation.pattern.contains('{') { &seen[..1] } else { &seen[..] };
-                let listed = |kind: &str| plural(kind) == operation.kind() && operation.id().starts_with("list_");
+                let listed =
+                    |kind: &str| plural(kind) == operation.kind() && operation.id().starts_with("list_");
                 for (_, id) in own.iter().flat_map(|records| records.ids()).filter(|(kind, _)| listed(kind)) {
                     assert!(answer.text.contains(id), "{} {path} lacks one's own", account.name);
                 }
             }
             if operation.takes("count") {
                 let path = operation.path_to(seen[0]);
-                let (total, page) = (client.count(&path).await, client.get(&format!("{path}?page_size=200")).await);
-                assert_eq!(page.body["items"].as_array().unwrap().len() as u64, total.min(200), "{} {path} counts what is not there", account.name);
+                let (total, page) =
+                    (client.count(&path).await, client.get(&format!("{path}?page_size=200")).await);
+                assert_eq!(
+                    page.body["items"].as_array().unwrap().len() as u64,
+                    total.min(200),
+                    "{} {path} counts what is not there",
+                    account.name
+                );
             }
         }
     }
@@ -137,12 +189,20 @@ async fn nobody_counts_what_lies_elsewhere(service: &Service) {
     let report = "/api/v1/reports/identified-clusters?as_of=2026-01-01";
     for account in &ACCOUNTS {
         let client = account.login(service).await;
-        let expected: u64 =
-            CLUSTERS_OF.iter().filter(|(province, _)| account.province.is_none_or(|own| own == *province)).map(|(_, count)| count).sum();
+        let expected: u64 = CLUSTERS_OF
+            .iter()
+            .filter(|(province, _)| account.province.is_none_or(|own| own == *province))
+            .map(|(_, count)| count)
+            .sum();
         assert_eq!(client.count("/api/v1/clusters").await, expected, "{}", account.name);
         for report in [report.to_owned(), format!("{report}&known_at={moment}")] {
-            let (answer, csv) = (client.get(&report).await, client.get(&format!("{report}&format=csv")).await);
-            let counts = [answer.body["total"].as_u64().unwrap(), answer.items("id").len() as u64, csv.text.lines().count() as u64 - 1];
+            let (answer, csv) =
+                (client.get(&report).await, client.get(&format!("{report}&format=csv")).await);
+            let counts = [
+                answer.body["total"].as_u64().unwrap(),
+                answer.items("id").len() as u64,
+                csv.text.lines().count() as u64 - 1,
+            ];
             assert_eq!(counts, [expected; 3], "{} {report}", account.name);
         }
     }
@@ -160,8 +220,14 @@ async fn nobody_counts_what_lies_elsewhere(service: &Service) {
     }
     // A page mark of somebody else opens nothing.
     let page = lorestan.get("/api/v1/clusters?page_size=1").await;
-    let next = kerman.get(&format!("/api/v1/clusters?page_size=200&cursor={}", page.body["next_cursor"].as_str().unwrap())).await;
-    assert!(next.status == 400 || next.items("province").iter().all(|province| *province == "IR-08"), "{}", next.text);
+    let next = kerman
+        .get(&format!("/api/v1/clusters?page_size=200&cursor={}", page.body["next_cursor"].as_str().unwrap()))
+        .await;
+    assert!(
+        next.status == 400 || next.items("province").iter().all(|province| *province == "IR-08"),
+        "{}",
+        next.text
+    );
 }
 
 async fn nobody_writes_into_another_province(service: &Service) {
@@ -169,16 +235,23 @@ async fn nobody_writes_into_another_province(service: &Service) {
     let (kerman, lorestan) = (service.login("kerman").await, service.login("lorestan").await);
     let before = lorestan.count("/api/v1/clusters").await;
     let outside = json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]});
-    let refused = |answer: Answer| assert_eq!((answer.status, answer.code()), (403, "outside_scope"), "{}", answer.text);
+    let refused = |answer: Answer| {
+        assert_eq!((answer.status, answer.code()), (403, "outside_scope"), "{}", answer.text)
+    };
     refused(kerman.post("/api/v1/clusters", outside.clone()).await);
     refused(kerman.put("/api/v1/clusters/by-ref/province-erp/new", outside.clone()).await);
     refused(kerman.put(&format!("/api/v1/clusters/by-ref/province-erp/{}", foreign.key), outside).await);
     // References are unique in the whole service: what is taken elsewhere can be neither seen nor taken.
     let taken = json!({"province": "IR-08", "name_fa": "ورشو", "isic": [{"code": "2599"}]});
-    assert_eq!(kerman.put(&format!("/api/v1/clusters/by-ref/province-erp/{}", foreign.key), taken).await.code(), "duplicate");
+    assert_eq!(
+        kerman.put(&format!("/api/v1/clusters/by-ref/province-erp/{}", foreign.key), taken).await.code(),
+        "duplicate"
+    );
     assert_eq!(lorestan.count("/api/v1/clusters").await, before);
     let operations = guarded();
-    let path = |kind: &str| operations.iter().find(|operation| operation.id() == format!("get_{kind}")).unwrap().path_to(&own);
+    let path = |kind: &str| {
+        operations.iter().find(|operation| operation.id() == format!("get_{kind}")).unwrap().path_to(&own)
+    };
     for kind in ["cluster", "organisation", "cda", "decision", "enterprise"] {
         refused(kerman.patch(&path(kind), "*", json!({"province": "IR-15"})).await);
     }
@@ -205,12 +278,19 @@ async fn nobody_writes_into_another_province(service: &Service) {
     ] {
         let (value, pointer) = match field {
             "predecessors" | "feeds" => (json!([foreign.id(to)]), format!("/{field}/0")),
-            "enterprises" => (json!([{"enterprise_id": foreign.id(to)}]), "/enterprises/0/enterprise_id".to_owned()),
+            "enterprises" => {
+                (json!([{"enterprise_id": foreign.id(to)}]), "/enterprises/0/enterprise_id".to_owned())
+            }
             "members" | "participants" => (json!([foreign.id(to), own.id("member")]), format!("/{field}/0")),
             _ => (json!(foreign.id(to)), format!("/{field}")),
         };
         let answer = kerman.patch(&path(kind), "*", json!({field: value})).await;
-        assert_eq!((answer.status, answer.errors()), (422, vec![(pointer.as_str(), "unknown_record")]), "{kind}: {}", answer.text);
+        assert_eq!(
+            (answer.status, answer.errors()),
+            (422, vec![(pointer.as_str(), "unknown_record")]),
+            "{kind}: {}",
+            answer.text
+        );
         assert_eq!(kerman.get(&path(kind)).await.body["version"], 1, "{kind}");
     }
 }
@@ -223,9 +303,19 @@ async fn a_national_organisation_is_for_everybody_and_kept_by_the_nation(service
     let path = bank.header("location");
     for account in &ACCOUNTS {
         let client = account.login(service).await;
-        for seen in [path, "/api/v1/organisations/by-ref/nation/bank", "/api/v1/organisations?page_size=200", &format!("{path}/history")] {
+        for seen in [
+            path,
+            "/api/v1/organisations/by-ref/nation/bank",
+            "/api/v1/organisations?page_size=200",
+            &format!("{path}/history"),
+        ] {
             let answer = client.get(seen).await;
-            assert!(answer.status == 200 && answer.text.contains("بانک ملی"), "{} {seen}: {}", account.name, answer.text);
+            assert!(
+                answer.status == 200 && answer.text.contains("بانک ملی"),
+                "{} {seen}: {}",
+                account.name,
+                answer.text
+            );
         }
         let refusal = match (account.may("update_organisation"), account.province) {
             (false, _) => Some((403, "forbidden")),
@@ -234,7 +324,10 @@ async fn a_national_organisation_is_for_everybody_and_kept_by_the_nation(service
         };
         let name = account.name;
         let new = json!({"kind": "bank", "name_fa": format!("بانک {name}")});
-        let put = client.request(Method::PUT, "/api/v1/organisations/by-ref/nation/bank").header("if-match", "*").json(&national);
+        let put = client
+            .request(Method::PUT, "/api/v1/organisations/by-ref/nation/bank")
+            .header("if-match", "*")
+            .json(&national);
         for answer in [
             client.post("/api/v1/organisations", new.clone()).await,
             client.put(&format!("/api/v1/organisations/by-ref/nation/{name}"), new).await,
@@ -243,7 +336,9 @@ async fn a_national_organisation_is_for_everybody_and_kept_by_the_nation(service
         ] {
             match refusal {
                 None => assert!(answer.status < 300, "{name}: {}", answer.text),
-                Some(refusal) => assert_eq!((answer.status, answer.code()), refusal, "{name}: {}", answer.text),
+                Some(refusal) => {
+                    assert_eq!((answer.status, answer.code()), refusal, "{name}: {}", answer.text)
+                }
             }
         }
         if let Some(refusal) = refusal {
@@ -265,7 +360,8 @@ async fn a_key_of_somebody_else_opens_nothing(service: &Service) {
     let body = json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]});
     let post = async |account: &str| {
         let client = service.login(account).await;
-        let request = client.request(Method::POST, "/api/v1/clusters").header("idempotency-key", "shared").json(&body);
+        let request =
+            client.request(Method::POST, "/api/v1/clusters").header("idempotency-key", "shared").json(&body);
         client.send(request).await
     };
     assert_eq!(post("lorestan").await.status, 201);

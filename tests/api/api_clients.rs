@@ -38,7 +38,12 @@ async fn create(admin: &Client, client_id: &str, scopes: &[&str], province: Valu
 }
 
 /// Creates an API client, and gives the answer and a client with its token.
-pub async fn client_with(admin: &Client, client_id: &str, scopes: &[&str], province: Value) -> (Answer, Client) {
+pub async fn client_with(
+    admin: &Client,
+    client_id: &str,
+    scopes: &[&str],
+    province: Value,
+) -> (Answer, Client) {
     let created = create(admin, client_id, scopes, province).await;
     let token = token(admin, client_id, secret(&created)).await;
     assert_eq!(token.status, 200, "{}", token.text);
@@ -47,7 +52,12 @@ pub async fn client_with(admin: &Client, client_id: &str, scopes: &[&str], provi
 }
 
 pub async fn token(client: &Client, client_id: &str, secret: &str) -> Answer {
-    client.form(TOKEN, &[("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", secret)]).await
+    client
+        .form(
+            TOKEN,
+            &[("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", secret)],
+        )
+        .await
 }
 
 pub fn secret(answer: &Answer) -> &str {
@@ -63,7 +73,13 @@ async fn stored(service: &Service) -> String {
     let db = service.database().await;
     let mut found = String::new();
     for table in ["change_log", "idempotent_answer", "search_term", "session", "external_ref"] {
-        let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), format!("SELECT * FROM {table}"))).await.unwrap();
+        let rows = db
+            .query_all_raw(Statement::from_string(
+                db.get_database_backend(),
+                format!("SELECT * FROM {table}"),
+            ))
+            .await
+            .unwrap();
         for row in rows {
             for column in row.column_names() {
                 found.extend(row.try_get::<String>("", &column).ok());
@@ -76,11 +92,18 @@ async fn stored(service: &Service) -> String {
 
 async fn an_api_client_from_creation_to_tombstone(service: &Service) {
     let admin = service.login("admin").await;
-    let created = create(&admin, "erp", &["projects:read", "cdas:read", "projects:read"], json!("IR-15")).await;
+    let created =
+        create(&admin, "erp", &["projects:read", "cdas:read", "projects:read"], json!("IR-15")).await;
     assert_eq!(created.header("location"), format!("{API_CLIENTS}/{}", created.id()));
-    assert_eq!((&created.body["scopes"], &created.body["disabled"]), (&json!(["cdas:read", "projects:read"]), &json!(false)));
+    assert_eq!(
+        (&created.body["scopes"], &created.body["disabled"]),
+        (&json!(["cdas:read", "projects:read"]), &json!(false))
+    );
     let history = lives_and_dies(&admin, &created, json!({"display_name": "نامی دیگر"})).await;
-    assert_eq!(history.body["items"][1]["changes"], json!([{"field": "display_name", "from": "سامانهٔ نو", "to": "نامی دیگر"}]));
+    assert_eq!(
+        history.body["items"][1]["changes"],
+        json!([{"field": "display_name", "from": "سامانهٔ نو", "to": "نامی دیگر"}])
+    );
     let gone = token(&admin, "erp", secret(&created)).await;
     assert_eq!((gone.status, gone.code()), (401, "invalid_client"));
 }
@@ -97,7 +120,12 @@ async fn only_administrators_keep_api_clients(service: &Service) {
             other.get(API_CLIENTS).await,
             other.get(&path).await,
             other.get(&format!("{path}/history")).await,
-            other.post(API_CLIENTS, json!({"client_id": "own", "display_name": "x", "scopes": ["projects:read"]})).await,
+            other
+                .post(
+                    API_CLIENTS,
+                    json!({"client_id": "own", "display_name": "x", "scopes": ["projects:read"]}),
+                )
+                .await,
             other.patch(&path, "*", json!({"disabled": true})).await,
             other.delete(&path, "*").await,
             other.send(other.request(Method::POST, &format!("{path}/secret")).header("if-match", "*")).await,
@@ -107,7 +135,11 @@ async fn only_administrators_keep_api_clients(service: &Service) {
     }
     assert_eq!(admin.get(&path).await.version_tag(), "\"1\"");
     let person = admin.get("/api/v1/users?q=lorestan").await;
-    assert_eq!(admin.get(&format!("{API_CLIENTS}/{}", person.items("id")[0])).await.status, 404, "a user is no API client");
+    assert_eq!(
+        admin.get(&format!("{API_CLIENTS}/{}", person.items("id")[0])).await.status,
+        404,
+        "a user is no API client"
+    );
 }
 
 async fn a_secret_is_told_once(service: &Service) {
@@ -119,14 +151,24 @@ async fn a_secret_is_told_once(service: &Service) {
     let tokens = token(&admin, "erp", secret).await;
     assert_eq!((tokens.status, &tokens.body["scope"]), (200, &json!("projects:read")), "{}", tokens.text);
     let basic = admin.http.post(format!("{}{TOKEN}", admin.address)).basic_auth("erp", Some(secret));
-    assert_eq!(admin.send(basic.form(&[("grant_type", "client_credentials")])).await.status, 200, "also as RFC 6749 prefers");
+    assert_eq!(
+        admin.send(basic.form(&[("grant_type", "client_credentials")])).await.status,
+        200,
+        "also as RFC 6749 prefers"
+    );
     assert_eq!(token(&admin, "erp", &secret[1..]).await.code(), "invalid_client");
     assert_eq!(log_in(&admin, "erp", secret).await.code(), "invalid_grant", "a system is no person");
 
     let path = created.header("location");
     let changed = admin.patch(path, "\"1\"", json!({"display_name": "x"})).await;
     let mut shown = changed.text;
-    for place in [path, API_CLIENTS, &format!("{API_CLIENTS}?format=csv"), &format!("{path}/history"), &format!("{path}/history?format=csv")] {
+    for place in [
+        path,
+        API_CLIENTS,
+        &format!("{API_CLIENTS}?format=csv"),
+        &format!("{path}/history"),
+        &format!("{path}/history?format=csv"),
+    ] {
         shown += &admin.get(place).await.text;
     }
     shown += &stored(service).await;
@@ -142,16 +184,25 @@ async fn a_secret_is_told_once(service: &Service) {
 async fn a_repeated_creation_tells_no_secret(service: &Service) {
     let admin = service.login("admin").await;
     let post = async |path: &str, body: &Value| {
-        let request = admin.request(Method::POST, path).header("idempotency-key", format!("key-{path}")).header("if-match", "\"1\"");
+        let request = admin
+            .request(Method::POST, path)
+            .header("idempotency-key", format!("key-{path}"))
+            .header("if-match", "\"1\"");
         admin.send(if body.is_null() { request } else { request.json(body) }).await
     };
     let input = json!({"client_id": "erp", "display_name": "x", "scopes": ["projects:read"]});
     let created = post(API_CLIENTS, &input).await;
     let rotation = format!("{}/secret", created.header("location"));
     let rotated = post(&rotation, &Value::Null).await;
-    for (path, body, first) in [(API_CLIENTS, &input, &created), (rotation.as_str(), &Value::Null, &rotated)] {
+    for (path, body, first) in [(API_CLIENTS, &input, &created), (rotation.as_str(), &Value::Null, &rotated)]
+    {
         let repeated = post(path, body).await;
-        assert_eq!((repeated.status, repeated.header("idempotency-replayed")), (first.status, "true"), "{}", repeated.text);
+        assert_eq!(
+            (repeated.status, repeated.header("idempotency-replayed")),
+            (first.status, "true"),
+            "{}",
+            repeated.text
+        );
         let mut without = first.body.clone();
         assert!(without.as_object_mut().unwrap().remove("client_secret").is_some());
         assert_eq!(repeated.body, without);
@@ -181,20 +232,30 @@ async fn a_new_secret_ends_the_one_before(service: &Service) {
     assert!(is_live(&admin, erp.token.as_ref().unwrap()).await, "what is refused changes nothing");
 
     let rotated = rotate(Some(created.etag())).await;
-    assert_eq!((rotated.status, &rotated.body["version"], is_never_stored(&rotated)), (200, &json!(2), true), "{}", rotated.text);
+    assert_eq!(
+        (rotated.status, &rotated.body["version"], is_never_stored(&rotated)),
+        (200, &json!(2), true),
+        "{}",
+        rotated.text
+    );
     assert_ne!(secret(&rotated), secret(&created));
     assert!(!is_live(&admin, erp.token.as_ref().unwrap()).await, "at once");
     assert_eq!(token(&admin, "erp", secret(&created)).await.code(), "invalid_client");
     let again = token(&admin, "erp", secret(&rotated)).await;
     assert!(is_live(&admin, again.body["access_token"].as_str().unwrap()).await);
-    assert!(!admin.get(&format!("{}/history", created.header("location"))).await.text.contains(secret(&rotated)));
+    assert!(
+        !admin.get(&format!("{}/history", created.header("location"))).await.text.contains(secret(&rotated))
+    );
 }
 
 async fn scopes_limit_what_it_may_do(service: &Service) {
     let admin = service.login("admin").await;
     let (_, erp) = client_with(&admin, "erp", &["cdas:read", "organisations:write"], Value::Null).await;
     assert_eq!(erp.get("/api/v1/cdas").await.status, 200);
-    assert_eq!(erp.post("/api/v1/organisations", json!({"kind": "bank", "name_fa": "بانک نو"})).await.status, 201);
+    assert_eq!(
+        erp.post("/api/v1/organisations", json!({"kind": "bank", "name_fa": "بانک نو"})).await.status,
+        201
+    );
     for refused in [
         erp.get("/api/v1/organisations").await,
         erp.get("/api/v1/projects").await,
@@ -208,7 +269,14 @@ async fn scopes_limit_what_it_may_do(service: &Service) {
 
 async fn a_province_limits_what_it_sees(service: &Service) {
     let admin = service.login("admin").await;
-    let scopes = ["clusters:read", "clusters:write", "cdas:read", "projects:read", "milestones:read", "organisations:read"];
+    let scopes = [
+        "clusters:read",
+        "clusters:write",
+        "cdas:read",
+        "projects:read",
+        "milestones:read",
+        "organisations:read",
+    ];
     for (client_id, province, counts) in [
         ("kerman-erp", json!("IR-08"), [2, 0, 0, 0, 2]),
         ("lorestan-erp", json!("IR-15"), [11, 1, 1, 20, 5]),
@@ -240,7 +308,11 @@ async fn what_it_may_no_longer_do_ends_its_sessions(service: &Service) {
         (Value::Null, false),
     ] {
         let before = token(&admin, "erp", secret(&created)).await;
-        let changed = if change.is_null() { admin.delete(path, "*").await } else { admin.patch(path, "*", change.clone()).await };
+        let changed = if change.is_null() {
+            admin.delete(path, "*").await
+        } else {
+            admin.patch(path, "*", change.clone()).await
+        };
         assert!(changed.status < 300, "{change}: {}", changed.text);
         if before.status == 200 {
             assert!(!is_live(&admin, before.body["access_token"].as_str().unwrap()).await, "{change}");
@@ -257,12 +329,22 @@ async fn names_are_shared_with_users(service: &Service) {
     let admin = service.login("admin").await;
     let created = create(&admin, "erp", &["projects:read"], Value::Null).await;
     for taken in ["erp", "lorestan", "integrator"] {
-        let refused = admin.post(API_CLIENTS, json!({"client_id": taken, "display_name": "x", "scopes": ["projects:read"]})).await;
-        assert_eq!((refused.status, refused.code(), refused.errors()), (409, "duplicate", vec![("/client_id", "duplicate")]), "{taken}");
+        let refused = admin
+            .post(API_CLIENTS, json!({"client_id": taken, "display_name": "x", "scopes": ["projects:read"]}))
+            .await;
+        assert_eq!(
+            (refused.status, refused.code(), refused.errors()),
+            (409, "duplicate", vec![("/client_id", "duplicate")]),
+            "{taken}"
+        );
         assert!(!refused.text.contains("client_secret"));
     }
-    assert_eq!(admin.patch(created.header("location"), "*", json!({"client_id": "admin"})).await.errors(), [("/client_id", "duplicate")]);
-    let user = json!({"username": "erp", "display_name": "x", "role": "national_viewer", "password": PASSWORD});
+    assert_eq!(
+        admin.patch(created.header("location"), "*", json!({"client_id": "admin"})).await.errors(),
+        [("/client_id", "duplicate")]
+    );
+    let user =
+        json!({"username": "erp", "display_name": "x", "role": "national_viewer", "password": PASSWORD});
     assert_eq!(admin.post("/api/v1/users", user).await.errors(), [("/username", "duplicate")]);
 }
 
@@ -305,7 +387,11 @@ async fn api_clients_are_listed_and_found(service: &Service) {
         ("q=yazd", &["yazd-erp"]),
         ("q=لرستان", &["integrator"]),
     ] {
-        assert_eq!(admin.get(&format!("{API_CLIENTS}?{query}")).await.items("client_id"), expected, "{query}");
+        assert_eq!(
+            admin.get(&format!("{API_CLIENTS}?{query}")).await.items("client_id"),
+            expected,
+            "{query}"
+        );
     }
     for wrong in ["role=integrator", "province=IR-99", "sort=password_hash", "fields=password_hash"] {
         assert_eq!(admin.get(&format!("{API_CLIENTS}?{wrong}")).await.status, 400, "{wrong}");

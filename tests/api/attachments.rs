@@ -111,7 +111,12 @@ async fn a_file_is_announced_sent_and_downloaded(service: &Service) {
     assert!(early.body["detail"].as_str().unwrap().contains("not come yet"), "{}", early.text);
 
     let sent = send(&lorestan, &created, &bytes).await;
-    assert_eq!((sent.status, &sent.body["is_complete"], &sent.body["version"]), (200, &json!(true), &json!(2)), "{}", sent.text);
+    assert_eq!(
+        (sent.status, &sent.body["is_complete"], &sent.body["version"]),
+        (200, &json!(true), &json!(2)),
+        "{}",
+        sent.text
+    );
     assert_eq!(sent.body["received_at"], sent.body["updated_at"]);
     assert_eq!((lorestan.get(&path(&created)).await.body, sent.etag()), (sent.body.clone(), "\"2\""));
     assert_eq!(stored(service), [sha256(&bytes)]);
@@ -123,7 +128,10 @@ async fn a_file_is_announced_sent_and_downloaded(service: &Service) {
     let history = lorestan.get(&format!("{}/history", path(&created))).await;
     assert_eq!(history.items("kind"), ["created", "updated"]);
     let told = history.body["items"][1]["changes"].as_array().unwrap();
-    assert_eq!(told.iter().map(|change| change["field"].as_str().unwrap()).collect::<Vec<_>>(), ["is_complete", "received_at"]);
+    assert_eq!(
+        told.iter().map(|change| change["field"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["is_complete", "received_at"]
+    );
 
     assert_eq!(lorestan.delete(&path(&created), sent.etag()).await.status, 204);
     assert_eq!(download(&lorestan, &created).await.0, 404);
@@ -141,9 +149,13 @@ async fn sending_again_changes_nothing(service: &Service) {
     assert_eq!((again.status, &again.body, again.etag()), (200, &first.body, first.etag()));
     assert_eq!(send(&lorestan, &created, b"%PDF-something else").await.status, 422);
     assert_eq!(std::fs::metadata(&file).unwrap().modified().unwrap(), written);
-    assert_eq!(lorestan.get(&format!("{}/history", path(&created))).await.items("kind"), ["created", "updated"]);
+    assert_eq!(
+        lorestan.get(&format!("{}/history", path(&created))).await.items("kind"),
+        ["created", "updated"]
+    );
 
-    // The same content for another record is one file, which has to be sent nevertheless: to know a hash opens nothing.
+    // The same content for another record is one file, which has to be sent nevertheless: to know a hash
+    // opens nothing.
     let other = attachment(&lorestan, PDF, json!({})).await;
     assert_eq!(download(&lorestan, &other).await.0, 404);
     assert_eq!(send(&lorestan, &other, PDF).await.body["is_complete"], true);
@@ -152,7 +164,10 @@ async fn sending_again_changes_nothing(service: &Service) {
     // Many at once: one of them is written down.
     let third = attachment(&lorestan, b"%PDF-1.4", json!({})).await;
     let answers = futures_util::future::join_all((0..6).map(|_| send(&lorestan, &third, b"%PDF-1.4"))).await;
-    assert!(answers.iter().all(|answer| answer.status == 200 && answer.body == answers[0].body), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| answer.status == 200 && answer.body == answers[0].body),
+        "{answers:?}"
+    );
     assert_eq!(answers[0].body["version"], 2);
     assert_eq!(stored(service).len(), 2);
 }
@@ -173,8 +188,13 @@ async fn what_is_not_announced_is_refused(service: &Service) {
         assert_eq!((refused.status, refused.errors()), expected, "{}", refused.text);
     }
     let chunks = futures_util::stream::iter([PDF, b"1"]).map(Ok::<_, std::io::Error>);
-    let unannounced = lorestan.request(Method::PUT, &format!("{}/content", path(&created))).header("content-type", "application/pdf");
-    assert_eq!(lorestan.send(unannounced.body(reqwest::Body::wrap_stream(chunks))).await.code(), "payload_too_large");
+    let unannounced = lorestan
+        .request(Method::PUT, &format!("{}/content", path(&created)))
+        .header("content-type", "application/pdf");
+    assert_eq!(
+        lorestan.send(unannounced.body(reqwest::Body::wrap_stream(chunks))).await.code(),
+        "payload_too_large"
+    );
     for media_type in ["image/png", "application/json", "application/octet-stream"] {
         let refused = send_as(&lorestan, &created, media_type, PDF).await;
         assert_eq!((refused.status, refused.code()), (415, "unsupported_media_type"), "{media_type}");
@@ -206,7 +226,12 @@ async fn a_file_is_what_its_bytes_say(service: &Service) {
             assert_eq!(sent.status, 200, "{media_type}: {}", sent.text);
             assert_eq!(download(&lorestan, &created).await.1["content-type"], media_type);
         } else {
-            assert_eq!((sent.status, sent.errors()), (422, vec![("", "wrong_type_of_content")]), "{media_type}: {}", sent.text);
+            assert_eq!(
+                (sent.status, sent.errors()),
+                (422, vec![("", "wrong_type_of_content")]),
+                "{media_type}: {}",
+                sent.text
+            );
         }
     }
 }
@@ -254,25 +279,40 @@ async fn what_is_complete_stays_what_it_is(service: &Service) {
     let patch = json!({"title_fa": "گزارش نهایی", "file_name": "گزارش نهایی.pdf", "kind": "diagnostic_study", "note": "بازبینی شد"});
     let changed = lorestan.patch(&path(&created), sent.etag(), patch).await;
     assert_eq!((changed.status, &changed.body["is_complete"]), (200, &json!(true)), "{}", changed.text);
-    assert_eq!((download(&lorestan, &created).await.2.as_slice(), &changed.body["kind"]), (PDF, &json!("diagnostic_study")));
+    assert_eq!(
+        (download(&lorestan, &created).await.2.as_slice(), &changed.body["kind"]),
+        (PDF, &json!("diagnostic_study"))
+    );
 }
 
 async fn an_announcement_may_be_corrected_until_the_file_comes(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let created = attachment(&lorestan, b"wrong", json!({"media_type": "image/png"})).await;
     let elsewhere = project(&lorestan, "زیتون", json!({})).await;
-    let milestone = made(&lorestan, &format!("{}/milestones", elsewhere.header("location")), milestone(json!({}))).await;
+    let milestone =
+        made(&lorestan, &format!("{}/milestones", elsewhere.header("location")), milestone(json!({}))).await;
     let right = announced(("milestone", milestone.id()), PDF, json!({}));
     let corrected = lorestan.patch(&path(&created), created.etag(), right).await;
-    assert_eq!((corrected.status, &corrected.body["project_id"]), (200, &json!(elsewhere.id())), "{}", corrected.text);
+    assert_eq!(
+        (corrected.status, &corrected.body["project_id"]),
+        (200, &json!(elsewhere.id())),
+        "{}",
+        corrected.text
+    );
     assert_eq!(send(&lorestan, &corrected, PDF).await.status, 200);
 
     // While the file is on its way, others change the record: the title is no matter, the hash is.
-    for (patch, status) in [(json!({"title_fa": "نو"}), 200), (json!({"sha256": sha256(b"x"), "size_bytes": 1}), 422)] {
+    for (patch, status) in
+        [(json!({"title_fa": "نو"}), 200), (json!({"sha256": sha256(b"x"), "size_bytes": 1}), 422)]
+    {
         let created = attachment(&lorestan, PDF, json!({})).await;
         let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
-        let body = futures_util::stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|chunk| (chunk, receiver)) });
-        let request = lorestan.request(Method::PUT, &format!("{}/content", path(&created))).header("content-type", "application/pdf");
+        let body = futures_util::stream::unfold(receiver, |mut receiver| async move {
+            receiver.recv().await.map(|chunk| (chunk, receiver))
+        });
+        let request = lorestan
+            .request(Method::PUT, &format!("{}/content", path(&created)))
+            .header("content-type", "application/pdf");
         let sending = lorestan.send(request.body(reqwest::Body::wrap_stream(body)));
         let meanwhile = async {
             sender.send(Ok(PDF[..9].to_vec())).await.unwrap();
@@ -282,7 +322,12 @@ async fn an_announcement_may_be_corrected_until_the_file_comes(service: &Service
             drop(sender);
         };
         let (sent, ()) = tokio::join!(sending, meanwhile);
-        assert_eq!((sent.status, sent.body["version"].as_i64()), (status, (status == 200).then_some(3)), "{}", sent.text);
+        assert_eq!(
+            (sent.status, sent.body["version"].as_i64()),
+            (status, (status == 200).then_some(3)),
+            "{}",
+            sent.text
+        );
         assert_eq!(lorestan.get(&path(&created)).await.body["is_complete"], status == 200);
     }
 }
@@ -290,17 +335,27 @@ async fn an_announcement_may_be_corrected_until_the_file_comes(service: &Service
 async fn a_download_is_never_shown_or_compressed(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let text = "بسیار تکراری ".repeat(2_000);
-    let created = attachment(&lorestan, text.as_bytes(), json!({"media_type": "text/plain", "file_name": "گزارش \"۱\"; x=1.txt"})).await;
+    let created = attachment(
+        &lorestan,
+        text.as_bytes(),
+        json!({"media_type": "text/plain", "file_name": "گزارش \"۱\"; x=1.txt"}),
+    )
+    .await;
     assert_eq!(send(&lorestan, &created, text.as_bytes()).await.status, 200);
     let content = format!("{}/content", path(&created));
-    let get = |name: &'static str, value: String| lorestan.request(Method::GET, &content).header(name, value).send();
+    let get = |name: &'static str, value: String| {
+        lorestan.request(Method::GET, &content).header(name, value).send()
+    };
     let answer = get("accept-encoding", "gzip, br, zstd".to_owned()).await.unwrap();
     let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap());
     let etag = format!("\"{}\"", sha256(text.as_bytes()));
     for (name, value) in [
         ("content-encoding", ""),
         ("content-length", text.len().to_string().as_str()),
-        ("content-disposition", "attachment; filename*=UTF-8''%DA%AF%D8%B2%D8%A7%D8%B1%D8%B4%20%22%DB%B1%22%3B%20x%3D1.txt"),
+        (
+            "content-disposition",
+            "attachment; filename*=UTF-8''%DA%AF%D8%B2%D8%A7%D8%B1%D8%B4%20%22%DB%B1%22%3B%20x%3D1.txt",
+        ),
         ("content-security-policy", "sandbox; default-src 'none'"),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -310,35 +365,63 @@ async fn a_download_is_never_shown_or_compressed(service: &Service) {
         assert_eq!(header(name), value, "{name}");
     }
     assert_eq!(answer.text().await.unwrap(), text);
-    for (tag, status) in [(etag.clone(), 304), (format!("W/{etag}, \"x\""), 304), ("*".to_owned(), 304), ("\"2\"".to_owned(), 200)] {
+    for (tag, status) in [
+        (etag.clone(), 304),
+        (format!("W/{etag}, \"x\""), 304),
+        ("*".to_owned(), 304),
+        ("\"2\"".to_owned(), 200),
+    ] {
         let answer = get("if-none-match", tag).await.unwrap();
-        assert_eq!((answer.status().as_u16(), answer.headers()["etag"].to_str().unwrap()), (status, etag.as_str()));
+        assert_eq!(
+            (answer.status().as_u16(), answer.headers()["etag"].to_str().unwrap()),
+            (status, etag.as_str())
+        );
     }
-    for (accept, status) in [("image/*", 200), ("text/plain", 200), ("*/*", 200), ("application/problem+json", 200), ("audio/ogg", 406)] {
+    for (accept, status) in [
+        ("image/*", 200),
+        ("text/plain", 200),
+        ("*/*", 200),
+        ("application/problem+json", 200),
+        ("audio/ogg", 406),
+    ] {
         assert_eq!(get("accept", accept.to_owned()).await.unwrap().status().as_u16(), status, "{accept}");
     }
     let head = lorestan.request(Method::HEAD, &content).send().await.unwrap();
-    assert_eq!((head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()), (200, text.len().to_string().as_str()));
+    assert_eq!(
+        (head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()),
+        (200, text.len().to_string().as_str())
+    );
     assert_eq!(head.text().await.unwrap(), "");
 }
 
 async fn everything_has_its_place(service: &Service) {
-    let (lorestan, kerman, isipo) = (service.login("lorestan").await, service.login("kerman").await, service.login("isipo").await);
+    let (lorestan, kerman, isipo) =
+        (service.login("lorestan").await, service.login("kerman").await, service.login("isipo").await);
     let cluster = lorestan.cluster_named("زیتون").await;
     let project = project(&lorestan, "زیتون", json!({})).await;
-    let milestone = made(&lorestan, &format!("{}/milestones", project.header("location")), milestone(json!({}))).await;
+    let milestone =
+        made(&lorestan, &format!("{}/milestones", project.header("location")), milestone(json!({}))).await;
     let claims = format!("/api/v1/clusters/{}/claims", cluster.id());
     let claim = made(&lorestan, &claims, json!({"source_title": "استانداری"})).await;
     let nil = uuid::Uuid::nil().to_string();
-    for (kind, id, of_project) in
-        [("cluster", cluster.id(), false), ("cluster_claim", claim.id(), false), ("project", project.id(), true), ("milestone", milestone.id(), true)]
-    {
+    for (kind, id, of_project) in [
+        ("cluster", cluster.id(), false),
+        ("cluster_claim", claim.id(), false),
+        ("project", project.id(), true),
+        ("milestone", milestone.id(), true),
+    ] {
         let created = made(&lorestan, ATTACHMENTS, announced((kind, id), PDF, json!({}))).await;
-        assert_eq!((&created.body["province"], created.body["project_id"] == project.id()), (&json!("IR-15"), of_project), "{kind}");
+        assert_eq!(
+            (&created.body["province"], created.body["project_id"] == project.id()),
+            (&json!("IR-15"), of_project),
+            "{kind}"
+        );
         assert_eq!(kerman.get(&path(&created)).await.status, 404);
         assert_eq!(isipo.get(&path(&created)).await.body, created.body);
         let unknown = (422, vec![("/subject_id", "unknown_record")]);
-        for (client, subject) in [(&kerman, (kind, id)), (&lorestan, (kind, nil.as_str())), (&lorestan, (kind, created.id()))] {
+        for (client, subject) in
+            [(&kerman, (kind, id)), (&lorestan, (kind, nil.as_str())), (&lorestan, (kind, created.id()))]
+        {
             let refused = client.post(ATTACHMENTS, announced(subject, PDF, json!({}))).await;
             assert_eq!((refused.status, refused.errors()), unknown, "{kind}: {}", refused.text);
         }
@@ -347,25 +430,48 @@ async fn everything_has_its_place(service: &Service) {
         assert_eq!(lorestan.delete(&path(&created), "*").await.status, 204);
     }
     assert_eq!(lorestan.delete(&format!("{claims}/{}", claim.id()), "*").await.status, 204);
-    assert_eq!(lorestan.post(ATTACHMENTS, announced(("cluster_claim", claim.id()), PDF, json!({}))).await.status, 422, "a tombstone");
+    assert_eq!(
+        lorestan.post(ATTACHMENTS, announced(("cluster_claim", claim.id()), PDF, json!({}))).await.status,
+        422,
+        "a tombstone"
+    );
     let paths = ["a/b.pdf", "..\\b.pdf", "a\u{202}\u{7}.pdf", "a\n.pdf", " a.pdf", ""];
     // What looks like a PDF and would be opened as something else.
-    let disguises = ["a.exe", "a.pdf.hta", "a.pdf ", "a.pdf.", "pdf", ".pdf", "..", "a.png", "a\u{202e}fdp.exe", "a\u{202e}exe.pdf", "\u{2066}a.pdf"];
+    let disguises = [
+        "a.exe",
+        "a.pdf.hta",
+        "a.pdf ",
+        "a.pdf.",
+        "pdf",
+        ".pdf",
+        "..",
+        "a.png",
+        "a\u{202e}fdp.exe",
+        "a\u{202e}exe.pdf",
+        "\u{2066}a.pdf",
+    ];
     for name in paths.into_iter().chain(disguises) {
-        let refused = lorestan.post(ATTACHMENTS, announced(("project", project.id()), PDF, json!({"file_name": name}))).await;
+        let refused = lorestan
+            .post(ATTACHMENTS, announced(("project", project.id()), PDF, json!({"file_name": name})))
+            .await;
         assert_eq!(refused.status, 422, "{name}");
         assert!(refused.errors().iter().all(|(pointer, _)| *pointer == "/file_name"), "{}", refused.text);
     }
     let loud = json!({"file_name": "گزارش ۱۳۹۲.نهایی.PDF"});
-    assert_eq!(made(&lorestan, ATTACHMENTS, announced(("project", project.id()), PDF, loud)).await.status, 201);
+    assert_eq!(
+        made(&lorestan, ATTACHMENTS, announced(("project", project.id()), PDF, loud)).await.status,
+        201
+    );
 }
 
 async fn attachments_are_found(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let olive = project(&lorestan, "زیتون", json!({})).await;
-    let milestone = made(&lorestan, &format!("{}/milestones", olive.header("location")), milestone(json!({}))).await;
+    let milestone =
+        made(&lorestan, &format!("{}/milestones", olive.header("location")), milestone(json!({}))).await;
     let minutes = json!({"kind": "minutes", "title_fa": "صورت‌جلسهٔ مهر"});
-    let of_milestone = made(&lorestan, ATTACHMENTS, announced(("milestone", milestone.id()), PDF, json!({}))).await;
+    let of_milestone =
+        made(&lorestan, ATTACHMENTS, announced(("milestone", milestone.id()), PDF, json!({}))).await;
     let of_project = made(&lorestan, ATTACHMENTS, announced(("project", olive.id()), PDF, minutes)).await;
     let of_another = attachment(&lorestan, PDF, json!({"file_name": "زیتون.pdf"})).await;
     assert_eq!(send(&lorestan, &of_project, PDF).await.status, 200);
@@ -393,12 +499,19 @@ async fn attachments_are_found(service: &Service) {
 
 async fn what_has_attachments_stays(service: &Service) {
     let (lorestan, isipo) = (service.login("lorestan").await, service.login("isipo").await);
-    let cluster = made(&lorestan, "/api/v1/clusters", json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]})).await;
+    let cluster = made(
+        &lorestan,
+        "/api/v1/clusters",
+        json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]}),
+    )
+    .await;
     let claims = format!("/api/v1/clusters/{}/claims", cluster.id());
     let claim = made(&lorestan, &claims, json!({"source_title": "استانداری"})).await;
     let project = project(&lorestan, "زیتون", json!({})).await;
-    let milestone = made(&lorestan, &format!("{}/milestones", project.header("location")), milestone(json!({}))).await;
-    let value = measurement(&lorestan, project.header("location"), "MARKET-EXPORT", "actual", "1393-H2").await;
+    let milestone =
+        made(&lorestan, &format!("{}/milestones", project.header("location")), milestone(json!({}))).await;
+    let value =
+        measurement(&lorestan, project.header("location"), "MARKET-EXPORT", "actual", "1393-H2").await;
     let value = made(&lorestan, MEASUREMENTS, value).await;
     let meeting = decision(&lorestan, json!({})).await;
     for (kind, record) in [
@@ -412,9 +525,16 @@ async fn what_has_attachments_stays(service: &Service) {
         let created = made(&lorestan, ATTACHMENTS, announced((kind, record.id()), PDF, json!({}))).await;
         let place = record.header("location");
         let refused = lorestan.delete(place, "*").await;
-        assert_eq!((refused.status, &refused.body["referred_by"]), (409, &json!(["attachment"])), "{kind}: {}", refused.text);
+        assert_eq!(
+            (refused.status, &refused.body["referred_by"]),
+            (409, &json!(["attachment"])),
+            "{kind}: {}",
+            refused.text
+        );
         if kind == "decision" {
-            let moved = lorestan.patch(place, "*", json!({"project_id": stone(&lorestan).await.rsplit('/').next()})).await;
+            let moved = lorestan
+                .patch(place, "*", json!({"project_id": stone(&lorestan).await.rsplit('/').next()}))
+                .await;
             assert_eq!((moved.status, moved.code()), (409, "moved_away"), "{}", moved.text);
             assert_eq!(lorestan.patch(place, "*", json!({"title_fa": "نو"})).await.status, 200);
         }
@@ -426,28 +546,52 @@ async fn what_has_attachments_stays(service: &Service) {
         assert_eq!(lorestan.delete(place, "*").await.status, 204, "{kind}");
     }
     // A decision that endorses a document stays as well, and the document stays where the decision holds.
-    let elsewhere =
-        made(&isipo, DECISIONS, json!({"body": "provincial_committee", "decided_on": "2014-04-09", "title_fa": "مصوبه", "province": "IR-08"}));
+    let elsewhere = made(
+        &isipo,
+        DECISIONS,
+        json!({"body": "provincial_committee", "decided_on": "2014-04-09", "title_fa": "مصوبه", "province": "IR-08"}),
+    );
     let (own, elsewhere) = (decision(&lorestan, json!({})).await, elsewhere.await);
     let endorsed = attachment(&isipo, PDF, json!({"decision_id": own.id()})).await;
     let refused = lorestan.delete(own.header("location"), "*").await;
-    assert_eq!((refused.status, &refused.body["referred_by"]), (409, &json!(["attachment"])), "{}", refused.text);
-    let kerman = made(&isipo, ATTACHMENTS, announced(("decision", elsewhere.id()), PDF, json!({"decision_id": elsewhere.id()}))).await;
-    for patch in [json!({"decision_id": elsewhere.id()}), json!({"subject_kind": "decision", "subject_id": elsewhere.id()})] {
+    assert_eq!(
+        (refused.status, &refused.body["referred_by"]),
+        (409, &json!(["attachment"])),
+        "{}",
+        refused.text
+    );
+    let kerman = made(
+        &isipo,
+        ATTACHMENTS,
+        announced(("decision", elsewhere.id()), PDF, json!({"decision_id": elsewhere.id()})),
+    )
+    .await;
+    for patch in [
+        json!({"decision_id": elsewhere.id()}),
+        json!({"subject_kind": "decision", "subject_id": elsewhere.id()}),
+    ] {
         let refused = isipo.patch(&path(&endorsed), "*", patch).await;
-        assert_eq!((refused.status, refused.errors()), (422, vec![("/decision_id", "other_province")]), "{}", refused.text);
+        assert_eq!(
+            (refused.status, refused.errors()),
+            (422, vec![("/decision_id", "other_province")]),
+            "{}",
+            refused.text
+        );
     }
     assert_eq!(kerman.body["province"], "IR-08");
 }
 
 async fn cdas_attach_to_their_own_projects(service: &Service) {
-    let (lorestan, cda, supervisor) = (service.login("lorestan").await, service.login("cda").await, service.login("supervisor").await);
+    let (lorestan, cda, supervisor) =
+        (service.login("lorestan").await, service.login("cda").await, service.login("supervisor").await);
     let (own, other) = (stone(&lorestan).await, project(&lorestan, "زیتون", json!({})).await);
     let own = own.rsplit('/').next().unwrap();
     let cluster = lorestan.cluster_named("سنگ").await;
     let created = made(&cda, ATTACHMENTS, announced(("project", own), PDF, json!({}))).await;
     assert_eq!(send(&cda, &created, PDF).await.status, 200);
-    let refused = |answer: Answer, code: &str| assert_eq!((answer.status, answer.code()), (403, code), "{}", answer.text);
+    let refused = |answer: Answer, code: &str| {
+        assert_eq!((answer.status, answer.code()), (403, code), "{}", answer.text)
+    };
     refused(supervisor.post(ATTACHMENTS, announced(("project", own), PDF, json!({}))).await, "forbidden");
     for subject in [("project", other.id()), ("cluster", cluster.id())] {
         refused(cda.post(ATTACHMENTS, announced(subject, PDF, json!({}))).await, "not_assigned");
@@ -455,7 +599,10 @@ async fn cdas_attach_to_their_own_projects(service: &Service) {
         let of_others = made(&lorestan, ATTACHMENTS, announced(subject, &bytes, json!({}))).await;
         refused(send(&cda, &of_others, &bytes).await, "not_assigned");
         refused(cda.patch(&path(&of_others), "*", json!({"title_fa": "نو"})).await, "not_assigned");
-        refused(cda.patch(&path(&of_others), "*", json!({"subject_kind": "project", "subject_id": own})).await, "not_assigned");
+        refused(
+            cda.patch(&path(&of_others), "*", json!({"subject_kind": "project", "subject_id": own})).await,
+            "not_assigned",
+        );
         refused(cda.delete(&path(&of_others), "*").await, "not_assigned");
         assert_eq!(lorestan.get(&path(&of_others)).await.body, of_others.body);
         assert!(!stored(service).contains(&sha256(&bytes)), "nothing is stored for who may not write");
@@ -473,7 +620,9 @@ async fn a_broken_upload_leaves_nothing(service: &Service) {
     let length = bytes.len().to_string();
     let headers = [("content-type", "application/pdf"), ("content-length", length.as_str())];
     for part in [0, 100, 1_000_000] {
-        let mut connection = raw::open(&lorestan, "PUT", &format!("{}/content", path(&created)), &headers, &bytes[..part]).await;
+        let mut connection =
+            raw::open(&lorestan, "PUT", &format!("{}/content", path(&created)), &headers, &bytes[..part])
+                .await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         connection.shutdown().await.unwrap();
         drop(connection);
@@ -485,7 +634,8 @@ async fn a_broken_upload_leaves_nothing(service: &Service) {
 }
 
 async fn a_slow_upload_is_no_fault_and_a_silent_one_is(service: &Service) {
-    let (running, hasty) = service.beside(|config| (config.body_timeout_seconds, config.request_timeout_seconds) = (1, 2)).await;
+    let (running, hasty) =
+        service.beside(|config| (config.body_timeout_seconds, config.request_timeout_seconds) = (1, 2)).await;
     let lorestan = hasty.login("lorestan").await;
     let bytes = [PDF, &vec![7; 100_000]].concat();
     let created = attachment(&lorestan, &bytes, json!({})).await;
@@ -495,7 +645,9 @@ async fn a_slow_upload_is_no_fault_and_a_silent_one_is(service: &Service) {
         tokio::time::sleep(Duration::from_millis(400)).await;
         Ok::<_, std::io::Error>(chunk)
     });
-    let request = lorestan.request(Method::PUT, &format!("{}/content", path(&created))).header("content-type", "application/pdf");
+    let request = lorestan
+        .request(Method::PUT, &format!("{}/content", path(&created)))
+        .header("content-type", "application/pdf");
     let sent = lorestan.send(request.body(reqwest::Body::wrap_stream(slowly))).await;
     assert_eq!(sent.status, 200, "longer than a request may take in all: {}", sent.text);
 
@@ -504,7 +656,12 @@ async fn a_slow_upload_is_no_fault_and_a_silent_one_is(service: &Service) {
     let headers = [("content-type", "application/pdf"), ("content-length", length.as_str())];
     let target = format!("{}/content", path(&created));
     let silent = raw::send(&lorestan, "PUT", &target, &headers, &bytes[..50_000]).await;
-    assert_eq!((silent.status, silent.code(), silent.header("connection")), (408, "request_timeout", "close"), "{}", silent.text);
+    assert_eq!(
+        (silent.status, silent.code(), silent.header("connection")),
+        (408, "request_timeout", "close"),
+        "{}",
+        silent.text
+    );
     // A byte now and then keeps nobody busy for long.
     let mut connection = raw::open(&lorestan, "PUT", &target, &headers, &bytes[..1]).await;
     let drip = async {
@@ -522,15 +679,27 @@ async fn a_slow_upload_is_no_fault_and_a_silent_one_is(service: &Service) {
 
 async fn a_store_that_fails_says_so_without_its_paths(service: &Service) {
     let lorestan = service.login("lorestan").await;
-    let (first, second) = (attachment(&lorestan, PDF, json!({})).await, attachment(&lorestan, b"%PDF-2", json!({})).await);
+    let (first, second) =
+        (attachment(&lorestan, PDF, json!({})).await, attachment(&lorestan, b"%PDF-2", json!({})).await);
     assert_eq!(send(&lorestan, &first, PDF).await.status, 200);
     let folder = service.files();
     // A file in the place of the folder: root may write everywhere else.
     std::fs::remove_dir_all(&folder).unwrap();
     std::fs::write(&folder, "").unwrap();
-    for answer in [send(&lorestan, &second, b"%PDF-2").await, lorestan.get(&format!("{}/content", path(&first))).await] {
-        assert_eq!((answer.status, answer.code(), answer.header("retry-after")), (503, "unavailable", "2"), "{}", answer.text);
-        assert!(!answer.text.contains(folder.to_str().unwrap()) && !answer.text.contains("directory"), "{}", answer.text);
+    for answer in
+        [send(&lorestan, &second, b"%PDF-2").await, lorestan.get(&format!("{}/content", path(&first))).await]
+    {
+        assert_eq!(
+            (answer.status, answer.code(), answer.header("retry-after")),
+            (503, "unavailable", "2"),
+            "{}",
+            answer.text
+        );
+        assert!(
+            !answer.text.contains(folder.to_str().unwrap()) && !answer.text.contains("directory"),
+            "{}",
+            answer.text
+        );
     }
     assert_eq!(lorestan.get(&path(&second)).await.body, second.body);
     std::fs::remove_file(&folder).unwrap();

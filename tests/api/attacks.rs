@@ -35,17 +35,24 @@ async fn a_query_has_so_many_words(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let refused = lorestan.get(&format!("{CLUSTERS}?q=a+b+c+d+e+f+g+h+i+j+k+l+m")).await;
     assert_eq!((refused.status, refused.errors()), (400, vec![("/q", "too_many_words")]));
-    let ligatures = lorestan.send(lorestan.request(Method::GET, CLUSTERS).query(&[("q", "ﷺ".repeat(100))])).await;
-    assert_eq!((ligatures.status, &ligatures.body["items"]), (200, &json!([])), "many words, but few different ones");
+    let ligatures =
+        lorestan.send(lorestan.request(Method::GET, CLUSTERS).query(&[("q", "ﷺ".repeat(100))])).await;
+    assert_eq!(
+        (ligatures.status, &ligatures.body["items"]),
+        (200, &json!([])),
+        "many words, but few different ones"
+    );
 }
 
 async fn every_word_of_a_long_record_is_found(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let letter = |n: u32| char::from_u32(0x4E00 + n).unwrap().to_string();
-    let products: Vec<String> = (0..50).map(|p| (0..99).map(|w| letter(p * 99 + w)).collect::<Vec<_>>().join(" ")).collect();
+    let products: Vec<String> =
+        (0..50).map(|p| (0..99).map(|w| letter(p * 99 + w)).collect::<Vec<_>>().join(" ")).collect();
     let created = lorestan.post(CLUSTERS, cluster("ورشو", json!({"products": products}))).await;
     assert_eq!(created.status, 201, "{}", created.text);
-    let found = lorestan.send(lorestan.request(Method::GET, CLUSTERS).query(&[("q", letter(49 * 99 + 98))])).await;
+    let found =
+        lorestan.send(lorestan.request(Method::GET, CLUSTERS).query(&[("q", letter(49 * 99 + 98))])).await;
     assert_eq!(found.items("id"), [created.id()]);
 }
 
@@ -54,9 +61,16 @@ async fn a_derived_bound_follows_its_day(service: &Service) {
     let created = lorestan.post(CLUSTERS, cluster("ورشو", json!({"identified_on": "2013-01-01"}))).await;
     for day in ["2012-05-05", "2014-01-01"] {
         let changed = lorestan.patch(created.header("location"), "*", json!({"identified_on": day})).await;
-        assert_eq!((changed.status, &changed.body["identified_not_later_than"]), (200, &json!(day)), "{}", changed.text);
+        assert_eq!(
+            (changed.status, &changed.body["identified_not_later_than"]),
+            (200, &json!(day)),
+            "{}",
+            changed.text
+        );
     }
-    let bounded = lorestan.patch(created.header("location"), "*", json!({"identified_not_later_than": "2014-02-01"})).await;
+    let bounded = lorestan
+        .patch(created.header("location"), "*", json!({"identified_not_later_than": "2014-02-01"}))
+        .await;
     assert_eq!(bounded.body["identified_not_later_than"], "2014-02-01");
     let early = lorestan.patch(created.header("location"), "*", json!({"identified_on": "2014-03-01"})).await;
     assert_eq!(early.errors(), [("/identified_not_later_than", "too_early")], "a bound that was given stays");
@@ -101,11 +115,16 @@ async fn a_proxy_is_believed_in_its_last_word_only(service: &Service) {
     let form = [("grant_type", "password"), ("username", "nobody"), ("password", "wrong")];
     for (n, status) in [(0, 400), (1, 400), (2, 429)] {
         // The client writes the first line, the proxy the last.
-        let request = nobody.request(Method::POST, "/api/v1/auth/token").header("x-forwarded-for", format!("198.51.100.{n}"));
+        let request = nobody
+            .request(Method::POST, "/api/v1/auth/token")
+            .header("x-forwarded-for", format!("198.51.100.{n}"));
         let answer = nobody.send(request.header("x-forwarded-for", "203.0.113.9").form(&form)).await;
         assert_eq!(answer.status, status, "{}", answer.text);
     }
-    let elsewhere = nobody.request(Method::POST, "/api/v1/auth/token").header("x-forwarded-for", "203.0.113.10").form(&form);
+    let elsewhere = nobody
+        .request(Method::POST, "/api/v1/auth/token")
+        .header("x-forwarded-for", "203.0.113.10")
+        .form(&form);
     assert_eq!(nobody.send(elsewhere).await.status, 400);
     running.stop().await;
 }
@@ -113,11 +132,9 @@ async fn a_proxy_is_believed_in_its_last_word_only(service: &Service) {
 async fn taking_a_migration_back_leaves_nothing(service: &Service) {
     let db = service.database().await;
     let has_clusters = async || {
-        schema::migrations(&db)
-            .await
-            .unwrap()
-            .iter()
-            .any(|migration| migration.name.ends_with("_clusters") && migration.state == schema::State::Applied)
+        schema::migrations(&db).await.unwrap().iter().any(|migration| {
+            migration.name.ends_with("_clusters") && migration.state == schema::State::Applied
+        })
     };
     while has_clusters().await {
         schema::migrate_down(&db).await.unwrap();
@@ -125,10 +142,17 @@ async fn taking_a_migration_back_leaves_nothing(service: &Service) {
     }
     // Accounts are older than clusters, and found by their words too.
     let of_others = "WHERE resource NOT IN ('user', 'api_client')";
-    for (table, condition) in
-        [("search_term", of_others), ("external_ref", of_others), ("change_log", of_others), ("status_event", ""), ("code_counter", "")]
-    {
-        let sql = Statement::from_string(db.get_database_backend(), format!("SELECT count(*) AS n FROM {table} {condition}"));
+    for (table, condition) in [
+        ("search_term", of_others),
+        ("external_ref", of_others),
+        ("change_log", of_others),
+        ("status_event", ""),
+        ("code_counter", ""),
+    ] {
+        let sql = Statement::from_string(
+            db.get_database_backend(),
+            format!("SELECT count(*) AS n FROM {table} {condition}"),
+        );
         let left: i64 = db.query_one_raw(sql).await.unwrap().unwrap().try_get("", "n").unwrap();
         assert_eq!(left, 0, "{table}");
     }
@@ -136,7 +160,10 @@ async fn taking_a_migration_back_leaves_nothing(service: &Service) {
     assert_eq!(service.anonymous().get("/health/ready").await.status, 200);
     let isipo = service.login("isipo").await;
     let now = moment();
-    assert_eq!(isipo.get(&format!("/api/v1/reports/identified-clusters?known_at={now}")).await.body["total"], 0);
+    assert_eq!(
+        isipo.get(&format!("/api/v1/reports/identified-clusters?known_at={now}")).await.body["total"],
+        0
+    );
     assert_eq!(isipo.post(CLUSTERS, cluster("سنگ", json!({}))).await.body["code"], "15-0001");
 }
 
@@ -145,7 +172,8 @@ async fn related_records_come_along(service: &Service) {
     let page = lorestan.get(&format!("{CLUSTERS}?include=claims,industry&sort=code")).await;
     let stone = &page.body["items"][0];
     assert_eq!(stone["industry"]["title_en"], "Cutting, shaping and finishing of stone");
-    let sources: Vec<&Value> = stone["claims"].as_array().unwrap().iter().map(|claim| &claim["claimed_on"]).collect();
+    let sources: Vec<&Value> =
+        stone["claims"].as_array().unwrap().iter().map(|claim| &claim["claimed_on"]).collect();
     assert_eq!(sources, [&Value::Null, &json!("2014-02-26")]);
     assert_eq!(page.body["items"][2]["claims"].as_array().unwrap().len(), 1);
     let plain = lorestan.get(&format!("{CLUSTERS}/{}", stone["id"].as_str().unwrap())).await;
@@ -153,7 +181,11 @@ async fn related_records_come_along(service: &Service) {
     let one = lorestan.get(&format!("{CLUSTERS}/{}?include=claims", stone["id"].as_str().unwrap())).await;
     assert_eq!(one.body["claims"], stone["claims"]);
     assert_ne!(one.etag(), plain.etag(), "another representation has another ETag");
-    let claim = format!("{CLUSTERS}/{}/claims/{}", stone["id"].as_str().unwrap(), stone["claims"][0]["id"].as_str().unwrap());
+    let claim = format!(
+        "{CLUSTERS}/{}/claims/{}",
+        stone["id"].as_str().unwrap(),
+        stone["claims"][0]["id"].as_str().unwrap()
+    );
     assert_eq!(lorestan.patch(&claim, "*", json!({"note": "چاپ دوم"})).await.status, 200);
     assert_ne!(lorestan.get(&format!("{CLUSTERS}/{}?include=claims", one.id())).await.etag(), one.etag());
 }
@@ -171,13 +203,19 @@ async fn nothing_asked_for_is_dropped(service: &Service) {
     for words in ["!!!", "ء", "-"] {
         for list in [CLUSTERS, "/api/v1/provinces", "/api/v1/industries"] {
             let answer = isipo.send(isipo.request(Method::GET, list).query(&[("q", words)])).await;
-            assert!(answer.status == 400 || answer.body["items"] == json!([]), "{list}?q={words}: {}", answer.text);
+            assert!(
+                answer.status == 400 || answer.body["items"] == json!([]),
+                "{list}?q={words}: {}",
+                answer.text
+            );
         }
     }
     let report = "/api/v1/reports/identified-clusters?as_of=1392-12-29&calendar=persi%61n";
     assert_eq!(isipo.get(report).await.body["total"], 11, "an escaped parameter is the same parameter");
     let references: Vec<Value> = (0..20).map(|n| json!({"system": "erp", "key": format!("k{n}")})).collect();
-    let crowded = isipo.put("/api/v1/clusters/by-ref/erp/one-more", cluster("ورشو", json!({"external_refs": references}))).await;
+    let crowded = isipo
+        .put("/api/v1/clusters/by-ref/erp/one-more", cluster("ورشو", json!({"external_refs": references})))
+        .await;
     assert_eq!((crowded.status, crowded.errors()), (422, vec![("/external_refs", "too_many_items")]));
 }
 

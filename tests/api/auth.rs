@@ -54,12 +54,18 @@ async fn a_person_logs_in_and_goes_on(service: &Service) {
     assert_eq!((text(&first, "token_type"), &first.body["expires_in"]), ("Bearer", &json!(900)));
     assert_eq!(text(&first, "scope"), crate::roles::DOMAIN.concat().join(" "));
     let me = nobody.with_token(text(&first, "access_token")).get("/api/v1/auth/me").await;
-    assert_eq!((text(&me, "username"), text(&me, "role"), text(&me, "province")), ("lorestan", "provincial_manager", "IR-15"));
+    assert_eq!(
+        (text(&me, "username"), text(&me, "role"), text(&me, "province")),
+        ("lorestan", "provincial_manager", "IR-15")
+    );
 
     let second = refresh(&nobody, text(&first, "refresh_token")).await;
     assert_eq!((second.status, text(&second, "scope")), (200, text(&first, "scope")));
     assert_ne!(text(&second, "refresh_token"), text(&first, "refresh_token"));
-    assert!(is_live(&nobody, text(&second, "access_token")).await && is_live(&nobody, text(&first, "access_token")).await);
+    assert!(
+        is_live(&nobody, text(&second, "access_token")).await
+            && is_live(&nobody, text(&first, "access_token")).await
+    );
     assert_eq!(refresh(&nobody, text(&second, "refresh_token")).await.status, 200);
     // A name is a name, however it is written.
     assert_eq!(log_in(&nobody, "Lorestan", PASSWORD).await.status, 200);
@@ -71,12 +77,18 @@ async fn a_reused_refresh_token_ends_the_session(service: &Service) {
     let first = log_in(&nobody, "lorestan", PASSWORD).await;
     let second = refresh(&nobody, text(&first, "refresh_token")).await;
     // An answer may be lost, and two windows may use a token at once: it has successors for some seconds.
-    let (again, third) = tokio::join!(refresh(&nobody, text(&first, "refresh_token")), refresh(&nobody, text(&first, "refresh_token")));
+    let (again, third) = tokio::join!(
+        refresh(&nobody, text(&first, "refresh_token")),
+        refresh(&nobody, text(&first, "refresh_token"))
+    );
     assert_eq!((again.status, third.status), (200, 200), "{}", again.text);
     let long_ago = "UPDATE refresh_token SET used_at = '2026-01-01T00:00:00+00:00' WHERE used_at IS NOT NULL";
     service.database().await.execute_unprepared(long_ago).await.unwrap();
     let reused = refresh(&nobody, text(&first, "refresh_token")).await;
-    assert_eq!((reused.status, reused.code(), text(&reused, "error")), (400, "invalid_grant", "invalid_grant"));
+    assert_eq!(
+        (reused.status, reused.code(), text(&reused, "error")),
+        (400, "invalid_grant", "invalid_grant")
+    );
     assert!(text(&reused, "detail").contains("used before"), "{}", reused.text);
     let newest = refresh(&nobody, text(&second, "refresh_token")).await;
     assert_eq!((newest.status, newest.code()), (400, "invalid_grant"), "the whole family is revoked");
@@ -97,19 +109,29 @@ async fn a_reused_refresh_token_ends_the_session(service: &Service) {
             async move { refresh(&nobody, &shared).await.status }
         })
     });
-    let statuses = futures_util::future::join_all(attempts).await.into_iter().map(Result::unwrap).collect::<Vec<_>>();
+    let statuses =
+        futures_util::future::join_all(attempts).await.into_iter().map(Result::unwrap).collect::<Vec<_>>();
     assert_eq!(statuses, [400; 6]);
 }
 
 async fn an_api_client_gets_tokens(service: &Service) {
     let nobody = service.anonymous();
-    let form = |id: &'static str, secret: &'static str| [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
+    let form = |id: &'static str, secret: &'static str| {
+        [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)]
+    };
     let by_body = nobody.form(TOKEN, &form("integrator", PASSWORD)).await;
     let basic = async |id: &str, secret: &str| {
-        let request = nobody.request(Method::POST, TOKEN).basic_auth(id, Some(secret)).form(&[("grant_type", "client_credentials")]);
+        let request = nobody
+            .request(Method::POST, TOKEN)
+            .basic_auth(id, Some(secret))
+            .form(&[("grant_type", "client_credentials")]);
         nobody.send(request).await
     };
-    for answer in [&by_body, &basic("integrator", PASSWORD).await, &basic("integrator", &PASSWORD.replace(' ', "+")).await] {
+    for answer in [
+        &by_body,
+        &basic("integrator", PASSWORD).await,
+        &basic("integrator", &PASSWORD.replace(' ', "+")).await,
+    ] {
         assert_eq!((answer.status, answer.body.get("refresh_token")), (200, None), "{}", answer.text);
         assert_eq!(text(answer, "scope"), crate::roles::DOMAIN.concat().join(" "));
         assert!(is_live(&nobody, text(answer, "access_token")).await);
@@ -120,31 +142,56 @@ async fn an_api_client_gets_tokens(service: &Service) {
         nobody.form(TOKEN, &form("lorestan", PASSWORD)).await,
         basic("integrator", "wrong").await,
     ] {
-        assert_eq!((answer.status, answer.code(), text(&answer, "error")), (401, "invalid_client", "invalid_client"));
+        assert_eq!(
+            (answer.status, answer.code(), text(&answer, "error")),
+            (401, "invalid_client", "invalid_client")
+        );
         assert_eq!(answer.header("www-authenticate"), "Basic realm=\"khoosheh\"");
     }
-    assert_eq!(log_in(&nobody, "integrator", PASSWORD).await.code(), "invalid_grant", "a system is not a person");
+    assert_eq!(
+        log_in(&nobody, "integrator", PASSWORD).await.code(),
+        "invalid_grant",
+        "a system is not a person"
+    );
 }
 
 async fn a_token_can_be_narrowed(service: &Service) {
     let nobody = service.anonymous();
-    let form = [("grant_type", "password"), ("username", "lorestan"), ("password", PASSWORD), ("scope", "clusters:read reference:read")];
+    let form = [
+        ("grant_type", "password"),
+        ("username", "lorestan"),
+        ("password", PASSWORD),
+        ("scope", "clusters:read reference:read"),
+    ];
     let narrow = nobody.form(TOKEN, &form).await;
     assert_eq!(text(&narrow, "scope"), "clusters:read reference:read");
     let again = refresh(&nobody, text(&narrow, "refresh_token")).await;
-    assert_eq!((again.status, text(&again, "scope")), (200, "clusters:read reference:read"), "going on does not widen it (RFC 6749, section 6)");
+    assert_eq!(
+        (again.status, text(&again, "scope")),
+        (200, "clusters:read reference:read"),
+        "going on does not widen it (RFC 6749, section 6)"
+    );
     for answer in [narrow, again] {
         let client = nobody.with_token(text(&answer, "access_token"));
-        assert_eq!(client.get("/api/v1/auth/me").await.body["permissions"], json!(["reference:read", "clusters:read"]));
+        assert_eq!(
+            client.get("/api/v1/auth/me").await.body["permissions"],
+            json!(["reference:read", "clusters:read"])
+        );
         assert_eq!(client.get("/api/v1/clusters").await.status, 200);
         assert_eq!(client.post("/api/v1/clusters", json!({})).await.code(), "forbidden");
         assert_eq!(client.get("/api/v1/reports").await.code(), "forbidden");
     }
     // Nobody gets more by asking for it.
     for scope in ["users:manage", "everything"] {
-        let form = [("grant_type", "password"), ("username", "lorestan"), ("password", PASSWORD), ("scope", scope)];
+        let form =
+            [("grant_type", "password"), ("username", "lorestan"), ("password", PASSWORD), ("scope", scope)];
         let answer = nobody.form(TOKEN, &form).await;
-        assert_eq!((answer.status, answer.body["error"].as_str()), (400, Some("invalid_scope")), "{}", answer.text);
+        assert_eq!(
+            (answer.status, answer.body["error"].as_str()),
+            (400, Some("invalid_scope")),
+            "{}",
+            answer.text
+        );
     }
 }
 
@@ -158,19 +205,54 @@ async fn bad_token_requests_say_what_rfc_6749_says(service: &Service) {
         (&[("grant_type", "password")], "invalid_request", "/username"),
         (&[("grant_type", "password"), ("username", "isipo")], "invalid_request", "/password"),
         (&[("grant_type", "client_credentials")], "invalid_request", "/client_id"),
-        (&[("grant_type", "client_credentials"), ("client_id", "integrator")], "invalid_request", "/client_secret"),
+        (
+            &[("grant_type", "client_credentials"), ("client_id", "integrator")],
+            "invalid_request",
+            "/client_secret",
+        ),
         (&[("grant_type", "refresh_token")], "invalid_request", "/refresh_token"),
         (&[("grant_type", "refresh_token"), ("refresh_token", "never given out")], "invalid_grant", ""),
-        (&[("grant_type", "password"), ("username", "isipo"), ("username", "admin"), ("password", PASSWORD)], "invalid_request", ""),
-        (&[("grant_type", "password"), ("username", "is\0ipo"), ("password", PASSWORD)], "invalid_request", "/username"),
+        (
+            &[
+                ("grant_type", "password"),
+                ("username", "isipo"),
+                ("username", "admin"),
+                ("password", PASSWORD),
+            ],
+            "invalid_request",
+            "",
+        ),
+        (
+            &[("grant_type", "password"), ("username", "is\0ipo"), ("password", PASSWORD)],
+            "invalid_request",
+            "/username",
+        ),
     ] {
         let answer = nobody.form(TOKEN, form).await;
-        assert_eq!((answer.status, answer.body["error"].as_str()), (400, Some(error)), "{form:?}: {}", answer.text);
+        assert_eq!(
+            (answer.status, answer.body["error"].as_str()),
+            (400, Some(error)),
+            "{form:?}: {}",
+            answer.text
+        );
         assert!(!text(&answer, "error_description").is_empty());
-        assert!(field.is_empty() || answer.errors().iter().any(|(pointer, _)| *pointer == field), "{form:?}: {}", answer.text);
+        assert!(
+            field.is_empty() || answer.errors().iter().any(|(pointer, _)| *pointer == field),
+            "{form:?}: {}",
+            answer.text
+        );
     }
-    let unknown = [("grant_type", "password"), ("username", "isipo"), ("password", PASSWORD), ("audience", "everybody")];
-    assert_eq!(nobody.form(TOKEN, &unknown).await.status, 200, "unknown parameters are ignored here, as the RFC asks");
+    let unknown = [
+        ("grant_type", "password"),
+        ("username", "isipo"),
+        ("password", PASSWORD),
+        ("audience", "everybody"),
+    ];
+    assert_eq!(
+        nobody.form(TOKEN, &unknown).await.status,
+        200,
+        "unknown parameters are ignored here, as the RFC asks"
+    );
 }
 
 async fn nobody_learns_which_accounts_exist(service: &Service) {
@@ -182,7 +264,9 @@ async fn nobody_learns_which_accounts_exist(service: &Service) {
     };
     let known = shown(log_in(&nobody, "lorestan", "wrong").await);
     assert_eq!(known.0, 400);
-    for (username, password) in [("nobody-here", "wrong"), ("integrator", PASSWORD), ("x", " "), ("سنگ", "wrong")] {
+    for (username, password) in
+        [("nobody-here", "wrong"), ("integrator", PASSWORD), ("x", " "), ("سنگ", "wrong")]
+    {
         assert_eq!(shown(log_in(&nobody, username, password).await), known, "{username}");
     }
 }
@@ -197,7 +281,10 @@ async fn logging_out_ends_the_session(service: &Service) {
         let (ended, other) = (log_in(&nobody, "cda", PASSWORD).await, log_in(&nobody, "cda", PASSWORD).await);
         assert!(is_live(&nobody, text(&ended, "access_token")).await);
         revoke(text(&ended, field)).await;
-        assert!(!is_live(&nobody, text(&ended, "access_token")).await, "at once where it was ended, by its {field}");
+        assert!(
+            !is_live(&nobody, text(&ended, "access_token")).await,
+            "at once where it was ended, by its {field}"
+        );
         assert_eq!(refresh(&nobody, text(&ended, "refresh_token")).await.code(), "invalid_grant");
         assert!(is_live(&nobody, text(&other, "access_token")).await);
         revoke(text(&ended, field)).await;
@@ -206,7 +293,12 @@ async fn logging_out_ends_the_session(service: &Service) {
         revoke(unknown).await;
     }
     let missing = nobody.form("/api/v1/auth/revoke", &[]).await;
-    assert_eq!((missing.status, missing.body["error"].as_str()), (400, Some("invalid_request")), "{}", missing.text);
+    assert_eq!(
+        (missing.status, missing.body["error"].as_str()),
+        (400, Some("invalid_request")),
+        "{}",
+        missing.text
+    );
 }
 
 async fn logging_out_reaches_other_instances(service: &Service) {
@@ -217,7 +309,10 @@ async fn logging_out_reaches_other_instances(service: &Service) {
     service.anonymous().form("/api/v1/auth/revoke", &[("token", token)]).await;
     let ended = Instant::now();
     while is_live(&elsewhere, token).await {
-        assert!(ended.elapsed() < Duration::from_secs(10), "what is remembered of a token is forgotten within seconds");
+        assert!(
+            ended.elapsed() < Duration::from_secs(10),
+            "what is remembered of a token is forgotten within seconds"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     running.stop().await;
@@ -227,14 +322,26 @@ async fn a_new_password_ends_all_sessions(service: &Service) {
     let nobody = service.anonymous();
     let login = log_in(&nobody, "supervisor", PASSWORD).await;
     let supervisor = nobody.with_token(text(&login, "access_token"));
-    let change =
-        async |current: &str, new: &str| supervisor.post("/api/v1/auth/password", json!({"current_password": current, "new_password": new})).await;
+    let change = async |current: &str, new: &str| {
+        supervisor
+            .post("/api/v1/auth/password", json!({"current_password": current, "new_password": new}))
+            .await
+    };
     let wrong = change("wrong", "a much better password").await;
     assert_eq!((wrong.status, wrong.errors()), (422, vec![("/current_password", "wrong_password")]));
     assert_eq!(change(PASSWORD, "short").await.errors(), [("/new_password", "too_short")]);
-    for (new, code) in [(PASSWORD, "present_password"), ("password1234", "weak_password"), ("supervisor1404", "weak_password")] {
+    for (new, code) in [
+        (PASSWORD, "present_password"),
+        ("password1234", "weak_password"),
+        ("supervisor1404", "weak_password"),
+    ] {
         let refused = change(PASSWORD, new).await;
-        assert_eq!((refused.status, refused.errors()), (422, vec![("/new_password", code)]), "{new}: {}", refused.text);
+        assert_eq!(
+            (refused.status, refused.errors()),
+            (422, vec![("/new_password", code)]),
+            "{new}: {}",
+            refused.text
+        );
     }
     assert!(is_live(&nobody, text(&login, "access_token")).await);
     assert_eq!(change(PASSWORD, "a much better password").await.status, 204);

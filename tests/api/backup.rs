@@ -22,7 +22,12 @@ use crate::{
     support::{Backend, Client, PASSWORD},
 };
 
-on_each!(a_backup_under_load_is_restored_elsewhere, whoever_has_seen_more_begins_anew, what_is_not_whole_is_refused, damaged_files_are_named,);
+on_each!(
+    a_backup_under_load_is_restored_elsewhere,
+    whoever_has_seen_more_begins_anew,
+    what_is_not_whole_is_refused,
+    damaged_files_are_named,
+);
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -62,17 +67,34 @@ async fn a_backup_under_load_is_restored_elsewhere(backend: Backend) {
     let seen_later = Held::snapshot(&lorestan, "").await;
     let acknowledged = load.end();
     server.kill();
-    let count = |during: &dyn Fn(&Instant) -> bool| acknowledged.values().filter(|moment| during(moment)).count();
-    assert!(count(&|moment| *moment < begun) > 0 && count(&|moment| *moment > begun && *moment < ended) > 0, "others wrote meanwhile");
+    let count =
+        |during: &dyn Fn(&Instant) -> bool| acknowledged.values().filter(|moment| during(moment)).count();
+    assert!(
+        count(&|moment| *moment < begun) > 0 && count(&|moment| *moment > begun && *moment < ended) > 0,
+        "others wrote meanwhile"
+    );
 
     whole_and_private(&backup, backend);
     let restored = there.run(&["restore", text(&backup)]).await;
-    assert!(restored.code == 0 && restored.stdout.starts_with("restored and verified: "), "{}{}", restored.stdout, restored.stderr);
+    assert!(
+        restored.code == 0 && restored.stdout.starts_with("restored and verified: "),
+        "{}{}",
+        restored.stdout,
+        restored.stderr
+    );
     let verified = there.run(&["verify", "--manifest", text(&backup.join("manifest.json"))]).await;
     assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
-    assert!(verified.stdout.contains(manifest(&backup)["root"]["sha256"].as_str().unwrap()), "{}", verified.stdout);
+    assert!(
+        verified.stdout.contains(manifest(&backup)["root"]["sha256"].as_str().unwrap()),
+        "{}",
+        verified.stdout
+    );
     let other = here.run(&["verify", "--manifest", text(&backup.join("manifest.json"))]).await;
-    assert!(other.code == 1 && other.stderr.contains("is not that of the backup"), "more was written since: {}", other.stderr);
+    assert!(
+        other.code == 1 && other.stderr.contains("is not that of the backup"),
+        "more was written since: {}",
+        other.stderr
+    );
 
     let server = there.serve().await;
     nobody_is_misled(&server.client(), (&access, &refresh), [seen, seen_later]).await;
@@ -91,10 +113,13 @@ async fn a_backup_under_load_is_restored_elsewhere(backend: Backend) {
     there.scratch.remove().await;
 }
 
-/// Tokens of before are refused. Of what a follower has seen, a part may not have come back: it begins anew, also once as much was written again.
+/// Tokens of before are refused. Of what a follower has seen, a part may not have come back: it begins anew,
+/// also once as much was written again.
 async fn nobody_is_misled(nobody: &Client, (access, refresh): (&str, &str), [seen, seen_later]: [Held; 2]) {
     assert!(!is_live(nobody, access).await, "all sessions were ended");
-    let refreshed = nobody.form("/api/v1/auth/token", &[("grant_type", "refresh_token"), ("refresh_token", refresh)]).await;
+    let refreshed = nobody
+        .form("/api/v1/auth/token", &[("grant_type", "refresh_token"), ("refresh_token", refresh)])
+        .await;
     assert_eq!(refreshed.code(), "invalid_grant");
     let lorestan = nobody.login("lorestan").await;
     let written_again = Load::begin(&lorestan);
@@ -140,8 +165,16 @@ async fn whoever_has_seen_more_begins_anew(backend: Backend) {
             std::fs::remove_file(format!("{file}-wal")).unwrap();
         }
         Backend::Postgres => {
-            let db = khoosheh::store::connection::connect(&here.scratch.url.parse().unwrap(), 1).await.unwrap().unguarded();
-            sea_orm::ConnectionTrait::execute_unprepared(&db, "DROP SCHEMA public CASCADE; CREATE SCHEMA public").await.unwrap();
+            let db = khoosheh::store::connection::connect(&here.scratch.url.parse().unwrap(), 1)
+                .await
+                .unwrap()
+                .unguarded();
+            sea_orm::ConnectionTrait::execute_unprepared(
+                &db,
+                "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+            )
+            .await
+            .unwrap();
         }
     }
     let restored = here.run(&["restore", text(&backup)]).await;
@@ -162,14 +195,18 @@ async fn whoever_has_seen_more_begins_anew(backend: Backend) {
 fn whole_and_private(backup: &Path, backend: Backend) {
     let manifest = manifest(backup);
     let part = if backend == Backend::Sqlite { "database.sqlite" } else { "database.dump" };
-    let parts: Vec<_> = manifest["parts"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
+    let parts: Vec<_> =
+        manifest["parts"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
     assert_eq!((parts, &manifest["files"]["count"]), (vec![part, "files.sha256"], &json!(1)), "{manifest}");
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(backup), mode(&backup.join("files"))), (0o700, 0o700));
     for name in ["manifest.json", part, "files.sha256"] {
         assert_eq!(mode(&backup.join(name)), 0o600, "{name}");
     }
-    let names: Vec<_> = std::fs::read_dir(backup.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let names: Vec<_> = std::fs::read_dir(backup.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(names, ["backup"], "nothing is left beside it");
 }
 
@@ -194,12 +231,17 @@ async fn what_is_not_whole_is_refused(backend: Backend) {
         let before = std::fs::read(&path).unwrap();
         let mut flipped = before.clone();
         // Of the manifest, a byte of the root: the parts are what it says.
-        let at = if name == "manifest.json" { String::from_utf8(before.clone()).unwrap().find("\"root\"").unwrap() + 30 } else { before.len() / 2 };
+        let at = if name == "manifest.json" {
+            String::from_utf8(before.clone()).unwrap().find("\"root\"").unwrap() + 30
+        } else {
+            before.len() / 2
+        };
         flipped[at] = if flipped[at] == b'0' { b'1' } else { b'0' };
         std::fs::write(&path, flipped).unwrap();
         let refused = there.run(&["restore", text(&backup)]).await;
         assert!(refused.code == 1 && refused.stdout.is_empty(), "{name}: {}", refused.stdout);
-        let why = if name == "manifest.json" { "the root of what was restored" } else { "was changed or damaged" };
+        let why =
+            if name == "manifest.json" { "the root of what was restored" } else { "was changed or damaged" };
         assert!(refused.stderr.contains(why), "{name}: {}", refused.stderr);
         std::fs::write(&path, before).unwrap();
     }
@@ -213,7 +255,11 @@ async fn what_is_not_whole_is_refused(backend: Backend) {
         std::fs::create_dir_all(other.scratch.files()).unwrap();
         std::fs::write(other.scratch.files().join("other"), "x").unwrap();
         let refused = other.run(&["restore", text(&backup)]).await;
-        assert!(refused.code == 1 && refused.stderr.contains("into an empty store only"), "{}", refused.stderr);
+        assert!(
+            refused.code == 1 && refused.stderr.contains("into an empty store only"),
+            "{}",
+            refused.stderr
+        );
         other.scratch.remove().await;
     }
     here.scratch.remove().await;
@@ -224,7 +270,10 @@ async fn what_is_not_whole_is_refused(backend: Backend) {
 async fn what_does_not_fit_is_refused(there: &Place, backup: &Path, backend: Backend) {
     for (changes, why) in [
         (json!({"format": 2}), "a newer version"),
-        (json!({"database": {"kind": "sqlite", "server": "", "migrations": ["m20990101_000099_later"]}}), "a newer version"),
+        (
+            json!({"database": {"kind": "sqlite", "server": "", "migrations": ["m20990101_000099_later"]}}),
+            "a newer version",
+        ),
         (
             json!({"database": {"kind": if backend == Backend::Sqlite { "postgres" } else { "sqlite" }, "server": "", "migrations": []}}),
             "the backup is of",
@@ -261,12 +310,21 @@ async fn damaged_files_are_named(backend: Backend) {
     std::fs::write(here.scratch.files().join(&names[0]), "something else").unwrap();
     std::fs::remove_file(here.scratch.files().join(&names[1])).unwrap();
     let taken = here.run(&["backup", text(&backup)]).await;
-    let is_named = taken.stderr.contains(&format!("damaged: {}", names[0])) && taken.stderr.contains(&format!("missing: {}", names[1]));
+    let is_named = taken.stderr.contains(&format!("damaged: {}", names[0]))
+        && taken.stderr.contains(&format!("missing: {}", names[1]));
     assert!(taken.code == 1 && is_named, "{}", taken.stderr);
     let files = &manifest(&backup)["files"];
-    assert_eq!((&files["count"], &files["damaged"], &files["missing"]), (&json!(1), &json!([names[0]]), &json!([names[1]])));
+    assert_eq!(
+        (&files["count"], &files["damaged"], &files["missing"]),
+        (&json!(1), &json!([names[0]]), &json!([names[1]]))
+    );
     let restored = there.run(&["restore", text(&backup)]).await;
-    assert!(restored.code == 0 && restored.stdout.contains("2 attached files are not in the backup"), "{}{}", restored.stdout, restored.stderr);
+    assert!(
+        restored.code == 0 && restored.stdout.contains("2 attached files are not in the backup"),
+        "{}{}",
+        restored.stdout,
+        restored.stderr
+    );
     here.scratch.remove().await;
     there.scratch.remove().await;
 }
@@ -287,7 +345,11 @@ async fn postgres_needs_its_programs() {
     std::fs::write(&old, "#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n").unwrap();
     std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o755)).unwrap();
     let refused = backup().await;
-    assert!(refused.code == 1 && refused.stderr.contains("is of version 9, and the server of version"), "{}", refused.stderr);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("is of version 9, and the server of version"),
+        "{}",
+        refused.stderr
+    );
     assert!(!folder.path().join("backup").exists());
     here.scratch.remove().await;
 }

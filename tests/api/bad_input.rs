@@ -1,4 +1,5 @@
-//! Bad bodies and query strings of every kind give a problem that names what is wrong: never a 500, never an empty reply.
+//! Bad bodies and query strings of every kind give a problem that names what is wrong: never a 500, never an
+//! empty reply.
 
 use khoosheh::api;
 use reqwest::Method;
@@ -23,7 +24,14 @@ const CLUSTERS: &str = "/api/v1/clusters";
 
 /// Sends these bytes as the JSON of a new cluster.
 async fn post_bytes(client: &Client, bytes: impl Into<Vec<u8>>) -> Answer {
-    client.send(client.request(Method::POST, CLUSTERS).header("content-type", "application/json").body(bytes.into())).await
+    client
+        .send(
+            client
+                .request(Method::POST, CLUSTERS)
+                .header("content-type", "application/json")
+                .body(bytes.into()),
+        )
+        .await
 }
 
 /// A cluster with one more field, or another value of one.
@@ -53,7 +61,12 @@ async fn malformed_json_is_located(service: &Service) {
     ] {
         let answer = post_bytes(&isipo, body).await;
         assert_eq!((answer.status, answer.code()), (400, "malformed_json"), "{body:.40}: {}", answer.text);
-        assert_eq!((&answer.body["line"], &answer.body["column"]), (&json!(line), &json!(column)), "{body:.40}: {}", answer.text);
+        assert_eq!(
+            (&answer.body["line"], &answer.body["column"]),
+            (&json!(line), &json!(column)),
+            "{body:.40}: {}",
+            answer.text
+        );
     }
     let answer = post_bytes(&isipo, b"{\"name_fa\": \"\xff\xfe\"}".to_vec()).await;
     assert_eq!((answer.status, answer.code()), (400, "malformed_json"), "{}", answer.text);
@@ -99,7 +112,9 @@ async fn every_broken_rule_is_named_at_once(service: &Service) {
     }
     let empty = isipo.post(CLUSTERS, json!({})).await;
     assert_eq!(empty.errors(), [("/isic", "required"), ("/name_fa", "required"), ("/province", "required")]);
-    let persian = isipo.send(isipo.request(Method::POST, CLUSTERS).header("accept-language", "fa").json(&json!({}))).await;
+    let persian = isipo
+        .send(isipo.request(Method::POST, CLUSTERS).header("accept-language", "fa").json(&json!({})))
+        .await;
     assert_eq!(persian.errors(), empty.errors(), "the codes are the same in every language");
 }
 
@@ -122,11 +137,16 @@ async fn numbers_keep_their_bounds(service: &Service) {
     ] {
         let answer = post_bytes(&isipo, body).await;
         let field = body.split('"').nth(1).unwrap();
-        let named = answer.errors().into_iter().any(|(pointer, found)| pointer.starts_with(&format!("/{field}")) && found == code);
+        let named = answer
+            .errors()
+            .into_iter()
+            .any(|(pointer, found)| pointer.starts_with(&format!("/{field}")) && found == code);
         assert!(answer.status == 422 && named, "{body} should be {code}: {}", answer.text);
     }
     // A whole number may be written as a float (JSON does not tell them apart).
-    let whole = post_bytes(&isipo, cluster_with("employment_total", json!(12)).to_string().replace("12}", "1.2e1}")).await;
+    let whole =
+        post_bytes(&isipo, cluster_with("employment_total", json!(12)).to_string().replace("12}", "1.2e1}"))
+            .await;
     assert_eq!((whole.status, &whole.body["employment_total"]), (201, &json!(12)), "{}", whole.text);
 }
 
@@ -136,7 +156,11 @@ async fn text_keeps_its_bounds(service: &Service) {
     for (field, value, errors) in [
         ("name_fa", json!(long(201)), vec![("/name_fa", "too_long")]),
         ("name_fa", json!(""), vec![("/name_fa", "too_short"), ("/name_fa", "wrong_pattern")]),
-        ("name_fa", json!(" \u{200c}\u{200f} "), vec![("/name_fa", "wrong_format"), ("/name_fa", "wrong_pattern")]),
+        (
+            "name_fa",
+            json!(" \u{200c}\u{200f} "),
+            vec![("/name_fa", "wrong_format"), ("/name_fa", "wrong_pattern")],
+        ),
         ("name_fa", json!("و\0رشو"), vec![("/name_fa", "nul_character")]),
         ("aliases", json!(["ورشو", "و\0رشو"]), vec![("/aliases/1", "nul_character")]),
         ("aliases", json!(vec![long(1); 21]), vec![("/aliases", "too_many_items")]),
@@ -149,7 +173,11 @@ async fn text_keeps_its_bounds(service: &Service) {
         let answer = isipo.post(CLUSTERS, cluster_with(field, value)).await;
         assert_eq!((answer.status, answer.errors()), (422, errors), "{}", answer.text);
     }
-    assert_eq!(isipo.post(CLUSTERS, cluster_with("name_fa", json!(long(200)))).await.status, 201, "200 letters, whatever their bytes");
+    assert_eq!(
+        isipo.post(CLUSTERS, cluster_with("name_fa", json!(long(200)))).await.status,
+        201,
+        "200 letters, whatever their bytes"
+    );
     // An unknown member with a NUL in its name is named, too.
     let answer = isipo.post(CLUSTERS, cluster_with("a\0b", json!(1))).await;
     assert_eq!((answer.status, answer.errors()), (422, vec![("/a\0b", "unknown_field")]), "{}", answer.text);
@@ -176,16 +204,33 @@ async fn query_strings_are_read_strictly(service: &Service) {
         ("q=a%00", vec![("/q", "nul_character")]),
         ("q=a%00b&state=x", vec![("/q", "nul_character"), ("/state/0", "not_in_list")]),
         ("updated_since=yesterday", vec![("/updated_since", "wrong_format")]),
-        ("identified_by=1392/12/29", vec![("/identified_by", "wrong_format"), ("/identified_by", "wrong_pattern")]),
+        (
+            "identified_by=1392/12/29",
+            vec![("/identified_by", "wrong_format"), ("/identified_by", "wrong_pattern")],
+        ),
         ("calendar=lunar", vec![("/calendar", "not_in_list")]),
         ("format=pdf", vec![("/format", "not_in_list")]),
     ] {
         let answer = isipo.get(&format!("{CLUSTERS}?{query}")).await;
-        assert_eq!((answer.status, answer.code(), answer.errors()), (400, "invalid_parameter", errors), "{query}: {}", answer.text);
-        assert!(answer.body["errors"].as_array().unwrap().iter().all(|error| error["in"] == "query"), "{query}: {}", answer.text);
+        assert_eq!(
+            (answer.status, answer.code(), answer.errors()),
+            (400, "invalid_parameter", errors),
+            "{query}: {}",
+            answer.text
+        );
+        assert!(
+            answer.body["errors"].as_array().unwrap().iter().all(|error| error["in"] == "query"),
+            "{query}: {}",
+            answer.text
+        );
     }
     let no_day = isipo.get(&format!("{CLUSTERS}?identified_by=1392-12-30&calendar=persian")).await;
-    assert_eq!((no_day.status, no_day.errors()), (422, vec![("/identified_by", "no_such_day")]), "{}", no_day.text);
+    assert_eq!(
+        (no_day.status, no_day.errors()),
+        (422, vec![("/identified_by", "no_such_day")]),
+        "{}",
+        no_day.text
+    );
     for query in ["q=%FF", "q=%D8", "%C0%80=1", "q=%ZZ", "q=%", "q=%2", "q=%u0633"] {
         let answer = raw::send(&isipo, "GET", &format!("{CLUSTERS}?{query}"), &[], b"").await;
         assert_eq!((answer.status, answer.code()), (400, "invalid_parameter"), "{query}: {}", answer.text);
@@ -201,13 +246,24 @@ async fn query_strings_are_read_strictly(service: &Service) {
 async fn every_field_of_every_body_is_checked(service: &Service) {
     let admin = service.login("admin").await;
     let records = Records::make(service, "IR-15").await;
-    let bad_values =
-        [json!(null), json!(true), json!(-1.5), json!(1e300), json!(""), json!("و\0"), json!("x".repeat(5_000)), json!([null]), json!({"x": 1})];
+    let bad_values = [
+        json!(null),
+        json!(true),
+        json!(-1.5),
+        json!(1e300),
+        json!(""),
+        json!("و\0"),
+        json!("x".repeat(5_000)),
+        json!([null]),
+        json!({"x": 1}),
+    ];
     let mut refused = 0;
     for operation in operations().iter().filter(|operation| !operation.media_types().is_empty()) {
         let media_type = operation.media_types()[0];
         let media = &operation.document["requestBody"]["content"][media_type];
-        let schema = &api::document().pointer(media["schema"]["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap();
+        let schema = &api::document()
+            .pointer(media["schema"]["$ref"].as_str().unwrap().trim_start_matches('#'))
+            .unwrap();
         for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
             let is_allowed = conform::schema(schema);
             for value in &bad_values {
@@ -217,11 +273,17 @@ async fn every_field_of_every_body_is_checked(service: &Service) {
                 let place = format!("{} {field}={:.60}: {}", operation.id(), value.to_string(), answer.text);
                 assert!((200..500).contains(&answer.status), "{place}");
                 let is_form = media_type.contains("form");
-                let is_refused =
-                    if is_form { value.as_str().is_some_and(|text| text.len() > 1) } else { !is_allowed.is_valid(value) || *value == "و\0" };
+                let is_refused = if is_form {
+                    value.as_str().is_some_and(|text| text.len() > 1)
+                } else {
+                    !is_allowed.is_valid(value) || *value == "و\0"
+                };
                 if is_refused {
                     assert!(matches!(answer.status, 400 | 422), "{place}");
-                    assert!(answer.errors().iter().any(|(pointer, _)| pointer.starts_with(&format!("/{field}"))), "{place}");
+                    assert!(
+                        answer.errors().iter().any(|(pointer, _)| pointer.starts_with(&format!("/{field}"))),
+                        "{place}"
+                    );
                     refused += 1;
                 } else if !is_form {
                     assert_ne!(answer.status, 400, "the document takes it: {place}");
@@ -232,15 +294,19 @@ async fn every_field_of_every_body_is_checked(service: &Service) {
     assert!(refused > 1_500, "only {refused} values were refused: the sweep has lost its way");
 }
 
-async fn send_as(client: &Client, operation: &Operation, records: &Records, media_type: &str, body: &Value) -> Answer {
+async fn send_as(
+    client: &Client,
+    operation: &Operation,
+    records: &Records,
+    media_type: &str,
+    body: &Value,
+) -> Answer {
     let request = operation.request(client, &operation.path_to(records), "*");
     client
         .send(if media_type.contains("form") {
-            let pairs = body
-                .as_object()
-                .unwrap()
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+            let pairs = body.as_object().unwrap().iter().map(|(name, value)| {
+                (name.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            });
             request.form(&pairs.collect::<Vec<_>>())
         } else {
             request.header("content-type", media_type).body(body.to_string())

@@ -40,25 +40,46 @@ async fn addresses_that_name_nothing_are_not_found(service: &Service) {
     for operation in operations().iter().filter(|operation| operation.pattern.contains('{')) {
         for value in nothing {
             // A reference is text of the other system's: its key may be anything that its pattern lets pass.
-            let path = operation.path(|name| if name == "system" { "no system".to_owned() } else { value.to_owned() }).replace(' ', "%20");
+            let path = operation
+                .path(|name| if name == "system" { "no system".to_owned() } else { value.to_owned() })
+                .replace(' ', "%20");
             let headers: &[(&str, &str)] = &[("if-match", "\"1\""), ("content-type", "application/json")];
-            let body: &[u8] = if operation.media_types().is_empty() { b"" } else { b"{\"source_title\": \"x\", \"to\": \"identified\"}" };
+            let body: &[u8] = if operation.media_types().is_empty() {
+                b""
+            } else {
+                b"{\"source_title\": \"x\", \"to\": \"identified\"}"
+            };
             let answer = raw::send(&admin, operation.method.as_str(), &path, headers, body).await;
             let expected: &[u16] = match operation.method {
                 Method::GET | Method::DELETE => &[400, 404],
                 // What the body lacks may be found out before the record is.
                 _ => &[400, 404, 422],
             };
-            assert!(expected.contains(&answer.status), "{} {path:.80}: {} {}", operation.id(), answer.status, answer.text);
+            assert!(
+                expected.contains(&answer.status),
+                "{} {path:.80}: {} {}",
+                operation.id(),
+                answer.status,
+                answer.text
+            );
             if value.len() <= 40 && !value.contains('%') && operation.method == Method::GET {
                 assert_eq!((answer.status, answer.code()), (404, "not_found"), "{} {path}", operation.id());
             }
         }
     }
     let trailing = format!("{CLUSTERS}/{}/", records.id("cluster"));
-    for path in
-        ["/", "/nothing", "/api", "/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v2/clusters", "/API/V1/clusters", "//api/v1/clusters", &trailing]
-    {
+    for path in [
+        "/",
+        "/nothing",
+        "/api",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v1/nothing",
+        "/api/v2/clusters",
+        "/API/V1/clusters",
+        "//api/v1/clusters",
+        &trailing,
+    ] {
         for client in [&admin, &nobody] {
             let answer = raw::send(client, "GET", path, &[], b"").await;
             assert_eq!((answer.status, answer.code()), (404, "not_found"), "{path}: {}", answer.text);
@@ -71,8 +92,18 @@ async fn media_types_are_checked(service: &Service) {
     let records = Records::make(service, "IR-15").await;
     for operation in operations().iter().filter(|operation| !operation.media_types().is_empty()) {
         let accepted = operation.media_types().join(", ");
-        let others = [None, Some("text/plain"), Some("application/xml"), Some("nonsense"), Some("application/jsonx"), Some("multipart/form-data")];
-        for given in others.into_iter().filter(|given| given.is_none_or(|given| !operation.media_types().contains(&given))) {
+        let others = [
+            None,
+            Some("text/plain"),
+            Some("application/xml"),
+            Some("nonsense"),
+            Some("application/jsonx"),
+            Some("multipart/form-data"),
+        ];
+        for given in others
+            .into_iter()
+            .filter(|given| given.is_none_or(|given| !operation.media_types().contains(&given)))
+        {
             let request = operation.request(&admin, &operation.path_to(&records), "\"1\"").body("{}");
             let answer = admin
                 .send(match given {
@@ -80,12 +111,19 @@ async fn media_types_are_checked(service: &Service) {
                     None => request,
                 })
                 .await;
-            assert_eq!((answer.status, answer.code()), (415, "unsupported_media_type"), "{} {given:?}: {}", operation.id(), answer.text);
+            assert_eq!(
+                (answer.status, answer.code()),
+                (415, "unsupported_media_type"),
+                "{} {given:?}: {}",
+                operation.id(),
+                answer.text
+            );
             assert_eq!(answer.header("accept"), accepted, "{}", operation.id());
         }
     }
     for given in ["application/json; charset=utf-8", "APPLICATION/JSON"] {
-        let answer = admin.send(admin.request(Method::POST, CLUSTERS).header("content-type", given).body("{}")).await;
+        let answer =
+            admin.send(admin.request(Method::POST, CLUSTERS).header("content-type", given).body("{}")).await;
         assert_eq!(answer.status, 422, "{given} is JSON: {}", answer.text);
     }
     let answer = admin.send(admin.request(Method::GET, CLUSTERS).header("accept", "application/pdf")).await;
@@ -97,19 +135,27 @@ async fn wrong_methods_are_told_the_right_ones(service: &Service) {
     let records = Records::make(service, "IR-15").await;
     let operations = operations();
     for operation in &operations {
-        let mut allowed: Vec<&str> = operations.iter().filter(|o| o.pattern == operation.pattern).map(|o| o.method.as_str()).collect();
+        let mut allowed: Vec<&str> =
+            operations.iter().filter(|o| o.pattern == operation.pattern).map(|o| o.method.as_str()).collect();
         if allowed.contains(&"GET") {
             allowed.push("HEAD");
         }
         allowed.sort();
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"].into_iter().filter(|method| !allowed.contains(method)) {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"]
+            .into_iter()
+            .filter(|method| !allowed.contains(method))
+        {
             let path = operation.path_to(&records);
             let answer = admin.send(admin.request(method.parse().unwrap(), &path)).await;
             assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text);
             let mut told: Vec<&str> = answer.header("allow").split(", ").collect();
             told.sort();
             assert_eq!(told, allowed, "{method} {path}");
-            assert!(method == "HEAD" || answer.code() == "method_not_allowed", "{method} {path}: {}", answer.text);
+            assert!(
+                method == "HEAD" || answer.code() == "method_not_allowed",
+                "{method} {path}: {}",
+                answer.text
+            );
         }
     }
 }
@@ -119,7 +165,9 @@ async fn head_is_get_without_a_body(service: &Service) {
     let records = Records::make(service, "IR-15").await;
     // What these two tell is not the same a moment later, whoever asks.
     let moves = |id: &str| ["get_metrics", "list_changes"].contains(&id);
-    for operation in operations().iter().filter(|operation| operation.method == Method::GET && !moves(operation.id())) {
+    for operation in
+        operations().iter().filter(|operation| operation.method == Method::GET && !moves(operation.id()))
+    {
         let path = operation.path_to(&records);
         let sign = if path.contains('?') { '&' } else { '?' };
         for path in [format!("{path}{sign}surprise=1"), path] {
@@ -151,7 +199,12 @@ async fn bodies_that_are_too_large_are_refused(service: &Service) {
         (vec![json, ("content-length", "10000000000")], &body.as_bytes()[..10]),
     ] {
         let answer = raw::send(&isipo, "POST", CLUSTERS, &headers, body).await;
-        assert_eq!((answer.status, answer.code()), (413, "payload_too_large"), "{headers:?}: {}", answer.text);
+        assert_eq!(
+            (answer.status, answer.code()),
+            (413, "payload_too_large"),
+            "{headers:?}: {}",
+            answer.text
+        );
         assert!(answer.body["detail"].as_str().unwrap().contains("2048"), "{}", answer.text);
     }
     running.stop().await;
@@ -176,7 +229,11 @@ async fn huge_requests_are_refused(service: &Service) {
     let isipo = service.login("isipo").await;
     let many = (0..5_000).map(|n| format!("p{n}=1")).collect::<Vec<_>>().join("&");
     let answer = raw::send(&isipo, "GET", &format!("{CLUSTERS}?{many}"), &[], b"").await;
-    assert_eq!((answer.status, answer.code(), answer.errors().len()), (400, "invalid_parameter", 100), "enough of them are named");
+    assert_eq!(
+        (answer.status, answer.code(), answer.errors().len()),
+        (400, "invalid_parameter", 100),
+        "enough of them are named"
+    );
     let (long, headers) = ("x".repeat(1_000_000), (0..200).map(|n| format!("x-{n}")).collect::<Vec<_>>());
     let headers: Vec<(&str, &str)> = headers.iter().map(|name| (name.as_str(), "1")).collect();
     for (path, headers) in [

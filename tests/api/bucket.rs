@@ -38,7 +38,12 @@ impl Bucket {
     async fn open() -> Self {
         let kept: Arc<Mutex<Kept>> = Default::default();
         let shared = web::Data::from(kept.clone());
-        let app = move || App::new().app_data(shared.clone()).app_data(web::PayloadConfig::new(1 << 30)).default_service(web::to(answer));
+        let app = move || {
+            App::new()
+                .app_data(shared.clone())
+                .app_data(web::PayloadConfig::new(1 << 30))
+                .default_service(web::to(answer))
+        };
         let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", server.addrs()[0]);
         let server = server.run();
@@ -62,14 +67,17 @@ async fn answer(request: HttpRequest, body: web::Bytes, kept: web::Data<Mutex<Ke
     let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap());
     let signed = header("authorization");
     let scope = format!("AWS4-HMAC-SHA256 Credential={KEY}/");
-    let is_signed = signed.starts_with(&scope) && signed.contains("/ir-west/s3/aws4_request") && signed.contains("Signature=");
+    let is_signed = signed.starts_with(&scope)
+        && signed.contains("/ir-west/s3/aws4_request")
+        && signed.contains("Signature=");
     let hash = header("x-amz-content-sha256");
     if !is_signed || (hash != "UNSIGNED-PAYLOAD" && hash != sha256(&body)) {
         return HttpResponse::Forbidden().body("<Error><Code>SignatureDoesNotMatch</Code></Error>");
     }
     let mut kept = kept.lock().unwrap();
     if kept.is_away {
-        return HttpResponse::InternalServerError().body(format!("<Error><Code>InternalError</Code><Message>{SECRET}</Message></Error>"));
+        return HttpResponse::InternalServerError()
+            .body(format!("<Error><Code>InternalError</Code><Message>{SECRET}</Message></Error>"));
     }
     let (name, query) = (request.path().to_owned(), request.query_string());
     kept.asked.push(format!("{} {}", request.method(), query.split('=').next().unwrap()));
@@ -107,7 +115,8 @@ async fn answer(request: HttpRequest, body: web::Bytes, kept: web::Data<Mutex<Ke
 
 /// A JPEG that is announced for the demonstration's project, and its bytes.
 async fn announce(client: &Client, size: usize) -> (Answer, Vec<u8>) {
-    let bytes: Vec<u8> = b"\xff\xd8\xff\xe0".iter().copied().chain((4..size).map(|n| (n % 251) as u8)).collect();
+    let bytes: Vec<u8> =
+        b"\xff\xd8\xff\xe0".iter().copied().chain((4..size).map(|n| (n % 251) as u8)).collect();
     let project = stone(client).await;
     let input = json!({
         "subject_kind": "project", "subject_id": project.rsplit('/').next().unwrap(), "kind": "photo", "title_fa": "کارگاه", "file_name": "1.jpg",
@@ -133,16 +142,37 @@ async fn files_are_kept_in_a_bucket() {
     ];
     let server = Server::serve(&scratch.url, &variables).await;
     let lorestan = server.client().login("lorestan").await;
-    // One that is sent at once, and one that goes in parts of five mebibytes. Before a record refers to one, it is asked for under the lock of its content.
+    // One that is sent at once, and one that goes in parts of five mebibytes. Before a record refers to one,
+    // it is asked for under the lock of its content.
     for (size, asked) in [
         (100_000, vec!["PUT ", "HEAD ", "GET "]),
-        (11 << 20, vec!["POST uploads", "PUT partNumber", "PUT partNumber", "PUT partNumber", "POST uploadId", "HEAD ", "GET ", "GET "]),
+        (
+            11 << 20,
+            vec![
+                "POST uploads",
+                "PUT partNumber",
+                "PUT partNumber",
+                "PUT partNumber",
+                "POST uploadId",
+                "HEAD ",
+                "GET ",
+                "GET ",
+            ],
+        ),
     ] {
         let (created, bytes) = announce(&lorestan, size).await;
         let sent = put(&lorestan, &created, &bytes).await;
         assert_eq!((sent.status, &sent.body["is_complete"]), (200, &json!(true)), "{}", sent.text);
-        assert!(bucket.names().contains(&format!("/files/khoosheh/{}", sha256(&bytes))), "{:?}", bucket.names());
-        let content = lorestan.request(Method::GET, &format!("{}/content", created.header("location"))).send().await.unwrap();
+        assert!(
+            bucket.names().contains(&format!("/files/khoosheh/{}", sha256(&bytes))),
+            "{:?}",
+            bucket.names()
+        );
+        let content = lorestan
+            .request(Method::GET, &format!("{}/content", created.header("location")))
+            .send()
+            .await
+            .unwrap();
         assert!(content.status() == 200 && content.bytes().await.unwrap() == bytes);
         assert_eq!(bucket.asked(), asked);
         assert_eq!(put(&lorestan, &created, &bytes).await.body, sent.body);
@@ -152,7 +182,10 @@ async fn files_are_kept_in_a_bucket() {
     for size in [50_000, 6 << 20] {
         let (created, bytes) = announce(&lorestan, size + 1).await;
         assert_eq!(put(&lorestan, &created, &bytes).await.status, 200);
-        let (name, content) = (format!("/files/khoosheh/{}", sha256(&bytes)), format!("{}/content", created.header("location")));
+        let (name, content) = (
+            format!("/files/khoosheh/{}", sha256(&bytes)),
+            format!("{}/content", created.header("location")),
+        );
         let mut changed = bytes.clone();
         changed[size] ^= 1;
         for damage in [Some(changed), Some(bytes[..size].to_vec()), None] {
@@ -167,8 +200,15 @@ async fn files_are_kept_in_a_bucket() {
     let mut wrong = bytes.clone();
     wrong[10] ^= 1;
     assert_eq!(put(&lorestan, &created, &wrong).await.errors(), [("", "wrong_sha256")]);
-    crate::resilience::until(async || bucket.kept.lock().unwrap().asked.iter().any(|asked| asked.starts_with("DELETE")).then_some(())).await;
-    assert_eq!((bucket.names().len(), bucket.kept.lock().unwrap().parts.len()), (2, 0), "nothing is left of it");
+    crate::resilience::until(async || {
+        bucket.kept.lock().unwrap().asked.iter().any(|asked| asked.starts_with("DELETE")).then_some(())
+    })
+    .await;
+    assert_eq!(
+        (bucket.names().len(), bucket.kept.lock().unwrap().parts.len()),
+        (2, 0),
+        "nothing is left of it"
+    );
 
     let (created, bytes) = announce(&lorestan, 1_000).await;
     bucket.kept.lock().unwrap().is_away = true;
@@ -180,8 +220,17 @@ async fn files_are_kept_in_a_bucket() {
 
     let variables = [&variables[..], &[("DATABASE_URL", scratch.url.as_str())]].concat();
     let shown = run(&["serve", "--check-config"], &variables, "").await;
-    assert!(shown.code == 0 && shown.stdout.contains("the bucket s3://files/khoosheh answers"), "{}{}", shown.stdout, shown.stderr);
-    assert!(shown.stdout.contains("s3://files/khoosheh") && !shown.stdout.contains(SECRET), "{}", shown.stdout);
+    assert!(
+        shown.code == 0 && shown.stdout.contains("the bucket s3://files/khoosheh answers"),
+        "{}{}",
+        shown.stdout,
+        shown.stderr
+    );
+    assert!(
+        shown.stdout.contains("s3://files/khoosheh") && !shown.stdout.contains(SECRET),
+        "{}",
+        shown.stdout
+    );
     server.kill();
     bucket.handle.stop(false).await;
     scratch.remove().await;

@@ -51,7 +51,8 @@ impl Held {
     pub fn apply(&mut self, answer: &Answer) -> bool {
         assert_eq!(answer.status, 200, "{}", answer.text);
         for change in answer.body["items"].as_array().unwrap() {
-            let key = (change["resource"].as_str().unwrap().to_owned(), change["id"].as_str().unwrap().to_owned());
+            let key =
+                (change["resource"].as_str().unwrap().to_owned(), change["id"].as_str().unwrap().to_owned());
             let version = change["version"].as_i64().unwrap();
             let before = self.newest.insert(key.clone(), version).unwrap_or(0);
             assert!(version > before, "{key:?}: {version} comes after {before}");
@@ -80,7 +81,15 @@ pub async fn since(client: &Client, cursor: &str, query: &str) -> Answer {
 /// Of each change what it is, to whom, and which version it made.
 pub fn told(answer: &Answer) -> Vec<(&str, &str, i64)> {
     let items = answer.body["items"].as_array().unwrap().iter();
-    items.map(|item| (item["kind"].as_str().unwrap(), item["resource"].as_str().unwrap(), item["version"].as_i64().unwrap())).collect()
+    items
+        .map(|item| {
+            (
+                item["kind"].as_str().unwrap(),
+                item["resource"].as_str().unwrap(),
+                item["version"].as_i64().unwrap(),
+            )
+        })
+        .collect()
 }
 
 async fn a_follower_learns_of_each_change_once(service: &Service) {
@@ -115,15 +124,30 @@ async fn a_follower_learns_of_each_change_once(service: &Service) {
     let (mut cursor, mut one_by_one) = (cursor, Vec::new());
     loop {
         let page = since(&lorestan, &cursor, "&page_size=1").await;
-        one_by_one.extend(told(&page).into_iter().map(|(kind, resource, version)| (kind.to_owned(), resource.to_owned(), version)));
+        one_by_one.extend(
+            told(&page)
+                .into_iter()
+                .map(|(kind, resource, version)| (kind.to_owned(), resource.to_owned(), version)),
+        );
         cursor = page.body["next_cursor"].as_str().unwrap().to_owned();
         if page.body["has_more"] == false {
             break;
         }
     }
-    assert_eq!(one_by_one.iter().map(|(kind, resource, version)| (kind.as_str(), resource.as_str(), *version)).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        one_by_one
+            .iter()
+            .map(|(kind, resource, version)| (kind.as_str(), resource.as_str(), *version))
+            .collect::<Vec<_>>(),
+        expected
+    );
     let persian = lorestan.get(&format!("{CHANGES}?calendar=persian&resource=cluster_claim")).await;
-    let days = persian.body["items"].as_array().unwrap().iter().filter_map(|item| item["data"]["claimed_on"].as_str()).collect::<Vec<_>>();
+    let days = persian.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|item| item["data"]["claimed_on"].as_str())
+        .collect::<Vec<_>>();
     assert!(!days.is_empty() && days.iter().all(|day| day.starts_with("13")), "{days:?}");
 }
 
@@ -131,7 +155,10 @@ async fn a_snapshot_is_the_state_of_its_moment(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let whole = Held::snapshot(&lorestan, "").await;
     let mut held = Held::default();
-    assert!(held.apply(&lorestan.get(&format!("{CHANGES}?snapshot=true&page_size=1")).await), "there is more");
+    assert!(
+        held.apply(&lorestan.get(&format!("{CHANGES}?snapshot=true&page_size=1")).await),
+        "there is more"
+    );
     // While it is read, what has been read and what is still to come are changed.
     for name in ["سنگ", "زیتون", "عسل"] {
         let path = format!("{CLUSTERS}/{}", lorestan.cluster_named(name).await.id());
@@ -145,21 +172,36 @@ async fn a_snapshot_is_the_state_of_its_moment(service: &Service) {
     assert_eq!(held.names().iter().filter(|name| **name == "ورشو").count(), 1);
 
     let all = lorestan.get(&format!("{CLUSTERS}?page_size=200")).await;
-    let listed: BTreeMap<_, _> =
-        all.body["items"].as_array().unwrap().iter().map(|item| (item["id"].as_str().unwrap(), item["version"].as_i64())).collect();
+    let listed: BTreeMap<_, _> = all.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (item["id"].as_str().unwrap(), item["version"].as_i64()))
+        .collect();
     let clusters = held.records.iter().filter(|((resource, _), _)| resource == "cluster");
-    assert_eq!(clusters.map(|((_, id), (version, _))| (id.as_str(), Some(*version))).collect::<BTreeMap<_, _>>(), listed);
+    assert_eq!(
+        clusters.map(|((_, id), (version, _))| (id.as_str(), Some(*version))).collect::<BTreeMap<_, _>>(),
+        listed
+    );
     let claims = Held::snapshot(&lorestan, "&resource=cluster_claim").await;
-    assert!(!claims.records.is_empty() && claims.records.keys().all(|(resource, _)| resource == "cluster_claim"));
+    assert!(
+        !claims.records.is_empty() && claims.records.keys().all(|(resource, _)| resource == "cluster_claim")
+    );
 }
 
 async fn whoever_loses_a_record_is_told(service: &Service) {
-    let (isipo, kerman, lorestan) = (service.login("isipo").await, service.login("kerman").await, service.login("lorestan").await);
-    let (mut of_kerman, mut of_lorestan) = (Held::snapshot(&kerman, "").await, Held::snapshot(&lorestan, "").await);
-    let national = isipo.post("/api/v1/organisations", json!({"kind": "ministry", "name_fa": "وزارت نمونه"})).await;
+    let (isipo, kerman, lorestan) =
+        (service.login("isipo").await, service.login("kerman").await, service.login("lorestan").await);
+    let (mut of_kerman, mut of_lorestan) =
+        (Held::snapshot(&kerman, "").await, Held::snapshot(&lorestan, "").await);
+    let national =
+        isipo.post("/api/v1/organisations", json!({"kind": "ministry", "name_fa": "وزارت نمونه"})).await;
     assert_eq!(national.status, 201, "{}", national.text);
     let honey = isipo.cluster_named("عسل").await;
-    assert_eq!(isipo.patch(&format!("{CLUSTERS}/{}", honey.id()), "*", json!({"province": "IR-08"})).await.status, 200);
+    assert_eq!(
+        isipo.patch(&format!("{CLUSTERS}/{}", honey.id()), "*", json!({"province": "IR-08"})).await.status,
+        200
+    );
     let left = since(&lorestan, &of_lorestan.cursor, "").await;
     let lost = ("out_of_scope", "cluster_claim", 2);
     assert_eq!(told(&left), [("upsert", "organisation", 1), lost, lost, ("out_of_scope", "cluster", 3)]);
@@ -174,7 +216,10 @@ async fn whoever_loses_a_record_is_told(service: &Service) {
     assert_eq!(told(&since(&kerman, &of_kerman.cursor, "").await), [("upsert", "organisation", 2)]);
     // What happens to it from now on is no matter of others.
     of_lorestan.follow(&lorestan, "").await;
-    assert_eq!(isipo.patch(&format!("{CLUSTERS}/{}", honey.id()), "*", json!({"name_en": "Honey"})).await.status, 200);
+    assert_eq!(
+        isipo.patch(&format!("{CLUSTERS}/{}", honey.id()), "*", json!({"name_en": "Honey"})).await.status,
+        200
+    );
     assert_eq!(told(&since(&lorestan, &of_lorestan.cursor, "").await), []);
     for (held, client) in [(&mut of_kerman, &kerman), (&mut of_lorestan, &lorestan)] {
         held.follow(client, "").await;
@@ -195,11 +240,14 @@ async fn a_cursor_is_for_one_question(service: &Service) {
     }
     // Cursors of the format that was not sealed, sound or not, open nothing.
     for seen in ["1:1:", "1:9000000000000000000:", "5:4:", "'"] {
-        let former = json!({"lineage": "7.1.5", "question": "0123456789abcdef", "place": {"after": {"seen": seen}}});
+        let former =
+            json!({"lineage": "7.1.5", "question": "0123456789abcdef", "place": {"after": {"seen": seen}}});
         let refused = since(&lorestan, &URL_SAFE_NO_PAD.encode(former.to_string()), "").await;
         assert_eq!((refused.status, refused.code()), (410, "resync_required"), "{seen}");
     }
-    for (query, pointer) in [("page_size=0", "/page_size"), ("wait=26", "/wait"), ("resource=account", "/resource/0")] {
+    for (query, pointer) in
+        [("page_size=0", "/page_size"), ("wait=26", "/wait"), ("resource=account", "/resource/0")]
+    {
         let refused = lorestan.get(&format!("{CHANGES}?{query}")).await;
         assert_eq!((refused.status, refused.errors()[0].0), (400, pointer));
     }
@@ -215,7 +263,11 @@ async fn nobody_makes_a_cursor(service: &Service) {
     }
     let refused = async |bytes: &[u8]| {
         let refused = since(&lorestan, &URL_SAFE_NO_PAD.encode(bytes), "").await;
-        assert!([(400, "invalid_cursor"), (410, "resync_required")].contains(&(refused.status, refused.code())), "{}", refused.text);
+        assert!(
+            [(400, "invalid_cursor"), (410, "resync_required")].contains(&(refused.status, refused.code())),
+            "{}",
+            refused.text
+        );
         refused.status
     };
     for place in 0..bytes.len() {
@@ -247,7 +299,9 @@ async fn without_a_key_the_rest_is_there(service: &Service) {
     db.execute_unprepared("DELETE FROM service_secret WHERE name = 'cursors of followers'").await.unwrap();
     if !is_sqlite {
         let (_, name) = service.database_url().rsplit_once('/').unwrap();
-        db.execute_unprepared(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await.unwrap();
+        db.execute_unprepared(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"))
+            .await
+            .unwrap();
     }
     let url = format!("{}{}", service.database_url(), if is_sqlite { "?mode=ro" } else { "" });
     let read_only = |config: &mut Config| config.database_url = url.parse().unwrap();
@@ -260,7 +314,9 @@ async fn without_a_key_the_rest_is_there(service: &Service) {
     if !is_sqlite {
         db.execute_unprepared("SET default_transaction_read_only = off; ").await.unwrap();
         let (_, name) = service.database_url().rsplit_once('/').unwrap();
-        db.execute_unprepared(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await.unwrap();
+        db.execute_unprepared(&format!("ALTER DATABASE {name} RESET default_transaction_read_only"))
+            .await
+            .unwrap();
     }
     let (first, second) = (service.beside(|_| {}).await, service.beside(|_| {}).await);
     let token = lorestan.token.as_deref().unwrap();
@@ -296,7 +352,10 @@ async fn a_follower_sees_what_it_may_see(service: &Service) {
         ("client_id", made.body["client_id"].as_str().unwrap()),
         ("client_secret", made.body["client_secret"].as_str().unwrap()),
     ];
-    let token = service.anonymous().form("/api/v1/auth/token", &form).await.body["access_token"].as_str().unwrap().to_owned();
+    let token = service.anonymous().form("/api/v1/auth/token", &form).await.body["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let measuring = service.anonymous().with_token(&token);
     let all = measuring.get(&format!("{CHANGES}?page_size=1000")).await;
     assert!(all.items("resource").iter().all(|resource| *resource == "measurement"), "{}", all.text);
@@ -346,7 +405,12 @@ async fn what_commits_late_is_not_left_out() {
 async fn a_restored_database_is_followed_from_its_snapshot() {
     let Some(service) = Service::start(Backend::Postgres, |_| {}).await else { return };
     let before = Held::snapshot(&service.login("lorestan").await, "").await.records;
-    service.database().await.execute_unprepared("UPDATE change_log SET transaction_id = 9000000000000000000 + seq").await.unwrap();
+    service
+        .database()
+        .await
+        .execute_unprepared("UPDATE change_log SET transaction_id = 9000000000000000000 + seq")
+        .await
+        .unwrap();
     let service = service.restart().await;
     let lorestan = service.login("lorestan").await;
     let held = Held::snapshot(&lorestan, "").await;

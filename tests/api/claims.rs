@@ -33,16 +33,30 @@ async fn a_claim_is_recorded_corrected_and_withdrawn(service: &Service) {
     assert_eq!((created.status, created.etag().starts_with("\"1-")), (201, true), "{}", created.text);
     let path = created.header("location");
     assert_eq!(path, format!("{claims}/{}", created.id()));
-    assert!(given.as_object().unwrap().iter().all(|(field, value)| created.body[field] == *value), "{}", created.text);
+    assert!(
+        given.as_object().unwrap().iter().all(|(field, value)| created.body[field] == *value),
+        "{}",
+        created.text
+    );
     let read = lorestan.get(path).await;
-    assert_eq!((read.status, read.version_tag(), &read.body["claimed_on"]), (200, "\"1\"", &json!("2014-02-26")));
+    assert_eq!(
+        (read.status, read.version_tag(), &read.body["claimed_on"]),
+        (200, "\"1\"", &json!("2014-02-26"))
+    );
     assert!(claims.contains(read.body["cluster_id"].as_str().unwrap()));
 
     let unseen = lorestan.send(lorestan.request(Method::PATCH, path).json(&json!({"note": null}))).await;
     assert_eq!((unseen.status, unseen.version_tag()), (428, "\"1\""));
-    let corrected = lorestan.patch(path, created.etag(), json!({"note": null, "claimed_on": "2014-02-27"})).await;
-    assert_eq!((corrected.status, corrected.version_tag(), &corrected.body["note"]), (200, "\"2\"", &Value::Null));
-    assert_eq!((&corrected.body["claimed_on"], &corrected.body["source_title"]), (&json!("2014-02-27"), &given["source_title"]));
+    let corrected =
+        lorestan.patch(path, created.etag(), json!({"note": null, "claimed_on": "2014-02-27"})).await;
+    assert_eq!(
+        (corrected.status, corrected.version_tag(), &corrected.body["note"]),
+        (200, "\"2\"", &Value::Null)
+    );
+    assert_eq!(
+        (&corrected.body["claimed_on"], &corrected.body["source_title"]),
+        (&json!("2014-02-27"), &given["source_title"])
+    );
     assert_eq!(lorestan.patch(path, created.etag(), json!({})).await.status, 412);
 
     assert_eq!(lorestan.delete(path, created.etag()).await.status, 412);
@@ -56,11 +70,20 @@ async fn a_claim_needs_its_source_only(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let claims = claims_of(&lorestan, "عسل").await;
     let bare = lorestan.post(&claims, json!({"source_title": "گزارش سفر"})).await;
-    assert_eq!((bare.status, &bare.body["source_url"], &bare.body["claimed_on"]), (201, &Value::Null, &Value::Null));
+    assert_eq!(
+        (bare.status, &bare.body["source_url"], &bare.body["claimed_on"]),
+        (201, &Value::Null, &Value::Null)
+    );
     for (body, errors) in [
         (json!({}), vec![("/source_title", "required")]),
-        (json!({"source_title": " \t"}), vec![("/source_title", "wrong_format"), ("/source_title", "wrong_pattern")]),
-        (json!({"source_title": "x", "source_url": "javascript:alert(1)"}), vec![("/source_url", "wrong_pattern")]),
+        (
+            json!({"source_title": " \t"}),
+            vec![("/source_title", "wrong_format"), ("/source_title", "wrong_pattern")],
+        ),
+        (
+            json!({"source_title": "x", "source_url": "javascript:alert(1)"}),
+            vec![("/source_url", "wrong_pattern")],
+        ),
         (json!({"source_title": "x", "claimed_on": "2013-02-29"}), vec![("/claimed_on", "no_such_day")]),
         (json!({"source_title": "x", "cluster_id": "y"}), vec![("/cluster_id", "unknown_field")]),
         (
@@ -129,7 +152,10 @@ async fn claims_come_in_pages_as_they_were_recorded(service: &Service) {
     let mut cursor = String::new();
     for (size, is_last) in [(2, false), (2, false), (1, true)] {
         let page = lorestan.get(&format!("{claims}?page_size=2&count=true{cursor}")).await;
-        assert_eq!((page.items("id").len(), &page.body["total"], page.body["next_cursor"].is_null()), (size, &json!(5), is_last));
+        assert_eq!(
+            (page.items("id").len(), &page.body["total"], page.body["next_cursor"].is_null()),
+            (size, &json!(5), is_last)
+        );
         read.extend(page.items("source_title").into_iter().map(str::to_owned));
         cursor = format!("&cursor={}", page.body["next_cursor"].as_str().unwrap_or_default());
     }

@@ -24,7 +24,14 @@ on_both!(
 );
 
 async fn put(client: &Client, reference: &str, header: (&str, &str), body: Value) -> Answer {
-    client.send(client.request(Method::PUT, &format!("{CLUSTERS}/by-ref/{reference}")).header(header.0, header.1).json(&body)).await
+    client
+        .send(
+            client
+                .request(Method::PUT, &format!("{CLUSTERS}/by-ref/{reference}"))
+                .header(header.0, header.1)
+                .json(&body),
+        )
+        .await
 }
 
 async fn another_system_puts_clusters_by_its_own_keys(service: &Service) {
@@ -34,27 +41,54 @@ async fn another_system_puts_clusters_by_its_own_keys(service: &Service) {
     let expected = put(&integrator, "lorestan-erp/K-17", ("if-match", "*"), cluster("ورشو", json!({}))).await;
     assert_eq!((expected.status, expected.code()), (412, "stale_version"), "there is no version to match");
 
-    let first = cluster("ورشو", json!({"name_en": "Nickel silver", "employment_total": 90, "external_refs": [{"system": "gis", "key": "5"}]}));
+    let first = cluster(
+        "ورشو",
+        json!({"name_en": "Nickel silver", "employment_total": 90, "external_refs": [{"system": "gis", "key": "5"}]}),
+    );
     let created = integrator.put(&path, first.clone()).await;
     assert_eq!((created.status, created.version_tag()), (201, "\"1\""), "{}", created.text);
-    assert_eq!(created.body["external_refs"], json!([{"system": "gis", "key": "5"}, {"system": "lorestan-erp", "key": "K-17"}]));
+    assert_eq!(
+        created.body["external_refs"],
+        json!([{"system": "gis", "key": "5"}, {"system": "lorestan-erp", "key": "K-17"}])
+    );
     assert_eq!(integrator.get(&path).await.body, integrator.get(created.header("location")).await.body);
 
     let again = integrator.put(&path, first.clone()).await;
     assert_eq!((again.status, again.code(), again.version_tag()), (428, "precondition_required", "\"1\""));
-    assert_eq!(put(&integrator, "lorestan-erp/K-17", ("if-none-match", "*"), first).await.status, 412, "it exists");
-    let replaced = put(&integrator, "lorestan-erp/K-17", ("if-match", created.etag()), cluster("ورشوسازی", json!({"employment_female": 4}))).await;
+    assert_eq!(
+        put(&integrator, "lorestan-erp/K-17", ("if-none-match", "*"), first).await.status,
+        412,
+        "it exists"
+    );
+    let replaced = put(
+        &integrator,
+        "lorestan-erp/K-17",
+        ("if-match", created.etag()),
+        cluster("ورشوسازی", json!({"employment_female": 4})),
+    )
+    .await;
     assert_eq!((replaced.status, replaced.version_tag(), replaced.id()), (200, "\"2\"", created.id()));
-    assert_eq!((&replaced.body["name_fa"], &replaced.body["code"]), (&json!("ورشوسازی"), &created.body["code"]));
+    assert_eq!(
+        (&replaced.body["name_fa"], &replaced.body["code"]),
+        (&json!("ورشوسازی"), &created.body["code"])
+    );
     assert_eq!((&replaced.body["name_en"], &replaced.body["employment_total"]), (&Value::Null, &Value::Null));
     assert_eq!(replaced.body["external_refs"], json!([{"system": "lorestan-erp", "key": "K-17"}]));
     assert_eq!(integrator.get(&format!("{CLUSTERS}/by-ref/gis/5")).await.status, 404);
 
     let kerman = service.login("kerman").await;
     assert_eq!(kerman.get(&path).await.status, 404);
-    for nobodys in ["Lorestan-ERP/K-17", "lorestan-erp/%20K", "-x/K", "lorestan-erp/%00", "lorestan-erp/K%0A"] {
+    for nobodys in ["Lorestan-ERP/K-17", "lorestan-erp/%20K", "-x/K", "lorestan-erp/%00", "lorestan-erp/K%0A"]
+    {
         let path = format!("{CLUSTERS}/by-ref/{nobodys}");
-        assert_eq!((integrator.get(&path).await.status, integrator.put(&path, cluster("نی", json!({}))).await.status), (404, 404), "{nobodys}");
+        assert_eq!(
+            (
+                integrator.get(&path).await.status,
+                integrator.put(&path, cluster("نی", json!({}))).await.status
+            ),
+            (404, 404),
+            "{nobodys}"
+        );
     }
 }
 
@@ -68,16 +102,30 @@ async fn a_reference_belongs_to_one_cluster(service: &Service) {
         lorestan.patch(second.header("location"), "*", reference.clone()).await,
         put(&lorestan, "gis/7", ("accept", "*/*"), cluster("چهار", reference.clone())).await,
     ] {
-        assert_eq!((refused.status, refused.code(), refused.errors()), (409, "duplicate", vec![("/external_refs", "duplicate")]));
+        assert_eq!(
+            (refused.status, refused.code(), refused.errors()),
+            (409, "duplicate", vec![("/external_refs", "duplicate")])
+        );
     }
-    assert_eq!(lorestan.get(&format!("{CLUSTERS}/by-ref/gis/6")).await.version_tag(), "\"1\"", "a refused change leaves nothing behind");
+    assert_eq!(
+        lorestan.get(&format!("{CLUSTERS}/by-ref/gis/6")).await.version_tag(),
+        "\"1\"",
+        "a refused change leaves nothing behind"
+    );
 
     let twice = json!({"external_refs": [{"system": "gis", "key": "8"}, {"system": "gis", "key": "8"}]});
     let refused = lorestan.post(CLUSTERS, cluster("پنج", twice)).await;
     assert_eq!((refused.status, refused.errors()), (422, vec![("/external_refs", "repeated_items")]));
 
-    assert_eq!(lorestan.patch(first.header("location"), "*", json!({"external_refs": null})).await.status, 200);
-    assert_eq!(lorestan.patch(second.header("location"), "*", reference).await.status, 200, "the reference is free now");
+    assert_eq!(
+        lorestan.patch(first.header("location"), "*", json!({"external_refs": null})).await.status,
+        200
+    );
+    assert_eq!(
+        lorestan.patch(second.header("location"), "*", reference).await.status,
+        200,
+        "the reference is free now"
+    );
 }
 
 /// What leads to each state by the hand of a manager; the other steps come with those of its project.
@@ -102,17 +150,35 @@ async fn the_state_changes_by_allowed_transitions(service: &Service) {
     for (from, next) in TABLE {
         service.put_in_state("cluster", created.id(), from).await;
         let now = lorestan.get(path).await;
-        let shown: Vec<_> = now.body["allowed_transitions"].as_array().unwrap().iter().map(|to| to["to"].as_str().unwrap()).collect();
+        let shown: Vec<_> = now.body["allowed_transitions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|to| to["to"].as_str().unwrap())
+            .collect();
         assert_eq!(shown, next, "{from}");
         for (to, _) in TABLE.iter().filter(|(to, _)| !next.contains(to)) {
             let refused = lorestan.transition(path, now.etag(), json!({"to": to, "reason": "x"})).await;
-            assert_eq!((refused.status, refused.code(), &refused.body["allowed"]), (409, "transition_not_allowed", &json!(next)), "{from} {to}");
+            assert_eq!(
+                (refused.status, refused.code(), &refused.body["allowed"]),
+                (409, "transition_not_allowed", &json!(next)),
+                "{from} {to}"
+            );
         }
     }
     service.put_in_state("cluster", created.id(), "candidate").await;
-    let identified = lorestan.transition(path, created.etag(), json!({"to": "identified", "effective_on": "2020-05-01"})).await;
-    assert_eq!((identified.status, &identified.body["state"]), (200, &json!("identified")), "{}", identified.text);
-    let withdrawn = lorestan.transition(path, identified.etag(), json!({"to": "withdrawn", "reason": "مصوبهٔ کارگروه"})).await;
+    let identified = lorestan
+        .transition(path, created.etag(), json!({"to": "identified", "effective_on": "2020-05-01"}))
+        .await;
+    assert_eq!(
+        (identified.status, &identified.body["state"]),
+        (200, &json!("identified")),
+        "{}",
+        identified.text
+    );
+    let withdrawn = lorestan
+        .transition(path, identified.etag(), json!({"to": "withdrawn", "reason": "مصوبهٔ کارگروه"}))
+        .await;
     assert_eq!((withdrawn.status, &withdrawn.body["allowed_transitions"]), (200, &json!([])));
     assert_eq!(lorestan.get(&format!("{path}/history")).await.items("kind")[1..], ["transitioned"; 2]);
 }
@@ -125,9 +191,18 @@ async fn a_transition_that_breaks_rules_names_them_all(service: &Service) {
     let olive = lorestan.patch(&path, olive.etag(), json!({"priority_scores": scores})).await;
     let decision = decision(&lorestan, json!({})).await;
     for (body, errors) in [
-        (json!({"to": "prioritised", "effective_on": "8000-01-01", "decision_id": decision.id()}), vec![("/effective_on", "in_future")]),
-        (json!({"to": "prioritised", "effective_on": "2014-03-19"}), vec![("/decision_id", "required"), ("/effective_on", "too_early")]),
-        (json!({"to": "withdrawn", "effective_on": "2014-03-19"}), vec![("/effective_on", "too_early"), ("/reason", "required")]),
+        (
+            json!({"to": "prioritised", "effective_on": "8000-01-01", "decision_id": decision.id()}),
+            vec![("/effective_on", "in_future")],
+        ),
+        (
+            json!({"to": "prioritised", "effective_on": "2014-03-19"}),
+            vec![("/decision_id", "required"), ("/effective_on", "too_early")],
+        ),
+        (
+            json!({"to": "withdrawn", "effective_on": "2014-03-19"}),
+            vec![("/effective_on", "too_early"), ("/reason", "required")],
+        ),
         (json!({"to": "merged", "reason": " "}), vec![("/reason", "wrong_pattern")]),
         (json!({"to": "closed", "on": 1}), vec![("/on", "unknown_field"), ("/to", "not_in_list")]),
         (json!({}), vec![("/to", "required")]),
@@ -152,7 +227,8 @@ async fn identification_sets_the_date_where_none_is_known(service: &Service) {
 }
 
 fn dates(answer: &Answer) -> [Value; 3] {
-    ["identified_on", "identified_precision", "identified_not_later_than"].map(|field| answer.body[field].clone())
+    ["identified_on", "identified_precision", "identified_not_later_than"]
+        .map(|field| answer.body[field].clone())
 }
 
 /// Periods are those of the Persian calendar, whichever calendar the dates are written in.
@@ -173,7 +249,8 @@ async fn a_date_is_as_precise_as_it_is_known(service: &Service) {
     .into_iter()
     .enumerate()
     {
-        let input = cluster(&format!("خوشهٔ {n}"), json!({"identified_on": on, "identified_precision": precision}));
+        let input =
+            cluster(&format!("خوشهٔ {n}"), json!({"identified_on": on, "identified_precision": precision}));
         let created = lorestan.post(&path, input).await;
         assert_eq!((created.status, dates(&created)), (201, kept.map(Value::from)), "{}", created.text);
     }
@@ -186,7 +263,9 @@ async fn a_date_is_as_precise_as_it_is_known(service: &Service) {
 
 async fn a_bound_that_was_derived_follows_its_date(service: &Service) {
     let lorestan = service.login("lorestan").await;
-    let created = register(&lorestan, "ورشو", json!({"identified_on": "2014-01-05", "identified_precision": "month"})).await;
+    let created =
+        register(&lorestan, "ورشو", json!({"identified_on": "2014-01-05", "identified_precision": "month"}))
+            .await;
     assert_eq!(dates(&created), ["2014-01-05", "month", "2014-01-20"]);
     for (patch, expected) in [
         (json!({"identified_on": "2012-05-05"}), ["2012-05-05", "month", "2012-05-20"]),
@@ -205,16 +284,30 @@ async fn a_bound_that_was_derived_follows_its_date(service: &Service) {
 async fn a_date_that_contradicts_itself_is_refused(service: &Service) {
     let lorestan = service.login("lorestan").await;
     for (on, precision, bound, errors) in [
-        (json!("2014-01-01"), json!("not_later_than"), json!("2014-03-20"), vec![("/identified_on", "not_applicable")]),
+        (
+            json!("2014-01-01"),
+            json!("not_later_than"),
+            json!("2014-03-20"),
+            vec![("/identified_on", "not_applicable")],
+        ),
         (Value::Null, json!("not_later_than"), Value::Null, vec![("/identified_not_later_than", "required")]),
         (Value::Null, json!("month"), json!("2014-03-20"), vec![("/identified_on", "required")]),
-        (json!("2014-03-21"), json!("day"), json!("2014-03-20"), vec![("/identified_not_later_than", "too_early")]),
+        (
+            json!("2014-03-21"),
+            json!("day"),
+            json!("2014-03-20"),
+            vec![("/identified_not_later_than", "too_early")],
+        ),
         (json!("8000-01-01"), json!("day"), Value::Null, vec![("/identified_on", "in_future")]),
         (
             json!("2014-02-29"),
             json!("dusk"),
             json!(5),
-            vec![("/identified_not_later_than", "wrong_type"), ("/identified_on", "no_such_day"), ("/identified_precision", "not_in_list")],
+            vec![
+                ("/identified_not_later_than", "wrong_type"),
+                ("/identified_on", "no_such_day"),
+                ("/identified_precision", "not_in_list"),
+            ],
         ),
     ] {
         let input = json!({"identified_on": on, "identified_precision": precision, "identified_not_later_than": bound});
@@ -229,14 +322,28 @@ async fn one_class_is_primary(service: &Service) {
     let created = register(&lorestan, "ورشو", given).await;
     let ordered = json!([{"code": "0810", "primary": true}, {"code": "2396", "primary": false}, {"code": "2399", "primary": false}]);
     assert_eq!(created.body["isic"], ordered);
-    let changed = lorestan.patch(created.header("location"), "*", json!({"isic": [{"code": "2599"}, {"code": "2396"}]})).await;
-    assert_eq!(changed.body["isic"], json!([{"code": "2599", "primary": true}, {"code": "2396", "primary": false}]));
+    let changed = lorestan
+        .patch(created.header("location"), "*", json!({"isic": [{"code": "2599"}, {"code": "2396"}]}))
+        .await;
+    assert_eq!(
+        changed.body["isic"],
+        json!([{"code": "2599", "primary": true}, {"code": "2396", "primary": false}])
+    );
     for (isic, errors) in [
         (json!([]), vec![("/isic", "too_few_items")]),
-        (json!([{"code": "9999"}, {"code": "C"}]), vec![("/isic/0/code", "not_in_list"), ("/isic/1/code", "not_in_list")]),
-        (json!([{"code": "2396", "primary": true}, {"code": "0810", "primary": true}]), vec![("/isic/1/primary", "several_primary")]),
+        (
+            json!([{"code": "9999"}, {"code": "C"}]),
+            vec![("/isic/0/code", "not_in_list"), ("/isic/1/code", "not_in_list")],
+        ),
+        (
+            json!([{"code": "2396", "primary": true}, {"code": "0810", "primary": true}]),
+            vec![("/isic/1/primary", "several_primary")],
+        ),
         (json!([{"code": "2396"}, {"code": "2396"}]), vec![("/isic/1/code", "repeated_items")]),
-        (json!([{"primary": true, "x": 1}]), vec![("/isic/0/code", "required"), ("/isic/0/x", "unknown_field")]),
+        (
+            json!([{"primary": true, "x": 1}]),
+            vec![("/isic/0/code", "required"), ("/isic/0/x", "unknown_field")],
+        ),
     ] {
         let refused = lorestan.patch(created.header("location"), "*", json!({"isic": isic})).await;
         assert_eq!((refused.status, refused.errors()), (422, errors), "{}", refused.text);

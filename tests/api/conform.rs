@@ -23,14 +23,18 @@ pub fn check(method: &Method, path: &str, answer: &Answer) {
     let place = format!("{method} {pattern} {}", answer.status);
     let response = &operation["responses"][answer.status.to_string()];
     assert!(!response.is_null(), "{place}: the status is not documented: {}", answer.text);
-    let response = response["$ref"].as_str().map_or(response, |r| api::document().pointer(r.trim_start_matches('#')).unwrap());
+    let response = response["$ref"]
+        .as_str()
+        .map_or(response, |r| api::document().pointer(r.trim_start_matches('#')).unwrap());
     assert!(!answer.header("x-request-id").is_empty(), "{place}: no request id");
     let Some(content) = response["content"].as_object() else {
         assert_eq!(answer.text, "", "{place}: a body that is not documented");
         return;
     };
     let media_type = answer.header("content-type").split(';').next().unwrap().trim();
-    let media = content.get(media_type).unwrap_or_else(|| panic!("{place}: the media type {media_type} is not documented"));
+    let media = content
+        .get(media_type)
+        .unwrap_or_else(|| panic!("{place}: the media type {media_type} is not documented"));
     if media_type.contains("json") {
         let errors: Vec<String> = validator(&format!("{place} {media_type}"), &media["schema"])
             .iter_errors(&answer.body)
@@ -52,7 +56,8 @@ pub fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static 
 
 fn matches(pattern: &str, path: &str) -> bool {
     let (pattern, path): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
-    pattern.len() == path.len() && pattern.iter().zip(path).all(|(p, s)| p == &s || (p.starts_with('{') && !s.is_empty()))
+    pattern.len() == path.len()
+        && pattern.iter().zip(path).all(|(p, s)| p == &s || (p.starts_with('{') && !s.is_empty()))
 }
 
 fn validator(place: &str, schema: &Value) -> &'static Validator {
@@ -65,5 +70,9 @@ fn validator(place: &str, schema: &Value) -> &'static Validator {
 /// A schema of the document, with the formats of its values.
 pub fn schema(schema: &Value) -> Validator {
     let root = json!({ "components": api::document()["components"], "allOf": [schema] });
-    jsonschema::options().with_draft(jsonschema::Draft::Draft202012).should_validate_formats(true).build(&root).unwrap()
+    jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .should_validate_formats(true)
+        .build(&root)
+        .unwrap()
 }

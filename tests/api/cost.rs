@@ -1,4 +1,5 @@
-//! What a request may take: while one caller asks for too much, others are served, memory stays within a bound, and all is given back.
+//! What a request may take: while one caller asks for too much, others are served, memory stays within a
+//! bound, and all is given back.
 
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub async fn attacked(variables: &[(&str, &str)], attack: impl AsyncFn(&Server, 
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(scratch) = Scratch::copy(backend).await else { continue };
         let server = Server::serve(&scratch.url, variables).await;
-        let (attacker, reader) = (server.client().login("lorestan").await, server.client().login("isipo").await);
+        let (attacker, reader) =
+            (server.client().login("lorestan").await, server.client().login("isipo").await);
         for _ in 0..3 {
             assert_eq!(reader.get(ORDINARY).await.status, 200);
         }
@@ -81,7 +83,9 @@ fn check_that_it_is_small(refused: &Answer, what: &str) {
 async fn a_problem_is_small_whatever_it_refuses(service: &Service) {
     let (nobody, lorestan) = (service.anonymous(), service.login("lorestan").await);
     let form = |client: &Client, bytes| {
-        let request = client.request(Method::POST, "/api/v1/auth/token").header("content-type", "application/x-www-form-urlencoded");
+        let request = client
+            .request(Method::POST, "/api/v1/auth/token")
+            .header("content-type", "application/x-www-form-urlencoded");
         request.body(nuls(bytes))
     };
     for language in ["fa", "en"] {
@@ -89,9 +93,15 @@ async fn a_problem_is_small_whatever_it_refuses(service: &Service) {
         check_that_it_is_small(&refused, "a form");
         assert!(refused.body["errors"].as_array().unwrap().len() > 50);
     }
-    assert_eq!(raw::send(&nobody, "POST", "/api/v1/auth/token", &[FORM, ("content-length", "16385")], b"").await.status, 413);
+    assert_eq!(
+        raw::send(&nobody, "POST", "/api/v1/auth/token", &[FORM, ("content-length", "16385")], b"")
+            .await
+            .status,
+        413
+    );
     let long = "x".repeat(900_000);
-    let many: Value = (0..60_000).map(|n| (format!("~{n}\u{1}"), json!("\0"))).collect::<serde_json::Map<_, _>>().into();
+    let many: Value =
+        (0..60_000).map(|n| (format!("~{n}\u{1}"), json!("\0"))).collect::<serde_json::Map<_, _>>().into();
     for (what, body) in [
         ("unknown fields with NUL", many),
         ("items of another type", json!({"province": "IR-15", "name_fa": "سنگ", "isic": vec![1; 400_000]})),
@@ -101,12 +111,22 @@ async fn a_problem_is_small_whatever_it_refuses(service: &Service) {
     ] {
         check_that_it_is_small(&lorestan.post("/api/v1/clusters", body).await, what);
     }
-    for query in [nuls(50_000), "a=1&".repeat(10_000), format!("{}=1", "y".repeat(50_000)), format!("province={}", "q,".repeat(20_000))] {
+    for query in [
+        nuls(50_000),
+        "a=1&".repeat(10_000),
+        format!("{}=1", "y".repeat(50_000)),
+        format!("province={}", "q,".repeat(20_000)),
+    ] {
         let what = format!("a query {query:.20}");
-        check_that_it_is_small(&raw::send(&lorestan, "GET", &format!("/api/v1/clusters?{query}"), &[], b"").await, &what);
+        check_that_it_is_small(
+            &raw::send(&lorestan, "GET", &format!("/api/v1/clusters?{query}"), &[], b"").await,
+            &what,
+        );
     }
     let columns = (0..9_000).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",");
-    let import = lorestan.request(Method::POST, "/api/v1/imports?resource=clusters&system=erp&mode=validate").header("content-type", "text/csv");
+    let import = lorestan
+        .request(Method::POST, "/api/v1/imports?resource=clusters&system=erp&mode=validate")
+        .header("content-type", "text/csv");
     let refused = lorestan.send(import.body(format!("{columns}\n1\n"))).await;
     check_that_it_is_small(&refused, "headings");
     assert_eq!(refused.body["errors"].as_array().unwrap().len(), 100);
@@ -121,13 +141,21 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 async fn sixteen_who_are_refused_hold_nobody_up() {
     attacked(&[], async |server, attacker| {
         let form = nuls(1024 * 1024).into_bytes();
-        let body = json!({"province": "IR-15", "name_fa": "سنگ", "isic": vec![1; 500_000]}).to_string().into_bytes();
+        let body =
+            json!({"province": "IR-15", "name_fa": "سنگ", "isic": vec![1; 500_000]}).to_string().into_bytes();
         let nobody = server.client();
         let refusals = (0..16).map(async |_| {
             for _ in 0..3 {
                 // The server may close the connection before it has read everything.
                 raw::try_send(&nobody, "POST", "/api/v1/auth/token", &[FORM], &form).await;
-                let refused = raw::try_send(attacker, "POST", "/api/v1/clusters", &[("content-type", "application/json")], &body).await;
+                let refused = raw::try_send(
+                    attacker,
+                    "POST",
+                    "/api/v1/clusters",
+                    &[("content-type", "application/json")],
+                    &body,
+                )
+                .await;
                 assert!(refused.is_none_or(|refused| [422, 429].contains(&refused.status)));
             }
         });
@@ -157,7 +185,10 @@ async fn unfinished_uploads_of_an_account_are_bounded() {
             drop(opened);
             // What they held is given back as soon as they are gone.
             let next = crate::resilience::until(async || {
-                let request = attacker.request(Method::POST, IMPORT).header("content-type", "text/csv").body("key,name_fa,province,isic\n");
+                let request = attacker
+                    .request(Method::POST, IMPORT)
+                    .header("content-type", "text/csv")
+                    .body("key,name_fa,province,isic\n");
                 Some(attacker.send(request).await).filter(|answer| answer.status != 429)
             });
             assert_eq!(next.await.status, 201);

@@ -23,7 +23,9 @@ async fn stored(client: &Client, bytes: &[u8]) -> Answer {
         "file_name": "1.txt", "media_type": "text/plain", "sha256": sha256(bytes), "size_bytes": bytes.len(),
     });
     let created = made(client, ATTACHMENTS, input).await;
-    let request = client.request(Method::PUT, &format!("{}/content", created.header("location"))).header("content-type", "text/plain");
+    let request = client
+        .request(Method::PUT, &format!("{}/content", created.header("location")))
+        .header("content-type", "text/plain");
     let sent = client.send(request.body(bytes.to_vec())).await;
     assert_eq!((sent.status, &sent.body["is_complete"]), (200, &json!(true)), "{}", sent.text);
     created
@@ -65,22 +67,36 @@ async fn a_file_that_was_tampered_with_is_never_sent(service: &Service) {
     let lorestan = service.login("lorestan").await;
     for bytes in contents() {
         let created = stored(&lorestan, &bytes).await;
-        let (content, file) = (format!("{}/content", created.header("location")), service.files().join(sha256(&bytes)));
+        let (content, file) =
+            (format!("{}/content", created.header("location")), service.files().join(sha256(&bytes)));
         for (damage, what, is_seen) in damages(&bytes) {
             put(&file, &damage);
             let refused = lorestan.get(&content).await;
-            assert_eq!((refused.status, refused.code(), refused.etag()), (500, "file_damaged", ""), "{what}: {}", refused.text);
+            assert_eq!(
+                (refused.status, refused.code(), refused.etag()),
+                (500, "file_damaged", ""),
+                "{what}: {}",
+                refused.text
+            );
             assert!(!refused.text.contains(service.files().to_str().unwrap()), "{}", refused.text);
             let head = lorestan.request(Method::HEAD, &content).send().await.unwrap();
             assert_eq!(head.status().as_u16(), if is_seen { 500 } else { 200 }, "{what}");
-            let known = lorestan.request(Method::GET, &content).header("if-none-match", format!("\"{}\"", sha256(&bytes))).send().await.unwrap();
+            let known = lorestan
+                .request(Method::GET, &content)
+                .header("if-none-match", format!("\"{}\"", sha256(&bytes)))
+                .send()
+                .await
+                .unwrap();
             assert_eq!(known.status(), 304, "the caller has it already");
             put(&file, &Some(bytes.clone()));
         }
         let whole = lorestan.request(Method::GET, &content).send().await.unwrap();
         assert!(whole.status() == 200 && whole.bytes().await.unwrap() == bytes);
         let head = lorestan.request(Method::HEAD, &content).send().await.unwrap();
-        assert_eq!((head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()), (200, bytes.len().to_string().as_str()));
+        assert_eq!(
+            (head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()),
+            (200, bytes.len().to_string().as_str())
+        );
     }
 }
 
@@ -99,13 +115,18 @@ async fn verify_names_the_first_file_that_is_damaged(service: &Service) {
     assert_eq!(lorestan.delete(second.header("location"), "*").await.status, 204);
     std::fs::write(service.files().join("0".repeat(64)), "nobody's").unwrap();
     let whole = verify(service, service.files(), &[]).await;
-    let expected = format!("\nthe files are whole: those of 3 attachments, {} bytes\nroot: ", short.len() + long.len());
+    let expected =
+        format!("\nthe files are whole: those of 3 attachments, {} bytes\nroot: ", short.len() + long.len());
     assert!(whole.code == 0 && whole.stdout.contains(&expected), "{}{}", whole.stdout, whole.stderr);
     for (attachment, bytes) in [(&first, &short), (&second, &long)] {
         let file = service.files().join(sha256(bytes));
         for (damage, what, _) in damages(bytes) {
             put(&file, &damage);
-            let named = format!("khoosheh: the files are damaged at attachment {}, file {}: {what}\n", attachment.id(), sha256(bytes));
+            let named = format!(
+                "khoosheh: the files are damaged at attachment {}, file {}: {what}\n",
+                attachment.id(),
+                sha256(bytes)
+            );
             let outcome = verify(service, service.files(), &[]).await;
             assert_eq!((outcome.code, outcome.stderr), (1, named));
             put(&file, &Some(bytes.clone()));
@@ -115,7 +136,11 @@ async fn verify_names_the_first_file_that_is_damaged(service: &Service) {
     let without = verify(service, service.files(), &["--without-files"]).await;
     assert!(without.code == 0 && !without.stdout.contains("files"), "{}{}", without.stdout, without.stderr);
     let elsewhere = verify(service, service.files().join("nowhere"), &[]).await;
-    assert!(elsewhere.code == 1 && elsewhere.stderr.contains("the files cannot be read: "), "{}", elsewhere.stderr);
+    assert!(
+        elsewhere.code == 1 && elsewhere.stderr.contains("the files cannot be read: "),
+        "{}",
+        elsewhere.stderr
+    );
     assert!(!service.files().join("nowhere").exists(), "who only reads makes no folder");
 }
 
@@ -130,8 +155,10 @@ async fn a_damaged_file_stands_in_the_log() {
     std::fs::write(scratch.files().join(sha256(&short)), flipped(&short, 3)).unwrap();
     let refused = lorestan.get(&format!("{}/content", created.header("location"))).await;
     assert_eq!((refused.status, refused.code()), (500, "file_damaged"));
-    let line =
-        crate::resilience::until(async || server.log().lines().find(|line| line.contains("a stored file is damaged")).map(str::to_owned)).await;
+    let line = crate::resilience::until(async || {
+        server.log().lines().find(|line| line.contains("a stored file is damaged")).map(str::to_owned)
+    })
+    .await;
     assert!(line.contains("ERROR") && line.contains(created.id()), "{line}");
     server.kill();
     scratch.remove().await;

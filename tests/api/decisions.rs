@@ -46,14 +46,20 @@ pub async fn national(client: &Client, more: Value) -> Answer {
 async fn a_decision_from_its_record_to_tombstone(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let empty = lorestan.post(DECISIONS, json!({})).await;
-    assert_eq!((empty.status, empty.errors()), (422, vec![("/body", "required"), ("/decided_on", "required"), ("/title_fa", "required")]));
+    assert_eq!(
+        (empty.status, empty.errors()),
+        (422, vec![("/body", "required"), ("/decided_on", "required"), ("/title_fa", "required")])
+    );
     let created = decision(&lorestan, json!({})).await;
     assert_eq!(created.header("location"), format!("{DECISIONS}/{}", created.id()));
     for field in ["meeting_no", "text_fa", "cluster_id", "project_id"] {
         assert_eq!(created.body[field], Value::Null, "{field}");
     }
     let history = lives_and_dies(&lorestan, &created, json!({"decided_on": "2014-04-10"})).await;
-    assert_eq!(history.body["items"][1]["changes"], json!([{"field": "decided_on", "from": "2014-04-09", "to": "2014-04-10"}]));
+    assert_eq!(
+        history.body["items"][1]["changes"],
+        json!([{"field": "decided_on", "from": "2014-04-09", "to": "2014-04-10"}])
+    );
     let persian = lorestan.get(&format!("{}/history?calendar=persian", created.header("location"))).await;
     assert_eq!(persian.body["items"][1]["changes"][0]["to"], "1393-01-21");
 }
@@ -84,7 +90,11 @@ async fn every_field_of_a_decision_comes_back(service: &Service) {
     }
     let tomorrow = (chrono::Utc::now() + chrono::TimeDelta::hours(36)).format("%Y-%m-%d").to_string();
     let refused = lorestan.post(DECISIONS, input(json!({"decided_on": tomorrow, "province": null}))).await;
-    assert_eq!(refused.errors(), [("/decided_on", "in_future"), ("/province", "required")], "all that is wrong, at once");
+    assert_eq!(
+        refused.errors(),
+        [("/decided_on", "in_future"), ("/province", "required")],
+        "all that is wrong, at once"
+    );
 }
 
 async fn the_body_decides_whether_there_is_a_province(service: &Service) {
@@ -104,8 +114,10 @@ async fn the_body_decides_whether_there_is_a_province(service: &Service) {
 }
 
 async fn national_decisions_exist_for_everybody(service: &Service) {
-    let [isipo, lorestan, kerman] = [service.login("isipo").await, service.login("lorestan").await, service.login("kerman").await];
-    let (council, committee) = (national(&isipo, json!({"title_fa": "آیین‌نامه"})).await, decision(&lorestan, json!({})).await);
+    let [isipo, lorestan, kerman] =
+        [service.login("isipo").await, service.login("lorestan").await, service.login("kerman").await];
+    let (council, committee) =
+        (national(&isipo, json!({"title_fa": "آیین‌نامه"})).await, decision(&lorestan, json!({})).await);
     let path = council.header("location");
     assert_eq!(kerman.get(path).await.body["title_fa"], "آیین‌نامه");
     assert_eq!(kerman.get(DECISIONS).await.items("id"), [council.id()]);
@@ -113,11 +125,15 @@ async fn national_decisions_exist_for_everybody(service: &Service) {
     assert_eq!(kerman.get(committee.header("location")).await.status, 404);
     for refused in [
         kerman.patch(path, council.etag(), json!({"meeting_no": "1"})).await,
-        kerman.patch(path, council.etag(), json!({"body": "provincial_committee", "province": "IR-08"})).await,
+        kerman
+            .patch(path, council.etag(), json!({"body": "provincial_committee", "province": "IR-08"}))
+            .await,
         kerman.delete(path, council.etag()).await,
         kerman.post(DECISIONS, input(json!({"body": "national_council", "province": null}))).await,
         kerman.post(DECISIONS, input(json!({}))).await,
-        lorestan.patch(committee.header("location"), "*", json!({"body": "national_council", "province": null})).await,
+        lorestan
+            .patch(committee.header("location"), "*", json!({"body": "national_council", "province": null}))
+            .await,
         lorestan.patch(committee.header("location"), "*", json!({"province": "IR-08"})).await,
     ] {
         assert_eq!((refused.status, refused.code()), (403, "outside_scope"), "{}", refused.text);
@@ -141,8 +157,15 @@ async fn a_decision_is_about_what_is_of_its_province(service: &Service) {
         let refused = client.post(DECISIONS, input(about)).await;
         assert_eq!((refused.status, refused.errors()), (422, vec![error]), "{}", refused.text);
     }
-    let of_the_nation = national(&isipo, json!({"cluster_id": pistachio.id(), "project_id": elsewhere.id()})).await;
-    let kept = isipo.patch(of_the_nation.header("location"), "*", json!({"body": "provincial_committee", "province": "IR-15"})).await;
+    let of_the_nation =
+        national(&isipo, json!({"cluster_id": pistachio.id(), "project_id": elsewhere.id()})).await;
+    let kept = isipo
+        .patch(
+            of_the_nation.header("location"),
+            "*",
+            json!({"body": "provincial_committee", "province": "IR-15"}),
+        )
+        .await;
     assert_eq!((kept.status, kept.errors()), (422, vec![("/cluster_id", "other_province")]));
 
     // What a provincial decision is about stays in the province, and stays.
@@ -166,7 +189,10 @@ async fn a_decision_behind_a_change_of_state_stays(service: &Service) {
     let changed = lorestan.transition(&olive, "*", withdrawal).await;
     assert_eq!(changed.status, 200, "{}", changed.text);
     let refused = lorestan.delete(path, behind.etag()).await;
-    assert_eq!((refused.status, refused.code(), &refused.body["referred_by"]), (409, "still_referred_to", &json!(["status_event"])));
+    assert_eq!(
+        (refused.status, refused.code(), &refused.body["referred_by"]),
+        (409, "still_referred_to", &json!(["status_event"]))
+    );
     assert_eq!(isipo.patch(path, "*", json!({"province": "IR-08"})).await.code(), "moved_away");
     assert_eq!(lorestan.patch(path, "*", json!({"meeting_no": "5"})).await.status, 200);
     assert_eq!(isipo.patch(other.header("location"), "*", json!({"province": "IR-08"})).await.status, 200);
@@ -176,15 +202,24 @@ async fn a_decision_behind_a_change_of_state_stays(service: &Service) {
 async fn decisions_are_listed_and_found(service: &Service) {
     let isipo = service.login("isipo").await;
     let stone = isipo.get(&stone(&isipo).await).await;
-    let about = json!({"title_fa": "پروژهٔ سنگ", "cluster_id": stone.body["cluster_id"], "decided_on": "2014-03-20"});
+    let about =
+        json!({"title_fa": "پروژهٔ سنگ", "cluster_id": stone.body["cluster_id"], "decided_on": "2014-03-20"});
     let a = decision(&isipo, about).await;
     let b = decision(&isipo, json!({"body": "steering_council", "project_id": stone.id(), "meeting_no": "1393/7", "decided_on": "2014-05-01"})).await;
-    let c = decision(&isipo, json!({"province": "IR-08", "text_fa": "كشاورزي در کرمان", "decided_on": "2013-01-01"})).await;
+    let c = decision(
+        &isipo,
+        json!({"province": "IR-08", "text_fa": "كشاورزي در کرمان", "decided_on": "2013-01-01"}),
+    )
+    .await;
     let d = national(&isipo, json!({"decided_on": "2014-04-01"})).await;
     let all = [a.id(), b.id(), c.id(), d.id()];
     let listed = async |query: &str| {
         let page = isipo.send(isipo.request(Method::GET, &format!("{DECISIONS}?count=true&{query}"))).await;
-        let found = page.items("id").iter().map(|id| all.iter().position(|known| known == id).unwrap()).collect::<Vec<_>>();
+        let found = page
+            .items("id")
+            .iter()
+            .map(|id| all.iter().position(|known| known == id).unwrap())
+            .collect::<Vec<_>>();
         assert_eq!(page.body["total"], json!(found.len()), "{query}");
         found
     };
@@ -211,7 +246,14 @@ async fn decisions_are_listed_and_found(service: &Service) {
     ] {
         assert_eq!(listed(query).await, expected, "{query}");
     }
-    for wrong in ["body=parliament", "province=IR-99", "cluster_id=1", "decided_from=yesterday", "decided_on=2014-03-20", "sort=title_fa"] {
+    for wrong in [
+        "body=parliament",
+        "province=IR-99",
+        "cluster_id=1",
+        "decided_from=yesterday",
+        "decided_on=2014-03-20",
+        "sort=title_fa",
+    ] {
         assert_eq!(isipo.get(&format!("{DECISIONS}?{wrong}")).await.status, 400, "{wrong}");
     }
 }
@@ -221,10 +263,22 @@ async fn another_system_puts_decisions_by_its_own_keys(service: &Service) {
     let path = format!("{DECISIONS}/by-ref/automation/12");
     assert_eq!(integrator.get(&path).await.status, 404);
     let created = integrator.put(&path, input(json!({"meeting_no": "4"}))).await;
-    assert_eq!((created.status, &created.body["external_refs"]), (201, &json!([{"system": "automation", "key": "12"}])), "{}", created.text);
+    assert_eq!(
+        (created.status, &created.body["external_refs"]),
+        (201, &json!([{"system": "automation", "key": "12"}])),
+        "{}",
+        created.text
+    );
     assert_eq!(integrator.put(&path, input(json!({}))).await.code(), "precondition_required");
-    let replaced = integrator.send(integrator.request(Method::PUT, &path).header("if-match", created.etag()).json(&input(json!({})))).await;
-    assert_eq!((replaced.status, replaced.id(), &replaced.body["meeting_no"]), (200, created.id(), &Value::Null));
+    let replaced = integrator
+        .send(
+            integrator.request(Method::PUT, &path).header("if-match", created.etag()).json(&input(json!({}))),
+        )
+        .await;
+    assert_eq!(
+        (replaced.status, replaced.id(), &replaced.body["meeting_no"]),
+        (200, created.id(), &Value::Null)
+    );
     assert_eq!(integrator.get(&path).await.body, replaced.body);
     assert_eq!(service.login("kerman").await.get(&path).await.status, 404);
 }

@@ -18,7 +18,11 @@ async fn of(client: &Client, path: &str) -> Vec<Value> {
 async fn the_demonstration_shows_the_programme_at_work(service: &Service) {
     demo::enrich(&service.database().await, &Files::open(&service.config).unwrap()).await.unwrap();
     let (isipo, lorestan) = (service.login("isipo").await, service.login("lorestan").await);
-    let states: Vec<_> = of(&isipo, &format!("{PROJECTS}?sort=code")).await.iter().map(|p| (p["province"].clone(), p["state"].clone())).collect();
+    let states: Vec<_> = of(&isipo, &format!("{PROJECTS}?sort=code"))
+        .await
+        .iter()
+        .map(|p| (p["province"].clone(), p["state"].clone()))
+        .collect();
     let expected = [("IR-08", "closed"), ("IR-08", "suspended"), ("IR-15", "implementing")];
     assert_eq!(states, expected.map(|(province, state)| (json!(province), json!(state))));
     assert_eq!(of(&lorestan, PROJECTS).await.len(), 1, "the second province is elsewhere");
@@ -26,8 +30,18 @@ async fn the_demonstration_shows_the_programme_at_work(service: &Service) {
     let closed = isipo.get(&format!("{PROJECTS}?state=closed")).await.items("id")[0].to_owned();
     let closed = format!("{PROJECTS}/{closed}");
     let baselines = of(&isipo, &format!("{closed}/baselines")).await;
-    let weights = |baseline: &Value| baseline["milestones"].as_array().unwrap().iter().map(|m| m["weight_bp"].as_u64().unwrap()).collect::<Vec<_>>();
-    assert_eq!(baselines.iter().map(weights).collect::<Vec<_>>(), [vec![2_500, 3_000, 3_000, 1_500], vec![2_500, 3_000, 4_500]]);
+    let weights = |baseline: &Value| {
+        baseline["milestones"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|m| m["weight_bp"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        baselines.iter().map(weights).collect::<Vec<_>>(),
+        [vec![2_500, 3_000, 3_000, 1_500], vec![2_500, 3_000, 4_500]]
+    );
     // 2500; then 2500 + 3000 + 3000; then, by the second baseline, all of it.
     for (day, state, progress) in [
         ("1395-06-10", "approved", 0),
@@ -37,7 +51,12 @@ async fn the_demonstration_shows_the_programme_at_work(service: &Service) {
         ("1398-07-01", "closed", 10_000),
     ] {
         let then = isipo.get(&format!("{closed}?as_of={day}&calendar=persian")).await;
-        assert_eq!((&then.body["state"], &then.body["progress_bp"]), (&json!(state), &json!(progress)), "{day}: {}", then.text);
+        assert_eq!(
+            (&then.body["state"], &then.body["progress_bp"]),
+            (&json!(state), &json!(progress)),
+            "{day}: {}",
+            then.text
+        );
     }
     for (path, count) in [
         ("/api/v1/indicators?theme=innovation", 3),

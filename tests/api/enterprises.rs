@@ -34,15 +34,31 @@ pub fn enterprise(name: &str, more: Value) -> Value {
 async fn an_enterprise_from_registration_to_tombstone(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let empty = lorestan.post(ENTERPRISES, json!({})).await;
-    assert_eq!((empty.status, empty.errors()), (422, vec![("/isic", "required"), ("/name_fa", "required"), ("/province", "required")]));
+    assert_eq!(
+        (empty.status, empty.errors()),
+        (422, vec![("/isic", "required"), ("/name_fa", "required"), ("/province", "required")])
+    );
     let created = made(&lorestan, ENTERPRISES, enterprise("سنگ‌بری", json!({}))).await;
     assert_eq!(created.header("location"), format!("{ENTERPRISES}/{}", created.id()));
-    for field in ["organisation_id", "cluster_id", "name_en", "county", "location", "size", "employment_total", "member_from", "member_to"] {
+    for field in [
+        "organisation_id",
+        "cluster_id",
+        "name_en",
+        "county",
+        "location",
+        "size",
+        "employment_total",
+        "member_from",
+        "member_to",
+    ] {
         assert_eq!(created.body[field], Value::Null, "{field}");
     }
     let history = lives_and_dies(&lorestan, &created, json!({"employment_total": 12})).await;
     let changes = history.body["items"][1]["changes"].clone();
-    assert_eq!(changes, json!([{"field": "size", "from": null, "to": "small"}, {"field": "employment_total", "from": null, "to": 12}]));
+    assert_eq!(
+        changes,
+        json!([{"field": "size", "from": null, "to": "small"}, {"field": "employment_total", "from": null, "to": 12}])
+    );
 }
 
 async fn every_field_of_an_enterprise_comes_back(service: &Service) {
@@ -62,12 +78,23 @@ async fn every_field_of_an_enterprise_comes_back(service: &Service) {
     for (field, value) in full.as_object().unwrap() {
         assert_eq!(&created.body[field], value, "{field}");
     }
-    let whole = lorestan.get(&format!("{}?include=organisation,cluster&calendar=persian", created.header("location"))).await;
-    assert_eq!((&whole.body["organisation"]["id"], &whole.body["cluster"]["id"]), (&json!(firm.id()), &json!(stone.id())));
-    assert_eq!((&whole.body["member_from"], &whole.body["cluster"]["current_project"]["code"]), (&json!("1393-01-01"), &json!("15-P-0001")));
+    let whole = lorestan
+        .get(&format!("{}?include=organisation,cluster&calendar=persian", created.header("location")))
+        .await;
+    assert_eq!(
+        (&whole.body["organisation"]["id"], &whole.body["cluster"]["id"]),
+        (&json!(firm.id()), &json!(stone.id()))
+    );
+    assert_eq!(
+        (&whole.body["member_from"], &whole.body["cluster"]["current_project"]["code"]),
+        (&json!("1393-01-01"), &json!("15-P-0001"))
+    );
     for (patch, errors) in [
         (json!({"member_to": "2014-03-20"}), vec![("/member_to", "too_early")]),
-        (json!({"cluster_id": null}), vec![("/member_from", "not_applicable"), ("/member_to", "not_applicable")]),
+        (
+            json!({"cluster_id": null}),
+            vec![("/member_from", "not_applicable"), ("/member_to", "not_applicable")],
+        ),
         (json!({"employment_female": 152}), vec![("/employment_female", "too_large")]),
         (json!({"employment_total": -1}), vec![("/employment_total", "too_small")]),
         (json!({"isic": []}), vec![("/isic", "too_few_items")]),
@@ -83,14 +110,25 @@ async fn every_field_of_an_enterprise_comes_back(service: &Service) {
 
 async fn the_size_follows_from_the_persons_employed(service: &Service) {
     let lorestan = service.login("lorestan").await;
-    for (employed, size) in
-        [(0, "micro"), (9, "micro"), (10, "small"), (49, "small"), (50, "medium"), (150, "medium"), (151, "large"), (1_000_000, "large")]
-    {
-        let created = made(&lorestan, ENTERPRISES, enterprise("واحد", json!({"employment_total": employed}))).await;
+    for (employed, size) in [
+        (0, "micro"),
+        (9, "micro"),
+        (10, "small"),
+        (49, "small"),
+        (50, "medium"),
+        (150, "medium"),
+        (151, "large"),
+        (1_000_000, "large"),
+    ] {
+        let created =
+            made(&lorestan, ENTERPRISES, enterprise("واحد", json!({"employment_total": employed}))).await;
         assert_eq!(created.body["size"], size, "{employed}");
         for given in ["micro", "small", "medium", "large"] {
-            let answer = lorestan.post(ENTERPRISES, enterprise("واحد", json!({"employment_total": employed, "size": given}))).await;
-            let expected = if given == size { (201, vec![]) } else { (422, vec![("/size", "contradiction")]) };
+            let answer = lorestan
+                .post(ENTERPRISES, enterprise("واحد", json!({"employment_total": employed, "size": given})))
+                .await;
+            let expected =
+                if given == size { (201, vec![]) } else { (422, vec![("/size", "contradiction")]) };
             assert_eq!((answer.status, answer.errors()), expected, "{given} with {employed}");
         }
     }
@@ -107,7 +145,11 @@ async fn the_size_follows_from_the_persons_employed(service: &Service) {
         let changed = lorestan.patch(created.header("location"), "*", patch.clone()).await;
         match changed.status {
             200 => assert_eq!(changed.body["size"], size, "{patch}"),
-            _ => assert_eq!((changed.errors(), size), (vec![("/size", "contradiction")], Value::Null), "{patch}"),
+            _ => assert_eq!(
+                (changed.errors(), size),
+                (vec![("/size", "contradiction")], Value::Null),
+                "{patch}"
+            ),
         }
     }
 }
@@ -129,9 +171,17 @@ async fn an_enterprise_is_of_the_province_of_its_cluster(service: &Service) {
         assert_eq!((refused.status, refused.errors()), (422, vec![error]), "{more}");
     }
     let national = register(&isipo, "سراسری", json!({})).await;
-    let member = made(&isipo, ENTERPRISES, enterprise("واحد", json!({"cluster_id": olive.id(), "organisation_id": national.id()}))).await;
+    let member = made(
+        &isipo,
+        ENTERPRISES,
+        enterprise("واحد", json!({"cluster_id": olive.id(), "organisation_id": national.id()})),
+    )
+    .await;
     let path = member.header("location");
-    assert_eq!(isipo.patch(path, "*", json!({"province": "IR-08"})).await.errors(), [("/cluster_id", "other_province")]);
+    assert_eq!(
+        isipo.patch(path, "*", json!({"province": "IR-08"})).await.errors(),
+        [("/cluster_id", "other_province")]
+    );
     let cluster = format!("{CLUSTERS}/{}", olive.id());
     assert_eq!(isipo.patch(&cluster, "*", json!({"province": "IR-08"})).await.code(), "moved_away");
     assert_eq!(lorestan.delete(&cluster, "*").await.body["referred_by"], json!(["enterprise"]));
@@ -143,10 +193,13 @@ async fn an_enterprise_is_of_the_province_of_its_cluster(service: &Service) {
     assert_eq!(isipo.delete(&firm, "*").await.body["referred_by"], json!(["enterprise"]));
     assert_eq!(isipo.patch(&firm, "*", json!({"province": "IR-15"})).await.status, 200);
 
-    let left = isipo.patch(path, "*", json!({"cluster_id": null, "organisation_id": null, "province": "IR-08"})).await;
+    let left = isipo
+        .patch(path, "*", json!({"cluster_id": null, "organisation_id": null, "province": "IR-08"}))
+        .await;
     assert_eq!((left.status, &left.body["province"]), (200, &json!("IR-08")));
     assert_eq!(lorestan.get(path).await.status, 404);
-    for done in [lorestan.delete(&cluster, "*").await, isipo.patch(&firm, "*", json!({"kind": "bank"})).await] {
+    for done in [lorestan.delete(&cluster, "*").await, isipo.patch(&firm, "*", json!({"kind": "bank"})).await]
+    {
         assert!(done.status < 300, "{}", done.text);
     }
 }
@@ -157,12 +210,21 @@ async fn a_firm_is_one_enterprise(service: &Service) {
     let input = || enterprise("واحد", json!({"organisation_id": firm.id()}));
     let (one, other) = join(lorestan.post(ENTERPRISES, input()), lorestan.post(ENTERPRISES, input())).await;
     let (first, second) = if one.status == 201 { (one, other) } else { (other, one) };
-    assert_eq!((first.status, second.status, second.errors()), (201, 409, vec![("/organisation_id", "duplicate")]), "{}", second.text);
+    assert_eq!(
+        (first.status, second.status, second.errors()),
+        (201, 409, vec![("/organisation_id", "duplicate")]),
+        "{}",
+        second.text
+    );
     let third = made(&lorestan, ENTERPRISES, enterprise("سومی", json!({}))).await;
     let taken = lorestan.patch(third.header("location"), "*", json!({"organisation_id": firm.id()})).await;
     assert_eq!((taken.status, taken.errors()), (409, vec![("/organisation_id", "duplicate")]));
     assert_eq!(lorestan.delete(first.header("location"), "*").await.status, 204);
-    assert_eq!(lorestan.patch(third.header("location"), "*", json!({"organisation_id": firm.id()})).await.status, 200, "it is free again");
+    assert_eq!(
+        lorestan.patch(third.header("location"), "*", json!({"organisation_id": firm.id()})).await.status,
+        200,
+        "it is free again"
+    );
 }
 
 async fn enterprises_are_listed_and_found(service: &Service) {
@@ -186,8 +248,13 @@ async fn enterprises_are_listed_and_found(service: &Service) {
         all.push(made(&isipo, ENTERPRISES, input).await);
     }
     let listed = async |client: &Client, query: &str| {
-        let page = client.send(client.request(Method::GET, &format!("{ENTERPRISES}?count=true&{query}"))).await;
-        let found = page.items("id").iter().map(|id| all.iter().position(|known| known.id() == *id).unwrap()).collect::<Vec<_>>();
+        let page =
+            client.send(client.request(Method::GET, &format!("{ENTERPRISES}?count=true&{query}"))).await;
+        let found = page
+            .items("id")
+            .iter()
+            .map(|id| all.iter().position(|known| known.id() == *id).unwrap())
+            .collect::<Vec<_>>();
         assert_eq!(page.body["total"], json!(found.len()), "{query}");
         found
     };
@@ -221,13 +288,25 @@ async fn enterprises_are_listed_and_found(service: &Service) {
     let kerman = service.login("kerman").await;
     assert_eq!(listed(&kerman, "sort=id").await, [3]);
     assert_eq!(listed(&kerman, &format!("cluster_id={}", stone.id())).await, Vec::<usize>::new());
-    for wrong in ["size=huge", "province=IR-99", "cluster_id=1", "member_on=yesterday", "isic=2397", "sort=size", "include=firm", "name_fa=x"] {
+    for wrong in [
+        "size=huge",
+        "province=IR-99",
+        "cluster_id=1",
+        "member_on=yesterday",
+        "isic=2397",
+        "sort=size",
+        "include=firm",
+        "name_fa=x",
+    ] {
         assert_eq!(isipo.get(&format!("{ENTERPRISES}?{wrong}")).await.status, 400, "{wrong}");
     }
     let page = isipo.get(&format!("{ENTERPRISES}?sort=id&include=cluster,organisation")).await;
-    let clusters: Vec<_> = page.body["items"].as_array().unwrap().iter().map(|item| item["cluster"]["id"].as_str()).collect();
+    let clusters: Vec<_> =
+        page.body["items"].as_array().unwrap().iter().map(|item| item["cluster"]["id"].as_str()).collect();
     assert_eq!(clusters, [Some(stone.id()), Some(stone.id()), Some(olive.id()), None]);
-    let table = isipo.get(&format!("{ENTERPRISES}?sort=id&format=csv&fields=name_fa,size,isic,location&province=IR-08")).await;
+    let table = isipo
+        .get(&format!("{ENTERPRISES}?sort=id&format=csv&fields=name_fa,size,isic,location&province=IR-08"))
+        .await;
     assert_eq!(table.text, "name_fa,location.latitude,location.longitude,isic,size\r\nت کرمان,,,2599,\r\n");
 }
 
@@ -236,10 +315,17 @@ async fn another_system_puts_enterprises_by_its_own_keys(service: &Service) {
     let path = format!("{ENTERPRISES}/by-ref/behinyab/10061");
     let input = enterprise("سنگ‌بری", json!({"employment_total": 12, "size": "small"}));
     let created = integrator.put(&path, input.clone()).await;
-    assert_eq!((created.status, &created.body["external_refs"]), (201, &json!([{"system": "behinyab", "key": "10061"}])), "{}", created.text);
+    assert_eq!(
+        (created.status, &created.body["external_refs"]),
+        (201, &json!([{"system": "behinyab", "key": "10061"}])),
+        "{}",
+        created.text
+    );
     assert_eq!(integrator.put(&path, input).await.code(), "precondition_required");
     let bare = enterprise("سنگ‌بری", json!({}));
-    let replaced = integrator.send(integrator.request(Method::PUT, &path).header("if-match", created.etag()).json(&bare)).await;
+    let replaced = integrator
+        .send(integrator.request(Method::PUT, &path).header("if-match", created.etag()).json(&bare))
+        .await;
     assert_eq!((replaced.status, replaced.id(), &replaced.body["size"]), (200, created.id(), &Value::Null));
     assert_eq!(integrator.get(&path).await.body, replaced.body);
     assert_eq!(service.login("kerman").await.get(&path).await.status, 404);

@@ -1,5 +1,5 @@
-//! Every operation of the document as every role, inside and outside of what is its own, with good input and with broken
-//! input. What is expected follows from the role table, the place and the operation.
+//! Every operation of the document as every role, inside and outside of what is its own, with good input and
+//! with broken input. What is expected follows from the role table, the place and the operation.
 
 use std::cmp::Reverse;
 
@@ -15,7 +15,11 @@ use crate::{
     sweep::{NEW_PASSWORD, Operation, Records, guarded},
 };
 
-on_both!(every_operation_answers_every_role, every_broken_rule_of_a_body_is_named, milestones_are_moved_by_those_who_may);
+on_both!(
+    every_operation_answers_every_role,
+    every_broken_rule_of_a_body_is_named,
+    milestones_are_moved_by_those_who_may
+);
 
 /// Where records lie, seen from an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +52,20 @@ impl Place {
         if self == Self::Own && account.is_assigned() {
             let me = account.login(service).await.get("/api/v1/auth/me").await;
             let (list, link) = match account.role {
-                "cda" => ("assignments", json!({"cda_id": me.body["cda_id"], "role": "assistant", "valid_from": "2014-03-20"})),
-                _ => ("supervisions", json!({"account_id": me.id(), "kind": "technical", "valid_from": "2014-03-20"})),
+                "cda" => (
+                    "assignments",
+                    json!({"cda_id": me.body["cda_id"], "role": "assistant", "valid_from": "2014-03-20"}),
+                ),
+                _ => (
+                    "supervisions",
+                    json!({"account_id": me.id(), "kind": "technical", "valid_from": "2014-03-20"}),
+                ),
             };
-            let linked = service.login("admin").await.post(&format!("/api/v1/projects/{}/{list}", records.id("project")), link).await;
+            let linked = service
+                .login("admin")
+                .await
+                .post(&format!("/api/v1/projects/{}/{list}", records.id("project")), link)
+                .await;
             assert_eq!(linked.status, 201, "{}", linked.text);
         }
         records
@@ -68,20 +82,34 @@ const TABLES: &str = "account cluster cluster_claim organisation cda project ass
 
 impl Stored {
     pub async fn now(&self) -> i64 {
-        let versions = TABLES.split(' ').map(|table| format!("+ (SELECT COALESCE(SUM(version), 0) FROM {table})")).collect::<String>();
+        let versions = TABLES
+            .split(' ')
+            .map(|table| format!("+ (SELECT COALESCE(SUM(version), 0) FROM {table})"))
+            .collect::<String>();
         let sql = format!("SELECT CAST((SELECT count(*) FROM change_log) {versions} AS bigint) AS n");
-        let row = self.0.query_one_raw(Statement::from_string(self.0.get_database_backend(), sql)).await.unwrap();
+        let row =
+            self.0.query_one_raw(Statement::from_string(self.0.get_database_backend(), sql)).await.unwrap();
         row.unwrap().try_get("", "n").unwrap()
     }
 
     /// Sends a request that is to write so many records, and is to be answered so.
-    async fn check(&self, client: &Client, request: reqwest::RequestBuilder, expected: (u16, &str), writes: i64, place: &str) -> Answer {
+    async fn check(
+        &self,
+        client: &Client,
+        request: reqwest::RequestBuilder,
+        expected: (u16, &str),
+        writes: i64,
+        place: &str,
+    ) -> Answer {
         let before = self.now().await;
         let answer = client.send(request).await;
         let code = if answer.status < 400 { "" } else { answer.code() };
         assert_eq!((answer.status, code), expected, "{place}: {}", answer.text);
         assert_eq!(self.now().await - before, 2 * writes, "{place}: what was written");
-        assert!(answer.status != 404 || answer.etag().is_empty(), "{place}: an ETag tells that something is there");
+        assert!(
+            answer.status != 404 || answer.etag().is_empty(),
+            "{place}: an ETag tells that something is there"
+        );
         answer
     }
 }
@@ -95,12 +123,20 @@ struct Call<'a> {
     success: u16,
 }
 
-/// What the owner of a webhook may do, and administrators of accounts: the sweep's webhooks are an administrator's.
+/// What the owner of a webhook may do, and administrators of accounts: the sweep's webhooks are an
+/// administrator's.
 const OF_OWNERS: &str = "create_webhook_secret";
 
 /// The deletions that other records are in the way of.
-const REFERRED_TO: [&str; 7] =
-    ["delete_indicator", "delete_cluster", "delete_organisation", "delete_cda", "delete_project", "delete_decision", "delete_enterprise"];
+const REFERRED_TO: [&str; 7] = [
+    "delete_indicator",
+    "delete_cluster",
+    "delete_organisation",
+    "delete_cda",
+    "delete_project",
+    "delete_decision",
+    "delete_enterprise",
+];
 
 impl<'a> Call<'a> {
     /// One, and two where the operation may create or replace.
@@ -115,12 +151,22 @@ impl<'a> Call<'a> {
                 Self { operation, path, body, if_match: Some("*"), success: 200 },
             ];
         }
-        let success = operation.document["responses"].as_object().unwrap().keys().find(|status| status.starts_with('2')).unwrap();
+        let success = operation.document["responses"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .find(|status| status.starts_with('2'))
+            .unwrap();
         let if_match = operation.takes("IfMatch").then_some("*");
         vec![Self { operation, path, body, if_match, success: success.parse().unwrap() }]
     }
 
-    fn request(&self, client: &Client, if_match: Option<&str>, body: Option<&Value>) -> reqwest::RequestBuilder {
+    fn request(
+        &self,
+        client: &Client,
+        if_match: Option<&str>,
+        body: Option<&Value>,
+    ) -> reqwest::RequestBuilder {
         let mut request = client.request(self.operation.method.clone(), &self.path);
         if let Some(tag) = if_match {
             request = request.header("if-match", tag);
@@ -128,16 +174,21 @@ impl<'a> Call<'a> {
         if let Some(body) = body { self.operation.with_body(request, body) } else { request }
     }
 
-    /// Whether it changes a record where it succeeds: a file is there already, deliveries and sessions are no records, and GET is safe.
+    /// Whether it changes a record where it succeeds: a file is there already, deliveries and sessions are no
+    /// records, and GET is safe.
     fn writes(&self) -> bool {
-        let is_about_others = matches!(self.operation.id(), "test_webhook" | "replay_webhook" | "replay_webhook_delivery" | "delete_other_sessions");
+        let is_about_others = matches!(
+            self.operation.id(),
+            "test_webhook" | "replay_webhook" | "replay_webhook_delivery" | "delete_other_sessions"
+        );
         self.operation.method != Method::GET && !self.operation.takes_file() && !is_about_others
     }
 
     /// Whether the path names a record, which has to be there, and is not there for everybody.
     fn names_a_record(&self) -> bool {
         !self.operation.is_national()
-            && (self.operation.pattern.contains("{id}") || (self.operation.pattern.contains("{key}") && self.operation.method == Method::GET))
+            && (self.operation.pattern.contains("{id}")
+                || (self.operation.pattern.contains("{key}") && self.operation.method == Method::GET))
     }
 
     /// What the table of roles, the place and the rules between records make of it.
@@ -146,7 +197,9 @@ impl<'a> Call<'a> {
         let is_write = self.operation.method != Method::GET;
         match place {
             _ if !account.may(id) => (403, "forbidden"),
-            _ if self.operation.is_national() && is_write && account.province.is_some() => (403, "outside_scope"),
+            _ if self.operation.is_national() && is_write && account.province.is_some() => {
+                (403, "outside_scope")
+            }
             // A system has a secret, which it does not choose.
             _ if id == "change_password" && account.role == "integrator" => (403, "forbidden"),
             _ if id == "delete_session" => (404, "not_found"),
@@ -155,15 +208,36 @@ impl<'a> Call<'a> {
             Place::Elsewhere
                 if matches!(
                     kind,
-                    "project" | "milestone" | "decision" | "attachment" | "measurement" | "payment" | "progress_report" | "enterprise"
+                    "project"
+                        | "milestone"
+                        | "decision"
+                        | "attachment"
+                        | "measurement"
+                        | "payment"
+                        | "progress_report"
+                        | "enterprise"
                 ) && is_write =>
             {
                 (422, "validation_failed")
             }
-            Place::Elsewhere if is_write && self.body.as_ref().is_some_and(|body| body.get("province").is_some()) => (403, "outside_scope"),
-            Place::Unassigned if is_write && matches!(kind, "milestone" | "attachment" | "measurement" | "progress_report") => (403, "not_assigned"),
+            Place::Elsewhere
+                if is_write && self.body.as_ref().is_some_and(|body| body.get("province").is_some()) =>
+            {
+                (403, "outside_scope")
+            }
+            Place::Unassigned
+                if is_write
+                    && matches!(kind, "milestone" | "attachment" | "measurement" | "progress_report") =>
+            {
+                (403, "not_assigned")
+            }
             // Supervisors accept and return; to begin and to submit is the work of those who write.
-            Place::Own if matches!(id, "transition_milestone" | "transition_progress_report") && account.role == "supervisor" => (403, "forbidden"),
+            Place::Own
+                if matches!(id, "transition_milestone" | "transition_progress_report")
+                    && account.role == "supervisor" =>
+            {
+                (403, "forbidden")
+            }
             // It is submitted by then.
             _ if id == "delete_progress_report" => (409, "report_locked"),
             // The other records that are made belong to them.
@@ -177,7 +251,15 @@ impl<'a> Call<'a> {
     fn expected_again(&self) -> Option<(u16, &'static str)> {
         let is_unique = matches!(
             self.operation.kind(),
-            "cluster" | "organisation" | "cda" | "user" | "api_client" | "phase" | "indicator" | "measurement" | "progress_report"
+            "cluster"
+                | "organisation"
+                | "cda"
+                | "user"
+                | "api_client"
+                | "phase"
+                | "indicator"
+                | "measurement"
+                | "progress_report"
         );
         match self.operation.method.as_str() {
             "POST" if self.operation.id().starts_with("transition_") => Some((409, "transition_not_allowed")),
@@ -196,13 +278,18 @@ async fn every_operation_answers_every_role(service: &Service) {
             let records = place.records(service, account).await;
             let mut client = account.login(service).await;
             let mut operations = guarded();
-            // Deletions go last, and what belongs to a record before it. Nobody works in a project once it is suspended.
+            // Deletions go last, and what belongs to a record before it. Nobody works in a project once it is
+            // suspended.
             operations.sort_by_key(|operation| match operation.id() {
                 "transition_project" => (2, Reverse(0)),
-                _ if operation.method == Method::DELETE => (1, Reverse(operation.pattern.matches('{').count())),
+                _ if operation.method == Method::DELETE => {
+                    (1, Reverse(operation.pattern.matches('{').count()))
+                }
                 _ => (0, Reverse(0)),
             });
-            for (turn, call) in operations.iter().flat_map(|operation| Call::all(operation, &records)).enumerate() {
+            for (turn, call) in
+                operations.iter().flat_map(|operation| Call::all(operation, &records)).enumerate()
+            {
                 let name = format!("{} {place:?} {}", account.name, call.operation.id());
                 refuse(&stored, account, place, &client, &call, turn).await;
                 let expected = call.expected(account, place);
@@ -225,12 +312,22 @@ async fn every_operation_answers_every_role(service: &Service) {
 async fn change_back(service: &Service, username: &str) {
     let login = log_in(&service.anonymous(), username, NEW_PASSWORD).await;
     let changed = service.anonymous().with_token(login.body["access_token"].as_str().unwrap());
-    let back = changed.post("/api/v1/auth/password", json!({"current_password": NEW_PASSWORD, "new_password": PASSWORD})).await;
+    let back = changed
+        .post("/api/v1/auth/password", json!({"current_password": NEW_PASSWORD, "new_password": PASSWORD}))
+        .await;
     assert_eq!(back.status, 204, "{}", back.text);
 }
 
-/// Calls with a version that never was, and with a body that breaks one rule, in turn: who may not call is told that first.
-async fn refuse(stored: &Stored, account: &Account, place: Place, client: &Client, call: &Call<'_>, turn: usize) {
+/// Calls with a version that never was, and with a body that breaks one rule, in turn: who may not call is
+/// told that first.
+async fn refuse(
+    stored: &Stored,
+    account: &Account,
+    place: Place,
+    client: &Client,
+    call: &Call<'_>,
+    turn: usize,
+) {
     let name = format!("{} {place:?} {}", account.name, call.operation.id());
     let refusal = |otherwise| match place {
         _ if !account.may(call.operation.id()) => (403, "forbidden"),
@@ -252,7 +349,11 @@ async fn refuse(stored: &Stored, account: &Account, place: Place, client: &Clien
     if refusal.0 == 404 {
         // What a body breaks may be found out before the record is looked for.
         let answer = client.send(request).await;
-        assert!(answer.status == 404 || answer.errors().contains(&(pointer, code)), "{name}: {}", answer.text);
+        assert!(
+            answer.status == 404 || answer.errors().contains(&(pointer, code)),
+            "{name}: {}",
+            answer.text
+        );
     } else {
         stored.check(client, request, refusal, 0, &format!("{name} with a broken {pointer}")).await;
     }
@@ -266,10 +367,22 @@ async fn every_broken_rule_of_a_body_is_named(service: &Service) {
         for call in Call::all(operation, &records) {
             for (body, pointer, code) in operation.broken(call.body.as_ref().unwrap()) {
                 let name = format!("{} with {body}", operation.id());
-                let answer = stored.check(&admin, call.request(&admin, call.if_match, Some(&body)), (422, "validation_failed"), 0, &name).await;
+                let answer = stored
+                    .check(
+                        &admin,
+                        call.request(&admin, call.if_match, Some(&body)),
+                        (422, "validation_failed"),
+                        0,
+                        &name,
+                    )
+                    .await;
                 let errors = answer.errors();
                 assert!(errors.contains(&(&pointer, code)), "{name}: {code} at {pointer}: {}", answer.text);
-                assert!(errors.iter().all(|(found, _)| *found == pointer), "{name}: nothing else is wrong: {}", answer.text);
+                assert!(
+                    errors.iter().all(|(found, _)| *found == pointer),
+                    "{name}: nothing else is wrong: {}",
+                    answer.text
+                );
                 broken_rules += 1;
             }
         }
@@ -296,7 +409,8 @@ async fn milestones_are_moved_by_those_who_may(service: &Service) {
             let path = format!("/api/v1/milestones/{}/transitions", records.id("milestone"));
             let client = account.login(service).await;
             for (to, needs) in STEPS {
-                let (permission, is_national) = needs.split_once(' ').map_or((needs, false), |(permission, _)| (permission, true));
+                let (permission, is_national) =
+                    needs.split_once(' ').map_or((needs, false), |(permission, _)| (permission, true));
                 let expected = match place {
                     _ if !account.may("transition_milestone") => (403, "forbidden"),
                     Place::Elsewhere => (404, "not_found"),
@@ -305,8 +419,12 @@ async fn milestones_are_moved_by_those_who_may(service: &Service) {
                     Place::Own if is_national && account.province.is_some() => (403, "forbidden"),
                     Place::Own => (200, ""),
                 };
-                let request =
-                    |client: &Client| client.request(Method::POST, &path).header("if-match", "*").json(&json!({"to": to, "reason": "نمونه"}));
+                let request = |client: &Client| {
+                    client
+                        .request(Method::POST, &path)
+                        .header("if-match", "*")
+                        .json(&json!({"to": to, "reason": "نمونه"}))
+                };
                 let name = format!("{} {place:?} to {to}", account.name);
                 stored.check(&client, request(&client), expected, (expected.0 == 200).into(), &name).await;
                 if expected.0 != 200 {

@@ -1,4 +1,5 @@
-//! Followers of a PostgreSQL whose standby takes over: who has seen nothing that is lost goes on, and all others begin anew.
+//! Followers of a PostgreSQL whose standby takes over: who has seen nothing that is lost goes on, and all
+//! others begin anew.
 
 use khoosheh::{
     auth::Caller,
@@ -51,7 +52,8 @@ async fn timeline(db: &khoosheh::store::Database) -> i64 {
     number(db, "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int::bigint").await
 }
 
-/// Transactions that are rolled back. Nobody waits for the disk or a standby with that, so that their numbers may be given again.
+/// Transactions that are rolled back. Nobody waits for the disk or a standby with that, so that their numbers
+/// may be given again.
 async fn burn_numbers(db: &khoosheh::store::Database) {
     db.execute_unprepared(&"BEGIN; SELECT pg_current_xact_id(); ROLLBACK; ".repeat(500)).await.unwrap();
 }
@@ -67,7 +69,9 @@ async fn two_servers() -> Option<(Postgres, Postgres)> {
 }
 
 async fn is_in_step(db: &khoosheh::store::Database) -> bool {
-    number(db, "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_insert_lsn()").await == 1
+    number(db, "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_insert_lsn()")
+        .await
+        == 1
 }
 
 /// So many clusters are registered. The follower learns of each as it comes.
@@ -130,7 +134,8 @@ async fn a_standby_takes_over() {
     let db = connection::connect(&primary.url(DATABASE).parse().unwrap(), 1).await.unwrap().unguarded();
     let former_timeline = timeline(&db).await;
     db.close().await.unwrap();
-    let Followers { whole, ahead, torn, next_transaction: seen_before } = follow(&primary, &standby, &lorestan).await;
+    let Followers { whole, ahead, torn, next_transaction: seen_before } =
+        follow(&primary, &standby, &lorestan).await;
     running.stop().await;
     primary.crash().await;
 
@@ -139,7 +144,10 @@ async fn a_standby_takes_over() {
     let (running, nobody) = serve(&standby, &files).await;
     let lorestan = nobody.with_token(lorestan.token.as_deref().unwrap());
     let db = connection::connect(&standby.url(DATABASE).parse().unwrap(), 1).await.unwrap().unguarded();
-    assert!(timeline(&db).await > former_timeline && next_transaction(&db).await < seen_before, "numbers are given again");
+    assert!(
+        timeline(&db).await > former_timeline && next_transaction(&db).await < seen_before,
+        "numbers are given again"
+    );
     for (what, held) in [("the newest change", &ahead), ("a change before the newest", &torn)] {
         let refused = since(&lorestan, &held.cursor, "").await;
         assert_eq!((refused.status, refused.code()), (410, "resync_required"), "{what} is lost");
@@ -153,14 +161,19 @@ async fn a_standby_takes_over() {
     let now = Held::snapshot(&lorestan, "").await.records;
     assert!(at_the_end.records == now && on_the_way.records == now, "all of it, and each once");
     for held in [&ahead, &torn] {
-        assert_eq!(since(&lorestan, &held.cursor, "").await.status, 410, "also when the log has grown past it");
+        assert_eq!(
+            since(&lorestan, &held.cursor, "").await.status,
+            410,
+            "also when the log has grown past it"
+        );
     }
     it_crashes(&standby, &files, running, &lorestan).await;
 }
 
 /// A server that comes up again after a crash gives numbers again too, on the same timeline.
 async fn it_crashes(postgres: &Postgres, files: &tempfile::TempDir, running: Running, lorestan: &Client) {
-    // Who sees nothing personal: that somebody has is written to the security log, and with it the number of the transaction.
+    // Who sees nothing personal: that somebody has is written to the security log, and with it the number of
+    // the transaction.
     let viewer = lorestan.login("lorestan-viewer").await;
     let mut held = Held::snapshot(&viewer, "").await;
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;

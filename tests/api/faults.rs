@@ -1,5 +1,5 @@
-//! Disks that are full or fail, files that are gone, databases that are read-only: what was acknowledged is kept, what was not is not there,
-//! and the service goes on by itself when the fault is over.
+//! Disks that are full or fail, files that are gone, databases that are read-only: what was acknowledged is
+//! kept, what was not is not there, and the service goes on by itself when the fault is over.
 
 use std::{
     path::{Path, PathBuf},
@@ -39,7 +39,12 @@ impl Writer {
         match answer.status {
             201 => self.acknowledged.push(name),
             status => {
-                assert_eq!((status, answer.code(), answer.header("retry-after")), (503, "unavailable", "2"), "{}", answer.text);
+                assert_eq!(
+                    (status, answer.code(), answer.header("retry-after")),
+                    (503, "unavailable", "2"),
+                    "{}",
+                    answer.text
+                );
                 self.refused.push(name);
             }
         }
@@ -69,7 +74,15 @@ impl Writer {
 
 /// One worker with one connection, so that a connection that lies is the next one to be asked.
 async fn serve(url: &str) -> Server {
-    Server::serve(url, &[("KHOOSHEH_WORKERS", "1"), ("KHOOSHEH_CONNECTIONS_PER_WORKER", "1"), ("KHOOSHEH_WEBHOOK_WORKERS", "0")]).await
+    Server::serve(
+        url,
+        &[
+            ("KHOOSHEH_WORKERS", "1"),
+            ("KHOOSHEH_CONNECTIONS_PER_WORKER", "1"),
+            ("KHOOSHEH_WEBHOOK_WORKERS", "0"),
+        ],
+    )
+    .await
 }
 
 fn file(url: &str) -> PathBuf {
@@ -115,7 +128,10 @@ struct Disk(tempfile::TempDir);
 impl Disk {
     fn mount(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(folder.path()).status();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(folder.path())
+            .status();
         mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
     }
 
@@ -143,7 +159,9 @@ impl Drop for Disk {
 #[actix_web::test]
 async fn a_full_disk_loses_nothing() {
     let scratch = Scratch::copy(Backend::Sqlite).await.unwrap();
-    let Some(disk) = Disk::mount("24m") else { return eprintln!("skipped: a small disk may not be mounted here") };
+    let Some(disk) = Disk::mount("24m") else {
+        return eprintln!("skipped: a small disk may not be mounted here");
+    };
     let copy = disk.path().join("test.sqlite");
     std::fs::copy(file(&scratch.url), &copy).unwrap();
     let url = format!("sqlite://{}", copy.display());
@@ -167,7 +185,8 @@ async fn a_full_disk_loses_nothing() {
     writer.check(&url).await;
 }
 
-/// Who removes or replaces the file of a database that is in use loses what it held, but nobody is told that something was written to it.
+/// Who removes or replaces the file of a database that is in use loses what it held, but nobody is told that
+/// something was written to it.
 #[actix_web::test]
 async fn nothing_is_acknowledged_that_goes_into_a_file_that_is_gone() {
     let scratch = Scratch::copy(Backend::Sqlite).await.unwrap();
@@ -192,7 +211,8 @@ async fn nothing_is_acknowledged_that_goes_into_a_file_that_is_gone() {
     writer.check(&scratch.url).await;
 }
 
-/// The log of a database holds what was written last. The connections still have it, and the last one that is closed brings it in.
+/// The log of a database holds what was written last. The connections still have it, and the last one that is
+/// closed brings it in.
 #[actix_web::test]
 async fn nothing_is_acknowledged_that_goes_into_a_log_that_is_gone() {
     let scratch = Scratch::copy(Backend::Sqlite).await.unwrap();
@@ -205,7 +225,11 @@ async fn nothing_is_acknowledged_that_goes_into_a_log_that_is_gone() {
 async fn the_demonstration_outlives_its_log() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("demo.sqlite").display());
-    let server = Server::start(&["demo", "--bind", "127.0.0.1:0", "--database-url", &url], &[("KHOOSHEH_DEMO_PASSWORD", PASSWORD)]).await;
+    let server = Server::start(
+        &["demo", "--bind", "127.0.0.1:0", "--database-url", &url],
+        &[("KHOOSHEH_DEMO_PASSWORD", PASSWORD)],
+    )
+    .await;
     take_the_log_away(server, &url).await;
 }
 

@@ -1,5 +1,5 @@
-//! PostgreSQL that is read-only for a while, newer than the program, locked, behind a pooler, one of several, or not there yet; and instances
-//! whose clock is wrong.
+//! PostgreSQL that is read-only for a while, newer than the program, locked, behind a pooler, one of several,
+//! or not there yet; and instances whose clock is wrong.
 
 use std::{
     os::unix::process::CommandExt,
@@ -34,7 +34,13 @@ async fn a_newer_database_is_served_unless_it_is_marked(service: &Service) {
     let busy = |client: Client| async move {
         for n in 0..40 {
             assert_eq!(write(&client, &format!("انجمن {n}")).await.status, 201);
-            for path in [ORGANISATIONS, "/api/v1/changes?page_size=5", "/api/v1/reports/funnel", READY, "/api/v1/milestones"] {
+            for path in [
+                ORGANISATIONS,
+                "/api/v1/changes?page_size=5",
+                "/api/v1/reports/funnel",
+                READY,
+                "/api/v1/milestones",
+            ] {
                 let answer = client.get(path).await;
                 assert_eq!(answer.status, 200, "{path}: {}", answer.text);
             }
@@ -42,7 +48,17 @@ async fn a_newer_database_is_served_unless_it_is_marked(service: &Service) {
     };
     let others = [tokio::task::spawn_local(busy(isipo.clone()))];
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let tables = ["organisation", "cluster", "project", "milestone", "change_log", "account", "session", "status_event", "earned_value_day"];
+    let tables = [
+        "organisation",
+        "cluster",
+        "project",
+        "milestone",
+        "change_log",
+        "account",
+        "session",
+        "status_event",
+        "earned_value_day",
+    ];
     for table in tables.iter().chain(["webhook_delivery", "earned_value_summary", "signing_key"].iter()) {
         db.execute_unprepared(&format!("ALTER TABLE {table} ADD COLUMN of_the_future text")).await.unwrap();
     }
@@ -56,7 +72,12 @@ async fn a_newer_database_is_served_unless_it_is_marked(service: &Service) {
     running.stop().await;
     let url = [("DATABASE_URL", service.database_url())];
     let status = process::run(&["migrate", "status"], &url, "").await;
-    assert!(status.code == 0 && status.stdout.ends_with("newer   m20990101_000001_of_the_future\n"), "{}{}", status.stdout, status.stderr);
+    assert!(
+        status.code == 0 && status.stdout.ends_with("newer   m20990101_000001_of_the_future\n"),
+        "{}{}",
+        status.stdout,
+        status.stderr
+    );
     let up = process::run(&["migrate", "up"], &url, "").await;
     assert_eq!(up.code, 0, "there is nothing for it to do: {}", up.stderr);
     let down = process::run(&["migrate", "down"], &url, "").await;
@@ -73,7 +94,11 @@ async fn a_newer_database_is_served_unless_it_is_marked(service: &Service) {
     assert_eq!((refused.status, refused.code()), (503, "unavailable"));
     assert!(refused.text.contains("newer than this program"), "{}", refused.text);
     let serve = process::run(&["serve"], &url, "").await;
-    assert!(serve.code == 1 && serve.stderr.contains("m20990101_000002_of_the_future_breaking"), "{}", serve.stderr);
+    assert!(
+        serve.code == 1 && serve.stderr.contains("m20990101_000002_of_the_future_breaking"),
+        "{}",
+        serve.stderr
+    );
 }
 
 async fn applied(db: &khoosheh::store::Database, migration: &str) {
@@ -90,7 +115,9 @@ async fn a_database_may_be_read_only_for_a_while() {
     let (isipo, db) = (service.login("isipo").await, service.database().await);
     let refresh = log_in(&service.anonymous()).await.body["refresh_token"].as_str().unwrap().to_owned();
     let (_, name) = service.database_url().rsplit_once('/').unwrap();
-    db.execute_unprepared(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await.unwrap();
+    db.execute_unprepared(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"))
+        .await
+        .unwrap();
     db.execute_unprepared(END_SESSIONS).await.unwrap();
     until(async || (write(&isipo, "پیش").await.status == 503).then_some(())).await;
     until(async || (isipo.get(READY).await.body == json!({"status": "read_only"})).then_some(())).await;
@@ -103,7 +130,8 @@ async fn a_database_may_be_read_only_for_a_while() {
     let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
     let refreshed = beside.form("/api/v1/auth/token", &form).await;
     assert_eq!((refreshed.status, refreshed.body.get("refresh_token")), (200, None), "{}", refreshed.text);
-    let client = [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", PASSWORD)];
+    let client =
+        [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", PASSWORD)];
     assert_eq!(beside.form("/api/v1/auth/token", &client).await.status, 200);
     // Nobody guesses without end meanwhile.
     let guess = [("grant_type", "password"), ("username", "kerman"), ("password", "wrong")];
@@ -114,7 +142,9 @@ async fn a_database_may_be_read_only_for_a_while() {
     assert_eq!((statuses[0], statuses[11]), (400, 429), "{statuses:?}");
 
     db.execute_unprepared("SET default_transaction_read_only = off").await.unwrap();
-    db.execute_unprepared(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await.unwrap();
+    db.execute_unprepared(&format!("ALTER DATABASE {name} RESET default_transaction_read_only"))
+        .await
+        .unwrap();
     for client in [&isipo, &reader] {
         until(async || (write(client, "پس").await.status != 503).then_some(())).await;
         for _ in 0..4 {
@@ -122,18 +152,30 @@ async fn a_database_may_be_read_only_for_a_while() {
             assert_eq!(status.body, json!({"status": "ok"}), "no connection stays read-only");
         }
     }
-    assert_eq!(beside.form("/api/v1/auth/token", &form).await.status, 200, "the refresh token was not used up");
+    assert_eq!(
+        beside.form("/api/v1/auth/token", &form).await.status,
+        200,
+        "the refresh token was not used up"
+    );
     running.stop().await;
     service.stop().await;
 }
 
 async fn log_in(client: &Client) -> Answer {
-    client.form("/api/v1/auth/token", &[("grant_type", "password"), ("username", "isipo"), ("password", PASSWORD)]).await
+    client
+        .form(
+            "/api/v1/auth/token",
+            &[("grant_type", "password"), ("username", "isipo"), ("password", PASSWORD)],
+        )
+        .await
 }
 
 #[actix_web::test]
 async fn a_locked_table_keeps_no_probe_waiting() {
-    let Some(service) = Service::start(Backend::Postgres, |config| config.connections_per_worker = 2).await else { return };
+    let Some(service) = Service::start(Backend::Postgres, |config| config.connections_per_worker = 2).await
+    else {
+        return;
+    };
     let (isipo, db) = (service.login("isipo").await, service.database().await);
     let lock = db.begin_to_write().await.unwrap();
     lock.execute_unprepared("LOCK TABLE change_log IN ACCESS EXCLUSIVE MODE").await.unwrap();
@@ -169,7 +211,12 @@ async fn several_hosts_may_be_named() {
     server.terminate();
     assert_eq!(server.ended().await, 0);
     let wait = ("KHOOSHEH_DATABASE_WAIT_SECONDS", "1");
-    let refused = process::run(&["serve"], &[("DATABASE_URL", &format!("{several}?target_session_attrs=standby")), wait], "").await;
+    let refused = process::run(
+        &["serve"],
+        &[("DATABASE_URL", &format!("{several}?target_session_attrs=standby")), wait],
+        "",
+    )
+    .await;
     assert_eq!(refused.code, 1, "there is no standby: {}", refused.stderr);
     scratch.remove().await;
 }
@@ -220,9 +267,14 @@ async fn a_pooler_that_keeps_no_sessions_is_refused() {
         until(async || std::net::TcpStream::connect(("127.0.0.1", pooler.1)).ok()).await;
         let (_, name) = scratch.url.rsplit_once('/').unwrap();
         let url = format!("postgres://postgres@127.0.0.1:{}/{name}", pooler.1);
-        let refused = process::run(&["serve"], &[("DATABASE_URL", &url), ("KHOOSHEH_BIND", "127.0.0.1:0")], "").await;
+        let refused =
+            process::run(&["serve"], &[("DATABASE_URL", &url), ("KHOOSHEH_BIND", "127.0.0.1:0")], "").await;
         // Also the limits of time do not reach the server through this one.
-        assert!(refused.code == 1 && refused.stderr.contains("does not keep sessions"), "{mode}: {}", refused.stderr);
+        assert!(
+            refused.code == 1 && refused.stderr.contains("does not keep sessions"),
+            "{mode}: {}",
+            refused.stderr
+        );
     }
     scratch.remove().await;
 }
@@ -237,7 +289,11 @@ async fn a_clock_that_is_wrong_is_corrected() {
     }
     let Some(scratch) = Scratch::copy(Backend::Postgres).await else { return };
     let right = Server::serve(&scratch.url, &[]).await;
-    let ahead = Server::serve(&scratch.url, &[("LD_PRELOAD", library), ("FAKETIME", "+10m"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")]).await;
+    let ahead = Server::serve(
+        &scratch.url,
+        &[("LD_PRELOAD", library), ("FAKETIME", "+10m"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")],
+    )
+    .await;
     let isipo = ahead.client().login("isipo").await;
     let made = write(&isipo, "ورشو").await;
     assert_eq!(made.status, 201, "{}", made.text);
@@ -245,7 +301,8 @@ async fn a_clock_that_is_wrong_is_corrected() {
     let path = format!("{ORGANISATIONS}/{}", made.id());
     let changed = here.patch(&path, "*", json!({"name_en": "German silver"})).await;
     assert_eq!(changed.status, 200, "a token of the one is good for the other: {}", changed.text);
-    let moment = |name: &str| changed.body[name].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let moment =
+        |name: &str| changed.body[name].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
     assert!(moment("created_at") <= moment("updated_at"), "{}", changed.text);
     assert!(chrono::Utc::now() - moment("created_at") < chrono::TimeDelta::minutes(1));
     assert!(ahead.log().contains("corrected") || ahead.greeting.contains("corrected"), "{}", ahead.greeting);
@@ -262,7 +319,9 @@ async fn a_stop_gives_up_what_does_not_end() {
     let isipo = server.client().login("isipo").await;
     let db = connection::connect(&scratch.url.parse().unwrap(), 1).await.unwrap();
     let lock = db.begin_to_write().await.unwrap();
-    lock.execute_unprepared("LOCK TABLE external_ref, organisation, cluster IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    lock.execute_unprepared("LOCK TABLE external_ref, organisation, cluster IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
     let waiting: Vec<_> = ["/api/v1/clusters", "/api/v1/reports/funnel", ORGANISATIONS]
         .map(|path| {
             let request = isipo.request(reqwest::Method::GET, path);
@@ -270,8 +329,9 @@ async fn a_stop_gives_up_what_does_not_end() {
         })
         .into_iter()
         .chain([tokio::spawn({
-            let request =
-                isipo.request(reqwest::Method::POST, ORGANISATIONS).json(&json!({"kind": "association", "name_fa": "x", "province": "IR-15"}));
+            let request = isipo
+                .request(reqwest::Method::POST, ORGANISATIONS)
+                .json(&json!({"kind": "association", "name_fa": "x", "province": "IR-15"}));
             async move { request.send().await.map(|answer| answer.status().as_u16()) }
         })])
         .collect();
@@ -311,7 +371,9 @@ async fn a_start_waits_for_the_database() {
     assert_eq!(server.client().get(READY).await.status, 200);
     server.kill();
     forward.abort();
-    let never = process::run(&["serve"], &[("DATABASE_URL", &url), ("KHOOSHEH_DATABASE_WAIT_SECONDS", "1")], "").await;
+    let never =
+        process::run(&["serve"], &[("DATABASE_URL", &url), ("KHOOSHEH_DATABASE_WAIT_SECONDS", "1")], "")
+            .await;
     assert!(never.code == 1 && never.stderr.contains("trying again"), "{}", never.stderr);
     scratch.remove().await;
 }

@@ -1,4 +1,5 @@
-//! What a project shows and nobody edits, computed here by hand; and what projects and milestones bring along.
+//! What a project shows and nobody edits, computed here by hand; and what projects and milestones bring
+//! along.
 
 use chrono::Days;
 use khoosheh::persian::Date;
@@ -29,7 +30,8 @@ on_both!(
 async fn planned(client: &Client, project: &str, milestones: &[(&str, u32)]) -> Vec<String> {
     let mut paths = Vec::new();
     for (due_on, weight_bp) in milestones {
-        let input = milestone(json!({"due_on": due_on, "weight_bp": weight_bp, "title_fa": format!("تا {due_on}")}));
+        let input =
+            milestone(json!({"due_on": due_on, "weight_bp": weight_bp, "title_fa": format!("تا {due_on}")}));
         paths.push(made(client, &format!("{project}/milestones"), input).await.header("location").to_owned());
     }
     paths
@@ -41,7 +43,11 @@ async fn enter(client: &Client, path: &str, body: Value) {
 }
 
 async fn accept(client: &Client, path: &str, fraction: u32) {
-    for body in [json!({"to": "in_progress"}), json!({"to": "submitted"}), json!({"to": "accepted", "accepted_fraction_bp": fraction})] {
+    for body in [
+        json!({"to": "in_progress"}),
+        json!({"to": "submitted"}),
+        json!({"to": "accepted", "accepted_fraction_bp": fraction}),
+    ] {
         enter(client, path, body).await;
     }
 }
@@ -49,7 +55,12 @@ async fn accept(client: &Client, path: &str, fraction: u32) {
 /// Progress, plan, overdue milestones, and the id of the next one.
 fn figures(project: &Value) -> (u64, u64, u64, Option<&str>) {
     let number = |field: &str| project[field].as_u64().unwrap();
-    (number("progress_bp"), number("planned_bp"), number("overdue_milestones"), project["next_milestone"]["id"].as_str())
+    (
+        number("progress_bp"),
+        number("planned_bp"),
+        number("overdue_milestones"),
+        project["next_milestone"]["id"].as_str(),
+    )
 }
 
 async fn progress_is_the_sum_of_weight_times_accepted_fraction(service: &Service) {
@@ -58,8 +69,10 @@ async fn progress_is_the_sum_of_weight_times_accepted_fraction(service: &Service
     let path = created.header("location");
     let today = Date::today_in_iran().naive().to_string();
     // Another project's milestones count for that one.
-    planned(&isipo, project(&isipo, "عسل", json!({})).await.header("location"), &[("2015-01-01", 5_000)]).await;
-    let paths = planned(&isipo, path, &[("2999-01-01", 3_334), ("2015-01-01", 3_333), (today.as_str(), 3_333)]).await;
+    planned(&isipo, project(&isipo, "عسل", json!({})).await.header("location"), &[("2015-01-01", 5_000)])
+        .await;
+    let paths =
+        planned(&isipo, path, &[("2999-01-01", 3_334), ("2015-01-01", 3_333), (today.as_str(), 3_333)]).await;
     let [future, past, present] = &paths[..] else { panic!() };
     let id = |path: &str| path.rsplit('/').next().unwrap().to_owned();
     let check = async |progress: u64, planned: u64, overdue: u64, next: Option<&str>| {
@@ -71,7 +84,8 @@ async fn progress_is_the_sum_of_weight_times_accepted_fraction(service: &Service
     };
     // What is due today is planned by now, and not overdue.
     let one = check(0, 6_666, 1, Some(past)).await;
-    let next = json!({"id": id(past), "title_fa": "تا 2015-01-01", "due_on": "2015-01-01", "state": "planned"});
+    let next =
+        json!({"id": id(past), "title_fa": "تا 2015-01-01", "due_on": "2015-01-01", "state": "planned"});
     assert_eq!(one.body["next_milestone"], next);
     enter(&isipo, past, json!({"to": "in_progress"})).await;
     assert_eq!(isipo.get(path).await.body["next_milestone"]["state"], "in_progress");
@@ -98,24 +112,33 @@ async fn progress_is_the_sum_of_weight_times_accepted_fraction(service: &Service
 
 async fn weights_that_total_ten_thousand_make_a_whole(service: &Service) {
     let isipo = service.login("isipo").await;
-    for (cluster, weights, progress) in [("زیتون", [3_333, 3_333, 3_334], 10_000), ("عسل", [3_333; 3], 9_999), ("طیور", [10_000; 3], 30_000)]
+    for (cluster, weights, progress) in
+        [("زیتون", [3_333, 3_333, 3_334], 10_000), ("عسل", [3_333; 3], 9_999), ("طیور", [10_000; 3], 30_000)]
     {
         let created = implementing(service, &isipo, cluster).await;
         let due = weights.map(|weight| ("2015-01-01", weight));
         for path in planned(&isipo, created.header("location"), &due).await {
             accept(&isipo, &path, 10_000).await;
         }
-        assert_eq!(figures(&isipo.get(created.header("location")).await.body), (progress, progress, 0, None), "{weights:?}");
+        assert_eq!(
+            figures(&isipo.get(created.header("location")).await.body),
+            (progress, progress, 0, None),
+            "{weights:?}"
+        );
     }
 }
 
-/// All are due by 1395-12-30. Four (500 + 400 + 400 + 400) are not accepted, the laboratory (800) to 80 %: 10000 - 1700 - 160.
+/// All are due by 1395-12-30. Four (500 + 400 + 400 + 400) are not accepted, the laboratory (800) to 80 %:
+/// 10000 - 1700 - 160.
 async fn the_demonstration_stands_where_its_data_say(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let shown = lorestan.get(&format!("{}?calendar=persian", stone(&lorestan).await)).await;
     let brand = named(&lorestan, MILESTONES, "brand").await;
     assert_eq!(figures(&shown.body), (8_140, 10_000, 4, Some(brand.as_str())));
-    assert_eq!((&shown.body["next_milestone"]["due_on"], &shown.body["next_milestone"]["state"]), (&json!("1395-06-31"), &json!("in_progress")));
+    assert_eq!(
+        (&shown.body["next_milestone"]["due_on"], &shown.body["next_milestone"]["state"]),
+        (&json!("1395-06-31"), &json!("in_progress"))
+    );
     assert_eq!(shown.body["lead_cda"]["name_en"], "Sample CDA");
 }
 
@@ -137,7 +160,11 @@ async fn the_lead_is_who_leads_today(service: &Service) {
         ("assistant", day(-9), "...".into(), false),
     ] {
         let made = made(&lorestan, &list, assignment(&first, role, &from, &to)).await;
-        let expected = if leads { json!({"id": first.id(), "name_fa": first.body["name_fa"], "name_en": null}) } else { Value::Null };
+        let expected = if leads {
+            json!({"id": first.id(), "name_fa": first.body["name_fa"], "name_en": null})
+        } else {
+            Value::Null
+        };
         let shown = lorestan.get(project.header("location")).await;
         assert_eq!(shown.body["lead_cda"], expected, "{role} {from} {to}");
         assert_eq!(lorestan.get(&format!("{PROJECTS}?q=زیتون")).await.body["items"][0]["lead_cda"], expected);
@@ -155,11 +182,15 @@ async fn an_answer_changes_with_the_figures(service: &Service) {
     let path = created.header("location");
     let milestone = planned(&isipo, path, &[("2015-01-01", 5_000)]).await.remove(0);
     let before = isipo.get(path).await;
-    let known = |before: &Answer| isipo.send(isipo.request(Method::GET, path).header("if-none-match", before.etag()));
+    let known =
+        |before: &Answer| isipo.send(isipo.request(Method::GET, path).header("if-none-match", before.etag()));
     assert_eq!(known(&before).await.status, 304);
     accept(&isipo, &milestone, 8_000).await;
     let after = known(&before).await;
-    assert_eq!((after.status, &after.body["progress_bp"], &after.body["version"]), (200, &json!(4_000), &json!(1)));
+    assert_eq!(
+        (after.status, &after.body["progress_bp"], &after.body["version"]),
+        (200, &json!(4_000), &json!(1))
+    );
     assert_ne!(after.etag(), before.etag());
     assert_eq!(known(&after).await.status, 304);
     let patched = isipo.patch(path, before.etag(), json!({"title_en": "Olives"})).await;
@@ -171,9 +202,14 @@ async fn each_include_brings_what_its_own_address_answers(service: &Service) {
     let (lorestan, ministry) = (service.login("lorestan").await, service.login("ministry").await);
     let stone = stone(&lorestan).await;
     let bare = project(&lorestan, "زیتون", json!({})).await;
-    // The whole CDA and the organisation hold personal data: masked for the ministry, as at their own addresses.
+    // The whole CDA and the organisation hold personal data: masked for the ministry, as at their own
+    // addresses.
     for client in [&lorestan, &ministry] {
-        let all = client.get(&format!("{stone}?include=cluster,organisation,lead_cda,assignments,supervisions,partners,phases")).await;
+        let all = client
+            .get(&format!(
+                "{stone}?include=cluster,organisation,lead_cda,assignments,supervisions,partners,phases"
+            ))
+            .await;
         assert_eq!(all.status, 200, "{}", all.text);
         for part in ["assignments", "supervisions", "partners", "phases"] {
             assert_eq!(all.body[part], client.get(&format!("{stone}/{part}")).await.body["items"], "{part}");
@@ -184,15 +220,19 @@ async fn each_include_brings_what_its_own_address_answers(service: &Service) {
         }
         let cda = client.get(&format!("/api/v1/cdas/{}", all.body["lead_cda"]["id"].as_str().unwrap())).await;
         assert_eq!(all.body["lead_cda"]["cda"], cda.body);
-        let organisation = client.get(&format!("{ORGANISATIONS}/{}", all.body["organisation_id"].as_str().unwrap())).await;
+        let organisation =
+            client.get(&format!("{ORGANISATIONS}/{}", all.body["organisation_id"].as_str().unwrap())).await;
         assert_eq!(all.body["organisation"], organisation.body);
-        let mut cluster = client.get(&format!("/api/v1/clusters/{}", all.body["cluster_id"].as_str().unwrap())).await.body;
+        let mut cluster =
+            client.get(&format!("/api/v1/clusters/{}", all.body["cluster_id"].as_str().unwrap())).await.body;
         if all.body["cluster"].get("current_project").is_none() {
             cluster.as_object_mut().unwrap().remove("current_project");
         }
         assert_eq!(all.body["cluster"], cluster);
         for item in walk(client, &format!("{PROJECTS}?page_size=1&include=cluster,phases,lead_cda")).await {
-            let one = client.get(&format!("{PROJECTS}/{}?include=cluster,phases,lead_cda", item["id"].as_str().unwrap())).await;
+            let one = client
+                .get(&format!("{PROJECTS}/{}?include=cluster,phases,lead_cda", item["id"].as_str().unwrap()))
+                .await;
             assert_eq!(item, one.body, "a list brings the same");
         }
     }
@@ -201,7 +241,12 @@ async fn each_include_brings_what_its_own_address_answers(service: &Service) {
     assert_eq!(with.body["project"], lorestan.get(&stone).await.body);
     let persian = lorestan.get(&format!("{MILESTONES}?include=project&calendar=persian&page_size=1")).await;
     assert_eq!(persian.body["items"][0]["project"]["contract_end"], "1395-12-30");
-    for (path, include) in [(stone.as_str(), "milestones"), (MILESTONES, "projects"), (PROJECTS, "cluster,cluster"), (PROJECTS, "cluster.claims")] {
+    for (path, include) in [
+        (stone.as_str(), "milestones"),
+        (MILESTONES, "projects"),
+        (PROJECTS, "cluster,cluster"),
+        (PROJECTS, "cluster.claims"),
+    ] {
         assert_eq!(lorestan.get(&format!("{path}?include={include}")).await.status, 400, "{include}");
     }
 }
@@ -212,15 +257,28 @@ async fn an_include_brings_nothing_from_outside_the_scope(service: &Service) {
     let kerman = made(&isipo, ORGANISATIONS, kerman).await;
     let partner = json!({"organisation_id": kerman.id(), "role": "وام"});
     let refused = isipo.post(&format!("{}/partners", stone(&isipo).await), partner).await;
-    assert_eq!((refused.status, refused.errors()), (422, vec![("/organisation_id", "other_province")]), "Lorestan could not see its partner");
+    assert_eq!(
+        (refused.status, refused.errors()),
+        (422, vec![("/organisation_id", "other_province")]),
+        "Lorestan could not see its partner"
+    );
     project(&isipo, "پسته", json!({"organisation_id": kerman.id()})).await;
     for path in [stone(&isipo).await, PROJECTS.to_owned()] {
-        let seen = lorestan.get(&format!("{path}?include=cluster,organisation,lead_cda,assignments,supervisions,partners,phases")).await;
-        assert!(seen.status == 200 && !seen.text.contains("kerman-only") && !seen.text.contains("IR-08"), "{}", seen.text);
+        let seen = lorestan
+            .get(&format!(
+                "{path}?include=cluster,organisation,lead_cda,assignments,supervisions,partners,phases"
+            ))
+            .await;
+        assert!(
+            seen.status == 200 && !seen.text.contains("kerman-only") && !seen.text.contains("IR-08"),
+            "{}",
+            seen.text
+        );
     }
 }
 
-/// Fifty projects and more milestones: an include costs as many statements as its own list, whatever the size of the page.
+/// Fifty projects and more milestones: an include costs as many statements as its own list, whatever the size
+/// of the page.
 async fn pages_of_any_size_cost_the_same(backend: Backend) {
     let Some(scratch) = Scratch::copy(backend).await else { return };
     let server = Server::serve(&scratch.url, &[]).await;
@@ -232,16 +290,34 @@ async fn pages_of_any_size_cost_the_same(backend: Backend) {
         made(&lorestan, &format!("{path}/assignments"), assignment(&who, "lead", "2015-01-01", "...")).await;
     }
     let stone = stone(&lorestan).await;
-    // Figures are three statements: of the sums, the next milestones and the leads; what states may follow is one or two more; personal values are one.
-    let parts = [("cluster", 3), ("organisation", 2), ("lead_cda", 3), ("assignments", 1), ("supervisions", 1), ("partners", 1), ("phases", 1)];
+    // Figures are three statements: of the sums, the next milestones and the leads; what states may follow is
+    // one or two more; personal values are one.
+    let parts = [
+        ("cluster", 3),
+        ("organisation", 2),
+        ("lead_cda", 3),
+        ("assignments", 1),
+        ("supervisions", 1),
+        ("partners", 1),
+        ("phases", 1),
+    ];
     for (list, one, own, parts) in [
         (PROJECTS.to_owned(), stone.clone(), 5, &parts[..]),
-        (MILESTONES.to_owned(), format!("{MILESTONES}/{}", named(&lorestan, MILESTONES, "brand").await), 2, &[("project", 5)]),
+        (
+            MILESTONES.to_owned(),
+            format!("{MILESTONES}/{}", named(&lorestan, MILESTONES, "brand").await),
+            2,
+            &[("project", 5)],
+        ),
         (format!("{stone}/milestones"), stone.clone(), 3, &[]),
     ] {
         let all = parts.iter().map(|(part, _)| *part).collect::<Vec<_>>().join(",");
-        let includes = std::iter::once((String::new(), 0)).chain(parts.iter().map(|(part, more)| (format!("&include={part}"), *more)));
-        let includes = includes.chain((!parts.is_empty()).then(|| (format!("&include={all}"), parts.iter().map(|(_, more)| more).sum())));
+        let includes = std::iter::once((String::new(), 0))
+            .chain(parts.iter().map(|(part, more)| (format!("&include={part}"), *more)));
+        let includes = includes.chain(
+            (!parts.is_empty())
+                .then(|| (format!("&include={all}"), parts.iter().map(|(_, more)| more).sum())),
+        );
         for (include, more) in includes {
             for size in [1, 5, 50] {
                 let path = format!("{list}?page_size={size}{include}");

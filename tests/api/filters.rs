@@ -20,8 +20,15 @@ async fn filters_let_through_what_they_name(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let olive = lorestan.cluster_named("زیتون").await;
     let path = format!("{CLUSTERS}/{}", olive.id());
-    let changed = lorestan.patch(&path, "*", json!({"counties": ["خرم‌آباد", "ازنا"], "aliases": ["روغن"], "products": ["کنسانتره"]})).await;
-    let (before, since) = (olive.body["updated_at"].as_str().unwrap(), changed.body["updated_at"].as_str().unwrap());
+    let changed = lorestan
+        .patch(
+            &path,
+            "*",
+            json!({"counties": ["خرم‌آباد", "ازنا"], "aliases": ["روغن"], "products": ["کنسانتره"]}),
+        )
+        .await;
+    let (before, since) =
+        (olive.body["updated_at"].as_str().unwrap(), changed.body["updated_at"].as_str().unwrap());
     let all: Vec<u32> = (1..=11).collect();
     for (filter, value, numbers) in [
         ("state", "in_development", vec![1]),
@@ -51,7 +58,13 @@ async fn filters_let_through_what_they_name(service: &Service) {
         ("q", "plastic", vec![9]),
         ("q", "15-0007", vec![7]),
     ] {
-        let page = lorestan.send(lorestan.request(Method::GET, &format!("{CLUSTERS}?sort=code&count=true")).query(&[(filter, value)])).await;
+        let page = lorestan
+            .send(
+                lorestan
+                    .request(Method::GET, &format!("{CLUSTERS}?sort=code&count=true"))
+                    .query(&[(filter, value)]),
+            )
+            .await;
         let codes: Vec<String> = numbers.iter().map(|number| format!("15-{number:04}")).collect();
         assert_eq!(
             (page.status, page.items("code"), &page.body["total"]),
@@ -73,7 +86,10 @@ async fn a_filter_that_is_not_understood_is_refused(service: &Service) {
         ("state=", vec![("/state/0", "not_in_list")]),
         ("state=identified,identifed", vec![("/state/1", "not_in_list")]),
         ("state=identified&state=feasible", vec![("/state", "repeated")]),
-        ("province=IR-99&x=1&y=2", vec![("/province/0", "not_in_list"), ("/x", "unknown_parameter"), ("/y", "unknown_parameter")]),
+        (
+            "province=IR-99&x=1&y=2",
+            vec![("/province/0", "not_in_list"), ("/x", "unknown_parameter"), ("/y", "unknown_parameter")],
+        ),
         ("isic=ZZ", vec![("/isic/0", "not_in_list")]),
         ("isic=C,9999", vec![("/isic/1", "not_in_list")]),
         ("county=%21", vec![("/county/0", "wrong_pattern")]),
@@ -101,7 +117,8 @@ async fn a_table_has_stable_columns_and_no_formulas(service: &Service) {
     let isipo = service.login("isipo").await;
     let more = json!({"province": "IR-00", "name_en": "+1+1", "aliases": ["@a", "b\"c"], "location": {"latitude": -1.5, "longitude": 57.5}, "export_usd": "7"});
     let created = register(&isipo, "=سنگ+۱", more).await;
-    let table = isipo.get(&format!("{CLUSTERS}?format=csv&sort=province,code&page_size=1&calendar=persian")).await;
+    let table =
+        isipo.get(&format!("{CLUSTERS}?format=csv&sort=province,code&page_size=1&calendar=persian")).await;
     assert_eq!(
         (table.header("content-type"), table.header("content-disposition")),
         ("text/csv; charset=utf-8; header=present", "attachment; filename=\"list_clusters.csv\"")
@@ -113,13 +130,17 @@ async fn a_table_has_stable_columns_and_no_formulas(service: &Service) {
                    firms_by_size.micro,firms_by_size.small,firms_by_size.medium,firms_by_size.large,challenges,opportunities,\
                    priority_scores.importance,priority_scores.promotability,priority_scores.viability,priority_scores.sustainability,\
                    current_project.id,current_project.code,current_project.title_fa,current_project.state";
-    let info =
-        ["id", "version", "created_at", "created_by", "updated_at", "updated_by"].map(|field| created.body[field].to_string().replace('"', ""));
+    let info = ["id", "version", "created_at", "created_by", "updated_at", "updated_by"]
+        .map(|field| created.body[field].to_string().replace('"', ""));
     let row = "00-0001,'=سنگ+۱,'+1+1,\"'@a;b\"\"c\",IR-00,,-1.5,57.5,,2396,candidate,identified;merged;split;withdrawn,,,,,,,7,,,,,,,,,,,,,,";
     assert_eq!(table.text, format!("{columns}\r\n{},,{row}\r\n", info.join(",")));
     let lorestan = service.login("lorestan").await;
     let own = lorestan.get(&format!("{CLUSTERS}?format=csv")).await;
-    assert_eq!((own.text.lines().count(), own.text.contains("IR-0")), (12, false), "the scope holds in tables too");
+    assert_eq!(
+        (own.text.lines().count(), own.text.contains("IR-0")),
+        (12, false),
+        "the scope holds in tables too"
+    );
     assert_eq!(own.text.lines().next(), table.text.lines().next());
 }
 
@@ -138,9 +159,17 @@ async fn the_format_is_negotiated(service: &Service) {
         (&format!("{CLUSTERS}?format=csv"), "application/xml", "text/csv"),
     ] {
         let answer = lorestan.send(lorestan.request(Method::GET, path).header("accept", accept)).await;
-        assert_eq!((answer.status, answer.header("content-type").split(';').next()), (200, Some(given)), "{path} {accept}");
+        assert_eq!(
+            (answer.status, answer.header("content-type").split(';').next()),
+            (200, Some(given)),
+            "{path} {accept}"
+        );
     }
-    for (path, accept) in [(CLUSTERS, "application/xml"), (CLUSTERS, "application/json;q=0, image/png"), (stone.as_str(), "text/csv")] {
+    for (path, accept) in [
+        (CLUSTERS, "application/xml"),
+        (CLUSTERS, "application/json;q=0, image/png"),
+        (stone.as_str(), "text/csv"),
+    ] {
         let refused = lorestan.send(lorestan.request(Method::GET, path).header("accept", accept)).await;
         assert_eq!((refused.status, refused.code()), (406, "not_acceptable"), "{path} {accept}");
     }

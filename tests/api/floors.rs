@@ -1,8 +1,10 @@
-//! The rooms of `src` stand on floors (`docs/ARCHITECTURE.md`): each imports from those before it, and no two import from each other.
+//! The rooms of `src` stand on floors (`docs/ARCHITECTURE.md`): each imports from those before it, and no two
+//! import from each other.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// The floors, from the lowest. Rooms of one floor do not know each other, but resources, of which a child names its parent.
+/// The floors, from the lowest. Rooms of one floor do not know each other, but resources, of which a child
+/// names its parent.
 const FLOORS: [&[&str]; 16] = [
     &["clock"],
     &["persian"],
@@ -29,8 +31,15 @@ const STARTERS: [&str; 4] = ["server", "demo", "cli", "main"];
 const RESOURCES: &str = "resources";
 
 /// Imports that still run upwards, and are to go. One that is gone has to be taken off.
-const STANDING: [(&str, &str); 7] =
-    [("store", "auth"), ("auth", "security"), ("auth", "http"), ("security", "http"), ("http", "changes"), ("history", "api"), ("reports", "api")];
+const STANDING: [(&str, &str); 7] = [
+    ("store", "auth"),
+    ("auth", "security"),
+    ("auth", "http"),
+    ("security", "http"),
+    ("http", "changes"),
+    ("history", "api"),
+    ("reports", "api"),
+];
 
 /// The rooms that a source names after `crate::`, in its imports and in its text; tests aside.
 fn named(source: &str) -> BTreeSet<&str> {
@@ -87,12 +96,14 @@ fn no_import_runs_upwards() {
         let within = path.strip_prefix(&src).unwrap().with_extension("");
         let own = within.iter().next().unwrap().to_str().unwrap();
         let source = fs::read_to_string(&path).unwrap();
-        for room in named(&source)
-            .into_iter()
-            .filter(|room| own != "lib" && *room != own && src.join(room).with_extension("rs").exists() | src.join(room).is_dir())
-        {
-            let is_upwards =
-                floor(room) > floor(own) || floor(room) == floor(own) && FLOORS.get(floor(own)).is_some_and(|rooms| !rooms.contains(&RESOURCES));
+        for room in named(&source).into_iter().filter(|room| {
+            own != "lib"
+                && *room != own
+                && src.join(room).with_extension("rs").exists() | src.join(room).is_dir()
+        }) {
+            let is_upwards = floor(room) > floor(own)
+                || floor(room) == floor(own)
+                    && FLOORS.get(floor(own)).is_some_and(|rooms| !rooms.contains(&RESOURCES));
             match STANDING.iter().find(|known| **known == (own, room)) {
                 Some(known) if is_upwards => drop(standing.insert(*known)),
                 _ if is_upwards => upwards.push(format!("{} imports {room}", within.display())),

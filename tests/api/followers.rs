@@ -1,5 +1,5 @@
-//! Followers of the feed while many write, and while the service and they themselves are cut off again and again: in the end
-//! each holds exactly what the service has.
+//! Followers of the feed while many write, and while the service and they themselves are cut off again and
+//! again: in the end each holds exactly what the service has.
 
 use std::{
     collections::BTreeMap,
@@ -66,7 +66,12 @@ struct Stage {
 
 impl Stage {
     /// Sends a request to one of the servers, again and again until one answers.
-    async fn send(&self, client: &Client, dice: &mut Dice, request: impl Fn(&Client) -> reqwest::RequestBuilder) -> Answer {
+    async fn send(
+        &self,
+        client: &Client,
+        dice: &mut Dice,
+        request: impl Fn(&Client) -> reqwest::RequestBuilder,
+    ) -> Answer {
         loop {
             let address = {
                 let servers = self.servers.lock().unwrap();
@@ -106,9 +111,14 @@ async fn write(stage: Arc<Stage>, client: Client, number: usize) {
         let path = id.map(|id| format!("{ENTERPRISES}/{id}"));
         match (dice.below(10), path) {
             (0..3, _) | (_, None) => {
-                let body = enterprise(&format!("واحد {number}-{deed}"), json!({"province": PROVINCES[dice.below(3)]}));
+                let body = enterprise(
+                    &format!("واحد {number}-{deed}"),
+                    json!({"province": PROVINCES[dice.below(3)]}),
+                );
                 let key = format!("\"{}\"", Uuid::now_v7());
-                let request = |client: &Client| client.request(Method::POST, ENTERPRISES).header("idempotency-key", &key).json(&body);
+                let request = |client: &Client| {
+                    client.request(Method::POST, ENTERPRISES).header("idempotency-key", &key).json(&body)
+                };
                 let made = stage.send(&client, &mut dice, request).await;
                 assert_eq!(made.status, 201, "{}", made.text);
                 stage.ids.lock().unwrap().push(made.id().parse().unwrap());
@@ -118,10 +128,18 @@ async fn write(stage: Arc<Stage>, client: Client, number: usize) {
                     0 => json!({"province": PROVINCES[dice.below(3)]}),
                     _ => json!({"employment_total": dice.below(1_000)}),
                 };
-                stage.send(&client, &mut dice, |client| client.request(Method::PATCH, &path).header("if-match", "*").json(&fields)).await;
+                stage
+                    .send(&client, &mut dice, |client| {
+                        client.request(Method::PATCH, &path).header("if-match", "*").json(&fields)
+                    })
+                    .await;
             }
             (7, Some(path)) => {
-                stage.send(&client, &mut dice, |client| client.request(Method::DELETE, &path).header("if-match", "*")).await;
+                stage
+                    .send(&client, &mut dice, |client| {
+                        client.request(Method::DELETE, &path).header("if-match", "*")
+                    })
+                    .await;
             }
             _ => long_transaction(&stage, &mut dice).await,
         }
@@ -134,10 +152,16 @@ async fn long_transaction(stage: &Stage, dice: &mut Dice) {
     let mut ids: Vec<_> = (0..=dice.below(6)).filter_map(|_| stage.any_id(dice)).collect();
     ids.sort();
     ids.dedup();
-    let Ok(transaction) = Transaction::begin(&stage.db, Caller::service(), "long".to_owned()).await else { return };
+    let Ok(transaction) = Transaction::begin(&stage.db, Caller::service(), "long".to_owned()).await else {
+        return;
+    };
     for id in ids {
         if let Ok(before) = transaction.present::<Model>(id).await {
-            let changed = Model { employment_female: None, employment_total: Some(dice.below(500) as i32), ..before.clone() };
+            let changed = Model {
+                employment_female: None,
+                employment_total: Some(dice.below(500) as i32),
+                ..before.clone()
+            };
             if transaction.update(&before, changed).await.is_err() {
                 return;
             }
@@ -181,7 +205,8 @@ async fn everybody_ends_with_the_same(backend: Backend, instances: usize) {
         servers.push(Some(Server::serve(&scratch.url, &[]).await));
     }
     let anybody = servers[0].as_ref().unwrap().client();
-    let (isipo, kerman, lorestan) = (anybody.login("isipo").await, anybody.login("kerman").await, anybody.login("lorestan").await);
+    let (isipo, kerman, lorestan) =
+        (anybody.login("isipo").await, anybody.login("kerman").await, anybody.login("lorestan").await);
     let stage = Arc::new(Stage {
         servers: Mutex::new(servers),
         db: connection::connect(&scratch.url.parse().unwrap(), 8).await.unwrap(),
@@ -190,9 +215,14 @@ async fn everybody_ends_with_the_same(backend: Backend, instances: usize) {
         is_over: AtomicBool::new(false),
     });
     let clients = [isipo.clone(), kerman, lorestan];
-    let followers: Vec<_> =
-        clients.into_iter().enumerate().map(|(number, client)| actix_web::rt::spawn(follow(stage.clone(), client, number))).collect();
-    let writers: Vec<_> = (0..WRITERS).map(|number| actix_web::rt::spawn(write(stage.clone(), isipo.clone(), number))).collect();
+    let followers: Vec<_> = clients
+        .into_iter()
+        .enumerate()
+        .map(|(number, client)| actix_web::rt::spawn(follow(stage.clone(), client, number)))
+        .collect();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|number| actix_web::rt::spawn(write(stage.clone(), isipo.clone(), number)))
+        .collect();
     for kill in 1..6 {
         while stage.writes.load(Relaxed) < kill * WRITERS * DEEDS / 6 {
             sleep(Duration::from_millis(10)).await;
@@ -210,9 +240,13 @@ async fn everybody_ends_with_the_same(backend: Backend, instances: usize) {
     for follower in followers {
         let (client, held) = follower.await.unwrap();
         let client = Client { address: address.clone(), ..client };
-        assert!(held.records == Held::snapshot(&client, "").await.records, "what is held is what a new client gets");
+        assert!(
+            held.records == Held::snapshot(&client, "").await.records,
+            "what is held is what a new client gets"
+        );
         let enterprises = held.records.iter().filter(|((resource, _), _)| resource == "enterprise");
-        let enterprises: BTreeMap<_, _> = enterprises.map(|((_, id), (version, _))| (id.clone(), *version)).collect();
+        let enterprises: BTreeMap<_, _> =
+            enterprises.map(|((_, id), (version, _))| (id.clone(), *version)).collect();
         assert_eq!(enterprises, listed(&client).await, "and what the list has");
         assert!(enterprises.len() > 20, "there is something to compare");
     }
@@ -227,7 +261,9 @@ async fn listed(client: &Client) -> BTreeMap<String, i64> {
     loop {
         let page = client.get(&path).await;
         let items = page.body["items"].as_array().unwrap().iter();
-        listed.extend(items.map(|item| (item["id"].as_str().unwrap().to_owned(), item["version"].as_i64().unwrap())));
+        listed.extend(
+            items.map(|item| (item["id"].as_str().unwrap().to_owned(), item["version"].as_i64().unwrap())),
+        );
         match page.body["next_cursor"].as_str() {
             Some(cursor) => path = format!("{ENTERPRISES}?page_size=200&cursor={cursor}"),
             None => return listed,

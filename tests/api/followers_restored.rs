@@ -1,4 +1,5 @@
-//! Followers of a database that is put back to an earlier state: who has seen more than is there begins anew, and all others go on.
+//! Followers of a database that is put back to an earlier state: who has seen more than is there begins anew,
+//! and all others go on.
 
 use std::{path::Path, process::Command};
 
@@ -60,7 +61,10 @@ async fn put_back(url: &str, backup: &Path) {
 
 /// Whether a connection of this process to a file is not quite closed yet: it would go on writing into it.
 fn is_open(file: &str) -> bool {
-    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    let open = std::fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok());
     open.into_iter().any(|path| path.to_string_lossy().starts_with(file))
 }
 
@@ -69,7 +73,10 @@ async fn followers(client: &Client, begun: &Held) -> [Held; 3] {
     let (mut at_the_end, mut on_the_way, mut among_records) = (begun.clone(), begun.clone(), Held::default());
     at_the_end.follow(client, "").await;
     assert!(on_the_way.apply(&since(client, &begun.cursor, "&page_size=1").await), "there is more");
-    assert!(among_records.apply(&client.get(&format!("{CHANGES}?snapshot=true&page_size=1")).await), "there is more");
+    assert!(
+        among_records.apply(&client.get(&format!("{CHANGES}?snapshot=true&page_size=1")).await),
+        "there is more"
+    );
     [at_the_end, on_the_way, among_records]
 }
 
@@ -94,7 +101,11 @@ async fn a_restore(backend: Backend) {
     let all_begin_anew = async |when: &str| {
         for (number, held) in after.iter().enumerate() {
             let refused = since(&lorestan, &held.cursor, "&wait=1").await;
-            assert_eq!((refused.status, refused.code()), (410, "resync_required"), "{when}: follower {number}");
+            assert_eq!(
+                (refused.status, refused.code()),
+                (410, "resync_required"),
+                "{when}: follower {number}"
+            );
         }
     };
     all_begin_anew("what was seen is not there").await;

@@ -1,7 +1,7 @@
 //! Databases of former versions: each later one opens, migrates, verifies and follows them.
 //!
-//! `tests/data/DAY.sqlite.zst` is the file of a demonstration, and `DAY.json` beside it what was known of it on that day. `tools/former_database.py` makes such a
-//! pair; a release adds one, and none is ever changed.
+//! `tests/data/DAY.sqlite.zst` is the file of a demonstration, and `DAY.json` beside it what was known of it
+//! on that day. `tools/former_database.py` makes such a pair; a release adds one, and none is ever changed.
 
 use std::path::Path;
 
@@ -31,7 +31,11 @@ async fn a_database_of_before_is_opened_migrated_verified_and_followed() {
         let former: Former = serde_json::from_slice(&std::fs::read(&day).unwrap()).unwrap();
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("khoosheh.sqlite");
-        std::fs::write(&file, zstd::decode_all(std::fs::File::open(day.with_extension("sqlite.zst")).unwrap()).unwrap()).unwrap();
+        std::fs::write(
+            &file,
+            zstd::decode_all(std::fs::File::open(day.with_extension("sqlite.zst")).unwrap()).unwrap(),
+        )
+        .unwrap();
         let url = format!("sqlite://{}", file.display());
         let variables = [("DATABASE_URL", url.as_str())];
         let run = async |arguments: &[&str]| {
@@ -44,7 +48,13 @@ async fn a_database_of_before_is_opened_migrated_verified_and_followed() {
         let isipo = server.client().login("isipo").await;
         let clusters = isipo.get("/api/v1/clusters?province=IR-15&sort=code").await;
         assert_eq!(clusters.items("name_fa"), former.clusters);
-        let changed = isipo.patch(&format!("/api/v1/clusters/{}", clusters.items("id")[0]), "*", json!({"name_en": "Followed"})).await;
+        let changed = isipo
+            .patch(
+                &format!("/api/v1/clusters/{}", clusters.items("id")[0]),
+                "*",
+                json!({"name_en": "Followed"}),
+            )
+            .await;
         assert_eq!(changed.status, 200, "{}", changed.text);
         let new = isipo.get(&format!("/api/v1/changes?since={}", former.cursor)).await;
         assert_eq!((new.status, new.items("id")), (200, vec![changed.id()]), "{}", new.text);

@@ -47,20 +47,31 @@ async fn made_data_stands_beside_the_demonstration(service: &Service) {
         "payments?include=milestone",
         "reports/identified-clusters?as_of=2020-03-19&known_at=2019-03-19T00:00:00Z",
     ] {
-        let answer = isipo.get(&format!("/api/v1/{list}{}calendar=persian", if list.contains('?') { '&' } else { '?' })).await;
-        assert!(answer.status == 200 && !answer.body["items"].as_array().unwrap().is_empty(), "{list}: {}", answer.text);
+        let answer = isipo
+            .get(&format!("/api/v1/{list}{}calendar=persian", if list.contains('?') { '&' } else { '?' }))
+            .await;
+        assert!(
+            answer.status == 200 && !answer.body["items"].as_array().unwrap().is_empty(),
+            "{list}: {}",
+            answer.text
+        );
     }
     let codes = isipo.get("/api/v1/clusters?province=IR-15&sort=-code&page_size=1").await;
     assert_eq!(codes.items("code"), ["15-0012"], "after those of the demonstration");
-    let closed = isipo.get("/api/v1/projects?state=closed,implementing&page_size=1").await.items("id")[0].to_owned();
-    for path in ["baselines", "joint-actions", "history", "assignments"].map(|part| format!("/api/v1/projects/{closed}/{part}")) {
+    let closed =
+        isipo.get("/api/v1/projects?state=closed,implementing&page_size=1").await.items("id")[0].to_owned();
+    for path in ["baselines", "joint-actions", "history", "assignments"]
+        .map(|part| format!("/api/v1/projects/{closed}/{part}"))
+    {
         assert_eq!(isipo.get(&path).await.status, 200, "{path}");
     }
     let history = isipo.get(&format!("/api/v1/projects/{closed}/history")).await;
     assert_eq!(history.body["is_intact"], true);
     // A code that is given out now follows those that were made.
     let lorestan = service.login("lorestan").await;
-    let created = lorestan.post("/api/v1/clusters", json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]})).await;
+    let created = lorestan
+        .post("/api/v1/clusters", json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]}))
+        .await;
     assert_eq!((created.status, created.body["code"].as_str()), (201, Some("15-0013")), "{}", created.text);
 }
 
@@ -82,8 +93,14 @@ async fn made_data_keeps_the_rules(backend: Backend) {
     one_project_at_a_time(&db).await;
     plans_are_whole(&db).await;
     for (sql, what) in [
-        ("SELECT code AS found FROM province p WHERE NOT EXISTS (SELECT 1 FROM project x WHERE x.province = p.code)", "a province without a project"),
-        ("SELECT code AS found FROM province p WHERE NOT EXISTS (SELECT 1 FROM enterprise x WHERE x.province = p.code)", "a province without a firm"),
+        (
+            "SELECT code AS found FROM province p WHERE NOT EXISTS (SELECT 1 FROM project x WHERE x.province = p.code)",
+            "a province without a project",
+        ),
+        (
+            "SELECT code AS found FROM province p WHERE NOT EXISTS (SELECT 1 FROM enterprise x WHERE x.province = p.code)",
+            "a province without a firm",
+        ),
         (
             "SELECT p.code AS found FROM project p JOIN milestone m ON m.project_id = p.id \
                WHERE p.state = 'closed' AND m.state NOT IN ('accepted', 'cancelled')",
@@ -109,8 +126,13 @@ async fn made_data_keeps_the_rules(backend: Backend) {
             "a milestone outside its phase",
         ),
     ] {
-        let found =
-            Found::find_by_statement(Statement::from_string(sea_orm::ConnectionTrait::get_database_backend(&db), sql)).all(&db).await.unwrap();
+        let found = Found::find_by_statement(Statement::from_string(
+            sea_orm::ConnectionTrait::get_database_backend(&db),
+            sql,
+        ))
+        .all(&db)
+        .await
+        .unwrap();
         assert!(found.is_empty(), "{what}: {:?}", found[0].found);
     }
     for (scratch, db) in [(scratch, db), (again, other)] {
@@ -124,33 +146,47 @@ struct Found {
     found: Option<String>,
 }
 
-/// The hashes of all entries that were made. The catalogue of indicators has other ids in each database, and personal values have salts of their own.
+/// The hashes of all entries that were made. The catalogue of indicators has other ids in each database, and
+/// personal values have salts of their own.
 async fn hashes(db: &khoosheh::store::Database) -> BTreeSet<String> {
     use change_log::{Column, Entity};
-    let made = Entity::find().filter(Column::RequestId.eq("generate")).filter(Column::Resource.ne("measurement"));
+    let made =
+        Entity::find().filter(Column::RequestId.eq("generate")).filter(Column::Resource.ne("measurement"));
     let made = made.filter(Column::Resource.is_not_in(khoosheh::store::personal::resources()));
     made.all(db).await.unwrap().into_iter().map(|entry| entry.hash).collect()
 }
 
 /// The steps of a kind of record: its name, from where, to where.
 fn steps<R: Stateful>() -> impl Iterator<Item = (String, String, String)> {
-    let each =
-        |step: &khoosheh::lifecycle::Step<R>| step.from.iter().map(|from| (R::RESOURCE.into(), from.name(), step.to.name())).collect::<Vec<_>>();
+    let each = |step: &khoosheh::lifecycle::Step<R>| {
+        step.from.iter().map(|from| (R::RESOURCE.into(), from.name(), step.to.name())).collect::<Vec<_>>()
+    };
     R::STEPS.iter().flat_map(each)
 }
 
 async fn states_follow_the_table(db: &khoosheh::store::Database) {
-    let mut allowed: BTreeSet<_> = steps::<clusters::entity::Model>().chain(steps::<projects::entity::Model>()).collect();
-    allowed.extend(steps::<milestones::entity::Model>().chain(steps::<progress_reports::entity::Model>()).chain(steps::<cdas::entity::Model>()));
+    let mut allowed: BTreeSet<_> =
+        steps::<clusters::entity::Model>().chain(steps::<projects::entity::Model>()).collect();
+    allowed.extend(
+        steps::<milestones::entity::Model>()
+            .chain(steps::<progress_reports::entity::Model>())
+            .chain(steps::<cdas::entity::Model>()),
+    );
     // A cluster is developed once more.
     allowed.insert(("cluster".into(), "developed".into(), "feasible".into()));
-    let events = status_event::Entity::find().order_by_asc(status_event::Column::Version).all(db).await.unwrap();
+    let events =
+        status_event::Entity::find().order_by_asc(status_event::Column::Version).all(db).await.unwrap();
     let mut before: HashMap<_, (String, NaiveDate)> = HashMap::new();
     for event in events {
         let step = (event.resource.clone(), event.from_state.clone(), event.to_state.clone());
         assert!(allowed.contains(&step), "{step:?}");
-        assert!(event.effective_on < LEAST.today && event.effective_on <= event.recorded_at.date_naive(), "{event:?}");
-        if let Some((state, on)) = before.insert(event.record_id, (event.to_state.clone(), event.effective_on)) {
+        assert!(
+            event.effective_on < LEAST.today && event.effective_on <= event.recorded_at.date_naive(),
+            "{event:?}"
+        );
+        if let Some((state, on)) =
+            before.insert(event.record_id, (event.to_state.clone(), event.effective_on))
+        {
             assert!(state == event.from_state && on <= event.effective_on, "{event:?} after {state} on {on}");
         }
     }
@@ -160,14 +196,24 @@ async fn states_follow_the_table(db: &khoosheh::store::Database) {
 /// In a cluster no project is approved before the one before it has ended.
 async fn one_project_at_a_time(db: &khoosheh::store::Database) {
     let rows = projects::entity::Entity::find().all(db).await.unwrap();
-    let events = status_event::Entity::find().filter(status_event::Column::Resource.eq("project")).all(db).await.unwrap();
+    let events = status_event::Entity::find()
+        .filter(status_event::Column::Resource.eq("project"))
+        .all(db)
+        .await
+        .unwrap();
     let day = |row: &projects::entity::Model, states: &[&str]| {
-        events.iter().find(|event| event.record_id == row.id && states.contains(&event.to_state.as_str())).map(|event| event.effective_on)
+        events
+            .iter()
+            .find(|event| event.record_id == row.id && states.contains(&event.to_state.as_str()))
+            .map(|event| event.effective_on)
     };
     let mut lives: BTreeMap<_, Vec<(NaiveDate, NaiveDate)>> = BTreeMap::new();
     for row in &rows {
         if let Some(approved) = day(row, &["approved"]) {
-            lives.entry(row.cluster_id).or_default().push((approved, day(row, &["closed", "terminated"]).unwrap_or(NaiveDate::MAX)));
+            lives
+                .entry(row.cluster_id)
+                .or_default()
+                .push((approved, day(row, &["closed", "terminated"]).unwrap_or(NaiveDate::MAX)));
         }
     }
     assert!(lives.len() > 20);
@@ -183,7 +229,11 @@ async fn plans_are_whole(db: &khoosheh::store::Database) {
     assert!(baselines.len() > 20 && baselines.iter().any(|baseline| baseline.number > 1));
     for baseline in baselines {
         let view = serde_json::to_value(baseline.view()).unwrap();
-        let weights = view["milestones"].as_array().unwrap().iter().map(|milestone| milestone["weight_bp"].as_i64().unwrap());
+        let weights = view["milestones"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|milestone| milestone["weight_bp"].as_i64().unwrap());
         assert_eq!(weights.sum::<i64>(), 10_000, "baseline {}", baseline.number);
     }
     let mut today: HashMap<_, i32> = HashMap::new();
@@ -200,10 +250,19 @@ async fn the_command_fills_an_empty_database(backend: Backend) {
     let variables = [("DATABASE_URL", scratch.url.as_str())];
     let generate = ["generate", "--scale", "0", "--seed", "3"];
     assert_eq!(run(&["migrate", "up"], &variables, "").await.code, 0);
-    assert_eq!(run(&["user", "create", "first", "--role", "national_admin"], &variables, "the first password\n").await.code, 0);
+    assert_eq!(
+        run(&["user", "create", "first", "--role", "national_admin"], &variables, "the first password\n")
+            .await
+            .code,
+        0
+    );
     let made = run(&generate, &variables, "").await;
     assert_eq!(made.code, 0, "{}", made.stderr);
-    assert!(made.stdout.contains("31 cluster\n") && made.stdout.contains("1550 milestone\n"), "{}", made.stdout);
+    assert!(
+        made.stdout.contains("31 cluster\n") && made.stdout.contains("1550 milestone\n"),
+        "{}",
+        made.stdout
+    );
     assert_eq!(made.stderr.lines().count(), 31, "{}", made.stderr);
     let whole = run(&["verify"], &variables, "").await;
     assert_eq!(whole.code, 0, "{}", whole.stderr);

@@ -28,7 +28,11 @@ impl<'a> Message<'a> {
         let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
         let mut lines = head.lines();
         let first = lines.next().unwrap();
-        Self { first, headers: lines.map(|line| line.split_once(": ").unwrap()).collect(), body: body.trim_end() }
+        Self {
+            first,
+            headers: lines.map(|line| line.split_once(": ").unwrap()).collect(),
+            body: body.trim_end(),
+        }
     }
 }
 
@@ -43,7 +47,9 @@ struct Values(HashMap<String, String>);
 
 impl Values {
     fn put_into(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
+        self.0
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
     }
 
     /// Whether a text is the one that the page shows; a name that is new takes what stands in its place.
@@ -61,9 +67,9 @@ impl Values {
     fn difference(&mut self, shown: &Value, real: &Value, place: &str) -> Option<String> {
         let differs = || Some(format!("{place}: {shown} is shown, and {real} has come"));
         match (shown, real) {
-            (Value::Object(shown), Value::Object(real)) => {
-                shown.iter().find_map(|(name, shown)| self.difference(shown, real.get(name).unwrap_or(&Value::Null), &format!("{place}/{name}")))
-            }
+            (Value::Object(shown), Value::Object(real)) => shown.iter().find_map(|(name, shown)| {
+                self.difference(shown, real.get(name).unwrap_or(&Value::Null), &format!("{place}/{name}"))
+            }),
             (Value::Array(shown), Value::Array(real)) => {
                 let (open, shown) = match shown.split_last() {
                     Some((last, before)) if last == "…" => (true, before),
@@ -72,7 +78,9 @@ impl Values {
                 if real.len() < shown.len() || (!open && real.len() > shown.len()) {
                     return differs();
                 }
-                shown.iter().zip(real).enumerate().find_map(|(index, (shown, real))| self.difference(shown, real, &format!("{place}/{index}")))
+                shown.iter().zip(real).enumerate().find_map(|(index, (shown, real))| {
+                    self.difference(shown, real, &format!("{place}/{index}"))
+                })
             }
             (Value::String(shown), Value::String(real)) if self.is(shown, real) => None,
             (Value::String(shown), _) if shown == "…" => None,
@@ -87,7 +95,9 @@ async fn exchange(client: &Client, request: &Message<'_>, answer: &Message<'_>, 
     let (method, path) = request.first.split_once(' ').unwrap();
     let patience = Instant::now() + Duration::from_secs(30);
     loop {
-        let mut sent = client.http.request(method.parse().unwrap(), format!("{}{}", client.address, values.put_into(path)));
+        let mut sent = client
+            .http
+            .request(method.parse().unwrap(), format!("{}{}", client.address, values.put_into(path)));
         sent = sent.bearer_auth(client.token.as_ref().unwrap());
         for (name, value) in &request.headers {
             sent = sent.header(*name, values.put_into(value));
@@ -97,17 +107,23 @@ async fn exchange(client: &Client, request: &Message<'_>, answer: &Message<'_>, 
         }
         let real = client.send(sent).await;
         let expected = answer.first.strip_prefix("HTTP/1.1 ").unwrap();
-        let mut difference = (real.status.to_string() != expected).then(|| format!("{expected} is shown, and {} has come", real.status));
+        let mut difference = (real.status.to_string() != expected)
+            .then(|| format!("{expected} is shown, and {} has come", real.status));
         for (name, shown) in &answer.headers {
             let is_so = difference.is_some() || values.is(shown, real.header(name));
-            difference = difference.or((!is_so).then(|| format!("{name}: {shown} is shown, and {} has come", real.header(name))));
+            difference =
+                difference
+                    .or((!is_so)
+                        .then(|| format!("{name}: {shown} is shown, and {} has come", real.header(name))));
         }
         if difference.is_none() && !answer.body.is_empty() {
             difference = values.difference(&serde_json::from_str(answer.body).unwrap(), &real.body, "");
         }
         match difference {
             None => return,
-            Some(_) if method == "GET" && Instant::now() < patience => tokio::time::sleep(Duration::from_millis(100)).await,
+            Some(_) if method == "GET" && Instant::now() < patience => {
+                tokio::time::sleep(Duration::from_millis(100)).await
+            }
             Some(difference) => panic!("{}\n{difference}\n{}", request.first, real.text),
         }
     }

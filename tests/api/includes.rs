@@ -19,21 +19,32 @@ on_both!(
     what_may_not_be_read_is_not_included,
 );
 
-/// Each value of `include=` needs the permission of the records that it brings, whichever operation it is asked of.
+/// Each value of `include=` needs the permission of the records that it brings, whichever operation it is
+/// asked of.
 async fn what_may_not_be_read_is_not_included(service: &Service) {
     let admin = service.login("admin").await;
     let document = admin.get("/openapi.json").await.body;
     let mut tried = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
         let operation = &item["get"];
-        let Some(include) = operation["parameters"].as_array().into_iter().flatten().find(|parameter| parameter["name"] == "include") else {
+        let Some(include) = operation["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|parameter| parameter["name"] == "include")
+        else {
             continue;
         };
         let own = operation["security"][0]["oauth2"][0].as_str().unwrap();
-        let path = path.replace("{id}", &uuid::Uuid::nil().to_string()).replace("{system}", "erp").replace("{key}", "A");
+        let path = path
+            .replace("{id}", &uuid::Uuid::nil().to_string())
+            .replace("{system}", "erp")
+            .replace("{key}", "A");
         for value in include["schema"]["items"]["enum"].as_array().unwrap() {
             let value = value.as_str().unwrap();
-            let needed = include["x-permissions"][value].as_str().unwrap_or_else(|| panic!("{path}: {value} names no permission"));
+            let needed = include["x-permissions"][value]
+                .as_str()
+                .unwrap_or_else(|| panic!("{path}: {value} names no permission"));
             tried += 1;
             let path = format!("{path}?include={value}");
             let (_, narrow) = client_with(&admin, &format!("narrow-{tried}"), &[own], Value::Null).await;
@@ -58,7 +69,10 @@ async fn a_cluster_brings_its_claims_and_its_industry(service: &Service) {
     assert_eq!(whole.body["claims"].as_array().unwrap().len(), 2);
     assert_eq!(whole.body["industry"], lorestan.get("/api/v1/industries/2396").await.body);
     let persian = lorestan.get(&format!("{stone}?include=claims&calendar=persian")).await;
-    assert_eq!((&persian.body["claims"][0]["claimed_on"], &persian.body["claims"][1]["claimed_on"]), (&Value::Null, &json!("1392-12-07")));
+    assert_eq!(
+        (&persian.body["claims"][0]["claimed_on"], &persian.body["claims"][1]["claimed_on"]),
+        (&Value::Null, &json!("1392-12-07"))
+    );
 }
 
 async fn every_cluster_of_a_list_brings_its_own(service: &Service) {
@@ -71,7 +85,10 @@ async fn every_cluster_of_a_list_brings_its_own(service: &Service) {
         for cluster in page.body["items"].as_array().unwrap() {
             let own = lorestan.get(&format!("{CLUSTERS}/{}/claims", cluster["id"].as_str().unwrap())).await;
             assert_eq!(cluster["claims"], own.body["items"]);
-            assert_eq!((&cluster["industry"]["code"], &cluster["industry"]["level"]), (&cluster["isic"][0]["code"], &json!("class")));
+            assert_eq!(
+                (&cluster["industry"]["code"], &cluster["industry"]["level"]),
+                (&cluster["isic"][0]["code"], &json!("class"))
+            );
             seen += 1;
         }
         let link = page.header("link");
@@ -80,7 +97,10 @@ async fn every_cluster_of_a_list_brings_its_own(service: &Service) {
         assert!(path.contains("include=industry,claims"), "{path}");
     }
     assert_eq!(seen, 12);
-    assert_eq!(lorestan.get(&format!("{}?include=claims", bare.header("location"))).await.body["claims"], json!([]));
+    assert_eq!(
+        lorestan.get(&format!("{}?include=claims", bare.header("location"))).await.body["claims"],
+        json!([])
+    );
 }
 
 async fn an_answer_with_claims_changes_with_them(service: &Service) {
@@ -88,7 +108,8 @@ async fn an_answer_with_claims_changes_with_them(service: &Service) {
     let path = format!("{CLUSTERS}/{}", lorestan.cluster_named("عسل").await.id());
     let with_claims = format!("{path}?include=claims");
     let before = lorestan.get(&with_claims).await;
-    let known = || lorestan.send(lorestan.request(Method::GET, &with_claims).header("if-none-match", before.etag()));
+    let known =
+        || lorestan.send(lorestan.request(Method::GET, &with_claims).header("if-none-match", before.etag()));
     assert_eq!(known().await.status, 304);
     let claim = lorestan.post(&format!("{path}/claims"), json!({"source_title": "خبر"})).await;
     let after = known().await;
@@ -96,7 +117,11 @@ async fn an_answer_with_claims_changes_with_them(service: &Service) {
     assert_ne!(after.etag(), before.etag());
     assert_eq!(lorestan.delete(claim.header("location"), "*").await.status, 204);
     assert_eq!(known().await.status, 304);
-    assert_eq!(lorestan.patch(&path, after.etag(), json!({"name_en": "Wild honey"})).await.status, 200, "the cluster itself is the version seen");
+    assert_eq!(
+        lorestan.patch(&path, after.etag(), json!({"name_en": "Wild honey"})).await.status,
+        200,
+        "the cluster itself is the version seen"
+    );
     assert_eq!(known().await.status, 200);
 }
 
@@ -120,8 +145,9 @@ async fn what_is_not_asked_for_does_not_come(service: &Service) {
     }
 }
 
-/// How many statements a process of its own sends to the database for a request, once all is warm: the least of several times, until it is what is expected.
-/// Each worker has connections and a cache of its own, and the service has work of its own now and then, the more the slower the machine is.
+/// How many statements a process of its own sends to the database for a request, once all is warm: the least
+/// of several times, until it is what is expected. Each worker has connections and a cache of its own, and
+/// the service has work of its own now and then, the more the slower the machine is.
 pub async fn statements(client: &Client, path: &str, expected: u64) -> u64 {
     let total = async || {
         let metrics = client.get("/metrics").await.text;
@@ -145,19 +171,29 @@ async fn an_include_costs_one_statement(backend: Backend) {
     let server = Server::serve(&scratch.url, &[]).await;
     let lorestan = server.client().login("lorestan").await;
     let stone = format!("{CLUSTERS}/{}", lorestan.cluster_named("سنگ").await.id());
-    for (query, more) in [("?", 0), ("?include=claims", 1), ("?include=industry", 1), ("?include=claims,industry", 2)] {
+    for (query, more) in
+        [("?", 0), ("?include=claims", 1), ("?include=industry", 1), ("?include=claims,industry", 2)]
+    {
         assert_eq!(
             statements(&lorestan, &format!("{stone}{query}"), 3 + more).await,
             3 + more,
             "{query}: the cluster, its project, and what may follow"
         );
         for size in [1, 3, 11] {
-            assert_eq!(statements(&lorestan, &format!("{CLUSTERS}{query}&page_size={size}"), 3 + more).await, 3 + more, "{query} of {size}");
+            assert_eq!(
+                statements(&lorestan, &format!("{CLUSTERS}{query}&page_size={size}"), 3 + more).await,
+                3 + more,
+                "{query} of {size}"
+            );
         }
     }
     let report = "/api/v1/reports/identified-clusters?as_of=2014-03-20";
     assert_eq!(statements(&lorestan, report, 2).await, 2, "the clusters, and their sources");
-    assert_eq!(statements(&lorestan, &format!("{CLUSTERS}?count=true"), 4).await, 4, "a count is a statement of its own");
+    assert_eq!(
+        statements(&lorestan, &format!("{CLUSTERS}?count=true"), 4).await,
+        4,
+        "a count is a statement of its own"
+    );
     server.kill();
     scratch.remove().await;
 }

@@ -72,10 +72,15 @@ async fn the_catalogue_begins_with_three_indicators_for_each_theme(service: &Ser
 }
 
 async fn what_the_nation_has_changed_stays_as_it_is(service: &Service) {
-    let (isipo, one, other) = (service.login("isipo").await, service.database().await, service.database().await);
+    let (isipo, one, other) =
+        (service.login("isipo").await, service.database().await, service.database().await);
     let path = async |code: &str| format!("{INDICATORS}/{}", coded(&isipo, code).await);
-    let (changed, renamed, deleted) = (path("MARKET-EXPORT").await, path("SCALE-SALES").await, path("LEARN-VISITS").await);
-    assert_eq!(isipo.patch(&changed, "*", json!({"unit_fa": "دلار", "unit_en": "US dollars"})).await.status, 200);
+    let (changed, renamed, deleted) =
+        (path("MARKET-EXPORT").await, path("SCALE-SALES").await, path("LEARN-VISITS").await);
+    assert_eq!(
+        isipo.patch(&changed, "*", json!({"unit_fa": "دلار", "unit_en": "US dollars"})).await.status,
+        200
+    );
     assert_eq!(isipo.patch(&renamed, "*", json!({"code": "SALES"})).await.status, 200);
     assert_eq!(isipo.delete(&deleted, "*").await.status, 204);
     let before = walk(&isipo, &format!("{INDICATORS}?page_size=200&sort=code")).await;
@@ -101,21 +106,33 @@ async fn an_indicator_is_added_changed_and_deleted(service: &Service) {
     }
     assert_eq!(service.login("lorestan").await.get(path).await.body, created.body);
     let changed = isipo.patch(path, created.etag(), json!({"name_en": null, "frequency": "month"})).await;
-    assert_eq!((&changed.body["name_en"], &changed.body["frequency"], changed.etag()), (&Value::Null, &json!("month"), "\"2\""));
+    assert_eq!(
+        (&changed.body["name_en"], &changed.body["frequency"], changed.etag()),
+        (&Value::Null, &json!("month"), "\"2\"")
+    );
     let stale = isipo.patch(path, created.etag(), json!({"decimals": 0})).await;
     assert_eq!((stale.status, stale.code()), (412, "stale_version"));
     let by_ref = format!("{INDICATORS}/by-ref/erp/1");
     assert_eq!(isipo.get(&by_ref).await.body, changed.body);
-    let replace = isipo.request(Method::PUT, &by_ref).header("if-match", changed.etag()).json(&indicator("WATER", json!({})));
+    let replace = isipo
+        .request(Method::PUT, &by_ref)
+        .header("if-match", changed.etag())
+        .json(&indicator("WATER", json!({})));
     let replaced = isipo.send(replace).await;
-    assert_eq!((replaced.status, &replaced.body["formula_fa"], &replaced.body["is_active"]), (200, &Value::Null, &json!(true)));
+    assert_eq!(
+        (replaced.status, &replaced.body["formula_fa"], &replaced.body["is_active"]),
+        (200, &Value::Null, &json!(true))
+    );
     let taken = isipo.post(INDICATORS, indicator("WATER", json!({}))).await;
     assert_eq!((taken.status, taken.errors()), (409, vec![("/code", "duplicate")]));
     for status in [204, 204] {
         assert_eq!(isipo.delete(path, replaced.etag()).await.status, status);
     }
     assert_eq!(isipo.get(path).await.status, 404);
-    assert_eq!(isipo.get(&format!("{path}/history")).await.items("kind"), ["created", "updated", "updated", "deleted"]);
+    assert_eq!(
+        isipo.get(&format!("{path}/history")).await.items("kind"),
+        ["created", "updated", "updated", "deleted"]
+    );
     made(&isipo, INDICATORS, indicator("WATER", json!({}))).await;
 }
 
@@ -129,7 +146,10 @@ async fn every_rule_of_an_indicator_is_kept(service: &Service) {
         }),
     );
     let bare = bare.await;
-    assert_eq!((&bare.body["decimals"], &bare.body["is_active"], &bare.body["unit_en"]), (&json!(0), &json!(true), &Value::Null));
+    assert_eq!(
+        (&bare.body["decimals"], &bare.body["is_active"], &bare.body["unit_en"]),
+        (&json!(0), &json!(true), &Value::Null)
+    );
     for (patch, error) in [
         (json!({"code": "w2"}), ("/code", "wrong_pattern")),
         (json!({"code": "W"}), ("/code", "wrong_pattern")),
@@ -146,7 +166,8 @@ async fn every_rule_of_an_indicator_is_kept(service: &Service) {
         assert_eq!((refused.status, refused.errors()), (422, vec![error]), "{patch}");
     }
     for name in ["lorestan", "integrator"] {
-        let provincial = if name == "integrator" { service.login_integrator().await } else { service.login(name).await };
+        let provincial =
+            if name == "integrator" { service.login_integrator().await } else { service.login(name).await };
         for refused in [
             provincial.post(INDICATORS, indicator("W3", json!({}))).await,
             provincial.patch(bare.header("location"), "*", json!({"decimals": 3})).await,
@@ -159,18 +180,30 @@ async fn every_rule_of_an_indicator_is_kept(service: &Service) {
 
 async fn filters_of_indicators_let_through_what_they_name(service: &Service) {
     let (isipo, kerman) = (service.login("isipo").await, service.login("kerman").await);
-    made(&isipo, INDICATORS, indicator("WATER", json!({"is_active": false, "frequency": "month", "name_en": "Water"}))).await;
+    made(
+        &isipo,
+        INDICATORS,
+        indicator("WATER", json!({"is_active": false, "frequency": "month", "name_en": "Water"})),
+    )
+    .await;
     for (query, codes) in [
         ("is_active=false", vec!["WATER"]),
         ("frequency=month", vec!["INFO-VISITS", "WATER"]),
         ("theme=innovation", vec!["INNOVATION-PRODUCTS", "INNOVATION-RIGHTS", "INNOVATION-RND"]),
-        ("theme=innovation,scale&frequency=half_year,month", vec!["SCALE-CAPACITY", "SCALE-EMPLOYMENT", "WATER"]),
+        (
+            "theme=innovation,scale&frequency=half_year,month",
+            vec!["SCALE-CAPACITY", "SCALE-EMPLOYMENT", "WATER"],
+        ),
         ("theme=scale&is_active=false&q=water", vec!["WATER"]),
         ("q=صادرات", vec!["MARKET-COUNTRIES", "MARKET-EXPORT"]),
         ("q=market-fairs", vec!["MARKET-FAIRS"]),
     ] {
         let page = kerman.get(&format!("{INDICATORS}?sort=code&count=true&{query}")).await;
-        assert_eq!((page.items("code"), &page.body["total"]), (codes.clone(), &json!(codes.len())), "{query}");
+        assert_eq!(
+            (page.items("code"), &page.body["total"]),
+            (codes.clone(), &json!(codes.len())),
+            "{query}"
+        );
     }
     for (query, error) in [
         ("theme=water", ("/theme/0", "not_in_list")),

@@ -1,4 +1,5 @@
-//! The keys that sign access tokens: encrypted at rest, rotated without a logout; files and database roles with the least rights.
+//! The keys that sign access tokens: encrypted at rest, rotated without a logout; files and database roles
+//! with the least rights.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -17,7 +18,11 @@ use crate::{
     support::{Backend, Client, PASSWORD, Scratch, Service},
 };
 
-on_both!(keys_are_encrypted_by_the_configuration, a_rotation_logs_nobody_out, a_compromised_key_verifies_nothing);
+on_both!(
+    keys_are_encrypted_by_the_configuration,
+    a_rotation_logs_nobody_out,
+    a_compromised_key_verifies_nothing
+);
 
 const FIRST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const SECOND: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
@@ -45,14 +50,20 @@ async fn keys_are_encrypted_by_the_configuration(service: &Service) {
         running.stop().await;
         let sealed = stored(service).await;
         assert!(sealed.len() == 1 && sealed[0].is_sealed(), "{keys:?}");
-        assert!(!sealed[0].pkcs8.windows(32).any(|part| clear[0].pkcs8.windows(32).any(|secret| part == secret)), "nothing of it is in the clear");
+        assert!(
+            !sealed[0].pkcs8.windows(32).any(|part| clear[0].pkcs8.windows(32).any(|secret| part == secret)),
+            "nothing of it is in the clear"
+        );
         let is_same_key = earlier[0].is_sealed() && keys == [FIRST] || keys == [SECOND];
         assert_eq!(sealed == earlier, is_same_key, "{keys:?}: what is sealed by the first one is left alone");
     }
     for keys in [&[][..], &[FIRST]] {
         let mut config = service.config.clone();
         with_keys(&mut config, keys);
-        let problem = Authenticator::load(&service.database().await, &config).await.err().expect("the key is of another one");
+        let problem = Authenticator::load(&service.database().await, &config)
+            .await
+            .err()
+            .expect("the key is of another one");
         let message = format!("{problem:?}");
         assert!(message.contains("KHOOSHEH_SIGNING_KEY_ENCRYPTION"), "{message}");
     }
@@ -64,12 +75,16 @@ async fn a_rotation_logs_nobody_out(service: &Service) {
     let old = before.body["access_token"].as_str().unwrap();
     let url = service.database_url().to_owned();
     let rotate = async |arguments: &[&str]| {
-        let done = run(&[&["keys", "rotate"], arguments].concat(), &[("DATABASE_URL", url.as_str())], "").await;
+        let done =
+            run(&[&["keys", "rotate"], arguments].concat(), &[("DATABASE_URL", url.as_str())], "").await;
         assert_eq!(done.code, 0, "{}", done.stderr);
     };
     // Published, and not used yet.
     rotate(&[]).await;
-    until(async || (nobody.get("/.well-known/jwks.json").await.body["keys"].as_array().unwrap().len() == 2).then_some(())).await;
+    until(async || {
+        (nobody.get("/.well-known/jwks.json").await.body["keys"].as_array().unwrap().len() == 2).then_some(())
+    })
+    .await;
     assert_eq!(kid(&service.login("lorestan").await.token.unwrap()), kid(old));
     // An instance that has seen a new key signs with it, and one that has not learns it from the first token.
     rotate(&["--after", "0"]).await;
@@ -97,7 +112,8 @@ async fn a_compromised_key_verifies_nothing(service: &Service) {
     let login = log_in(&nobody, "lorestan", PASSWORD).await;
     let old = login.body["access_token"].as_str().unwrap();
     assert!(is_live(&nobody, old).await);
-    let done = run(&["keys", "rotate", "--compromised"], &[("DATABASE_URL", service.database_url())], "").await;
+    let done =
+        run(&["keys", "rotate", "--compromised"], &[("DATABASE_URL", service.database_url())], "").await;
     assert_eq!(done.code, 0, "{}", done.stderr);
     until(async || (!is_live(&nobody, old).await).then_some(())).await;
     let refreshed = refresh(&nobody, login.body["refresh_token"].as_str().unwrap()).await;
@@ -110,31 +126,56 @@ async fn a_service_says_whether_its_keys_are_encrypted() {
     let url = ("DATABASE_URL", scratch.url.as_str());
     let files = format!("file://{}", scratch.files().display());
     let check = async |more: &[(&str, &str)]| {
-        run(&["serve", "--check-config"], &[&[url, ("KHOOSHEH_ATTACHMENTS_URL", files.as_str())], more].concat(), "").await
+        run(
+            &["serve", "--check-config"],
+            &[&[url, ("KHOOSHEH_ATTACHMENTS_URL", files.as_str())], more].concat(),
+            "",
+        )
+        .await
     };
     let (without, with) = (check(&[]).await, check(&[("KHOOSHEH_SIGNING_KEY_ENCRYPTION", FIRST)]).await);
-    assert!(without.code == 0 && without.stdout.contains("not encrypted"), "{}{}", without.stdout, without.stderr);
-    assert!(with.code == 0 && with.stdout.contains("encrypted in the database") && !with.stdout.contains(FIRST), "{}", with.stdout);
+    assert!(
+        without.code == 0 && without.stdout.contains("not encrypted"),
+        "{}{}",
+        without.stdout,
+        without.stderr
+    );
+    assert!(
+        with.code == 0 && with.stdout.contains("encrypted in the database") && !with.stdout.contains(FIRST),
+        "{}",
+        with.stdout
+    );
     let short = check(&[("KHOOSHEH_SIGNING_KEY_ENCRYPTION", "short")]).await;
-    assert!(short.code == 1 && short.stderr.contains("32 characters") && !short.stderr.contains("short,"), "{}", short.stderr);
+    assert!(
+        short.code == 1 && short.stderr.contains("32 characters") && !short.stderr.contains("short,"),
+        "{}",
+        short.stderr
+    );
     let server = Server::serve(&scratch.url, &[]).await;
     assert!(server.greeting.contains("not encrypted"), "{}", server.greeting);
     server.kill();
     let file = scratch.files().with_extension("key");
     std::fs::write(&file, format!("{FIRST}\n")).unwrap();
-    let server = Server::serve(&scratch.url, &[("KHOOSHEH_SIGNING_KEY_ENCRYPTION_FILE", file.to_str().unwrap())]).await;
+    let server =
+        Server::serve(&scratch.url, &[("KHOOSHEH_SIGNING_KEY_ENCRYPTION_FILE", file.to_str().unwrap())])
+            .await;
     assert!(!(server.greeting.clone() + &server.log()).contains("not encrypted"), "{}", server.greeting);
     server.client().login("lorestan").await;
     server.kill();
     let refused = run(&["serve"], &[url, ("KHOOSHEH_BIND", "127.0.0.1:0")], "").await;
-    assert!(refused.code == 1 && refused.stderr.contains("KHOOSHEH_SIGNING_KEY_ENCRYPTION"), "{}", refused.stderr);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("KHOOSHEH_SIGNING_KEY_ENCRYPTION"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[actix_web::test]
 async fn files_are_their_owners_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let (url, files) = (format!("sqlite://{}", path("new.sqlite").display()), format!("file://{}", path("files").display()));
+    let (url, files) =
+        (format!("sqlite://{}", path("new.sqlite").display()), format!("file://{}", path("files").display()));
     let variables = [("KHOOSHEH_ATTACHMENTS_URL", files.as_str()), ("KHOOSHEH_DEMO_PASSWORD", PASSWORD)];
     let server = Server::start(&["demo", "--bind", "127.0.0.1:0", "--database-url", &url], &variables).await;
     server.client().login("admin").await;
@@ -154,7 +195,8 @@ async fn files_are_their_owners_alone() {
     server.kill();
 }
 
-/// The roles of `deploy/postgres-roles.sh`: the one that migrates owns the tables, the one that serves reads and writes rows.
+/// The roles of `deploy/postgres-roles.sh`: the one that migrates owns the tables, the one that serves reads
+/// and writes rows.
 #[actix_web::test]
 async fn the_service_needs_no_superuser() {
     let Some(scratch) = Scratch::empty(Backend::Postgres).await else { return };
@@ -184,26 +226,39 @@ async fn the_service_needs_no_superuser() {
     assert_eq!(up.code, 0, "{}", up.stderr);
     let as_service = [("DATABASE_URL", url(&service))];
     let as_service: Vec<_> = as_service.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let created = run(&["user", "create", "first", "--role", "national_admin"], &as_service, &format!("{PASSWORD}\n")).await;
+    let created =
+        run(&["user", "create", "first", "--role", "national_admin"], &as_service, &format!("{PASSWORD}\n"))
+            .await;
     assert_eq!(created.code, 0, "{}", created.stderr);
     let server = Server::serve(&url(&service), &[]).await;
     let admin: Client = server.client().login("first").await;
-    let made = admin.post("/api/v1/organisations", serde_json::json!({"kind": "bank", "name_fa": "بانک"})).await;
+    let made =
+        admin.post("/api/v1/organisations", serde_json::json!({"kind": "bank", "name_fa": "بانک"})).await;
     assert_eq!(made.status, 201, "{}", made.text);
-    for path in ["/health/ready", "/api/v1/changes?snapshot=true", "/api/v1/history", "/api/v1/reports/funnel"] {
+    for path in
+        ["/health/ready", "/api/v1/changes?snapshot=true", "/api/v1/history", "/api/v1/reports/funnel"]
+    {
         let answer = admin.get(path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
     }
-    let db = khoosheh::store::connection::connect(&url(&service).parse().unwrap(), 1).await.unwrap().unguarded();
-    for forbidden in
-        ["CREATE TABLE x (y int)", "DROP TABLE payment", "ALTER TABLE payment ADD COLUMN z int", "CREATE ROLE z", "COPY payment TO PROGRAM 'true'"]
-    {
+    let db =
+        khoosheh::store::connection::connect(&url(&service).parse().unwrap(), 1).await.unwrap().unguarded();
+    for forbidden in [
+        "CREATE TABLE x (y int)",
+        "DROP TABLE payment",
+        "ALTER TABLE payment ADD COLUMN z int",
+        "CREATE ROLE z",
+        "COPY payment TO PROGRAM 'true'",
+    ] {
         assert!(db.execute_unprepared(forbidden).await.is_err(), "{forbidden}");
     }
     db.close().await.unwrap();
     server.kill();
     scratch.remove().await;
     let drop = format!("DROP ROLE {owner}; DROP ROLE {service}");
-    let dropped = std::process::Command::new("psql").args(["-h", host, "-p", port, "-U", "postgres", "-c", &drop]).output().unwrap();
+    let dropped = std::process::Command::new("psql")
+        .args(["-h", host, "-p", port, "-U", "postgres", "-c", &drop])
+        .output()
+        .unwrap();
     assert!(dropped.status.success(), "{}", String::from_utf8_lossy(&dropped.stderr));
 }

@@ -23,15 +23,27 @@ on_both!(
 
 const OVERLAP: (u16, &str) = (409, "lead_assigned");
 
-/// A certified CDA of a province with the national code that follows from this number (its last digit checks the others).
+/// A certified CDA of a province with the national code that follows from this number (its last digit checks
+/// the others).
 pub async fn cda(client: &Client, number: u32, province: &str) -> Answer {
     let digits = format!("{number:09}");
-    let rest = digits.bytes().zip((2..=10).rev()).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum::<u32>() % 11;
+    let rest = digits
+        .bytes()
+        .zip((2..=10).rev())
+        .map(|(digit, weight)| u32::from(digit - b'0') * weight)
+        .sum::<u32>()
+        % 11;
     let national_code = format!("{digits}{}", if rest < 2 { rest } else { 11 - rest });
     let certificate = json!({"title": "عامل توسعه", "issuer": "سازمان", "issued_on": "2000-01-01"});
     let input = json!({"national_code": national_code, "name_fa": "عامل آزمون", "province": province, "certificates": [certificate]});
     let created = made(client, "/api/v1/cdas", input).await;
-    let certified = client.transition(created.header("location"), created.etag(), json!({"to": "certified", "effective_on": "2000-01-01"})).await;
+    let certified = client
+        .transition(
+            created.header("location"),
+            created.etag(),
+            json!({"to": "certified", "effective_on": "2000-01-01"}),
+        )
+        .await;
     assert_eq!(certified.status, 200, "{}", certified.text);
     created
 }
@@ -97,7 +109,11 @@ async fn a_lead_is_certified_and_independent(service: &Service) {
     assert_eq!(lorestan.patch(cda_path, "*", until("2016-12-31")).await.status, 200);
     for (from, to) in [("2014-12-31", "2016-01-01"), ("2015-01-01", "2017-01-01"), ("2015-01-01", "...")] {
         let refused = lorestan.post(&path, assignment(&person, "lead", from, to)).await;
-        assert_eq!((refused.status, refused.code(), refused.errors()), (409, "cda_not_certified", vec![("/cda_id", "not_certified")]), "{from} {to}");
+        assert_eq!(
+            (refused.status, refused.code(), refused.errors()),
+            (409, "cda_not_certified", vec![("/cda_id", "not_certified")]),
+            "{from} {to}"
+        );
     }
     made(&lorestan, &path, assignment(&person, "assistant", "2014-12-31", "...")).await;
     let led = made(&lorestan, &path, assignment(&person, "lead", "2015-01-01", "2016-12-31")).await;
@@ -106,20 +122,35 @@ async fn a_lead_is_certified_and_independent(service: &Service) {
     let shorter = lorestan.patch(cda_path, "*", until("2016-06-01")).await;
     assert_eq!((shorter.status, shorter.errors()), (409, vec![("/certificates", "not_certified")]));
     // Nobody loses the certificate while leading, and everybody may afterwards.
-    for (to, on, missing) in
-        [("suspended", "2016-06-01", vec!["leads_a_project"]), ("expired", "2016-12-31", vec!["leads_a_project"]), ("expired", "2017-01-01", vec![])]
-    {
-        let answer = lorestan.transition(cda_path, "*", json!({"to": to, "effective_on": on, "reason": "x"})).await;
-        assert_eq!((answer.status, answer.missing()), (if missing.is_empty() { 200 } else { 409 }, missing), "{to} on {on}: {}", answer.text);
+    for (to, on, missing) in [
+        ("suspended", "2016-06-01", vec!["leads_a_project"]),
+        ("expired", "2016-12-31", vec!["leads_a_project"]),
+        ("expired", "2017-01-01", vec![]),
+    ] {
+        let answer =
+            lorestan.transition(cda_path, "*", json!({"to": to, "effective_on": on, "reason": "x"})).await;
+        assert_eq!(
+            (answer.status, answer.missing()),
+            (if missing.is_empty() { 200 } else { 409 }, missing),
+            "{to} on {on}: {}",
+            answer.text
+        );
     }
     let supervisions = path.replace("assignments", "supervisions");
     let same = json!({"kind": "technical", "person_name": "عامل  آزمون", "valid_from": "2015-01-01"});
     let refused = lorestan.post(&supervisions, same.clone()).await;
-    assert_eq!((refused.status, refused.code(), refused.errors()), (409, "not_independent", vec![("/person_name", "same_person")]));
+    assert_eq!(
+        (refused.status, refused.code(), refused.errors()),
+        (409, "not_independent", vec![("/person_name", "same_person")])
+    );
     let elsewhere = assignments(&lorestan, "عسل").await;
     made(&lorestan, &elsewhere.replace("assignments", "supervisions"), same).await;
     let refused = lorestan.post(&elsewhere, assignment(&person, "assistant", "2015-01-01", "...")).await;
-    assert_eq!((refused.status, refused.errors()), (409, vec![("/cda_id", "same_person")]), "the other way round");
+    assert_eq!(
+        (refused.status, refused.errors()),
+        (409, vec![("/cda_id", "same_person")]),
+        "the other way round"
+    );
 }
 
 async fn a_lead_without_an_end_leads_for_good(service: &Service) {
@@ -163,8 +194,14 @@ async fn a_change_does_not_make_a_second_lead(service: &Service) {
         (&early, json!({"role": "lead"}), 409),
     ] {
         let answer = lorestan.patch(changed.header("location"), "*", patch.clone()).await;
-        let (code, errors) = if status == 200 { ("", vec![]) } else { ("lead_assigned", vec![("/valid_from", "overlap")]) };
-        assert_eq!((answer.status, answer.code(), answer.errors()), (status, code, errors), "{patch}: {}", answer.text);
+        let (code, errors) =
+            if status == 200 { ("", vec![]) } else { ("lead_assigned", vec![("/valid_from", "overlap")]) };
+        assert_eq!(
+            (answer.status, answer.code(), answer.errors()),
+            (status, code, errors),
+            "{patch}: {}",
+            answer.text
+        );
     }
 }
 
@@ -190,7 +227,10 @@ async fn of_eight_assistants_one_becomes_the_lead(service: &Service) {
         helpers.push(made(&lorestan, &path, assignment(&who, "assistant", "2015-01-01", "...")).await);
     }
     let lead = json!({"role": "lead"});
-    let answers = join_all(helpers.iter().map(|helper| lorestan.patch(helper.header("location"), helper.etag(), lead.clone()))).await;
+    let answers = join_all(
+        helpers.iter().map(|helper| lorestan.patch(helper.header("location"), helper.etag(), lead.clone())),
+    )
+    .await;
     one_wins(&answers, 200, "lead_assigned", ("/valid_from", "overlap"));
     assert_eq!(leads(&lorestan, &path).await, 1);
 }
@@ -200,10 +240,21 @@ async fn of_two_leads_that_grow_towards_each_other_one_does(service: &Service) {
     let path = assignments(&lorestan, "زیتون").await;
     let who = cda(&lorestan, 2, "IR-15").await;
     for year in 2011..2015 {
-        let early = made(&lorestan, &path, assignment(&who, "lead", &format!("{year}-01-01"), &format!("{year}-03-31"))).await;
-        let late = made(&lorestan, &path, assignment(&who, "lead", &format!("{year}-09-01"), &format!("{year}-12-31"))).await;
+        let early = made(
+            &lorestan,
+            &path,
+            assignment(&who, "lead", &format!("{year}-01-01"), &format!("{year}-03-31")),
+        )
+        .await;
+        let late = made(
+            &lorestan,
+            &path,
+            assignment(&who, "lead", &format!("{year}-09-01"), &format!("{year}-12-31")),
+        )
+        .await;
         let grow = |answer: &Answer, field: &str| {
-            let request = lorestan.request(Method::PATCH, answer.header("location")).header("if-match", answer.etag());
+            let request =
+                lorestan.request(Method::PATCH, answer.header("location")).header("if-match", answer.etag());
             lorestan.send(request.json(&json!({field: format!("{year}-06-01")})))
         };
         let answers = join_all([grow(&early, "valid_to"), grow(&late, "valid_from")]).await;

@@ -74,7 +74,10 @@ async fn fill(isipo: &Client) {
         )
         .await;
         if n % 6 == 0 {
-            assert_eq!(isipo.transition(created.header("location"), "*", json!({"to": "identified"})).await.status, 200);
+            assert_eq!(
+                isipo.transition(created.header("location"), "*", json!({"to": "identified"})).await.status,
+                200
+            );
         }
     }
 }
@@ -83,7 +86,10 @@ async fn fill(isipo: &Client) {
 async fn walk(client: &Client, path: &str) -> Vec<String> {
     let (mut ids, mut cursor): (Vec<String>, _) = (Vec::new(), String::new());
     loop {
-        assert!(ids.iter().collect::<BTreeSet<_>>().len() == ids.len(), "{path} gives a record twice, and may have no end: {ids:?}");
+        assert!(
+            ids.iter().collect::<BTreeSet<_>>().len() == ids.len(),
+            "{path} gives a record twice, and may have no end: {ids:?}"
+        );
         let page = client.get(&format!("{path}{cursor}")).await;
         assert_eq!(page.status, 200, "{}", page.text);
         ids.extend(page.items("id").into_iter().map(str::to_owned));
@@ -97,10 +103,14 @@ fn sort_value(item: &Value, key: &str) -> (i64, String) {
     let value = &item[key];
     match key {
         "name_fa" => (0, text::key(value.as_str().unwrap())),
-        "created_at" | "updated_at" => (DateTime::parse_from_rfc3339(value.as_str().unwrap()).unwrap().timestamp_micros(), String::new()),
+        "created_at" | "updated_at" => {
+            (DateTime::parse_from_rfc3339(value.as_str().unwrap()).unwrap().timestamp_micros(), String::new())
+        }
         "identified_not_later_than" => (0, value.as_str().unwrap_or("9999-12-31").to_owned()),
         "employment_total" => (value.as_i64().unwrap_or(-1), String::new()),
-        "annual_turnover_irr" | "export_usd" => (value.as_str().map_or(-1, |amount| amount.parse().unwrap()), String::new()),
+        "annual_turnover_irr" | "export_usd" => {
+            (value.as_str().map_or(-1, |amount| amount.parse().unwrap()), String::new())
+        }
         _ => (0, value.as_str().unwrap().to_owned()),
     }
 }
@@ -135,12 +145,28 @@ async fn pages_give_every_record_once_in_every_documented_order(service: &Servic
     let all = isipo.get(&format!("{CLUSTERS}?page_size=200")).await.body["items"].as_array().unwrap().clone();
     let documented = documented_sorts();
     assert_eq!((all.len(), documented.len()), (before + NAMES.len(), 22));
-    let mixed = ["-employment_total,code", "province,-name_fa", "state,-identified_not_later_than,export_usd", "-annual_turnover_irr,province,-id"];
+    let mixed = [
+        "-employment_total,code",
+        "province,-name_fa",
+        "state,-identified_not_later_than,export_usd",
+        "-annual_turnover_irr,province,-id",
+    ];
     for sort in documented.into_iter().chain(mixed) {
-        assert_eq!(walk(&isipo, &format!("{CLUSTERS}?page_size=7&sort={sort}")).await, in_order(&all, sort), "{sort}");
+        assert_eq!(
+            walk(&isipo, &format!("{CLUSTERS}?page_size=7&sort={sort}")).await,
+            in_order(&all, sort),
+            "{sort}"
+        );
     }
-    assert_eq!(walk(&isipo, &format!("{CLUSTERS}?page_size=1&sort=-state,code")).await, in_order(&all, "-state,code"));
-    assert_eq!(walk(&isipo, &format!("{CLUSTERS}?page_size=7")).await, in_order(&all, "id"), "unsorted, as they were created");
+    assert_eq!(
+        walk(&isipo, &format!("{CLUSTERS}?page_size=1&sort=-state,code")).await,
+        in_order(&all, "-state,code")
+    );
+    assert_eq!(
+        walk(&isipo, &format!("{CLUSTERS}?page_size=7")).await,
+        in_order(&all, "id"),
+        "unsorted, as they were created"
+    );
 }
 
 async fn the_link_leads_through_a_filtered_list(service: &Service) {
@@ -150,14 +176,27 @@ async fn the_link_leads_through_a_filtered_list(service: &Service) {
         register(&isipo, &format!("پستهٔ {letter}"), json!({})).await;
     }
     let mut page = isipo
-        .send(isipo.request(Method::GET, CLUSTERS).query(&[("q", "پسته"), ("province", "IR-15"), ("sort", "-name_fa"), ("page_size", "1")]))
+        .send(isipo.request(Method::GET, CLUSTERS).query(&[
+            ("q", "پسته"),
+            ("province", "IR-15"),
+            ("sort", "-name_fa"),
+            ("page_size", "1"),
+        ]))
         .await;
     let mut names = Vec::new();
     loop {
         names.push(page.items("name_fa")[0].to_owned());
         let Some(next) = page.body["next_cursor"].as_str() else { break };
-        let link = page.header("link").strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).unwrap().to_owned();
-        assert!(link.starts_with("/api/v1/clusters?q=%D9%BE") && link.ends_with(&format!("&cursor={next}")), "{link}");
+        let link = page
+            .header("link")
+            .strip_prefix('<')
+            .and_then(|link| link.strip_suffix(">; rel=\"next\""))
+            .unwrap()
+            .to_owned();
+        assert!(
+            link.starts_with("/api/v1/clusters?q=%D9%BE") && link.ends_with(&format!("&cursor={next}")),
+            "{link}"
+        );
         assert_eq!(link.matches("cursor=").count(), 1);
         page = isipo.get(&link).await;
     }
@@ -182,7 +221,10 @@ async fn records_that_come_and_go_disturb_no_page(service: &Service) {
     let second = page(&first.body["next_cursor"]).await;
     assert_eq!(codes(&second), ["15-0004a", "15-0005", "15-0006", "15-0008"]);
     let third = page(&second.body["next_cursor"]).await;
-    assert_eq!((codes(&third), &third.body["next_cursor"]), (["15-0009", "15-0010", "15-0011", "zz"].map(str::to_owned).to_vec(), &Value::Null));
+    assert_eq!(
+        (codes(&third), &third.body["next_cursor"]),
+        (["15-0009", "15-0010", "15-0011", "zz"].map(str::to_owned).to_vec(), &Value::Null)
+    );
 }
 
 /// Some characters fold to many: ﷺ is eighteen.
@@ -193,7 +235,10 @@ async fn the_longest_name_has_a_cursor_too(service: &Service) {
     assert_eq!((longest.status, longest.errors()), (422, vec![("/name_fa", "too_long")]), "{}", longest.text);
     register(&lorestan, &"گ".repeat(200), json!({})).await;
     let count = lorestan.get(&format!("{CLUSTERS}?count=true")).await.body["total"].as_u64().unwrap();
-    assert_eq!(walk(&lorestan, &format!("{CLUSTERS}?page_size=1&sort=name_fa,code")).await.len() as u64, count);
+    assert_eq!(
+        walk(&lorestan, &format!("{CLUSTERS}?page_size=1&sort=name_fa,code")).await.len() as u64,
+        count
+    );
 }
 
 async fn a_page_has_a_size_and_a_total(service: &Service) {
@@ -224,7 +269,11 @@ async fn a_page_has_a_size_and_a_total(service: &Service) {
         ("sort=", ("/sort/0", "not_in_list")),
     ] {
         let refused = lorestan.get(&format!("{CLUSTERS}?{query}")).await;
-        assert_eq!((refused.status, refused.code(), refused.errors()), (400, "invalid_parameter", vec![error]), "{query}");
+        assert_eq!(
+            (refused.status, refused.code(), refused.errors()),
+            (400, "invalid_parameter", vec![error]),
+            "{query}"
+        );
     }
 }
 
@@ -236,11 +285,25 @@ async fn a_cursor_that_was_tampered_with_is_refused(service: &Service) {
         let answer = page(query).await;
         assert_eq!((answer.status, answer.code()), (400, "invalid_cursor"), "{query}");
     };
-    assert_eq!(page(&format!("sort=code&cursor={cursor}&calendar=persian&fields=code&count=true")).await.items("code"), ["15-0003", "15-0004"]);
-    for other in ["sort=-code", "sort=name_fa", "sort=code,name_fa", "sort=code&state=identified", "sort=code&q=a", "page_size=2"] {
+    assert_eq!(
+        page(&format!("sort=code&cursor={cursor}&calendar=persian&fields=code&count=true"))
+            .await
+            .items("code"),
+        ["15-0003", "15-0004"]
+    );
+    for other in [
+        "sort=-code",
+        "sort=name_fa",
+        "sort=code,name_fa",
+        "sort=code&state=identified",
+        "sort=code&q=a",
+        "page_size=2",
+    ] {
         refused(&format!("{}&cursor={cursor}", other.trim_start_matches("page_size=2"))).await;
     }
-    for text in ["x", "%21%21", "bnVsbA", "e30", "W10", "%DB%B1", &format!("{cursor}A"), &format!("{cursor}=")] {
+    for text in
+        ["x", "%21%21", "bnVsbA", "e30", "W10", "%DB%B1", &format!("{cursor}A"), &format!("{cursor}=")]
+    {
         refused(&format!("sort=code&cursor={text}")).await;
     }
     for length in 1..cursor.len() {

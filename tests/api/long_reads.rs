@@ -1,4 +1,5 @@
-//! Reports and other long reads: how many run at a time, that they keep nobody else from reading, and that they end when nobody waits for them.
+//! Reports and other long reads: how many run at a time, that they keep nobody else from reading, and that
+//! they end when nobody waits for them.
 
 use std::time::{Duration, Instant};
 
@@ -27,20 +28,29 @@ on_both!(
     a_report_of_many_parts_arrives_whole,
 );
 
-/// Makes whatever reads the sums of earned value slow, as S-curves do: for a minute or more, unless it is ended.
+/// Makes whatever reads the sums of earned value slow, as S-curves do: for a minute or more, unless it is
+/// ended.
 async fn slow_down(db: &Database) {
     let slow = match db.get_database_backend() {
         DbBackend::Postgres => "pg_sleep(60)",
-        _ => "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT MAX(i) FROM n)",
+        _ => {
+            "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT MAX(i) FROM n)"
+        }
     };
-    db.execute_unprepared("ALTER TABLE earned_value_summary RENAME TO earned_value_summary_itself").await.unwrap();
-    let view = format!("CREATE VIEW earned_value_summary AS SELECT s.* FROM earned_value_summary_itself s, {slow} slow");
+    db.execute_unprepared("ALTER TABLE earned_value_summary RENAME TO earned_value_summary_itself")
+        .await
+        .unwrap();
+    let view = format!(
+        "CREATE VIEW earned_value_summary AS SELECT s.* FROM earned_value_summary_itself s, {slow} slow"
+    );
     db.execute_unprepared(&view).await.unwrap();
 }
 
 async fn be_fast_again(db: &Database) {
     db.execute_unprepared("DROP VIEW earned_value_summary").await.unwrap();
-    db.execute_unprepared("ALTER TABLE earned_value_summary_itself RENAME TO earned_value_summary").await.unwrap();
+    db.execute_unprepared("ALTER TABLE earned_value_summary_itself RENAME TO earned_value_summary")
+        .await
+        .unwrap();
 }
 
 /// How many connections of the service work at something (PostgreSQL), apart from the one that asks.
@@ -69,7 +79,8 @@ fn askers(client: &Client, path: &'static str, count: usize) -> Vec<tokio::task:
 }
 
 async fn slow_reports_of_one_account_hold_nobody(service: &Service) {
-    let (attacker, reader, db) = (service.login("ministry").await, service.login("lorestan").await, service.database().await);
+    let (attacker, reader, db) =
+        (service.login("ministry").await, service.login("lorestan").await, service.database().await);
     slow_down(&db).await;
     let attack = askers(&attacker, CURVE, 12);
     let refused = || attack.iter().filter(|asked| asked.is_finished()).count();
@@ -79,7 +90,13 @@ async fn slow_reports_of_one_account_hold_nobody(service: &Service) {
     }
     assert_eq!(refused(), 6, "two run, four wait, and the others are refused at once");
     for _ in 0..10 {
-        for path in ["/api/v1/clusters", "/api/v1/projects?page_size=5", "/health/ready", FUNNEL, "/api/v1/changes?page_size=5"] {
+        for path in [
+            "/api/v1/clusters",
+            "/api/v1/projects?page_size=5",
+            "/health/ready",
+            FUNNEL,
+            "/api/v1/changes?page_size=5",
+        ] {
             let answer = reader.get(path).await;
             assert_eq!(answer.status, 200, "{path} while others ask for reports: {}", answer.text);
         }
@@ -97,7 +114,12 @@ async fn slow_reports_of_one_account_hold_nobody(service: &Service) {
     for asked in attack {
         if asked.is_finished() {
             let answer = asked.await.unwrap();
-            assert_eq!((answer.status, answer.code(), answer.header("retry-after")), (429, "too_many_long_reads", "10"), "{}", answer.text);
+            assert_eq!(
+                (answer.status, answer.code(), answer.header("retry-after")),
+                (429, "too_many_long_reads", "10"),
+                "{}",
+                answer.text
+            );
             statuses.push(answer.status);
         } else {
             asked.abort();
@@ -159,7 +181,10 @@ async fn a_reader_who_has_gone_ends_the_report(service: &Service) {
     let (client, db) = (service.login("ministry").await, service.database().await);
     slow_down(&db).await;
     for _ in 0..3 {
-        let streams = [raw::open(&client, "GET", CURVE, &[], b"").await, raw::open(&client, "GET", CURVE, &[], b"").await];
+        let streams = [
+            raw::open(&client, "GET", CURVE, &[], b"").await,
+            raw::open(&client, "GET", CURVE, &[], b"").await,
+        ];
         tokio::time::sleep(Duration::from_millis(300)).await;
         drop(streams);
         at_rest(&db).await;
@@ -172,7 +197,10 @@ async fn a_reader_who_closes_one_side_ends_the_report(service: &Service) {
     let (client, db) = (service.login("ministry").await, service.database().await);
     slow_down(&db).await;
     for _ in 0..3 {
-        let mut streams = [raw::open(&client, "GET", CURVE, &[], b"").await, raw::open(&client, "GET", CURVE, &[], b"").await];
+        let mut streams = [
+            raw::open(&client, "GET", CURVE, &[], b"").await,
+            raw::open(&client, "GET", CURVE, &[], b"").await,
+        ];
         tokio::time::sleep(Duration::from_millis(300)).await;
         for stream in &mut streams {
             stream.shutdown().await.unwrap();
@@ -206,21 +234,27 @@ async fn a_report_of_many_parts_arrives_whole(service: &Service) {
     let (client, db) = (service.login("ministry").await, service.database().await);
     let before = client.get(IDENTIFIED).await.body["total"].as_u64().unwrap();
     db.execute_unprepared("ALTER TABLE cluster RENAME TO cluster_itself").await.unwrap();
-    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT i FROM n";
-    db.execute_unprepared(&format!("CREATE VIEW cluster AS SELECT c.* FROM cluster_itself c, ({many}) n")).await.unwrap();
+    let many =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT i FROM n";
+    db.execute_unprepared(&format!("CREATE VIEW cluster AS SELECT c.* FROM cluster_itself c, ({many}) n"))
+        .await
+        .unwrap();
     let answer = client.get(IDENTIFIED).await;
     assert!(answer.text.len() > 1_000_000, "{} bytes", answer.text.len());
     assert_eq!((answer.status, answer.body["total"].as_u64()), (200, Some(300 * before)));
     assert_eq!(answer.body["items"].as_array().unwrap().len() as u64, 300 * before);
 }
 
-/// A statement of a pool with one connection, which is dropped; alone and in a transaction that reads or writes.
+/// A statement of a pool with one connection, which is dropped; alone and in a transaction that reads or
+/// writes.
 async fn an_abandoned_statement_ends(service: &Service) {
     let db = connection::connect(&service.config.database_url, 1).await.unwrap();
     let watching = service.database().await;
     let slow = match db.get_database_backend() {
         DbBackend::Postgres => "SELECT 1 AS one FROM pg_sleep(60)",
-        _ => "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT MAX(i) AS one FROM n",
+        _ => {
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1000000000) SELECT MAX(i) AS one FROM n"
+        }
     };
     let statement = |sql: &str| Statement::from_string(db.get_database_backend(), sql);
     for kind in ["single", "reading", "writing"] {
@@ -237,9 +271,16 @@ async fn an_abandoned_statement_ends(service: &Service) {
         let begun = Instant::now();
         asked.abort();
         at_rest(&watching).await;
-        assert!(db.query_one_raw(statement("SELECT 1 AS one")).await.unwrap().is_some(), "{kind}: the connection is free again");
+        assert!(
+            db.query_one_raw(statement("SELECT 1 AS one")).await.unwrap().is_some(),
+            "{kind}: the connection is free again"
+        );
         db.begin_to_write().await.unwrap().commit().await.unwrap();
-        assert!(begun.elapsed() < Duration::from_millis(1_500), "{kind}: it ends within about a second, and did after {:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_millis(1_500),
+            "{kind}: it ends within about a second, and did after {:?}",
+            begun.elapsed()
+        );
     }
     db.close().await.unwrap();
 }

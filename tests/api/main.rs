@@ -84,6 +84,7 @@ mod projects;
 mod public;
 mod random_walk;
 mod rate_limits;
+mod references;
 mod reports;
 mod resilience;
 mod roles;

@@ -50,17 +50,37 @@ async fn a_measurement_is_recorded_changed_and_deleted(service: &Service) {
     assert_eq!(shown, ["IR-15", "2014-09-23", "2015-03-20"]);
     assert_eq!(lorestan.get(path).await.body, created.body);
     let whole = lorestan.get(&format!("{path}?include=indicator,project")).await;
-    assert_eq!((&whole.body["indicator"]["code"], &whole.body["project"]["code"]), (&json!("MARKET-EXPORT"), &json!("15-P-0001")));
+    assert_eq!(
+        (&whole.body["indicator"]["code"], &whole.body["project"]["code"]),
+        (&json!("MARKET-EXPORT"), &json!("15-P-0001"))
+    );
 
-    let changed = lorestan.patch(path, created.etag(), json!({"value": "130", "note": null, "period": "1394-H1"})).await;
-    assert_eq!((&changed.body["value"], &changed.body["note"]), (&json!("130"), &Value::Null), "{}", changed.text);
-    assert_eq!((&changed.body["period_start"], &changed.body["period_end"]), (&json!("2015-03-21"), &json!("2015-09-22")));
+    let changed = lorestan
+        .patch(path, created.etag(), json!({"value": "130", "note": null, "period": "1394-H1"}))
+        .await;
+    assert_eq!(
+        (&changed.body["value"], &changed.body["note"]),
+        (&json!("130"), &Value::Null),
+        "{}",
+        changed.text
+    );
+    assert_eq!(
+        (&changed.body["period_start"], &changed.body["period_end"]),
+        (&json!("2015-03-21"), &json!("2015-09-22"))
+    );
     assert_eq!(lorestan.patch(path, created.etag(), json!({"value": "1"})).await.code(), "stale_version");
     let by_ref = format!("{MEASUREMENTS}/by-ref/erp/7");
     assert_eq!(lorestan.get(&by_ref).await.body, changed.body);
     let bare = measurement(&lorestan, &stone, "MARKET-EXPORT", "target", "1395").await;
-    let replaced = lorestan.send(lorestan.request(Method::PUT, &by_ref).header("if-match", changed.etag()).json(&bare)).await;
-    assert_eq!((replaced.status, &replaced.body["source"], &replaced.body["kind"]), (200, &Value::Null, &json!("target")), "{}", replaced.text);
+    let replaced = lorestan
+        .send(lorestan.request(Method::PUT, &by_ref).header("if-match", changed.etag()).json(&bare))
+        .await;
+    assert_eq!(
+        (replaced.status, &replaced.body["source"], &replaced.body["kind"]),
+        (200, &Value::Null, &json!("target")),
+        "{}",
+        replaced.text
+    );
     let table = lorestan.get(&format!("{MEASUREMENTS}?calendar=persian&format=csv")).await;
     assert!(table.text.contains(",1395,1395-01-01,1395-12-30,7,"), "{}", table.text);
 
@@ -71,7 +91,11 @@ async fn a_measurement_is_recorded_changed_and_deleted(service: &Service) {
     assert_eq!(lorestan.get(path).await.status, 404);
     let history = lorestan.get(&format!("{path}/history?calendar=persian")).await;
     assert_eq!(history.items("kind"), ["created", "updated", "updated", "deleted"]);
-    assert!(history.text.contains(r#"{"field":"period_start","from":"1393-07-01","to":"1394-01-01"}"#), "{}", history.text);
+    assert!(
+        history.text.contains(r#"{"field":"period_start","from":"1393-07-01","to":"1394-01-01"}"#),
+        "{}",
+        history.text
+    );
 }
 
 async fn values_are_exact(service: &Service) {
@@ -115,33 +139,63 @@ async fn a_period_fits_its_indicator(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let stone = stone(&lorestan).await;
     let (year, month, _) = Date::today_in_iran().persian();
-    let now = [format!("{year}-{month:02}"), format!("{year}-Q{}", month.div_ceil(3)), format!("{year}-H{}", month.div_ceil(6)), year.to_string()];
+    let now = [
+        format!("{year}-{month:02}"),
+        format!("{year}-Q{}", month.div_ceil(3)),
+        format!("{year}-H{}", month.div_ceil(6)),
+        year.to_string(),
+    ];
     let next = (year + 1).to_string();
-    for (code, fitting) in [("INFO-VISITS", 0), ("JOINT-COUNT", 1), ("MARKET-EXPORT", 2), ("SCALE-SALES", 3)] {
+    for (code, fitting) in [("INFO-VISITS", 0), ("JOINT-COUNT", 1), ("MARKET-EXPORT", 2), ("SCALE-SALES", 3)]
+    {
         for (length, period) in now.iter().enumerate() {
             let input = measurement(&lorestan, &stone, code, "actual", period).await;
             let answer = lorestan.post(MEASUREMENTS, input).await;
-            let expected = if length == fitting { (201, vec![]) } else { (422, vec![("/period", "wrong_frequency")]) };
+            let expected =
+                if length == fitting { (201, vec![]) } else { (422, vec![("/period", "wrong_frequency")]) };
             assert_eq!((answer.status, answer.errors()), expected, "{code} {period}");
             for kind in ["baseline", "target"] {
                 measured(&lorestan, &stone, code, kind, period).await;
             }
         }
         let future = ["-01", "-Q1", "-H1", ""][fitting];
-        let refused = lorestan.post(MEASUREMENTS, measurement(&lorestan, &stone, code, "actual", &format!("{next}{future}")).await).await;
+        let refused = lorestan
+            .post(
+                MEASUREMENTS,
+                measurement(&lorestan, &stone, code, "actual", &format!("{next}{future}")).await,
+            )
+            .await;
         assert_eq!((refused.status, refused.errors()), (422, vec![("/period", "in_future")]), "{code}");
         let target = measured(&lorestan, &stone, code, "target", &format!("{next}{future}")).await;
         let refused = lorestan.patch(target.header("location"), "*", json!({"kind": "actual"})).await;
         assert_eq!(refused.errors(), [("/period", "in_future")], "{code}");
     }
-    for wrong in ["1393-Q5", "1393-H3", "1393-13", "1393-00", "1393-1", "2014", "93", "1393-q1", "1393-01-01", "۱۳۹۳", ""] {
-        let refused = lorestan.post(MEASUREMENTS, measurement(&lorestan, &stone, "SCALE-SALES", "target", wrong).await).await;
+    for wrong in [
+        "1393-Q5",
+        "1393-H3",
+        "1393-13",
+        "1393-00",
+        "1393-1",
+        "2014",
+        "93",
+        "1393-q1",
+        "1393-01-01",
+        "۱۳۹۳",
+        "",
+    ] {
+        let refused = lorestan
+            .post(MEASUREMENTS, measurement(&lorestan, &stone, "SCALE-SALES", "target", wrong).await)
+            .await;
         assert_eq!((refused.status, refused.errors()), (422, vec![("/period", "wrong_pattern")]), "{wrong}");
     }
     let mut all_wrong = measurement(&lorestan, &stone, "SCALE-SALES", "actual", "1393-Q1").await;
     all_wrong["value"] = json!("0.5");
     let refused = lorestan.post(MEASUREMENTS, all_wrong).await;
-    assert_eq!(refused.errors(), [("/period", "wrong_frequency"), ("/value", "too_many_decimals")], "all broken rules at once");
+    assert_eq!(
+        refused.errors(),
+        [("/period", "wrong_frequency"), ("/value", "too_many_decimals")],
+        "all broken rules at once"
+    );
 }
 
 async fn a_period_does_not_follow_the_calendar(service: &Service) {
@@ -149,7 +203,9 @@ async fn a_period_does_not_follow_the_calendar(service: &Service) {
     let stone = stone(&lorestan).await;
     let input = measurement(&lorestan, &stone, "SCALE-SALES", "actual", "1403").await;
     let created = made(&lorestan, &format!("{MEASUREMENTS}?calendar=persian"), input).await;
-    let shown = |answer: &Answer| ["period", "period_start", "period_end"].map(|field| answer.body[field].as_str().unwrap().to_owned());
+    let shown = |answer: &Answer| {
+        ["period", "period_start", "period_end"].map(|field| answer.body[field].as_str().unwrap().to_owned())
+    };
     assert_eq!(shown(&created), ["1403", "1403-01-01", "1403-12-30"]);
     assert_eq!(shown(&lorestan.get(created.header("location")).await), ["1403", "2024-03-20", "2025-03-20"]);
 }
@@ -160,7 +216,10 @@ async fn there_is_one_value_of_a_kind_for_each_period(service: &Service) {
     let first = measured(&lorestan, &stone, "SCALE-SALES", "actual", "1393").await;
     let again = measurement(&lorestan, &stone, "SCALE-SALES", "actual", "1393").await;
     let taken = lorestan.post(MEASUREMENTS, again.clone()).await;
-    assert_eq!((taken.status, taken.code(), taken.errors()), (409, "duplicate", vec![("/period", "duplicate")]));
+    assert_eq!(
+        (taken.status, taken.code(), taken.errors()),
+        (409, "duplicate", vec![("/period", "duplicate")])
+    );
     for (project, code, kind, period) in [
         (stone.as_str(), "SCALE-SALES", "baseline", "1393"),
         (&stone, "SCALE-SALES", "target", "1393"),
@@ -183,27 +242,47 @@ async fn a_measured_indicator_stays_what_it_is(service: &Service) {
     let own = made(&isipo, INDICATORS, indicator("OWN", json!({}))).await;
     let only = measured(&isipo, &stone, "OWN", "actual", "1393-Q1").await;
     let change = async |patch: Value| isipo.patch(own.header("location"), "*", patch).await;
-    for refused in [change(json!({"frequency": "year"})).await, change(json!({"decimals": 1})).await, isipo.delete(own.header("location"), "*").await]
-    {
-        assert_eq!((refused.status, refused.code(), &refused.body["referred_by"]), (409, "still_referred_to", &json!(["measurement"])));
+    for refused in [
+        change(json!({"frequency": "year"})).await,
+        change(json!({"decimals": 1})).await,
+        isipo.delete(own.header("location"), "*").await,
+    ] {
+        assert_eq!(
+            (refused.status, refused.code(), &refused.body["referred_by"]),
+            (409, "still_referred_to", &json!(["measurement"]))
+        );
     }
     assert_eq!(change(json!({"decimals": 3, "name_en": "Own", "is_active": false})).await.status, 200);
-    let inactive = isipo.post(MEASUREMENTS, measurement(&isipo, &stone, "OWN", "actual", "1393-Q2").await).await;
+    let inactive =
+        isipo.post(MEASUREMENTS, measurement(&isipo, &stone, "OWN", "actual", "1393-Q2").await).await;
     assert_eq!((inactive.status, inactive.errors()), (422, vec![("/indicator_id", "inactive")]));
-    assert_eq!(isipo.patch(only.header("location"), "*", json!({"value": "0.125"})).await.status, 200, "what is there can be corrected");
+    assert_eq!(
+        isipo.patch(only.header("location"), "*", json!({"value": "0.125"})).await.status,
+        200,
+        "what is there can be corrected"
+    );
     assert_eq!(isipo.delete(only.header("location"), "*").await.status, 204);
     assert_eq!(change(json!({"frequency": "year", "decimals": 0})).await.status, 200);
     assert_eq!(isipo.delete(own.header("location"), "*").await.status, 204);
 }
 
 async fn measurements_belong_to_a_project_and_to_those_who_work_in_it(service: &Service) {
-    let (isipo, lorestan, cda) = (service.login("isipo").await, service.login("lorestan").await, service.login("cda").await);
-    let (stone, olive, pistachio) = (stone(&lorestan).await, project(&lorestan, "زیتون", json!({})).await, project(&isipo, "پسته", json!({})).await);
+    let (isipo, lorestan, cda) =
+        (service.login("isipo").await, service.login("lorestan").await, service.login("cda").await);
+    let (stone, olive, pistachio) = (
+        stone(&lorestan).await,
+        project(&lorestan, "زیتون", json!({})).await,
+        project(&isipo, "پسته", json!({})).await,
+    );
     let own = measured(&cda, &stone, "SCALE-SALES", "baseline", "1392").await;
     assert_eq!(cda.patch(own.header("location"), "*", json!({"value": "8"})).await.status, 200);
     let others = measured(&lorestan, olive.header("location"), "SCALE-SALES", "baseline", "1392").await;
     for refused in [
-        cda.post(MEASUREMENTS, measurement(&cda, olive.header("location"), "SCALE-SALES", "actual", "1393").await).await,
+        cda.post(
+            MEASUREMENTS,
+            measurement(&cda, olive.header("location"), "SCALE-SALES", "actual", "1393").await,
+        )
+        .await,
         cda.patch(others.header("location"), "*", json!({"value": "8"})).await,
         cda.delete(others.header("location"), "*").await,
     ] {
@@ -211,11 +290,15 @@ async fn measurements_belong_to_a_project_and_to_those_who_work_in_it(service: &
     }
     assert_eq!(cda.get(others.header("location")).await.status, 200);
     let supervisor = service.login("supervisor").await;
-    assert_eq!(supervisor.patch(own.header("location"), "*", json!({"value": "8"})).await.code(), "forbidden");
+    assert_eq!(
+        supervisor.patch(own.header("location"), "*", json!({"value": "8"})).await.code(),
+        "forbidden"
+    );
 
     let moved = lorestan.patch(own.header("location"), "*", json!({"project_id": olive.id()})).await;
     assert_eq!((moved.status, moved.errors()), (422, vec![("/project_id", "immutable")]));
-    let mut input = measurement(&lorestan, pistachio.header("location"), "SCALE-SALES", "actual", "1393").await;
+    let mut input =
+        measurement(&lorestan, pistachio.header("location"), "SCALE-SALES", "actual", "1393").await;
     let unknown = lorestan.post(MEASUREMENTS, input.clone()).await;
     assert_eq!((unknown.status, unknown.errors()), (422, vec![("/project_id", "unknown_record")]));
     input.as_object_mut().unwrap().remove("project_id");
@@ -242,7 +325,10 @@ async fn filters_of_measurements_let_through_what_they_name(service: &Service) {
         measured(&isipo, project, code, kind, period).await;
     }
     let noted = isipo.get(&format!("{MEASUREMENTS}?kind=target")).await.items("id")[0].to_owned();
-    assert_eq!(isipo.patch(&format!("{MEASUREMENTS}/{noted}"), "*", json!({"source": "گمرک ایران"})).await.status, 200);
+    assert_eq!(
+        isipo.patch(&format!("{MEASUREMENTS}/{noted}"), "*", json!({"source": "گمرک ایران"})).await.status,
+        200
+    );
     let sales = coded(&isipo, "SCALE-SALES").await;
     for (query, periods, own) in [
         (String::new(), vec!["1392", "1393-Q1", "1393", "1393", "1394-H1"], 4),
@@ -259,8 +345,13 @@ async fn filters_of_measurements_let_through_what_they_name(service: &Service) {
         ("period_before=1393-03-31".into(), vec!["1392"], 1),
         ("q=گمرك".into(), vec!["1394-H1"], 1),
     ] {
-        let page = isipo.get(&format!("{MEASUREMENTS}?calendar=persian&sort=period_end&count=true&{query}")).await;
-        assert_eq!((page.items("period"), &page.body["total"]), (periods.clone(), &json!(periods.len())), "{query}");
+        let page =
+            isipo.get(&format!("{MEASUREMENTS}?calendar=persian&sort=period_end&count=true&{query}")).await;
+        assert_eq!(
+            (page.items("period"), &page.body["total"]),
+            (periods.clone(), &json!(periods.len())),
+            "{query}"
+        );
         assert_eq!(lorestan.count(&format!("{MEASUREMENTS}?calendar=persian&{query}")).await, own, "{query}");
     }
     for (query, error) in [
@@ -281,6 +372,9 @@ async fn measurements_are_listed_in_every_documented_order(service: &Service) {
         }
     }
     let first = lorestan.get(MEASUREMENTS).await.items("id")[0].to_owned();
-    assert_eq!(lorestan.patch(&format!("{MEASUREMENTS}/{first}"), "*", json!({"note": "؟"})).await.status, 200);
+    assert_eq!(
+        lorestan.patch(&format!("{MEASUREMENTS}/{first}"), "*", json!({"note": "؟"})).await.status,
+        200
+    );
     comes_in_order(&lorestan, MEASUREMENTS, &["period_end", "created_at", "updated_at", "id"]).await;
 }

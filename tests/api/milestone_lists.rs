@@ -18,7 +18,8 @@ on_both!(
     the_milestones_of_a_project_are_those_of_the_filter,
 );
 
-/// How many of the twenty milestones of `data/stone-milestones.csv` each filter leaves, counted by hand in that file.
+/// How many of the twenty milestones of `data/stone-milestones.csv` each filter leaves, counted by hand in
+/// that file.
 async fn filters_of_milestones_let_through_what_they_name(service: &Service) {
     let isipo = service.login("isipo").await;
     let stone = isipo.get(&stone(&isipo).await).await;
@@ -26,7 +27,12 @@ async fn filters_of_milestones_let_through_what_they_name(service: &Service) {
     let pistachio = project(&isipo, "پسته", json!({})).await;
     for project in [&olive, &pistachio] {
         // Due on 1402-01-01, and not before.
-        made(&isipo, MILESTONES, milestone(json!({"project_id": project.id(), "due_on": "2023-03-21", "title_fa": "شناختی"}))).await;
+        made(
+            &isipo,
+            MILESTONES,
+            milestone(json!({"project_id": project.id(), "due_on": "2023-03-21", "title_fa": "شناختی"})),
+        )
+        .await;
     }
     let (all, own) = (22, 20);
     for (query, counts) in [
@@ -58,17 +64,29 @@ async fn filters_of_milestones_let_through_what_they_name(service: &Service) {
         ("due_in=this_month", [0, 0, 0]),
     ] {
         for (who, count) in ["isipo", "lorestan", "cda"].into_iter().zip(counts) {
-            let page = service.login(who).await.get(&format!("{MILESTONES}?calendar=persian&page_size=200&count=true&{query}")).await;
+            let page = service
+                .login(who)
+                .await
+                .get(&format!("{MILESTONES}?calendar=persian&page_size=200&count=true&{query}"))
+                .await;
             assert_eq!(page.status, 200, "{who}: {query}: {}", page.text);
-            assert_eq!((page.items("id").len(), &page.body["total"]), (count, &json!(count)), "{who}: {query}");
+            assert_eq!(
+                (page.items("id").len(), &page.body["total"]),
+                (count, &json!(count)),
+                "{who}: {query}"
+            );
         }
     }
     let supervisor = service.login("supervisor").await;
     assert_eq!(supervisor.get(&format!("{MILESTONES}?mine=true&page_size=200")).await.items("id").len(), own);
-    let late = isipo.get(&format!("{MILESTONES}?calendar=persian&overdue=true&sort=due_on&project_id={}", stone.id())).await;
+    let late = isipo
+        .get(&format!("{MILESTONES}?calendar=persian&overdue=true&sort=due_on&project_id={}", stone.id()))
+        .await;
     assert_eq!(late.items("due_on"), ["1395-06-31", "1395-10-30", "1395-11-15", "1395-12-30"]);
     assert!(late.body["items"].as_array().unwrap().iter().all(|item| item["is_overdue"] == true));
-    let table = isipo.get(&format!("{MILESTONES}?calendar=persian&overdue=true&project_id={}&format=csv", stone.id())).await;
+    let table = isipo
+        .get(&format!("{MILESTONES}?calendar=persian&overdue=true&project_id={}&format=csv", stone.id()))
+        .await;
     assert_eq!((table.text.lines().count(), table.text.contains("1395-06-31")), (5, true), "{}", table.text);
     for (query, status, error) in [
         ("due_before=1394-12-30&calendar=persian", 422, ("/due_before", "no_such_day")),
@@ -89,7 +107,9 @@ async fn the_present_month_quarter_and_year_are_persian(service: &Service) {
     let (year, month, _) = today.persian();
     let quarter = |month: u8| (month - 1) / 3;
     let first = |year: i32, month: u8| Date::from_persian(year, month, 1).unwrap().naive();
-    let after = |months: u8, start: u8| if start + months > 12 { first(year + 1, 1) } else { first(year, start + months) };
+    let after = |months: u8, start: u8| {
+        if start + months > 12 { first(year + 1, 1) } else { first(year, start + months) }
+    };
     let bounds = [
         first(year, month),
         after(1, month),
@@ -98,8 +118,11 @@ async fn the_present_month_quarter_and_year_are_persian(service: &Service) {
         first(year, 1),
         first(year + 1, 1),
     ];
-    let mut days: Vec<NaiveDate> =
-        bounds.into_iter().flat_map(|day| [day.checked_sub_days(Days::new(1)).unwrap(), day]).chain([today.naive()]).collect();
+    let mut days: Vec<NaiveDate> = bounds
+        .into_iter()
+        .flat_map(|day| [day.checked_sub_days(Days::new(1)).unwrap(), day])
+        .chain([today.naive()])
+        .collect();
     days.sort();
     days.dedup();
     for day in &days {
@@ -110,7 +133,9 @@ async fn the_present_month_quarter_and_year_are_persian(service: &Service) {
         ("this_quarter", |now, day| (now.0, (now.1 - 1) / 3) == (day.0, (day.1 - 1) / 3)),
         ("this_year", |now, day| now.0 == day.0),
     ] {
-        let page = lorestan.get(&format!("{MILESTONES}?project_id={}&sort=due_on&due_in={period}", project.id())).await;
+        let page = lorestan
+            .get(&format!("{MILESTONES}?project_id={}&sort=due_on&due_in={period}", project.id()))
+            .await;
         let within = days.iter().filter(|day| {
             let (y, m, _) = Date::from(**day).persian();
             holds((year, month), (y, m))
@@ -125,7 +150,10 @@ async fn milestones_are_listed_in_every_documented_order(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let touched = lorestan.get(&format!("{MILESTONES}?page_size=3&sort=-due_on")).await;
     for id in touched.items("id") {
-        assert_eq!(lorestan.patch(&format!("{MILESTONES}/{id}"), "*", json!({"budget_irr": "1"})).await.status, 200);
+        assert_eq!(
+            lorestan.patch(&format!("{MILESTONES}/{id}"), "*", json!({"budget_irr": "1"})).await.status,
+            200
+        );
     }
     comes_in_order(&lorestan, MILESTONES, &["due_on", "created_at", "updated_at", "id"]).await;
 }
@@ -137,9 +165,17 @@ async fn the_milestones_of_a_project_are_those_of_the_filter(service: &Service) 
     made(&isipo, MILESTONES, milestone(json!({"project_id": olive.id()}))).await;
     for (path, count) in [(stone.as_str(), 20), (olive.header("location"), 1)] {
         let id = path.rsplit('/').next().unwrap();
-        for query in ["page_size=200&sort=-due_on&count=true", "page_size=200&include=project&calendar=persian", "page_size=200&fields=id,due_on"] {
+        for query in [
+            "page_size=200&sort=-due_on&count=true",
+            "page_size=200&include=project&calendar=persian",
+            "page_size=200&fields=id,due_on",
+        ] {
             let below = isipo.get(&format!("{path}/milestones?{query}")).await;
-            assert_eq!(below.body, isipo.get(&format!("{MILESTONES}?project_id={id}&{query}")).await.body, "{query}");
+            assert_eq!(
+                below.body,
+                isipo.get(&format!("{MILESTONES}?project_id={id}&{query}")).await.body,
+                "{query}"
+            );
             assert_eq!(below.items("id").len(), count);
         }
     }

@@ -37,7 +37,12 @@ async fn enter(client: &Client, path: &str, to: &str) -> Answer {
 
 /// A new milestone under a project that a national manager brings through these states.
 pub async fn brought(isipo: &Client, project: &str, states: &[&str]) -> Answer {
-    let created = made(isipo, &format!("{project}/milestones"), milestone(json!({"phase": "trust_building", "weight_bp": 0}))).await;
+    let created = made(
+        isipo,
+        &format!("{project}/milestones"),
+        milestone(json!({"phase": "trust_building", "weight_bp": 0})),
+    )
+    .await;
     for state in states {
         assert_eq!(enter(isipo, created.header("location"), state).await.status, 200, "{state}");
     }
@@ -53,11 +58,20 @@ async fn every_state_of_a_milestone_leads_where_the_domain_says(service: &Servic
     let project = implementing(service, &isipo, "زیتون").await;
     for (way, next) in TABLE {
         let now = brought(&isipo, project.header("location"), way).await;
-        let shown: Vec<&str> = now.body["allowed_transitions"].as_array().unwrap().iter().map(|to| to["to"].as_str().unwrap()).collect();
+        let shown: Vec<&str> = now.body["allowed_transitions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|to| to["to"].as_str().unwrap())
+            .collect();
         assert_eq!(shown, next, "{}", now.body["state"]);
         for to in STATES.into_iter().filter(|to| !next.contains(to)) {
             let refused = enter(&isipo, &path(&now), to).await;
-            assert_eq!((refused.status, refused.code(), &refused.body["allowed"]), (409, "transition_not_allowed", &json!(next)), "{to}");
+            assert_eq!(
+                (refused.status, refused.code(), &refused.body["allowed"]),
+                (409, "transition_not_allowed", &json!(next)),
+                "{to}"
+            );
         }
         assert_eq!(isipo.get(&path(&now)).await.body, now.body, "nothing has happened");
         for to in next {
@@ -65,7 +79,13 @@ async fn every_state_of_a_milestone_leads_where_the_domain_says(service: &Servic
             assert_eq!(enter(&isipo, &path(&now), to).await.body["state"], **to);
         }
     }
-    let dead = isipo.transition(&path(&brought(&isipo, project.header("location"), &[]).await), "*", json!({"to": "dead"})).await;
+    let dead = isipo
+        .transition(
+            &path(&brought(&isipo, project.header("location"), &[]).await),
+            "*",
+            json!({"to": "dead"}),
+        )
+        .await;
     assert_eq!((dead.status, dead.errors()), (422, vec![("/to", "not_in_list")]));
 }
 
@@ -81,7 +101,8 @@ async fn each_role_does_its_part_and_no_more(service: &Service) {
         ("returned", &["in_progress", "submitted"]),
         ("in_progress", &["in_progress", "submitted", "accepted"]),
     ];
-    let [yes, forbidden, not_assigned, nowhere] = [(200, ""), (403, "forbidden"), (403, "not_assigned"), (404, "not_found")];
+    let [yes, forbidden, not_assigned, nowhere] =
+        [(200, ""), (403, "forbidden"), (403, "not_assigned"), (404, "not_found")];
     for (who, project, expected) in [
         ("cda", assigned.as_str(), [yes, yes, forbidden, forbidden, forbidden]),
         ("cda", other, [not_assigned; 5]),
@@ -95,7 +116,8 @@ async fn each_role_does_its_part_and_no_more(service: &Service) {
         ("lorestan-viewer", assigned.as_str(), [forbidden; 5]),
         ("kerman", assigned.as_str(), [nowhere; 5]),
     ] {
-        let client = if who == "integrator" { service.login_integrator().await } else { service.login(who).await };
+        let client =
+            if who == "integrator" { service.login_integrator().await } else { service.login(who).await };
         for ((to, way), expected) in steps.into_iter().zip(expected) {
             let before = brought(&isipo, project, way).await;
             let answer = enter(&client, &path(&before), to).await;
@@ -107,7 +129,8 @@ async fn each_role_does_its_part_and_no_more(service: &Service) {
 }
 
 async fn only_those_who_are_assigned_today_write(service: &Service) {
-    let (isipo, cda, supervisor) = (service.login("isipo").await, service.login("cda").await, service.login("supervisor").await);
+    let (isipo, cda, supervisor) =
+        (service.login("isipo").await, service.login("cda").await, service.login("supervisor").await);
     let (assigned, other) = (stone(&isipo).await, implementing(service, &isipo, "زیتون").await);
     let theirs = brought(&isipo, other.header("location"), &[]).await;
     let input = milestone(json!({"phase": "trust_building", "weight_bp": 0}));
@@ -123,10 +146,18 @@ async fn only_those_who_are_assigned_today_write(service: &Service) {
         assert_eq!((refused.status, refused.code()), (403, "not_assigned"), "{}", refused.text);
     }
     let created = supervisor.post(&format!("{assigned}/milestones"), input.clone()).await;
-    assert_eq!((created.status, created.code()), (403, "forbidden"), "a supervisor reviews, and does not write");
+    assert_eq!(
+        (created.status, created.code()),
+        (403, "forbidden"),
+        "a supervisor reviews, and does not write"
+    );
 
     let submitted = brought(&isipo, &assigned, &["in_progress", "submitted"]).await;
-    for (part, until, status) in [("assignments", "2017-01-01", 403), ("supervisions", "2017-01-01", 403), ("assignments", "2999-01-01", 200)] {
+    for (part, until, status) in [
+        ("assignments", "2017-01-01", 403),
+        ("supervisions", "2017-01-01", 403),
+        ("assignments", "2999-01-01", 200),
+    ] {
         let id = isipo.get(&format!("{assigned}/{part}")).await.items("id")[0].to_owned();
         let changed = isipo.patch(&format!("{assigned}/{part}/{id}"), "*", json!({"valid_to": until})).await;
         assert_eq!(changed.status, 200, "{}", changed.text);
@@ -142,9 +173,13 @@ async fn only_those_who_are_assigned_today_write(service: &Service) {
 
 /// Somebody who was the CDA of a project and now supervises it does not accept what was his own work.
 async fn nobody_accepts_their_own_work(service: &Service) {
-    let (admin, isipo, cda) = (service.login("admin").await, service.login("isipo").await, service.login("cda").await);
+    let (admin, isipo, cda) =
+        (service.login("admin").await, service.login("isipo").await, service.login("cda").await);
     let project = stone(&isipo).await;
-    let [own, others] = [brought(&isipo, &project, &["in_progress"]).await, brought(&isipo, &project, &["in_progress", "submitted"]).await];
+    let [own, others] = [
+        brought(&isipo, &project, &["in_progress"]).await,
+        brought(&isipo, &project, &["in_progress", "submitted"]).await,
+    ];
     assert_eq!(enter(&cda, &path(&own), "submitted").await.status, 200);
     let account = cda.get("/api/v1/auth/me").await;
     let user = format!("/api/v1/users/{}", account.id());
@@ -157,7 +192,11 @@ async fn nobody_accepts_their_own_work(service: &Service) {
     assert_eq!((refused.status, refused.code()), (403, "forbidden"), "{}", refused.text);
     assert!(refused.body["detail"].as_str().unwrap().contains("yourself"), "{}", refused.text);
     assert_eq!(isipo.get(&path(&own)).await.body["state"], "submitted");
-    assert_eq!(enter(&supervisor, &path(&others), "accepted").await.status, 200, "what somebody else has submitted");
+    assert_eq!(
+        enter(&supervisor, &path(&others), "accepted").await.status,
+        200,
+        "what somebody else has submitted"
+    );
 }
 
 async fn a_part_of_a_milestone_can_be_accepted(service: &Service) {
@@ -171,12 +210,21 @@ async fn a_part_of_a_milestone_can_be_accepted(service: &Service) {
         ("accepted", json!("80%"), "wrong_type"),
         ("returned", json!(8_000), "not_applicable"),
     ] {
-        let refused = lorestan.transition(&path(&submitted), "*", json!({"to": to, "reason": "x", "accepted_fraction_bp": fraction})).await;
+        let refused = lorestan
+            .transition(
+                &path(&submitted),
+                "*",
+                json!({"to": to, "reason": "x", "accepted_fraction_bp": fraction}),
+            )
+            .await;
         assert_eq!((refused.status, refused.errors()), (422, vec![("/accepted_fraction_bp", error)]));
     }
     assert_eq!(lorestan.get(&path(&submitted)).await.body, today.body);
-    let accepted = |answer: &Answer| (answer.body["accepted_fraction_bp"].clone(), answer.body["accepted_on"].clone());
-    for (given, kept) in [(Value::Null, 10_000), (json!(8_000), 8_000), (json!(1), 1), (json!(10_000), 10_000)] {
+    let accepted =
+        |answer: &Answer| (answer.body["accepted_fraction_bp"].clone(), answer.body["accepted_on"].clone());
+    for (given, kept) in
+        [(Value::Null, 10_000), (json!(8_000), 8_000), (json!(1), 1), (json!(10_000), 10_000)]
+    {
         let submitted = brought(&isipo, project.header("location"), &["in_progress", "submitted"]).await;
         let mut body = json!({"to": "accepted"});
         if !given.is_null() {
@@ -195,7 +243,9 @@ async fn a_milestone_changes_its_state_for_a_reason_and_on_a_day(service: &Servi
     let project = implementing(service, &isipo, "زیتون").await;
     let one = brought(&isipo, project.header("location"), &[]).await;
     let enter = async |to: &str, on: &str, reason: Option<&str>| {
-        let request = isipo.request(Method::POST, &format!("{}/transitions?calendar=persian", path(&one))).header("if-match", "*");
+        let request = isipo
+            .request(Method::POST, &format!("{}/transitions?calendar=persian", path(&one)))
+            .header("if-match", "*");
         isipo.send(request.json(&json!({"to": to, "effective_on": on, "reason": reason}))).await
     };
     for (to, on, reason, errors) in [
@@ -234,13 +284,19 @@ async fn a_repeated_acceptance_is_answered_as_at_first(service: &Service) {
     ] {
         let before = brought(&isipo, project.header("location"), way).await;
         let send = || {
-            let request = isipo.request(Method::POST, &format!("{}/transitions", path(&before))).header("if-match", before.etag());
+            let request = isipo
+                .request(Method::POST, &format!("{}/transitions", path(&before)))
+                .header("if-match", before.etag());
             isipo.send(request.header("idempotency-key", before.id()).json(&body))
         };
         let first = send().await;
         assert_eq!((first.status, first.header("idempotency-replayed")), (200, ""), "{}", first.text);
         let again = send().await;
-        assert_eq!((again.status, again.header("idempotency-replayed"), &again.text), (200, "true", &first.text), "{body}");
+        assert_eq!(
+            (again.status, again.header("idempotency-replayed"), &again.text),
+            (200, "true", &first.text),
+            "{body}"
+        );
         let history = isipo.get(&format!("{}/history", path(&before))).await;
         assert_eq!(history.items("kind").len(), way.len() + 2, "it happened once");
     }

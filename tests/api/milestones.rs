@@ -28,7 +28,8 @@ pub const MILESTONES: &str = "/api/v1/milestones";
 
 /// What a milestone needs; `more` adds to it.
 pub fn milestone(more: Value) -> Value {
-    let mut input = json!({"phase": "diagnostic", "title_fa": "نقطهٔ عطف", "weight_bp": 100, "due_on": "2015-06-21"});
+    let mut input =
+        json!({"phase": "diagnostic", "title_fa": "نقطهٔ عطف", "weight_bp": 100, "due_on": "2015-06-21"});
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     input
 }
@@ -55,7 +56,8 @@ async fn wait_for(client: &Client, path: &str, predecessors: &[&str]) -> Answer 
 async fn a_milestone_is_added_changed_and_deleted(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let created = project(&lorestan, "زیتون", json!({})).await;
-    let below = made(&lorestan, &format!("{}/milestones", created.header("location")), milestone(json!({}))).await;
+    let below =
+        made(&lorestan, &format!("{}/milestones", created.header("location")), milestone(json!({}))).await;
     let beside = made(&lorestan, MILESTONES, milestone(json!({"project_id": created.id()}))).await;
     let none = lorestan.post(MILESTONES, milestone(json!({}))).await;
     assert_eq!((none.status, none.errors()), (422, vec![("/project_id", "required")]));
@@ -73,21 +75,36 @@ async fn a_milestone_is_added_changed_and_deleted(service: &Service) {
     }
     let path = below.header("location");
     let changed = lorestan.patch(path, below.etag(), json!({"due_on": "2999-12-31", "pillar": "bds"})).await;
-    assert_eq!((changed.status, &changed.body["is_overdue"], &changed.body["version"]), (200, &json!(false), &json!(2)), "{}", changed.text);
+    assert_eq!(
+        (changed.status, &changed.body["is_overdue"], &changed.body["version"]),
+        (200, &json!(false), &json!(2)),
+        "{}",
+        changed.text
+    );
     assert_eq!(lorestan.patch(path, below.etag(), json!({"pillar": null})).await.code(), "stale_version");
     assert_eq!(lorestan.delete(path, below.etag()).await.status, 412);
     assert_eq!(lorestan.delete(path, changed.etag()).await.status, 204);
     assert_eq!(lorestan.delete(path, changed.etag()).await.status, 204);
     assert_eq!(lorestan.get(path).await.status, 404);
-    assert_eq!(lorestan.get(&format!("{path}/history")).await.items("kind"), ["created", "updated", "deleted"]);
-    assert_eq!(lorestan.get(&format!("{}/milestones", created.header("location"))).await.items("id"), [beside.id()]);
+    assert_eq!(
+        lorestan.get(&format!("{path}/history")).await.items("kind"),
+        ["created", "updated", "deleted"]
+    );
+    assert_eq!(
+        lorestan.get(&format!("{}/milestones", created.header("location"))).await.items("id"),
+        [beside.id()]
+    );
 
     let by_ref = format!("{MILESTONES}/by-ref/erp/M-1");
     let put = lorestan.put(&by_ref, milestone(json!({"project_id": created.id(), "title_en": "One"}))).await;
     assert_eq!((put.status, lorestan.get(&by_ref).await.body), (201, put.body.clone()), "{}", put.text);
-    let replace = lorestan.request(Method::PUT, &by_ref).header("if-match", put.etag()).json(&milestone(json!({})));
+    let replace =
+        lorestan.request(Method::PUT, &by_ref).header("if-match", put.etag()).json(&milestone(json!({})));
     let replaced = lorestan.send(replace).await;
-    assert_eq!((replaced.status, &replaced.body["title_en"], &replaced.body["project_id"]), (200, &Value::Null, &json!(created.id())));
+    assert_eq!(
+        (replaced.status, &replaced.body["title_en"], &replaced.body["project_id"]),
+        (200, &Value::Null, &json!(created.id()))
+    );
 }
 
 async fn every_field_of_a_milestone_comes_back(service: &Service) {
@@ -117,26 +134,37 @@ async fn every_field_of_a_milestone_comes_back(service: &Service) {
         let refused = lorestan.patch(created.header("location"), "*", patch.clone()).await;
         assert_eq!((refused.status, refused.errors()), (422, vec![error]), "{patch}");
     }
-    assert_eq!(lorestan.patch(created.header("location"), "\"1\"", json!({"weight_bp": 0})).await.body["weight_bp"], 0);
+    assert_eq!(
+        lorestan.patch(created.header("location"), "\"1\"", json!({"weight_bp": 0})).await.body["weight_bp"],
+        0
+    );
 }
 
 async fn a_milestone_stays_in_its_project(service: &Service) {
     let (lorestan, isipo) = (service.login("lorestan").await, service.login("isipo").await);
-    let (one, stone, kerman) = (first(&lorestan).await, stone(&lorestan).await, project(&isipo, "پسته", json!({})).await);
+    let (one, stone, kerman) =
+        (first(&lorestan).await, stone(&lorestan).await, project(&isipo, "پسته", json!({})).await);
     let id = stone.rsplit('/').next().unwrap();
     for refused in [
         lorestan.patch(one.header("location"), "*", json!({"project_id": id})).await,
-        lorestan.post(&format!("{stone}/milestones"), milestone(json!({"project_id": one.body["project_id"]}))).await,
+        lorestan
+            .post(&format!("{stone}/milestones"), milestone(json!({"project_id": one.body["project_id"]})))
+            .await,
     ] {
         assert_eq!((refused.status, refused.errors()), (422, vec![("/project_id", "immutable")]));
     }
-    let same = lorestan.patch(one.header("location"), "*", json!({"project_id": one.body["project_id"], "weight_bp": 7})).await;
+    let same = lorestan
+        .patch(one.header("location"), "*", json!({"project_id": one.body["project_id"], "weight_bp": 7}))
+        .await;
     assert_eq!((same.status, &same.body["weight_bp"]), (200, &json!(7)));
     for unknown in [kerman.id(), one.id()] {
         let refused = lorestan.post(MILESTONES, milestone(json!({"project_id": unknown}))).await;
         assert_eq!((refused.status, refused.errors()), (422, vec![("/project_id", "unknown_record")]));
     }
-    assert_eq!(lorestan.post(&format!("{PROJECTS}/{}/milestones", kerman.id()), milestone(json!({}))).await.status, 404);
+    assert_eq!(
+        lorestan.post(&format!("{PROJECTS}/{}/milestones", kerman.id()), milestone(json!({}))).await.status,
+        404
+    );
     assert_eq!(service.login("kerman").await.get(one.header("location")).await.status, 404);
 }
 
@@ -159,18 +187,34 @@ async fn predecessors_are_of_the_project_and_form_no_cycle(service: &Service) {
         (vec![b.id()], vec![("/predecessors/0", "cycle")]),
         (vec![c.id()], vec![("/predecessors/0", "cycle")]),
         (vec!["7"], vec![("/predecessors/0", "wrong_format")]),
-        (vec![elsewhere, c.id(), a.id()], vec![("/predecessors/0", "unknown_record"), ("/predecessors/1", "cycle"), ("/predecessors/2", "cycle")]),
+        (
+            vec![elsewhere, c.id(), a.id()],
+            vec![
+                ("/predecessors/0", "unknown_record"),
+                ("/predecessors/1", "cycle"),
+                ("/predecessors/2", "cycle"),
+            ],
+        ),
     ] {
         let refused = wait_for(&lorestan, path, &predecessors).await;
         assert_eq!((refused.status, refused.errors()), (422, errors), "{predecessors:?}");
     }
     let twice = wait_for(&lorestan, c.header("location"), &[a.id(), b.id(), a.id()]).await;
     assert_eq!((twice.status, twice.errors()), (422, vec![("/predecessors/2", "repeated_items")]));
-    let created = lorestan.post(MILESTONES, milestone(json!({"project_id": a.body["project_id"], "predecessors": [elsewhere]}))).await;
+    let created = lorestan
+        .post(MILESTONES, milestone(json!({"project_id": a.body["project_id"], "predecessors": [elsewhere]})))
+        .await;
     assert_eq!(created.errors(), [("/predecessors/0", "unknown_record")]);
-    assert_eq!(wait_for(&lorestan, c.header("location"), &[a.id(), b.id()]).await.body["predecessors"], json!([a.id(), b.id()]));
+    assert_eq!(
+        wait_for(&lorestan, c.header("location"), &[a.id(), b.id()]).await.body["predecessors"],
+        json!([a.id(), b.id()])
+    );
     assert_eq!(wait_for(&lorestan, b.header("location"), &[]).await.status, 200);
-    assert_eq!(wait_for(&lorestan, path, &[b.id()]).await.status, 200, "what was waited for no more may wait");
+    assert_eq!(
+        wait_for(&lorestan, path, &[b.id()]).await.status,
+        200,
+        "what was waited for no more may wait"
+    );
 }
 
 async fn a_milestone_stays_while_others_wait_for_it(service: &Service) {
@@ -179,13 +223,17 @@ async fn a_milestone_stays_while_others_wait_for_it(service: &Service) {
     let b = &beside(&lorestan, &a, 1).await[0];
     assert_eq!(wait_for(&lorestan, b.header("location"), &[a.id()]).await.status, 200);
     let refused = lorestan.delete(a.header("location"), a.etag()).await;
-    assert_eq!((refused.status, refused.code(), &refused.body["referred_by"]), (409, "still_referred_to", &json!(["milestone"])));
+    assert_eq!(
+        (refused.status, refused.code(), &refused.body["referred_by"]),
+        (409, "still_referred_to", &json!(["milestone"]))
+    );
     assert_eq!(lorestan.get(a.header("location")).await.body, a.body);
     assert_eq!(lorestan.delete(b.header("location"), "*").await.status, 204);
     assert_eq!(lorestan.delete(a.header("location"), a.etag()).await.status, 204);
 }
 
-/// Eight milestones, and eighty times a few random predecessors for one of them, against a matrix of who waits for whom.
+/// Eight milestones, and eighty times a few random predecessors for one of them, against a matrix of who
+/// waits for whom.
 async fn exactly_the_edges_that_close_no_cycle_are_accepted(service: &Service) {
     const COUNT: usize = 8;
     let lorestan = service.login("lorestan").await;
@@ -200,9 +248,12 @@ async fn exactly_the_edges_that_close_no_cycle_are_accepted(service: &Service) {
     let mut outcomes = [0, 0];
     for _ in 0..80 {
         let (changed, size) = (below(COUNT), below(4));
-        let wanted: Vec<usize> = (0..size).map(|_| below(COUNT)).collect::<BTreeSet<_>>().into_iter().collect();
+        let wanted: Vec<usize> =
+            (0..size).map(|_| below(COUNT)).collect::<BTreeSet<_>>().into_iter().collect();
         // Warshall's closure over everybody else's edges.
-        let mut waits: Vec<Vec<bool>> = (0..COUNT).map(|a| (0..COUNT).map(|b| a == b || (a != changed && edges[a].contains(&b))).collect()).collect();
+        let mut waits: Vec<Vec<bool>> = (0..COUNT)
+            .map(|a| (0..COUNT).map(|b| a == b || (a != changed && edges[a].contains(&b))).collect())
+            .collect();
         for through in 0..COUNT {
             for from in 0..COUNT {
                 for to in 0..COUNT {
@@ -216,7 +267,10 @@ async fn exactly_the_edges_that_close_no_cycle_are_accepted(service: &Service) {
         let answer = wait_for(&lorestan, all[changed].header("location"), &ids).await;
         let expected = if faults.is_empty() { 200 } else { 422 };
         assert_eq!(answer.status, expected, "{changed} after {wanted:?} in {edges:?}");
-        assert_eq!(answer.errors(), faults.iter().map(|pointer| (pointer.as_str(), "cycle")).collect::<Vec<_>>());
+        assert_eq!(
+            answer.errors(),
+            faults.iter().map(|pointer| (pointer.as_str(), "cycle")).collect::<Vec<_>>()
+        );
         outcomes[usize::from(faults.is_empty())] += 1;
         if faults.is_empty() {
             edges[changed] = wanted.into_iter().collect();
@@ -238,7 +292,11 @@ async fn of_two_changes_that_close_a_cycle_one_happens(service: &Service) {
         assert_eq!(wait_for(&lorestan, c.header("location"), &[b.id()]).await.status, 200);
         // `b` waits for `a`, and `a` for `c`, which waits for `b`.
         let (b_waits, a_waits) = ([a.id()], [c.id()]);
-        let answers = join_all([wait_for(&lorestan, b.header("location"), &b_waits), wait_for(&lorestan, a.header("location"), &a_waits)]).await;
+        let answers = join_all([
+            wait_for(&lorestan, b.header("location"), &b_waits),
+            wait_for(&lorestan, a.header("location"), &a_waits),
+        ])
+        .await;
         one_wins(&answers, 200, "validation_failed", ("/predecessors/0", "cycle"));
     }
 }
@@ -249,7 +307,10 @@ async fn what_is_waited_for_is_not_deleted_meanwhile(service: &Service) {
     for pair in beside(&lorestan, &one, 12).await.chunks(2) {
         let [a, b] = pair else { panic!() };
         let before = [a.id()];
-        let (waits, deleted) = tokio::join!(wait_for(&lorestan, b.header("location"), &before), lorestan.delete(a.header("location"), a.etag()));
+        let (waits, deleted) = tokio::join!(
+            wait_for(&lorestan, b.header("location"), &before),
+            lorestan.delete(a.header("location"), a.etag())
+        );
         match (waits.status, deleted.status) {
             (200, 409) => assert_eq!(deleted.code(), "still_referred_to"),
             (422, 204) => assert_eq!(waits.errors(), [("/predecessors/0", "unknown_record")]),

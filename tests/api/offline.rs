@@ -1,5 +1,5 @@
-//! An app that is offline for a month: both sides edit, then the app sends what it has kept and takes in what has changed. Conflicts are
-//! seen, with both versions at hand; nothing is lost on either side.
+//! An app that is offline for a month: both sides edit, then the app sends what it has kept and takes in what
+//! has changed. Conflicts are seen, with both versions at hand; nothing is lost on either side.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,8 @@ type Written = Vec<(String, &'static str, String)>;
 
 /// A change and its answer; sometimes the answer is lost, and the app sends it again.
 async fn change(app: &Client, id: &str, version: i64, body: &Value, is_lost: bool) -> Answer {
-    let send = async || app.patch(&format!("{MILESTONES}/{id}"), &format!("\"{version}\""), body.clone()).await;
+    let send =
+        async || app.patch(&format!("{MILESTONES}/{id}"), &format!("\"{version}\""), body.clone()).await;
     if is_lost {
         send().await;
     }
@@ -42,8 +43,11 @@ async fn change(app: &Client, id: &str, version: i64, body: &Value, is_lost: boo
 
 async fn a_month_without_a_network(service: &Service) {
     let (app, office) = (service.login("cda").await, service.login("lorestan").await);
-    let project = app.get("/api/v1/projects?mine=true").await.body["items"][0]["id"].as_str().unwrap().to_owned();
-    let new = |name: String| milestone(json!({"project_id": project, "title_fa": name, "weight_bp": 0, "phase": "implementation"}));
+    let project =
+        app.get("/api/v1/projects?mine=true").await.body["items"][0]["id"].as_str().unwrap().to_owned();
+    let new = |name: String| {
+        milestone(json!({"project_id": project, "title_fa": name, "weight_bp": 0, "phase": "implementation"}))
+    };
     let mut ids = Vec::new();
     for number in 0..12 {
         ids.push(made(&office, MILESTONES, new(format!("دیدار {number}"))).await.id().to_owned());
@@ -57,7 +61,10 @@ async fn a_month_without_a_network(service: &Service) {
             let id = &ids[(day * 5 + deed * 7) % ids.len()];
             let (field, value) = (FIELDS[(day + deed) % 2], format!("اداره {day}-{deed}"));
             if !deleted.contains(id) {
-                assert_eq!(office.patch(&format!("{MILESTONES}/{id}"), "*", json!({field: value})).await.status, 200);
+                assert_eq!(
+                    office.patch(&format!("{MILESTONES}/{id}"), "*", json!({field: value})).await.status,
+                    200
+                );
                 by_office.push((id.clone(), field, value));
             }
         }
@@ -71,18 +78,26 @@ async fn a_month_without_a_network(service: &Service) {
         let id = ids[(day * 5 + 1) % ids.len()].clone();
         queue.push(Edit::Change { id, field: FIELDS[day % 3 % 2], value: format!("میدان {day}") });
         if day % 4 == 0 {
-            queue.push(Edit::Add { key: format!("\"app-{day}\""), body: new(format!("از میدان {day}")) });
+            queue.push(Edit::Add {
+                key: format!("\"app-{day}\""), body: new(format!("از میدان {day}"))
+            });
         }
     }
 
     // There is a network.
-    let mut versions: BTreeMap<String, i64> = held.records.iter().map(|((_, id), (version, _))| (id.clone(), *version)).collect();
+    let mut versions: BTreeMap<String, i64> =
+        held.records.iter().map(|((_, id), (version, _))| (id.clone(), *version)).collect();
     let (mut by_app, mut conflicts, mut orphans, mut added) = (Written::new(), 0, Vec::new(), Vec::new());
     for (number, edit) in queue.into_iter().enumerate() {
         let is_lost = number % 4 == 1;
         match edit {
             Edit::Add { key, body } => {
-                let send = async || app.send(app.request(Method::POST, MILESTONES).header("idempotency-key", &key).json(&body)).await;
+                let send = async || {
+                    app.send(
+                        app.request(Method::POST, MILESTONES).header("idempotency-key", &key).json(&body),
+                    )
+                    .await
+                };
                 let (first, again) = (send().await, send().await);
                 assert_eq!((first.status, first.id()), (201, again.id()), "{}", first.text);
                 added.push(first.id().to_owned());
@@ -93,19 +108,32 @@ async fn a_month_without_a_network(service: &Service) {
                 let version = match answer.status {
                     200 => answer.body["version"].as_i64().unwrap(),
                     412 => {
-                        // Both versions are at hand: the app's own, with what it was made on, and the present one.
+                        // Both versions are at hand: the app's own, with what it was made on, and the present
+                        // one.
                         let theirs = app.get(&format!("{MILESTONES}/{id}")).await;
                         let version = theirs.body["version"].as_i64().unwrap();
-                        assert!(version > versions[&id] && answer.etag() == format!("\"{version}\""), "{}", answer.text);
+                        assert!(
+                            version > versions[&id] && answer.etag() == format!("\"{version}\""),
+                            "{}",
+                            answer.text
+                        );
                         if theirs.body[field] == value {
                             // It was the app's own change, of which it did not hear.
                             version
                         } else {
                             conflicts += 1;
                             let merged = change(&app, &id, version, &mine, false).await;
-                            assert_eq!((merged.status, &merged.body[field]), (200, &json!(value)), "{}", merged.text);
+                            assert_eq!(
+                                (merged.status, &merged.body[field]),
+                                (200, &json!(value)),
+                                "{}",
+                                merged.text
+                            );
                             let other = FIELDS[usize::from(field == FIELDS[0])];
-                            assert_eq!(merged.body[other], theirs.body[other], "what the office has written elsewhere stays");
+                            assert_eq!(
+                                merged.body[other], theirs.body[other],
+                                "what the office has written elsewhere stays"
+                            );
                             merged.body["version"].as_i64().unwrap()
                         }
                     }
@@ -122,17 +150,35 @@ async fn a_month_without_a_network(service: &Service) {
     }
     held.follow(&app, FOLLOWED).await;
 
-    assert!(conflicts >= 5 && orphans.len() >= 2 && added.len() == 8, "{conflicts} conflicts, {} orphans, {} new", orphans.len(), added.len());
-    assert!(orphans.iter().all(|id| deleted.contains(id)), "only what the office has deleted is gone, and the app knows of it");
+    assert!(
+        conflicts >= 5 && orphans.len() >= 2 && added.len() == 8,
+        "{conflicts} conflicts, {} orphans, {} new",
+        orphans.len(),
+        added.len()
+    );
+    assert!(
+        orphans.iter().all(|id| deleted.contains(id)),
+        "only what the office has deleted is gone, and the app knows of it"
+    );
     nothing_is_lost(&office, &held, &by_office, &by_app, &added).await;
 }
 
-async fn nothing_is_lost(office: &Client, held: &Held, by_office: &Written, by_app: &Written, added: &[String]) {
+async fn nothing_is_lost(
+    office: &Client,
+    held: &Held,
+    by_office: &Written,
+    by_app: &Written,
+    added: &[String],
+) {
     // Every value that somebody has written was there, and what was written last is there.
     let mut last: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for (id, field, value) in by_office.iter().chain(by_app) {
         let history = office.get(&format!("{MILESTONES}/{id}/history")).await;
-        let changes = history.body["items"].as_array().unwrap().iter().flat_map(|entry| entry["changes"].as_array().unwrap());
+        let changes = history.body["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|entry| entry["changes"].as_array().unwrap());
         let times = changes.filter(|change| change["field"] == *field && change["to"] == *value).count();
         assert_eq!(times, 1, "{id} {field} {value}");
         last.insert((id, field), value);

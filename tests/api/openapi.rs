@@ -12,9 +12,11 @@ use crate::{
 };
 
 fn follow(value: &'static Value) -> &'static Value {
-    value["$ref"]
-        .as_str()
-        .map_or(value, |reference| api::document().pointer(reference.trim_start_matches('#')).unwrap_or_else(|| panic!("{reference} leads nowhere")))
+    value["$ref"].as_str().map_or(value, |reference| {
+        api::document()
+            .pointer(reference.trim_start_matches('#'))
+            .unwrap_or_else(|| panic!("{reference} leads nowhere"))
+    })
 }
 
 fn is_text(value: &Value) -> bool {
@@ -25,19 +27,26 @@ fn is_text(value: &Value) -> bool {
 fn the_committed_document_is_the_generated_one() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json");
     let is_same = std::fs::read_to_string(file).unwrap() == format!("{:#}\n", api::document());
-    assert!(is_same, "the API has changed: run `cargo run -- openapi > openapi/openapi.json`, look at the difference, and commit it");
+    assert!(
+        is_same,
+        "the API has changed: run `cargo run -- openapi > openapi/openapi.json`, look at the difference, and commit it"
+    );
 }
 
 #[test]
 fn the_committed_states_are_those_of_the_code() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/states.md");
     let is_same = std::fs::read_to_string(file).unwrap() == api::states_document();
-    assert!(is_same, "the rules of states have changed: run `cargo run -- states > docs/states.md`, look at the difference, and commit it");
+    assert!(
+        is_same,
+        "the rules of states have changed: run `cargo run -- states > docs/states.md`, look at the difference, and commit it"
+    );
 }
 
 #[test]
 fn every_operation_is_described() {
-    let tags: HashSet<&str> = api::document()["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    let tags: HashSet<&str> =
+        api::document()["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
     let mut ids = HashSet::new();
     for operation in operations() {
         let (id, document) = (operation.id(), operation.document);
@@ -52,8 +61,17 @@ fn every_operation_is_described() {
             assert!(is_text(&parameter["description"]), "{id}: the parameter {name} is not described");
             assert!(parameter["schema"].is_object(), "{id}: the parameter {name} has no schema");
         }
-        let path_parameters = document["parameters"].as_array().into_iter().flatten().map(follow).filter(|parameter| parameter["in"] == "path");
-        assert_eq!(path_parameters.count(), operation.pattern.matches('{').count(), "{id}: every part of the path is a parameter");
+        let path_parameters = document["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(follow)
+            .filter(|parameter| parameter["in"] == "path");
+        assert_eq!(
+            path_parameters.count(),
+            operation.pattern.matches('{').count(),
+            "{id}: every part of the path is a parameter"
+        );
     }
 }
 
@@ -71,13 +89,26 @@ fn every_answer_is_described() {
         must(operation.is_guarded(), &["401", "403"]);
         must(operation.pattern.contains('{'), &["404"]);
         must(!operation.media_types().is_empty(), &["400", "408", "413", "415", "422"]);
-        must(operation.document["parameters"].as_array().is_some_and(|list| list.iter().any(|p| follow(p)["in"] == "query")), &["400"]);
-        must(operation.document["parameters"].as_array().is_some_and(|list| list.iter().any(|p| follow(p)["name"] == "If-Match")), &["412", "428"]);
+        must(
+            operation.document["parameters"]
+                .as_array()
+                .is_some_and(|list| list.iter().any(|p| follow(p)["in"] == "query")),
+            &["400"],
+        );
+        must(
+            operation.document["parameters"]
+                .as_array()
+                .is_some_and(|list| list.iter().any(|p| follow(p)["name"] == "If-Match")),
+            &["412", "428"],
+        );
         for (status, response) in responses {
             let response = follow(response);
             assert!(is_text(&response["description"]), "{id} {status} is not described");
             let is_problem = status.starts_with('4') || status.starts_with('5');
-            assert!(!is_problem || response["content"]["application/problem+json"].is_object(), "{id} {status} is not a problem");
+            assert!(
+                !is_problem || response["content"]["application/problem+json"].is_object(),
+                "{id} {status} is not a problem"
+            );
         }
     }
 }
@@ -99,7 +130,11 @@ fn every_example_is_valid() {
         };
         for example in given {
             examples += 1;
-            faults.extend(conform::schema(schema).iter_errors(example).map(|error| format!("{pointer}: {}: {error}", error.instance_path())));
+            faults.extend(
+                conform::schema(schema)
+                    .iter_errors(example)
+                    .map(|error| format!("{pointer}: {}: {error}", error.instance_path())),
+            );
         }
     });
     assert!(faults.is_empty(), "{faults:#?}");
@@ -111,8 +146,15 @@ fn every_example_is_valid() {
             .unwrap()
             .values()
             .flat_map(|response| follow(response)["content"].as_object().into_iter().flatten());
-        for (media_type, media) in bodies.chain(answers).filter(|(media_type, _)| media_type.contains("json") || media_type.contains("form")) {
-            assert!(media.get("example").is_some(), "{}: a body of {media_type} has no example", operation.id());
+        for (media_type, media) in bodies
+            .chain(answers)
+            .filter(|(media_type, _)| media_type.contains("json") || media_type.contains("form"))
+        {
+            assert!(
+                media.get("example").is_some(),
+                "{}: a body of {media_type} has no example",
+                operation.id()
+            );
         }
     }
 }
@@ -126,9 +168,15 @@ fn walk(value: &'static Value, pointer: &mut String, look: &mut impl FnMut(&str,
     let members: Vec<(String, &Value)> = match value {
         Value::Object(members) => {
             look(pointer, value);
-            members.iter().filter(|(name, _)| *name != "example" && *name != "examples").map(|(name, member)| (name.clone(), member)).collect()
+            members
+                .iter()
+                .filter(|(name, _)| *name != "example" && *name != "examples")
+                .map(|(name, member)| (name.clone(), member))
+                .collect()
         }
-        Value::Array(items) => items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(index, item)| (index.to_string(), item)).collect()
+        }
         _ => return,
     };
     for (name, member) in members {

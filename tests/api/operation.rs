@@ -1,4 +1,5 @@
-//! The service as its operators and browsers see it: health, metrics, documentation, headers, limits, compression.
+//! The service as its operators and browsers see it: health, metrics, documentation, headers, limits,
+//! compression.
 
 use std::{collections::BTreeSet, io::Read};
 
@@ -37,7 +38,11 @@ async fn metrics_count_requests(service: &Service) {
     isipo.get("/api/v1/clusters/not-a-uuid").await;
     isipo.get("/nothing").await;
     let metrics = isipo.get("/metrics").await;
-    assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"), "{}", metrics.header("content-type"));
+    assert!(
+        metrics.header("content-type").starts_with("text/plain; version=0.0.4"),
+        "{}",
+        metrics.header("content-type")
+    );
     for labels in [
         "http_request_seconds_count{operation=\"list_clusters\",status=\"200\"}",
         "http_request_seconds_count{operation=\"get_cluster\",status=\"404\"}",
@@ -47,9 +52,16 @@ async fn metrics_count_requests(service: &Service) {
         "disk_free_bytes{of=\"files\"}",
         "disk_free_bytes{of=\"temporary\"}",
     ] {
-        assert!(metrics.text.lines().any(|line| line.starts_with(labels)), "{labels} is not in {}", metrics.text);
+        assert!(
+            metrics.text.lines().any(|line| line.starts_with(labels)),
+            "{labels} is not in {}",
+            metrics.text
+        );
     }
-    assert!(!metrics.text.contains("سنگ") && !metrics.text.contains("not-a-uuid"), "labels are few and hold nobody's data");
+    assert!(
+        !metrics.text.contains("سنگ") && !metrics.text.contains("not-a-uuid"),
+        "labels are few and hold nobody's data"
+    );
 }
 
 async fn the_documentation_needs_no_network(service: &Service) {
@@ -63,8 +75,13 @@ async fn the_documentation_needs_no_network(service: &Service) {
     assert_eq!((status, headers["content-type"].to_str().unwrap().starts_with("text/html")), (200, true));
     let policy = headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'self'") && !policy.contains("http"), "{policy}");
-    assert!(!page.contains("http://") && !page.contains("https://"), "something comes from elsewhere: {page}");
-    let sources = page.split(['"', '\'']).filter(|text| text.starts_with("./") && (text.ends_with(".js") || text.ends_with(".css")));
+    assert!(
+        !page.contains("http://") && !page.contains("https://"),
+        "something comes from elsewhere: {page}"
+    );
+    let sources = page
+        .split(['"', '\''])
+        .filter(|text| text.starts_with("./") && (text.ends_with(".js") || text.ends_with(".css")));
     let sources: BTreeSet<&str> = sources.collect();
     assert!(sources.len() >= 3, "{page}");
     for source in sources {
@@ -79,7 +96,9 @@ async fn the_documentation_needs_no_network(service: &Service) {
 
 async fn every_answer_carries_safe_headers(service: &Service) {
     let isipo = service.login("isipo").await;
-    for path in ["/api/v1/clusters", "/api/v1/clusters/x", "/nothing", "/health/live", "/openapi.json", "/docs/"] {
+    for path in
+        ["/api/v1/clusters", "/api/v1/clusters/x", "/nothing", "/health/live", "/openapi.json", "/docs/"]
+    {
         let answer = isipo.http.get(format!("{}{path}", isipo.address)).send().await.unwrap();
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
@@ -89,11 +108,17 @@ async fn every_answer_carries_safe_headers(service: &Service) {
         ] {
             assert_eq!(answer.headers()[name], value, "{path}");
         }
-        assert!(answer.headers()["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"), "{path}");
+        assert!(
+            answer.headers()["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"),
+            "{path}"
+        );
         assert!(!answer.headers().contains_key("server"), "{path}");
     }
     let answer = isipo.get("/api/v1/clusters").await;
-    assert_eq!((answer.header("cache-control"), answer.header("content-type")), ("private, no-cache", "application/json"));
+    assert_eq!(
+        (answer.header("cache-control"), answer.header("content-type")),
+        ("private, no-cache", "application/json")
+    );
     assert!(answer.header("vary").contains("Authorization"), "{}", answer.header("vary"));
 }
 
@@ -101,7 +126,9 @@ async fn a_request_id_is_taken_or_made(service: &Service) {
     let isipo = service.login("isipo").await;
     let with_id = async |id: &str| {
         let request = isipo.request(Method::POST, "/api/v1/clusters").header("x-request-id", id);
-        isipo.send(request.json(&json!({"province": "IR-15", "name_fa": id, "isic": [{"code": "2599"}]}))).await
+        isipo
+            .send(request.json(&json!({"province": "IR-15", "name_fa": id, "isic": [{"code": "2599"}]})))
+            .await
     };
     let created = with_id("call-17").await;
     assert_eq!(created.header("x-request-id"), "call-17");
@@ -114,32 +141,71 @@ async fn a_request_id_is_taken_or_made(service: &Service) {
 }
 
 async fn foreign_pages_need_permission(service: &Service) {
-    let (running, open) = service.beside(|config| config.cors_origins = vec!["https://app.example".into()]).await;
+    let (running, open) =
+        service.beside(|config| config.cors_origins = vec!["https://app.example".into()]).await;
     let preflight = |origin: &'static str, method: &'static str| {
-        let request = open.request(Method::OPTIONS, "/api/v1/clusters").header("origin", origin).header("access-control-request-method", method);
+        let request = open
+            .request(Method::OPTIONS, "/api/v1/clusters")
+            .header("origin", origin)
+            .header("access-control-request-method", method);
         request.header("access-control-request-headers", "authorization,if-match,idempotency-key").send()
     };
     let allowed = preflight("https://app.example", "PATCH").await.unwrap();
-    assert_eq!((allowed.status().as_u16(), &allowed.headers()["access-control-allow-origin"]), (200, &"https://app.example".parse().unwrap()));
+    assert_eq!(
+        (allowed.status().as_u16(), &allowed.headers()["access-control-allow-origin"]),
+        (200, &"https://app.example".parse().unwrap())
+    );
     let methods = allowed.headers()["access-control-allow-methods"].to_str().unwrap();
-    assert!(["GET", "POST", "PUT", "PATCH", "DELETE"].iter().all(|method| methods.contains(method)), "{methods}");
+    assert!(
+        ["GET", "POST", "PUT", "PATCH", "DELETE"].iter().all(|method| methods.contains(method)),
+        "{methods}"
+    );
     let headers = allowed.headers()["access-control-allow-headers"].to_str().unwrap();
-    assert!(["authorization", "content-type", "if-match", "idempotency-key"].iter().all(|name| headers.contains(name)), "{headers}");
+    assert!(
+        ["authorization", "content-type", "if-match", "idempotency-key"]
+            .iter()
+            .all(|name| headers.contains(name)),
+        "{headers}"
+    );
 
     let isipo = open.login("isipo").await;
-    let answer = isipo.send(isipo.request(Method::GET, "/api/v1/clusters").header("origin", "https://app.example")).await;
+    let answer = isipo
+        .send(isipo.request(Method::GET, "/api/v1/clusters").header("origin", "https://app.example"))
+        .await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, "https://app.example"));
-    assert!(["etag", "link", "x-request-id", "retry-after"].iter().all(|name| answer.header("access-control-expose-headers").contains(name)));
-    let refused = open.send(open.request(Method::GET, "/api/v1/clusters").header("origin", "https://app.example")).await;
-    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, "https://app.example"), "a page can read a refusal as well");
+    assert!(
+        ["etag", "link", "x-request-id", "retry-after"]
+            .iter()
+            .all(|name| answer.header("access-control-expose-headers").contains(name))
+    );
+    let refused = open
+        .send(open.request(Method::GET, "/api/v1/clusters").header("origin", "https://app.example"))
+        .await;
+    assert_eq!(
+        (refused.status, refused.header("access-control-allow-origin")),
+        (401, "https://app.example"),
+        "a page can read a refusal as well"
+    );
 
     let denied = preflight("https://evil.example", "GET").await.unwrap();
     assert!(denied.headers().get("access-control-allow-origin").is_none());
-    let foreign = isipo.http.get(format!("{}/api/v1/clusters", isipo.address)).header("origin", "https://evil.example").send().await.unwrap();
+    let foreign = isipo
+        .http
+        .get(format!("{}/api/v1/clusters", isipo.address))
+        .header("origin", "https://evil.example")
+        .send()
+        .await
+        .unwrap();
     assert!(foreign.headers().get("access-control-allow-origin").is_none());
     running.stop().await;
     let closed = service.anonymous();
-    let answer = closed.http.get(format!("{}/health/live", closed.address)).header("origin", "https://app.example").send().await.unwrap();
+    let answer = closed
+        .http
+        .get(format!("{}/health/live", closed.address))
+        .header("origin", "https://app.example")
+        .send()
+        .await
+        .unwrap();
     assert!(answer.headers().get("access-control-allow-origin").is_none(), "no page unless it is configured");
 }
 
@@ -153,11 +219,22 @@ async fn callers_are_limited(service: &Service) {
         assert_eq!(answer.header("ratelimit-policy"), "\"default\";q=3;w=60");
     }
     let refused = isipo.get("/api/v1/clusters").await;
-    assert_eq!((refused.status, refused.code(), refused.header("ratelimit")), (429, "too_many_requests", "\"default\";r=0"));
-    assert!((1..=20).contains(&refused.header("retry-after").parse::<u64>().unwrap()), "{}", refused.header("retry-after"));
+    assert_eq!(
+        (refused.status, refused.code(), refused.header("ratelimit")),
+        (429, "too_many_requests", "\"default\";r=0")
+    );
+    assert!(
+        (1..=20).contains(&refused.header("retry-after").parse::<u64>().unwrap()),
+        "{}",
+        refused.header("retry-after")
+    );
     assert_eq!(kerman.get("/api/v1/provinces").await.status, 200, "each caller has its own");
     let statuses = futures_util::future::join_all((0..6).map(|_| limited.get("/api/v1/provinces"))).await;
-    assert_eq!(statuses.iter().filter(|answer| answer.status == 429).count(), 3, "guessing tokens is limited by address");
+    assert_eq!(
+        statuses.iter().filter(|answer| answer.status == 429).count(),
+        3,
+        "guessing tokens is limited by address"
+    );
     assert_eq!(limited.form("/api/v1/auth/token", &[]).await.status, 429);
     assert_eq!(limited.get("/health/live").await.status, 200, "health has a limit of its own");
     running.stop().await;
@@ -168,7 +245,9 @@ async fn large_answers_are_compressed(service: &Service) {
     let fetch = async |path: &str, accept: &str| {
         let answer = isipo.request(Method::GET, path).header("accept-encoding", accept).send().await.unwrap();
         let headers = answer.headers().clone();
-        let header = |name: &str| headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(", ");
+        let header = |name: &str| {
+            headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(", ")
+        };
         let (encoding, etag, vary) = (header("content-encoding"), header("etag"), header("vary"));
         (encoding, etag, vary, answer.bytes().await.unwrap().to_vec())
     };
@@ -189,11 +268,22 @@ async fn large_answers_are_compressed(service: &Service) {
         assert_eq!((given.as_str(), decoded == plain), (encoding, true));
         assert!(bytes.len() * 3 < plain.len(), "{encoding}: {} of {}", bytes.len(), plain.len());
         assert_ne!(tag, plain_tag, "another representation has another strong ETag");
-        let again = isipo.send(isipo.request(Method::GET, list).header("accept-encoding", encoding).header("if-none-match", &tag)).await;
+        let again = isipo
+            .send(
+                isipo
+                    .request(Method::GET, list)
+                    .header("accept-encoding", encoding)
+                    .header("if-none-match", &tag),
+            )
+            .await;
         assert_eq!((again.status, again.text.as_str()), (304, ""), "{encoding}");
     }
     let first = isipo.get(list).await.items("id")[0].to_owned();
-    for (path, accept) in [(format!("/api/v1/clusters/{first}"), "gzip, br, zstd"), (list.to_owned(), "deflate"), (list.to_owned(), "gzip;q=0")] {
+    for (path, accept) in [
+        (format!("/api/v1/clusters/{first}"), "gzip, br, zstd"),
+        (list.to_owned(), "deflate"),
+        (list.to_owned(), "gzip;q=0"),
+    ] {
         assert_eq!(fetch(&path, accept).await.0, "", "{path} {accept}");
     }
 }
@@ -201,24 +291,35 @@ async fn large_answers_are_compressed(service: &Service) {
 async fn problems_are_catalogued(service: &Service) {
     let nobody = service.anonymous();
     let list = nobody.get("/problems").await;
-    let codes: Vec<&str> = list.body.as_array().unwrap().iter().map(|kind| kind["code"].as_str().unwrap()).collect();
+    let codes: Vec<&str> =
+        list.body.as_array().unwrap().iter().map(|kind| kind["code"].as_str().unwrap()).collect();
     assert_eq!(codes, CATALOGUE.iter().map(|kind| kind.code).collect::<Vec<_>>());
     assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len(), "each code is there once");
     for kind in list.body.as_array().unwrap() {
         let one = nobody.get(&format!("/problems/{}", kind["code"].as_str().unwrap())).await;
         assert_eq!((one.status, &one.body), (200, kind));
-        assert!(["title_fa", "title_en", "detail_fa", "detail_en"].iter().all(|field| !kind[field].as_str().unwrap().is_empty()), "{kind}");
+        assert!(
+            ["title_fa", "title_en", "detail_fa", "detail_en"]
+                .iter()
+                .all(|field| !kind[field].as_str().unwrap().is_empty()),
+            "{kind}"
+        );
     }
     let unknown = nobody.get("/problems/nothing").await;
     assert_eq!((unknown.status, unknown.code()), (404, "not_found"));
     // The type of a problem leads to its entry.
-    assert_eq!(nobody.get(unknown.body["type"].as_str().unwrap()).await.body["title_en"], unknown.body["title"]);
+    assert_eq!(
+        nobody.get(unknown.body["type"].as_str().unwrap()).await.body["title_en"],
+        unknown.body["title"]
+    );
 }
 
 async fn problems_speak_two_languages(service: &Service) {
     let nobody = service.anonymous();
     let ask = async |languages: &str| -> Answer {
-        nobody.send(nobody.http.get(format!("{}/nothing", nobody.address)).header("accept-language", languages)).await
+        nobody
+            .send(nobody.http.get(format!("{}/nothing", nobody.address)).header("accept-language", languages))
+            .await
     };
     for (languages, language, title) in [
         ("", "fa", "یافت نشد"),

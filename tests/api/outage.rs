@@ -48,7 +48,8 @@ impl Cable {
                         _ = state.wait_for(|state| *state != CableState::Plugged) => {}
                         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
                     }
-                    // A stalled connection is open until the cable is in another state; it does not come back.
+                    // A stalled connection is open until the cable is in another state; it does not come
+                    // back.
                     let _ = state.wait_for(|state| *state != CableState::Stalled).await;
                 });
             }
@@ -86,19 +87,34 @@ async fn a_database_may_go_away_and_come_back() {
     let Some((service, cable)) = service_with_cable().await else { return };
     let (running, beside) = cable.service(&service, |_| {}).await;
     let isipo = beside.login("isipo").await;
-    let write = async |name: &str| isipo.post(CLUSTERS, json!({"province": "IR-15", "name_fa": name, "isic": [{"code": "2599"}]})).await;
+    let write = async |name: &str| {
+        isipo.post(CLUSTERS, json!({"province": "IR-15", "name_fa": name, "isic": [{"code": "2599"}]})).await
+    };
     let before = isipo.count(CLUSTERS).await;
     assert_eq!(write("ورشو").await.status, 201);
 
     for _ in 0..2 {
         cable.set(CableState::Pulled);
-        for answer in
-            [isipo.get(CLUSTERS).await, write("گیوه").await, isipo.get("/health/ready").await, isipo.get("/api/v1/clusters?count=true").await]
-        {
-            assert_eq!((answer.status, answer.code(), answer.header("retry-after")), (503, "unavailable", "2"), "{}", answer.text);
+        for answer in [
+            isipo.get(CLUSTERS).await,
+            write("گیوه").await,
+            isipo.get("/health/ready").await,
+            isipo.get("/api/v1/clusters?count=true").await,
+        ] {
+            assert_eq!(
+                (answer.status, answer.code(), answer.header("retry-after")),
+                (503, "unavailable", "2"),
+                "{}",
+                answer.text
+            );
         }
-        let form = [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", "x")];
-        assert_eq!(beside.form("/api/v1/auth/token", &form).await.status, 503, "nobody is told that a secret is wrong that was not looked at");
+        let form =
+            [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", "x")];
+        assert_eq!(
+            beside.form("/api/v1/auth/token", &form).await.status,
+            503,
+            "nobody is told that a secret is wrong that was not looked at"
+        );
         assert_eq!(beside.with_token("x").get(CLUSTERS).await.status, 401);
         for path in ["/health/live", "/metrics", "/openapi.json", "/problems"] {
             assert_eq!(isipo.get(path).await.status, 200, "{path}");
@@ -119,20 +135,28 @@ async fn a_database_may_go_away_and_come_back() {
 #[actix_web::test]
 async fn a_database_that_says_nothing_holds_nobody_up() {
     let Some((service, cable)) = service_with_cable().await else { return };
-    let (running, beside) = cable.service(&service, |config| (config.body_timeout_seconds, config.request_timeout_seconds) = (1, 2)).await;
+    let (running, beside) = cable
+        .service(&service, |config| (config.body_timeout_seconds, config.request_timeout_seconds) = (1, 2))
+        .await;
     let isipo = beside.login("isipo").await;
     let before = isipo.count(CLUSTERS).await;
     cable.set(CableState::Stalled);
     let body = json!({"province": "IR-15", "name_fa": "گیوه", "isic": [{"code": "2599"}]});
-    let (read, written, ready) = tokio::join!(isipo.get(CLUSTERS), isipo.post(CLUSTERS, body.clone()), isipo.get("/health/ready"));
+    let (read, written, ready) =
+        tokio::join!(isipo.get(CLUSTERS), isipo.post(CLUSTERS, body.clone()), isipo.get("/health/ready"));
     for answer in [read, written, ready] {
-        assert!(answer.status == 503 && matches!(answer.code(), "timed_out" | "unavailable"), "{}", answer.text);
+        assert!(
+            answer.status == 503 && matches!(answer.code(), "timed_out" | "unavailable"),
+            "{}",
+            answer.text
+        );
         assert!(answer.header("retry-after").parse::<u64>().unwrap() > 0);
     }
     assert_eq!(isipo.get("/health/live").await.status, 200);
     cable.set(CableState::Plugged);
     until(async || Some(isipo.get("/health/ready").await).filter(|answer| answer.status == 200)).await;
-    until(async || Some(isipo.post(CLUSTERS, body.clone()).await).filter(|answer| answer.status != 503)).await;
+    until(async || Some(isipo.post(CLUSTERS, body.clone()).await).filter(|answer| answer.status != 503))
+        .await;
     assert_eq!(isipo.count(CLUSTERS).await, before + 1, "it is written once");
     running.stop().await;
     service.stop().await;

@@ -1,4 +1,5 @@
-//! What is Persian about the service: search, names, the order of the alphabet, the calendar, the language of problems.
+//! What is Persian about the service: search, names, the order of the alphabet, the calendar, the language of
+//! problems.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -23,19 +24,38 @@ on_both!(
 );
 
 async fn search(client: &Client, text: &str) -> Vec<String> {
-    let found = client.send(client.request(Method::GET, &format!("{CLUSTERS}?sort=code")).query(&[("q", text)])).await;
+    let found = client
+        .send(client.request(Method::GET, &format!("{CLUSTERS}?sort=code")).query(&[("q", text)]))
+        .await;
     assert_eq!(found.status, 200, "{}", found.text);
     found.items("code").into_iter().map(str::to_owned).collect()
 }
 
 async fn a_search_finds_every_spelling(service: &Service) {
     let lorestan = service.login("lorestan").await;
-    register(&lorestan, "ماشین‌های کشاورزی", json!({"code": "agri", "name_en": "Farm Machinery (Café)", "aliases": ["تراکتورسازی"]})).await;
+    register(
+        &lorestan,
+        "ماشین‌های کشاورزی",
+        json!({"code": "agri", "name_en": "Farm Machinery (Café)", "aliases": ["تراکتورسازی"]}),
+    )
+    .await;
     register(&lorestan, "شناسایی‌شدهٔ ۱۳۹۲", json!({"code": "year", "products": ["پنیرِ ليقوان"]})).await;
     for (found, spellings) in [
         (
             "agri",
-            &["کشاورزی", "كشاورزي", "ﻛﺸﺎورزى", "کِشاوَرزی", "کشـاورزی", "ماشین های", "ماشینهای", "کشا ماشی", "تراکتور", "FARM cafe", "کشاورزی،"][..],
+            &[
+                "کشاورزی",
+                "كشاورزي",
+                "ﻛﺸﺎورزى",
+                "کِشاوَرزی",
+                "کشـاورزی",
+                "ماشین های",
+                "ماشینهای",
+                "کشا ماشی",
+                "تراکتور",
+                "FARM cafe",
+                "کشاورزی،",
+            ][..],
         ),
         ("year", &["۱۳۹۲", "1392", "١٣٩٢", "139", "شناسایی شده", "شناسائی", "لیقوان پنیر", "ليقوان"]),
         ("15-0004", &["قزل‌آلا", "قزل آلا", "قزلآلا", "قزلالا", "قزل", "آلا", "الا قزل", "قِزِل أَلا", "قزل\u{200d}آلا"]),
@@ -53,9 +73,15 @@ async fn a_search_finds_every_spelling(service: &Service) {
 
 async fn a_name_is_unique_in_its_province_in_every_spelling(service: &Service) {
     let isipo = service.login("isipo").await;
-    let taken = |answer: &Answer| assert_eq!((answer.status, answer.code(), answer.errors()), (409, "duplicate", vec![("/name_fa", "duplicate")]));
+    let taken = |answer: &Answer| {
+        assert_eq!(
+            (answer.status, answer.code(), answer.errors()),
+            (409, "duplicate", vec![("/name_fa", "duplicate")])
+        )
+    };
     let other = register(&isipo, "ماهی", json!({})).await;
-    for spelling in ["قزل‌آلا", "قزل آلا", "قزلآلا", "قزلالا", "قِزل-آلا", " قزل  آلا "] {
+    for spelling in ["قزل‌آلا", "قزل آلا", "قزلآلا", "قزلالا", "قِزل-آلا", " قزل  آلا "]
+    {
         taken(&isipo.post(CLUSTERS, cluster(spelling, json!({}))).await);
         taken(&isipo.patch(other.header("location"), "*", json!({"name_fa": spelling})).await);
     }
@@ -64,7 +90,11 @@ async fn a_name_is_unique_in_its_province_in_every_spelling(service: &Service) {
     taken(&isipo.patch(elsewhere.header("location"), "*", json!({"province": "IR-15"})).await);
 
     let respelt = isipo.patch(elsewhere.header("location"), "*", json!({"name_fa": "قزلآلا"})).await;
-    assert_eq!((respelt.status, &respelt.body["name_fa"]), (200, &json!("قزلآلا")), "one may spell one's own name anew");
+    assert_eq!(
+        (respelt.status, &respelt.body["name_fa"]),
+        (200, &json!("قزلآلا")),
+        "one may spell one's own name anew"
+    );
 }
 
 async fn names_sort_as_in_a_persian_dictionary(service: &Service) {
@@ -110,9 +140,15 @@ async fn names_sort_as_in_a_persian_dictionary(service: &Service) {
     for index in 0..dictionary.len() {
         register(&isipo, dictionary[(index * 11 + 5) % dictionary.len()], json!({"province": "IR-00"})).await;
     }
-    assert_eq!(isipo.get(&format!("{CLUSTERS}?province=IR-00&sort=name_fa&page_size=200")).await.items("name_fa"), dictionary);
+    assert_eq!(
+        isipo.get(&format!("{CLUSTERS}?province=IR-00&sort=name_fa&page_size=200")).await.items("name_fa"),
+        dictionary
+    );
     let reversed: Vec<&str> = dictionary.into_iter().rev().collect();
-    assert_eq!(isipo.get(&format!("{CLUSTERS}?province=IR-00&sort=-name_fa&page_size=200")).await.items("name_fa"), reversed);
+    assert_eq!(
+        isipo.get(&format!("{CLUSTERS}?province=IR-00&sort=-name_fa&page_size=200")).await.items("name_fa"),
+        reversed
+    );
 }
 
 /// So in Dehkhoda's dictionary and in the Persian collation of Unicode CLDR.
@@ -129,7 +165,10 @@ async fn text_is_kept_as_it_was_given(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let name = "كارخانه‌هاي پنیرِ ١٣٩٢ و ۱۳۹۲ـ ة ۀ هٔ";
     let kept = register(&lorestan, name, json!({"aliases": [name, "  پهلو به پهلو  "]})).await;
-    assert_eq!((&kept.body["name_fa"], &kept.body["aliases"]), (&json!(name), &json!([name, "  پهلو به پهلو  "])));
+    assert_eq!(
+        (&kept.body["name_fa"], &kept.body["aliases"]),
+        (&json!(name), &json!([name, "  پهلو به پهلو  "]))
+    );
 
     let (decomposed, composed) = ("ا\u{653}هن", "آهن");
     let more = json!({"name_en": "Cafe\u{301}", "external_refs": [{"system": "gis", "key": decomposed}]});
@@ -137,7 +176,11 @@ async fn text_is_kept_as_it_was_given(service: &Service) {
     assert_eq!((&normal.body["name_fa"], &normal.body["name_en"]), (&json!(composed), &json!("Café")));
     assert_eq!(normal.body["external_refs"], json!([{"system": "gis", "key": composed}]));
     for key in [composed, decomposed] {
-        assert_eq!(lorestan.get(&format!("{CLUSTERS}/by-ref/gis/{key}")).await.status, 200, "a key in a path is text as well");
+        assert_eq!(
+            lorestan.get(&format!("{CLUSTERS}/by-ref/gis/{key}")).await.status,
+            200,
+            "a key in a path is text as well"
+        );
     }
     let put = lorestan.put(&format!("{CLUSTERS}/by-ref/gis/2{decomposed}"), cluster("دیگر", json!({}))).await;
     assert_eq!(put.body["external_refs"], json!([{"system": "gis", "key": format!("2{composed}")}]));
@@ -148,7 +191,10 @@ async fn dates_come_in_and_go_out_in_both_calendars(service: &Service) {
     let created = claimed(&lorestan, "ورشو", json!({})).await;
     let path = created.header("location");
     let persian = format!("{path}?calendar=persian");
-    let days = |answer: &Answer| ["identified_on", "identified_not_later_than"].map(|field| answer.body[field].as_str().unwrap().to_owned());
+    let days = |answer: &Answer| {
+        ["identified_on", "identified_not_later_than"]
+            .map(|field| answer.body[field].as_str().unwrap().to_owned())
+    };
     for (persian_day, gregorian_day) in [
         ("1392-12-29", "2014-03-20"),
         ("1393-01-01", "2014-03-21"),
@@ -182,8 +228,11 @@ async fn the_history_speaks_the_calendar_asked_for(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let created = register(&lorestan, "ورشو", json!({"identified_on": "2014-03-20"})).await;
     lorestan.patch(created.header("location"), "*", json!({"identified_on": "2014-03-19"})).await;
-    for (calendar, from, to) in [("gregorian", "2014-03-20", "2014-03-19"), ("persian", "1392-12-29", "1392-12-28")] {
-        let history = lorestan.get(&format!("{}/history?calendar={calendar}", created.header("location"))).await;
+    for (calendar, from, to) in
+        [("gregorian", "2014-03-20", "2014-03-19"), ("persian", "1392-12-29", "1392-12-28")]
+    {
+        let history =
+            lorestan.get(&format!("{}/history?calendar={calendar}", created.header("location"))).await;
         let changes = history.body["items"][1]["changes"].as_array().unwrap();
         let change = changes.iter().find(|change| change["field"] == "identified_on").unwrap();
         assert_eq!(change, &json!({"field": "identified_on", "from": from, "to": to}));
@@ -194,23 +243,60 @@ async fn a_day_that_does_not_exist_is_refused_wherever_it_stands(service: &Servi
     let lorestan = service.login("lorestan").await;
     let created = register(&lorestan, "ورشو", json!({})).await;
     let path = created.header("location");
-    for (calendar, day) in
-        [("persian", "1392-12-30"), ("persian", "1404-12-30"), ("persian", "1392-07-31"), ("gregorian", "2014-02-29"), ("gregorian", "2014-13-01")]
-    {
+    for (calendar, day) in [
+        ("persian", "1392-12-30"),
+        ("persian", "1404-12-30"),
+        ("persian", "1392-07-31"),
+        ("gregorian", "2014-02-29"),
+        ("gregorian", "2014-13-01"),
+    ] {
         let query = format!("?calendar={calendar}");
-        let transition = lorestan.request(Method::POST, &format!("{path}/transitions{query}")).header("if-match", "*");
+        let transition =
+            lorestan.request(Method::POST, &format!("{path}/transitions{query}")).header("if-match", "*");
         for (answer, pointers) in [
-            (lorestan.post(&format!("{CLUSTERS}{query}"), cluster("نی", json!({"identified_on": day}))).await, vec!["/identified_on"]),
             (
-                lorestan.patch(&format!("{path}{query}"), "*", json!({"identified_on": day, "identified_not_later_than": day})).await,
+                lorestan
+                    .post(&format!("{CLUSTERS}{query}"), cluster("نی", json!({"identified_on": day})))
+                    .await,
+                vec!["/identified_on"],
+            ),
+            (
+                lorestan
+                    .patch(
+                        &format!("{path}{query}"),
+                        "*",
+                        json!({"identified_on": day, "identified_not_later_than": day}),
+                    )
+                    .await,
                 vec!["/identified_not_later_than", "/identified_on"],
             ),
-            (lorestan.put(&format!("{CLUSTERS}/by-ref/gis/1{query}"), cluster("نی", json!({"identified_on": day}))).await, vec!["/identified_on"]),
-            (lorestan.send(transition.json(&json!({"to": "identified", "effective_on": day}))).await, vec!["/effective_on"]),
-            (lorestan.post(&format!("{path}/claims{query}"), json!({"source_title": "x", "claimed_on": day})).await, vec!["/claimed_on"]),
+            (
+                lorestan
+                    .put(
+                        &format!("{CLUSTERS}/by-ref/gis/1{query}"),
+                        cluster("نی", json!({"identified_on": day})),
+                    )
+                    .await,
+                vec!["/identified_on"],
+            ),
+            (
+                lorestan.send(transition.json(&json!({"to": "identified", "effective_on": day}))).await,
+                vec!["/effective_on"],
+            ),
+            (
+                lorestan
+                    .post(&format!("{path}/claims{query}"), json!({"source_title": "x", "claimed_on": day}))
+                    .await,
+                vec!["/claimed_on"],
+            ),
         ] {
             let errors: Vec<_> = pointers.into_iter().map(|pointer| (pointer, "no_such_day")).collect();
-            assert_eq!((answer.status, answer.code(), answer.errors()), (422, "validation_failed", errors), "{day}: {}", answer.text);
+            assert_eq!(
+                (answer.status, answer.code(), answer.errors()),
+                (422, "validation_failed", errors),
+                "{day}: {}",
+                answer.text
+            );
         }
     }
     assert_eq!(lorestan.get(path).await.version_tag(), "\"1\"");
@@ -250,8 +336,16 @@ async fn problems_come_in_the_language_that_weighs_most(service: &Service) {
             "fa" => ("ورود لازم است", "یک توکن دسترسی معتبر در سرآیند Authorization بفرستید."),
             _ => ("Authentication required", "Send a valid access token in the Authorization header."),
         };
-        assert_eq!((refused.status, refused.code(), refused.header("content-language")), (401, "unauthenticated", language), "{accept:?}");
-        assert_eq!((&refused.body["title"], &refused.body["detail"]), (&json!(title), &json!(detail)), "{accept:?}");
+        assert_eq!(
+            (refused.status, refused.code(), refused.header("content-language")),
+            (401, "unauthenticated", language),
+            "{accept:?}"
+        );
+        assert_eq!(
+            (&refused.body["title"], &refused.body["detail"]),
+            (&json!(title), &json!(detail)),
+            "{accept:?}"
+        );
     }
 }
 
@@ -264,9 +358,18 @@ async fn every_detail_of_a_problem_is_translated(service: &Service) {
         assert_eq!((refused.status, refused.body["errors"].as_array().unwrap().len() >= 7), (422, true));
         for error in refused.body["errors"].as_array().unwrap() {
             let detail = error["detail"].as_str().unwrap();
-            assert_eq!(detail.contains(|c: char| ('\u{600}'..'\u{700}').contains(&c)), is_persian, "{detail}");
+            assert_eq!(
+                detail.contains(|c: char| ('\u{600}'..'\u{700}').contains(&c)),
+                is_persian,
+                "{detail}"
+            );
         }
-        let day = refused.body["errors"].as_array().unwrap().iter().find(|error| error["pointer"] == "/identified_on").unwrap();
+        let day = refused.body["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|error| error["pointer"] == "/identified_on")
+            .unwrap();
         assert!(day["detail"].as_str().unwrap().contains("1392-12-30"), "{day}");
     }
 }

@@ -25,7 +25,9 @@ async fn number(db: &impl ConnectionTrait, sql: &str) -> i64 {
 /// How many rows the planner believes a table to have; 0 where it knows nothing.
 async fn believed(db: &Database, table: &str) -> i64 {
     let sql = match db.get_database_backend() {
-        DbBackend::Postgres => format!("SELECT GREATEST(reltuples, 0)::bigint FROM pg_class WHERE oid = '{table}'::regclass"),
+        DbBackend::Postgres => {
+            format!("SELECT GREATEST(reltuples, 0)::bigint FROM pg_class WHERE oid = '{table}'::regclass")
+        }
         _ => format!("SELECT CAST(stat AS integer) FROM sqlite_stat1 WHERE tbl = '{table}' LIMIT 1"),
     };
     number(db, &sql).await
@@ -40,7 +42,10 @@ async fn statistics_are_fresh(backend: Backend) {
     scale::fill(&db, plan).await.unwrap();
     let entries = number(&db, "SELECT COUNT(*) FROM change_log").await;
     let believed = believed(&db, "change_log").await;
-    assert!(believed > entries / 2 && believed < entries * 2, "after the data was made: {believed} of {entries}");
+    assert!(
+        believed > entries / 2 && believed < entries * 2,
+        "after the data was made: {believed} of {entries}"
+    );
     db.close().await.unwrap();
     scratch.remove().await;
 }
@@ -52,7 +57,8 @@ async fn the_feed_is_found_by_its_index() {
     let db = service.database().await;
     for sql in [
         "ALTER TABLE change_log SET (autovacuum_enabled = false)",
-        // By a transaction of long ago: other databases of the server may have older ones running than that of this statement.
+        // By a transaction of long ago: other databases of the server may have older ones running than that
+        // of this statement.
         "INSERT INTO change_log (transaction_id, resource, record_id, version, kind, changed_at, changed_by, request_id, data, previous_hash, hash) \
          SELECT 1, resource, gen_random_uuid(), 1, kind, changed_at, changed_by, request_id, data, previous_hash, hash \
          FROM (SELECT * FROM change_log WHERE resource = 'cluster' LIMIT 1) c, generate_series(1, 20000)",
@@ -69,7 +75,9 @@ async fn the_feed_is_found_by_its_index() {
     let kept: feed::Seen = seen.snapshot().parse().unwrap();
     let before = number(&transaction, read).await;
     for since in [&seen, &kept] {
-        assert!(feed::changes(&transaction, &followed, (Some(since), &seen), None, 200).await.unwrap().is_empty());
+        assert!(
+            feed::changes(&transaction, &followed, (Some(since), &seen), None, 200).await.unwrap().is_empty()
+        );
     }
     // Webhooks ask so: what they have seen is kept in the database.
     assert!(!feed::has_news(&transaction, &kept, &seen).await.unwrap());

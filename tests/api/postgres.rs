@@ -9,10 +9,20 @@ use std::{
 
 /// The folder with the programs of a server; none where there is none, which is a failure in CI.
 pub fn programs() -> Option<PathBuf> {
-    let of_version = |entry: std::fs::DirEntry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin")));
-    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().filter_map(of_version).collect::<Vec<_>>();
-    let on_path = std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
-    let mut folders: Vec<_> = installed.into_iter().chain(on_path.into_iter().map(|folder| (0, folder))).collect();
+    let of_version = |entry: std::fs::DirEntry| {
+        Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin")))
+    };
+    let installed = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(of_version)
+        .collect::<Vec<_>>();
+    let on_path = std::env::var_os("PATH")
+        .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
+        .unwrap_or_default();
+    let mut folders: Vec<_> =
+        installed.into_iter().chain(on_path.into_iter().map(|folder| (0, folder))).collect();
     folders.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
     let found = folders.into_iter().map(|(_, folder)| folder).find(|folder| folder.join("pg_ctl").exists());
     if found.is_none() {
@@ -40,7 +50,9 @@ impl Postgres {
     /// A new server, which runs.
     pub async fn primary() -> Option<Self> {
         let server = Self::new(programs()?);
-        run(server.command("initdb", ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"])).await;
+        run(server
+            .command("initdb", ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]))
+        .await;
         server.start().await;
         Some(server)
     }
@@ -66,7 +78,12 @@ impl Postgres {
     /// A program, with the folder of this server's data.
     fn command<I: IntoIterator<Item: AsRef<OsStr>>>(&self, program: &str, arguments: I) -> Command {
         let mut command = Command::new(self.programs.join(program));
-        command.current_dir(self.folder.path()).env_remove("PGDATA").arg("-D").arg(self.data()).args(arguments);
+        command
+            .current_dir(self.folder.path())
+            .env_remove("PGDATA")
+            .arg("-D")
+            .arg(self.data())
+            .args(arguments);
         if let Some((user, group)) = unprivileged() {
             command.uid(user).gid(group);
         }

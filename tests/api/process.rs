@@ -34,9 +34,14 @@ pub async fn run(arguments: &[&str], variables: &[(&str, &str)], input: &str) ->
     let mut child = bare(binary(arguments), variables).spawn().unwrap();
     // A command that reads no input may be gone already.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output: Output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let output: Output =
+        tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Outcome { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    Outcome {
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
 }
 
 /// A server that runs; killed when it is dropped.
@@ -55,13 +60,23 @@ pub struct Server {
 impl Server {
     /// Starts `serve` on a database, and waits until it is ready.
     pub async fn serve(url: &str, variables: &[(&str, &str)]) -> Self {
-        let own = [("DATABASE_URL", url), ("KHOOSHEH_BIND", "127.0.0.1:0"), ("KHOOSHEH_WORKERS", "2"), ("KHOOSHEH_REQUESTS_PER_MINUTE", "0")];
+        let own = [
+            ("DATABASE_URL", url),
+            ("KHOOSHEH_BIND", "127.0.0.1:0"),
+            ("KHOOSHEH_WORKERS", "2"),
+            ("KHOOSHEH_REQUESTS_PER_MINUTE", "0"),
+        ];
         Self::start(&["serve"], &[&own[..], variables].concat()).await
     }
 
     /// The same through a shell, which may limit what the process can do before it becomes it.
     pub async fn serve_through(script: &str, url: &str) -> Self {
-        let own = [("DATABASE_URL", url), ("KHOOSHEH_BIND", "127.0.0.1:0"), ("KHOOSHEH_WORKERS", "2"), ("KHOOSHEH_REQUESTS_PER_MINUTE", "0")];
+        let own = [
+            ("DATABASE_URL", url),
+            ("KHOOSHEH_BIND", "127.0.0.1:0"),
+            ("KHOOSHEH_WORKERS", "2"),
+            ("KHOOSHEH_REQUESTS_PER_MINUTE", "0"),
+        ];
         let mut shell = Command::new("sh");
         shell.args(["-c", script, env!("CARGO_BIN_EXE_khoosheh"), "serve"]);
         Self::begin(shell, &["serve"], &own).await
@@ -75,19 +90,25 @@ impl Server {
     async fn begin(command: Command, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let files = tempfile::tempdir().unwrap();
         let url = format!("file://{}", files.path().display());
-        let mut child = bare(command, &[&[("KHOOSHEH_ATTACHMENTS_URL", url.as_str())], variables].concat()).spawn().unwrap();
+        let mut child = bare(command, &[&[("KHOOSHEH_ATTACHMENTS_URL", url.as_str())], variables].concat())
+            .spawn()
+            .unwrap();
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
         for pipe in [Box::new(stdout) as Box<dyn Read + Send>, Box::new(stderr)] {
             let sender = sender.clone();
-            std::thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+            std::thread::spawn(move || {
+                BufReader::new(pipe).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+            });
         }
         drop(sender);
         let mut greeting = String::new();
         let address = loop {
             let line = lines.recv().await.unwrap_or_else(|| panic!("{arguments:?} ended: {greeting}"));
             greeting.push_str(&format!("{line}\n"));
-            let found = line.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':').find(|word| word.starts_with("127.0.0.1:"));
+            let found = line
+                .split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
+                .find(|word| word.starts_with("127.0.0.1:"));
             if let Some(address) = found {
                 break address.to_owned();
             }
@@ -99,7 +120,8 @@ impl Server {
                 kept.lock().unwrap().push_str(&format!("{line}\n"));
             }
         });
-        let database_url = variables.iter().find(|(name, _)| *name == "DATABASE_URL").map_or("", |(_, url)| url).to_owned();
+        let database_url =
+            variables.iter().find(|(name, _)| *name == "DATABASE_URL").map_or("", |(_, url)| url).to_owned();
         Self { child, database_url, address: format!("http://{address}"), greeting, log, _files: files }
     }
 
@@ -129,7 +151,8 @@ impl Server {
     /// Lets no file grow beyond so many bytes, or any.
     pub fn limit_files(&self, bytes: Option<u64>) {
         let limit = format!("--fsize={}:", bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string()));
-        let limited = Command::new("prlimit").args(["--pid", &self.child.id().to_string(), &limit]).status().unwrap();
+        let limited =
+            Command::new("prlimit").args(["--pid", &self.child.id().to_string(), &limit]).status().unwrap();
         assert!(limited.success());
     }
 
@@ -155,7 +178,10 @@ impl Server {
     /// Waits for its end.
     pub async fn ended(mut self) -> i32 {
         let end = tokio::task::spawn_blocking(move || self.child.wait().unwrap().code().unwrap_or(-1));
-        tokio::time::timeout(std::time::Duration::from_secs(30), end).await.expect("an end within 30 s").unwrap()
+        tokio::time::timeout(std::time::Duration::from_secs(30), end)
+            .await
+            .expect("an end within 30 s")
+            .unwrap()
     }
 }
 

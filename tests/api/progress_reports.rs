@@ -31,7 +31,8 @@ pub const REPORTS: &str = "/api/v1/progress-reports";
 /// What a report of a project (its path) needs; `more` adds to it.
 fn report(project: &str, quarter: &str, more: Value) -> Value {
     let project_id = project.rsplit('/').next().unwrap();
-    let mut input = json!({"project_id": project_id, "quarter": quarter, "narrative_fa": "دو نشست برگزار شد."});
+    let mut input =
+        json!({"project_id": project_id, "quarter": quarter, "narrative_fa": "دو نشست برگزار شد."});
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     input
 }
@@ -56,7 +57,12 @@ fn quarters() -> impl Iterator<Item = String> {
 }
 
 fn shown(answer: &Answer) -> Vec<&str> {
-    answer.body["allowed_transitions"].as_array().unwrap().iter().map(|allowed| allowed["to"].as_str().unwrap()).collect()
+    answer.body["allowed_transitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|allowed| allowed["to"].as_str().unwrap())
+        .collect()
 }
 
 async fn a_report_goes_from_draft_to_acceptance(service: &Service) {
@@ -64,7 +70,11 @@ async fn a_report_goes_from_draft_to_acceptance(service: &Service) {
     let (lorestan, isipo) = (service.login("lorestan").await, service.login("isipo").await);
     let project = stone(&cda).await;
     let issues = json!([{"text": "تأخیر اعتبار", "action": "پیگیری"}, {"text": "نبود برق", "action": null}]);
-    let draft = report(&project, "1393-Q2", json!({"issues": issues, "external_refs": [{"system": "app", "key": "1"}]}));
+    let draft = report(
+        &project,
+        "1393-Q2",
+        json!({"issues": issues, "external_refs": [{"system": "app", "key": "1"}]}),
+    );
     let created = made(&cda, REPORTS, draft.clone()).await;
     let path = created.header("location");
     assert_eq!(path, format!("{REPORTS}/{}", created.id()));
@@ -80,7 +90,8 @@ async fn a_report_goes_from_draft_to_acceptance(service: &Service) {
     }
     assert_eq!(cda.get(path).await.body, created.body);
     let persian = cda.get(&format!("{path}?calendar=persian&include=project")).await;
-    let days = ["quarter", "period_start", "period_end", "due_on"].map(|field| persian.body[field].as_str().unwrap());
+    let days = ["quarter", "period_start", "period_end", "due_on"]
+        .map(|field| persian.body[field].as_str().unwrap());
     assert_eq!(days, ["1393-Q2", "1393-04-01", "1393-06-31", "1393-07-15"]);
     assert_eq!(persian.body["project"]["code"], "15-P-0001");
 
@@ -92,17 +103,32 @@ async fn a_report_goes_from_draft_to_acceptance(service: &Service) {
         [answer.body["submitted_on"].clone(), answer.body["accepted_on"].clone()]
     };
     assert_eq!(step(&cda, "submitted", "2014-10-01", json!({})).await, [json!("2014-10-01"), Value::Null]);
-    assert_eq!(step(&supervisor, "returned", "2014-10-02", json!({"reason": "فهرست نیست"})).await, [Value::Null, Value::Null]);
+    assert_eq!(
+        step(&supervisor, "returned", "2014-10-02", json!({"reason": "فهرست نیست"})).await,
+        [Value::Null, Value::Null]
+    );
     let rewritten = cda.patch(path, "*", json!({"narrative_fa": "سه نشست برگزار شد.", "issues": []})).await;
     assert_eq!((rewritten.status, &rewritten.body["issues"]), (200, &json!([])), "{}", rewritten.text);
     assert_eq!(step(&cda, "submitted", "2014-10-05", json!({})).await, [json!("2014-10-05"), Value::Null]);
     step(&supervisor, "supervisor_reviewed", "2014-10-06", json!({})).await;
     step(&lorestan, "province_approved", "2014-10-07", json!({})).await;
-    assert_eq!(step(&isipo, "nationally_accepted", "2014-10-08", json!({})).await, [json!("2014-10-05"), json!("2014-10-08")]);
+    assert_eq!(
+        step(&isipo, "nationally_accepted", "2014-10-08", json!({})).await,
+        [json!("2014-10-05"), json!("2014-10-08")]
+    );
     let done = lorestan.get(path).await;
     assert_eq!((shown(&done).len(), &done.body["version"]), (0, &json!(8)));
     let history = lorestan.get(&format!("{path}/history")).await;
-    let kinds = ["created", "transitioned", "transitioned", "updated", "transitioned", "transitioned", "transitioned", "transitioned"];
+    let kinds = [
+        "created",
+        "transitioned",
+        "transitioned",
+        "updated",
+        "transitioned",
+        "transitioned",
+        "transitioned",
+        "transitioned",
+    ];
     assert_eq!(history.items("kind"), kinds);
     assert!(!history.text.contains("allowed_transitions"));
 }
@@ -116,7 +142,8 @@ const TABLE: [(&[&str], &[&str]); 6] = [
     (&["submitted", "supervisor_reviewed", "province_approved", "nationally_accepted"], &[]),
     (&["submitted", "returned"], &["submitted"]),
 ];
-const STATES: [&str; 6] = ["draft", "submitted", "supervisor_reviewed", "province_approved", "nationally_accepted", "returned"];
+const STATES: [&str; 6] =
+    ["draft", "submitted", "supervisor_reviewed", "province_approved", "nationally_accepted", "returned"];
 
 async fn every_state_of_a_report_leads_where_the_domain_says(service: &Service) {
     let isipo = service.login("isipo").await;
@@ -127,7 +154,11 @@ async fn every_state_of_a_report_leads_where_the_domain_says(service: &Service) 
         assert_eq!(shown(&now), next, "{}", now.body["state"]);
         for to in STATES.into_iter().filter(|to| !next.contains(to)) {
             let refused = enter(&isipo, &path, to).await;
-            assert_eq!((refused.status, refused.code(), &refused.body["allowed"]), (409, "transition_not_allowed", &json!(next)), "{to}");
+            assert_eq!(
+                (refused.status, refused.code(), &refused.body["allowed"]),
+                (409, "transition_not_allowed", &json!(next)),
+                "{to}"
+            );
         }
         for to in next {
             let path = brought(&isipo, &project, &quarters.next().unwrap(), way).await;
@@ -140,13 +171,16 @@ async fn every_state_of_a_report_leads_where_the_domain_says(service: &Service) 
         assert_eq!(isipo.get(&path).await.body, now.body, "nothing has happened");
     }
     let path = brought(&isipo, &project, "1379-Q1", &["submitted"]).await;
-    let early = isipo.transition(&path, "*", json!({"to": "supervisor_reviewed", "effective_on": "2000-01-01"})).await;
+    let early = isipo
+        .transition(&path, "*", json!({"to": "supervisor_reviewed", "effective_on": "2000-01-01"}))
+        .await;
     assert_eq!((early.status, early.errors()), (422, vec![("/effective_on", "too_early")]));
     let stale = isipo.transition(&path, "\"1\"", json!({"to": "supervisor_reviewed"})).await;
     assert_eq!((stale.status, stale.code()), (412, "stale_version"));
 }
 
-/// The CDA submits, the supervisor reviews, the province approves, the nation accepts; whoever may do a review may return too.
+/// The CDA submits, the supervisor reviews, the province approves, the nation accepts; whoever may do a
+/// review may return too.
 async fn each_role_takes_its_steps_and_no_others(service: &Service) {
     let isipo = service.login("isipo").await;
     let (assigned, other) = (stone(&isipo).await, project(&isipo, "زیتون", json!({})).await);
@@ -161,7 +195,8 @@ async fn each_role_takes_its_steps_and_no_others(service: &Service) {
         ("nationally_accepted", &["submitted", "supervisor_reviewed", "province_approved"]),
         ("returned", &["submitted", "supervisor_reviewed", "province_approved"]),
     ];
-    let [yes, no, not_assigned, nowhere] = [(200, ""), (403, "forbidden"), (403, "not_assigned"), (404, "not_found")];
+    let [yes, no, not_assigned, nowhere] =
+        [(200, ""), (403, "forbidden"), (403, "not_assigned"), (404, "not_found")];
     for (who, project, expected) in [
         ("cda", assigned.as_str(), [yes, yes, no, no, no, no, no, no]),
         ("cda", other, [not_assigned; 8]),
@@ -174,7 +209,8 @@ async fn each_role_takes_its_steps_and_no_others(service: &Service) {
         ("lorestan-viewer", assigned.as_str(), [no; 8]),
         ("kerman", assigned.as_str(), [nowhere; 8]),
     ] {
-        let client = if who == "integrator" { service.login_integrator().await } else { service.login(who).await };
+        let client =
+            if who == "integrator" { service.login_integrator().await } else { service.login(who).await };
         for ((to, way), expected) in steps.into_iter().zip(expected) {
             let quarter = quarters.next().unwrap_or_else(|| panic!("more quarters are needed"));
             let path = brought(&isipo, project, &quarter, way).await;
@@ -192,14 +228,20 @@ async fn a_quarter_is_over_before_it_is_submitted(service: &Service) {
     let project = stone(&cda).await;
     let past = made(&cda, REPORTS, report(&project, "1393-Q2", json!({}))).await;
     for (on, status) in [("2014-09-22", 409), ("2014-09-23", 200)] {
-        let answer = cda.transition(past.header("location"), "*", json!({"to": "submitted", "effective_on": on})).await;
+        let answer = cda
+            .transition(past.header("location"), "*", json!({"to": "submitted", "effective_on": on}))
+            .await;
         let missing = if status == 409 { vec!["quarter_not_over"] } else { vec![] };
         assert_eq!((answer.status, answer.missing()), (status, missing), "{on}: {}", answer.text);
     }
     let (year, month, _) = Date::today_in_iran().persian();
-    let now = made(&cda, REPORTS, report(&project, &format!("{year}-Q{}", month.div_ceil(3)), json!({}))).await;
+    let now =
+        made(&cda, REPORTS, report(&project, &format!("{year}-Q{}", month.div_ceil(3)), json!({}))).await;
     let refused = enter(&cda, now.header("location"), "submitted").await;
-    assert_eq!((refused.status, refused.code(), refused.missing()), (409, "requirements_missing", vec!["quarter_not_over"]));
+    assert_eq!(
+        (refused.status, refused.code(), refused.missing()),
+        (409, "requirements_missing", vec!["quarter_not_over"])
+    );
     assert_eq!(now.body["allowed_transitions"][0]["missing"][0]["code"], "quarter_not_over");
 }
 
@@ -246,12 +288,23 @@ async fn every_rule_of_a_report_is_kept(service: &Service) {
         let refused = cda.patch(created.header("location"), "*", patch.clone()).await;
         assert_eq!((refused.status, refused.errors()), (422, errors), "{patch}");
     }
-    assert_eq!(cda.post(REPORTS, json!({})).await.errors(), [("/narrative_fa", "required"), ("/quarter", "required")]);
+    assert_eq!(
+        cda.post(REPORTS, json!({})).await.errors(),
+        [("/narrative_fa", "required"), ("/quarter", "required")]
+    );
     let both = cda.post(REPORTS, json!({"quarter": next, "narrative_fa": "آینده"})).await;
-    assert_eq!(both.errors(), [("/project_id", "required"), ("/quarter", "in_future")], "all broken rules at once");
+    assert_eq!(
+        both.errors(),
+        [("/project_id", "required"), ("/quarter", "in_future")],
+        "all broken rules at once"
+    );
     let moved = cda.patch(created.header("location"), "*", json!({"quarter": "1394-Q4"})).await;
     let days = ["period_start", "period_end", "due_on"].map(|field| moved.body[field].as_str().unwrap());
-    assert_eq!(days, ["2015-12-22", "2016-03-19", "2016-04-03"], "what follows from the quarter changes with it");
+    assert_eq!(
+        days,
+        ["2015-12-22", "2016-03-19", "2016-04-03"],
+        "what follows from the quarter changes with it"
+    );
 }
 
 async fn there_is_one_report_of_a_quarter(service: &Service) {
@@ -259,7 +312,10 @@ async fn there_is_one_report_of_a_quarter(service: &Service) {
     let (stone, olive) = (stone(&lorestan).await, project(&lorestan, "زیتون", json!({})).await);
     let first = made(&lorestan, REPORTS, report(&stone, "1393-Q2", json!({}))).await;
     let again = lorestan.post(REPORTS, report(&stone, "1393-Q2", json!({}))).await;
-    assert_eq!((again.status, again.code(), again.errors()), (409, "duplicate", vec![("/quarter", "duplicate")]));
+    assert_eq!(
+        (again.status, again.code(), again.errors()),
+        (409, "duplicate", vec![("/quarter", "duplicate")])
+    );
     made(&lorestan, REPORTS, report(olive.header("location"), "1393-Q2", json!({}))).await;
     let second = made(&lorestan, REPORTS, report(&stone, "1393-Q3", json!({}))).await;
     let moved = lorestan.patch(second.header("location"), "*", json!({"quarter": "1393-Q2"})).await;
@@ -271,26 +327,41 @@ async fn there_is_one_report_of_a_quarter(service: &Service) {
 async fn an_accepted_quarter_is_locked(service: &Service) {
     let (isipo, cda) = (service.login("isipo").await, service.login("cda").await);
     let (stone, olive) = (stone(&isipo).await, project(&isipo, "زیتون", json!({})).await);
-    let value = async |project: &str, code: &str, kind: &str, period: &str| measurement(&isipo, project, code, kind, period).await;
+    let value = async |project: &str, code: &str, kind: &str, period: &str| {
+        measurement(&isipo, project, code, kind, period).await
+    };
     // Those of the quarter, of a half and a year that end in it, and of what lies beside it.
     let quarter = made(&cda, MEASUREMENTS, value(&stone, "JOINT-COUNT", "actual", "1393-Q2").await).await;
     let half = made(&cda, MEASUREMENTS, value(&stone, "MARKET-EXPORT", "actual", "1393-H1").await).await;
     let target = made(&cda, MEASUREMENTS, value(&stone, "JOINT-COUNT", "target", "1393-Q2").await).await;
     let before = made(&cda, MEASUREMENTS, value(&stone, "JOINT-COUNT", "actual", "1393-Q1").await).await;
     let year = made(&cda, MEASUREMENTS, value(&stone, "SCALE-SALES", "actual", "1393").await).await;
-    let elsewhere = made(&isipo, MEASUREMENTS, value(olive.header("location"), "JOINT-COUNT", "actual", "1393-Q2").await).await;
+    let elsewhere =
+        made(&isipo, MEASUREMENTS, value(olive.header("location"), "JOINT-COUNT", "actual", "1393-Q2").await)
+            .await;
     let all = [&quarter, &half, &target, &before, &year, &elsewhere];
-    let path = brought(&isipo, &stone, "1393-Q2", &["submitted", "supervisor_reviewed", "province_approved"]).await;
+    let path =
+        brought(&isipo, &stone, "1393-Q2", &["submitted", "supervisor_reviewed", "province_approved"]).await;
     for one in all {
-        assert_eq!(isipo.patch(one.header("location"), "*", json!({"value": "8"})).await.status, 200, "not yet");
+        assert_eq!(
+            isipo.patch(one.header("location"), "*", json!({"value": "8"})).await.status,
+            200,
+            "not yet"
+        );
     }
     assert_eq!(enter(&isipo, &path, "nationally_accepted").await.status, 200);
 
-    let is_locked = |answer: Answer| assert_eq!((answer.status, answer.code()), (409, "period_locked"), "{}", answer.text);
+    let is_locked = |answer: Answer| {
+        assert_eq!((answer.status, answer.code()), (409, "period_locked"), "{}", answer.text)
+    };
     for one in [&quarter, &half] {
         for client in [&isipo, &cda] {
             is_locked(client.patch(one.header("location"), "*", json!({"value": "9"})).await);
-            is_locked(client.patch(one.header("location"), "*", json!({"kind": "target", "period": "1395-Q1"})).await);
+            is_locked(
+                client
+                    .patch(one.header("location"), "*", json!({"kind": "target", "period": "1395-Q1"}))
+                    .await,
+            );
             is_locked(client.delete(one.header("location"), "*").await);
         }
         assert_eq!(cda.get(one.header("location")).await.body["value"], "8");
@@ -303,13 +374,19 @@ async fn an_accepted_quarter_is_locked(service: &Service) {
         made(&cda, MEASUREMENTS, value(&stone, "INFO-VISITS", "actual", period).await).await;
     }
     for one in [&target, &before, &year, &elsewhere] {
-        assert_eq!(isipo.patch(one.header("location"), "*", json!({"value": "9"})).await.status, 200, "{}", one.text);
+        assert_eq!(
+            isipo.patch(one.header("location"), "*", json!({"value": "9"})).await.status,
+            200,
+            "{}",
+            one.text
+        );
         assert_eq!(isipo.delete(one.header("location"), "*").await.status, 204);
     }
 }
 
 async fn reports_belong_to_a_project_and_to_those_who_work_in_it(service: &Service) {
-    let (isipo, lorestan, cda) = (service.login("isipo").await, service.login("lorestan").await, service.login("cda").await);
+    let (isipo, lorestan, cda) =
+        (service.login("isipo").await, service.login("lorestan").await, service.login("cda").await);
     let supervisor = service.login("supervisor").await;
     let (stone, olive) = (stone(&lorestan).await, project(&lorestan, "زیتون", json!({})).await);
     let pistachio = project(&isipo, "پسته", json!({})).await;
@@ -323,7 +400,10 @@ async fn reports_belong_to_a_project_and_to_those_who_work_in_it(service: &Servi
         assert_eq!((refused.status, refused.code()), (403, "not_assigned"), "{}", refused.text);
     }
     assert_eq!(cda.get(others.header("location")).await.status, 200);
-    assert_eq!(supervisor.patch(own.header("location"), "*", json!({"narrative_fa": "نه"})).await.code(), "forbidden");
+    assert_eq!(
+        supervisor.patch(own.header("location"), "*", json!({"narrative_fa": "نه"})).await.code(),
+        "forbidden"
+    );
     let unknown = lorestan.post(REPORTS, report(pistachio.header("location"), "1393-Q1", json!({}))).await;
     assert_eq!((unknown.status, unknown.errors()), (422, vec![("/project_id", "unknown_record")]));
     let moved = lorestan.patch(own.header("location"), "*", json!({"project_id": olive.id()})).await;
@@ -333,26 +413,44 @@ async fn reports_belong_to_a_project_and_to_those_who_work_in_it(service: &Servi
     for status in [204, 204] {
         assert_eq!(cda.delete(own.header("location"), "*").await.status, status);
     }
-    assert_eq!(cda.get(&format!("{}/history", own.header("location"))).await.items("kind"), ["created", "deleted"]);
+    assert_eq!(
+        cda.get(&format!("{}/history", own.header("location"))).await.items("kind"),
+        ["created", "deleted"]
+    );
 }
 
 async fn another_system_puts_reports_by_its_own_keys(service: &Service) {
     let erp = service.login_integrator().await;
     let (stone, path) = (stone(&erp).await, format!("{REPORTS}/by-ref/erp/7"));
     let created = erp.put(&path, report(&stone, "1393-Q2", json!({"issues": [{"text": "برق"}]}))).await;
-    assert_eq!((created.status, &created.body["issues"][0]["action"]), (201, &Value::Null), "{}", created.text);
+    assert_eq!(
+        (created.status, &created.body["issues"][0]["action"]),
+        (201, &Value::Null),
+        "{}",
+        created.text
+    );
     assert_eq!(erp.get(&path).await.body, created.body);
     assert_eq!(erp.put(&path, report(&stone, "1393-Q2", json!({}))).await.code(), "precondition_required");
-    let put = |etag: &str| erp.request(Method::PUT, &path).header("if-match", etag).json(&report(&stone, "1393-Q3", json!({})));
+    let put = |etag: &str| {
+        erp.request(Method::PUT, &path).header("if-match", etag).json(&report(&stone, "1393-Q3", json!({})))
+    };
     let replaced = erp.send(put(created.etag())).await;
-    assert_eq!((replaced.status, &replaced.body["issues"], &replaced.body["quarter"]), (200, &json!([]), &json!("1393-Q3")));
+    assert_eq!(
+        (replaced.status, &replaced.body["issues"], &replaced.body["quarter"]),
+        (200, &json!([]), &json!("1393-Q3"))
+    );
     assert_eq!(enter(&erp, created.header("location"), "submitted").await.status, 200);
     assert_eq!(erp.send(put("*")).await.code(), "report_locked");
 }
 
 async fn filters_of_reports_let_through_what_they_name(service: &Service) {
-    let (isipo, cda, supervisor) = (service.login("isipo").await, service.login("cda").await, service.login("supervisor").await);
-    let (stone, olive, pistachio) = (stone(&isipo).await, project(&isipo, "زیتون", json!({})).await, project(&isipo, "پسته", json!({})).await);
+    let (isipo, cda, supervisor) =
+        (service.login("isipo").await, service.login("cda").await, service.login("supervisor").await);
+    let (stone, olive, pistachio) = (
+        stone(&isipo).await,
+        project(&isipo, "زیتون", json!({})).await,
+        project(&isipo, "پسته", json!({})).await,
+    );
     for (project, quarter, way) in [
         (stone.as_str(), "1392-Q4", &["submitted", "supervisor_reviewed"][..]),
         (&stone, "1393-Q1", &["submitted"]),
@@ -380,7 +478,11 @@ async fn filters_of_reports_let_through_what_they_name(service: &Service) {
         ("q=نشست".into(), vec!["1392-Q4", "1393-Q1", "1393-Q2", "1393-Q3", "1393-Q4"], 4),
     ] {
         let page = isipo.get(&format!("{REPORTS}?sort=period_end&count=true&{query}")).await;
-        assert_eq!((page.items("quarter"), &page.body["total"]), (quarters.clone(), &json!(quarters.len())), "{query}");
+        assert_eq!(
+            (page.items("quarter"), &page.body["total"]),
+            (quarters.clone(), &json!(quarters.len())),
+            "{query}"
+        );
         for client in [&cda, &supervisor] {
             assert_eq!(client.count(&format!("{REPORTS}?{query}")).await, own, "{query}");
         }
@@ -403,6 +505,9 @@ async fn reports_are_listed_in_every_documented_order(service: &Service) {
         }
     }
     let first = lorestan.get(REPORTS).await.items("id")[0].to_owned();
-    assert_eq!(lorestan.patch(&format!("{REPORTS}/{first}"), "*", json!({"narrative_fa": "تازه"})).await.status, 200);
+    assert_eq!(
+        lorestan.patch(&format!("{REPORTS}/{first}"), "*", json!({"narrative_fa": "تازه"})).await.status,
+        200
+    );
     comes_in_order(&lorestan, REPORTS, &["period_end", "created_at", "updated_at", "id"]).await;
 }

@@ -61,22 +61,37 @@ async fn parts_come_change_and_go(service: &Service) {
         let path = made.header("location");
         assert_eq!(path, format!("{list}/{}", made.id()));
         let read = lorestan.get(path).await;
-        assert_eq!((&read.body, read.version_tag(), &read.body["project_id"]), (&made.body, "\"1\"", &json!(created.id())));
+        assert_eq!(
+            (&read.body, read.version_tag(), &read.body["project_id"]),
+            (&made.body, "\"1\"", &json!(created.id()))
+        );
         for (field, value) in full.as_object().unwrap() {
             assert_eq!(&read.body[field], value, "{part} {field}");
         }
         assert_eq!(lorestan.get(&list).await.body["items"], json!([read.body]));
         assert!(lorestan.get(&format!("{list}?format=csv")).await.text.contains(made.id()), "{part}");
 
-        assert_eq!(lorestan.send(lorestan.request(Method::PATCH, path).json(&patch)).await.status, 428, "{part}");
+        assert_eq!(
+            lorestan.send(lorestan.request(Method::PATCH, path).json(&patch)).await.status,
+            428,
+            "{part}"
+        );
         let changed = lorestan.patch(path, "\"1\"", patch.clone()).await;
         assert_eq!((changed.status, changed.version_tag()), (200, "\"2\""), "{}", changed.text);
-        assert!(patch.as_object().unwrap().iter().all(|(field, value)| changed.body[field] == *value), "{}", changed.text);
+        assert!(
+            patch.as_object().unwrap().iter().all(|(field, value)| changed.body[field] == *value),
+            "{}",
+            changed.text
+        );
         assert_eq!(lorestan.patch(path, "\"1\"", patch).await.status, 412, "{part}");
         assert_eq!(lorestan.delete(path, "\"1\"").await.status, 412, "{part}");
         assert_eq!(lorestan.delete(path, "\"2\"").await.status, 204, "{part}");
         assert_eq!(lorestan.delete(path, "\"2\"").await.status, 204, "{part}");
-        assert_eq!((lorestan.get(path).await.status, lorestan.get(&list).await.items("id").len()), (404, 0), "{part}");
+        assert_eq!(
+            (lorestan.get(path).await.status, lorestan.get(&list).await.items("id").len()),
+            (404, 0),
+            "{part}"
+        );
     }
 }
 
@@ -92,16 +107,29 @@ async fn parts_refer_to_what_exists_and_fits(service: &Service) {
         ("assignments", assignment(&own, "lead", from, "2014-12-31"), ("/valid_to", "too_early")),
         ("assignments", assignment(&own, "boss", from, "..."), ("/role", "not_in_list")),
         ("assignments", json!({"cda_id": own.id(), "role": "lead"}), ("/valid_from", "required")),
-        ("supervisions", json!({"kind": "technical", "organisation_id": own.id(), "valid_from": from}), ("/organisation_id", "unknown_record")),
-        ("supervisions", json!({"kind": "technical", "person_name": "ن", "valid_from": from, "valid_to": "2014-12-31"}), ("/valid_to", "too_early")),
-        ("partners", json!({"organisation_id": own.id(), "role": "وام"}), ("/organisation_id", "unknown_record")),
+        (
+            "supervisions",
+            json!({"kind": "technical", "organisation_id": own.id(), "valid_from": from}),
+            ("/organisation_id", "unknown_record"),
+        ),
+        (
+            "supervisions",
+            json!({"kind": "technical", "person_name": "ن", "valid_from": from, "valid_to": "2014-12-31"}),
+            ("/valid_to", "too_early"),
+        ),
+        (
+            "partners",
+            json!({"organisation_id": own.id(), "role": "وام"}),
+            ("/organisation_id", "unknown_record"),
+        ),
         ("partners", json!({"organisation_id": own.id()}), ("/role", "required")),
         ("phases", phase("holiday", from, from), ("/phase", "not_in_list")),
     ] {
         let refused = isipo.post(&format!("{project}/{part}"), input.clone()).await;
         assert_eq!((refused.status, refused.errors()), (422, vec![error]), "{part} {input}");
     }
-    let assigned = made(&isipo, &format!("{project}/assignments"), assignment(&own, "lead", from, "...")).await;
+    let assigned =
+        made(&isipo, &format!("{project}/assignments"), assignment(&own, "lead", from, "...")).await;
     let moved = isipo.patch(assigned.header("location"), "*", json!({"cda_id": strange.id()})).await;
     assert_eq!(moved.errors(), [("/cda_id", "other_province")]);
     let pistachio = isipo.cluster_named("پسته").await;
@@ -116,8 +144,16 @@ async fn parts_belong_to_their_project(service: &Service) {
         let list = lorestan.get(&format!("{stone}/{part}")).await;
         assert_eq!(list.items("id").len(), count, "{part}");
         let id = list.items("id")[0];
-        assert_eq!(lorestan.get(&format!("{}/{part}/{id}", other.header("location"))).await.status, 404, "{part} of another project");
-        assert_eq!(lorestan.delete(&format!("{}/{part}/{id}", other.header("location")), "*").await.status, 404, "{part}");
+        assert_eq!(
+            lorestan.get(&format!("{}/{part}/{id}", other.header("location"))).await.status,
+            404,
+            "{part} of another project"
+        );
+        assert_eq!(
+            lorestan.delete(&format!("{}/{part}/{id}", other.header("location")), "*").await.status,
+            404,
+            "{part}"
+        );
         for path in [format!("{stone}/{part}"), format!("{stone}/{part}/{id}")] {
             assert_eq!(kerman.get(&path).await.status, 404, "{path}");
         }
@@ -136,7 +172,8 @@ async fn a_supervision_says_who_supervises(service: &Service) {
     };
     let refused = lorestan.post(&path, input(json!({}))).await;
     assert_eq!((refused.status, refused.errors()), (422, vec![("/organisation_id", "required")]));
-    let account = async |name: &str| admin.get(&format!("/api/v1/users?q={name}")).await.items("id")[0].to_owned();
+    let account =
+        async |name: &str| admin.get(&format!("/api/v1/users?q={name}")).await.items("id")[0].to_owned();
     let supervisor = account("supervisor").await;
     let kerman = json!({"username": "kerman-supervisor", "display_name": "ناظر", "role": "supervisor", "province": "IR-08", "password": "correct horse battery"});
     let elsewhere = made(&admin, "/api/v1/users", kerman).await;
@@ -148,7 +185,12 @@ async fn a_supervision_says_who_supervises(service: &Service) {
         (&lorestan, created.id().to_owned(), "unknown_record"),
     ] {
         let refused = client.post(&path, input(json!({"account_id": id}))).await;
-        assert_eq!((refused.status, refused.errors()), (422, vec![("/account_id", code)]), "{}", refused.text);
+        assert_eq!(
+            (refused.status, refused.errors()),
+            (422, vec![("/account_id", code)]),
+            "{}",
+            refused.text
+        );
     }
     let isipo = named(&lorestan, ORGANISATIONS, "ISIPO").await;
     let by_name = made(&lorestan, &path, input(json!({"person_name": "ناظر"}))).await;
@@ -174,16 +216,32 @@ async fn a_phase_comes_once_and_in_order(service: &Service) {
         assert_eq!((refused.status, refused.errors()), (409, vec![("/phase", "duplicate")]));
     }
     let other = project(&lorestan, "عسل", json!({})).await;
-    made(&lorestan, &format!("{}/phases", other.header("location")), phase("diagnostic", "2015-01-01", "2015-01-01")).await;
+    made(
+        &lorestan,
+        &format!("{}/phases", other.header("location")),
+        phase("diagnostic", "2015-01-01", "2015-01-01"),
+    )
+    .await;
     for (patch, errors) in [
         (json!({"planned_end": "2014-12-31"}), vec![("/planned_end", "too_early")]),
-        (json!({"actual_start": "2015-02-02", "actual_end": "2015-02-01"}), vec![("/actual_end", "too_early")]),
+        (
+            json!({"actual_start": "2015-02-02", "actual_end": "2015-02-01"}),
+            vec![("/actual_end", "too_early")],
+        ),
         (json!({"actual_end": "2015-02-01"}), vec![("/actual_start", "required")]),
         (json!({"actual_start": "2999-01-01"}), vec![("/actual_start", "in_future")]),
-        (json!({"actual_start": "2015-02-01", "actual_end": "2999-01-01"}), vec![("/actual_end", "in_future")]),
+        (
+            json!({"actual_start": "2015-02-01", "actual_end": "2999-01-01"}),
+            vec![("/actual_end", "in_future")],
+        ),
         (
             json!({"planned_end": "2014-12-31", "actual_start": "2999-01-02", "actual_end": "2999-01-01"}),
-            vec![("/actual_end", "in_future"), ("/actual_end", "too_early"), ("/actual_start", "in_future"), ("/planned_end", "too_early")],
+            vec![
+                ("/actual_end", "in_future"),
+                ("/actual_end", "too_early"),
+                ("/actual_start", "in_future"),
+                ("/planned_end", "too_early"),
+            ],
         ),
     ] {
         let refused = lorestan.patch(first.header("location"), "*", patch.clone()).await;
@@ -207,7 +265,9 @@ async fn a_phase_lies_in_the_contract(service: &Service) {
     ] {
         let input = phase("diagnostic", start, end);
         let days = json!({"planned_start": start, "planned_end": end});
-        for refused in [lorestan.post(&path, input).await, lorestan.patch(other.header("location"), "*", days).await] {
+        for refused in
+            [lorestan.post(&path, input).await, lorestan.patch(other.header("location"), "*", days).await]
+        {
             assert_eq!((refused.status, refused.errors()), (422, errors.clone()), "{start} {end}");
         }
     }
@@ -222,17 +282,30 @@ async fn a_phase_holds_its_milestones(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let contract = json!({"contract_start": CONTRACT.0, "contract_end": CONTRACT.1});
     let created = project(&lorestan, "زیتون", contract).await;
-    let (phases, milestones) = (format!("{}/phases", created.header("location")), format!("{}/milestones", created.header("location")));
+    let (phases, milestones) = (
+        format!("{}/phases", created.header("location")),
+        format!("{}/milestones", created.header("location")),
+    );
     let diagnostic = made(&lorestan, &phases, phase("diagnostic", "2015-02-01", "2015-06-30")).await;
     for (name, start, due, errors) in [
         ("diagnostic", "2015-02-01", "2015-06-30", vec![]),
         ("diagnostic", "2015-01-31", "2015-03-01", vec![("/planned_start", "too_early")]),
-        ("diagnostic", "2015-01-31", "2015-07-01", vec![("/due_on", "too_late"), ("/planned_start", "too_early")]),
+        (
+            "diagnostic",
+            "2015-01-31",
+            "2015-07-01",
+            vec![("/due_on", "too_late"), ("/planned_start", "too_early")],
+        ),
         ("diagnostic", "...", "2015-01-31", vec![("/due_on", "too_early")]),
         ("diagnostic", "2015-04-02", "2015-04-01", vec![("/due_on", "too_early")]),
         // A phase that is not planned yet has the bounds of the contract.
         ("evaluation", "2015-01-01", "2017-12-31", vec![]),
-        ("evaluation", "2014-12-31", "2018-01-01", vec![("/due_on", "too_late"), ("/planned_start", "too_early")]),
+        (
+            "evaluation",
+            "2014-12-31",
+            "2018-01-01",
+            vec![("/due_on", "too_late"), ("/planned_start", "too_early")],
+        ),
     ] {
         let answer = lorestan.post(&milestones, milestone(name, start, due)).await;
         let expected = if errors.is_empty() { 201 } else { 422 };
@@ -241,7 +314,8 @@ async fn a_phase_holds_its_milestones(service: &Service) {
     let late = lorestan.post(&phases, phase("evaluation", "2015-01-02", "2017-12-30")).await;
     assert_eq!(late.errors(), [("/planned_end", "too_early"), ("/planned_start", "too_late")]);
     let whole = lorestan.get(&milestones).await.items("id")[1].to_owned();
-    let moved = lorestan.patch(&format!("/api/v1/milestones/{whole}"), "*", json!({"phase": "diagnostic"})).await;
+    let moved =
+        lorestan.patch(&format!("/api/v1/milestones/{whole}"), "*", json!({"phase": "diagnostic"})).await;
     assert_eq!(moved.errors(), [("/due_on", "too_late"), ("/planned_start", "too_early")]);
 
     for (patch, errors) in [
@@ -256,17 +330,38 @@ async fn a_phase_holds_its_milestones(service: &Service) {
     let planned = made(&lorestan, &phases, phase("action_plan", "2016-01-01", "2016-12-31")).await;
     made(&lorestan, &milestones, milestone("action_plan", "...", "2016-03-01")).await;
     made(&lorestan, &milestones, milestone("action_plan", "2016-06-01", "2016-07-01")).await;
-    let refused = lorestan.patch(planned.header("location"), "*", json!({"planned_start": "2016-03-02"})).await;
-    assert_eq!((refused.status, refused.errors()), (422, vec![("/planned_start", "too_late")]), "a milestone is due before");
+    let refused =
+        lorestan.patch(planned.header("location"), "*", json!({"planned_start": "2016-03-02"})).await;
+    assert_eq!(
+        (refused.status, refused.errors()),
+        (422, vec![("/planned_start", "too_late")]),
+        "a milestone is due before"
+    );
 }
 
 async fn a_contract_holds_what_belongs_to_it(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let contract = json!({"contract_start": CONTRACT.0, "contract_end": CONTRACT.1});
-    let (phased, bare) = (project(&lorestan, "زیتون", contract.clone()).await, project(&lorestan, "عسل", contract).await);
-    made(&lorestan, &format!("{}/phases", phased.header("location")), phase("diagnostic", "2015-02-01", "2015-06-30")).await;
-    made(&lorestan, &format!("{}/milestones", bare.header("location")), milestone("diagnostic", "...", "2015-02-01")).await;
-    made(&lorestan, &format!("{}/milestones", bare.header("location")), milestone("diagnostic", "2015-03-01", "2015-06-30")).await;
+    let (phased, bare) =
+        (project(&lorestan, "زیتون", contract.clone()).await, project(&lorestan, "عسل", contract).await);
+    made(
+        &lorestan,
+        &format!("{}/phases", phased.header("location")),
+        phase("diagnostic", "2015-02-01", "2015-06-30"),
+    )
+    .await;
+    made(
+        &lorestan,
+        &format!("{}/milestones", bare.header("location")),
+        milestone("diagnostic", "...", "2015-02-01"),
+    )
+    .await;
+    made(
+        &lorestan,
+        &format!("{}/milestones", bare.header("location")),
+        milestone("diagnostic", "2015-03-01", "2015-06-30"),
+    )
+    .await;
     for (patch, errors) in [
         (json!({"contract_start": "2015-02-02"}), vec![("/contract_start", "too_late")]),
         (json!({"contract_end": "2015-06-29"}), vec![("/contract_end", "too_early")]),
@@ -285,7 +380,8 @@ async fn a_contract_holds_what_belongs_to_it(service: &Service) {
     }
 }
 
-/// The demonstration's contract is from 1393-01-20 to 1395-12-30, its phases and milestones from 1393-02-01 to that day.
+/// The demonstration's contract is from 1393-01-20 to 1395-12-30, its phases and milestones from 1393-02-01
+/// to that day.
 async fn dates_nest_in_the_persian_calendar_too(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let stone = stone(&lorestan).await;

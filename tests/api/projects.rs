@@ -41,9 +41,11 @@ pub async fn stone(client: &Client) -> String {
     format!("{PROJECTS}/{}", named(client, PROJECTS, "سنگ").await)
 }
 
-/// What a project of the cluster of this name needs, carried out by a national organisation; `more` adds to it.
+/// What a project of the cluster of this name needs, carried out by a national organisation; `more` adds to
+/// it.
 pub async fn project_input(client: &Client, cluster: &str, more: Value) -> Value {
-    let (cluster_id, organisation_id) = (named(client, CLUSTERS, cluster).await, named(client, ORGANISATIONS, "ISIPO").await);
+    let (cluster_id, organisation_id) =
+        (named(client, CLUSTERS, cluster).await, named(client, ORGANISATIONS, "ISIPO").await);
     let mut input = json!({"cluster_id": cluster_id, "organisation_id": organisation_id, "title_fa": format!("توسعهٔ {cluster}")});
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     input
@@ -63,7 +65,9 @@ pub async fn implementing(service: &Service, client: &Client, cluster: &str) -> 
 /// Enters a state, by a decision and with a reason, which must succeed.
 pub async fn enter(client: &Client, path: &str, to: &str) -> Answer {
     let decision = decision(client, json!({})).await;
-    let entered = client.transition(path, "*", json!({"to": to, "decision_id": decision.id(), "reason": "مصوبهٔ استان"})).await;
+    let entered = client
+        .transition(path, "*", json!({"to": to, "decision_id": decision.id(), "reason": "مصوبهٔ استان"}))
+        .await;
     assert_eq!((entered.status, &entered.body["state"]), (200, &json!(to)), "{}", entered.text);
     entered
 }
@@ -84,12 +88,23 @@ async fn a_provincial_company_keeps_a_project(service: &Service) {
     assert_eq!(created.body["allowed_transitions"][0]["to"], "approved");
     assert_eq!(lorestan.get(path).await.body, created.body);
 
-    let bare = lorestan.send(lorestan.request(Method::PATCH, path).json(&json!({"title_en": "Olives"}))).await;
+    let bare =
+        lorestan.send(lorestan.request(Method::PATCH, path).json(&json!({"title_en": "Olives"}))).await;
     assert_eq!((bare.status, bare.code()), (428, "precondition_required"));
-    let changed = lorestan.patch(path, created.etag(), json!({"title_en": "Olives", "contract_start": "2015-03-21"})).await;
-    assert_eq!((changed.status, &changed.body["version"], &changed.body["title_en"]), (200, &json!(2), &json!("Olives")), "{}", changed.text);
+    let changed = lorestan
+        .patch(path, created.etag(), json!({"title_en": "Olives", "contract_start": "2015-03-21"}))
+        .await;
+    assert_eq!(
+        (changed.status, &changed.body["version"], &changed.body["title_en"]),
+        (200, &json!(2), &json!("Olives")),
+        "{}",
+        changed.text
+    );
     assert_eq!(lorestan.get(&format!("{path}?calendar=persian")).await.body["contract_start"], "1394-01-01");
-    assert_eq!(lorestan.patch(path, created.etag(), json!({"title_en": "Oil"})).await.code(), "stale_version");
+    assert_eq!(
+        lorestan.patch(path, created.etag(), json!({"title_en": "Oil"})).await.code(),
+        "stale_version"
+    );
     service.put_in_state("project", created.id(), "approved").await;
     enter(&lorestan, path, "suspended").await;
 
@@ -101,10 +116,16 @@ async fn a_provincial_company_keeps_a_project(service: &Service) {
     assert_eq!(history.items("kind"), ["created", "updated", "transitioned", "deleted"]);
     let entries = history.body["items"].as_array().unwrap();
     assert!(entries.windows(2).all(|pair| pair[1]["previous_hash"] == pair[0]["hash"]));
-    let named = |entry: &Value| entry["changes"].as_array().unwrap().iter().map(|change| change["field"].clone()).collect::<Vec<_>>();
+    let named = |entry: &Value| {
+        entry["changes"].as_array().unwrap().iter().map(|change| change["field"].clone()).collect::<Vec<_>>()
+    };
     assert_eq!(named(&entries[1]), ["title_en", "contract_start"]);
     assert!(!named(&entries[0]).contains(&json!("progress_bp")), "what is derived has no history");
-    assert_eq!(project(&lorestan, "زیتون", json!({})).await.body["code"], "15-P-0003", "a code is given out once");
+    assert_eq!(
+        project(&lorestan, "زیتون", json!({})).await.body["code"],
+        "15-P-0003",
+        "a code is given out once"
+    );
 }
 
 async fn every_field_of_a_project_comes_back(service: &Service) {
@@ -125,7 +146,10 @@ async fn every_field_of_a_project_comes_back(service: &Service) {
     for (patch, error) in [
         (json!({"budget": [budget[0], budget[1], budget[0]]}), ("/budget/2/line", "repeated_items")),
         (json!({"budget": [{"line": "cda_fee", "amount_irr": 12}]}), ("/budget/0/amount_irr", "wrong_type")),
-        (json!({"budget": [{"line": "cda_fee", "amount_irr": "-1"}]}), ("/budget/0/amount_irr", "wrong_pattern")),
+        (
+            json!({"budget": [{"line": "cda_fee", "amount_irr": "-1"}]}),
+            ("/budget/0/amount_irr", "wrong_pattern"),
+        ),
         (json!({"budget": [{"line": "bribes", "amount_irr": "1"}]}), ("/budget/0/line", "not_in_list")),
         (json!({"planned_months": 0}), ("/planned_months", "too_small")),
         (json!({"planned_months": 241}), ("/planned_months", "too_large")),
@@ -137,16 +161,22 @@ async fn every_field_of_a_project_comes_back(service: &Service) {
         let refused = lorestan.patch(created.header("location"), "*", patch.clone()).await;
         assert_eq!((refused.status, refused.errors()), (422, vec![error]), "{patch}");
     }
-    let taken = lorestan.post(PROJECTS, project_input(&lorestan, "عسل", json!({"code": "15-P-0001"})).await).await;
+    let taken =
+        lorestan.post(PROJECTS, project_input(&lorestan, "عسل", json!({"code": "15-P-0001"})).await).await;
     assert_eq!((taken.status, taken.errors()), (409, vec![("/code", "duplicate")]));
     let empty = lorestan.post(PROJECTS, json!({})).await;
-    assert_eq!(empty.errors(), [("/cluster_id", "required"), ("/organisation_id", "required"), ("/title_fa", "required")]);
+    assert_eq!(
+        empty.errors(),
+        [("/cluster_id", "required"), ("/organisation_id", "required"), ("/title_fa", "required")]
+    );
 }
 
-/// A project and its cluster are in the same province (rule 2), and so is who carries it out, unless it is national.
+/// A project and its cluster are in the same province (rule 2), and so is who carries it out, unless it is
+/// national.
 async fn what_a_project_refers_to_must_fit(service: &Service) {
     let (isipo, lorestan) = (service.login("isipo").await, service.login("lorestan").await);
-    let kerman = json!({"kind": "provincial_company", "name_fa": "شرکت شهرک‌های صنعتی کرمان", "province": "IR-08"});
+    let kerman =
+        json!({"kind": "provincial_company", "name_fa": "شرکت شهرک‌های صنعتی کرمان", "province": "IR-08"});
     let kerman = made(&isipo, ORGANISATIONS, kerman).await;
     let pistachio = isipo.cluster_named("پسته").await;
     for (client, more, error) in [
@@ -176,13 +206,21 @@ async fn another_system_puts_projects_by_its_own_keys(service: &Service) {
     let input = project_input(&integrator, "زیتون", json!({"title_en": "Olives"})).await;
     assert_eq!(integrator.get(&path).await.status, 404);
     let created = integrator.put(&path, input.clone()).await;
-    assert_eq!((created.status, &created.body["external_refs"]), (201, &json!([{"system": "erp", "key": "P-7"}])), "{}", created.text);
+    assert_eq!(
+        (created.status, &created.body["external_refs"]),
+        (201, &json!([{"system": "erp", "key": "P-7"}])),
+        "{}",
+        created.text
+    );
     assert_eq!(integrator.get(&path).await.body, integrator.get(created.header("location")).await.body);
     assert_eq!(integrator.put(&path, input.clone()).await.code(), "precondition_required");
     let bare = project_input(&integrator, "زیتون", json!({})).await;
     let replace = integrator.request(Method::PUT, &path).header("if-match", created.etag()).json(&bare);
     let replaced = integrator.send(replace).await;
-    assert_eq!((replaced.status, replaced.id(), &replaced.body["title_en"]), (200, created.id(), &Value::Null));
+    assert_eq!(
+        (replaced.status, replaced.id(), &replaced.body["title_en"]),
+        (200, created.id(), &Value::Null)
+    );
     assert_eq!(replaced.body["code"], created.body["code"]);
     assert_eq!(service.login("kerman").await.get(&path).await.status, 404);
 }
@@ -192,7 +230,10 @@ async fn a_project_with_parts_stays(service: &Service) {
     let stone = stone(&lorestan).await;
     let refused = lorestan.delete(&stone, "*").await;
     let parts = json!(["milestone", "phase", "assignment", "supervision", "partner", "baseline"]);
-    assert_eq!((refused.status, refused.code(), &refused.body["referred_by"]), (409, "still_referred_to", &parts));
+    assert_eq!(
+        (refused.status, refused.code(), &refused.body["referred_by"]),
+        (409, "still_referred_to", &parts)
+    );
     let created = project(&lorestan, "زیتون", json!({})).await;
     let path = created.header("location");
     let partner = json!({"organisation_id": created.body["organisation_id"], "role": "بازار"});
@@ -204,7 +245,8 @@ async fn a_project_with_parts_stays(service: &Service) {
 }
 
 async fn filters_of_projects_let_through_what_they_name(service: &Service) {
-    let (isipo, cda, supervisor) = (service.login("isipo").await, service.login("cda").await, service.login("supervisor").await);
+    let (isipo, cda, supervisor) =
+        (service.login("isipo").await, service.login("cda").await, service.login("supervisor").await);
     let stone = isipo.get(&stone(&isipo).await).await;
     project(&isipo, "پسته", json!({"title_en": "Pistachio"})).await;
     let olive = project(&isipo, "زیتون", json!({"contract_no": "1394/7-K"})).await;
@@ -240,11 +282,16 @@ async fn filters_of_projects_let_through_what_they_name(service: &Service) {
         found.sort_by_key(|code| [p, s, o].iter().position(|known| known == code));
         assert_eq!((found, &page.body["total"]), (codes.clone(), &json!(codes.len())), "{query}");
     }
-    let assignment = isipo.get(&format!("{PROJECTS}/{}/assignments", stone.id())).await.items("id")[0].to_owned();
+    let assignment =
+        isipo.get(&format!("{PROJECTS}/{}/assignments", stone.id())).await.items("id")[0].to_owned();
     let path = format!("{PROJECTS}/{}/assignments/{assignment}", stone.id());
     assert_eq!(isipo.patch(&path, "*", json!({"valid_to": "2017-01-01"})).await.status, 200);
     for query in ["mine=true".to_owned(), format!("cda_id={leads}")] {
-        assert_eq!(cda.get(&format!("{PROJECTS}?{query}")).await.items("id").len(), 0, "the assignment has ended: {query}");
+        assert_eq!(
+            cda.get(&format!("{PROJECTS}?{query}")).await.items("id").len(),
+            0,
+            "the assignment has ended: {query}"
+        );
     }
     for (query, error) in [
         ("state=live", ("/state/0", "not_in_list")),
@@ -257,10 +304,15 @@ async fn filters_of_projects_let_through_what_they_name(service: &Service) {
     let table = isipo.get(&format!("{PROJECTS}?sort=-code&format=csv")).await;
     let mut rows = csv::Reader::from_reader(table.text.as_bytes());
     let columns = rows.headers().unwrap().clone();
-    let column = |name: &str| columns.iter().position(|column| column == name).unwrap_or_else(|| panic!("{columns:?}"));
+    let column = |name: &str| {
+        columns.iter().position(|column| column == name).unwrap_or_else(|| panic!("{columns:?}"))
+    };
     let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
     assert_eq!(rows.iter().map(|row| &row[column("code")]).collect::<Vec<_>>(), [o, s, p]);
-    assert_eq!([&rows[1][column("state")], &rows[1][column("progress_bp")], &rows[1][column("contract_no")]], ["implementing", "8140", "1393/112"]);
+    assert_eq!(
+        [&rows[1][column("state")], &rows[1][column("progress_bp")], &rows[1][column("contract_no")]],
+        ["implementing", "8140", "1393/112"]
+    );
 }
 
 /// The items of a list, page by page.
@@ -274,7 +326,8 @@ pub async fn walk(client: &Client, path: &str) -> Vec<Value> {
     }
 }
 
-/// Two by two in each order the same records come, those of a list with these sort keys; a day that is not known is the last.
+/// Two by two in each order the same records come, those of a list with these sort keys; a day that is not
+/// known is the last.
 pub async fn comes_in_order(client: &Client, path: &str, keys: &[&str]) {
     let all = walk(client, &format!("{path}?page_size=200")).await;
     let value = |item: &Value, key: &str| item[key].as_str().unwrap_or("9999-12-31").to_owned();
@@ -296,9 +349,15 @@ async fn projects_are_listed_in_every_documented_order(service: &Service) {
         ("فرش", "الف", json!({"code": "Z"})),
     ] {
         let created = project(&isipo, cluster, more).await;
-        assert_eq!(isipo.patch(created.header("location"), "*", json!({"title_fa": title})).await.status, 200);
+        assert_eq!(
+            isipo.patch(created.header("location"), "*", json!({"title_fa": title})).await.status,
+            200
+        );
     }
     comes_in_order(&isipo, PROJECTS, &["code", "contract_end", "created_at", "updated_at", "id"]).await;
     let titles = walk(&isipo, &format!("{PROJECTS}?page_size=2&sort=title_fa,-code")).await;
-    assert_eq!(titles.iter().map(|item| item["code"].as_str().unwrap()).collect::<Vec<_>>(), ["Z", "08-P-0001", "15-P-0002", "A-1", "15-P-0001"]);
+    assert_eq!(
+        titles.iter().map(|item| item["code"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["Z", "08-P-0001", "15-P-0002", "A-1", "15-P-0001"]
+    );
 }

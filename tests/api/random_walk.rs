@@ -1,5 +1,6 @@
-//! Random transitions and edits by random roles: whatever they try, the rules between records (`domain.md`) hold, and what is
-//! refused changes nothing. The walk is long and always the same, so that what it finds can be found again.
+//! Random transitions and edits by random roles: whatever they try, the rules between records (`domain.md`)
+//! hold, and what is refused changes nothing. The walk is long and always the same, so that what it finds can
+//! be found again.
 
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use reqwest::Method;
@@ -82,7 +83,10 @@ const FOLLOWS: [&[(&str, &str)]; 4] = [
         ("implementing", "evaluating suspended terminated"),
         ("evaluating", "handed_over suspended terminated"),
         ("handed_over", "closed suspended terminated"),
-        ("suspended", "approved contracted diagnostic planning implementing evaluating handed_over terminated"),
+        (
+            "suspended",
+            "approved contracted diagnostic planning implementing evaluating handed_over terminated",
+        ),
     ],
     &[
         ("planned", "in_progress"),
@@ -91,7 +95,12 @@ const FOLLOWS: [&[(&str, &str)]; 4] = [
         ("returned", "in_progress"),
         ("accepted", "in_progress"),
     ],
-    &[("applicant", "certified"), ("certified", "suspended expired revoked"), ("suspended", "certified revoked"), ("expired", "certified revoked")],
+    &[
+        ("applicant", "certified"),
+        ("certified", "suspended expired revoked"),
+        ("suspended", "certified revoked"),
+        ("expired", "certified revoked"),
+    ],
 ];
 
 /// Who may do what, by hand: the roles whose attempt can succeed.
@@ -99,10 +108,15 @@ fn may(actor: &str, deed: &Deed, from: &str, to: &str) -> bool {
     let is_manager = ["admin", "isipo", "lorestan"].contains(&actor);
     match deed {
         Deed::Enter { kind: 2, .. } if from == "accepted" => ["admin", "isipo"].contains(&actor),
-        Deed::Enter { kind: 2, .. } if ["accepted", "returned"].contains(&to) => is_manager || actor == "supervisor",
-        Deed::Enter { kind: 2, .. } | Deed::Weigh { .. } | Deed::Delay { .. } | Deed::Add { .. } | Deed::Delete { .. } | Deed::Prove { .. } => {
-            is_manager || actor == "cda"
+        Deed::Enter { kind: 2, .. } if ["accepted", "returned"].contains(&to) => {
+            is_manager || actor == "supervisor"
         }
+        Deed::Enter { kind: 2, .. }
+        | Deed::Weigh { .. }
+        | Deed::Delay { .. }
+        | Deed::Add { .. }
+        | Deed::Delete { .. }
+        | Deed::Prove { .. } => is_manager || actor == "cda",
         _ => is_manager,
     }
 }
@@ -117,8 +131,14 @@ struct World {
 
 impl World {
     async fn ids(&self, table: &str) -> Vec<String> {
-        let sql = format!("SELECT id FROM {table} WHERE deleted_at IS NULL AND province = 'IR-15' ORDER BY id");
-        let rows = self.stored.0.query_all_raw(Statement::from_string(self.stored.0.get_database_backend(), sql)).await.unwrap();
+        let sql =
+            format!("SELECT id FROM {table} WHERE deleted_at IS NULL AND province = 'IR-15' ORDER BY id");
+        let rows = self
+            .stored
+            .0
+            .query_all_raw(Statement::from_string(self.stored.0.get_database_backend(), sql))
+            .await
+            .unwrap();
         rows.iter().map(|row| row.try_get::<uuid::Uuid>("", "id").unwrap().to_string()).collect()
     }
 
@@ -128,18 +148,36 @@ impl World {
     }
 
     /// What a deed is as a request; none where there is nothing to do it to.
-    async fn request(&self, client: &Client, deed: &Deed, turn: usize) -> Option<(reqwest::RequestBuilder, Option<(String, String)>)> {
-        let post = |path: String, body: Value| client.request(Method::POST, &path).header("if-match", "*").json(&body);
-        let patch = |path: String, body: Value| client.request(Method::PATCH, &path).header("if-match", "*").json(&body);
+    async fn request(
+        &self,
+        client: &Client,
+        deed: &Deed,
+        turn: usize,
+    ) -> Option<(reqwest::RequestBuilder, Option<(String, String)>)> {
+        let post = |path: String, body: Value| {
+            client.request(Method::POST, &path).header("if-match", "*").json(&body)
+        };
+        let patch = |path: String, body: Value| {
+            client.request(Method::PATCH, &path).header("if-match", "*").json(&body)
+        };
         let in_project = |id: &str, part: &str| format!("{PROJECTS}/{id}/{part}");
         let request = match deed {
             Deed::Enter { kind, which, to, late } => {
-                let (table, list) = [("cluster", "clusters"), ("project", "projects"), ("milestone", "milestones"), ("cda", "cdas")][*kind];
+                let (table, list) = [
+                    ("cluster", "clusters"),
+                    ("project", "projects"),
+                    ("milestone", "milestones"),
+                    ("cda", "cdas"),
+                ][*kind];
                 let path = format!("/api/v1/{list}/{}", self.pick(table, *which).await);
                 let from = self.isipo.get(&path).await.body["state"].as_str().unwrap().to_owned();
                 // Mostly the way ahead, now and then an end, now and then anything.
-                let next = FOLLOWS[*kind].iter().find(|(state, _)| *state == from).map_or(Vec::new(), |(_, next)| next.split(' ').collect());
-                let every: Vec<_> = FOLLOWS[*kind].iter().flat_map(|(from, next)| next.split(' ').chain([*from])).collect();
+                let next = FOLLOWS[*kind]
+                    .iter()
+                    .find(|(state, _)| *state == from)
+                    .map_or(Vec::new(), |(_, next)| next.split(' ').collect());
+                let every: Vec<_> =
+                    FOLLOWS[*kind].iter().flat_map(|(from, next)| next.split(' ').chain([*from])).collect();
                 let to = match to % 8 {
                     0 => every[to % every.len()],
                     1 if !next.is_empty() => next[to % next.len()],
@@ -152,49 +190,59 @@ impl World {
                 let body = json!({"to": to, "effective_on": day.to_string(), "reason": "آزمون", "decision_id": self.decision});
                 return Some((post(format!("{path}/transitions"), body), Some((from, to.to_owned()))));
             }
-            Deed::Weigh { which, weight } => {
-                patch(format!("/api/v1/milestones/{}", self.pick("milestone", *which).await), json!({"weight_bp": weight}))
-            }
-            Deed::Delay { which, month } => {
-                patch(format!("/api/v1/milestones/{}", self.pick("milestone", *which).await), json!({"due_on": format!("2015-{month:02}-10")}))
-            }
+            Deed::Weigh { which, weight } => patch(
+                format!("/api/v1/milestones/{}", self.pick("milestone", *which).await),
+                json!({"weight_bp": weight}),
+            ),
+            Deed::Delay { which, month } => patch(
+                format!("/api/v1/milestones/{}", self.pick("milestone", *which).await),
+                json!({"due_on": format!("2015-{month:02}-10")}),
+            ),
             Deed::Add { which, weight } => {
                 let body = json!({"phase": "implementation", "title_fa": "افزوده", "weight_bp": weight, "due_on": "2015-09-01"});
                 post(in_project(&self.pick("project", *which).await, "milestones"), body)
             }
-            Deed::Delete { which } => {
-                client.request(Method::DELETE, &format!("/api/v1/milestones/{}", self.pick("milestone", *which).await)).header("if-match", "*")
-            }
+            Deed::Delete { which } => client
+                .request(
+                    Method::DELETE,
+                    &format!("/api/v1/milestones/{}", self.pick("milestone", *which).await),
+                )
+                .header("if-match", "*"),
             Deed::Budget { which, amount } => {
                 let budget = json!([{"line": "training", "amount_irr": amount.to_string()}]);
                 patch(format!("{PROJECTS}/{}", self.pick("project", *which).await), json!({"budget": budget}))
             }
             Deed::Pay { which, amount } => {
                 let id = self.pick("project", *which).await;
-                let body =
-                    json!({"project_id": id, "line": "training", "amount_irr": amount.to_string(), "paid_on": "2016-01-01", "document_no": "1"});
+                let body = json!({"project_id": id, "line": "training", "amount_irr": amount.to_string(), "paid_on": "2016-01-01", "document_no": "1"});
                 post("/api/v1/payments".to_owned(), body)
             }
             Deed::Assign { which, who, lead, from, to } => {
                 let role = if *lead { "lead" } else { "assistant" };
                 let until = if to % 3 == 0 { Value::Null } else { json!(format!("{to}-01-01")) };
-                let body =
-                    json!({"cda_id": self.cdas[who % self.cdas.len()], "role": role, "valid_from": format!("{from}-01-01"), "valid_to": until});
+                let body = json!({"cda_id": self.cdas[who % self.cdas.len()], "role": role, "valid_from": format!("{from}-01-01"), "valid_to": until});
                 post(in_project(&self.pick("project", *which).await, "assignments"), body)
             }
             Deed::End { which, to } => {
                 let project = self.pick("project", *which).await;
                 let listed = self.isipo.get(&in_project(&project, "assignments")).await;
                 let id = listed.items("id").first()?.to_string();
-                patch(format!("{}/{id}", in_project(&project, "assignments")), json!({"valid_to": format!("{to}-06-01")}))
+                patch(
+                    format!("{}/{id}", in_project(&project, "assignments")),
+                    json!({"valid_to": format!("{to}-06-01")}),
+                )
             }
             Deed::Certify { who, until } => {
                 let certificate = json!({"title": "t", "issuer": "i", "issued_on": "2010-01-01", "expires_on": format!("{until}-01-01")});
-                patch(format!("/api/v1/cdas/{}", self.cdas[who % self.cdas.len()]), json!({"certificates": [certificate]}))
+                patch(
+                    format!("/api/v1/cdas/{}", self.cdas[who % self.cdas.len()]),
+                    json!({"certificates": [certificate]}),
+                )
             }
             Deed::Freeze { which, from, to, weight, cancelled } => {
                 let project = self.pick("project", *which).await;
-                let listed = self.isipo.get(&format!("{}?page_size=200", in_project(&project, "milestones"))).await;
+                let listed =
+                    self.isipo.get(&format!("{}?page_size=200", in_project(&project, "milestones"))).await;
                 let items = listed.body["items"].as_array().unwrap().clone();
                 let (from, to) = (items.get(from % items.len().max(1))?, items.get(to % items.len().max(1))?);
                 let (less, more) = (from["weight_bp"].as_u64().unwrap(), to["weight_bp"].as_u64().unwrap());
@@ -203,8 +251,12 @@ impl World {
                     true => json!({"milestone_id": from["id"], "cancelled": true}),
                     false => json!({"milestone_id": from["id"], "weight_bp": less.saturating_sub(moved)}),
                 };
-                let changes = json!([first, {"milestone_id": to["id"], "weight_bp": (more + moved).min(10_000)}]);
-                post(in_project(&project, "baselines"), json!({"changes": changes, "decision_id": self.decision, "reason": "آزمون"}))
+                let changes =
+                    json!([first, {"milestone_id": to["id"], "weight_bp": (more + moved).min(10_000)}]);
+                post(
+                    in_project(&project, "baselines"),
+                    json!({"changes": changes, "decision_id": self.decision, "reason": "آزمون"}),
+                )
             }
             Deed::Prove { which } => {
                 let subject = self.pick("milestone", *which).await;
@@ -214,9 +266,10 @@ impl World {
                 });
                 post("/api/v1/attachments".to_owned(), body)
             }
-            Deed::Contract { which, end } => {
-                patch(format!("{PROJECTS}/{}", self.pick("project", *which).await), json!({"contract_end": format!("{end}-03-20")}))
-            }
+            Deed::Contract { which, end } => patch(
+                format!("{PROJECTS}/{}", self.pick("project", *which).await),
+                json!({"contract_end": format!("{end}-03-20")}),
+            ),
         };
         Some((request, None))
     }
@@ -240,7 +293,10 @@ impl World {
                 "project a JOIN project b ON a.cluster_id = b.cluster_id AND a.id < b.id WHERE a.deleted_at IS NULL AND b.deleted_at IS NULL \
                  AND a.state NOT IN ('draft', 'closed', 'terminated') AND b.state NOT IN ('draft', 'closed', 'terminated')",
             ),
-            ("another province than the cluster's", "project p JOIN cluster c ON c.id = p.cluster_id WHERE p.province <> c.province"),
+            (
+                "another province than the cluster's",
+                "project p JOIN cluster c ON c.id = p.cluster_id WHERE p.province <> c.province",
+            ),
             (
                 "a frozen plan that is not whole",
                 "(SELECT m.project_id FROM milestone m WHERE m.deleted_at IS NULL AND m.state <> 'cancelled' \
@@ -275,21 +331,38 @@ impl World {
         ];
         for (name, from) in NEVER {
             let sql = format!("SELECT COUNT(*) AS n FROM {from}");
-            let row = self.stored.0.query_one_raw(Statement::from_string(self.stored.0.get_database_backend(), sql)).await.unwrap();
+            let row = self
+                .stored
+                .0
+                .query_one_raw(Statement::from_string(self.stored.0.get_database_backend(), sql))
+                .await
+                .unwrap();
             let broken: i64 = row.unwrap().try_get("", "n").unwrap();
             assert_eq!(broken, 0, "{name} after {after}");
         }
         // What is derived is what the milestones say, and no line pays more than it has.
-        for project in self.isipo.get(&format!("{PROJECTS}?page_size=200&province=IR-15")).await.body["items"].as_array().unwrap() {
+        for project in self.isipo.get(&format!("{PROJECTS}?page_size=200&province=IR-15")).await.body["items"]
+            .as_array()
+            .unwrap()
+        {
             let id = project["id"].as_str().unwrap();
             let milestones = self.isipo.get(&format!("{PROJECTS}/{id}/milestones?page_size=200")).await;
-            let counted = milestones.body["items"].as_array().unwrap().iter().filter(|milestone| milestone["state"] != "cancelled");
-            let earned: u64 = counted.map(|m| m["weight_bp"].as_u64().unwrap() * m["accepted_fraction_bp"].as_u64().unwrap()).sum();
+            let counted = milestones.body["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|milestone| milestone["state"] != "cancelled");
+            let earned: u64 = counted
+                .map(|m| m["weight_bp"].as_u64().unwrap() * m["accepted_fraction_bp"].as_u64().unwrap())
+                .sum();
             assert_eq!(project["progress_bp"], earned / 10_000, "progress after {after}");
             let paid = self.isipo.get(&format!("/api/v1/payments?project_id={id}&page_size=200")).await;
-            let paid: u64 = paid.items("amount_irr").iter().map(|amount| amount.parse::<u64>().unwrap()).sum();
-            let approved = project["budget"].as_array().unwrap().iter().find(|line| line["line"] == "training");
-            let approved = approved.map_or(0, |line| line["amount_irr"].as_str().unwrap().parse::<u64>().unwrap());
+            let paid: u64 =
+                paid.items("amount_irr").iter().map(|amount| amount.parse::<u64>().unwrap()).sum();
+            let approved =
+                project["budget"].as_array().unwrap().iter().find(|line| line["line"] == "training");
+            let approved =
+                approved.map_or(0, |line| line["amount_irr"].as_str().unwrap().parse::<u64>().unwrap());
             assert!(paid <= approved, "{paid} of {approved} is paid after {after}");
         }
     }
@@ -332,16 +405,28 @@ async fn world(service: &Service) -> World {
         for _ in 0..2 {
             let draft = project(&isipo, cluster, contract.clone()).await;
             let path = draft.header("location");
-            made(&isipo, &format!("{path}/assignments"), assignment(&first, "lead", "2014-03-21", "...")).await;
-            made(&isipo, &format!("{path}/supervisions"), json!({"kind": "senior", "person_name": "ناظر ارشد", "valid_from": "2014-03-21"})).await;
+            made(&isipo, &format!("{path}/assignments"), assignment(&first, "lead", "2014-03-21", "..."))
+                .await;
+            made(
+                &isipo,
+                &format!("{path}/supervisions"),
+                json!({"kind": "senior", "person_name": "ناظر ارشد", "valid_from": "2014-03-21"}),
+            )
+            .await;
             prepare(&isipo, &draft, &decision).await;
         }
     }
     let stone = isipo.get(&stone(&isipo).await).await;
-    for milestone in isipo.get(&format!("{PROJECTS}/{}/milestones?page_size=50", stone.id())).await.items("id") {
+    for milestone in
+        isipo.get(&format!("{PROJECTS}/{}/milestones?page_size=50", stone.id())).await.items("id")
+    {
         attach(&isipo, ("milestone", milestone), "evidence", None).await;
     }
-    let cdas = vec![first.id().to_owned(), second.id().to_owned(), stone.body["lead_cda"]["id"].as_str().unwrap().to_owned()];
+    let cdas = vec![
+        first.id().to_owned(),
+        second.id().to_owned(),
+        stone.body["lead_cda"]["id"].as_str().unwrap().to_owned(),
+    ];
     World { stored: Stored(service.database().await), clients, isipo, cdas, decision }
 }
 

@@ -9,8 +9,17 @@ const OPERATION: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 #[actix_web::test]
 async fn every_path_has_a_limit() {
     let Some(service) = Service::start(Backend::Sqlite, |_| {}).await else { return };
-    let paths =
-        ["/openapi.json", "/docs/", "/docs", "/docs/swagger-ui.css", "/docs/nothing.js", "/nothing", "/%00", "/problems", "/.well-known/jwks.json"];
+    let paths = [
+        "/openapi.json",
+        "/docs/",
+        "/docs",
+        "/docs/swagger-ui.css",
+        "/docs/nothing.js",
+        "/nothing",
+        "/%00",
+        "/problems",
+        "/.well-known/jwks.json",
+    ];
     let below = ["/api/v1/nothing", "/api/v1/clusters", "/api/v1/public/clusters"];
     for path in paths.into_iter().chain(below).chain(OPERATION) {
         for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
@@ -22,7 +31,9 @@ async fn every_path_has_a_limit() {
             let mut last = 0;
             for number in 1..=4 {
                 let request = nobody.http.request(method.clone(), format!("{}{path}", nobody.address));
-                let preflight = request.header("origin", "https://example.org").header("access-control-request-method", "GET");
+                let preflight = request
+                    .header("origin", "https://example.org")
+                    .header("access-control-request-method", "GET");
                 let answer = preflight.send().await.unwrap();
                 last = answer.status().as_u16();
                 assert!(number == 4 || last != 429 || path == "/docs", "{method} {path}: request {number}");
@@ -41,7 +52,8 @@ async fn every_path_has_a_limit() {
 #[actix_web::test]
 async fn health_and_metrics_may_be_apart() {
     let Some(service) = Service::start(Backend::Sqlite, |_| {}).await else { return };
-    let (running, public) = service.beside(|config| config.operation_bind = Some(([127, 0, 0, 1], 0).into())).await;
+    let (running, public) =
+        service.beside(|config| config.operation_bind = Some(([127, 0, 0, 1], 0).into())).await;
     let apart = format!("http://{}", running.operation_address.unwrap());
     let status = async |address: &str, path: &str| {
         let answer = public.http.get(format!("{address}{path}")).send().await.unwrap();
@@ -53,7 +65,10 @@ async fn health_and_metrics_may_be_apart() {
     for path in ["/openapi.json", "/docs/", "/problems", "/api/v1/public/clusters"] {
         assert_eq!((status(&apart, path).await, status(&public.address, path).await), (404, 200), "{path}");
     }
-    assert_eq!((status(&apart, "/api/v1/clusters").await, status(&public.address, "/api/v1/clusters").await), (404, 401));
+    assert_eq!(
+        (status(&apart, "/api/v1/clusters").await, status(&public.address, "/api/v1/clusters").await),
+        (404, 401)
+    );
     running.stop().await;
     service.stop().await;
 }

@@ -10,8 +10,16 @@ use tokio::{
 use crate::support::{Answer, Client};
 
 /// Sends a request and reads its answer, which must be a problem where it refuses.
-pub async fn send(client: &Client, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    let answer = try_send(client, method, target, headers, body).await.unwrap_or_else(|| panic!("{method} {target:.80}: the connection was closed"));
+pub async fn send(
+    client: &Client,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let answer = try_send(client, method, target, headers, body)
+        .await
+        .unwrap_or_else(|| panic!("{method} {target:.80}: the connection was closed"));
     if answer.status >= 400 && method != "HEAD" {
         answer.check_problem(target.split('?').next().unwrap());
     }
@@ -19,19 +27,36 @@ pub async fn send(client: &Client, method: &str, target: &str, headers: &[(&str,
 }
 
 /// Sends a request; none where the connection is closed without an answer.
-pub async fn try_send(client: &Client, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Answer> {
+pub async fn try_send(
+    client: &Client,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Answer> {
     let mut stream = open(client, method, target, headers, body).await;
     let mut bytes = Vec::new();
     // A server that has seen enough may reset the connection after its answer.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.expect("an answer within 20 s");
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read_to_end(&mut bytes))
+        .await
+        .expect("an answer within 20 s");
     parse(&bytes)
 }
 
 /// A connection on which a request was sent, perhaps with a part of its body only.
-pub async fn open(client: &Client, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> TcpStream {
+pub async fn open(
+    client: &Client,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> TcpStream {
     let address = client.address.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let mut request = format!("{method} {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\naccept-language: en\r\n").into_bytes();
+    let mut request = format!(
+        "{method} {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\naccept-language: en\r\n"
+    )
+    .into_bytes();
     if let Some(token) = &client.token {
         request.extend(format!("authorization: Bearer {token}\r\n").bytes());
     }

@@ -25,16 +25,21 @@ async fn what_one_instance_writes_the_other_shows(service: &Service) {
     let here = service.login("lorestan").await;
     let (running, beside) = service.beside(|_| {}).await;
     let there = beside.with_token(here.token.as_ref().unwrap());
-    let created = here.post(CLUSTERS, json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]})).await;
+    let created = here
+        .post(CLUSTERS, json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]}))
+        .await;
     let path = created.header("location");
     assert_eq!(there.get(path).await.body, created.body);
     let changed = there.patch(path, created.etag(), json!({"name_en": "German silver"})).await;
     assert_eq!(here.get(path).await.body, changed.body);
-    let twice = here.post(CLUSTERS, json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]})).await;
+    let twice = here
+        .post(CLUSTERS, json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]}))
+        .await;
     assert_eq!(twice.code(), "duplicate");
     let keyed = |client: &Client| {
         let request = client.request(Method::POST, CLUSTERS).header("idempotency-key", "one");
-        let request = request.json(&json!({"province": "IR-15", "name_fa": "گیوه", "isic": [{"code": "1520"}]}));
+        let request =
+            request.json(&json!({"province": "IR-15", "name_fa": "گیوه", "isic": [{"code": "1520"}]}));
         let client = client.clone();
         async move { client.send(request).await }
     };
@@ -51,13 +56,22 @@ async fn two_instances_race_for_one_version(service: &Service) {
     let path = format!("{CLUSTERS}/{}", here.cluster_named("زیتون").await.id());
     let etag = here.get(&path).await.etag().to_owned();
     let writers = (0..16).map(|n| {
-        let (client, path, etag) = (if n % 2 == 0 { here.clone() } else { there.clone() }, path.clone(), etag.clone());
-        tokio::task::spawn(async move { client.patch(&path, &etag, json!({"name_en": format!("Stone {n}")})).await })
+        let (client, path, etag) =
+            (if n % 2 == 0 { here.clone() } else { there.clone() }, path.clone(), etag.clone());
+        tokio::task::spawn(async move {
+            client.patch(&path, &etag, json!({"name_en": format!("Stone {n}")})).await
+        })
     });
-    let answers: Vec<Answer> = futures_util::future::join_all(writers).await.into_iter().map(Result::unwrap).collect();
+    let answers: Vec<Answer> =
+        futures_util::future::join_all(writers).await.into_iter().map(Result::unwrap).collect();
     let won: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 200).collect();
     assert_eq!(won.len(), 1);
-    assert!(answers.iter().filter(|answer| answer.status != 200).all(|answer| answer.status == 412 && answer.etag() == won[0].version_tag()));
+    assert!(
+        answers
+            .iter()
+            .filter(|answer| answer.status != 200)
+            .all(|answer| answer.status == 412 && answer.etag() == won[0].version_tag())
+    );
     assert_eq!(there.get(&path).await.body, won[0].body);
     running.stop().await;
 }
@@ -79,7 +93,9 @@ async fn a_kill_under_load_loses_nothing(backend: Backend) {
     let client = server.client().login("isipo").await;
     let before = client.count(CLUSTERS).await;
     let (report, mut sent) = mpsc::unbounded_channel();
-    let writers: Vec<_> = (0..4).map(|writer| tokio::spawn(write_until_refused(client.clone(), writer, report.clone()))).collect();
+    let writers: Vec<_> = (0..4)
+        .map(|writer| tokio::spawn(write_until_refused(client.clone(), writer, report.clone())))
+        .collect();
     drop(report);
     let mut all = Vec::new();
     for _ in 0..60 {
@@ -99,11 +115,19 @@ async fn a_kill_under_load_loses_nothing(backend: Backend) {
         let repeated = post(&client, &sent.key, &sent.body).await.unwrap();
         assert_eq!(repeated.status, 201, "{}", repeated.text);
         if let Some(created) = &sent.created {
-            assert_eq!((&repeated.body, repeated.header("idempotency-replayed")), (created, "true"), "what was acknowledged is there");
+            assert_eq!(
+                (&repeated.body, repeated.header("idempotency-replayed")),
+                (created, "true"),
+                "what was acknowledged is there"
+            );
         }
         let path = repeated.header("location");
         assert_eq!(client.get(path).await.body, repeated.body);
-        assert_eq!(client.get(&format!("{path}/history")).await.items("kind"), ["created"], "with its history entry");
+        assert_eq!(
+            client.get(&format!("{path}/history")).await.items("kind"),
+            ["created"],
+            "with its history entry"
+        );
     }
     assert_eq!(client.count(CLUSTERS).await, before + all.len() as u64, "and each of them once");
     server.kill();
@@ -149,9 +173,14 @@ async fn a_stop_lets_requests_finish() {
     // Connections are accepted in their order: after this answer the upload is in a worker's hands.
     assert_eq!(client.get("/health/ready").await.status, 200);
     server.terminate();
-    let ready = until(async || Some(client.get("/health/ready").await).filter(|answer| answer.status == 503)).await;
+    let ready =
+        until(async || Some(client.get("/health/ready").await).filter(|answer| answer.status == 503)).await;
     assert_eq!((ready.code(), ready.header("retry-after")), ("unavailable", "2"));
-    assert_eq!(client.get("/api/v1/provinces").await.status, 200, "until the listener closes the service serves");
+    assert_eq!(
+        client.get("/api/v1/provinces").await.status,
+        200,
+        "until the listener closes the service serves"
+    );
     let address = server.address.trim_start_matches("http://").to_owned();
     until(async || TcpStream::connect(&address).await.err()).await;
     upload.write_all(rest).await.unwrap();

@@ -1,5 +1,6 @@
-//! The second source about Lorestan (1392-12-07) names thirteen clusters where the first one (end of 1392) names eleven. Both
-//! are kept side by side: what the first one reported stays, until somebody decides, and can be read as it was for ever.
+//! The second source about Lorestan (1392-12-07) names thirteen clusters where the first one (end of 1392)
+//! names eleven. Both are kept side by side: what the first one reported stays, until somebody decides, and
+//! can be read as it was for ever.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -15,15 +16,30 @@ use crate::{
 on_both!(the_second_source_stands_beside_the_first);
 
 const SECOND: &str = "رئیس شرکت شهرک‌های صنعتی لرستان، ۱۳۹۲/۱۲/۷";
-const THIRTEEN: [&str; 13] =
-    ["طیور", "قزل‌آلا", "خوراک دام", "ورشو", "جاجیم و گلیم", "زیتون", "گیاهان دارویی", "انار و انجیر", "خیارشور", "برنج‌کوبی", "نایلون", "عسل", "سنگ"];
+const THIRTEEN: [&str; 13] = [
+    "طیور",
+    "قزل‌آلا",
+    "خوراک دام",
+    "ورشو",
+    "جاجیم و گلیم",
+    "زیتون",
+    "گیاهان دارویی",
+    "انار و انجیر",
+    "خیارشور",
+    "برنج‌کوبی",
+    "نایلون",
+    "عسل",
+    "سنگ",
+];
 const REPORT: &str = "/api/v1/reports/identified-clusters?province=IR-15&as_of=1392-12-29&calendar=persian";
 
 /// The report without its sources and lineage, of which there is more than before.
 async fn reported(client: &Client, more: &str) -> (Value, Vec<Value>) {
     let report = client.get(&format!("{REPORT}{more}")).await;
     let mut items = report.body["items"].as_array().unwrap().clone();
-    items.iter_mut().for_each(|item| item.as_object_mut().unwrap().retain(|name, _| !["sources", "lineage"].contains(&name.as_str())));
+    items.iter_mut().for_each(|item| {
+        item.as_object_mut().unwrap().retain(|name, _| !["sources", "lineage"].contains(&name.as_str()))
+    });
     (report.body["total"].clone(), items)
 }
 
@@ -58,12 +74,28 @@ async fn the_second_source_stands_beside_the_first(service: &Service) {
     }
     assert_eq!(reported(&lorestan, "").await, first, "what the first source reported stays");
     let with_lineage = lorestan.get(REPORT).await;
-    let told = with_lineage.body["items"].as_array().unwrap().iter().find(|item| item["id"] == handicrafts.id()).unwrap();
+    let told = with_lineage.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["id"] == handicrafts.id())
+        .unwrap();
     assert_eq!(told["lineage"], json!(["split_into", "split_into"]));
     let unchanged = lorestan.get(&format!("{REPORT}&known_at={before_recording}")).await;
-    assert_eq!((&unchanged.body["items"], &unchanged.body["total"]), (&before.body["items"], &json!(11)), "to the letter, sources included");
-    let with_claims = lorestan.get(&format!("{CLUSTERS}/{}?include=claims", lorestan.cluster_named("زیتون").await.id())).await;
-    let titles: Vec<_> = with_claims.body["claims"].as_array().unwrap().iter().map(|claim| claim["source_title"].as_str().unwrap()).collect();
+    assert_eq!(
+        (&unchanged.body["items"], &unchanged.body["total"]),
+        (&before.body["items"], &json!(11)),
+        "to the letter, sources included"
+    );
+    let with_claims = lorestan
+        .get(&format!("{CLUSTERS}/{}?include=claims", lorestan.cluster_named("زیتون").await.id()))
+        .await;
+    let titles: Vec<_> = with_claims.body["claims"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|claim| claim["source_title"].as_str().unwrap())
+        .collect();
     assert!(titles.len() == 2 && titles[1] == SECOND, "{titles:?}");
 
     // The province follows the second source: thirteen, and eleven to whoever asks what was known before.
@@ -87,5 +119,8 @@ async fn the_second_source_stands_beside_the_first(service: &Service) {
     }
     // The parts tell where they come from.
     let of_part = lorestan.get(&format!("{}/lineage", new[0].1)).await;
-    assert_eq!((of_part.items("kind"), of_part.items("cluster_id")), (vec!["split_into"], vec![handicrafts.id()]));
+    assert_eq!(
+        (of_part.items("kind"), of_part.items("cluster_id")),
+        (vec!["split_into"], vec![handicrafts.id()])
+    );
 }

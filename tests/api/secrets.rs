@@ -12,7 +12,12 @@ const HALVES: [&str; 3] = ["5ecret", "H1dden", "777123777"];
 
 fn check(outcome: &Outcome, of: &str) {
     for half in HALVES {
-        assert!(!outcome.stdout.contains(half) && !outcome.stderr.contains(half), "{of}: {half} in\n{}\n{}", outcome.stdout, outcome.stderr);
+        assert!(
+            !outcome.stdout.contains(half) && !outcome.stderr.contains(half),
+            "{of}: {half} in\n{}\n{}",
+            outcome.stdout,
+            outcome.stderr
+        );
     }
 }
 
@@ -76,7 +81,10 @@ fn shapes(place: &str, toml: &str, address: &str, password: &str) -> Vec<Vec<(&'
         own("[5ecret, H1dden"),
         vec![("KHOOSHEH_CONFIG", toml.to_owned())],
         vec![("DATABASE_URL_FILE", address.to_owned())],
-        vec![("DATABASE_URL", "postgres://u@127.0.0.1:1/x".to_owned()), ("PGPASSWORD_FILE", password.to_owned())],
+        vec![
+            ("DATABASE_URL", "postgres://u@127.0.0.1:1/x".to_owned()),
+            ("PGPASSWORD_FILE", password.to_owned()),
+        ],
         vec![
             ("DATABASE_URL", "postgres://u@127.0.0.1:1/x".to_owned()),
             ("KHOOSHEH_ATTACHMENTS_URL", "s3://bucket".to_owned()),
@@ -84,8 +92,14 @@ fn shapes(place: &str, toml: &str, address: &str, password: &str) -> Vec<Vec<(&'
             ("AWS_ACCESS_KEY_ID_FILE", password.to_owned()),
             ("AWS_SECRET_ACCESS_KEY_FILE", password.to_owned()),
         ],
-        vec![("DATABASE_URL", "postgres://u@127.0.0.1:1/x".to_owned()), ("KHOOSHEH_ATTACHMENTS_URL", "s3://5ecret:H1dden@bucket".to_owned())],
-        vec![("DATABASE_URL", "postgres://u@127.0.0.1:1/x".to_owned()), ("KHOOSHEH_PUBLIC_URL", "https://u:5ecretH1dden@host".to_owned())],
+        vec![
+            ("DATABASE_URL", "postgres://u@127.0.0.1:1/x".to_owned()),
+            ("KHOOSHEH_ATTACHMENTS_URL", "s3://5ecret:H1dden@bucket".to_owned()),
+        ],
+        vec![
+            ("DATABASE_URL", "postgres://u@127.0.0.1:1/x".to_owned()),
+            ("KHOOSHEH_PUBLIC_URL", "https://u:5ecretH1dden@host".to_owned()),
+        ],
     ]
 }
 
@@ -97,21 +111,35 @@ async fn no_command_prints_a_secret() {
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let (rows, toml) = (path("rows.csv", "reference\n1\n"), path("broken.toml", "database_url = \"postgres://u:5ecret\"H1dden@h/x\"\n"));
+    let (rows, toml) = (
+        path("rows.csv", "reference\n1\n"),
+        path("broken.toml", "database_url = \"postgres://u:5ecret\"H1dden@h/x\"\n"),
+    );
     let address = path("address", "postgres://u:5ecret#H1dden@127.0.0.1:1/x\n");
     let password = path("password", "5ecret#H1dden\n");
-    let server = std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into());
+    let server = std::env::var("TEST_DATABASE_URL")
+        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into());
     let place = server.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
     let shapes = shapes(&place, &toml, &address, &password);
     for words in commands(&rows) {
         let needs_database = !["openapi", "states"].contains(&words[0].as_str());
         let outcomes = shapes.iter().map(async |shape| {
-            let common = [("KHOOSHEH_LOG_FILTER", "trace"), ("KHOOSHEH_DEMO_PASSWORD", "5ecretH1dden"), ("KHOOSHEH_BIND", "127.0.0.1:0")];
-            let variables: Vec<_> = shape.iter().map(|(name, value)| (*name, value.as_str())).chain(common).collect();
+            let common = [
+                ("KHOOSHEH_LOG_FILTER", "trace"),
+                ("KHOOSHEH_DEMO_PASSWORD", "5ecretH1dden"),
+                ("KHOOSHEH_BIND", "127.0.0.1:0"),
+            ];
+            let variables: Vec<_> =
+                shape.iter().map(|(name, value)| (*name, value.as_str())).chain(common).collect();
             let words: Vec<_> = words.iter().map(String::as_str).collect();
             let outcome = run(&words, &variables, "5ecret H1dden\n").await;
             check(&outcome, &format!("{words:?} with {shape:?}"));
-            assert_eq!(outcome.code, i32::from(needs_database), "{words:?} with {shape:?}: {}", outcome.stderr);
+            assert_eq!(
+                outcome.code,
+                i32::from(needs_database),
+                "{words:?} with {shape:?}: {}",
+                outcome.stderr
+            );
         });
         futures_util::future::join_all(outcomes).await;
     }
@@ -125,8 +153,18 @@ async fn no_log_of_a_service_has_a_secret() {
     assert!(url.contains("5ecret"), "{url}");
     let server = Server::serve(&url, &[("KHOOSHEH_LOG_FILTER", "trace")]).await;
     server.client().login("lorestan").await.get("/api/v1/clusters").await;
-    let shown = run(&["serve", "--check-config"], &[("DATABASE_URL", &url), ("KHOOSHEH_ATTACHMENTS_URL", "file:///tmp/khoosheh-files")], "").await;
-    assert!(shown.code == 0 && shown.stdout.contains("postgres:…@") && shown.stdout.contains("up to date"), "{}{}", shown.stdout, shown.stderr);
+    let shown = run(
+        &["serve", "--check-config"],
+        &[("DATABASE_URL", &url), ("KHOOSHEH_ATTACHMENTS_URL", "file:///tmp/khoosheh-files")],
+        "",
+    )
+    .await;
+    assert!(
+        shown.code == 0 && shown.stdout.contains("postgres:…@") && shown.stdout.contains("up to date"),
+        "{}{}",
+        shown.stdout,
+        shown.stderr
+    );
     check(&shown, "--check-config");
     let log = server.greeting.clone() + &server.log();
     assert!(log.len() > 1_000 && HALVES.iter().all(|half| !log.contains(half)), "a secret in the log");
@@ -143,23 +181,50 @@ async fn secrets_come_from_files() {
         path.to_str().unwrap().to_owned()
     };
     let check = async |variables: &[(&str, &str)]| run(&["serve", "--check-config"], variables, "").await;
-    let (workers, address, empty) = (path("workers", "3\n"), path("address", "postgres://u@127.0.0.1:1/5ecret\r\n"), path("empty", "\n"));
+    let (workers, address, empty) =
+        (path("workers", "3\n"), path("address", "postgres://u@127.0.0.1:1/5ecret\r\n"), path("empty", "\n"));
     let read = check(&[("KHOOSHEH_WORKERS_FILE", &workers), ("DATABASE_URL_FILE", &address)]).await;
-    assert!(read.stdout.contains("\"workers\": 3") && read.stdout.contains("127.0.0.1:1/5ecret\""), "{}{}", read.stdout, read.stderr);
+    assert!(
+        read.stdout.contains("\"workers\": 3") && read.stdout.contains("127.0.0.1:1/5ecret\""),
+        "{}{}",
+        read.stdout,
+        read.stderr
+    );
     for (variables, named) in [
-        (&[("KHOOSHEH_WORKERS_FILE", workers.as_str()), ("KHOOSHEH_WORKERS", "3")][..], "KHOOSHEH_WORKERS and KHOOSHEH_WORKERS_FILE"),
+        (
+            &[("KHOOSHEH_WORKERS_FILE", workers.as_str()), ("KHOOSHEH_WORKERS", "3")][..],
+            "KHOOSHEH_WORKERS and KHOOSHEH_WORKERS_FILE",
+        ),
         (&[("DATABASE_URL_FILE", "/nowhere/address")], "DATABASE_URL_FILE: /nowhere/address"),
-        (&[("PGPASSWORD_FILE", folder.path().to_str().unwrap()), ("DATABASE_URL", "postgres://u@127.0.0.1:1/x")], "PGPASSWORD_FILE"),
+        (
+            &[
+                ("PGPASSWORD_FILE", folder.path().to_str().unwrap()),
+                ("DATABASE_URL", "postgres://u@127.0.0.1:1/x"),
+            ],
+            "PGPASSWORD_FILE",
+        ),
         (&[("AWS_SECRET_ACCESS_KEY_FILE", &empty)], "AWS_SECRET_ACCESS_KEY_FILE"),
-        (&[("KHOOSHEH_DEMO_PASSWORD_FILE", "/nowhere"), ("KHOOSHEH_DEMO_PASSWORD", "x")], "KHOOSHEH_DEMO_PASSWORD and"),
+        (
+            &[("KHOOSHEH_DEMO_PASSWORD_FILE", "/nowhere"), ("KHOOSHEH_DEMO_PASSWORD", "x")],
+            "KHOOSHEH_DEMO_PASSWORD and",
+        ),
         (&[("KHOOSHEH_SURPRISE_FILE", &workers)], "surprise_file"),
     ] {
         let refused = check(variables).await;
-        assert!(refused.code == 1 && refused.stdout.is_empty() && refused.stderr.contains(named), "{variables:?}: {}", refused.stderr);
+        assert!(
+            refused.code == 1 && refused.stdout.is_empty() && refused.stderr.contains(named),
+            "{variables:?}: {}",
+            refused.stderr
+        );
     }
     // The demonstration takes its password from a file, and does not repeat it.
-    let (url, password) = (format!("sqlite://{}", folder.path().join("demo.sqlite").display()), path("password", PASSWORD));
-    let server = Server::start(&["demo", "--bind", "127.0.0.1:0", "--database-url", &url], &[("KHOOSHEH_DEMO_PASSWORD_FILE", &password)]).await;
+    let (url, password) =
+        (format!("sqlite://{}", folder.path().join("demo.sqlite").display()), path("password", PASSWORD));
+    let server = Server::start(
+        &["demo", "--bind", "127.0.0.1:0", "--database-url", &url],
+        &[("KHOOSHEH_DEMO_PASSWORD_FILE", &password)],
+    )
+    .await;
     server.client().login("admin").await;
     assert!(!(server.greeting.clone() + &server.log()).contains(PASSWORD));
 }
@@ -173,8 +238,11 @@ async fn a_password_from_a_file_goes_with_the_connection() {
     let file = folder.path().join("password");
     std::fs::write(&file, "p#ss/w?rd@%\n").unwrap();
     let url = format!("postgres://postgres@{place}");
-    let variables =
-        [("DATABASE_URL", url.as_str()), ("PGPASSWORD_FILE", file.to_str().unwrap()), ("KHOOSHEH_ATTACHMENTS_URL", "file:///tmp/khoosheh-files")];
+    let variables = [
+        ("DATABASE_URL", url.as_str()),
+        ("PGPASSWORD_FILE", file.to_str().unwrap()),
+        ("KHOOSHEH_ATTACHMENTS_URL", "file:///tmp/khoosheh-files"),
+    ];
     let shown = run(&["serve", "--check-config"], &variables, "").await;
     assert!(shown.code == 0 && shown.stdout.contains("postgres:…@"), "{}{}", shown.stdout, shown.stderr);
     scratch.remove().await;

@@ -1,4 +1,5 @@
-//! The security log: what is in it, what is not, who reads it; the history of all records; and that neither keeps anybody waiting.
+//! The security log: what is in it, what is not, who reads it; the history of all records; and that neither
+//! keeps anybody waiting.
 
 use std::time::{Duration, Instant};
 
@@ -52,15 +53,30 @@ async fn one(auditor: &Client, kind: &str, of: &Answer) -> Value {
 
 async fn logins_and_failures_are_logged(service: &Service) {
     let (auditor, nobody) = (service.login("auditor").await, service.anonymous());
-    let form = |username: &str, password: &str| [("grant_type", "password".to_owned()), ("username", username.into()), ("password", password.into())];
-    let good = nobody.send(nobody.request(Method::POST, TOKEN).header("user-agent", "a browser").form(&form("lorestan", PASSWORD))).await;
+    let form = |username: &str, password: &str| {
+        [("grant_type", "password".to_owned()), ("username", username.into()), ("password", password.into())]
+    };
+    let good = nobody
+        .send(
+            nobody
+                .request(Method::POST, TOKEN)
+                .header("user-agent", "a browser")
+                .form(&form("lorestan", PASSWORD)),
+        )
+        .await;
     let event = one(&auditor, "login", &good).await;
-    assert_eq!((&event["username"], &event["address"], &event["operation"]), (&json!("lorestan"), &json!("127.0.0.1"), &json!("create_token")));
+    assert_eq!(
+        (&event["username"], &event["address"], &event["operation"]),
+        (&json!("lorestan"), &json!("127.0.0.1"), &json!("create_token"))
+    );
     assert!(event["user_agent"].as_str().unwrap().len() == 16 && event["account_id"].is_string(), "{event}");
 
     let admin = service.login("admin").await;
     let disabled = admin.get("/api/v1/users?q=kerman").await.items("id")[0].to_owned();
-    assert_eq!(admin.patch(&format!("/api/v1/users/{disabled}"), "*", json!({"disabled": true})).await.status, 200);
+    assert_eq!(
+        admin.patch(&format!("/api/v1/users/{disabled}"), "*", json!({"disabled": true})).await.status,
+        200
+    );
     for (username, password, reason, named) in [
         ("lorestan", "wrong", "wrong_secret", json!("lorestan")),
         ("kerman", PASSWORD, "disabled", json!("kerman")),
@@ -71,7 +87,8 @@ async fn logins_and_failures_are_logged(service: &Service) {
         let event = one(&auditor, "login_failed", &log_in(&nobody, username, password).await).await;
         assert_eq!((&event["reason"], &event["username"]), (&json!(reason), &named), "{event}");
     }
-    // The tenth failure closes the account for the address. Those who find it closed stand there once in a while.
+    // The tenth failure closes the account for the address. Those who find it closed stand there once in a
+    // while.
     let mut last = None;
     for _ in 0..9 {
         last = Some(log_in(&nobody, "lorestan", "wrong").await);
@@ -82,8 +99,11 @@ async fn logins_and_failures_are_logged(service: &Service) {
     }
     assert_eq!(auditor.count(&format!("{EVENTS}?kind=login_closed")).await, 1);
 
-    let client = [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", PASSWORD)];
-    let token = nobody.send(nobody.request(Method::POST, TOKEN).header("acting-for", "\"u-17\"; name=\"x\"").form(&client)).await;
+    let client =
+        [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", PASSWORD)];
+    let token = nobody
+        .send(nobody.request(Method::POST, TOKEN).header("acting-for", "\"u-17\"; name=\"x\"").form(&client))
+        .await;
     let event = one(&auditor, "login", &token).await;
     assert_eq!((&event["username"], &event["acting_for"]), (&json!("integrator"), &json!("u-17")), "{event}");
 
@@ -93,19 +113,29 @@ async fn logins_and_failures_are_logged(service: &Service) {
     let long_ago = "UPDATE refresh_token SET used_at = '2026-01-01T00:00:00+00:00' WHERE used_at IS NOT NULL";
     service.database().await.execute_unprepared(long_ago).await.unwrap();
     assert_eq!(one(&auditor, "token_reused", &refresh(&nobody, token).await).await["username"], "ministry");
-    let out = nobody.form("/api/v1/auth/revoke", &[("token", good.body["refresh_token"].as_str().unwrap())]).await;
+    let out =
+        nobody.form("/api/v1/auth/revoke", &[("token", good.body["refresh_token"].as_str().unwrap())]).await;
     assert_eq!(one(&auditor, "logout", &out).await["username"], "lorestan");
 }
 
 async fn refusals_name_the_account(service: &Service) {
-    let (auditor, viewer, kerman) = (service.login("auditor").await, service.login("ministry").await, service.login("kerman").await);
+    let (auditor, viewer, kerman) =
+        (service.login("auditor").await, service.login("ministry").await, service.login("kerman").await);
     let by_permission = viewer.post("/api/v1/clusters", json!({})).await;
-    let by_scope = kerman.post("/api/v1/clusters", json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]})).await;
-    for (answer, username, reason) in [(by_permission, "ministry", "forbidden"), (by_scope, "kerman", "outside_scope")] {
+    let by_scope = kerman
+        .post("/api/v1/clusters", json!({"province": "IR-15", "name_fa": "ورشو", "isic": [{"code": "2599"}]}))
+        .await;
+    for (answer, username, reason) in
+        [(by_permission, "ministry", "forbidden"), (by_scope, "kerman", "outside_scope")]
+    {
         assert_eq!(answer.status, 403);
         let event = one(&auditor, "forbidden", &answer).await;
         assert_eq!((&event["username"], &event["reason"]), (&json!(username), &json!(reason)), "{event}");
-        assert_eq!((&event["operation"], &event["resource"]), (&json!("create_cluster"), &json!("cluster")), "{event}");
+        assert_eq!(
+            (&event["operation"], &event["resource"]),
+            (&json!("create_cluster"), &json!("cluster")),
+            "{event}"
+        );
     }
 }
 
@@ -114,7 +144,9 @@ async fn changes_of_accounts_are_logged_with_the_change(service: &Service) {
     let user = json!({"username": "ilam", "display_name": "ایلام", "role": "provincial_manager", "province": "IR-16", "password": PASSWORD});
     let created = admin.post("/api/v1/users", user).await;
     let path = format!("/api/v1/users/{}", created.id());
-    let changed = admin.patch(&path, "*", json!({"role": "provincial_viewer", "password": "quite another password"})).await;
+    let changed = admin
+        .patch(&path, "*", json!({"role": "provincial_viewer", "password": "quite another password"}))
+        .await;
     let renamed = admin.patch(&path, "*", json!({"display_name": "شرکت ایلام"})).await;
     let deleted = admin.delete(&path, "*").await;
     for (answer, kind, reason) in [
@@ -125,21 +157,40 @@ async fn changes_of_accounts_are_logged_with_the_change(service: &Service) {
     ] {
         let event = one(&auditor, kind, answer).await;
         assert_eq!((&event["username"], &event["reason"]), (&json!("admin"), &reason), "{event}");
-        assert_eq!((&event["record_id"], &event["resource"]), (&created.body["id"], &json!("user")), "{event}");
+        assert_eq!(
+            (&event["record_id"], &event["resource"]),
+            (&created.body["id"], &json!("user")),
+            "{event}"
+        );
         assert_eq!(event["address"], "127.0.0.1");
     }
     let client = admin.get("/api/v1/api-clients").await.items("id")[0].to_owned();
     let secret = admin.post(&format!("/api/v1/api-clients/{client}/secret"), Value::Null).await;
     assert_eq!(secret.status, 428, "{}", secret.text);
-    let secret = admin.send(admin.request(Method::POST, &format!("/api/v1/api-clients/{client}/secret")).header("if-match", "*")).await;
+    let secret = admin
+        .send(
+            admin
+                .request(Method::POST, &format!("/api/v1/api-clients/{client}/secret"))
+                .header("if-match", "*"),
+        )
+        .await;
     assert_eq!(one(&auditor, "account_changed", &secret).await["reason"], "secret");
     // What is refused has changed nothing.
     let before = auditor.count(&format!("{EVENTS}?kind=account_changed")).await;
     assert_eq!(admin.patch(&path, "*", json!({"disabled": true})).await.status, 404);
-    let taken = json!({"username": "lorestan", "display_name": "x", "role": "national_viewer", "password": PASSWORD});
+    let taken =
+        json!({"username": "lorestan", "display_name": "x", "role": "national_viewer", "password": PASSWORD});
     assert_eq!(admin.post("/api/v1/users", taken).await.status, 409);
     assert_eq!(auditor.count(&format!("{EVENTS}?kind=account_changed")).await, before);
-    assert_eq!(auditor.count(&format!("{EVENTS}?kind=account_created&account_id={}", admin.get("/api/v1/auth/me").await.id())).await, 1);
+    assert_eq!(
+        auditor
+            .count(&format!(
+                "{EVENTS}?kind=account_created&account_id={}",
+                admin.get("/api/v1/auth/me").await.id()
+            ))
+            .await,
+        1
+    );
 }
 
 async fn reads_of_personal_data_and_exports_are_logged(service: &Service) {
@@ -173,15 +224,23 @@ async fn personal_data_that_is_given_again_is_logged_again(service: &Service) {
     let input = json!({"national_code": cdas::national_code(4_712), "mobile": "09121234567", "name_fa": "نمونه", "province": "IR-15"});
     let mut counts = Vec::new();
     for replayed in ["", "true"] {
-        let answer = lorestan.send(lorestan.request(Method::POST, cdas::CDAS).header("idempotency-key", "again").json(&input)).await;
-        assert_eq!((answer.status, answer.header("idempotency-replayed")), (201, replayed), "{}", answer.text);
+        let answer = lorestan
+            .send(lorestan.request(Method::POST, cdas::CDAS).header("idempotency-key", "again").json(&input))
+            .await;
+        assert_eq!(
+            (answer.status, answer.header("idempotency-replayed")),
+            (201, replayed),
+            "{}",
+            answer.text
+        );
         counts.push(one(&auditor, "personal_data_read", &answer).await["count"].clone());
     }
     assert_eq!(counts, [2, 2], "the national code and the mobile number, each time");
 }
 
 async fn personal_data_that_is_sent_to_webhooks_is_logged(service: &Service) {
-    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![1; 5]).await;
+    let (running, receivers, lorestan) =
+        setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![1; 5]).await;
     let (auditor, admin) = (lorestan.login("auditor").await, lorestan.login("admin").await);
     let (_, blind) = client_with(&admin, "blind", &["webhooks:manage", "cdas:read"], json!("IR-15")).await;
     // One that refuses what it is sent has seen it, each time.
@@ -191,38 +250,82 @@ async fn personal_data_that_is_sent_to_webhooks_is_logged(service: &Service) {
     let away = create(&lorestan, "http://127.0.0.1:9/", &["cda"]).await;
     let cda = cdas::register(&lorestan, json!({"mobile": "09121234567"})).await;
     crate::clusters::register(&lorestan, "ورشو", json!({})).await;
-    until(async || (receivers.requests("clear").iter().filter(|sent| sent.event()["type"] == "cda.upsert").count() >= 2).then_some(())).await;
+    until(async || {
+        (receivers.requests("clear").iter().filter(|sent| sent.event()["type"] == "cda.upsert").count() >= 2)
+            .then_some(())
+    })
+    .await;
     receivers.behave("clear", Manner::Status(204));
     until_in_state(&lorestan, &clear, "delivered", 2).await;
     receivers.until_taken("masked", 1).await;
-    until(async || (deliveries(&lorestan, &away, "").await[0]["attempts"].as_u64() > Some(1)).then_some(())).await;
-    let sent = receivers.requests("clear").into_iter().filter(|sent| sent.event()["type"] == "cda.upsert").count();
+    until(async || (deliveries(&lorestan, &away, "").await[0]["attempts"].as_u64() > Some(1)).then_some(()))
+        .await;
+    let sent =
+        receivers.requests("clear").into_iter().filter(|sent| sent.event()["type"] == "cda.upsert").count();
     let path = format!("{EVENTS}?kind=personal_data_read&record_id={}", cda.id());
-    let logged = until(async || Some(auditor.get(&path).await).filter(|logged| logged.items("id").len() >= sent)).await;
-    let delivery = receivers.requests("clear").iter().find(|sent| sent.event()["type"] == "cda.upsert").unwrap().id().to_owned();
+    let logged =
+        until(async || Some(auditor.get(&path).await).filter(|logged| logged.items("id").len() >= sent))
+            .await;
+    let delivery = receivers
+        .requests("clear")
+        .iter()
+        .find(|sent| sent.event()["type"] == "cda.upsert")
+        .unwrap()
+        .id()
+        .to_owned();
     running.stop().await;
     receivers.stop().await;
     assert_eq!(service.login("auditor").await.count(&path).await as usize, sent, "{}", logged.text);
     for event in logged.body["items"].as_array().unwrap() {
-        assert_eq!((&event["username"], &event["reason"], &event["count"]), (&json!("lorestan"), &json!("webhook"), &json!(2)), "{event}");
-        assert_eq!((&event["resource"], &event["request_id"]), (&json!("cda"), &json!(format!("webhook {delivery}"))), "{event}");
+        assert_eq!(
+            (&event["username"], &event["reason"], &event["count"]),
+            (&json!("lorestan"), &json!("webhook"), &json!(2)),
+            "{event}"
+        );
+        assert_eq!(
+            (&event["resource"], &event["request_id"]),
+            (&json!("cda"), &json!(format!("webhook {delivery}"))),
+            "{event}"
+        );
     }
 }
 
 async fn no_secret_and_no_personal_value_is_logged(service: &Service) {
     let (nobody, lorestan) = (service.anonymous(), service.login("lorestan").await);
     let code = cdas::national_code(4_711);
-    let cda = cdas::register(&lorestan, json!({"national_code": code, "mobile": "09121234567", "email": "cda@example.ir"})).await;
+    let cda = cdas::register(
+        &lorestan,
+        json!({"national_code": code, "mobile": "09121234567", "email": "cda@example.ir"}),
+    )
+    .await;
     lorestan.get(cda.header("location")).await;
     log_in(&nobody, "lorestan", "5ecret in the wrong place").await;
     log_in(&nobody, "5ecret in the wrong field", "x").await;
-    let form = [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", PASSWORD)];
-    nobody.send(nobody.request(Method::POST, TOKEN).header("acting-for", format!("\"{code}\"")).header("user-agent", "5ecret").form(&form)).await;
+    let form =
+        [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", PASSWORD)];
+    nobody
+        .send(
+            nobody
+                .request(Method::POST, TOKEN)
+                .header("acting-for", format!("\"{code}\""))
+                .header("user-agent", "5ecret")
+                .form(&form),
+        )
+        .await;
     let auditor = service.login("auditor").await;
     until(async || (auditor.count(&format!("{EVENTS}?kind=login_failed")).await == 2).then_some(())).await;
     let rows = security_event::Entity::find().all(&service.database().await).await.unwrap();
-    let text = serde_json::to_string(&rows).unwrap() + &auditor.get(&format!("{EVENTS}?page_size=200")).await.text;
-    for hidden in ["5ecret", code.as_str(), "9121234567", "cda@", PASSWORD, "$argon2", lorestan.token.as_deref().unwrap()] {
+    let text =
+        serde_json::to_string(&rows).unwrap() + &auditor.get(&format!("{EVENTS}?page_size=200")).await.text;
+    for hidden in [
+        "5ecret",
+        code.as_str(),
+        "9121234567",
+        "cda@",
+        PASSWORD,
+        "$argon2",
+        lorestan.token.as_deref().unwrap(),
+    ] {
         assert!(!text.contains(hidden), "{hidden} is in the log");
     }
 }
@@ -272,7 +375,10 @@ async fn the_history_of_all_records_is_found(service: &Service) {
     };
     let found = history(&format!("&account_id={me}")).await;
     assert_eq!(found.iter().map(|item| item["version"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!((&found[0]["resource"], &found[0]["kind"], &found[0]["record_id"]), (&json!("cda"), &json!("created"), &cda.body["id"]));
+    assert_eq!(
+        (&found[0]["resource"], &found[0]["kind"], &found[0]["record_id"]),
+        (&json!("cda"), &json!("created"), &cda.body["id"])
+    );
     assert!(found[0]["changed_by_name"].is_string());
     let mobile = json!([{"field": "mobile", "from": null, "to": "+**********67"}]);
     assert_eq!(found[1]["changes"], mobile, "masked, as the auditor sees everything");
@@ -307,7 +413,12 @@ async fn the_feed_names_authors(service: &Service) {
     let news = lorestan.get(&format!("/api/v1/changes?since={cursor}")).await;
     let me = lorestan.get("/api/v1/auth/me").await;
     let change = &news.body["items"][0];
-    assert_eq!((&change["changed_by"], &change["changed_by_name"]), (&me.body["id"], &json!("شرکت شهرک‌های صنعتی لرستان")), "{}", news.text);
+    assert_eq!(
+        (&change["changed_by"], &change["changed_by_name"]),
+        (&me.body["id"], &json!("شرکت شهرک‌های صنعتی لرستان")),
+        "{}",
+        news.text
+    );
 }
 
 async fn old_events_are_forgotten(service: &Service) {
@@ -328,7 +439,10 @@ async fn nobody_waits_for_the_log() {
     let read = async || lorestan.get(cda.header("location")).await;
     read().await;
     let db = service.database().await;
-    let immediately = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    let immediately = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
     let writer = db.write_connections().begin_with_options(immediately).await.unwrap();
     writer.execute_unprepared("UPDATE account SET disabled = disabled").await.unwrap();
     let begun = Instant::now();
@@ -356,7 +470,11 @@ async fn events_are_lines_of_json() {
     server.terminate();
     let (code, log) = server.ended_with_log().await;
     assert_eq!(code, 0);
-    let lines: Vec<Value> = log.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = log
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let kinds: Vec<_> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["login", "login_failed", "forbidden"], "{log}");
     assert_eq!((&lines[2]["username"], &lines[2]["reason"]), (&json!("lorestan"), &json!("forbidden")));
@@ -364,7 +482,13 @@ async fn events_are_lines_of_json() {
     // What waited when it was asked to end is in the table too.
     let server = Server::serve(&scratch.url, &[("KHOOSHEH_LOG_FILTER", "info,khoosheh::security=off")]).await;
     let auditor = server.client().login("auditor").await;
-    let kinds: Vec<_> = auditor.get(&format!("{EVENTS}?sort=-id&page_size=4")).await.items("kind").iter().map(|kind| (*kind).to_owned()).collect();
+    let kinds: Vec<_> = auditor
+        .get(&format!("{EVENTS}?sort=-id&page_size=4"))
+        .await
+        .items("kind")
+        .iter()
+        .map(|kind| (*kind).to_owned())
+        .collect();
     assert_eq!(kinds, ["login", "forbidden", "login_failed", "login"]);
     assert!(server.log().lines().all(|line| !line.starts_with('{')), "the target can be switched off");
     server.kill();
@@ -385,7 +509,9 @@ async fn a_database_that_takes_no_writes_stops_nobody() {
     let cda = cdas::register(&lorestan, json!({})).await;
     let (_, name) = service.database_url().rsplit_once('/').unwrap();
     let db = service.database().await;
-    db.execute_unprepared(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await.unwrap();
+    db.execute_unprepared(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"))
+        .await
+        .unwrap();
     let (running, standby) = service.beside(|_| {}).await;
     for _ in 0..3 {
         let login = log_in(&standby, "lorestan", PASSWORD).await;

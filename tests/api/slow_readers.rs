@@ -1,4 +1,5 @@
-//! Clients that read slowly, or not at all: they hold no connection to the database, little memory, and are disconnected.
+//! Clients that read slowly, or not at all: they hold no connection to the database, little memory, and are
+//! disconnected.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,11 @@ const REPORT: &str = "/api/v1/reports/identified-clusters";
 async fn multiply_clusters(server: &Server, by: usize) {
     let db = connection::connect(&server.database_url.parse().unwrap(), 1).await.unwrap().unguarded();
     let backend = db.get_database_backend();
-    let one = db.query_one_raw(Statement::from_string(backend, "SELECT * FROM cluster LIMIT 1")).await.unwrap().unwrap();
+    let one = db
+        .query_one_raw(Statement::from_string(backend, "SELECT * FROM cluster LIMIT 1"))
+        .await
+        .unwrap()
+        .unwrap();
     let id = if backend == DbBackend::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" };
     let columns = one.column_names();
     let values: Vec<String> = columns
@@ -39,7 +44,11 @@ async fn multiply_clusters(server: &Server, by: usize) {
         .collect();
     let numbers = format!("WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {by})");
     let (columns, values) = (columns.join(", "), values.join(", "));
-    db.execute_unprepared(&format!("INSERT INTO cluster ({columns}) {numbers} SELECT {values} FROM cluster c, n")).await.unwrap();
+    db.execute_unprepared(&format!(
+        "INSERT INTO cluster ({columns}) {numbers} SELECT {values} FROM cluster c, n"
+    ))
+    .await
+    .unwrap();
     db.close().await.unwrap();
 }
 
@@ -62,7 +71,9 @@ async fn asked(client: &Client, target: &str, many: usize) -> Vec<TcpStream> {
 /// Reads what is left after the status; whether it is a whole answer.
 async fn is_whole(mut stream: TcpStream) -> bool {
     let mut bytes = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.expect("an end of the connection");
+    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes))
+        .await
+        .expect("an end of the connection");
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
     let head = String::from_utf8_lossy(&bytes[..end]);
     let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length: ")).unwrap();
@@ -71,7 +82,11 @@ async fn is_whole(mut stream: TcpStream) -> bool {
 
 #[actix_web::test]
 async fn who_does_not_read_a_report_holds_nothing_and_is_disconnected() {
-    let variables = [("KHOOSHEH_READER_TIMEOUT_SECONDS", "3"), ("KHOOSHEH_CONNECTIONS_PER_WORKER", "2"), ("KHOOSHEH_REQUEST_TIMEOUT_SECONDS", "11")];
+    let variables = [
+        ("KHOOSHEH_READER_TIMEOUT_SECONDS", "3"),
+        ("KHOOSHEH_CONNECTIONS_PER_WORKER", "2"),
+        ("KHOOSHEH_REQUEST_TIMEOUT_SECONDS", "11"),
+    ];
     attacked(&variables, async |server, attacker| {
         multiply_clusters(server, 500).await;
         let report = attacker.get(&format!("{REPORT}?format=csv")).await;
@@ -109,16 +124,27 @@ async fn who_does_not_read_a_report_holds_nothing_and_is_disconnected() {
 
 #[actix_web::test]
 async fn unread_answers_take_little_memory_and_few_connections() {
-    let variables =
-        [("KHOOSHEH_CONNECTIONS_PER_ADDRESS", "300"), ("KHOOSHEH_UNREAD_BYTES_PER_ADDRESS", "4000000"), ("KHOOSHEH_READER_TIMEOUT_SECONDS", "3")];
+    let variables = [
+        ("KHOOSHEH_CONNECTIONS_PER_ADDRESS", "300"),
+        ("KHOOSHEH_UNREAD_BYTES_PER_ADDRESS", "4000000"),
+        ("KHOOSHEH_READER_TIMEOUT_SECONDS", "3"),
+    ];
     attacked(&variables, async |server, attacker| {
         let sockets = server.sockets();
         for target in ["/openapi.json", "/docs/swagger-ui-bundle.js"] {
             let mut streams = asked(&server.client(), target, 500).await;
-            let served = futures_util::future::join_all(streams.iter_mut().map(|stream| answered(stream, Duration::from_secs(10)))).await;
-            let (whole, closed) =
-                (served.iter().filter(|status| **status == Some(200)).count(), served.iter().filter(|status| status.is_none()).count());
-            assert!((200..=300).contains(&whole) && closed >= 200, "{target}: {whole} were served, {closed} were not");
+            let served = futures_util::future::join_all(
+                streams.iter_mut().map(|stream| answered(stream, Duration::from_secs(10))),
+            )
+            .await;
+            let (whole, closed) = (
+                served.iter().filter(|status| **status == Some(200)).count(),
+                served.iter().filter(|status| status.is_none()).count(),
+            );
+            assert!(
+                (200..=300).contains(&whole) && closed >= 200,
+                "{target}: {whole} were served, {closed} were not"
+            );
             drop(streams);
             until(async || Some(()).filter(|()| server.sockets() <= sockets + 20)).await;
         }
@@ -127,7 +153,10 @@ async fn unread_answers_take_little_memory_and_few_connections() {
         assert_eq!(send(attacker, &announced, &file).await.status, 200);
         let content = format!("{}/content", attachments::path(&announced));
         let mut streams = asked(attacker, &content, 60).await;
-        let served = futures_util::future::join_all(streams.iter_mut().map(|stream| answered(stream, Duration::from_secs(20)))).await;
+        let served = futures_util::future::join_all(
+            streams.iter_mut().map(|stream| answered(stream, Duration::from_secs(20))),
+        )
+        .await;
         assert!(served.contains(&Some(200)) && served.contains(&Some(429)), "{served:?}");
         drop(streams);
         let again = until(async || {
@@ -160,7 +189,9 @@ async fn connections_give_their_places_back() {
     const LONG: &str = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n";
     let served = async || {
         // A pool of its own: no connection of before is used again.
-        let request = reqwest::Client::new().get(format!("{}/health/live", client.address)).header("connection", "close");
+        let request = reqwest::Client::new()
+            .get(format!("{}/health/live", client.address))
+            .header("connection", "close");
         request.send().await.ok().filter(|answer| answer.status() == 200).map(|_| ())
     };
     for (way, head) in [
@@ -178,7 +209,9 @@ async fn connections_give_their_places_back() {
             }
             for stream in &mut streams {
                 match way {
-                    "read and closed" => assert_eq!(answered(stream, Duration::from_secs(5)).await, Some(200)),
+                    "read and closed" => {
+                        assert_eq!(answered(stream, Duration::from_secs(5)).await, Some(200))
+                    }
                     "reset" => stream.set_zero_linger().unwrap(),
                     "closed on one side" => stream.shutdown().await.unwrap(),
                     // The service ends it by itself.
@@ -195,7 +228,11 @@ async fn connections_give_their_places_back() {
     }
     let places: Vec<_> = [open(WHOLE).await, open(WHOLE).await, open(WHOLE).await, open(WHOLE).await].into();
     for mut stream in places {
-        assert_eq!(answered(&mut stream, Duration::from_secs(5)).await, Some(200), "all four places are there again");
+        assert_eq!(
+            answered(&mut stream, Duration::from_secs(5)).await,
+            Some(200),
+            "all four places are there again"
+        );
     }
     server.kill();
     scratch.remove().await;

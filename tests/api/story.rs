@@ -1,5 +1,6 @@
-//! The whole life of a development project, told through the API by those who would live it: and at every gate what happens
-//! to somebody who comes too early. Each refusal names everything that is missing, and leaves nothing half done.
+//! The whole life of a development project, told through the API by those who would live it: and at every
+//! gate what happens to somebody who comes too early. Each refusal names everything that is missing, and
+//! leaves nothing half done.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ pub struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    async fn attempt(&self, to: &str, on: &str, more: &Value) -> Answer {
+    async fn savepoint(&self, to: &str, on: &str, more: &Value) -> Answer {
         let mut body = json!({"to": to, "effective_on": on});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.client.transition(self.path, "*", body).await
@@ -35,12 +36,29 @@ impl Gate<'_> {
     /// It is too early: exactly this is missing, as the record itself says too, and nothing is written.
     async fn lacks(&self, to: &str, on: &str, more: Value, missing: &[&str]) {
         let (written, before) = (self.stored.now().await, self.client.get(self.path).await);
-        let shown = before.body["allowed_transitions"].as_array().unwrap().iter().find(|allowed| allowed["to"] == to);
-        let shown: Vec<_> = shown.unwrap()["missing"].as_array().unwrap().iter().map(|guard| guard["code"].as_str().unwrap()).collect();
+        let shown =
+            before.body["allowed_transitions"].as_array().unwrap().iter().find(|allowed| allowed["to"] == to);
+        let shown: Vec<_> = shown.unwrap()["missing"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|guard| guard["code"].as_str().unwrap())
+            .collect();
         assert_eq!(shown, missing, "{to}: what the record says");
         let refused = self.attempt(to, on, &more).await;
-        assert_eq!((refused.status, refused.code(), refused.missing()), (409, "requirements_missing", missing.to_vec()), "{to}: {}", refused.text);
-        assert!(refused.body["missing"].as_array().unwrap().iter().all(|guard| !guard["detail"].as_str().unwrap().is_empty()));
+        assert_eq!(
+            (refused.status, refused.code(), refused.missing()),
+            (409, "requirements_missing", missing.to_vec()),
+            "{to}: {}",
+            refused.text
+        );
+        assert!(
+            refused.body["missing"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|guard| !guard["detail"].as_str().unwrap().is_empty())
+        );
         assert_eq!(self.stored.now().await, written, "{to}: nothing is written");
         assert_eq!(self.client.get(self.path).await.body, before.body, "{to}: nothing has happened");
     }
@@ -61,7 +79,9 @@ pub async fn attach(client: &Client, subject: (&str, &str), kind: &str, decision
         "sha256": sha256, "size_bytes": content.len(), "decision_id": decision,
     });
     let created = made(client, "/api/v1/attachments", input).await;
-    let put = client.request(Method::PUT, &format!("{}/content", created.header("location"))).header("content-type", "text/plain");
+    let put = client
+        .request(Method::PUT, &format!("{}/content", created.header("location")))
+        .header("content-type", "text/plain");
     let stored = client.send(put.body(content)).await;
     assert_eq!((stored.status, &stored.body["is_complete"]), (200, &json!(true)), "{}", stored.text);
     stored
@@ -82,11 +102,17 @@ async fn feasible(stored: &Stored, lorestan: &Client) -> Answer {
     let path = cluster.header("location");
     let gate = Gate { stored, client: lorestan, path };
     gate.lacks("identified", "2014-03-01", json!({}), &["no_claim"]).await;
-    made(lorestan, &format!("{path}/claims"), json!({"source_title": "رئیس شرکت", "claimed_on": "2014-02-26", "claimed_name": "جاجیم و گلیم"})).await;
+    made(
+        lorestan,
+        &format!("{path}/claims"),
+        json!({"source_title": "رئیس شرکت", "claimed_on": "2014-02-26", "claimed_name": "جاجیم و گلیم"}),
+    )
+    .await;
     gate.enters("identified", "2014-03-01", json!({})).await;
 
     let committee = decision(lorestan, json!({"cluster_id": cluster.id()})).await;
-    gate.lacks("prioritised", "2014-04-09", json!({"decision_id": committee.id()}), &["no_priority_scores"]).await;
+    gate.lacks("prioritised", "2014-04-09", json!({"decision_id": committee.id()}), &["no_priority_scores"])
+        .await;
     let scores = json!({"importance": 80, "promotability": 70, "viability": 60, "sustainability": 50});
     assert_eq!(lorestan.patch(path, "*", json!({"priority_scores": scores})).await.status, 200);
     let undecided = gate.attempt("prioritised", "2014-04-09", &json!({})).await;
@@ -95,14 +121,18 @@ async fn feasible(stored: &Stored, lorestan: &Client) -> Answer {
 
     gate.lacks("feasibility", "2014-05-01", json!({}), &["no_executor"]).await;
     let university = named(lorestan, ORGANISATIONS, "University").await;
-    let study = made(lorestan, &format!("{path}/feasibility-studies"), json!({"executor_id": university})).await;
+    let study =
+        made(lorestan, &format!("{path}/feasibility-studies"), json!({"executor_id": university})).await;
     gate.enters("feasibility", "2014-05-01", json!({})).await;
 
     gate.lacks("feasible", "2014-07-01", json!({}), &["no_positive_study"]).await;
     let judged = json!({"criteria": [{"criterion": "بازار", "score": 80}], "result": "negative", "approved_on": "2014-06-20"});
     assert_eq!(lorestan.patch(study.header("location"), "*", judged).await.status, 200);
     gate.lacks("feasible", "2014-07-01", json!({}), &["no_positive_study"]).await;
-    assert_eq!(lorestan.patch(study.header("location"), "*", json!({"result": "positive"})).await.status, 200);
+    assert_eq!(
+        lorestan.patch(study.header("location"), "*", json!({"result": "positive"})).await.status,
+        200
+    );
     gate.lacks("not_feasible", "2014-07-01", json!({}), &["no_negative_study"]).await;
     gate.enters("feasible", "2014-07-01", json!({})).await
 }
@@ -112,33 +142,41 @@ async fn from_candidate_to_developed(service: &Service) {
     let (isipo, lorestan) = (service.login("isipo").await, service.login("lorestan").await);
     let cluster = feasible(stored, &lorestan).await;
     let cluster_path = format!("/api/v1/clusters/{}", cluster.id());
-    let state_of_cluster = async || lorestan.get(&cluster_path).await.body["state"].as_str().unwrap().to_owned();
+    let state_of_cluster =
+        async || lorestan.get(&cluster_path).await.body["state"].as_str().unwrap().to_owned();
 
     // The project is drafted and approved.
     let company = named(&lorestan, ORGANISATIONS, "Lorestan").await;
-    let draft = json!({"cluster_id": cluster.id(), "organisation_id": company, "title_fa": "توسعهٔ خوشهٔ جاجیم"});
+    let draft =
+        json!({"cluster_id": cluster.id(), "organisation_id": company, "title_fa": "توسعهٔ خوشهٔ جاجیم"});
     let project = made(&lorestan, PROJECTS, draft).await;
     let (id, path) = (project.id(), project.header("location"));
     let gate = Gate { stored, client: &lorestan, path };
     let council = decision(&lorestan, json!({"body": "steering_council", "project_id": id})).await;
     let by_decision = json!({"decision_id": council.id()});
     gate.lacks("approved", "2014-08-01", by_decision.clone(), &["no_budget"]).await;
-    let budget = json!([{"line": "cda_fee", "amount_irr": "1000"}, {"line": "training", "amount_irr": "500"}]);
+    let budget =
+        json!([{"line": "cda_fee", "amount_irr": "1000"}, {"line": "training", "amount_irr": "500"}]);
     assert_eq!(lorestan.patch(path, "*", json!({"budget": budget})).await.status, 200);
     gate.enters("approved", "2014-08-01", by_decision.clone()).await;
 
     // It is put under contract, with its people.
     let missing = ["no_contract", "no_certified_lead", "no_supervisor"];
     gate.lacks("contracted", "2014-09-01", json!({}), &missing).await;
-    let contract = json!({"contract_no": "1393/7", "contract_start": "2014-09-23", "contract_end": "2017-09-22"});
+    let contract =
+        json!({"contract_no": "1393/7", "contract_start": "2014-09-23", "contract_end": "2017-09-22"});
     assert_eq!(lorestan.patch(path, "*", contract).await.status, 200);
     gate.lacks("contracted", "2014-09-01", json!({}), &missing[1..]).await;
     let agent = cda(&lorestan, 77, "IR-15").await;
-    let lead = made(&lorestan, &format!("{path}/assignments"), assignment(&agent, "lead", "2014-09-01", "...")).await;
+    let lead =
+        made(&lorestan, &format!("{path}/assignments"), assignment(&agent, "lead", "2014-09-01", "..."))
+            .await;
     gate.lacks("contracted", "2014-09-01", json!({}), &missing[2..]).await;
     let (cda_account, cda) = account(service, "jajim-cda", "cda", json!({"cda_id": agent.id()})).await;
-    let (supervisor_account, supervisor) = account(service, "jajim-supervisor", "supervisor", json!({})).await;
-    let supervision = json!({"kind": "technical", "account_id": supervisor_account.id(), "valid_from": "2014-09-01"});
+    let (supervisor_account, supervisor) =
+        account(service, "jajim-supervisor", "supervisor", json!({})).await;
+    let supervision =
+        json!({"kind": "technical", "account_id": supervisor_account.id(), "valid_from": "2014-09-01"});
     made(&lorestan, &format!("{path}/supervisions"), supervision).await;
     assert_eq!(state_of_cluster().await, "feasible");
     gate.enters("contracted", "2014-09-01", json!({})).await;
@@ -147,8 +185,15 @@ async fn from_candidate_to_developed(service: &Service) {
     assert_eq!(history.items("kind").last(), Some(&"transitioned"));
 
     // Trust building opens with the diagnostic study, which is attached and endorsed.
-    for (phase, end) in [("diagnostic", "2015-03-20"), ("trust_building", "2017-09-22"), ("implementation", "2017-06-01")] {
-        made(&lorestan, &format!("{path}/phases"), json!({"phase": phase, "planned_start": "2014-09-23", "planned_end": end})).await;
+    for (phase, end) in
+        [("diagnostic", "2015-03-20"), ("trust_building", "2017-09-22"), ("implementation", "2017-06-01")]
+    {
+        made(
+            &lorestan,
+            &format!("{path}/phases"),
+            json!({"phase": phase, "planned_start": "2014-09-23", "planned_end": end}),
+        )
+        .await;
     }
     let early = gate.attempt("diagnostic", "2014-09-22", &json!({})).await;
     assert_eq!(early.missing(), ["not_started"]);
@@ -158,12 +203,13 @@ async fn from_candidate_to_developed(service: &Service) {
     gate.lacks("planning", "2015-03-01", json!({}), &["no_diagnostic_study", "no_indicator_baseline"]).await;
     let study = attach(&cda, ("project", id), "diagnostic_study", None).await;
     gate.lacks("planning", "2015-03-01", json!({}), &["no_diagnostic_study", "no_indicator_baseline"]).await;
-    let endorsed = lorestan.patch(&format!("/api/v1/attachments/{}", study.id()), "*", json!({"decision_id": council.id()})).await;
+    let endorsed = lorestan
+        .patch(&format!("/api/v1/attachments/{}", study.id()), "*", json!({"decision_id": council.id()}))
+        .await;
     assert_eq!(endorsed.status, 200, "{}", endorsed.text);
     gate.lacks("planning", "2015-03-01", json!({}), &["no_indicator_baseline"]).await;
     let indicator = lorestan.get("/api/v1/indicators?theme=innovation").await.items("id")[0].to_owned();
-    let value =
-        |kind: &str, period: &str, value: &str| json!({"indicator_id": indicator, "project_id": id, "kind": kind, "period": period, "value": value});
+    let value = |kind: &str, period: &str, value: &str| json!({"indicator_id": indicator, "project_id": id, "kind": kind, "period": period, "value": value});
     made(&cda, "/api/v1/measurements", value("baseline", "1393", "1")).await;
     gate.enters("planning", "2015-03-01", json!({})).await;
 
@@ -181,9 +227,13 @@ async fn from_candidate_to_developed(service: &Service) {
     gate.lacks("implementing", "2015-04-04", json!({}), &missing[1..]).await;
     let baselines = format!("{path}/baselines");
     let short = lorestan.post(&baselines, json!({"frozen_on": "2015-04-01"})).await;
-    assert_eq!((short.status, short.errors()), (422, vec![("/changes", "weights_not_whole")]), "{}", short.text);
-    let third =
-        json!({"project_id": id, "phase": "implementation", "weight_bp": 3_334, "due_on": "2016-06-20", "predecessors": [milestones[0].id()]});
+    assert_eq!(
+        (short.status, short.errors()),
+        (422, vec![("/changes", "weights_not_whole")]),
+        "{}",
+        short.text
+    );
+    let third = json!({"project_id": id, "phase": "implementation", "weight_bp": 3_334, "due_on": "2016-06-20", "predecessors": [milestones[0].id()]});
     milestones.push(made(&cda, "/api/v1/milestones", milestone(third)).await);
     gate.lacks("implementing", "2015-04-04", json!({}), &missing[2..]).await;
     let first = made(&lorestan, &baselines, json!({"frozen_on": "2015-04-01"})).await;
@@ -191,15 +241,22 @@ async fn from_candidate_to_developed(service: &Service) {
     gate.enters("implementing", "2015-04-04", json!({})).await;
 
     // Milestones are worked on, handed in with evidence, returned, and accepted by the supervisor.
-    let paths: Vec<String> = milestones.iter().map(|milestone| format!("/api/v1/milestones/{}", milestone.id())).collect();
-    Gate { stored, client: &cda, path: &paths[2] }.lacks("in_progress", "2015-05-01", json!({}), &["predecessors_open"]).await;
+    let paths: Vec<String> =
+        milestones.iter().map(|milestone| format!("/api/v1/milestones/{}", milestone.id())).collect();
+    Gate { stored, client: &cda, path: &paths[2] }
+        .lacks("in_progress", "2015-05-01", json!({}), &["predecessors_open"])
+        .await;
     let work = Gate { stored, client: &cda, path: &paths[0] };
     let review = Gate { stored, client: &supervisor, path: &paths[0] };
     work.enters("in_progress", "2015-05-01", json!({})).await;
     work.lacks("submitted", "2015-09-01", json!({}), &["no_evidence"]).await;
     attach(&cda, ("milestone", milestones[0].id()), "evidence", None).await;
     work.enters("submitted", "2015-09-01", json!({})).await;
-    assert_eq!(work.attempt("accepted", "2015-09-02", &json!({})).await.code(), "forbidden", "not by the CDA who submitted it");
+    assert_eq!(
+        work.attempt("accepted", "2015-09-02", &json!({})).await.code(),
+        "forbidden",
+        "not by the CDA who submitted it"
+    );
     review.enters("returned", "2015-09-10", json!({"reason": "فهرست شرکت‌کنندگان نیست"})).await;
     work.enters("in_progress", "2015-09-11", json!({})).await;
     work.enters("submitted", "2015-10-01", json!({})).await;
@@ -208,13 +265,21 @@ async fn from_candidate_to_developed(service: &Service) {
     let work = Gate { path: &paths[2], ..work };
     work.enters("in_progress", "2015-10-06", json!({})).await;
     work.enters("submitted", "2016-05-01", json!({})).await;
-    Gate { path: &paths[2], ..review }.enters("accepted", "2016-05-05", json!({"accepted_fraction_bp": 8_000})).await;
+    Gate { path: &paths[2], ..review }
+        .enters("accepted", "2016-05-05", json!({"accepted_fraction_bp": 8_000}))
+        .await;
     // The second one is given up: a re-baseline spreads its weight.
     let frozen = cda.patch(&paths[1], "*", json!({"weight_bp": 0})).await;
-    assert_eq!((frozen.status, frozen.code(), frozen.errors()), (409, "plan_frozen", vec![("/weight_bp", "frozen")]));
+    assert_eq!(
+        (frozen.status, frozen.code(), frozen.errors()),
+        (409, "plan_frozen", vec![("/weight_bp", "frozen")])
+    );
     let changes = json!([{"milestone_id": milestones[1].id(), "cancelled": true}, {"milestone_id": milestones[0].id(), "weight_bp": 6_666}]);
     let again = json!({"frozen_on": "2016-06-01", "changes": changes});
-    assert_eq!(lorestan.post(&baselines, again.clone()).await.errors(), [("/decision_id", "required"), ("/reason", "required")]);
+    assert_eq!(
+        lorestan.post(&baselines, again.clone()).await.errors(),
+        [("/decision_id", "required"), ("/reason", "required")]
+    );
     let again = json!({"frozen_on": "2016-06-01", "changes": changes, "decision_id": council.id(), "reason": "نبود تقاضا"});
     assert_eq!(made(&lorestan, &baselines, again).await.body["number"], 2);
     assert_eq!(lorestan.get(&paths[1]).await.body["state"], "cancelled");
@@ -242,7 +307,10 @@ async fn from_candidate_to_developed(service: &Service) {
     made(&cda, "/api/v1/measurements", value("actual", "1395", "4")).await;
     gate.lacks("handed_over", "2017-08-01", json!({}), &missing[1..]).await;
     let association = named(&lorestan, ORGANISATIONS, "Association").await;
-    assert_eq!(lorestan.patch(path, "*", json!({"receiving_organisation_id": association})).await.status, 200);
+    assert_eq!(
+        lorestan.patch(path, "*", json!({"receiving_organisation_id": association})).await.status,
+        200
+    );
     gate.enters("handed_over", "2017-08-01", json!({})).await;
     let payment = json!({"project_id": id, "line": "cda_fee", "amount_irr": "1000", "paid_on": "2017-08-10", "document_no": "12"});
     let payment = made(&lorestan, "/api/v1/payments", payment).await;
@@ -250,7 +318,10 @@ async fn from_candidate_to_developed(service: &Service) {
     gate.lacks("closed", "2017-10-01", json!({}), &missing).await;
     attach(&lorestan, ("project", id), "completion_licence", None).await;
     gate.lacks("closed", "2017-10-01", json!({}), &missing[1..]).await;
-    assert_eq!(lorestan.patch(payment.header("location"), "*", json!({"reconciled_on": "2017-09-01"})).await.status, 200);
+    assert_eq!(
+        lorestan.patch(payment.header("location"), "*", json!({"reconciled_on": "2017-09-01"})).await.status,
+        200
+    );
     gate.lacks("closed", "2017-10-01", json!({}), &missing[2..]).await;
     let ended = json!({"valid_to": "2017-09-22", "end_reason": "پایان قرارداد"});
     assert_eq!(lorestan.patch(lead.header("location"), "*", ended).await.status, 200);
@@ -269,8 +340,17 @@ async fn from_candidate_to_developed(service: &Service) {
         ("2017-10-01", "closed", 9_333, "developed"),
     ] {
         let then = lorestan.get(&format!("{path}?as_of={day}")).await;
-        assert_eq!((&then.body["state"], &then.body["progress_bp"]), (&json!(state), &json!(progress)), "{day}: {}", then.text);
-        assert_eq!(lorestan.get(&format!("{cluster_path}?as_of={day}")).await.body["state"], cluster, "{day}");
+        assert_eq!(
+            (&then.body["state"], &then.body["progress_bp"]),
+            (&json!(state), &json!(progress)),
+            "{day}: {}",
+            then.text
+        );
+        assert_eq!(
+            lorestan.get(&format!("{cluster_path}?as_of={day}")).await.body["state"],
+            cluster,
+            "{day}"
+        );
     }
 }
 
@@ -293,7 +373,12 @@ async fn a_project_that_is_terminated_leaves_its_cluster_feasible(service: &Serv
         gate.enters("approved", "2014-08-01", json!({"decision_id": council.id()})).await;
         if is_contracted {
             let agent = cda(&lorestan, 77, "IR-15").await;
-            made(&lorestan, &format!("{path}/assignments"), assignment(&agent, "lead", "2014-09-01", "2017-09-22")).await;
+            made(
+                &lorestan,
+                &format!("{path}/assignments"),
+                assignment(&agent, "lead", "2014-09-01", "2017-09-22"),
+            )
+            .await;
             let supervision = json!({"kind": "technical", "person_name": "ناظر", "valid_from": "2014-09-01"});
             made(&lorestan, &format!("{path}/supervisions"), supervision).await;
             let withdrawn = Gate { stored, client: &lorestan, path: &cluster_path };
@@ -303,7 +388,8 @@ async fn a_project_that_is_terminated_leaves_its_cluster_feasible(service: &Serv
         }
         let undecided = gate.attempt("terminated", "2015-01-01", &json!({"reason": "انصراف"})).await;
         assert_eq!((undecided.status, undecided.errors()), (422, vec![("/decision_id", "required")]));
-        gate.enters("terminated", "2015-01-01", json!({"reason": "انصراف", "decision_id": council.id()})).await;
+        gate.enters("terminated", "2015-01-01", json!({"reason": "انصراف", "decision_id": council.id()}))
+            .await;
         assert_eq!(lorestan.get(&cluster_path).await.body["state"], "feasible");
     }
 }

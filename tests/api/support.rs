@@ -49,7 +49,8 @@ macro_rules! on_both {
     )*};
 }
 
-/// Makes of `async fn name(backend: Backend)`, which sees to its own database and service, a test on each database.
+/// Makes of `async fn name(backend: Backend)`, which sees to its own database and service, a test on each
+/// database.
 #[macro_export]
 macro_rules! on_each {
     ($($name:ident),* $(,)?) => {$(
@@ -72,7 +73,8 @@ pub fn moment() -> String {
     clock::now().to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// Starts a service, has the test talk to it, and stops it. Without PostgreSQL its half is skipped, except in CI.
+/// Starts a service, has the test talk to it, and stops it. Without PostgreSQL its half is skipped, except in
+/// CI.
 pub async fn with_service(backend: Backend, test: impl AsyncFnOnce(&Service)) {
     let Some(service) = Service::start(backend, |_| {}).await else { return };
     test(&service).await;
@@ -114,7 +116,11 @@ impl Scratch {
 
     fn file() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { url: format!("sqlite://{}", folder.path().join("test.sqlite").display()), backend: Backend::Sqlite, folder }
+        Self {
+            url: format!("sqlite://{}", folder.path().join("test.sqlite").display()),
+            backend: Backend::Sqlite,
+            folder,
+        }
     }
 
     /// Where the files go that are attached.
@@ -125,7 +131,12 @@ impl Scratch {
     pub async fn remove(self) {
         if self.backend == Backend::Postgres {
             let (_, name) = self.url.rsplit_once('/').unwrap();
-            admin().await.unwrap().execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
+            admin()
+                .await
+                .unwrap()
+                .execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+                .await
+                .unwrap();
         }
     }
 }
@@ -176,7 +187,8 @@ impl Service {
         Self { address: format!("http://{}", running.address), running, ..self }
     }
 
-    /// One more instance on the same database, perhaps with another configuration, and a client of nobody that talks to it.
+    /// One more instance on the same database, perhaps with another configuration, and a client of nobody
+    /// that talks to it.
     pub async fn beside(&self, adjust: impl FnOnce(&mut Config)) -> (Running, Client) {
         let mut config = self.config.clone();
         adjust(&mut config);
@@ -200,14 +212,20 @@ impl Service {
         connection::connect(&self.config.database_url, 1).await.unwrap().unguarded()
     }
 
-    /// Puts a record into a state, past the service and its rules: for tests that begin there and are about something else.
+    /// Puts a record into a state, past the service and its rules: for tests that begin there and are about
+    /// something else.
     pub async fn put_in_state(&self, table: &str, id: &str, state: &str) {
         put_in_state(&self.database().await, table, id, state).await;
     }
 
-    /// Makes the passwords of all accounts those of their owners, past the service: for tests that are not about the first login.
+    /// Makes the passwords of all accounts those of their owners, past the service: for tests that are not
+    /// about the first login.
     pub async fn own_passwords(&self) {
-        self.database().await.execute_unprepared("UPDATE account SET must_change_password = FALSE").await.unwrap();
+        self.database()
+            .await
+            .execute_unprepared("UPDATE account SET must_change_password = FALSE")
+            .await
+            .unwrap();
     }
 
     pub fn anonymous(&self) -> Client {
@@ -221,7 +239,8 @@ impl Service {
 
     /// A client with the tokens of the demonstration's API client.
     pub async fn login_integrator(&self) -> Client {
-        let form = [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", PASSWORD)];
+        let form =
+            [("grant_type", "client_credentials"), ("client_id", "integrator"), ("client_secret", PASSWORD)];
         let answer = self.anonymous().form("/api/v1/auth/token", &form).await;
         Client { token: Some(answer.body["access_token"].as_str().unwrap().to_owned()), ..self.anonymous() }
     }
@@ -271,13 +290,20 @@ impl Answer {
 
     /// The code of everything that a refused change of state lacks, in the order of the table.
     pub fn missing(&self) -> Vec<&str> {
-        self.body["missing"].as_array().into_iter().flatten().map(|guard| guard["code"].as_str().unwrap()).collect()
+        self.body["missing"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|guard| guard["code"].as_str().unwrap())
+            .collect()
     }
 
     /// Pointer and code of each broken rule, sorted.
     pub fn errors(&self) -> Vec<(&str, &str)> {
         let errors = self.body["errors"].as_array().into_iter().flatten();
-        let mut pairs: Vec<_> = errors.map(|error| (error["pointer"].as_str().unwrap(), error["code"].as_str().unwrap())).collect();
+        let mut pairs: Vec<_> = errors
+            .map(|error| (error["pointer"].as_str().unwrap(), error["code"].as_str().unwrap()))
+            .collect();
         pairs.sort();
         pairs
     }
@@ -290,7 +316,11 @@ impl Answer {
         assert_eq!(self.body["request_id"], self.header("x-request-id"), "{path}: {}", self.text);
         // A long address is cut.
         let instance = self.body["instance"].as_str().unwrap();
-        assert!(instance == path || instance.len() > 5_000 && path.starts_with(instance.trim_end_matches('…')), "{path}: {}", self.text);
+        assert!(
+            instance == path || instance.len() > 5_000 && path.starts_with(instance.trim_end_matches('…')),
+            "{path}: {}",
+            self.text
+        );
     }
 
     /// One field of each item of a list.
@@ -315,7 +345,8 @@ impl Client {
 
     /// A request with the client's token; `path` begins with `/`.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.address)).header("accept-language", "en");
+        let request =
+            self.http.request(method, format!("{}{path}", self.address)).header("accept-language", "en");
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -364,7 +395,10 @@ impl Client {
 
     /// A change of state.
     pub async fn transition(&self, path: &str, etag: &str, body: Value) -> Answer {
-        self.send(self.request(Method::POST, &format!("{path}/transitions")).header("if-match", etag).json(&body)).await
+        self.send(
+            self.request(Method::POST, &format!("{path}/transitions")).header("if-match", etag).json(&body),
+        )
+        .await
     }
 
     /// How many records a list has; `list` may have a query.
@@ -377,7 +411,8 @@ impl Client {
     /// The demonstration's cluster of a name.
     pub async fn cluster_named(&self, name: &str) -> Answer {
         let found = self.send(self.request(Method::GET, "/api/v1/clusters").query(&[("q", name)])).await;
-        let id = found.body["items"][0]["id"].as_str().unwrap_or_else(|| panic!("no cluster {name}")).to_owned();
+        let id =
+            found.body["items"][0]["id"].as_str().unwrap_or_else(|| panic!("no cluster {name}")).to_owned();
         self.get(&format!("/api/v1/clusters/{id}")).await
     }
 }
@@ -386,13 +421,18 @@ impl Client {
 pub async fn put_in_state(db: &Database, table: &str, id: &str, state: &str) {
     let sql = format!("UPDATE {table} SET state = $1 WHERE id = $2");
     let id: uuid::Uuid = id.parse().unwrap();
-    let statement = sea_orm::Statement::from_sql_and_values(db.get_database_backend(), sql, [state.into(), id.into()]);
+    let statement =
+        sea_orm::Statement::from_sql_and_values(db.get_database_backend(), sql, [state.into(), id.into()]);
     assert_eq!(db.execute_raw(statement).await.unwrap().rows_affected(), 1);
 }
 
 /// Runs on a thread and runtime of its own: what is made once outlives the test that makes it.
 fn once<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    std::thread::spawn(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)).join().unwrap()
+    std::thread::spawn(|| {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    })
+    .join()
+    .unwrap()
 }
 
 /// Makes the tables in an empty database, and the demonstration data.
@@ -419,7 +459,8 @@ fn sqlite_template() -> PathBuf {
 }
 
 fn admin_url() -> String {
-    std::env::var("TEST_DATABASE_URL").unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into())
+    std::env::var("TEST_DATABASE_URL")
+        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".into())
 }
 
 async fn admin() -> Option<Database> {
@@ -460,9 +501,12 @@ async fn postgres_template() -> Option<String> {
 /// Databases of earlier runs whose process is gone.
 async fn drop_leftovers(admin: &Database) {
     let sql = "SELECT datname FROM pg_database WHERE datname LIKE 'khoosheh\\_test\\_%'";
-    for row in admin.query_all_raw(sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, sql)).await.unwrap() {
+    for row in
+        admin.query_all_raw(sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, sql)).await.unwrap()
+    {
         let name: String = row.try_get("", "datname").unwrap();
-        let is_running = name.split('_').nth(2).is_some_and(|pid| std::path::Path::new("/proc").join(pid).exists());
+        let is_running =
+            name.split('_').nth(2).is_some_and(|pid| std::path::Path::new("/proc").join(pid).exists());
         if !is_running {
             admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
         }

@@ -23,9 +23,14 @@ pub struct Operation {
 /// Every operation that the document describes.
 pub fn operations() -> Vec<Operation> {
     let paths = api::document()["paths"].as_object().unwrap();
-    let methods =
-        paths.iter().flat_map(|(pattern, item)| item.as_object().unwrap().iter().map(move |(method, document)| (pattern, method, document)));
-    let found = methods.map(|(pattern, method, document)| Operation { method: method.to_uppercase().parse().unwrap(), pattern, document });
+    let methods = paths.iter().flat_map(|(pattern, item)| {
+        item.as_object().unwrap().iter().map(move |(method, document)| (pattern, method, document))
+    });
+    let found = methods.map(|(pattern, method, document)| Operation {
+        method: method.to_uppercase().parse().unwrap(),
+        pattern,
+        document,
+    });
     found.collect()
 }
 
@@ -42,7 +47,9 @@ impl Operation {
     /// What it is about, such as `cluster`.
     pub fn kind(&self) -> &'static str {
         let (_, kind) = self.id().split_once('_').unwrap();
-        let kind = ["_by_reference", "_history", "_content"].iter().fold(kind, |kind, ending| kind.trim_end_matches(ending));
+        let kind = ["_by_reference", "_history", "_content"]
+            .iter()
+            .fold(kind, |kind, ending| kind.trim_end_matches(ending));
         kind.strip_prefix("project_").unwrap_or(kind)
     }
 
@@ -70,7 +77,10 @@ impl Operation {
     /// The parameter of this name, or of this reference.
     pub fn parameter(&self, name: &str) -> Option<&'static Value> {
         let shared = format!("#/components/parameters/{name}");
-        self.document["parameters"].as_array()?.iter().find(|parameter| parameter["name"] == name || parameter["$ref"] == shared)
+        self.document["parameters"]
+            .as_array()?
+            .iter()
+            .find(|parameter| parameter["name"] == name || parameter["$ref"] == shared)
     }
 
     pub fn takes(&self, parameter: &str) -> bool {
@@ -79,9 +89,11 @@ impl Operation {
 
     /// Its path with these values in the place of its parameters.
     pub fn path(&self, value: impl Fn(&str) -> String) -> String {
-        let segments = self.pattern.split('/').map(|segment| match segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) {
-            Some(name) => value(name),
-            None => segment.to_owned(),
+        let segments = self.pattern.split('/').map(|segment| {
+            match segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) {
+                Some(name) => value(name),
+                None => segment.to_owned(),
+            }
         });
         segments.collect::<Vec<_>>().join("/")
     }
@@ -98,16 +110,27 @@ impl Operation {
             "code" if self.pattern.contains("/provinces/") => "IR-15".to_owned(),
             "code" if self.pattern.contains("/industries/") => "2396".to_owned(),
             "code" => "not_found".to_owned(),
-            other => records.id(other.strip_suffix("_id").unwrap_or_else(|| panic!("{}: what stands for {{{other}}}?", self.pattern))).to_owned(),
+            other => records
+                .id(other
+                    .strip_suffix("_id")
+                    .unwrap_or_else(|| panic!("{}: what stands for {{{other}}}?", self.pattern)))
+                .to_owned(),
         });
         let needed = self.document["parameters"]
             .as_array()
             .into_iter()
             .flatten()
             .filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
-        let value =
-            |parameter: &Value| [&parameter["example"], &parameter["schema"]["enum"][0]].into_iter().find_map(Value::as_str).unwrap().to_owned();
-        let query: Vec<_> = needed.map(|parameter| format!("{}={}", parameter["name"].as_str().unwrap(), value(parameter))).collect();
+        let value = |parameter: &Value| {
+            [&parameter["example"], &parameter["schema"]["enum"][0]]
+                .into_iter()
+                .find_map(Value::as_str)
+                .unwrap()
+                .to_owned()
+        };
+        let query: Vec<_> = needed
+            .map(|parameter| format!("{}={}", parameter["name"].as_str().unwrap(), value(parameter)))
+            .collect();
         if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }
     }
 
@@ -127,7 +150,8 @@ impl Operation {
         match body.as_str().filter(|_| self.takes_file()) {
             Some(text) => {
                 let media_types = self.media_types();
-                let text_type = ["text/plain", "text/csv"].into_iter().find(|name| media_types.contains(name)).unwrap();
+                let text_type =
+                    ["text/plain", "text/csv"].into_iter().find(|name| media_types.contains(name)).unwrap();
                 request.header("content-type", text_type).body(text.to_owned())
             }
             None => request.json(body),
@@ -140,8 +164,8 @@ impl Operation {
         api::document().pointer(media["schema"]["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap()
     }
 
-    /// A body with which it succeeds: the example of the document, with these records in the place of others, and with
-    /// values of its own where they are unique.
+    /// A body with which it succeeds: the example of the document, with these records in the place of others,
+    /// and with values of its own where they are unique.
     pub fn body(&self, records: &Records) -> Value {
         if self.takes_file() {
             return json!(if self.kind() == "import" { "key,name_fa,province,isic\n" } else { "test" });
@@ -150,41 +174,66 @@ impl Operation {
         let number = next_number();
         // The first of its kind is made with the reference of the records, others without.
         let is_another = self.method == Method::POST && records.ids.contains_key(self.kind());
-        let references = if is_another { json!([]) } else { json!([{"system": "province-erp", "key": records.key}]) };
+        let references =
+            if is_another { json!([]) } else { json!([{"system": "province-erp", "key": records.key}]) };
         let own = match (self.id().split('_').next().unwrap(), self.kind()) {
             ("transition", "cluster") => json!({"to": "identified", "decision_id": null}),
-            ("transition", "cda") => json!({"to": "certified", "effective_on": "2015-03-21", "decision_id": null}),
+            ("transition", "cda") => {
+                json!({"to": "certified", "effective_on": "2015-03-21", "decision_id": null})
+            }
             ("transition", "project") => json!({"to": "suspended", "decision_id": null}),
             ("transition", "milestone") => json!({"to": "in_progress", "accepted_fraction_bp": null}),
-            ("transition", "progress_report") => json!({"to": "submitted", "effective_on": null, "decision_id": null}),
+            ("transition", "progress_report") => {
+                json!({"to": "submitted", "effective_on": null, "decision_id": null})
+            }
             ("change", "password") => json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD}),
-            (_, "organisation") => json!({"kind": "firm", "legal_id": with_check_digit(100_000_000 + number, 10, text::is_legal_id)}),
+            (_, "organisation") => {
+                json!({"kind": "firm", "legal_id": with_check_digit(100_000_000 + number, 10, text::is_legal_id)})
+            }
             (_, "cda") => json!({"national_code": with_check_digit(number, 9, text::is_national_code)}),
             (_, "cluster") => json!({"name_fa": format!("گلیم {number}")}),
             (_, "claim" | "supervision") => json!({}),
-            (_, "project") => json!({"cluster_id": records.id("cluster"), "organisation_id": records.id("organisation")}),
+            (_, "project") => {
+                json!({"cluster_id": records.id("cluster"), "organisation_id": records.id("organisation")})
+            }
             (_, "assignment") => json!({"cda_id": records.id("cda"), "role": "assistant"}),
             (_, "partner") => json!({"organisation_id": records.id("organisation")}),
-            (_, "phase") => json!({"phase": if is_another { "evaluation" } else { "diagnostic" }, "actual_start": "2014-03-20"}),
-            (_, "milestone") => json!({"project_id": records.id("project"), "weight_bp": 0, "evidence_required": false}),
+            (_, "phase") => {
+                json!({"phase": if is_another { "evaluation" } else { "diagnostic" }, "actual_start": "2014-03-20"})
+            }
+            (_, "milestone") => {
+                json!({"project_id": records.id("project"), "weight_bp": 0, "evidence_required": false})
+            }
             (_, "baseline") => json!({"decision_id": records.id("decision"), "reason": "تأخیر"}),
-            (_, "decision") => json!({"cluster_id": records.id("cluster"), "project_id": records.id("project")}),
+            (_, "decision") => {
+                json!({"cluster_id": records.id("cluster"), "project_id": records.id("project")})
+            }
             (_, "attachment") => json!({"subject_id": records.id("project")}),
             (_, "indicator") => json!({"code": format!("I-{number}")}),
             (_, "measurement") => json!({
                 "project_id": records.id("project"), "indicator_id": records.id("indicator"), "kind": "target", "period": quarter(number),
             }),
-            (_, "progress_report") => json!({"project_id": records.id("project"), "quarter": quarter(number)}),
+            (_, "progress_report") => {
+                json!({"project_id": records.id("project"), "quarter": quarter(number)})
+            }
             (_, "joint_action") => json!({"participants": [records.id("enterprise"), records.id("member")]}),
             (_, "payment") => json!({"project_id": records.id("project")}),
-            (_, "feasibility_study") => json!({"executor_id": records.id("organisation"), "decision_id": records.id("decision")}),
+            (_, "feasibility_study") => {
+                json!({"executor_id": records.id("organisation"), "decision_id": records.id("decision")})
+            }
             (_, "lineage_entry") => json!({"decision_id": records.id("decision")}),
             (_, "value_chain_stage") => json!({"enterprises": [{"enterprise_id": records.id("enterprise")}]}),
             (_, "network") => json!({"members": [records.id("enterprise"), records.id("member")]}),
             // A firm is one enterprise: the one of the records.
-            (_, "enterprise") if records.ids.contains_key("enterprise") => json!({"cluster_id": records.id("cluster")}),
-            (_, "enterprise") => json!({"cluster_id": records.id("cluster"), "organisation_id": records.id("organisation")}),
-            (_, "erasure") => json!({"resource": "supervision", "record_id": records.id("supervision"), "attachments": []}),
+            (_, "enterprise") if records.ids.contains_key("enterprise") => {
+                json!({"cluster_id": records.id("cluster")})
+            }
+            (_, "enterprise") => {
+                json!({"cluster_id": records.id("cluster"), "organisation_id": records.id("organisation")})
+            }
+            (_, "erasure") => {
+                json!({"resource": "supervision", "record_id": records.id("supervision"), "attachments": []})
+            }
             (_, "user") => json!({"username": format!("user-{number}"), "role": "provincial_manager"}),
             // Nothing is sent from here.
             (_, "webhook") if self.id() != "replay_webhook" => json!({"is_active": false}),
@@ -195,7 +244,12 @@ impl Operation {
         let body_fields = body.as_object_mut().unwrap();
         body_fields.extend(own.as_object().unwrap().clone());
         let shared = [("province", json!(records.province)), ("external_refs", references)];
-        body_fields.extend(shared.into_iter().filter(|(name, _)| self.schema()["properties"].get(name).is_some()).map(|(n, v)| (n.to_owned(), v)));
+        body_fields.extend(
+            shared
+                .into_iter()
+                .filter(|(name, _)| self.schema()["properties"].get(name).is_some())
+                .map(|(n, v)| (n.to_owned(), v)),
+        );
         body_fields.retain(|_, value| !value.is_null());
         body
     }
@@ -203,10 +257,16 @@ impl Operation {
     /// What a good body becomes by breaking one rule of its schema, with the pointer and code that say so.
     pub fn broken(&self, good: &Value) -> Vec<(Value, String, &'static str)> {
         if self.kind() == "import" {
-            return vec![(json!("key,surprise\n"), "/headings/1".to_owned(), "unknown_column"), (json!(""), String::new(), "empty_file")];
+            return vec![
+                (json!("key,surprise\n"), "/headings/1".to_owned(), "unknown_column"),
+                (json!(""), String::new(), "empty_file"),
+            ];
         }
         if self.takes_file() {
-            return vec![(json!("Test"), String::new(), "wrong_sha256"), (json!("tes"), String::new(), "wrong_size")];
+            return vec![
+                (json!("Test"), String::new(), "wrong_sha256"),
+                (json!("tes"), String::new(), "wrong_size"),
+            ];
         }
         let schema = self.schema();
         let with = |name: &str, value: Option<Value>| {
@@ -220,10 +280,14 @@ impl Operation {
         let required = schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap());
         let missing = required.map(|name| (with(name, None), format!("/{name}"), "required"));
         let wrong = schema["properties"].as_object().unwrap().iter().map(|(name, schema)| {
-            let value = if schema["type"].to_string().contains("boolean") { json!("true") } else { json!(true) };
+            let value =
+                if schema["type"].to_string().contains("boolean") { json!("true") } else { json!(true) };
             (with(name, Some(value)), format!("/{name}"), "wrong_type")
         });
-        missing.chain(wrong).chain([(with("surprise", Some(json!(1))), "/surprise".to_owned(), "unknown_field")]).collect()
+        missing
+            .chain(wrong)
+            .chain([(with("surprise", Some(json!(1))), "/surprise".to_owned(), "unknown_field")])
+            .collect()
     }
 }
 
@@ -259,15 +323,31 @@ impl Records {
     pub async fn make(service: &Service, province: &str) -> Self {
         let admin = service.login("admin").await;
         let manager = service.login(if province == "IR-15" { "lorestan" } else { "kerman" }).await;
-        let mut records = Self { province: province.to_owned(), key: format!("key-{}", next_number()), ids: HashMap::new() };
-        let mut creations: Vec<_> = guarded().into_iter().filter(|operation| operation.document["responses"].get("201").is_some()).collect();
-        creations.retain(|operation| operation.method == Method::POST && operation.id() != "create_project_milestone");
+        let mut records = Self {
+            province: province.to_owned(),
+            key: format!("key-{}", next_number()),
+            ids: HashMap::new(),
+        };
+        let mut creations: Vec<_> = guarded()
+            .into_iter()
+            .filter(|operation| operation.document["responses"].get("201").is_some())
+            .collect();
+        creations.retain(|operation| {
+            operation.method == Method::POST && operation.id() != "create_project_milestone"
+        });
         // What others refer to comes first.
-        let first = ["organisation", "cda", "cluster", "project", "indicator", "decision", "baseline", "enterprise"];
-        creations.sort_by_key(|operation| first.iter().position(|kind| *kind == operation.kind()).unwrap_or(first.len()));
+        let first =
+            ["organisation", "cda", "cluster", "project", "indicator", "decision", "baseline", "enterprise"];
+        creations.sort_by_key(|operation| {
+            first.iter().position(|kind| *kind == operation.kind()).unwrap_or(first.len())
+        });
         for operation in creations {
             // A network has two members.
-            let kinds = if operation.kind() == "enterprise" { vec!["enterprise", "member"] } else { vec![operation.kind()] };
+            let kinds = if operation.kind() == "enterprise" {
+                vec!["enterprise", "member"]
+            } else {
+                vec![operation.kind()]
+            };
             for kind in kinds {
                 // An import is of the province of whoever sends it.
                 let author = if kind == "import" { &manager } else { &admin };
@@ -280,14 +360,18 @@ impl Records {
                 "project" => records.plan(service, &admin).await,
                 // Most can be done in a project that is being implemented.
                 "webhook" => {
-                    let test = admin.post(&format!("/api/v1/webhooks/{}/test", records.id("webhook")), Value::Null).await;
+                    let test = admin
+                        .post(&format!("/api/v1/webhooks/{}/test", records.id("webhook")), Value::Null)
+                        .await;
                     records.ids.insert("delivery", test.id().to_owned());
                 }
                 "baseline" => service.put_in_state("project", records.id("project"), "implementing").await,
                 _ => {}
             }
         }
-        for operation in guarded().iter().filter(|operation| operation.takes_file() && operation.method == Method::PUT) {
+        for operation in
+            guarded().iter().filter(|operation| operation.takes_file() && operation.method == Method::PUT)
+        {
             let request = operation.request(&admin, &operation.path_to(&records), "*");
             let sent = admin.send(operation.with_body(request, &operation.body(&records))).await;
             assert_eq!(sent.status, 200, "{}: {}", operation.id(), sent.text);
@@ -311,7 +395,10 @@ impl Records {
     /// The one of the kind that a list has, such as `api-clients`.
     fn id_in(&self, list: &str) -> &str {
         let list = list.replace('-', "_");
-        self.ids().find(|(kind, _)| plural(kind) == list).unwrap_or_else(|| panic!("nothing in {list} is made")).1
+        self.ids()
+            .find(|(kind, _)| plural(kind) == list)
+            .unwrap_or_else(|| panic!("nothing in {list} is made"))
+            .1
     }
 
     pub fn ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
@@ -320,7 +407,8 @@ impl Records {
 
     /// The same records, but for those of some kinds, which are others.
     pub fn with(&self, others: &Self, kinds: impl Fn(&str) -> bool) -> Self {
-        let ids = self.ids().map(|(kind, id)| (kind, if kinds(kind) { others.id(kind) } else { id }.to_owned()));
+        let ids =
+            self.ids().map(|(kind, id)| (kind, if kinds(kind) { others.id(kind) } else { id }.to_owned()));
         Self { province: self.province.clone(), key: self.key.clone(), ids: ids.collect() }
     }
 }

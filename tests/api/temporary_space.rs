@@ -23,11 +23,22 @@ async fn import(client: &Client, rows: usize) -> Answer {
 async fn check_that_it_is_away(server: &Server) {
     let lorestan = server.client().login("lorestan").await;
     for refused in [lorestan.get(SHEET).await, import(&lorestan, 2_000).await] {
-        assert_eq!((refused.status, refused.code(), refused.header("retry-after")), (503, "unavailable", "30"), "{}", refused.text);
-        assert!(refused.text.contains("temporary space") && !refused.text.contains("nowhere"), "{}", refused.text);
+        assert_eq!(
+            (refused.status, refused.code(), refused.header("retry-after")),
+            (503, "unavailable", "30"),
+            "{}",
+            refused.text
+        );
+        assert!(
+            refused.text.contains("temporary space") && !refused.text.contains("nowhere"),
+            "{}",
+            refused.text
+        );
     }
     assert_eq!(lorestan.get(&SHEET.replace("xlsx", "csv")).await.status, 200, "what needs no space goes on");
-    let line = crate::resilience::until(async || server.log().lines().find(|line| line.contains("a temporary file could not be")).map(str::to_owned));
+    let line = crate::resilience::until(async || {
+        server.log().lines().find(|line| line.contains("a temporary file could not be")).map(str::to_owned)
+    });
     assert!(line.await.contains("ERROR"));
 }
 
@@ -60,7 +71,10 @@ async fn a_full_database_is_away(service: &Service) {
             "PRAGMA max_page_count = 1",
             "CREATE TABLE large AS WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 9999) SELECT n FROM n",
         ),
-        _ => ("SET temp_file_limit = 64; SET work_mem = 64", "SELECT * FROM generate_series(1, 99999) n ORDER BY md5(n::text)"),
+        _ => (
+            "SET temp_file_limit = 64; SET work_mem = 64",
+            "SELECT * FROM generate_series(1, 99999) n ORDER BY md5(n::text)",
+        ),
     };
     db.execute_unprepared(limits).await.unwrap();
     let problem = Problem::from(db.execute_unprepared(large).await.unwrap_err());

@@ -23,14 +23,17 @@ async fn the_published_keys_verify_a_token(service: &Service) {
     let keys = keys.body["keys"].as_array().unwrap();
     let header = decode_header(&token).unwrap();
     assert_eq!((header.typ.as_deref(), header.alg), (Some("at+jwt"), Algorithm::EdDSA), "RFC 9068");
-    let key = keys.iter().find(|key| key["kid"].as_str() == header.kid.as_deref()).expect("the key of the token");
+    let key =
+        keys.iter().find(|key| key["kid"].as_str() == header.kid.as_deref()).expect("the key of the token");
     assert_eq!((&key["kty"], &key["crv"], &key["use"]), (&json!("OKP"), &json!("Ed25519"), &json!("sig")));
     assert!(keys.iter().all(|key| key.get("d").is_none()), "no private key is published");
 
     let jwk: Jwk = serde_json::from_value(key.clone()).unwrap();
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_audience(&["khoosheh"]);
-    let claims = jsonwebtoken::decode::<Value>(&token, &DecodingKey::from_jwk(&jwk).unwrap(), &validation).unwrap().claims;
+    let claims = jsonwebtoken::decode::<Value>(&token, &DecodingKey::from_jwk(&jwk).unwrap(), &validation)
+        .unwrap()
+        .claims;
     let me = lorestan.get("/api/v1/auth/me").await;
     assert_eq!((&claims["sub"], &claims["client_id"]), (&me.body["id"], &json!("lorestan")));
     assert_eq!((&claims["roles"], &claims["province"]), (&json!(["provincial_manager"]), &json!("IR-15")));
@@ -40,7 +43,10 @@ async fn the_published_keys_verify_a_token(service: &Service) {
     let issuer = claims["iss"].as_str().unwrap();
     let at = |path: &str| json!(format!("{issuer}{path}"));
     assert_eq!(metadata["issuer"], claims["iss"]);
-    assert_eq!((&metadata["token_endpoint"], &metadata["revocation_endpoint"]), (&at("/api/v1/auth/token"), &at("/api/v1/auth/revoke")));
+    assert_eq!(
+        (&metadata["token_endpoint"], &metadata["revocation_endpoint"]),
+        (&at("/api/v1/auth/token"), &at("/api/v1/auth/revoke"))
+    );
     assert_eq!(metadata["jwks_uri"], at("/.well-known/jwks.json"));
     assert_eq!(metadata["grant_types_supported"], json!(["password", "refresh_token", "client_credentials"]));
     assert_eq!(metadata["scopes_supported"], PERMISSIONS.iter().map(|(name, _)| *name).collect::<Value>());
@@ -58,8 +64,17 @@ async fn forged_tokens_are_refused(service: &Service) {
         changed.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         changed
     };
-    let signed = |header: &Header, claims: &Value, key: &EncodingKey| jsonwebtoken::encode(header, claims, key).unwrap();
-    assert!(is_live(&fresh, &signed(&header, &with(json!({"jti": "0193f0a0-0000-7000-8000-000000000000"})), &key)).await, "our own forgery is good");
+    let signed = |header: &Header, claims: &Value, key: &EncodingKey| {
+        jsonwebtoken::encode(header, claims, key).unwrap()
+    };
+    assert!(
+        is_live(
+            &fresh,
+            &signed(&header, &with(json!({"jti": "0193f0a0-0000-7000-8000-000000000000"})), &key)
+        )
+        .await,
+        "our own forgery is good"
+    );
 
     let now = chrono::Utc::now().timestamp();
     let other_session = part(&service.login("kerman").await.token.unwrap(), 1)["sid"].clone();
@@ -92,12 +107,16 @@ async fn forged_tokens_are_refused(service: &Service) {
     let jwks = service.anonymous().get("/.well-known/jwks.json").await;
     let public = URL_SAFE_NO_PAD.decode(jwks.body["keys"][0]["x"].as_str().unwrap()).unwrap();
     let symmetric = Header { alg: Algorithm::HS256, ..header.clone() };
-    forged.push(("the public key as a secret", signed(&symmetric, &claims, &EncodingKey::from_secret(&public))));
+    forged.push((
+        "the public key as a secret",
+        signed(&symmetric, &claims, &EncodingKey::from_secret(&public)),
+    ));
 
     let [head, body, signature]: [&str; 3] = genuine.split('.').collect::<Vec<_>>().try_into().unwrap();
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let none = encode(&json!({"alg": "none", "typ": "at+jwt", "kid": row.id}));
-    let raised = encode(&with(json!({"scope": "users:manage", "roles": ["national_admin"], "province": null})));
+    let raised =
+        encode(&with(json!({"scope": "users:manage", "roles": ["national_admin"], "province": null})));
     forged.extend([
         ("tampered", format!("{head}.{raised}.{signature}")),
         ("no algorithm", format!("{none}.{raised}.")),
@@ -114,9 +133,16 @@ async fn forged_tokens_are_refused(service: &Service) {
         assert_eq!((answer.status, answer.code()), (401, "unauthenticated"), "{name}: {}", answer.text);
         assert!(answer.header("www-authenticate").starts_with("Bearer realm=\"khoosheh\""), "{name}");
     }
-    for header in [format!("Basic {genuine}"), format!("bearer{genuine}"), genuine.clone(), format!("Bearer {genuine} {genuine}")] {
+    for header in [
+        format!("Basic {genuine}"),
+        format!("bearer{genuine}"),
+        genuine.clone(),
+        format!("Bearer {genuine} {genuine}"),
+    ] {
         let nobody = service.anonymous();
-        let answer = nobody.send(nobody.request(reqwest::Method::GET, "/api/v1/clusters").header("authorization", &header)).await;
+        let answer = nobody
+            .send(nobody.request(reqwest::Method::GET, "/api/v1/clusters").header("authorization", &header))
+            .await;
         assert_eq!(answer.status, 401, "{header:.20}");
     }
     assert!(is_live(&fresh, &genuine).await);

@@ -1,4 +1,5 @@
-//! What `verify` reads beside the history: what records are found by, kept answers, the database itself, the root.
+//! What `verify` reads beside the history: what records are found by, kept answers, the database itself, the
+//! root.
 
 use khoosheh::{
     server,
@@ -8,7 +9,10 @@ use khoosheh::{
     },
 };
 use reqwest::Method;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, Statement};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter,
+    Statement,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -46,7 +50,9 @@ async fn whole(service: &Service) -> String {
 }
 
 async fn execute(db: &khoosheh::store::Database, sql: &str, id: Uuid) {
-    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [id.into()])).await.unwrap();
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [id.into()]))
+        .await
+        .unwrap();
 }
 
 async fn cluster(client: &Client) -> Answer {
@@ -63,22 +69,38 @@ async fn records_are_found_by_what_they_say(service: &Service) {
     let counted = format!("{} search terms, {} external references", terms.len(), references.len());
     assert!(whole(service).await.contains(&counted), "{counted}");
 
-    let (of_terms, of_references) = ("the search terms are not those of the records at", "the external references are not those of the records at");
-    let ghost = "INSERT INTO search_term (resource, field, term, record_id) VALUES ('cluster', 'word', 'x', $1)";
+    let (of_terms, of_references) = (
+        "the search terms are not those of the records at",
+        "the external references are not those of the records at",
+    );
+    let ghost =
+        "INSERT INTO search_term (resource, field, term, record_id) VALUES ('cluster', 'word', 'x', $1)";
     for (tampering, named) in [
         (
             "UPDATE search_term SET term = term || 'x' WHERE record_id = $1 AND field = 'word'",
             format!("{of_terms} cluster {id}: a term of word is missing"),
         ),
-        ("DELETE FROM search_term WHERE record_id = $1 AND field = 'isic'", format!("{of_terms} cluster {id}: a term of isic is missing")),
-        ("UPDATE search_term SET resource = 'project' WHERE record_id = $1 AND field = 'isic'", format!("{of_terms} cluster {id}: a term of isic")),
+        (
+            "DELETE FROM search_term WHERE record_id = $1 AND field = 'isic'",
+            format!("{of_terms} cluster {id}: a term of isic is missing"),
+        ),
+        (
+            "UPDATE search_term SET resource = 'project' WHERE record_id = $1 AND field = 'isic'",
+            format!("{of_terms} cluster {id}: a term of isic"),
+        ),
         (ghost, format!("{of_terms} cluster {id}: a term of word is not the record's")),
         (
             "UPDATE search_term SET resource = 'ghost' WHERE record_id = $1 AND term = (SELECT MIN(term) FROM search_term WHERE record_id = $1)",
             format!("{of_terms} cluster {id}: a term of"),
         ),
-        ("UPDATE external_ref SET reference = 'K-2' WHERE record_id = $1", format!("{of_references} cluster {id}: a reference of erp is missing")),
-        ("DELETE FROM external_ref WHERE record_id = $1", format!("{of_references} cluster {id}: a reference of erp is missing")),
+        (
+            "UPDATE external_ref SET reference = 'K-2' WHERE record_id = $1",
+            format!("{of_references} cluster {id}: a reference of erp is missing"),
+        ),
+        (
+            "DELETE FROM external_ref WHERE record_id = $1",
+            format!("{of_references} cluster {id}: a reference of erp is missing"),
+        ),
         (
             "INSERT INTO external_ref (resource, system, reference, record_id) VALUES ('cluster', 'erp', 'K-3', $1)",
             format!("{of_references} cluster {id}: a reference of erp is not the record's"),
@@ -90,9 +112,18 @@ async fn records_are_found_by_what_they_say(service: &Service) {
         restore(&db, id, &terms, &references).await;
     }
     // Of a record that is not there: before all others, after all others, of no kind.
-    for (stranger, resource) in [(Uuid::from_u128(1), "cluster"), (Uuid::max(), "user"), (Uuid::max(), "webhook"), (Uuid::max(), "ghost")] {
+    for (stranger, resource) in [
+        (Uuid::from_u128(1), "cluster"),
+        (Uuid::max(), "user"),
+        (Uuid::max(), "webhook"),
+        (Uuid::max(), "ghost"),
+    ] {
         execute(&db, &ghost.replace("'cluster'", &format!("'{resource}'")), stranger).await;
-        let what = if resource == "ghost" { "there is no such kind of record" } else { "a term of a record that is not there" };
+        let what = if resource == "ghost" {
+            "there is no such kind of record"
+        } else {
+            "a term of a record that is not there"
+        };
         assert_eq!(faults(service).await, [format!("{of_terms} {resource} {stranger}: {what}")]);
         execute(&db, "DELETE FROM search_term WHERE record_id = $1", stranger).await;
     }
@@ -102,13 +133,17 @@ async fn records_are_found_by_what_they_say(service: &Service) {
     execute(&db, "UPDATE cluster SET history_hash = '' WHERE id = $1", id).await;
     let named = faults(service).await;
     assert!(named.len() == 3 && named[0].starts_with("the history is broken at cluster"), "{named:?}");
-    execute(&db, &format!("UPDATE cluster SET history_hash = '{}' WHERE id = $1", hash(&db, id).await), id).await;
+    execute(&db, &format!("UPDATE cluster SET history_hash = '{}' WHERE id = $1", hash(&db, id).await), id)
+        .await;
     restore(&db, id, &terms, &references).await;
     // A deleted record is not found.
     assert_eq!(lorestan.delete(created.header("location"), "*").await.status, 204);
     whole(service).await;
     execute(&db, ghost, id).await;
-    assert_eq!(faults(service).await, [format!("{of_terms} cluster {id}: a term of word is not the record's")]);
+    assert_eq!(
+        faults(service).await,
+        [format!("{of_terms} cluster {id}: a term of word is not the record's")]
+    );
 }
 
 /// The hash of the newest entry of a record.
@@ -117,14 +152,25 @@ async fn hash(db: &khoosheh::store::Database, id: Uuid) -> String {
     Entity::find().filter(Column::RecordId.eq(id)).all(db).await.unwrap().pop().unwrap().hash
 }
 
-async fn restore(db: &khoosheh::store::Database, id: Uuid, terms: &[search::Model], references: &[external_ref::Model]) {
+async fn restore(
+    db: &khoosheh::store::Database,
+    id: Uuid,
+    terms: &[search::Model],
+    references: &[external_ref::Model],
+) {
     execute(db, "DELETE FROM search_term WHERE record_id = $1", id).await;
     execute(db, "DELETE FROM external_ref WHERE record_id = $1", id).await;
     for row in terms.iter().filter(|row| row.record_id == id) {
-        search::Entity::insert(row.clone().into_active_model().reset_all()).exec_without_returning(db).await.unwrap();
+        search::Entity::insert(row.clone().into_active_model().reset_all())
+            .exec_without_returning(db)
+            .await
+            .unwrap();
     }
     for row in references.iter().filter(|row| row.record_id == id) {
-        external_ref::Entity::insert(row.clone().into_active_model().reset_all()).exec_without_returning(db).await.unwrap();
+        external_ref::Entity::insert(row.clone().into_active_model().reset_all())
+            .exec_without_returning(db)
+            .await
+            .unwrap();
     }
 }
 
@@ -145,7 +191,10 @@ async fn a_kept_answer_is_what_was_kept(service: &Service) {
     let kept: Model = Entity::find().one(&db).await.unwrap().unwrap();
     let put = async |row: &Model| {
         Entity::delete_many().exec(&db).await.unwrap();
-        Entity::insert(row.clone().into_active_model().reset_all()).exec_without_returning(&db).await.unwrap();
+        Entity::insert(row.clone().into_active_model().reset_all())
+            .exec_without_returning(&db)
+            .await
+            .unwrap();
     };
     let mut answer = kept.answer.clone();
     answer["sealed"] = json!(answer["sealed"].as_str().unwrap().replace('A', "B"));
@@ -158,7 +207,10 @@ async fn a_kept_answer_is_what_was_kept(service: &Service) {
         put(&flipped).await;
         let refused = post().await;
         assert_eq!((refused.status, refused.code()), (500, "kept_answer_damaged"), "{}", refused.text);
-        let named = format!("the kept answers are damaged at account {}, key once: the checksum is not that of what is kept", kept.account_id);
+        let named = format!(
+            "the kept answers are damaged at account {}, key once: the checksum is not that of what is kept",
+            kept.account_id
+        );
         assert_eq!(faults(service).await, [named]);
     }
     // One that an instance of before has kept.
@@ -190,7 +242,8 @@ async fn indexes_have_every_row(service: &Service) {
         // A row changes while the database does not know of the index.
         let stolen = "SELECT rootpage, sql FROM sqlite_schema WHERE name = 'status_event_record'";
         let row = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, stolen)).await.unwrap().unwrap();
-        let (page, sql): (i64, String) = (row.try_get("", "rootpage").unwrap(), row.try_get("", "sql").unwrap());
+        let (page, sql): (i64, String) =
+            (row.try_get("", "rootpage").unwrap(), row.try_get("", "sql").unwrap());
         let past = async |statement: String| {
             let db = service.database().await;
             db.execute_unprepared("PRAGMA writable_schema = ON").await.unwrap();
@@ -201,18 +254,29 @@ async fn indexes_have_every_row(service: &Service) {
         past("UPDATE status_event SET effective_on = '1900-01-01' WHERE id = (SELECT MIN(id) FROM status_event)".to_owned()).await;
         past(format!("INSERT INTO sqlite_schema VALUES ('index', 'status_event_record', 'status_event', {page}, '{sql}')")).await;
         let found = faults(service).await;
-        assert!(found.len() == 1 && found[0].starts_with("the database is damaged at its pages: "), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with("the database is damaged at its pages: "),
+            "{found:?}"
+        );
         assert!(found[0].contains("status_event_record"), "{found:?}");
         return;
     }
     let sound = whole(service).await;
-    assert!(sound.contains("its indexes were not checked, since the extension amcheck is not installed"), "{sound}");
+    assert!(
+        sound.contains("its indexes were not checked, since the extension amcheck is not installed"),
+        "{sound}"
+    );
     let set = async |column: &str, is_so: bool| {
-        let update = format!("UPDATE pg_index SET {column} = {is_so} WHERE indexrelid = 'status_event_record'::regclass");
+        let update = format!(
+            "UPDATE pg_index SET {column} = {is_so} WHERE indexrelid = 'status_event_record'::regclass"
+        );
         db.execute_unprepared(&update).await.unwrap();
     };
     set("indisvalid", false).await;
-    assert_eq!(faults(service).await, ["the database is damaged at status_event_record: the index is not valid"]);
+    assert_eq!(
+        faults(service).await,
+        ["the database is damaged at status_event_record: the index is not valid"]
+    );
     set("indisvalid", true).await;
     if db.execute_unprepared("CREATE EXTENSION amcheck").await.is_err() {
         return;
@@ -225,12 +289,17 @@ async fn indexes_have_every_row(service: &Service) {
     db.execute_unprepared(copy).await.unwrap();
     set("indisready", true).await;
     let found = faults(service).await;
-    assert!(found.len() == 1 && found[0].starts_with("the database is damaged at status_event_record: heap tuple"), "{found:?}");
+    assert!(
+        found.len() == 1
+            && found[0].starts_with("the database is damaged at status_event_record: heap tuple"),
+        "{found:?}"
+    );
 }
 
 async fn the_root_tells_one_moment_from_another(service: &Service) {
     let lorestan = service.login("lorestan").await;
-    let root = async || whole(service).await.lines().last().unwrap().strip_prefix("root: ").unwrap().to_owned();
+    let root =
+        async || whole(service).await.lines().last().unwrap().strip_prefix("root: ").unwrap().to_owned();
     let before = root().await;
     assert!(before.len() == 64 && before == root().await);
     assert_eq!(verify(service, &["--root", &before]).await.code, 0);
@@ -239,7 +308,10 @@ async fn the_root_tells_one_moment_from_another(service: &Service) {
     assert_ne!(after, before);
     for argument in ["--root", "--against"] {
         let differs = verify(service, &[argument, &before]).await;
-        assert_eq!((differs.code, differs.stderr.trim_end()), (1, format!("khoosheh: the root is {after}, and not {before}").as_str()));
+        assert_eq!(
+            (differs.code, differs.stderr.trim_end()),
+            (1, format!("khoosheh: the root is {after}, and not {before}").as_str())
+        );
     }
     assert_eq!(verify(service, &["--root", &after.to_uppercase()]).await.code, 0);
     assert_eq!(lorestan.delete(created.header("location"), "*").await.status, 204);
@@ -250,7 +322,9 @@ async fn the_root_tells_one_moment_from_another(service: &Service) {
 #[actix_web::test]
 async fn the_root_is_the_same_on_both_databases() {
     let ids = [Uuid::from_u128(7), Uuid::from_u128(u128::MAX / 3), Uuid::from_u128(u128::MAX - 1)];
-    let heads = |version: i64| -> String { ids.iter().map(|id| format!("cluster\t{id}\t{version}\t{}\n", sha256(id.as_bytes()))).collect() };
+    let heads = |version: i64| -> String {
+        ids.iter().map(|id| format!("cluster\t{id}\t{version}\t{}\n", sha256(id.as_bytes()))).collect()
+    };
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(scratch) = Scratch::empty(backend).await else { continue };
         let db = connection::connect(&scratch.url.parse().unwrap(), 2).await.unwrap().unguarded();

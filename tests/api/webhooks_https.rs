@@ -16,8 +16,13 @@ use crate::{
 };
 
 /// Gives the address of a server that is known by a certificate, and passes on what comes to some receivers.
-async fn encrypted(receivers: &Receivers, CertifiedKey { cert, signing_key }: CertifiedKey<KeyPair>) -> String {
-    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.der().clone()], signing_key.into());
+async fn encrypted(
+    receivers: &Receivers,
+    CertifiedKey { cert, signing_key }: CertifiedKey<KeyPair>,
+) -> String {
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], signing_key.into());
     let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("https://{}", listener.local_addr().unwrap());
@@ -42,16 +47,27 @@ async fn only_who_has_a_certificate_of_an_authority_is_told() {
     let (trusted, stranger) = (certificate(), certificate());
     let authorities = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(authorities.path(), trusted.cert.pem()).unwrap();
-    let variables = [("KHOOSHEH_WEBHOOK_NETWORKS", "[\"127.0.0.0/8\"]"), ("SSL_CERT_FILE", authorities.path().to_str().unwrap())];
+    let variables = [
+        ("KHOOSHEH_WEBHOOK_NETWORKS", "[\"127.0.0.0/8\"]"),
+        ("SSL_CERT_FILE", authorities.path().to_str().unwrap()),
+    ];
     let server = Server::serve(&scratch.url, &variables).await;
     let client = server.client().login("lorestan").await;
-    let known = create(&client, &format!("{}/known", encrypted(&receivers, trusted).await), &["cluster"]).await;
-    let unknown = create(&client, &format!("{}/unknown", encrypted(&receivers, stranger).await), &["cluster"]).await;
+    let known =
+        create(&client, &format!("{}/known", encrypted(&receivers, trusted).await), &["cluster"]).await;
+    let unknown =
+        create(&client, &format!("{}/unknown", encrypted(&receivers, stranger).await), &["cluster"]).await;
     register(&client, "ورشو", json!({})).await;
     until_in_state(&client, &known, "delivered", 1).await;
     assert!(receivers.taken("known")[0].is_signed_with(secret(&known)));
-    let failed = until(async || deliveries(&client, &unknown, "").await.pop().filter(|delivery| delivery["attempts"] == 1)).await;
-    let log = until(async || Some(log_of(&client, &unknown, &failed).await.body["log"].clone()).filter(|log| log[0].is_object())).await;
+    let failed = until(async || {
+        deliveries(&client, &unknown, "").await.pop().filter(|delivery| delivery["attempts"] == 1)
+    })
+    .await;
+    let log = until(async || {
+        Some(log_of(&client, &unknown, &failed).await.body["log"].clone()).filter(|log| log[0].is_object())
+    })
+    .await;
     assert_eq!((&log[0]["fault"], receivers.requests("unknown").len()), (&json!("unreachable"), 0));
     server.kill();
     receivers.stop().await;

@@ -20,10 +20,17 @@ use crate::{
     process::Server,
     resilience::until,
     support::{Backend, Scratch, Service},
-    webhooks::{Manner, Receivers, create, deliveries, execute, log_of, path_of, post, secret, sending, setting, until_in_state, versions},
+    webhooks::{
+        Manner, Receivers, create, deliveries, execute, log_of, path_of, post, secret, sending, setting,
+        until_in_state, versions,
+    },
 };
 
-on_both!(two_instances_send_each_event_once, what_a_lost_instance_has_claimed_is_sent_by_another, many_changes_at_once_are_each_told_once);
+on_both!(
+    two_instances_send_each_event_once,
+    what_a_lost_instance_has_claimed_is_sent_by_another,
+    many_changes_at_once_are_each_told_once
+);
 
 async fn two_instances_send_each_event_once(service: &Service) {
     let (first, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
@@ -40,12 +47,19 @@ async fn two_instances_send_each_event_once(service: &Service) {
         tokio::spawn(async move {
             let cluster = register(&client, &format!("خوشهٔ {writer}"), json!({})).await;
             for number in 0..9 {
-                assert_eq!(client.patch(cluster.header("location"), "*", json!({"name_en": format!("N{number}")})).await.status, 200);
+                assert_eq!(
+                    client
+                        .patch(cluster.header("location"), "*", json!({"name_en": format!("N{number}")}))
+                        .await
+                        .status,
+                    200
+                );
             }
             (cluster.id().to_owned(), (1..=10).collect::<Vec<i64>>())
         })
     });
-    let made: BTreeMap<_, _> = futures_util::future::join_all(writers).await.into_iter().map(Result::unwrap).collect();
+    let made: BTreeMap<_, _> =
+        futures_util::future::join_all(writers).await.into_iter().map(Result::unwrap).collect();
     for (name, webhook) in names.iter().zip(&webhooks) {
         let delivered = until_in_state(&lorestan, webhook, "delivered", 60).await;
         assert!(delivered.iter().all(|delivery| delivery["attempts"] == 1), "{name}: claimed twice");
@@ -57,7 +71,8 @@ async fn two_instances_send_each_event_once(service: &Service) {
 }
 
 async fn what_a_lost_instance_has_claimed_is_sent_by_another(service: &Service) {
-    let (silent, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_workers = 0).await;
+    let (silent, receivers, lorestan) =
+        setting(service, "lorestan", |config| config.webhook_workers = 0).await;
     let webhook = create(&lorestan, &receivers.url("ok"), &["cluster"]).await;
     let asked = post(&lorestan, &format!("{}/test", path_of(&webhook))).await;
     assert_eq!(asked.status, 200, "{}", asked.text);
@@ -80,7 +95,7 @@ async fn what_a_lost_instance_has_claimed_is_sent_by_another(service: &Service) 
         fault: Some(attempt::Fault::Refused),
         answer: None,
     };
-    outbox::settle(&db, late, attempt, Outcome::Dead).await.unwrap();
+    outbox::record_outcome(&db, late, attempt, Outcome::Dead).await.unwrap();
     assert_eq!(until_in_state(&lorestan, &webhook, "delivered", 1).await[0]["id"], delivered[0]["id"]);
     for running in [silent, other] {
         running.stop().await;
@@ -90,7 +105,8 @@ async fn what_a_lost_instance_has_claimed_is_sent_by_another(service: &Service) 
 
 /// More changes than one step takes, and more than a webhook is given in it.
 async fn many_changes_at_once_are_each_told_once(service: &Service) {
-    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_timeout_seconds = 20).await;
+    let (running, receivers, lorestan) =
+        setting(service, "lorestan", |config| config.webhook_timeout_seconds = 20).await;
     let mut webhooks = Vec::new();
     for name in ["a", "b"] {
         receivers.behave(name, Manner::Stalls(usize::MAX));
@@ -98,7 +114,8 @@ async fn many_changes_at_once_are_each_told_once(service: &Service) {
     }
     let cluster = register(&lorestan, "ورشو", json!({})).await;
     let db = service.database().await;
-    let another = if db.get_database_backend() == DbBackend::Postgres { "gen_random_uuid()" } else { "randomblob(16)" };
+    let another =
+        if db.get_database_backend() == DbBackend::Postgres { "gen_random_uuid()" } else { "randomblob(16)" };
     let copies = format!(
         "INSERT INTO change_log (resource, record_id, version, kind, province, changed_at, changed_by, request_id, data, previous_hash, hash) \
          WITH RECURSIVE n (v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 1300) \
@@ -111,11 +128,19 @@ async fn many_changes_at_once_are_each_told_once(service: &Service) {
         let path = format!("{}/deliveries", path_of(webhook));
         until(async || (lorestan.count(&path).await == 1_301).then_some(())).await;
         let once = "SELECT count(*) AS n FROM webhook_delivery WHERE seq IS NOT NULL GROUP BY webhook_id, seq HAVING count(*) > 1";
-        assert!(db.query_one_raw(Statement::from_string(db.get_database_backend(), once)).await.unwrap().is_none());
+        assert!(
+            db.query_one_raw(Statement::from_string(db.get_database_backend(), once))
+                .await
+                .unwrap()
+                .is_none()
+        );
         // A step that finds nothing new adds nothing.
         register(&lorestan, &format!("خوشهٔ {}", webhook.id()), json!({})).await;
     }
-    until(async || (lorestan.count(&format!("{}/deliveries", path_of(&webhooks[0]))).await == 1_303).then_some(())).await;
+    until(async || {
+        (lorestan.count(&format!("{}/deliveries", path_of(&webhooks[0]))).await == 1_303).then_some(())
+    })
+    .await;
     receivers.stop().await;
     running.stop().await;
 }
@@ -130,13 +155,21 @@ async fn what_commits_late_is_sent_too() {
     let before = clusters::entity::Entity::find_by_id(stone).one(&db).await.unwrap().unwrap();
     // Written before the webhook is made, and committed after it.
     let late = Transaction::begin(&db, Caller::service(), "late".to_owned()).await.unwrap();
-    late.update(&before, clusters::entity::Model { employment_total: Some(7), ..before.clone() }).await.unwrap();
+    late.update(&before, clusters::entity::Model { employment_total: Some(7), ..before.clone() })
+        .await
+        .unwrap();
     create(&lorestan, &receivers.url("ok"), &["cluster"]).await;
     let early = register(&lorestan, "ورشو", json!({})).await;
-    assert_eq!(versions(&receivers.until_taken("ok", 1).await), BTreeMap::from([(early.id().to_owned(), vec![1])]));
+    assert_eq!(
+        versions(&receivers.until_taken("ok", 1).await),
+        BTreeMap::from([(early.id().to_owned(), vec![1])])
+    );
     late.commit().await.unwrap();
     let all = versions(&receivers.until_taken("ok", 2).await);
-    assert_eq!(all, BTreeMap::from([(early.id().to_owned(), vec![1]), (stone.to_string(), vec![before.version + 1])]));
+    assert_eq!(
+        all,
+        BTreeMap::from([(early.id().to_owned(), vec![1]), (stone.to_string(), vec![before.version + 1])])
+    );
     running.stop().await;
     receivers.stop().await;
     service.stop().await;
@@ -159,7 +192,13 @@ async fn a_kill_in_mid_delivery_loses_nothing(backend: Backend) {
     let mut made = BTreeMap::new();
     for name in ["ورشو", "گیوه", "خیارشور"] {
         let cluster = register(&client, name, json!({})).await;
-        assert_eq!(client.patch(cluster.header("location"), "*", json!({"name_en": name.len().to_string()})).await.status, 200);
+        assert_eq!(
+            client
+                .patch(cluster.header("location"), "*", json!({"name_en": name.len().to_string()}))
+                .await
+                .status,
+            200
+        );
         made.insert(cluster.id().to_owned(), vec![1, 2]);
     }
     // It has sent, and knows nothing of what came of it.
@@ -172,8 +211,15 @@ async fn a_kill_in_mid_delivery_loses_nothing(backend: Backend) {
     taken.values_mut().for_each(|versions| versions.dedup());
     assert_eq!(taken, made);
     assert!(receivers.requests("stalls").iter().all(|received| received.is_signed_with(secret(&webhook))));
-    let attempts = deliveries(&client, &webhook, "").await.iter().map(|delivery| delivery["attempts"].as_i64().unwrap()).sum::<i64>();
-    assert!(attempts >= receivers.requests("stalls").len() as i64, "each attempt is counted before it is made");
+    let attempts = deliveries(&client, &webhook, "")
+        .await
+        .iter()
+        .map(|delivery| delivery["attempts"].as_i64().unwrap())
+        .sum::<i64>();
+    assert!(
+        attempts >= receivers.requests("stalls").len() as i64,
+        "each attempt is counted before it is made"
+    );
     server.kill();
     receivers.stop().await;
     scratch.remove().await;

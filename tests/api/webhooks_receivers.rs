@@ -1,5 +1,5 @@
-//! Receivers that fail, stall, redirect, are gone or slow: each gets each event at least once, in the order of each record, and the others
-//! are not held up.
+//! Receivers that fail, stall, redirect, are gone or slow: each gets each event at least once, in the order
+//! of each record, and the others are not held up.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,7 +9,7 @@ use khoosheh::{
         bulk, now,
         outbox::delivery::{self, State},
     },
-    webhooks::letter,
+    webhooks::payload,
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Statement};
 use serde_json::{Value, json};
@@ -20,7 +20,10 @@ use crate::{
     on_both,
     resilience::until,
     support::{Client, Service},
-    webhooks::{Manner, Received, create, deliveries, execute, log_of, path_of, post, secret, setting, until_in_state, versions},
+    webhooks::{
+        Manner, Received, create, deliveries, execute, log_of, path_of, post, secret, setting,
+        until_in_state, versions,
+    },
 };
 
 on_both!(
@@ -44,7 +47,13 @@ async fn change_much(client: &Client) -> BTreeMap<String, Vec<i64>> {
     for name in ["ورشو", "گیوه", "خیارشور"] {
         let cluster = register(client, name, json!({})).await;
         for number in 0..3 {
-            assert_eq!(client.patch(cluster.header("location"), "*", json!({"name_en": format!("N{number}")})).await.status, 200);
+            assert_eq!(
+                client
+                    .patch(cluster.header("location"), "*", json!({"name_en": format!("N{number}")}))
+                    .await
+                    .status,
+                200
+            );
         }
         made.insert(cluster.id().to_owned(), vec![1, 2, 3, 4]);
     }
@@ -59,7 +68,8 @@ fn first_times(received: &[Received]) -> BTreeMap<String, Vec<i64>> {
 }
 
 async fn each_event_comes_at_least_once_in_order_and_signed(service: &Service) {
-    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_timeout_seconds = 1).await;
+    let (running, receivers, lorestan) =
+        setting(service, "lorestan", |config| config.webhook_timeout_seconds = 1).await;
     let manners = [
         ("ok", Manner::Status(200)),
         ("fails", Manner::First(2, 500)),
@@ -82,11 +92,15 @@ async fn each_event_comes_at_least_once_in_order_and_signed(service: &Service) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
-        let taken = taken.await.unwrap_or_else(|_| panic!("{name} has taken {:?}", versions(&receivers.taken(name))));
+        let taken =
+            taken.await.unwrap_or_else(|_| panic!("{name} has taken {:?}", versions(&receivers.taken(name))));
         assert_eq!(first_times(&taken), made, "{name}");
         // Nothing of a record comes before what is before it has been taken.
         assert_eq!(first_times(&receivers.requests(name)), made, "{name}");
-        assert!(receivers.requests(name).iter().all(|received| received.is_signed_with(secret(webhook))), "{name}");
+        assert!(
+            receivers.requests(name).iter().all(|received| received.is_signed_with(secret(webhook))),
+            "{name}"
+        );
         until_in_state(&lorestan, webhook, "delivered", 12).await;
     }
     let of_fails = deliveries(&lorestan, &webhooks[1], "").await;
@@ -113,12 +127,21 @@ async fn who_stalls_holds_nobody_up(service: &Service) {
         register(&lorestan, name, json!({})).await;
     }
     let taken = receivers.until_taken("ok", 18).await;
-    assert!(versions(&taken).iter().filter(|(id, _)| made.contains_key(*id)).all(|(id, versions)| made[id] == *versions));
+    assert!(
+        versions(&taken)
+            .iter()
+            .filter(|(id, _)| made.contains_key(*id))
+            .all(|(id, versions)| made[id] == *versions)
+    );
     until_in_state(&lorestan, &ok, "delivered", 18).await;
     for (webhook, name) in stalled.iter().zip(["stalls-a", "stalls-b"]) {
         let pending = deliveries(&lorestan, webhook, "&state=pending").await;
         assert_eq!(pending.len(), 18);
-        assert_eq!(receivers.requests(name).len(), 4, "{name}: so many at the same time, each of another record");
+        assert_eq!(
+            receivers.requests(name).len(),
+            4,
+            "{name}: so many at the same time, each of another record"
+        );
         assert_eq!(versions(&receivers.requests(name)).len(), 4, "{name}");
     }
     receivers.stop().await;
@@ -127,7 +150,10 @@ async fn who_stalls_holds_nobody_up(service: &Service) {
 
 /// How many receivers have not taken the last delivery at once.
 async fn lagging(db: &khoosheh::store::Database) -> i64 {
-    let count = Statement::from_string(db.get_database_backend(), "SELECT count(*) AS n FROM webhook_lane WHERE failures > 0");
+    let count = Statement::from_string(
+        db.get_database_backend(),
+        "SELECT count(*) AS n FROM webhook_lane WHERE failures > 0",
+    );
     db.query_one_raw(count).await.unwrap().unwrap().try_get("", "n").unwrap()
 }
 
@@ -146,10 +172,24 @@ async fn who_lags_has_half_of_the_workers(service: &Service) {
     register(&lorestan, "ورشو", json!({})).await;
     until(async || (lagging(&db).await == 4).then_some(())).await;
     names.iter().for_each(|name| receivers.behave(name, Manner::Stalls(usize::MAX)));
-    let stalled = || names.iter().flat_map(|name| receivers.requests(name)).filter(|received| received.status.is_none()).count();
-    let is_due = |delivery: &delivery::Model| delivery.claimed_until.is_none() && delivery.next_attempt_at.is_some_and(|at| at <= now());
+    let stalled = || {
+        names
+            .iter()
+            .flat_map(|name| receivers.requests(name))
+            .filter(|received| received.status.is_none())
+            .count()
+    };
+    let is_due = |delivery: &delivery::Model| {
+        delivery.claimed_until.is_none() && delivery.next_attempt_at.is_some_and(|at| at <= now())
+    };
     until(async || {
-        let due = delivery::Entity::find().all(&db).await.unwrap().iter().filter(|delivery| is_due(delivery)).count();
+        let due = delivery::Entity::find()
+            .all(&db)
+            .await
+            .unwrap()
+            .iter()
+            .filter(|delivery| is_due(delivery))
+            .count();
         (stalled() == 2 && due == 2).then_some(())
     })
     .await;
@@ -164,7 +204,8 @@ async fn who_lags_has_half_of_the_workers(service: &Service) {
 }
 
 async fn who_is_slow_gets_one_at_a_time(service: &Service) {
-    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_timeout_seconds = 3).await;
+    let (running, receivers, lorestan) =
+        setting(service, "lorestan", |config| config.webhook_timeout_seconds = 3).await;
     let db = service.database().await;
     receivers.behave("slow", Manner::Slow(Duration::from_millis(1_300)));
     let webhook = create(&lorestan, &receivers.url("slow"), &["cluster"]).await;
@@ -177,7 +218,8 @@ async fn who_is_slow_gets_one_at_a_time(service: &Service) {
     let under_way = || receivers.requests("slow").iter().filter(|received| received.status.is_none()).count();
     let delivered = until(async || {
         assert!(under_way() <= 1, "two at a time");
-        Some(deliveries(&lorestan, &webhook, "&state=delivered").await).filter(|delivered| delivered.len() == 3)
+        Some(deliveries(&lorestan, &webhook, "&state=delivered").await)
+            .filter(|delivered| delivered.len() == 3)
     });
     delivered.await;
     receivers.behave("slow", Manner::Status(204));
@@ -190,7 +232,8 @@ async fn who_is_slow_gets_one_at_a_time(service: &Service) {
 }
 
 async fn a_redirect_is_not_followed(service: &Service) {
-    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![0]).await;
+    let (running, receivers, lorestan) =
+        setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![0]).await;
     receivers.behave("moved", Manner::With(308, "location", receivers.url("target")));
     let webhook = create(&lorestan, &receivers.url("moved"), &["cluster"]).await;
     register(&lorestan, "ورشو", json!({})).await;
@@ -205,12 +248,26 @@ async fn a_redirect_is_not_followed(service: &Service) {
 async fn gone_switches_off(service: &Service) {
     let (running, receivers, lorestan) = setting(service, "lorestan", |_| {}).await;
     receivers.behave("gone", Manner::Status(410));
-    let (gone, ok) = (create(&lorestan, &receivers.url("gone"), &["cluster"]).await, create(&lorestan, &receivers.url("ok"), &["cluster"]).await);
+    let (gone, ok) = (
+        create(&lorestan, &receivers.url("gone"), &["cluster"]).await,
+        create(&lorestan, &receivers.url("ok"), &["cluster"]).await,
+    );
     register(&lorestan, "ورشو", json!({})).await;
-    let off = until(async || Some(lorestan.get(&path_of(&gone)).await).filter(|webhook| webhook.body["is_active"] == false)).await;
-    assert_eq!((&off.body["disabled_reason"], off.body["disabled_at"].is_string()), (&json!("gone"), true), "{}", off.text);
+    let off = until(async || {
+        Some(lorestan.get(&path_of(&gone)).await).filter(|webhook| webhook.body["is_active"] == false)
+    })
+    .await;
+    assert_eq!(
+        (&off.body["disabled_reason"], off.body["disabled_at"].is_string()),
+        (&json!("gone"), true),
+        "{}",
+        off.text
+    );
     let history = lorestan.get(&format!("{}/history", path_of(&gone))).await;
-    assert_eq!((&history.body["items"][1]["changed_by_name"], &history.body["is_intact"]), (&Value::Null, &json!(true)));
+    assert_eq!(
+        (&history.body["items"][1]["changed_by_name"], &history.body["is_intact"]),
+        (&Value::Null, &json!(true))
+    );
     let told = receivers.requests("gone").len();
     register(&lorestan, "گیوه", json!({})).await;
     receivers.until_taken("ok", 2).await;
@@ -218,15 +275,24 @@ async fn gone_switches_off(service: &Service) {
     // Switched on again, it is told of what it has missed.
     receivers.behave("gone", Manner::Status(200));
     let on = lorestan.patch(&path_of(&gone), "*", json!({"is_active": true})).await;
-    assert_eq!((on.status, &on.body["disabled_reason"], &on.body["disabled_at"]), (200, &Value::Null, &Value::Null), "{}", on.text);
-    assert_eq!(versions(&receivers.until_taken("gone", 2).await), versions(&receivers.until_taken("ok", 2).await));
+    assert_eq!(
+        (on.status, &on.body["disabled_reason"], &on.body["disabled_at"]),
+        (200, &Value::Null, &Value::Null),
+        "{}",
+        on.text
+    );
+    assert_eq!(
+        versions(&receivers.until_taken("gone", 2).await),
+        versions(&receivers.until_taken("ok", 2).await)
+    );
     until_in_state(&lorestan, &ok, "delivered", 2).await;
     running.stop().await;
     receivers.stop().await;
 }
 
 async fn failing_for_days_switches_off(service: &Service) {
-    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![3_600; 9]).await;
+    let (running, receivers, lorestan) =
+        setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![3_600; 9]).await;
     receivers.behave("bad", Manner::Status(500));
     let webhook = create(&lorestan, &receivers.url("bad"), &["cluster"]).await;
     register(&lorestan, "ورشو", json!({})).await;
@@ -239,11 +305,15 @@ async fn failing_for_days_switches_off(service: &Service) {
         })
         .await
     };
-    let an_hour_passes = async || execute(&db, "UPDATE webhook_delivery SET next_attempt_at = created_at").await;
+    let an_hour_passes =
+        async || execute(&db, "UPDATE webhook_delivery SET next_attempt_at = created_at").await;
     attempted(1).await;
     execute(&db, "UPDATE webhook_lane SET failing_since = '2026-01-01T00:00:00+00:00'").await;
     an_hour_passes().await;
-    let off = until(async || Some(lorestan.get(&path_of(&webhook)).await).filter(|webhook| webhook.body["is_active"] == false)).await;
+    let off = until(async || {
+        Some(lorestan.get(&path_of(&webhook)).await).filter(|webhook| webhook.body["is_active"] == false)
+    })
+    .await;
     assert_eq!(off.body["disabled_reason"], "failing", "{}", off.text);
     // Switched on, it has as many days again; and one success counts as much.
     assert_eq!(lorestan.patch(&path_of(&webhook), "*", json!({"is_active": true})).await.status, 200);
@@ -253,7 +323,10 @@ async fn failing_for_days_switches_off(service: &Service) {
     receivers.behave("bad", Manner::Status(204));
     an_hour_passes().await;
     until_in_state(&lorestan, &webhook, "delivered", 1).await;
-    let failing = Statement::from_string(db.get_database_backend(), "SELECT 1 FROM webhook_lane WHERE failing_since IS NOT NULL");
+    let failing = Statement::from_string(
+        db.get_database_backend(),
+        "SELECT 1 FROM webhook_lane WHERE failing_since IS NOT NULL",
+    );
     assert!(db.query_one_raw(failing).await.unwrap().is_none());
     running.stop().await;
     receivers.stop().await;
@@ -290,7 +363,9 @@ async fn many_deliveries_are_asked_for_again_in_parts(service: &Service) {
     };
     let dead: Vec<_> = (0..10_002).map(delivery).collect();
     let last = dead[10_000].created_at;
-    bulk::insert_all(&db, dead.into_iter().map(|row| row.into_active_model().reset_all()).collect()).await.unwrap();
+    bulk::insert_all(&db, dead.into_iter().map(|row| row.into_active_model().reset_all()).collect())
+        .await
+        .unwrap();
     let replay = async |body: Value| lorestan.post(&format!("{}/replay", path_of(&webhook)), body).await.body;
     let first = replay(json!({"state": "dead"})).await;
     assert_eq!((&first["count"], &first["next_since"]), (&json!(10_000), &json!(last)), "{first}");
@@ -299,13 +374,17 @@ async fn many_deliveries_are_asked_for_again_in_parts(service: &Service) {
 }
 
 async fn what_fails_to_the_end_is_dead_until_it_is_asked_for(service: &Service) {
-    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![0, 0]).await;
+    let (running, receivers, lorestan) =
+        setting(service, "lorestan", |config| config.webhook_retry_seconds = vec![0, 0]).await;
     receivers.behave("bad", Manner::Status(500));
     let webhook = create(&lorestan, &receivers.url("bad"), &["cluster"]).await;
     let made = change_much(&lorestan).await;
     // Later ones of the same record go on.
     let dead = until_in_state(&lorestan, &webhook, "dead", 12).await;
-    assert!(dead.iter().all(|delivery| delivery["attempts"] == 3 && delivery["next_attempt_at"].is_null()), "{dead:?}");
+    assert!(
+        dead.iter().all(|delivery| delivery["attempts"] == 3 && delivery["next_attempt_at"].is_null()),
+        "{dead:?}"
+    );
     assert_eq!(first_times(&receivers.requests("bad")), made);
 
     receivers.behave("bad", Manner::Status(200));
@@ -313,16 +392,30 @@ async fn what_fails_to_the_end_is_dead_until_it_is_asked_for(service: &Service) 
     let replay = |body| lorestan.post(&replay_path, body);
     let nothing = replay(json!({})).await;
     assert_eq!((nothing.status, nothing.errors()), (422, vec![("", "nothing_chosen")]));
-    assert_eq!(replay(json!({"since": "2999-01-01T00:00:00Z"})).await.body, json!({"count": 0, "next_since": null}));
-    let one = post(&lorestan, &format!("{}/deliveries/{}/replay", path_of(&webhook), dead[0]["id"].as_str().unwrap())).await;
-    assert_eq!((one.status, &one.body["state"], &one.body["id"]), (200, &json!("pending"), &dead[0]["id"]), "{}", one.text);
+    assert_eq!(
+        replay(json!({"since": "2999-01-01T00:00:00Z"})).await.body,
+        json!({"count": 0, "next_since": null})
+    );
+    let one = post(
+        &lorestan,
+        &format!("{}/deliveries/{}/replay", path_of(&webhook), dead[0]["id"].as_str().unwrap()),
+    )
+    .await;
+    assert_eq!(
+        (one.status, &one.body["state"], &one.body["id"]),
+        (200, &json!("pending"), &dead[0]["id"]),
+        "{}",
+        one.text
+    );
     let taken = receivers.until_taken("bad", 1).await;
     assert_eq!((taken.len(), taken[0].id()), (1, dead[0]["id"].as_str().unwrap()), "under its id of before");
     until_in_state(&lorestan, &webhook, "dead", 11).await;
     assert_eq!(replay(json!({"state": "dead"})).await.body, json!({"count": 11, "next_since": null}));
     assert_eq!(versions(&receivers.until_taken("bad", 12).await), made, "in order");
     until_in_state(&lorestan, &webhook, "delivered", 12).await;
-    let all = replay(json!({"since": dead[4]["created_at"], "state": "delivered"})).await.body["count"].as_u64().unwrap();
+    let all = replay(json!({"since": dead[4]["created_at"], "state": "delivered"})).await.body["count"]
+        .as_u64()
+        .unwrap();
     assert!((1..=12).contains(&all), "{all}");
     until(async || (receivers.taken("bad").len() == 12 + all as usize).then_some(())).await;
     let again: Vec<_> = receivers.taken("bad").split_off(12);
@@ -337,7 +430,8 @@ fn moment(value: &Value) -> DateTime<Utc> {
 
 async fn the_pauses_grow(service: &Service) {
     let usual = khoosheh::config::Config::default().webhook_retry_seconds;
-    let (running, receivers, lorestan) = setting(service, "lorestan", |config| config.webhook_retry_seconds = usual.clone()).await;
+    let (running, receivers, lorestan) =
+        setting(service, "lorestan", |config| config.webhook_retry_seconds = usual.clone()).await;
     let db = service.database().await;
     receivers.behave("bad", Manner::Status(500));
     let webhook = create(&lorestan, &receivers.url("bad"), &["cluster"]).await;
@@ -352,14 +446,19 @@ async fn the_pauses_grow(service: &Service) {
         let began = moment(&delivery.body["log"][number]["attempted_at"]);
         let pause = (moment(&delivery.body["next_attempt_at"]) - began).num_milliseconds() as f64 / 1_000.0;
         let seconds = *seconds as f64;
-        assert!(pause >= seconds * 0.9 && pause <= seconds * 1.1 + 3.0, "after attempt {}: {pause} s, not {seconds}", number + 1);
+        assert!(
+            pause >= seconds * 0.9 && pause <= seconds * 1.1 + 3.0,
+            "after attempt {}: {pause} s, not {seconds}",
+            number + 1
+        );
         // The time passes.
         execute(&db, "UPDATE webhook_delivery SET next_attempt_at = created_at, created_at = '2026-01-01T00:00:00+00:00' WHERE state = 'pending'")
             .await;
     }
     let dead = until_in_state(&lorestan, &webhook, "dead", 1).await;
     assert_eq!(dead[0]["attempts"], 10);
-    // A receiver takes no event that was signed more than five minutes ago (Standard Webhooks): each attempt is signed when it is made.
+    // A receiver takes no event that was signed more than five minutes ago (Standard Webhooks): each attempt
+    // is signed when it is made.
     assert!(receivers.requests("bad").iter().all(|received| received.is_signed_with(secret(&webhook))));
     running.stop().await;
     receivers.stop().await;
@@ -387,7 +486,8 @@ async fn a_receiver_may_ask_for_a_pause(service: &Service) {
             (log.body["log"].as_array().unwrap().len() == 1).then_some(log)
         })
         .await;
-        let pause = moment(&delivery.body["next_attempt_at"]) - moment(&delivery.body["log"][0]["attempted_at"]);
+        let pause =
+            moment(&delivery.body["next_attempt_at"]) - moment(&delivery.body["log"][0]["attempted_at"]);
         assert!((pause - *expected).abs() < TimeDelta::seconds(10), "{name}: {pause}");
     }
     until_in_state(&lorestan, &webhooks[3], "dead", 1).await;

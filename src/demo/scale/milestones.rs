@@ -4,9 +4,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::{
+    generator::{Generator, Why},
     plan::{Item, Plan, Rebaseline},
     projects::Project,
-    teller::{Teller, Why},
     timeline::Timeline,
 };
 use crate::{
@@ -29,44 +29,57 @@ pub struct Accepted {
 }
 
 /// Tells of the milestones of a project that is not under contract: a first plan, which may not be whole.
-pub fn plan_draft(teller: &mut Teller, project: &projects::Model, mut plan: Plan, day: NaiveDate) -> Result<(), Problem> {
-    if teller.dice.percent(30) {
+pub fn plan_draft(
+    generator: &mut Generator,
+    project: &projects::Model,
+    mut plan: Plan,
+    day: NaiveDate,
+) -> Result<(), Problem> {
+    if generator.rng.percent(30) {
         plan.items[0].weight_bp += 50;
     }
-    let at = teller.learned(day, 1..=30, project.created_at);
-    created(teller, project, &plan, at, None)?.into_iter().for_each(|row| teller.keep(row));
+    let at = generator.learned(day, 1..=30, project.created_at);
+    created(generator, project, &plan, at, None)?.into_iter().for_each(|row| generator.keep(row));
     Ok(())
 }
 
-/// Tells of the milestones of a project under contract, as far as they have come. `implementing_at` is when that was recorded.
-pub fn tell(teller: &mut Teller, project: &Project, plan: &Plan, implementing_at: Option<DateTime<Utc>>) -> Result<Vec<Accepted>, Problem> {
+/// Tells of the milestones of a project under contract, as far as they have come. `implementing_at` is when
+/// that was recorded.
+pub fn tell(
+    generator: &mut Generator,
+    project: &Project,
+    plan: &Plan,
+    implementing_at: Option<DateTime<Utc>>,
+) -> Result<Vec<Accepted>, Problem> {
     let line = &project.timeline;
     let is_frozen = line.has_happened(line.frozen);
     let day = if is_frozen { line.frozen } else { line.contracted };
-    let at = teller.learned(day, 0..=2, project.row.created_at);
-    let mut rows = created(teller, &project.row, plan, at, is_frozen.then_some(1))?;
+    let at = generator.learned(day, 0..=2, project.row.created_at);
+    let mut rows = created(generator, &project.row, plan, at, is_frozen.then_some(1))?;
     if is_frozen {
-        let first = baselines::Model { number: 1, frozen_on: line.frozen, milestones: frozen(&rows), ..new(project) };
-        let first = teller.create(first, at)?;
-        teller.keep(first);
+        let first =
+            baselines::Model { number: 1, frozen_on: line.frozen, milestones: frozen(&rows), ..new(project) };
+        let first = generator.create(first, at)?;
+        generator.keep(first);
         for (number, rebaseline) in (2..).zip(&plan.rebaselines) {
-            change(teller, project, number, rebaseline, &mut rows)?;
+            change(generator, project, number, rebaseline, &mut rows)?;
         }
     }
     let mut accepted = Vec::new();
     for (mut row, item) in rows.into_iter().zip(&plan.items) {
         if let Some(begun_at) = implementing_at.filter(|_| row.state != State::Cancelled) {
-            work(teller, line, item, &mut row, begun_at)?;
+            work(generator, line, item, &mut row, begun_at)?;
         }
         accepted.extend(row.accepted_on.map(|on| Accepted { id: row.id, on }));
-        teller.keep(row);
+        generator.keep(row);
     }
     Ok(accepted)
 }
 
-/// The milestones of a plan as they are entered, together with the baseline that freezes them, where there is one.
+/// The milestones of a plan as they are entered, together with the baseline that freezes them, where there is
+/// one.
 fn created(
-    teller: &mut Teller,
+    generator: &mut Generator,
     project: &projects::Model,
     plan: &Plan,
     at: DateTime<Utc>,
@@ -85,17 +98,21 @@ fn created(
             planned_start: Some(item.planned_start),
             due_on: item.due_on,
             predecessors: Predecessors(predecessors.into_iter().collect()),
-            budget_irr: teller.dice.percent(50).then(|| teller.dice.between(2..=60) * 10_000_000),
+            budget_irr: generator.rng.percent(50).then(|| generator.rng.between(2..=60) * 10_000_000),
             baseline_number,
             ..Model::default()
         };
-        rows.push(teller.create(row, at)?);
+        rows.push(generator.create(row, at)?);
     }
     Ok(rows)
 }
 
 fn new(project: &Project) -> baselines::Model {
-    baselines::Model { project_id: project.row.id, province: project.row.province.clone(), ..Default::default() }
+    baselines::Model {
+        project_id: project.row.id,
+        province: project.row.province.clone(),
+        ..Default::default()
+    }
 }
 
 /// The plan as a baseline keeps it.
@@ -106,10 +123,16 @@ fn frozen(rows: &[Model]) -> FrozenPlan {
 }
 
 /// A re-baseline, with its decision and its reason, puts its number on what it changes.
-fn change(teller: &mut Teller, project: &Project, number: i32, rebaseline: &Rebaseline, rows: &mut [Model]) -> Result<(), Problem> {
+fn change(
+    generator: &mut Generator,
+    project: &Project,
+    number: i32,
+    rebaseline: &Rebaseline,
+    rows: &mut [Model],
+) -> Result<(), Problem> {
     const REASON: &str = "تأخیر در تأمین ماشین‌آلات";
-    let decision = project.decision(teller, Body::SteeringCouncil, rebaseline.on, "بازنگری خط مبنا")?;
-    let at = teller.learned(rebaseline.on, 4..=7, project.row.created_at);
+    let decision = project.decision(generator, Body::SteeringCouncil, rebaseline.on, "بازنگری خط مبنا")?;
+    let at = generator.learned(rebaseline.on, 4..=7, project.row.created_at);
     let mut changes = Vec::new();
     for change in &rebaseline.changes {
         let row = &mut rows[change.item];
@@ -122,12 +145,12 @@ fn change(teller: &mut Teller, project: &Project, number: i32, rebaseline: &Reba
         });
         if change.cancelled {
             let why = Why { decision: Some(decision), reason: Some(REASON) };
-            teller.enter_with(row, State::Cancelled, rebaseline.on, at, why, |_| {})?;
+            generator.enter_with(row, State::Cancelled, rebaseline.on, at, why, |_| {})?;
         } else {
             row.weight_bp = change.weight_bp.unwrap_or(row.weight_bp);
             row.due_on = change.due_on.unwrap_or(row.due_on);
             row.baseline_number = Some(number);
-            teller.change(row, at)?;
+            generator.change(row, at)?;
         }
     }
     let baseline = baselines::Model {
@@ -139,17 +162,25 @@ fn change(teller: &mut Teller, project: &Project, number: i32, rebaseline: &Reba
         milestones: frozen(rows),
         ..new(project)
     };
-    let baseline = teller.create(baseline, at)?;
-    teller.keep(baseline);
+    let baseline = generator.create(baseline, at)?;
+    generator.keep(baseline);
     Ok(())
 }
 
-/// The steps of a milestone that have happened. What was reached before the plan was carried out is recorded then.
-fn work(teller: &mut Teller, line: &Timeline, item: &Item, row: &mut Model, begun_at: DateTime<Utc>) -> Result<(), Problem> {
+/// The steps of a milestone that have happened. What was reached before the plan was carried out is recorded
+/// then.
+fn work(
+    generator: &mut Generator,
+    line: &Timeline,
+    item: &Item,
+    row: &mut Model,
+    begun_at: DateTime<Utc>,
+) -> Result<(), Problem> {
     for step in item.steps.iter().take_while(|step| line.has_happened(step.on)) {
-        let at = teller.learned(step.on, 0..=8, row.updated_at.max(begun_at));
+        let at = generator.learned(step.on, 0..=8, row.updated_at.max(begun_at));
         let why = Why { decision: None, reason: step.reason };
-        teller.enter_with(row, step.to, step.on, at, why, |row| row.accepted_fraction_bp = step.fraction_bp)?;
+        generator
+            .enter_with(row, step.to, step.on, at, why, |row| row.accepted_fraction_bp = step.fraction_bp)?;
     }
     Ok(())
 }

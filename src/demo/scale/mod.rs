@@ -1,22 +1,23 @@
-//! A large data set that is made: plausible, consistent in itself, and the same for the same seed. It shows what the service does
-//! when a whole country works with it. Nothing in it is true.
+//! A large data set that is made: plausible, consistent in itself, and the same for the same seed. It shows
+//! what the service does when a whole country works with it. Nothing in it is true.
 //!
-//! A [`teller::Teller`] tells the story of each province: its institutions and CDAs ([`institutions`]), its clusters one after
-//! another ([`clusters`], [`fates`]) with their projects ([`projects`], [`people`], [`plan`], [`milestones`], [`course`]), and the other firms of its register
-//! ([`register`]). It writes histories as the service would have written them, but asks none of its rules.
+//! A [`generator::Generator`] tells the story of each province: its institutions and CDAs ([`institutions`]), its
+//! clusters one after another ([`clusters`], [`outcomes`]) with their projects ([`projects`], [`people`],
+//! [`plan`], [`milestones`], [`course`]), and the other firms of its register ([`register`]). It writes
+//! histories as the service would have written them, but asks none of its rules.
 
 mod clusters;
-mod course;
-mod dice;
-mod fates;
+mod generator;
 mod institutions;
 mod milestones;
+mod outcomes;
 mod people;
 mod plan;
 mod projects;
 mod register;
+mod rng;
+mod schedule;
 mod sizes;
-mod teller;
 mod timeline;
 mod vocabulary;
 mod works;
@@ -27,10 +28,10 @@ use chrono::NaiveDate;
 use sea_orm::{EntityTrait, PaginatorTrait};
 use tokio::sync::mpsc;
 
-pub use self::teller::Counts;
+pub use self::generator::Counts;
 use self::{
+    generator::{Generator, Known},
     sizes::Sizes,
-    teller::{Known, Teller},
 };
 use crate::{
     clusters::entity,
@@ -57,8 +58,8 @@ pub async fn is_in_use(db: &Database) -> Result<bool, Problem> {
     Ok(entity::Entity::find().count(db).await? > 0)
 }
 
-/// Makes the data and writes it, one province after another. The story is told on a thread of its own while what was told before is
-/// being written. Says on standard error how far it is.
+/// Makes the data and writes it, one province after another. The story is told on a thread of its own while
+/// what was told before is being written. Says on standard error how far it is.
 pub async fn fill(db: &Database, plan: Plan) -> Result<Counts, Problem> {
     let known = Known::read(db).await?;
     let (sender, mut receiver) = mpsc::channel(2);
@@ -86,27 +87,27 @@ struct Told {
 
 /// Tells the story of the whole country.
 fn tell(plan: Plan, known: Known, sender: &mpsc::Sender<Told>) -> Result<Known, Problem> {
-    let mut teller = Teller::new(plan.seed, plan.today, known);
+    let mut generator = Generator::new(plan.seed, plan.today, known);
     for (province, size) in crate::provinces::ALL.iter().zip(Sizes::of_provinces(plan.scale)) {
-        let hand_over = |teller: &mut Teller| {
-            let told = Told { province: province.name_en.as_str(), bulk: teller.hand_over() };
+        let hand_over = |generator: &mut Generator| {
+            let told = Told { province: province.name_en.as_str(), bulk: generator.hand_over() };
             sender.blocking_send(told).map_err(|_| Problem::internal("what is told cannot be written"))
         };
-        let place = institutions::tell(&mut teller, province, &size)?;
+        let place = institutions::tell(&mut generator, province, &size)?;
         let mut story = clusters::Story::begin(&place, &size);
-        while story.go_on(&mut teller)? {
-            if teller.told() > BATCH {
-                hand_over(&mut teller)?;
+        while story.go_on(&mut generator)? {
+            if generator.told() > BATCH {
+                hand_over(&mut generator)?;
             }
         }
         let mut left = size.enterprises.saturating_sub(story.enrolled());
         while left > 0 {
-            left -= register::tell(&mut teller, &place, left.min(2_000))?;
-            if teller.told() > BATCH {
-                hand_over(&mut teller)?;
+            left -= register::tell(&mut generator, &place, left.min(2_000))?;
+            if generator.told() > BATCH {
+                hand_over(&mut generator)?;
             }
         }
-        hand_over(&mut teller)?;
+        hand_over(&mut generator)?;
     }
-    Ok(teller.known)
+    Ok(generator.known)
 }

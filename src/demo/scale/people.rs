@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDate, TimeDelta};
 
-use super::{institutions::Leader, projects::Project, teller::Teller};
+use super::{generator::Generator, institutions::Leader, projects::Project};
 use crate::{
     problem::Problem,
     projects::{
@@ -20,18 +20,19 @@ type Stretch = (Leader, Role, NaiveDate, Option<NaiveDate>);
 
 impl Project<'_> {
     /// One lead at a time; returns the names of those who work in it.
-    pub fn assign(&mut self, teller: &mut Teller, contract: &str) -> Result<Vec<String>, Problem> {
+    pub fn assign(&mut self, generator: &mut Generator, contract: &str) -> Result<Vec<String>, Problem> {
         let (from, over) = (self.timeline.contracted, self.timeline.over());
-        let first = self.place.leader(teller, from);
+        let first = self.place.leader(generator, from);
         let changed = self.timeline.start + (self.timeline.contract_end - self.timeline.start) / 2;
-        let is_changed = teller.dice.percent(12) && self.timeline.has_happened(changed);
-        let mut stretches: Vec<Stretch> = vec![(first, Role::Lead, from, if is_changed { Some(changed) } else { over })];
+        let is_changed = generator.rng.percent(12) && self.timeline.has_happened(changed);
+        let mut stretches: Vec<Stretch> =
+            vec![(first, Role::Lead, from, if is_changed { Some(changed) } else { over })];
         if is_changed {
-            let second = self.place.leader(teller, from);
+            let second = self.place.leader(generator, from);
             stretches.push((second, Role::Lead, changed + TimeDelta::days(1), over));
         }
-        if teller.dice.percent(20) {
-            stretches.push((self.place.leader(teller, from), Role::Assistant, from, over));
+        if generator.rng.percent(20) {
+            stretches.push((self.place.leader(generator, from), Role::Assistant, from, over));
         }
         let mut names = Vec::new();
         for (index, (cda, role, valid_from, valid_to)) in stretches.into_iter().enumerate() {
@@ -48,24 +49,31 @@ impl Project<'_> {
                 ..Default::default()
             };
             names.push(cda.name);
-            let mut row = teller.learn(row, valid_from, 1..=20, self.row.created_at)?;
+            let mut row = generator.learn(row, valid_from, 1..=20, self.row.created_at)?;
             if let Some(end) = valid_to.filter(|end| self.timeline.has_happened(*end)) {
                 row.valid_to = Some(end.max(valid_from));
                 row.end_reason = Some("پایان قرارداد".to_owned());
-                let at = teller.learned(end, 0..=5, row.updated_at);
-                teller.change(&mut row, at)?;
+                let at = generator.learned(end, 0..=5, row.updated_at);
+                generator.change(&mut row, at)?;
             }
-            teller.keep(row);
+            generator.keep(row);
         }
         Ok(names)
     }
 
     /// Somebody else supervises.
-    pub fn supervise(&mut self, teller: &mut Teller, contract: &str, cdas: &[String]) -> Result<(), Problem> {
+    pub fn supervise(
+        &mut self,
+        generator: &mut Generator,
+        contract: &str,
+        cdas: &[String],
+    ) -> Result<(), Problem> {
         let from = self.timeline.contracted;
-        for kind in [Some(Kind::Technical), teller.dice.percent(25).then_some(Kind::Senior)].into_iter().flatten() {
-            let organisation = teller.dice.percent(40).then(|| *teller.dice.pick(&self.place.helpers));
-            let person = (0..20).map(|_| teller.name()).find(|name| !cdas.contains(name));
+        for kind in
+            [Some(Kind::Technical), generator.rng.percent(25).then_some(Kind::Senior)].into_iter().flatten()
+        {
+            let organisation = generator.rng.percent(40).then(|| *generator.rng.pick(&self.place.helpers));
+            let person = (0..20).map(|_| generator.name()).find(|name| !cdas.contains(name));
             let row = supervisions::Model {
                 project_id: self.row.id,
                 province: self.row.province.clone(),
@@ -77,22 +85,22 @@ impl Project<'_> {
                 contract_no: Some(format!("{contract}-ن")),
                 ..Default::default()
             };
-            teller.tell(row, from, 1..=25, self.row.created_at)?;
+            generator.tell(row, from, 1..=25, self.row.created_at)?;
         }
         Ok(())
     }
 
     /// One or two partners.
-    pub fn join(&self, teller: &mut Teller) -> Result<(), Problem> {
-        for _ in 0..teller.dice.between(1..=2) {
+    pub fn join(&self, generator: &mut Generator) -> Result<(), Problem> {
+        for _ in 0..generator.rng.between(1..=2) {
             let partner = partners::Model {
                 project_id: self.row.id,
                 province: self.row.province.clone(),
-                organisation_id: *teller.dice.pick(&self.place.helpers),
-                role: (*teller.dice.pick(PARTS)).to_owned(),
+                organisation_id: *generator.rng.pick(&self.place.helpers),
+                role: (*generator.rng.pick(PARTS)).to_owned(),
                 ..Default::default()
             };
-            teller.tell(partner, self.timeline.contracted, 5..=60, self.row.created_at)?;
+            generator.tell(partner, self.timeline.contracted, 5..=60, self.row.created_at)?;
         }
         Ok(())
     }

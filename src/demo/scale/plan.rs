@@ -3,7 +3,7 @@
 use chrono::{NaiveDate, TimeDelta};
 
 use super::{
-    teller::Teller,
+    generator::Generator,
     timeline::Timeline,
     works::{MILESTONES, RETURNED},
 };
@@ -78,21 +78,26 @@ pub struct Change {
 
 impl Plan {
     /// A plan within the phases of a project, whose weights total 10,000.
-    pub fn new(teller: &mut Teller, line: &Timeline) -> Self {
+    pub fn new(generator: &mut Generator, line: &Timeline) -> Self {
         let mut items: Vec<Item> = Vec::new();
         for (phase, titles) in MILESTONES {
             let (first, last) = line.planned(*phase);
             // What runs beside all other phases is planned for the time after the plan is made.
-            let first = if *phase == PhaseName::TrustBuilding { line.planned(PhaseName::Implementation).0 } else { first };
-            let mut days: Vec<NaiveDate> = titles.iter().map(|_| teller.day(first, last - (last - first) / 4)).collect();
+            let first = if *phase == PhaseName::TrustBuilding {
+                line.planned(PhaseName::Implementation).0
+            } else {
+                first
+            };
+            let mut days: Vec<NaiveDate> =
+                titles.iter().map(|_| generator.day(first, last - (last - first) / 4)).collect();
             days.sort();
             for ((title_fa, pillar), planned_start) in titles.iter().zip(days) {
-                let due_on = (planned_start + TimeDelta::days(teller.dice.between(10..=110))).min(last);
+                let due_on = (planned_start + TimeDelta::days(generator.rng.between(10..=110))).min(last);
                 items.push(Item {
                     phase: *phase,
                     pillar: *pillar,
                     title_fa,
-                    weight_bp: teller.dice.int(80..=330),
+                    weight_bp: generator.rng.int(80..=330),
                     planned_start,
                     due_on,
                     predecessor: None,
@@ -104,27 +109,33 @@ impl Plan {
         }
         make_whole(&mut items);
         let mut plan = Self { items, rebaselines: Vec::new() };
-        plan.link(teller);
+        plan.link(generator);
         for (times, percent) in [(28, 30), (35, 48)] {
-            if !teller.dice.percent(times) {
+            if !generator.rng.percent(times) {
                 break;
             }
-            let on = line.after_rest(line.implementing + (line.contract_end - line.implementing) * percent / 100);
+            let on =
+                line.after_rest(line.implementing + (line.contract_end - line.implementing) * percent / 100);
             if line.has_happened(on) {
-                plan.change(teller, line, on);
+                plan.change(generator, line, on);
             }
         }
-        plan.work(teller, line);
+        plan.work(generator, line);
         plan
     }
 
     /// The day on which the last milestone is accepted.
     pub fn accepted_on(&self) -> Option<NaiveDate> {
-        self.items.iter().filter(|item| !item.is_cancelled).filter_map(|item| item.steps.last()).map(|step| step.on).max()
+        self.items
+            .iter()
+            .filter(|item| !item.is_cancelled)
+            .filter_map(|item| item.steps.last())
+            .map(|step| step.on)
+            .max()
     }
 
     /// A quarter of what is carried out waits for something that is due before.
-    fn link(&mut self, teller: &mut Teller) {
+    fn link(&mut self, generator: &mut Generator) {
         for place in 0..self.items.len() {
             let item = &self.items[place];
             let earlier: Vec<usize> = (0..place)
@@ -133,19 +144,23 @@ impl Plan {
                     other.phase == PhaseName::Implementation && other.due_on < item.planned_start
                 })
                 .collect();
-            if item.phase == PhaseName::Implementation && !earlier.is_empty() && teller.dice.percent(25) {
-                self.items[place].predecessor = Some(*teller.dice.pick(&earlier));
+            if item.phase == PhaseName::Implementation && !earlier.is_empty() && generator.rng.percent(25) {
+                self.items[place].predecessor = Some(*generator.rng.pick(&earlier));
             }
         }
     }
 
-    /// A re-baseline moves weights, days, and gives one milestone up now and then: of those on which work is not to begin before.
-    fn change(&mut self, teller: &mut Teller, line: &Timeline, on: NaiveDate) {
-        let ahead = |item: &Item| item.phase == PhaseName::Implementation && item.planned_start > on && !item.is_cancelled;
-        let mut places: Vec<usize> = (0..self.items.len()).filter(|place| ahead(&self.items[*place])).collect();
+    /// A re-baseline moves weights, days, and gives one milestone up now and then: of those on which work is
+    /// not to begin before.
+    fn change(&mut self, generator: &mut Generator, line: &Timeline, on: NaiveDate) {
+        let ahead = |item: &Item| {
+            item.phase == PhaseName::Implementation && item.planned_start > on && !item.is_cancelled
+        };
+        let mut places: Vec<usize> =
+            (0..self.items.len()).filter(|place| ahead(&self.items[*place])).collect();
         let mut changes = Vec::new();
         while let (Some(from), Some(to)) = (places.pop(), places.pop()) {
-            let cancelled = teller.dice.percent(25);
+            let cancelled = generator.rng.percent(25);
             let weight = self.items[from].present.0;
             let moved = if cancelled { weight } else { weight / 3 };
             self.items[from].is_cancelled = cancelled;
@@ -154,10 +169,21 @@ impl Plan {
             }
             self.items[to].present.0 += moved;
             let (_, last) = line.planned(PhaseName::Implementation);
-            let due_on = (self.items[to].present.1 + TimeDelta::days(teller.dice.between(10..=70))).min(last);
+            let due_on =
+                (self.items[to].present.1 + TimeDelta::days(generator.rng.between(10..=70))).min(last);
             self.items[to].present.1 = due_on;
-            changes.push(Change { item: from, weight_bp: (!cancelled).then_some(weight - moved), due_on: None, cancelled });
-            changes.push(Change { item: to, weight_bp: Some(self.items[to].present.0), due_on: Some(due_on), cancelled: false });
+            changes.push(Change {
+                item: from,
+                weight_bp: (!cancelled).then_some(weight - moved),
+                due_on: None,
+                cancelled,
+            });
+            changes.push(Change {
+                item: to,
+                weight_bp: Some(self.items[to].present.0),
+                due_on: Some(due_on),
+                cancelled: false,
+            });
             if changes.len() >= 8 {
                 break;
             }
@@ -168,22 +194,29 @@ impl Plan {
     }
 
     /// When work begins on each, when it is handed in, and when it is accepted.
-    fn work(&mut self, teller: &mut Teller, line: &Timeline) {
+    fn work(&mut self, generator: &mut Generator, line: &Timeline) {
         for place in 0..self.items.len() {
             let item = &self.items[place];
-            let waits_for = item.predecessor.map(|before| &self.items[before]).filter(|before| !before.is_cancelled);
+            let waits_for =
+                item.predecessor.map(|before| &self.items[before]).filter(|before| !before.is_cancelled);
             let ready = waits_for.and_then(|before| before.steps.last()).map(|step| step.on);
             let is_before = matches!(item.phase, PhaseName::Diagnostic | PhaseName::ActionPlan);
             let earliest = if is_before { line.start } else { line.implementing };
-            self.items[place].steps = steps(teller, line, (item.planned_start.max(earliest), item.present.1), ready);
+            self.items[place].steps =
+                steps(generator, line, (item.planned_start.max(earliest), item.present.1), ready);
         }
     }
 }
 
-/// The steps of a milestone on which work is to begin on the first of two days and that is due on the second, and that waits for
-/// another one until it is ready. About half are in time.
-fn steps(teller: &mut Teller, line: &Timeline, (begin, due): (NaiveDate, NaiveDate), ready: Option<NaiveDate>) -> Vec<Step> {
-    let mut days = |least: i64, most: i64| TimeDelta::days(teller.dice.between(least..=most));
+/// The steps of a milestone on which work is to begin on the first of two days and that is due on the second,
+/// and that waits for another one until it is ready. About half are in time.
+fn steps(
+    generator: &mut Generator,
+    line: &Timeline,
+    (begin, due): (NaiveDate, NaiveDate),
+    ready: Option<NaiveDate>,
+) -> Vec<Step> {
+    let mut days = |least: i64, most: i64| TimeDelta::days(generator.rng.between(least..=most));
     let limit = line.contract_end + TimeDelta::days(45);
     let begin = line.after_rest(begin + days(0, 12));
     let slow = |delay: TimeDelta| delay * i32::try_from(line.slowness).unwrap_or(100) / 100;
@@ -198,15 +231,21 @@ fn steps(teller: &mut Teller, line: &Timeline, (begin, due): (NaiveDate, NaiveDa
     let step = |to, on| Step { to, on, fraction_bp: 0, reason: None };
     let mut steps = vec![step(State::InProgress, begin), step(State::Submitted, submitted)];
     let mut on = accepted;
-    if teller.dice.percent(7) {
-        steps.push(Step { reason: Some(*teller.dice.pick(RETURNED)), ..step(State::Returned, accepted) });
-        on = accepted + TimeDelta::days(teller.dice.between(6..=40));
-        steps.extend([step(State::InProgress, accepted + TimeDelta::days(2)), step(State::Submitted, on - TimeDelta::days(2))]);
+    if generator.rng.percent(7) {
+        steps.push(Step { reason: Some(*generator.rng.pick(RETURNED)), ..step(State::Returned, accepted) });
+        on = accepted + TimeDelta::days(generator.rng.between(6..=40));
+        steps.extend([
+            step(State::InProgress, accepted + TimeDelta::days(2)),
+            step(State::Submitted, on - TimeDelta::days(2)),
+        ]);
     }
-    let fraction_bp = if teller.dice.percent(8) { teller.dice.int(10..=19) * 500 } else { 10_000 };
+    let fraction_bp = if generator.rng.percent(8) { generator.rng.int(10..=19) * 500 } else { 10_000 };
     steps.push(Step { fraction_bp, ..step(State::Accepted, on) });
-    if teller.dice.percent(1) {
-        steps.push(Step { reason: Some("بازبینی سازمان"), ..step(State::InProgress, on + TimeDelta::days(10)) });
+    if generator.rng.percent(1) {
+        steps.push(Step {
+            reason: Some("بازبینی سازمان"),
+            ..step(State::InProgress, on + TimeDelta::days(10))
+        });
         steps.push(step(State::Submitted, on + TimeDelta::days(30)));
         steps.push(Step { fraction_bp: 10_000, ..step(State::Accepted, on + TimeDelta::days(36)) });
     }

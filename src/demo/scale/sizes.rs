@@ -18,9 +18,17 @@ pub struct Sizes {
 impl Sizes {
     /// The sizes of the provinces, in the order of the code list. Each has one of everything at the least.
     pub fn of_provinces(scale: f64) -> Vec<Self> {
-        let [clusters, projects, enterprises] = [3_000.0, 20_000.0, 200_000.0].map(|whole| shares(whole * scale));
+        let [clusters, projects, enterprises] =
+            [3_000.0, 20_000.0, 200_000.0].map(|whole| shares(whole * scale));
         let sizes = clusters.into_iter().zip(projects).zip(enterprises);
-        sizes.map(|((clusters, projects), enterprises)| Self { clusters, projects, enterprises, cdas: 3 + projects / 8 }).collect()
+        sizes
+            .map(|((clusters, projects), enterprises)| Self {
+                clusters,
+                projects,
+                enterprises,
+                cdas: 3 + projects / 8,
+            })
+            .collect()
     }
 }
 
@@ -42,9 +50,16 @@ mod tests {
 
     #[test]
     fn the_parts_make_the_whole() {
-        let sum = |scale, part: fn(&Sizes) -> usize| Sizes::of_provinces(scale).iter().map(part).sum::<usize>();
-        for (scale, clusters, projects, enterprises) in [(1.0, 3_000, 20_000, 200_000), (0.1, 300, 2_000, 20_000), (0.0, 31, 31, 31)] {
-            let found = (sum(scale, |size| size.clusters), sum(scale, |size| size.projects), sum(scale, |size| size.enterprises));
+        let sum =
+            |scale, part: fn(&Sizes) -> usize| Sizes::of_provinces(scale).iter().map(part).sum::<usize>();
+        for (scale, clusters, projects, enterprises) in
+            [(1.0, 3_000, 20_000, 200_000), (0.1, 300, 2_000, 20_000), (0.0, 31, 31, 31)]
+        {
+            let found = (
+                sum(scale, |size| size.clusters),
+                sum(scale, |size| size.projects),
+                sum(scale, |size| size.enterprises),
+            );
             assert_eq!(found, (clusters, projects, enterprises), "{scale}");
         }
     }

@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDate, TimeDelta};
 
-use super::teller::Teller;
+use super::generator::Generator;
 use crate::projects::phases::PhaseName;
 
 /// The days of a project: when what is planned, and when it happens if it comes to it.
@@ -56,10 +56,10 @@ pub enum Ending {
 }
 
 impl Timeline {
-    /// The days of a project of so many months, of a cluster that is free for it from a day on. Its last project is terminated
-    /// more seldom.
-    pub fn new(teller: &mut Teller, free_from: NaiveDate, months: i64, is_last: bool) -> Self {
-        let mut days = |least: i64, most: i64| TimeDelta::days(teller.dice.between(least..=most));
+    /// The days of a project of so many months, of a cluster that is free for it from a day on. Its last
+    /// project is terminated more seldom.
+    pub fn new(generator: &mut Generator, free_from: NaiveDate, months: i64, is_last: bool) -> Self {
+        let mut days = |least: i64, most: i64| TimeDelta::days(generator.rng.between(least..=most));
         let drafted = free_from + days(0, 10);
         let approved = drafted + days(5, 25);
         let contracted = approved + days(10, 30);
@@ -75,16 +75,19 @@ impl Timeline {
         let handed_over = evaluating + part(5) + days(5, 20);
         let closed = handed_over + days(10, 40);
         let slowness = days(20, 180).num_days();
-        let rest = teller.dice.percent(7).then(|| {
-            let from = teller.day(start + part(5), contract_end - part(25));
-            (from, from + TimeDelta::days(teller.dice.between(40..=150)))
+        let rest = generator.rng.percent(7).then(|| {
+            let from = generator.day(start + part(5), contract_end - part(25));
+            (from, from + TimeDelta::days(generator.rng.between(40..=150)))
         });
-        let is_terminated = teller.dice.percent(if is_last { 8 } else { 22 });
-        let ending =
-            if is_terminated { Ending::Terminated(teller.day(approved + TimeDelta::days(5), contract_end - part(10))) } else { Ending::Closed };
+        let is_terminated = generator.rng.percent(if is_last { 8 } else { 22 });
+        let ending = if is_terminated {
+            Ending::Terminated(generator.day(approved + TimeDelta::days(5), contract_end - part(10)))
+        } else {
+            Ending::Closed
+        };
         let horizon = match ending {
-            Ending::Terminated(on) => on.min(teller.last_day),
-            Ending::Closed => teller.last_day,
+            Ending::Terminated(on) => on.min(generator.last_day),
+            Ending::Closed => generator.last_day,
         };
         let mut line = Self {
             months,

@@ -49,7 +49,13 @@ pub struct Industry {
     pub weight: u32,
 }
 
-const fn industry(class: &'static str, name_fa: &'static str, name_en: &'static str, works: &'static str, weight: u32) -> Industry {
+const fn industry(
+    class: &'static str,
+    name_fa: &'static str,
+    name_en: &'static str,
+    works: &'static str,
+    weight: u32,
+) -> Industry {
     Industry { class, name_fa, name_en, works, weight }
 }
 
@@ -117,8 +123,10 @@ pub const INDUSTRIES: &[Industry] = &[
 ];
 
 /// Classes of which a province has one or two firms, or none.
-pub const RARE: &[&str] =
-    &["1101", "1420", "1820", "2030", "2420", "2652", "2670", "2680", "2740", "2817", "2822", "2910", "3020", "3092", "3220", "3250"];
+pub const RARE: &[&str] = &[
+    "1101", "1420", "1820", "2030", "2420", "2652", "2670", "2680", "2740", "2817", "2822", "2910", "3020",
+    "3092", "3220", "3250",
+];
 
 /// What firms are called.
 pub const FIRMS: &[&str] = &[
@@ -265,5 +273,10 @@ pub const LAST_NAMES: &[&str] = &[
 ];
 
 /// What CDAs have studied.
-pub const EDUCATION: &[&str] =
-    &["کارشناسی ارشد مدیریت صنعتی", "کارشناسی مهندسی صنایع", "کارشناسی ارشد اقتصاد", "دکتری مدیریت بازرگانی", "کارشناسی ارشد کارآفرینی"];
+pub const EDUCATION: &[&str] = &[
+    "کارشناسی ارشد مدیریت صنعتی",
+    "کارشناسی مهندسی صنایع",
+    "کارشناسی ارشد اقتصاد",
+    "دکتری مدیریت بازرگانی",
+    "کارشناسی ارشد کارآفرینی",
+];

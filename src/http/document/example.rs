@@ -14,8 +14,8 @@ pub fn add_examples(content: &mut Value, schemas: &Value) {
     }
 }
 
-/// An example: the given one, or one that is built from those of the parts. Parts that may be missing are shown at the top
-/// only: deeper they are noise, and may never end.
+/// An example: the given one, or one that is built from those of the parts. Parts that may be missing are
+/// shown at the top only: deeper they are noise, and may never end.
 fn example(schema: &Value, schemas: &Value, is_top: bool) -> Value {
     given_example(schema, schemas, is_top).unwrap_or_else(|| {
         let resolved = resolve(schema, schemas);
@@ -32,11 +32,19 @@ fn example(schema: &Value, schemas: &Value, is_top: bool) -> Value {
 
 fn given_example(schema: &Value, schemas: &Value, is_top: bool) -> Option<Value> {
     let resolved = resolve(schema, schemas);
-    if let Some(given) = schema.get("example").or(resolved.get("example")).or(resolved["examples"].get(0)).or(resolved["enum"].get(0)) {
+    if let Some(given) = schema
+        .get("example")
+        .or(resolved.get("example"))
+        .or(resolved["examples"].get(0))
+        .or(resolved["enum"].get(0))
+    {
         return Some(given.clone());
     }
     let alternatives = resolved["oneOf"].as_array().into_iter().flatten();
-    if let Some(example) = alternatives.filter(|part| part["type"] != "null").find_map(|part| given_example(part, schemas, is_top)) {
+    if let Some(example) = alternatives
+        .filter(|part| part["type"] != "null")
+        .find_map(|part| given_example(part, schemas, is_top))
+    {
         return Some(example);
     }
     let parts = properties(resolved, schemas);

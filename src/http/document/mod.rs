@@ -9,10 +9,12 @@ mod patch;
 mod shared;
 
 use serde_json::{Map, Value, json};
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, extensions::ExtensionsBuilder, schema::Type};
+use utoipa::openapi::{
+    ObjectBuilder, RefOr, Schema, SchemaFormat, extensions::ExtensionsBuilder, schema::Type,
+};
 
 use self::{example::add_examples, patch::add_patches};
-use super::guard::Format;
+use super::authorization::Format;
 use crate::lifecycle::machine::Machine;
 
 /// What the document says beyond its operations.
@@ -119,12 +121,14 @@ fn bound_dates(value: &mut Value) {
     }
 }
 
-/// utoipa spells out the items of a `Page_X`, the rows and totals of a `Report_X_Y` and the states of a `Transition_X`; a client generator wants them to be `X`.
+/// utoipa spells out the items of a `Page_X`, the rows and totals of a `Report_X_Y` and the states of a
+/// `Transition_X`; a client generator wants them to be `X`.
 fn refer_to_items(schemas: &mut Value) {
     let all = schemas.clone();
     for (name, schema) in members(schemas) {
         if let Some(item) = name.strip_prefix("Page_") {
-            schema["properties"]["items"]["items"] = json!({ "$ref": format!("#/components/schemas/{item}") });
+            schema["properties"]["items"]["items"] =
+                json!({ "$ref": format!("#/components/schemas/{item}") });
         }
         // Of a report its rows and its totals, beside the head that all reports have.
         if let Some((item, totals)) = name.strip_prefix("Report_").and_then(|parts| parts.split_once('_')) {
@@ -134,7 +138,8 @@ fn refer_to_items(schemas: &mut Value) {
         }
         if let Some(state) = name.strip_prefix("Transition_").or(name.strip_prefix("AllowedTransition_")) {
             // As an example the second state: nothing leads to the first.
-            schema["properties"]["to"] = json!({ "$ref": format!("#/components/schemas/{state}"), "example": all[state]["enum"][1] });
+            schema["properties"]["to"] =
+                json!({ "$ref": format!("#/components/schemas/{state}"), "example": all[state]["enum"][1] });
         }
     }
 }
@@ -150,15 +155,22 @@ fn add_path_parameters(path: &str, operation: &mut Value) {
             continue;
         }
         let (about, schema) = match name {
-            "system" => ("The other system".to_owned(), json!({ "type": "string", "example": "lorestan-erp" })),
+            "system" => {
+                ("The other system".to_owned(), json!({ "type": "string", "example": "lorestan-erp" }))
+            }
             "key" => ("The record's key there".to_owned(), json!({ "type": "string", "example": "K-17" })),
             _ => {
                 // Such as `{claim_id}`; what is `{id}` is named by the list that it belongs to.
-                let record = name.strip_suffix("_id").unwrap_or(segments[index - 1].trim_end_matches('s')).replace(['-', '_'], " ");
+                let record = name
+                    .strip_suffix("_id")
+                    .unwrap_or(segments[index - 1].trim_end_matches('s'))
+                    .replace(['-', '_'], " ");
                 (format!("The id of the {record}"), json!({ "type": "string", "format": "uuid" }))
             }
         };
-        given.push(json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema }));
+        given.push(
+            json!({ "name": name, "in": "path", "required": true, "description": about, "schema": schema }),
+        );
     }
     if !given.is_empty() {
         given.append(&mut parameters);
@@ -172,15 +184,27 @@ fn never_null(schema: &mut Value) {
         schema["type"] = types.iter().find(|kind| **kind != "null").cloned().unwrap_or_default();
     }
     if let Some(alternatives) = schema["oneOf"].as_array() {
-        *schema = alternatives.iter().find(|alternative| alternative["type"] != "null").cloned().unwrap_or_default();
+        *schema = alternatives
+            .iter()
+            .find(|alternative| alternative["type"] != "null")
+            .cloned()
+            .unwrap_or_default();
     }
 }
 
-fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Value, schemas: &Value, frame: &Frame<'_>) {
+fn complete_operation(
+    path: &str,
+    method: &str,
+    tag: String,
+    operation: &mut Value,
+    schemas: &Value,
+    frame: &Frame<'_>,
+) {
     operation["tags"] = json!([tag]);
     add_path_parameters(path, operation);
     // Logging in and out is as OAuth 2 has it; the sessions are a list as any other.
-    let is_resource = path.starts_with(PREFIX) && (tag != "auth" || method == "get" && lists_items(operation, schemas));
+    let is_resource =
+        path.starts_with(PREFIX) && (tag != "auth" || method == "get" && lists_items(operation, schemas));
     // Events come as they happen: no version of them is ever complete.
     let has_version = is_resource && operation.pointer("/responses/200/content/text~1event-stream").is_none();
     let is_guarded = permissions(operation).is_some();
@@ -195,7 +219,9 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
         spread_media_types(operation.pointer_mut(content), schemas);
     }
 
-    if let Some(machine) = frame.machines.iter().find(|machine| path.strip_prefix(PREFIX) == Some(machine.path)) {
+    if let Some(machine) =
+        frame.machines.iter().find(|machine| path.strip_prefix(PREFIX) == Some(machine.path))
+    {
         let text = operation["description"].as_str().unwrap_or_default();
         operation["description"] = json!(format!("{text}\n\n{}", machine.describe()));
     }
@@ -204,7 +230,8 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     }
     let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     parameters.iter_mut().for_each(|parameter| never_null(&mut parameter["schema"]));
-    let mut refer = |name: &str| parameters.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
+    let mut refer =
+        |name: &str| parameters.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
     if is_resource {
         refer("Calendar");
         if method == "get" && has_version {
@@ -223,7 +250,8 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     let formats = (frame.formats)(path);
     if method == "get" && formats.len() > 1 && lists_items(operation, schemas) {
         for format in formats.iter().filter(|format| **format != Format::Json) {
-            operation["responses"]["200"]["content"][format.media_type()] = json!({ "schema": format_schema(*format) });
+            operation["responses"]["200"]["content"][format.media_type()] =
+                json!({ "schema": format_schema(*format) });
         }
         parameters.push(json!({
             "name": "format", "in": "query",
@@ -238,7 +266,8 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
     }
     if let Some(fields) = fields_parameter(method, is_resource, operation, schemas) {
         parameters.push(fields);
-        operation["responses"]["200"]["content"][SPARSE] = json!({ "schema": { "$ref": "#/components/schemas/Sparse" } });
+        operation["responses"]["200"]["content"][SPARSE] =
+            json!({ "schema": { "$ref": "#/components/schemas/Sparse" } });
     }
     if !parameters.is_empty() {
         operation["parameters"] = Value::Array(parameters);
@@ -267,7 +296,12 @@ fn complete_operation(path: &str, method: &str, tag: String, operation: &mut Val
         statuses.push(("304", "NotModified"));
     }
     if has_body {
-        statuses.extend([("408", "RequestTimeout"), ("413", "PayloadTooLarge"), ("415", "UnsupportedMediaType"), ("422", "ValidationFailed")]);
+        statuses.extend([
+            ("408", "RequestTimeout"),
+            ("413", "PayloadTooLarge"),
+            ("415", "UnsupportedMediaType"),
+            ("422", "ValidationFailed"),
+        ]);
     }
     // An `Idempotency-Key` may have come with another request before.
     if is_resource && method == "post" || !has_body && has_date(operation) {
@@ -311,12 +345,17 @@ fn spread_media_types(content: Option<&mut Value>, schemas: &Value) {
     let Some(content) = content else { return };
     let media = content["application/octet-stream"].clone();
     if let Some(types) = resolve(&media["schema"], schemas)[MEDIA_TYPES].as_array() {
-        *content = types.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), media.clone())).collect();
+        *content =
+            types.iter().filter_map(Value::as_str).map(|name| (name.to_owned(), media.clone())).collect();
     }
 }
 
 fn has_date(operation: &Value) -> bool {
-    operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["schema"]["format"] == "date")
+    operation["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|parameter| parameter["schema"]["format"] == "date")
 }
 
 fn complete_success(status: &str, response: &mut Value, has_version: bool, schemas: &Value) {
@@ -328,7 +367,9 @@ fn complete_success(status: &str, response: &mut Value, has_version: bool, schem
         });
     }
     let mut headers = Map::new();
-    let mut refer = |name: &str| headers.insert(name.to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }));
+    let mut refer = |name: &str| {
+        headers.insert(name.to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))
+    };
     if has_version && status != "204" {
         refer("ETag");
     }
@@ -336,7 +377,10 @@ fn complete_success(status: &str, response: &mut Value, has_version: bool, schem
         refer("Location");
     }
     refer("X-Request-Id");
-    let is_page = response.pointer("/content/application~1json/schema/$ref").and_then(Value::as_str).is_some_and(|r| r.contains("/Page_"));
+    let is_page = response
+        .pointer("/content/application~1json/schema/$ref")
+        .and_then(Value::as_str)
+        .is_some_and(|r| r.contains("/Page_"));
     if is_page {
         refer("Link");
     }
@@ -358,7 +402,10 @@ fn fields_parameter(method: &str, is_resource: bool, operation: &Value, schemas:
     }
     let schema = operation.pointer("/responses/200/content/application~1json/schema")?;
     let record = properties(schema, schemas);
-    let (_, items) = record.iter().find(|(name, _)| *name == "items").map_or((0, Some(schema)), |(_, s)| (0, s.get("items")));
+    let (_, items) = record
+        .iter()
+        .find(|(name, _)| *name == "items")
+        .map_or((0, Some(schema)), |(_, s)| (0, s.get("items")));
     let names: Vec<Value> = properties(items?, schemas).into_iter().map(|(name, _)| json!(name)).collect();
     Some(json!({
         "name": "fields", "in": "query", "style": "form", "explode": false,
@@ -370,7 +417,8 @@ fn fields_parameter(method: &str, is_resource: bool, operation: &Value, schemas:
 /// The properties of a schema, through references and `allOf`, in order.
 pub fn properties<'a>(schema: &'a Value, schemas: &'a Value) -> Vec<(&'a str, &'a Value)> {
     let schema = resolve(schema, schemas);
-    let mut found: Vec<_> = schema["allOf"].as_array().into_iter().flatten().flat_map(|part| properties(part, schemas)).collect();
+    let mut found: Vec<_> =
+        schema["allOf"].as_array().into_iter().flatten().flat_map(|part| properties(part, schemas)).collect();
     found.extend(schema["properties"].as_object().into_iter().flatten().map(|(name, s)| (name.as_str(), s)));
     found
 }
@@ -379,7 +427,10 @@ pub fn properties<'a>(schema: &'a Value, schemas: &'a Value) -> Vec<(&'a str, &'
 pub fn required_properties<'a>(schema: &'a Value, schemas: &'a Value) -> Vec<&'a str> {
     let schema = resolve(schema, schemas);
     let own = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    own.chain(schema["allOf"].as_array().into_iter().flatten().flat_map(|part| required_properties(part, schemas))).collect()
+    own.chain(
+        schema["allOf"].as_array().into_iter().flatten().flat_map(|part| required_properties(part, schemas)),
+    )
+    .collect()
 }
 
 fn resolve<'a>(schema: &'a Value, schemas: &'a Value) -> &'a Value {
@@ -391,11 +442,15 @@ fn resolve<'a>(schema: &'a Value, schemas: &'a Value) -> &'a Value {
 fn add_links(document: &mut Value) {
     let paths = document["paths"].clone();
     for (path, item) in paths.as_object().into_iter().flatten() {
-        let Some((collection, own)) = path.strip_suffix('}').and_then(|p| p.rsplit_once("/{")).filter(|_| item.get("patch").is_some()) else {
+        let Some((collection, own)) =
+            path.strip_suffix('}').and_then(|p| p.rsplit_once("/{")).filter(|_| item.get("patch").is_some())
+        else {
             continue;
         };
-        let parents = collection.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
-        let mut parameters: Map<String, Value> = parents.map(|name| (format!("path.{name}"), json!(format!("$request.path.{name}")))).collect();
+        let parents =
+            collection.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+        let mut parameters: Map<String, Value> =
+            parents.map(|name| (format!("path.{name}"), json!(format!("$request.path.{name}")))).collect();
         parameters.insert(format!("path.{own}"), json!("$response.body#/id"));
         let mut links = Map::new();
         for method in ["get", "patch", "delete"] {
@@ -409,9 +464,15 @@ fn add_links(document: &mut Value) {
     }
 }
 
-/// The permissions of which an operation needs one; none in the list where a token alone is enough, no list where it is public.
+/// The permissions of which an operation needs one; none in the list where a token alone is enough, no list
+/// where it is public.
 pub fn permissions(operation: &Value) -> Option<Vec<&str>> {
-    let mut lists = operation["security"].as_array().into_iter().flatten().filter_map(|entry| entry["oauth2"].as_array()).peekable();
+    let mut lists = operation["security"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry["oauth2"].as_array())
+        .peekable();
     lists.peek()?;
     Some(lists.flatten().filter_map(Value::as_str).collect())
 }
@@ -419,7 +480,9 @@ pub fn permissions(operation: &Value) -> Option<Vec<&str>> {
 fn describe_roles(operation: &mut Value, frame: &Frame<'_>) {
     let mut roles: Vec<String> = Vec::new();
     for permission in permissions(operation).unwrap_or_default() {
-        roles.extend((frame.roles)(permission).into_iter().filter(|role| !roles.contains(role)).collect::<Vec<_>>());
+        roles.extend(
+            (frame.roles)(permission).into_iter().filter(|role| !roles.contains(role)).collect::<Vec<_>>(),
+        );
     }
     if roles.is_empty() {
         roles.push("every role".to_owned());

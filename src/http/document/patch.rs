@@ -10,8 +10,15 @@ pub fn add_patches(document: &mut Value) {
     let mut inputs = Vec::new();
     for (_, item) in members(&mut document["paths"]) {
         let Some(content) = item.pointer_mut("/patch/requestBody/content") else { continue };
-        let Some(reference) = content.pointer("/application~1json/schema/$ref").and_then(Value::as_str) else { continue };
-        let Some(name) = reference.strip_prefix("#/components/schemas/").and_then(|r| r.strip_suffix("Input")) else { continue };
+        let Some(reference) = content.pointer("/application~1json/schema/$ref").and_then(Value::as_str)
+        else {
+            continue;
+        };
+        let Some(name) =
+            reference.strip_prefix("#/components/schemas/").and_then(|r| r.strip_suffix("Input"))
+        else {
+            continue;
+        };
         let media = json!({ "schema": { "$ref": format!("#/components/schemas/{name}Patch") } });
         inputs.push(name.to_owned());
         *content = json!({ "application/merge-patch+json": media, "application/json": media });
@@ -19,7 +26,9 @@ pub fn add_patches(document: &mut Value) {
     let schemas = document["components"]["schemas"].clone();
     for name in inputs {
         let mut patch = patch_of(&schemas[format!("{name}Input")], &schemas);
-        patch["description"] = json!(format!("A JSON Merge Patch (RFC 7396) of {name}Input: a field left out stays as it is, null removes it."));
+        patch["description"] = json!(format!(
+            "A JSON Merge Patch (RFC 7396) of {name}Input: a field left out stays as it is, null removes it."
+        ));
         document["components"]["schemas"][format!("{name}Patch")] = patch;
     }
 }
@@ -32,7 +41,10 @@ fn patch_of(object: &Value, schemas: &Value) -> Value {
         patch.shift_remove("required");
     }
     for (name, property) in members(&mut patch["properties"]) {
-        let inner = property["oneOf"].as_array().and_then(|parts| parts.iter().find(|part| part["type"] != "null")).unwrap_or(property);
+        let inner = property["oneOf"]
+            .as_array()
+            .and_then(|parts| parts.iter().find(|part| part["type"] != "null"))
+            .unwrap_or(property);
         if resolve(inner, schemas).get("properties").is_some() {
             *property = patch_of(resolve(inner, schemas), schemas);
         }

@@ -24,7 +24,9 @@ pub fn responses() -> Value {
                 "schema": { "$ref": "#/components/schemas/Problem" }, "example": example,
             } },
         });
-        for (status, header) in [(429, "Retry-After"), (503, "Retry-After"), (401, "WWW-Authenticate"), (412, "ETag")] {
+        for (status, header) in
+            [(429, "Retry-After"), (503, "Retry-After"), (401, "WWW-Authenticate"), (412, "ETag")]
+        {
             if statuses.contains(&status) {
                 response["headers"][header] = json!({ "$ref": format!("#/components/headers/{header}") });
             }
@@ -91,7 +93,8 @@ pub fn headers() -> Value {
 
 /// OAuth 2 with the permissions as scopes.
 pub fn security_schemes(permissions: &[(&str, &str)]) -> Value {
-    let scopes: Map<String, Value> = permissions.iter().map(|(name, text)| ((*name).to_owned(), json!(text))).collect();
+    let scopes: Map<String, Value> =
+        permissions.iter().map(|(name, text)| ((*name).to_owned(), json!(text))).collect();
     let token = format!("{PREFIX}/auth/token");
     json!({ "oauth2": {
         "type": "oauth2",

@@ -6,13 +6,14 @@ use chrono::{Datelike, NaiveDate};
 use rust_xlsxwriter::{Worksheet, XlsxError};
 use serde_json::Value;
 
-use super::{Kind, look::Look};
-use crate::http::{csv, terms};
+use super::{Kind, style::Style};
+use crate::http::{csv, glossary};
 use crate::persian::{Calendar, Date, calendar::using};
 
 /// The most UTF-16 units that a cell can hold (Excel specifications and limits).
 const LONGEST: usize = 32_767;
-/// A spreadsheet keeps numbers as binary floats and shows so many significant digits of them (Excel specifications and limits).
+/// A spreadsheet keeps numbers as binary floats and shows so many significant digits of them (Excel
+/// specifications and limits).
 const DIGITS: usize = 15;
 
 /// The content of a cell.
@@ -32,7 +33,9 @@ impl<'a> Cell<'a> {
             Kind::Text | Kind::Word | Kind::Id => None,
             Kind::Day => day(value).map(Date::naive).filter(|day| day.year() >= 1900).map(Self::Day),
             Kind::BasisPoints => number(value).map(|points| Self::Number(points / 10_000.0)),
-            Kind::Count | Kind::Days | Kind::Ratio | Kind::Rials | Kind::Number => number(value).map(Self::Number),
+            Kind::Count | Kind::Days | Kind::Ratio | Kind::Rials | Kind::Number => {
+                number(value).map(Self::Number)
+            }
         };
         real.unwrap_or_else(|| match value {
             Value::Bool(truth) => Self::Truth(*truth),
@@ -44,7 +47,9 @@ impl<'a> Cell<'a> {
     pub fn persian_word(value: &'a Value) -> Self {
         match value {
             Value::Bool(truth) => Self::Truth(*truth),
-            _ => Self::text(csv::flat(value, |text| terms::in_persian(text).map_or(text.into(), Cow::Borrowed))),
+            _ => Self::text(csv::flat(value, |text| {
+                glossary::in_persian(text).map_or(text.into(), Cow::Borrowed)
+            })),
         }
     }
 
@@ -63,13 +68,19 @@ impl<'a> Cell<'a> {
     }
 
     /// Puts it where it belongs. Text is always text, also when it begins like a formula.
-    pub fn write(&self, sheet: &mut Worksheet, row: u32, column: u16, look: &Look) -> Result<(), XlsxError> {
+    pub fn write(
+        &self,
+        sheet: &mut Worksheet,
+        row: u32,
+        column: u16,
+        style: &Style,
+    ) -> Result<(), XlsxError> {
         match self {
-            Self::Empty => sheet.write_blank(row, column, &look.value)?,
-            Self::Text(text) => sheet.write_string_with_format(row, column, &**text, look.of_text(text))?,
-            Self::Number(number) => sheet.write_number_with_format(row, column, *number, &look.value)?,
-            Self::Day(day) => sheet.write_date_with_format(row, column, day, &look.value)?,
-            Self::Truth(truth) => sheet.write_boolean_with_format(row, column, *truth, &look.value)?,
+            Self::Empty => sheet.write_blank(row, column, &style.value)?,
+            Self::Text(text) => sheet.write_string_with_format(row, column, &**text, style.of_text(text))?,
+            Self::Number(number) => sheet.write_number_with_format(row, column, *number, &style.value)?,
+            Self::Day(day) => sheet.write_date_with_format(row, column, day, &style.value)?,
+            Self::Truth(truth) => sheet.write_boolean_with_format(row, column, *truth, &style.value)?,
         };
         Ok(())
     }
@@ -99,18 +110,22 @@ impl<'a> Cell<'a> {
 
 /// A text without the characters that XML forbids, and without other controls; lines end with a line feed.
 pub(super) fn clean(text: Cow<'_, str>) -> Cow<'_, str> {
-    let is_forbidden = |c: char| (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{fffe}' | '\u{ffff}');
+    let is_forbidden =
+        |c: char| (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{fffe}' | '\u{ffff}');
     if text.contains(is_forbidden) { text.replace(is_forbidden, "").into() } else { text }
 }
 
 /// How many lines a text takes in a width.
 pub(super) fn lines(text: &str, width: usize) -> usize {
     let of_paragraph = |paragraph: &str| {
-        let (lines, _) = paragraph.split_whitespace().map(|word| word.chars().count()).fold((1, 0), |(lines, used), word| match used {
-            0 => (lines + word.saturating_sub(1) / width, word),
-            used if used + 1 + word <= width => (lines, used + 1 + word),
-            _ => (lines + word.div_ceil(width), word),
-        });
+        let (lines, _) = paragraph.split_whitespace().map(|word| word.chars().count()).fold(
+            (1, 0),
+            |(lines, used), word| match used {
+                0 => (lines + word.saturating_sub(1) / width, word),
+                used if used + 1 + word <= width => (lines, used + 1 + word),
+                _ => (lines + word.div_ceil(width), word),
+            },
+        );
         lines
     };
     text.lines().map(of_paragraph).sum()
@@ -134,7 +149,8 @@ fn day(value: &Value) -> Option<Date> {
     using(Calendar::Gregorian, || Date::parse(value.as_str()?).ok())
 }
 
-/// A number, unless a spreadsheet would show other digits than were given. What is a float already keeps no more than a float.
+/// A number, unless a spreadsheet would show other digits than were given. What is a float already keeps no
+/// more than a float.
 fn number(value: &Value) -> Option<f64> {
     let digits = match value {
         Value::Number(number) if number.is_f64() => return number.as_f64(),
@@ -168,16 +184,25 @@ mod tests {
         assert_eq!(Cell::new(Kind::Count, &json!(9_007_199_254_740_993_i64)), text("9007199254740993"));
         assert_eq!(Cell::new(Kind::Ratio, &json!("0.9300")), Cell::Number(0.93));
         assert_eq!(Cell::new(Kind::Number, &json!("123456789012.345678")), text("123456789012.345678"));
-        assert_eq!(Cell::new(Kind::Number, &json!(48.353_100_000_000_005)), Cell::Number(48.353_100_000_000_005));
+        assert_eq!(
+            Cell::new(Kind::Number, &json!(48.353_100_000_000_005)),
+            Cell::Number(48.353_100_000_000_005)
+        );
         assert_eq!(Cell::new(Kind::BasisPoints, &json!(8_525)), Cell::Number(0.8525));
         for not_a_number in ["NaN", "inf", "1e5", "", "-", "1.2.3", "۱۲"] {
-            assert!(!matches!(Cell::new(Kind::Number, &json!(not_a_number)), Cell::Number(_)), "{not_a_number}");
+            assert!(
+                !matches!(Cell::new(Kind::Number, &json!(not_a_number)), Cell::Number(_)),
+                "{not_a_number}"
+            );
         }
     }
 
     #[test]
     fn days_are_days_where_a_spreadsheet_has_them() {
-        assert_eq!(Cell::new(Kind::Day, &json!("2014-03-20")), Cell::Day(NaiveDate::from_ymd_opt(2014, 3, 20).unwrap()));
+        assert_eq!(
+            Cell::new(Kind::Day, &json!("2014-03-20")),
+            Cell::Day(NaiveDate::from_ymd_opt(2014, 3, 20).unwrap())
+        );
         assert_eq!(Cell::new(Kind::Day, &json!("1899-12-31")), text("1899-12-31"));
         assert_eq!(Cell::new(Kind::Day, &json!("soon")), text("soon"));
         assert_eq!(Cell::new(Kind::Day, &json!(null)), Cell::Empty);
@@ -188,9 +213,15 @@ mod tests {
 
     #[test]
     fn lines_break_between_words() {
-        for (text, expected) in
-            [("", 0), ("one", 1), ("one two", 1), ("one two three", 2), ("seventeen_letters", 3), ("a seventeen_letters", 4), ("a\nb c", 2)]
-        {
+        for (text, expected) in [
+            ("", 0),
+            ("one", 1),
+            ("one two", 1),
+            ("one two three", 2),
+            ("seventeen_letters", 3),
+            ("a seventeen_letters", 4),
+            ("a\nb c", 2),
+        ] {
             assert_eq!(lines(text, 7), expected, "{text}");
         }
     }
@@ -201,7 +232,11 @@ mod tests {
         assert_eq!(Cell::new(Kind::Text, &json!("a\u{0}\u{8}b\r\nc\td\u{ffff}")), text("ab\nc\td"));
         assert_eq!(Cell::new(Kind::Text, &json!(true)), Cell::Truth(true));
         let Cell::Text(long) = Cell::text("خ🌾".repeat(20_000).into()) else { panic!("it is text") };
-        assert_eq!(long.encode_utf16().count(), LONGEST, "a plant is two units: 10,922 pairs and an ellipsis");
+        assert_eq!(
+            long.encode_utf16().count(),
+            LONGEST,
+            "a plant is two units: 10,922 pairs and an ellipsis"
+        );
         assert!(long.ends_with("🌾…"));
         assert_eq!(Cell::text("x".repeat(LONGEST).into()), text(&"x".repeat(LONGEST)));
     }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::{
     About, Heading, Kind,
     cell::{Cell, lines},
-    look::Look,
     say,
+    style::Style,
 };
 use crate::{persian::Calendar, problem::Language};
 
@@ -25,7 +25,7 @@ pub(super) struct Column {
     pub title: String,
     kind: Kind,
     is_persian: bool,
-    look: Look,
+    style: Style,
     /// The width of the widest value so far.
     widest: usize,
 }
@@ -42,11 +42,12 @@ impl Column {
             title: format!("{}{calendar}", heading.title.in_language(about.language)),
             kind: heading.kind,
             is_persian,
-            look: Look::of(heading.kind, about.language),
+            style: Style::of(heading.kind, about.language),
             widest: 0,
         };
         if heading.kind == Kind::Day && about.calendar == Calendar::Persian {
-            let [persian, gregorian] = [(" (شمسی)", " (Persian)"), (" (میلادی)", " (Gregorian)")].map(|(fa, en)| say(about.language, fa, en));
+            let [persian, gregorian] = [(" (شمسی)", " (Persian)"), (" (میلادی)", " (Gregorian)")]
+                .map(|(fa, en)| say(about.language, fa, en));
             vec![column(true, persian), column(false, gregorian)]
         } else {
             vec![column(heading.kind == Kind::Word && about.language == Language::Persian, "")]
@@ -68,15 +69,27 @@ impl Column {
     }
 
     /// Writes a value.
-    pub fn write(&mut self, cell: &Cell<'_>, sheet: &mut Worksheet, row: u32, place: u16) -> Result<(), XlsxError> {
+    pub fn write(
+        &mut self,
+        cell: &Cell<'_>,
+        sheet: &mut Worksheet,
+        row: u32,
+        place: u16,
+    ) -> Result<(), XlsxError> {
         self.widest = self.widest.max(cell.width());
-        cell.write(sheet, row, place, &self.look)
+        cell.write(sheet, row, place, &self.style)
     }
 
     /// Writes a total.
-    pub fn write_total(&mut self, cell: &Cell<'_>, sheet: &mut Worksheet, row: u32, place: u16) -> Result<(), XlsxError> {
+    pub fn write_total(
+        &mut self,
+        cell: &Cell<'_>,
+        sheet: &mut Worksheet,
+        row: u32,
+        place: u16,
+    ) -> Result<(), XlsxError> {
         self.widest = self.widest.max(cell.width());
-        cell.write(sheet, row, place, &self.look.of_total())
+        cell.write(sheet, row, place, &self.style.of_total())
     }
 
     /// How wide it should be, in digits: as its values, within limits, and as its heading.
@@ -96,7 +109,8 @@ impl Column {
 
     /// The width at which the heading takes no more than three lines, and no word is broken.
     fn heading_width(&self) -> usize {
-        let longest_word = self.title.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
+        let longest_word =
+            self.title.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
         (longest_word.max(1)..).find(|width| lines(&self.title, *width) <= 3).unwrap_or(longest_word)
     }
 }

@@ -1,15 +1,16 @@
 //! Lists and reports as a spreadsheet (XLSX): real numbers and dates, in Persian from right to left.
 //!
-//! Rows go to disk as they come, so that a long sheet takes no more memory than a short one. All files are without a name
-//! and vanish with the process, whatever happens to it.
+//! Rows go to disk as they come, so that a long sheet takes no more memory than a short one. All files are
+//! without a name and vanish with the process, whatever happens to it.
 //!
-//! The names of the columns are in the first row, so that filters, pivot tables and other programs find them; the title is on
-//! the tab, over each printed page, and on the last sheet, which says where the rows come from.
+//! The names of the columns are in the first row, so that filters, pivot tables and other programs find them;
+//! the title is on the tab, over each printed page, and on the last sheet, which says where the rows come
+//! from.
 
 mod cell;
 mod column;
-mod look;
 mod provenance;
+mod style;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +29,7 @@ use utoipa::ToSchema;
 use self::{
     cell::{Cell, clean, cut},
     column::Column,
-    look::Look,
+    style::Style,
 };
 use super::{csv, temporary};
 use crate::{
@@ -38,8 +39,8 @@ use crate::{
 
 /// The most rows of a sheet (Excel specifications and limits).
 const MOST_ROWS: u32 = 1_048_576;
-/// LibreOffice has to be told the height of a row of several lines. The library keeps every height in memory, so it is told only
-/// of so many: of what somebody may print.
+/// LibreOffice has to be told the height of a row of several lines. The library keeps every height in memory,
+/// so it is told only of so many: of what somebody may print.
 const MOST_TALL_ROWS: u32 = 20_000;
 /// The most UTF-16 units of the name of a sheet.
 const LONGEST_NAME: usize = 31;
@@ -89,20 +90,20 @@ pub struct About {
     pub title: Text,
     /// The columns, in their order.
     pub columns: Vec<Heading>,
-    /// Where the rows come from, label and value: who asked, when, for which day, with which parameters. Pages are printed
-    /// under the first few, so the most telling come first.
+    /// Where the rows come from, label and value: who asked, when, for which day, with which parameters.
+    /// Pages are printed under the first few, so the most telling come first.
     pub provenance: Vec<(Text, String)>,
     /// The language of headings and labels; Persian also turns the sheets from right to left.
     pub language: Language,
-    /// With the Persian one each day stands twice: as text for people, and as a date for the spreadsheet, as no spreadsheet
-    /// can be relied on to show Persian dates.
+    /// With the Persian one each day stands twice: as text for people, and as a date for the spreadsheet, as
+    /// no spreadsheet can be relied on to show Persian dates.
     pub calendar: Calendar,
 }
 
 /// A sheet that is being written.
 ///
-/// It blocks: it belongs on a blocking thread. Where a temporary file cannot be written, every function fails with a problem that says so
-/// (503), and nothing is left behind.
+/// It blocks: it belongs on a blocking thread. Where a temporary file cannot be written, every function fails
+/// with a problem that says so (503), and nothing is left behind.
 pub struct Sheet {
     about: About,
     book: Workbook,
@@ -133,8 +134,8 @@ impl Sheet {
 
     /// Adds one row: its JSON, with Gregorian days.
     ///
-    /// A spreadsheet keeps 15 significant digits. A number that has more, such as an amount of over a quadrillion rials that is
-    /// not round, is written as text, exactly.
+    /// A spreadsheet keeps 15 significant digits. A number that has more, such as an amount of over a
+    /// quadrillion rials that is not round, is written as text, exactly.
     ///
     /// # Errors
     /// 503, as of everything here, when the file cannot be written.
@@ -154,7 +155,7 @@ impl Sheet {
             lines = lines.max(column.lines(&cell));
         }
         if lines > 1 && self.tall_rows < MOST_TALL_ROWS {
-            sheet.set_row_height(self.next, look::height(lines))?;
+            sheet.set_row_height(self.next, style::height(lines))?;
             self.tall_rows += 1;
         }
         self.next += 1;
@@ -162,11 +163,11 @@ impl Sheet {
         Ok(())
     }
 
-    /// Ends with the totals, by the name of their column, and with the sheet of provenance, which tells the hash of the rows.
-    /// The file is ready to be read from its beginning.
+    /// Ends with the totals, by the name of their column, and with the sheet of provenance, which tells the
+    /// hash of the rows. The file is ready to be read from its beginning.
     ///
-    /// Totals are numbers and no formulas: they are what the service counted, whatever is filtered, and they are there in
-    /// programs that calculate nothing.
+    /// Totals are numbers and no formulas: they are what the service counted, whatever is filtered, and they
+    /// are there in programs that calculate nothing.
     pub fn finish(mut self, totals: &Value, hash: &str) -> Result<File, Problem> {
         let mut writer = BufWriter::new(temporary::file()?);
         written(|| {
@@ -200,10 +201,11 @@ impl Sheet {
         }
         let sheet = last(&mut self.book)?;
         let label = self.columns.iter().position(|column| column.cell(&totals[&*column.name]) == Cell::Empty);
-        let (total, look) = (say(self.about.language, "جمع", "Total"), Look::of(Kind::Word, self.about.language).of_total());
+        let (total, style) =
+            (say(self.about.language, "جمع", "Total"), Style::of(Kind::Word, self.about.language).of_total());
         for (place, column) in self.columns.iter_mut().enumerate() {
             if Some(place) == label {
-                Cell::text(total.into()).write(sheet, self.next, place as u16, &look)?;
+                Cell::text(total.into()).write(sheet, self.next, place as u16, &style)?;
             } else {
                 column.write_total(&column.cell(&totals[&*column.name]), sheet, self.next, place as u16)?;
             }
@@ -215,16 +217,16 @@ impl Sheet {
     fn begin(&mut self) -> Result<(), XlsxError> {
         let number = self.book.worksheets().len() + 1;
         let sheet = self.book.add_worksheet_with_constant_memory()?;
-        look::set_up(sheet, self.about.language);
+        style::set_up(sheet, self.about.language);
         sheet
             .set_name(name(&self.about, number))?
-            .set_header(look::page_header(&self.about))
+            .set_header(style::page_header(&self.about))
             .set_landscape()
             .set_freeze_panes(1, 0)?
             .set_repeat_rows(0, 0)?;
         let lines = self.columns.iter().map(Column::heading_lines).max().unwrap_or(1);
-        sheet.set_row_height(0, look::height(lines) + 8.0)?;
-        let format = look::heading(self.about.language);
+        sheet.set_row_height(0, style::height(lines) + 8.0)?;
+        let format = style::heading(self.about.language);
         for (place, column) in (0..).zip(&self.columns) {
             sheet.write_string_with_format(0, place, &column.title, &format)?;
         }
@@ -233,11 +235,14 @@ impl Sheet {
     }
 }
 
-/// Does work of the library. It keeps rows in files of its own, and panics where one of them cannot be written.
+/// Does work of the library. It keeps rows in files of its own, and panics where one of them cannot be
+/// written.
 fn written<T>(work: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, Problem> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(error @ (XlsxError::TempFileError(..) | XlsxError::IoError(_) | XlsxError::ZipError(_)))) => Err(temporary::refused(error)),
+        Ok(Err(error @ (XlsxError::TempFileError(..) | XlsxError::IoError(_) | XlsxError::ZipError(_)))) => {
+            Err(temporary::refused(error))
+        }
         Ok(Err(error)) => Err(Problem::internal(error)),
         Err(panic) => Err(temporary::of_panic(panic)),
     }
@@ -251,10 +256,19 @@ fn last(book: &mut Workbook) -> Result<&mut Worksheet, XlsxError> {
 /// What a sheet is called: the title, as far as the rules for such names allow.
 fn name(about: &About, number: usize) -> String {
     let is_between_words = |c: char| c.is_whitespace() || c.is_control() || r"*?:[]\/'".contains(c);
-    let words: Vec<_> = about.title.in_language(about.language).split(is_between_words).filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> = about
+        .title
+        .in_language(about.language)
+        .split(is_between_words)
+        .filter(|word| !word.is_empty())
+        .collect();
     let title = words.join(" ");
     let taken = ["", "History", provenance::name(about.language)];
-    let title = if taken.iter().any(|name| name.eq_ignore_ascii_case(&title)) { say(about.language, "گزارش", "Report") } else { &title };
+    let title = if taken.iter().any(|name| name.eq_ignore_ascii_case(&title)) {
+        say(about.language, "گزارش", "Report")
+    } else {
+        &title
+    };
     let suffix = if number > 1 { format!(" ({number})") } else { String::new() };
     let short = cut(title.into(), LONGEST_NAME - suffix.len());
     match short.strip_suffix('…').and_then(|short| short.rsplit_once(' ')) {

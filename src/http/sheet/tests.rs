@@ -45,7 +45,12 @@ fn about(language: Language, calendar: Calendar) -> About {
 }
 
 fn row(number: u64) -> Value {
-    let names = ["توسعهٔ خوشهٔ سنگ تزئینی دورود و ازنا", "=HYPERLINK(\"http://127.0.0.1\",\"سوغات\")", "ورشو بروجرد", "Saffron of Qaen"];
+    let names = [
+        "توسعهٔ خوشهٔ سنگ تزئینی دورود و ازنا",
+        "=HYPERLINK(\"http://127.0.0.1\",\"سوغات\")",
+        "ورشو بروجرد",
+        "Saffron of Qaen",
+    ];
     json!({
         "id": format!("0193f0a0-0000-7000-8000-{number:012}"),
         "cluster": { "code": format!("IR-15-{number:04}") },
@@ -71,7 +76,10 @@ fn written(about: About, rows: u64, most_rows: u32) -> File {
 
 fn read(file: &File) -> Vec<(String, Vec<Vec<Data>>)> {
     let mut book = Xlsx::new(file).unwrap();
-    book.worksheets().into_iter().map(|(name, cells)| (name, cells.rows().map(<[Data]>::to_vec).collect())).collect()
+    book.worksheets()
+        .into_iter()
+        .map(|(name, cells)| (name, cells.rows().map(<[Data]>::to_vec).collect()))
+        .collect()
 }
 
 fn part(file: &File, name: &str) -> String {
@@ -96,17 +104,42 @@ fn values_are_real() {
     let sheets = read(&file);
     let (name, rows) = &sheets[0];
     assert_eq!(name, "Development projects progress");
-    assert_eq!(rows[0][..3], [text("Id of the project"), text("Code of the cluster"), text("Name of the project in Persian")]);
-    assert_eq!(rows[1][1..5], [text("IR-15-0000"), text("توسعهٔ خوشهٔ سنگ تزئینی دورود و ازنا"), text("2396;0810"), text("implementation")]);
+    assert_eq!(
+        rows[0][..3],
+        [text("Id of the project"), text("Code of the cluster"), text("Name of the project in Persian")]
+    );
+    assert_eq!(
+        rows[1][1..5],
+        [
+            text("IR-15-0000"),
+            text("توسعهٔ خوشهٔ سنگ تزئینی دورود و ازنا"),
+            text("2396;0810"),
+            text("implementation")
+        ]
+    );
     let Data::DateTime(day) = rows[1][5] else { panic!("{:?} is no date", rows[1][5]) };
     assert_eq!(day.as_datetime().unwrap().date(), NaiveDate::from_ymd_opt(2014, 3, 20).unwrap());
-    assert_eq!(rows[1][6..], [1200.0, 0.0, 0.8525, 0.93, 12e9, 33.4878].map(|n| if n == 0.0 { Data::Empty } else { Data::Float(n) }));
+    assert_eq!(
+        rows[1][6..],
+        [1200.0, 0.0, 0.8525, 0.93, 12e9, 33.4878].map(|n| if n == 0.0 {
+            Data::Empty
+        } else {
+            Data::Float(n)
+        })
+    );
     assert_eq!(rows[2][10], text(BIG), "more digits than a spreadsheet keeps");
-    let total = [text("Total"), Data::Empty, Data::Float(7506.0), Data::Float(0.8525), text("90071992547409930")];
+    let total =
+        [text("Total"), Data::Empty, Data::Float(7506.0), Data::Float(0.8525), text("90071992547409930")];
     assert_eq!([&rows[3][0], &rows[3][1], &rows[3][6], &rows[3][8], &rows[3][10]].map(Clone::clone), total);
     assert_eq!(rows.len(), 4);
     let styles = part(&file, "xl/styles.xml");
-    for format in ["formatCode=\"yyyy-mm-dd\"", "numFmtId=\"2\"", "numFmtId=\"3\"", "numFmtId=\"10\"", "numFmtId=\"49\""] {
+    for format in [
+        "formatCode=\"yyyy-mm-dd\"",
+        "numFmtId=\"2\"",
+        "numFmtId=\"3\"",
+        "numFmtId=\"10\"",
+        "numFmtId=\"49\"",
+    ] {
         assert!(styles.contains(format), "{format} in {styles}");
     }
 }
@@ -129,7 +162,8 @@ fn persian_days_stand_before_real_ones() {
 
 #[test]
 fn sheets_are_laid_out_for_their_language() {
-    let [persian, english] = [Language::Persian, Language::English].map(|language| written(about(language, Calendar::Gregorian), 3, MOST_ROWS));
+    let [persian, english] = [Language::Persian, Language::English]
+        .map(|language| written(about(language, Calendar::Gregorian), 3, MOST_ROWS));
     for sheet in ["xl/worksheets/sheet1.xml", "xl/worksheets/sheet2.xml"] {
         assert!(part(&persian, sheet).contains("rightToLeft=\"1\""));
         assert!(!part(&english, sheet).contains("rightToLeft"));
@@ -150,7 +184,8 @@ fn sheets_are_laid_out_for_their_language() {
 
 #[test]
 fn the_last_sheet_says_where_the_rows_come_from() {
-    let (name, rows) = read(&written(about(Language::Persian, Calendar::Persian), 3, MOST_ROWS)).pop().unwrap();
+    let (name, rows) =
+        read(&written(about(Language::Persian, Calendar::Persian), 3, MOST_ROWS)).pop().unwrap();
     assert_eq!(name, "مشخصات گزارش");
     assert_eq!(rows[0][0], text("پروژه‌های توسعهٔ خوشه‌ها: پیشرفت و اعتبار"));
     assert_eq!(rows[2], [text("گزارش به تاریخ"), text("2014-03-20")]);
@@ -183,8 +218,11 @@ fn nothing_at_all_is_a_sheet_too() {
 
 #[test]
 fn names_and_headers_keep_the_rules() {
-    for title in ["", "'", "a/b:c?*[d]\\e", "history", "Provenance", "&&12\"x\"\n\u{1}&G", &"خ🌾&".repeat(300)] {
-        let about = About { title: Text::new("", title.to_owned()), ..about(Language::English, Calendar::Gregorian) };
+    for title in
+        ["", "'", "a/b:c?*[d]\\e", "history", "Provenance", "&&12\"x\"\n\u{1}&G", &"خ🌾&".repeat(300)]
+    {
+        let about =
+            About { title: Text::new("", title.to_owned()), ..about(Language::English, Calendar::Gregorian) };
         let file = written(about, 5, 4);
         assert_eq!(read(&file).len(), 4, "{title}");
         assert!(part(&file, "xl/worksheets/sheet1.xml").contains("<oddHeader>"), "{title}");
@@ -194,7 +232,10 @@ fn names_and_headers_keep_the_rules() {
 /// The high-water mark of this process's memory, in KiB (Linux).
 fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok()).unwrap()
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
+        .unwrap()
 }
 
 #[test]
@@ -219,6 +260,10 @@ fn samples() {
         ("en-persian", Language::English, Calendar::Persian),
     ];
     for (name, language, calendar) in samples {
-        std::io::copy(&mut written(about(language, calendar), 60, MOST_ROWS), &mut File::create(format!("{folder}/{name}.xlsx")).unwrap()).unwrap();
+        std::io::copy(
+            &mut written(about(language, calendar), 60, MOST_ROWS),
+            &mut File::create(format!("{folder}/{name}.xlsx")).unwrap(),
+        )
+        .unwrap();
     }
 }

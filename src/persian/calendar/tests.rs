@@ -11,7 +11,10 @@ use super::*;
 /// ("The Persian calendar for 3000 years", Earth, Moon, and Planets 74, 1996), as the JavaScript
 /// library jalaali-js has it: independent of ICU.
 fn borkowski(year: i32) -> (NaiveDate, bool) {
-    const BREAKS: [i32; 20] = [-61, 9, 38, 199, 426, 686, 756, 818, 1111, 1181, 1210, 1635, 2060, 2097, 2192, 2262, 2324, 2394, 2456, 3178];
+    const BREAKS: [i32; 20] = [
+        -61, 9, 38, 199, 426, 686, 756, 818, 1111, 1181, 1210, 1635, 2060, 2097, 2192, 2262, 2324, 2394,
+        2456, 3178,
+    ];
     let gregorian = year + 621;
     let at = BREAKS.iter().position(|&end| year < end).unwrap();
     let mut leaps = -14;
@@ -86,7 +89,9 @@ fn known_days() {
 fn what_is_no_date_says_why() {
     use Calendar::{Gregorian, Persian};
     let refusal = |calendar, text: &str| using(calendar, || Date::parse(text)).unwrap_err();
-    for text in ["", "1392", "1392-1-01", "1392/12/29", "01392-12-29", "1392-12-29 ", "1392-12--9", "१३९२-12-29"] {
+    for text in
+        ["", "1392", "1392-1-01", "1392/12/29", "01392-12-29", "1392-12-29 ", "1392-12--9", "१३९२-12-29"]
+    {
         assert_eq!(refusal(Persian, text), DateError::Malformed(Persian), "{text}");
     }
     for (calendar, text) in [

@@ -32,12 +32,14 @@ impl Axis {
     /// The axis for some values of a chart.
     pub fn new(chart: &Chart, language: Language, values: impl Iterator<Item = f64> + Clone) -> Self {
         let greatest = values.clone().map(f64::abs).fold(0.0, f64::max);
-        // From ten of a factor on: 1,200 billion rather than 1.2 trillion. What six digits can say is said as it is.
+        // From ten of a factor on: 1,200 billion rather than 1.2 trillion. What six digits can say is said as
+        // it is.
         let named = FACTORS.iter().find(|(factor, ..)| greatest >= 1e6_f64.max(10.0 * factor));
         let factor = named.map_or(1.0, |(factor, ..)| *factor);
         let is_whole = named.is_none() && values.clone().all(|value| value.fract() == 0.0);
         let scaled = values.map(|value| value / factor);
-        let (low, high) = scaled.fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) =
+            scaled.fold((0.0_f64, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
         let high = if low == high { 1.0 } else { high };
         let points = RangedCoordf64::from(low..high).key_points(STEPS);
         let step = if let [first, second, ..] = points[..] { second - first } else { high - low };
@@ -45,8 +47,18 @@ impl Axis {
         // A value on a step, but for the last bit of its fraction, needs no further step.
         let (low, high) = ((low / step + 1e-9).floor() * step, (high / step - 1e-9).ceil() * step);
         let counted = named.map(|&(_, fa, en)| Text::new(fa, en));
-        let unit = [counted.as_ref(), Some(&chart.unit)].into_iter().flatten().map(|text| words::clean(language, text));
-        Self { factor, low, high, step, language, unit: unit.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ") }
+        let unit = [counted.as_ref(), Some(&chart.unit)]
+            .into_iter()
+            .flatten()
+            .map(|text| words::clean(language, text));
+        Self {
+            factor,
+            low,
+            high,
+            step,
+            language,
+            unit: unit.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "),
+        }
     }
 
     /// Where a value lies between the places of the two ends.
@@ -61,7 +73,8 @@ impl Axis {
     /// The steps between the places of the two ends: where, what is written there, and whether it is zero.
     pub fn steps(&self, ends: (f64, f64)) -> Vec<(f64, String, bool)> {
         let (first, last) = ((self.low / self.step).round() as i64, (self.high / self.step).round() as i64);
-        let decimals = (0..6).find(|&decimals| is_whole(self.step * 10_f64.powi(decimals))).unwrap_or(6) as usize;
+        let decimals =
+            (0..6).find(|&decimals| is_whole(self.step * 10_f64.powi(decimals))).unwrap_or(6) as usize;
         let step = |count: i64| {
             let value = count as f64 * self.step;
             (self.place_of_scaled(value, ends), words::number(self.language, value, decimals), count == 0)

@@ -14,8 +14,13 @@ use super::{
 use crate::problem::Text;
 
 /// Colours that are apart in brightness, and so in grey and for every eye.
-pub const COLOURS: [RGBColor; 5] =
-    [RGBColor(0x12, 0x35, 0x5b), RGBColor(0xe0, 0x8a, 0x2c), RGBColor(0x3a, 0x8a, 0xb4), RGBColor(0xbf, 0xd7, 0xea), RGBColor(0x93, 0x30, 0x5a)];
+pub const COLOURS: [RGBColor; 5] = [
+    RGBColor(0x12, 0x35, 0x5b),
+    RGBColor(0xe0, 0x8a, 0x2c),
+    RGBColor(0x3a, 0x8a, 0xb4),
+    RGBColor(0xbf, 0xd7, 0xea),
+    RGBColor(0x93, 0x30, 0x5a),
+];
 /// As many upright groups as have room for their names, and as many lying ones.
 const MOST_UPRIGHT: usize = 70;
 const MOST_LYING: usize = 40;
@@ -36,7 +41,11 @@ impl Bars<'_> {
     fn group(&self, label: usize) -> impl Iterator<Item = (f64, RGBColor, Option<f64>)> {
         let half = self.series.len() as f64 / 2.0;
         let value = move |series: &Series| series.values.get(label).copied().and_then(drawable);
-        self.series.iter().zip(COLOURS).enumerate().map(move |(place, (series, colour))| (place as f64 - half, colour, value(series)))
+        self.series
+            .iter()
+            .zip(COLOURS)
+            .enumerate()
+            .map(move |(place, (series, colour))| (place as f64 - half, colour, value(series)))
     }
 
     fn has_negative(&self) -> bool {
@@ -45,30 +54,50 @@ impl Bars<'_> {
 
     /// The width of the widest number at a bar.
     fn number_width(&self) -> f64 {
-        let values = (0..self.labels.len()).flat_map(|label| self.group(label)).filter_map(|(.., value)| value);
+        let values =
+            (0..self.labels.len()).flat_map(|label| self.group(label)).filter_map(|(.., value)| value);
         values.map(|value| words::width(&self.axis.number(value), NUMBER)).fold(0.0, f64::max)
     }
 }
 
 /// Draws a chart of bars.
-pub fn draw(canvas: &Canvas, chart: &Chart, labels: &[Text], series: &[Series], horizontal: bool) -> Result<(), Error> {
+pub fn draw(
+    canvas: &Canvas,
+    chart: &Chart,
+    labels: &[Text],
+    series: &[Series],
+    horizontal: bool,
+) -> Result<(), Error> {
     let shown = labels.len().min(if horizontal { MOST_LYING } else { MOST_UPRIGHT });
     let shown_series = series.len().min(COLOURS.len());
     let drawn = &series[..shown_series];
-    let values = drawn.iter().flat_map(|series| series.values.iter().take(shown)).filter_map(|value| drawable(*value));
-    let bars = Bars { labels: &labels[..shown], series: drawn, axis: Axis::new(chart, canvas.language, values.clone()) };
-    let legend: Vec<_> = COLOURS.iter().zip(drawn).map(|(colour, series)| (Sample::Surface(*colour), &series.name)).collect();
+    let values =
+        drawn.iter().flat_map(|series| series.values.iter().take(shown)).filter_map(|value| drawable(*value));
+    let bars = Bars {
+        labels: &labels[..shown],
+        series: drawn,
+        axis: Axis::new(chart, canvas.language, values.clone()),
+    };
+    let legend: Vec<_> =
+        COLOURS.iter().zip(drawn).map(|(colour, series)| (Sample::Surface(*colour), &series.name)).collect();
     let frame = heading::draw(canvas, chart, &bars.axis.unit, &legend)?;
     if values.count() == 0 {
         return heading::nothing(canvas, frame);
     }
-    heading::left_out(canvas, &[(Text::new("ردیف", "rows"), shown, labels.len()), (Text::new("سری", "series"), shown_series, series.len())])?;
+    heading::left_out(
+        canvas,
+        &[
+            (Text::new("ردیف", "rows"), shown, labels.len()),
+            (Text::new("سری", "series"), shown_series, series.len()),
+        ],
+    )?;
     if horizontal { draw_lying(canvas, &bars, frame) } else { draw_upright(canvas, &bars, frame) }
 }
 
 fn draw_upright(canvas: &Canvas, bars: &Bars, frame: Frame) -> Result<(), Error> {
     let steps = bars.axis.steps((0.0, 0.0));
-    let left = frame.left + steps.iter().map(|(_, text, _)| words::width(text, SMALL)).fold(0.0, f64::max) + 10.0;
+    let left =
+        frame.left + steps.iter().map(|(_, text, _)| words::width(text, SMALL)).fold(0.0, f64::max) + 10.0;
     let place = (frame.right - left) / bars.labels.len() as f64;
     let names = Names::new(canvas, bars.labels, place);
     let thick = (place * 0.8 / bars.series.len() as f64).min(THICKEST);
@@ -90,7 +119,11 @@ fn draw_upright(canvas: &Canvas, bars: &Bars, frame: Frame) -> Result<(), Error>
             }
             if has_numbers {
                 let above = if value.is_some_and(|value| value < 0.0) { 9.0 } else { -9.0 };
-                canvas.text(&number(bars, value), (x + thick / 2.0, y + above), Lettering::new(NUMBER, Anchor::Middle))?;
+                canvas.text(
+                    &number(bars, value),
+                    (x + thick / 2.0, y + above),
+                    Lettering::new(NUMBER, Anchor::Middle),
+                )?;
             }
         }
     }
@@ -128,8 +161,16 @@ fn draw_lying(canvas: &Canvas, bars: &Bars, frame: Frame) -> Result<(), Error> {
                 canvas.rectangle((zero, y + thick * 0.05), (x, y + thick * 0.95), colour)?;
             }
             if has_numbers {
-                let (side, anchor) = if value.is_some_and(|value| value < 0.0) { (-5.0, Anchor::End) } else { (5.0, Anchor::Start) };
-                canvas.text(&number(bars, value), (x + side, y + thick / 2.0), Lettering::new(NUMBER, anchor))?;
+                let (side, anchor) = if value.is_some_and(|value| value < 0.0) {
+                    (-5.0, Anchor::End)
+                } else {
+                    (5.0, Anchor::Start)
+                };
+                canvas.text(
+                    &number(bars, value),
+                    (x + side, y + thick / 2.0),
+                    Lettering::new(NUMBER, anchor),
+                )?;
             }
         }
     }

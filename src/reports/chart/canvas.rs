@@ -132,12 +132,22 @@ impl Canvas<'_> {
         let points: Vec<_> = points.iter().map(|&(x, y)| self.at(x, y)).collect();
         match pen.dashes {
             None => self.area.draw(&PathElement::new(points, pen.style())),
-            Some((dash, space)) => self.area.draw(&DashedPathElement::new(points, (dash * UNITS) as u32, (space * UNITS) as u32, pen.style())),
+            Some((dash, space)) => self.area.draw(&DashedPathElement::new(
+                points,
+                (dash * UNITS) as u32,
+                (space * UNITS) as u32,
+                pen.style(),
+            )),
         }
     }
 
     /// Fills a rectangle between two corners.
-    pub fn rectangle(&self, (x, y): (f64, f64), (other_x, other_y): (f64, f64), colour: RGBColor) -> Result<(), Error> {
+    pub fn rectangle(
+        &self,
+        (x, y): (f64, f64),
+        (other_x, other_y): (f64, f64),
+        colour: RGBColor,
+    ) -> Result<(), Error> {
         let ((x, y), (other_x, other_y)) = (self.at(x, y), self.at(other_x, other_y));
         let corners = [(x.min(other_x), y.min(other_y)), (x.max(other_x), y.max(other_y))];
         self.area.draw(&Rectangle::new(corners, colour.filled()))
@@ -165,8 +175,9 @@ impl Canvas<'_> {
     }
 }
 
-/// Persian words read from right to left whatever they begin with; in isolates rather than by `direction`, which not every viewer
-/// knows and which would change the sides that texts are anchored at. A bare number has its sign on the left in both languages.
+/// Persian words read from right to left whatever they begin with; in isolates rather than by `direction`,
+/// which not every viewer knows and which would change the sides that texts are anchored at. A bare number
+/// has its sign on the left in both languages.
 fn isolated(language: Language, text: &str) -> String {
     match language {
         Language::Persian if text.chars().any(char::is_alphabetic) => format!("\u{2067}{text}\u{2069}"),
@@ -175,7 +186,12 @@ fn isolated(language: Language, text: &str) -> String {
 }
 
 /// A document with what is drawn. The title and the description are for those who do not see it.
-pub fn document(language: Language, title: &str, description: &str, draw: impl FnOnce(&Canvas) -> Result<(), Error>) -> Result<String, Error> {
+pub fn document(
+    language: Language,
+    title: &str,
+    description: &str,
+    draw: impl FnOnce(&Canvas) -> Result<(), Error>,
+) -> Result<String, Error> {
     let (width, height) = ((WIDTH * UNITS) as u32, (HEIGHT * UNITS) as u32);
     let mut drawn = String::new();
     let canvas = Canvas {
@@ -191,8 +207,8 @@ pub fn document(language: Language, title: &str, description: &str, draw: impl F
         Language::Persian => "fa",
         Language::English => "en",
     };
-    // The library's own first line knows neither language nor description. The direction is that of the places, against a page
-    // that the picture may stand in.
+    // The library's own first line knows neither language nor description. The direction is that of the
+    // places, against a page that the picture may stand in.
     let content = drawn.split_once('\n').map_or("", |(_, content)| content);
     let head = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {width} {height}\" \

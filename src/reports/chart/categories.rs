@@ -1,4 +1,5 @@
-//! The names under a row of bars or columns: in lines where they fit between their neighbours, else turned upwards.
+//! The names under a row of bars or columns: in lines where they fit between their neighbours, else turned
+//! upwards.
 
 use super::{
     Error,
@@ -25,8 +26,13 @@ impl Names {
     pub fn new(canvas: &Canvas, names: &[Text], place: f64) -> Self {
         let names: Vec<String> = names.iter().map(|name| words::clean(canvas.language, name)).collect();
         let room = place - 8.0;
-        let longest_word = names.iter().flat_map(|name| name.split_whitespace()).map(|word| words::width(word, SMALL)).fold(0.0, f64::max);
-        let lines: Vec<Vec<String>> = names.iter().map(|name| words::lines(name, SMALL, room, usize::MAX)).collect();
+        let longest_word = names
+            .iter()
+            .flat_map(|name| name.split_whitespace())
+            .map(|word| words::width(word, SMALL))
+            .fold(0.0, f64::max);
+        let lines: Vec<Vec<String>> =
+            names.iter().map(|name| words::lines(name, SMALL, room, usize::MAX)).collect();
         let count = lines.iter().map(Vec::len).max().unwrap_or(1);
         if longest_word <= room && count <= 3 {
             return Self { lines, size: SMALL, is_turned: false, height: 12.0 + LINE * count as f64 };

@@ -53,7 +53,8 @@ impl Line {
 pub fn draw(canvas: &Canvas, chart: &Chart, all: &Curves) -> Result<(), Error> {
     let (shown, shown_curves) = (all.periods.len().min(MOST_PERIODS), all.curves.len().min(MOST_CURVES));
     let (periods, curves) = (&all.periods[..shown], &all.curves[..shown_curves]);
-    let values = curves.iter().flat_map(|curve| curve.points.iter().take(shown)).filter_map(|point| drawable(*point));
+    let values =
+        curves.iter().flat_map(|curve| curve.points.iter().take(shown)).filter_map(|point| drawable(*point));
     let axis = Axis::new(chart, canvas.language, values.clone());
     let legend: Vec<_> = curves.iter().map(|curve| (Sample::Line(curve.line.pen()), &curve.name)).collect();
     let frame = heading::draw(canvas, chart, &axis.unit, &legend)?;
@@ -70,7 +71,8 @@ pub fn draw(canvas: &Canvas, chart: &Chart, all: &Curves) -> Result<(), Error> {
         ],
     )?;
     let canvas = &canvas.upright();
-    let widest = axis.steps((0.0, 0.0)).iter().map(|(_, text, _)| words::width(text, SMALL)).fold(0.0, f64::max);
+    let widest =
+        axis.steps((0.0, 0.0)).iter().map(|(_, text, _)| words::width(text, SMALL)).fold(0.0, f64::max);
     let left = frame.left + widest + 10.0;
     let place = (frame.right - left) / shown as f64;
     let middle = |period: usize| left + place * (period as f64 + 0.5);
@@ -83,7 +85,8 @@ pub fn draw(canvas: &Canvas, chart: &Chart, all: &Curves) -> Result<(), Error> {
         canvas.rectangle((middle(today) - half, plot.top), (middle(today) + half, plot.bottom), SHADE)?;
     }
     for (y, text, is_zero) in axis.steps(ends) {
-        canvas.line(&[(plot.left, y), (plot.right, y)], Pen::solid(if is_zero { GREY } else { FAINT }, 1.0))?;
+        canvas
+            .line(&[(plot.left, y), (plot.right, y)], Pen::solid(if is_zero { GREY } else { FAINT }, 1.0))?;
         canvas.text(&text, (plot.left - 8.0, y), Lettering::new(SMALL, Anchor::End).in_colour(GREY))?;
     }
     name_periods(canvas, periods, plot, place)?;
@@ -94,10 +97,20 @@ pub fn draw(canvas: &Canvas, chart: &Chart, all: &Curves) -> Result<(), Error> {
     Ok(())
 }
 
-fn draw_curve(canvas: &Canvas, curve: &Curve, shown: usize, at: impl Fn(usize, f64) -> (f64, f64)) -> Result<(), Error> {
+fn draw_curve(
+    canvas: &Canvas,
+    curve: &Curve,
+    shown: usize,
+    at: impl Fn(usize, f64) -> (f64, f64),
+) -> Result<(), Error> {
     let pen = curve.line.pen();
-    let points: Vec<Option<(f64, f64)>> =
-        curve.points.iter().take(shown).enumerate().map(|(period, point)| drawable(*point).map(|value| at(period, value))).collect();
+    let points: Vec<Option<(f64, f64)>> = curve
+        .points
+        .iter()
+        .take(shown)
+        .enumerate()
+        .map(|(period, point)| drawable(*point).map(|value| at(period, value)))
+        .collect();
     for run in points.split(Option::is_none) {
         let run: Vec<(f64, f64)> = run.iter().flatten().copied().collect();
         match run[..] {
@@ -114,17 +127,27 @@ fn draw_curve(canvas: &Canvas, curve: &Curve, shown: usize, at: impl Fn(usize, f
 fn name_periods(canvas: &Canvas, periods: &[String], plot: Frame, place: f64) -> Result<(), Error> {
     let names: Vec<String> = periods.iter().map(|period| words::period(canvas.language, period)).collect();
     let widest = names.iter().map(|name| words::width(name, SMALL)).fold(1.0, f64::max) + 14.0;
-    let apart = [1, 2, 3, 4, 6, 12, 24, 36, 60, 120, 240].into_iter().find(|&apart| apart as f64 * place >= widest).unwrap_or(480);
+    let apart = [1, 2, 3, 4, 6, 12, 24, 36, 60, 120, 240]
+        .into_iter()
+        .find(|&apart| apart as f64 * place >= widest)
+        .unwrap_or(480);
     let starts_year = |period: &String| ["-01", "-Q1", "-H1"].iter().any(|first| period.ends_with(first));
     let first = periods.iter().position(starts_year).unwrap_or(0) % apart;
     for (period, name) in names.iter().enumerate() {
         let x = plot.left + place * (period as f64 + 0.5);
         let is_named = period % apart == first;
         if is_named || place >= 6.0 {
-            canvas.line(&[(x, plot.bottom), (x, plot.bottom + if is_named { 6.0 } else { 3.0 })], Pen::solid(GREY, 1.0))?;
+            canvas.line(
+                &[(x, plot.bottom), (x, plot.bottom + if is_named { 6.0 } else { 3.0 })],
+                Pen::solid(GREY, 1.0),
+            )?;
         }
         if is_named {
-            canvas.text(name, (x, plot.bottom + 17.0), Lettering::new(SMALL, Anchor::Middle).in_colour(GREY))?;
+            canvas.text(
+                name,
+                (x, plot.bottom + 17.0),
+                Lettering::new(SMALL, Anchor::Middle).in_colour(GREY),
+            )?;
         }
     }
     Ok(())
@@ -135,7 +158,8 @@ struct Flag {
     period: usize,
     words: String,
     is_today: bool,
-    /// The row of its words, counted upwards; none where all rows are taken, and the line has to do without words.
+    /// The row of its words, counted upwards; none where all rows are taken, and the line has to do without
+    /// words.
     row: Option<usize>,
     /// From where to where its words go.
     span: (f64, f64),
@@ -147,7 +171,11 @@ fn flags(language: Language, all: &Curves, shown: usize, middle: impl Fn(usize) 
         Language::Persian => "تاریخ گزارش",
         Language::English => "As of",
     };
-    let marks = all.marks.iter().take(MOST_MARKS).map(|(period, words)| (*period, words::clean(language, words), false));
+    let marks = all
+        .marks
+        .iter()
+        .take(MOST_MARKS)
+        .map(|(period, words)| (*period, words::clean(language, words), false));
     let today = all.today.map(|period| (period, today.to_owned(), true));
     let mut said: Vec<_> = today.into_iter().chain(marks).filter(|(period, ..)| *period < shown).collect();
     said.sort_by_key(|(period, ..)| Reverse(*period));
@@ -164,7 +192,12 @@ fn flags(language: Language, all: &Curves, shown: usize, middle: impl Fn(usize) 
     flags
 }
 
-fn draw_flags(canvas: &Canvas, flags: &[Flag], plot: Frame, middle: impl Fn(usize) -> f64) -> Result<(), Error> {
+fn draw_flags(
+    canvas: &Canvas,
+    flags: &[Flag],
+    plot: Frame,
+    middle: impl Fn(usize) -> f64,
+) -> Result<(), Error> {
     let top = |row: usize| plot.top - 4.0 - ROW * row as f64;
     for flag in flags {
         let x = middle(flag.period);
@@ -178,7 +211,11 @@ fn draw_flags(canvas: &Canvas, flags: &[Flag], plot: Frame, middle: impl Fn(usiz
         let (start, end) = flag.span;
         // Near the edge of the page words lie upon their own line and perhaps upon another.
         canvas.rectangle((start + 2.0, top(row) - ROW + 3.0), (end, top(row)), PAPER)?;
-        canvas.text(&flag.words, (start + 5.0, top(row) - ROW / 2.0 + 1.0), Lettering { bold: flag.is_today, ..LETTERS })?;
+        canvas.text(
+            &flag.words,
+            (start + 5.0, top(row) - ROW / 2.0 + 1.0),
+            Lettering { bold: flag.is_today, ..LETTERS },
+        )?;
     }
     Ok(())
 }

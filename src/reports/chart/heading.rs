@@ -1,4 +1,5 @@
-//! What stands over and under every chart: its title, its note, what its signs mean, the unit, and what was left out.
+//! What stands over and under every chart: its title, its note, what its signs mean, the unit, and what was
+//! left out.
 
 use plotters::style::RGBColor;
 
@@ -51,7 +52,11 @@ pub fn draw(canvas: &Canvas, chart: &Chart, unit: &str, legend: &[(Sample, &Text
             Language::Persian => format!("واحد: {unit}"),
             Language::English => format!("Unit: {unit}"),
         };
-        canvas.text(&words::cut(&unit, MEDIUM, most), (MARGIN, y), Lettering::new(MEDIUM, Anchor::Start).in_colour(GREY))?;
+        canvas.text(
+            &words::cut(&unit, MEDIUM, most),
+            (MARGIN, y),
+            Lettering::new(MEDIUM, Anchor::Start).in_colour(GREY),
+        )?;
         y += 20.0;
     }
     y += 8.0;
@@ -93,8 +98,8 @@ pub fn nothing(canvas: &Canvas, frame: Frame) -> Result<(), Error> {
     canvas.text(words, middle, Lettering::new(18.0, Anchor::Middle).in_colour(GREY))
 }
 
-/// Says at the foot of the page what did not fit: of so many things only the first so many are shown. Each is given as the words for
-/// it, how many are shown, and how many there are.
+/// Says at the foot of the page what did not fit: of so many things only the first so many are shown. Each is
+/// given as the words for it, how many are shown, and how many there are.
 pub fn left_out(canvas: &Canvas, parts: &[(Text, usize, usize)]) -> Result<(), Error> {
     let language = canvas.language;
     let said = parts.iter().filter(|(_, shown, all)| shown < all).map(|(name, shown, all)| match language {
@@ -106,9 +111,17 @@ pub fn left_out(canvas: &Canvas, parts: &[(Text, usize, usize)]) -> Result<(), E
         return Ok(());
     }
     let sentence = match language {
-        Language::Persian => format!("تنها {} نشان داده شده است؛ همه در جدول گزارش آمده‌اند.", said.join(" و ")),
-        Language::English => format!("Only {} are shown; all are in the table of the report.", said.join(" and ")),
+        Language::Persian => {
+            format!("تنها {} نشان داده شده است؛ همه در جدول گزارش آمده‌اند.", said.join(" و "))
+        }
+        Language::English => {
+            format!("Only {} are shown; all are in the table of the report.", said.join(" and "))
+        }
     };
     let place = (MARGIN, HEIGHT - MARGIN);
-    canvas.text(&words::digits(language, &sentence), place, Lettering::new(SMALL, Anchor::Start).in_colour(INK))
+    canvas.text(
+        &words::digits(language, &sentence),
+        place,
+        Lettering::new(SMALL, Anchor::Start).in_colour(INK),
+    )
 }

@@ -39,23 +39,40 @@ impl Span {
 }
 
 fn colour(share: f64) -> RGBColor {
-    let between = |light: u8, dark: u8| (f64::from(light) + (f64::from(dark) - f64::from(light)) * share).round() as u8;
+    let between =
+        |light: u8, dark: u8| (f64::from(light) + (f64::from(dark) - f64::from(light)) * share).round() as u8;
     RGBColor(between(LIGHT.0, DARK.0), between(LIGHT.1, DARK.1), between(LIGHT.2, DARK.2))
 }
 
 /// Draws a heat map.
-pub fn draw(canvas: &Canvas, chart: &Chart, rows: &[Text], columns: &[Text], cells: &[Vec<Option<f64>>]) -> Result<(), Error> {
+pub fn draw(
+    canvas: &Canvas,
+    chart: &Chart,
+    rows: &[Text],
+    columns: &[Text],
+    cells: &[Vec<Option<f64>>],
+) -> Result<(), Error> {
     let (shown_rows, shown_columns) = (rows.len().min(MOST_ROWS), columns.len().min(MOST_COLUMNS));
     let cell = |row: usize, column: usize| cells.get(row)?.get(column).copied().and_then(drawable);
-    let values: Vec<f64> = (0..shown_rows).flat_map(|row| (0..shown_columns).filter_map(move |column| cell(row, column))).collect();
+    let values: Vec<f64> = (0..shown_rows)
+        .flat_map(|row| (0..shown_columns).filter_map(move |column| cell(row, column)))
+        .collect();
     let axis = Axis::new(chart, canvas.language, values.iter().copied());
     let frame = heading::draw(canvas, chart, &axis.unit, &[])?;
     if values.is_empty() {
         return heading::nothing(canvas, frame);
     }
-    heading::left_out(canvas, &[(Text::new("ردیف", "rows"), shown_rows, rows.len()), (Text::new("ستون", "columns"), shown_columns, columns.len())])?;
-    let span =
-        Span { least: values.iter().copied().fold(f64::INFINITY, f64::min), greatest: values.iter().copied().fold(f64::NEG_INFINITY, f64::max) };
+    heading::left_out(
+        canvas,
+        &[
+            (Text::new("ردیف", "rows"), shown_rows, rows.len()),
+            (Text::new("ستون", "columns"), shown_columns, columns.len()),
+        ],
+    )?;
+    let span = Span {
+        least: values.iter().copied().fold(f64::INFINITY, f64::min),
+        greatest: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    };
     draw_scale(canvas, &axis, span, values.len() < shown_rows * shown_columns, frame)?;
     let frame = Frame { top: frame.top + 24.0, ..frame };
     draw_cells(canvas, frame, &rows[..shown_rows], &columns[..shown_columns], |row, column| {
@@ -79,10 +96,15 @@ fn draw_cells(
     let size = (high * 0.75).min(MEDIUM);
     for (row, name) in names.iter().enumerate() {
         let y = frame.top + high * row as f64;
-        canvas.text(&words::cut(name, size, LONGEST_NAME), (left - 8.0, y + high / 2.0), Lettering::new(size, Anchor::End))?;
+        canvas.text(
+            &words::cut(name, size, LONGEST_NAME),
+            (left - 8.0, y + high / 2.0),
+            Lettering::new(size, Anchor::End),
+        )?;
         for column in 0..columns.len() {
             let x = left + wide * column as f64;
-            let (corner, other, middle) = ((x + 0.5, y + 0.5), (x + wide - 0.5, y + high - 0.5), (x + wide / 2.0, y + high / 2.0));
+            let (corner, other, middle) =
+                ((x + 0.5, y + 0.5), (x + wide - 0.5, y + high - 0.5), (x + wide / 2.0, y + high / 2.0));
             let Some((share, number)) = cell(row, column) else {
                 draw_gap(canvas, corner, other)?;
                 continue;
@@ -110,7 +132,11 @@ fn draw_scale(canvas: &Canvas, axis: &Axis, span: Span, has_gaps: bool, frame: F
     canvas.text(&least, (frame.left, y), Lettering::new(SMALL, Anchor::Start).in_colour(GREY))?;
     for part in 0..parts {
         let x = start + wide * f64::from(part);
-        canvas.rectangle((x, y - 7.0), (x + wide, y + 7.0), colour(f64::from(part) / f64::from(parts - 1)))?;
+        canvas.rectangle(
+            (x, y - 7.0),
+            (x + wide, y + 7.0),
+            colour(f64::from(part) / f64::from(parts - 1)),
+        )?;
     }
     let end = start + wide * f64::from(parts);
     let greatest = axis.number(span.greatest);

@@ -1,12 +1,12 @@
-//! Charts as SVG, of any report and knowing none: a report says in words and numbers what is to be seen, and the renderer finds
-//! the places, the colours and the units.
+//! Charts as SVG, of any report and knowing none: a report says in words and numbers what is to be seen, and
+//! the renderer finds the places, the colours and the units.
 //!
-//! A chart is one A4 page in landscape, whatever it holds: what goes beyond it is left out, and the page says so (`heading`).
-//! Text stays text, so that the viewer shapes it and a reader can search and copy it; no font is needed to make it, so widths are
-//! estimated (`words`). The library draws and finds the steps of axes; it knows no direction of writing, so a chart is laid out
-//! from left to right and a Persian one is mirrored, with its words in isolates (`canvas`). Curves alone are not mirrored:
-//! ministries and project planners draw time from left to right in Persian too, and an S-curve that rises to the left would be
-//! misread.
+//! A chart is one A4 page in landscape, whatever it holds: what goes beyond it is left out, and the page says
+//! so (`heading`). Text stays text, so that the viewer shapes it and a reader can search and copy it; no font
+//! is needed to make it, so widths are estimated (`words`). The library draws and finds the steps of axes; it
+//! knows no direction of writing, so a chart is laid out from left to right and a Persian one is mirrored,
+//! with its words in isolates (`canvas`). Curves alone are not mirrored: ministries and project planners draw
+//! time from left to right in Persian too, and an S-curve that rises to the left would be misread.
 
 mod axis;
 mod bars;
@@ -40,14 +40,16 @@ pub struct Chart {
     pub title: Text,
     /// Its scope and the day as of which it holds.
     pub note: Text,
-    /// What the values are, such as rials: the renderer puts thousand, million and so on before it where the values are large.
+    /// What the values are, such as rials: the renderer puts thousand, million and so on before it where the
+    /// values are large.
     pub unit: Text,
     /// The numbers.
     pub figure: Figure,
 }
 
-/// The numbers of a chart. One that is missing, not finite or beyond [`GREATEST`] is not drawn. Of very many the first are drawn: 70
-/// groups of upright bars, 40 of lying ones, 5 series; 40 rows and 70 columns; 1,200 periods, 10 curves and 24 marks.
+/// The numbers of a chart. One that is missing, not finite or beyond [`GREATEST`] is not drawn. Of very many
+/// the first are drawn: 70 groups of upright bars, 40 of lying ones, 5 series; 40 rows and 70 columns; 1,200
+/// periods, 10 curves and 24 marks.
 #[derive(Clone, Debug)]
 pub enum Figure {
     /// Curves over periods, such as an S-curve.
@@ -122,14 +124,18 @@ fn drawable(value: Option<f64>) -> Option<f64> {
 }
 
 impl Chart {
-    /// The SVG document in a language: Persian from right to left and with Persian digits, English from left to right. The same
-    /// chart gives the same bytes.
+    /// The SVG document in a language: Persian from right to left and with Persian digits, English from left
+    /// to right. The same chart gives the same bytes.
     pub fn svg(&self, language: Language) -> Result<String, Error> {
         let title = words::clean(language, &self.title);
         let description = [&self.note, &self.unit].map(|text| words::clean(language, text)).join("\n");
         canvas::document(language, &title, &description, |canvas| match &self.figure {
-            Figure::Curves { periods, curves, today, marks } => curves::draw(canvas, self, &curves::Curves { periods, curves, today: *today, marks }),
-            Figure::Bars { labels, series, horizontal } => bars::draw(canvas, self, labels, series, *horizontal),
+            Figure::Curves { periods, curves, today, marks } => {
+                curves::draw(canvas, self, &curves::Curves { periods, curves, today: *today, marks })
+            }
+            Figure::Bars { labels, series, horizontal } => {
+                bars::draw(canvas, self, labels, series, *horizontal)
+            }
             Figure::HeatMap { rows, columns, cells } => heat_map::draw(canvas, self, rows, columns, cells),
         })
     }

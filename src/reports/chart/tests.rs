@@ -34,7 +34,9 @@ fn shapes(svg: &str) -> Vec<Shape> {
         match reader.read_event().unwrap() {
             Event::Eof => break,
             Event::End(_) => depth -= 1,
-            Event::Text(text) if depth > 1 => shapes.last_mut().unwrap().words.push_str(text.decode().unwrap().trim_matches('\n')),
+            Event::Text(text) if depth > 1 => {
+                shapes.last_mut().unwrap().words.push_str(text.decode().unwrap().trim_matches('\n'))
+            }
             Event::GeneralRef(reference) => {
                 let character = match &*reference.decode().unwrap() {
                     "lt" => '<',
@@ -49,7 +51,10 @@ fn shapes(svg: &str) -> Vec<Shape> {
             event @ (Event::Start(_) | Event::Empty(_)) => {
                 depth += i32::from(matches!(event, Event::Start(_)));
                 let (Event::Start(element) | Event::Empty(element)) = event else { unreachable!() };
-                let mut shape = Shape { name: String::from_utf8(element.name().as_ref().to_vec()).unwrap(), ..Shape::default() };
+                let mut shape = Shape {
+                    name: String::from_utf8(element.name().as_ref().to_vec()).unwrap(),
+                    ..Shape::default()
+                };
                 for attribute in element.attributes() {
                     let attribute = attribute.unwrap();
                     let value = String::from_utf8(attribute.value.to_vec()).unwrap();
@@ -58,7 +63,11 @@ fn shapes(svg: &str) -> Vec<Shape> {
                         b"x" | b"cx" | b"x1" => shape.x = number(),
                         b"y" | b"cy" | b"y1" => shape.y = number(),
                         b"points" => {
-                            shape.points = value.split([' ', ',']).filter_map(|part| part.parse::<f64>().ok()).map(|part| part / 10.0).collect()
+                            shape.points = value
+                                .split([' ', ','])
+                                .filter_map(|part| part.parse::<f64>().ok())
+                                .map(|part| part / 10.0)
+                                .collect()
                         }
                         _ => {}
                     }
@@ -78,7 +87,10 @@ fn drawn(chart: &Chart, language: Language) -> Vec<Shape> {
 
 /// The first text that has these words.
 fn text<'a>(shapes: &'a [Shape], words: &str) -> &'a Shape {
-    shapes.iter().find(|shape| shape.name == "text" && shape.words.contains(words)).unwrap_or_else(|| panic!("nowhere: {words}"))
+    shapes
+        .iter()
+        .find(|shape| shape.name == "text" && shape.words.contains(words))
+        .unwrap_or_else(|| panic!("nowhere: {words}"))
 }
 
 fn count(shapes: &[Shape], name: &str) -> usize {
@@ -145,7 +157,10 @@ fn large_values_are_told_in_a_unit_that_is_named() {
     text(&en, "1,200");
     let unit_of = |value: f64| {
         let chart = bars(provinces(), vec![series("مبلغ", "Amount", vec![Some(value)])], false);
-        text(&drawn(&chart, Language::Persian), "واحد").words.trim_matches(['\u{2067}', '\u{2069}']).to_owned()
+        text(&drawn(&chart, Language::Persian), "واحد")
+            .words
+            .trim_matches(['\u{2067}', '\u{2069}'])
+            .to_owned()
     };
     assert_eq!(unit_of(999_999.0), "واحد: درصد");
     assert_eq!(unit_of(-1e6), "واحد: هزار درصد");
@@ -169,13 +184,21 @@ fn a_name_can_neither_break_the_document_nor_turn_its_surroundings() {
 #[test]
 fn without_data_it_says_so() {
     let unknown = |points| Curve { name: Text::new("ارزش", "Value"), line: Line::Earned, points };
-    let curves =
-        |periods: Vec<String>, curves| Figure::Curves { periods, curves, today: Some(3), marks: vec![(7, Text::new("خط مبنا", "Baseline"))] };
+    let curves = |periods: Vec<String>, curves| Figure::Curves {
+        periods,
+        curves,
+        today: Some(3),
+        marks: vec![(7, Text::new("خط مبنا", "Baseline"))],
+    };
     let figures = [
         curves(vec![], vec![]),
         curves(vec!["1392-01".into()], vec![unknown(vec![None]), unknown(vec![])]),
         Figure::Bars { labels: vec![], series: vec![], horizontal: true },
-        Figure::Bars { labels: provinces(), series: vec![series("ارزش", "Value", vec![Some(f64::INFINITY), None])], horizontal: false },
+        Figure::Bars {
+            labels: provinces(),
+            series: vec![series("ارزش", "Value", vec![Some(f64::INFINITY), None])],
+            horizontal: false,
+        },
         Figure::HeatMap { rows: vec![], columns: vec![], cells: vec![] },
         Figure::HeatMap { rows: provinces(), columns: provinces(), cells: vec![vec![None]] },
     ];
@@ -188,7 +211,12 @@ fn without_data_it_says_so() {
 
 #[test]
 fn a_missing_value_is_not_zero() {
-    let of = |value| drawn(&bars(provinces(), vec![series("ارزش", "Value", vec![Some(2.0), value])], true), Language::English);
+    let of = |value| {
+        drawn(
+            &bars(provinces(), vec![series("ارزش", "Value", vec![Some(2.0), value])], true),
+            Language::English,
+        )
+    };
     let (zero, missing) = (of(Some(0.0)), of(None));
     assert_eq!(count(&zero, "rect"), count(&missing, "rect") + 1);
     let dashes = |shapes: &[Shape]| shapes.iter().filter(|shape| shape.words == "–").count();
@@ -202,7 +230,9 @@ fn a_missing_point_interrupts_a_curve_and_a_single_one_is_a_dot() {
         let curve = Curve { name: Text::new("ارزش", "Value"), line: Line::Earned, points };
         let figure = Figure::Curves { periods, curves: vec![curve], today: None, marks: vec![] };
         let shapes = drawn(&samples::chart("عنوان", "Title", ("ریال", "rials"), figure), Language::English);
-        let lines = shapes.iter().filter(|shape| shape.name == "polyline" && shape.points.len() >= 4 && shape.points[1] != shape.points[3]);
+        let lines = shapes.iter().filter(|shape| {
+            shape.name == "polyline" && shape.points.len() >= 4 && shape.points[1] != shape.points[3]
+        });
         (lines.count(), count(&shapes, "circle"))
     };
     let ticks = of(vec![None, None, None, None, Some(1.0)]).0;
@@ -213,12 +243,17 @@ fn a_missing_point_interrupts_a_curve_and_a_single_one_is_a_dot() {
 
 #[test]
 fn what_is_beyond_a_page_is_left_out_and_said() {
-    let (upright, lying) = (drawn(&many(200, false), Language::Persian), drawn(&many(200, true), Language::English));
+    let (upright, lying) =
+        (drawn(&many(200, false), Language::Persian), drawn(&many(200, true), Language::English));
     text(&upright, "تنها ۷۰ ردیف نخست از ۲۰۰ نشان داده شده است");
     text(&lying, "Only the first 40 of 200 rows are shown");
     assert_eq!(lying.iter().filter(|shape| shape.words.contains("<script>")).count(), 40);
-    let names =
-        |months| drawn(&s_curve(months), Language::Persian).iter().filter(|shape| shape.words.starts_with('۱') && shape.words.contains('/')).count();
+    let names = |months| {
+        drawn(&s_curve(months), Language::Persian)
+            .iter()
+            .filter(|shape| shape.words.starts_with('۱') && shape.words.contains('/'))
+            .count()
+    };
     assert!((8..=20).contains(&names(60)), "{}", names(60));
     assert!((3..=20).contains(&names(1_300)), "{}", names(1_300));
 }
@@ -249,7 +284,10 @@ fn lines_are_never_wider_than_they_may_be() {
 #[test]
 fn bars_can_be_told_apart_in_grey() {
     let linear = |channel: u8| (f64::from(channel) / 255.0).powf(2.2);
-    let lightness = |colour: &RGBColor| 116.0 * (0.2126 * linear(colour.0) + 0.7152 * linear(colour.1) + 0.0722 * linear(colour.2)).cbrt() - 16.0;
+    let lightness = |colour: &RGBColor| {
+        116.0 * (0.2126 * linear(colour.0) + 0.7152 * linear(colour.1) + 0.0722 * linear(colour.2)).cbrt()
+            - 16.0
+    };
     let mut all: Vec<f64> = COLOURS.iter().map(lightness).collect();
     all.sort_by(f64::total_cmp);
     assert!(all.windows(2).all(|pair| pair[1] - pair[0] > 10.0), "{all:?}");

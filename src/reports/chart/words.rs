@@ -1,9 +1,10 @@
-//! Words and numbers on a page: their digits, their width as far as it can be known without a font, and their lines.
+//! Words and numbers on a page: their digits, their width as far as it can be known without a font, and their
+//! lines.
 
 use crate::problem::{Language, Text};
 
-/// The form of a text in a language as it may stand in a document: without what XML forbids and what would change the direction of
-/// its surroundings, in Persian with Persian digits.
+/// The form of a text in a language as it may stand in a document: without what XML forbids and what would
+/// change the direction of its surroundings, in Persian with Persian digits.
 pub fn clean(language: Language, text: &Text) -> String {
     digits(language, text.in_language(language))
 }
@@ -49,11 +50,14 @@ pub fn number(language: Language, value: f64, decimals: usize) -> String {
 /// A number with as many decimals as a reader of a chart needs, at most two.
 pub fn rounded(language: Language, value: f64) -> String {
     let most = if value.abs() < 100.0 { 2 } else { usize::from(value.abs() < 1_000.0) };
-    let is_exact = |decimals: usize| format!("{value:.decimals$}").parse::<f64>() == format!("{value:.most$}").parse::<f64>();
+    let is_exact = |decimals: usize| {
+        format!("{value:.decimals$}").parse::<f64>() == format!("{value:.most$}").parse::<f64>()
+    };
     number(language, value, (0..most).find(|&decimals| is_exact(decimals)).unwrap_or(most))
 }
 
-/// A period as readers write it: `1392-05` is ۱۳۹۲/۰۵ in Persian, and the quarters of a Persian year are its seasons.
+/// A period as readers write it: `1392-05` is ۱۳۹۲/۰۵ in Persian, and the quarters of a Persian year are its
+/// seasons.
 pub fn period(language: Language, period: &str) -> String {
     let words = match (language, period.split_once('-')) {
         (Language::Persian, Some((year, part))) => match part {
@@ -70,7 +74,8 @@ pub fn period(language: Language, period: &str) -> String {
     digits(language, &words)
 }
 
-/// About how wide a text is at a font size. It errs on the side of too wide for the fonts that charts ask for.
+/// About how wide a text is at a font size. It errs on the side of too wide for the fonts that charts ask
+/// for.
 pub fn width(text: &str, size: f64) -> f64 {
     text.chars().map(em).sum::<f64>() * size
 }
@@ -78,7 +83,8 @@ pub fn width(text: &str, size: f64) -> f64 {
 fn em(c: char) -> f64 {
     match c {
         '\u{200B}'..='\u{200D}' | '\u{064B}'..='\u{0655}' | '\u{0670}' => 0.0,
-        ' ' | 'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '!' | '|' | '\'' | '(' | ')' | 'ا' | '٬' | '٫' | '،' => 0.34,
+        ' ' | 'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '!' | '|' | '\'' | '(' | ')' | 'ا' | '٬'
+        | '٫' | '،' => 0.34,
         'آ' | 'أ' | 'ر' | 'ز' | 'ژ' | 'د' | 'ذ' | 'ل' | 'f' | 't' | 'r' | '-' | '/' => 0.46,
         'س' | 'ش' | 'ص' | 'ض' | 'm' | 'w' | 'M' | 'W' => 0.92,
         'A'..='Z' => 0.7,

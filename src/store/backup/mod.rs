@@ -48,8 +48,13 @@ pub async fn check_tools(config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// Copies the database to a file that is there and empty, and has `read` see the very moment that the copy is of.
-pub async fn copy<T>(config: &Config, part: &Path, read: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>) -> Result<T, Failure> {
+/// Copies the database to a file that is there and empty, and has `read` see the very moment that the copy is
+/// of.
+pub async fn copy<T>(
+    config: &Config,
+    part: &Path,
+    read: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     match config.database_url.file() {
         Some(database) => sqlite::copy(database, part, read).await,
         None => postgres::copy(config, part, read).await,
@@ -65,7 +70,11 @@ pub async fn check_empty(config: &Config) -> Result<(), Failure> {
 }
 
 /// Puts a copy into an empty database, and has `finish` check and change it before anybody else does.
-pub async fn put_back<T>(config: &Config, part: &Path, finish: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>) -> Result<T, Failure> {
+pub async fn put_back<T>(
+    config: &Config,
+    part: &Path,
+    finish: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     match config.database_url.file() {
         Some(database) => sqlite::put_back(database, part, finish).await,
         None => postgres::put_back(config, part, finish).await,
@@ -78,7 +87,10 @@ pub async fn migrations(db: &DatabaseTransaction) -> Result<Vec<String>, DbErr> 
     struct Applied {
         version: String,
     }
-    let query = Statement::from_string(db.get_database_backend(), "SELECT version FROM seaql_migrations ORDER BY version");
+    let query = Statement::from_string(
+        db.get_database_backend(),
+        "SELECT version FROM seaql_migrations ORDER BY version",
+    );
     Ok(Applied::find_by_statement(query).all(db).await?.into_iter().map(|applied| applied.version).collect())
 }
 
@@ -89,6 +101,7 @@ pub async fn server(db: &DatabaseTransaction) -> Result<String, DbErr> {
         _ => ("SQLite", "SELECT sqlite_version() AS version"),
     };
     let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
-    let version: String = row.ok_or_else(|| DbErr::RecordNotFound("the version".to_owned()))?.try_get("", "version")?;
+    let version: String =
+        row.ok_or_else(|| DbErr::RecordNotFound("the version".to_owned()))?.try_get("", "version")?;
     Ok(format!("{name} {version}"))
 }

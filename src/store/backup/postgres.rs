@@ -7,8 +7,8 @@ use std::{
 };
 
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqlxPostgresConnector, Statement,
-    TransactionTrait,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    SqlxPostgresConnector, Statement, TransactionTrait,
 };
 use sqlx::postgres::{PgPoolOptions, PgSslMode};
 
@@ -20,7 +20,9 @@ const OF_DEBIAN: &str = "/usr/lib/postgresql";
 
 async fn open(config: &Config) -> Result<DatabaseConnection, sqlx::Error> {
     let options = servers::options(&config.database_url).await?.application_name("khoosheh backup");
-    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(PgPoolOptions::new().max_connections(1).connect_lazy_with(options)))
+    Ok(SqlxPostgresConnector::from_sqlx_postgres_pool(
+        PgPoolOptions::new().max_connections(1).connect_lazy_with(options),
+    ))
 }
 
 async fn text(db: &impl ConnectionTrait, sql: &str) -> Result<String, DbErr> {
@@ -42,12 +44,21 @@ pub async fn check_tools(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-pub async fn copy<T>(config: &Config, part: &Path, read: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>) -> Result<T, Failure> {
+pub async fn copy<T>(
+    config: &Config,
+    part: &Path,
+    read: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let db = open(config).await?;
     let pg_dump = tool("pg_dump", major(&db).await?, config)?;
-    let transaction = db.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await?;
+    let transaction =
+        db.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await?;
     // It waits for the dump, however long that takes.
-    transaction.execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+    transaction
+        .execute_unprepared(
+            "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
+        )
+        .await?;
     let snapshot = text(&transaction, "SELECT pg_export_snapshot()").await?;
     let mut command = command(&pg_dump, config).await?;
     command.args(["--format=custom", "--no-password"]).arg(format!("--snapshot={snapshot}"));
@@ -71,23 +82,40 @@ pub async fn check_empty(config: &Config) -> Result<(), Failure> {
     if found.is_empty() {
         return Ok(());
     }
-    Err(format!("the database {} holds {found} already: a backup is restored into an empty database only", config.database_url).into())
+    Err(format!(
+        "the database {} holds {found} already: a backup is restored into an empty database only",
+        config.database_url
+    )
+    .into())
 }
 
-pub async fn put_back<T>(config: &Config, part: &Path, finish: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>) -> Result<T, Failure> {
+pub async fn put_back<T>(
+    config: &Config,
+    part: &Path,
+    finish: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let db = open(config).await?;
     let pg_restore = tool("pg_restore", major(&db).await?, config)?;
     let database = text(&db, "SELECT current_database()").await?;
     let mut command = command(&pg_restore, config).await?;
-    command.args(["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", "--no-password"]);
+    command.args([
+        "--no-owner",
+        "--no-privileges",
+        "--exit-on-error",
+        "--single-transaction",
+        "--no-password",
+    ]);
     // A bare name with a `=` in it would be read as more than a name.
-    command.arg(format!("--dbname=dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))).arg(part);
+    command
+        .arg(format!("--dbname=dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'")))
+        .arg(part);
     command.stdout(Stdio::null());
     run(command, "pg_restore").await?;
     let transaction = db.begin().await?;
     transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
     // The programs of PostgreSQL have committed by now.
-    let begun = |error: Failure| format!("{error}; drop the database {} and begin again", config.database_url);
+    let begun =
+        |error: Failure| format!("{error}; drop the database {} and begin again", config.database_url);
     let done = finish(&transaction).await.map_err(begun)?;
     transaction.commit().await?;
     // Nothing is known yet of what the tables hold.
@@ -96,8 +124,8 @@ pub async fn put_back<T>(config: &Config, part: &Path, finish: impl AsyncFnOnce(
     Ok(done)
 }
 
-/// A program of PostgreSQL on the server of the configuration. Everything about the connection is in its environment: arguments can be seen by
-/// everybody on the machine.
+/// A program of PostgreSQL on the server of the configuration. Everything about the connection is in its
+/// environment: arguments can be seen by everybody on the machine.
 async fn command(program: &Path, config: &Config) -> Result<Command, Failure> {
     let url = &config.database_url;
     let options = servers::options(url).await?;
@@ -105,11 +133,21 @@ async fn command(program: &Path, config: &Config) -> Result<Command, Failure> {
     for name in ["PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE"] {
         command.env_remove(name);
     }
-    let host = options.get_socket().map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string());
-    command.env("PGHOST", host).env("PGPORT", options.get_port().to_string()).env("PGUSER", options.get_username());
+    let host = options
+        .get_socket()
+        .map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string());
+    command
+        .env("PGHOST", host)
+        .env("PGPORT", options.get_port().to_string())
+        .env("PGUSER", options.get_username());
     command.env("PGDATABASE", options.get_database().unwrap_or(options.get_username()));
-    command.env("PGSSLMODE", ssl_mode(options.get_ssl_mode())).env("PGAPPNAME", "khoosheh backup").env("PGCONNECT_TIMEOUT", "10");
-    for (parameter, variable) in [("sslrootcert", "PGSSLROOTCERT"), ("sslcert", "PGSSLCERT"), ("sslkey", "PGSSLKEY")] {
+    command
+        .env("PGSSLMODE", ssl_mode(options.get_ssl_mode()))
+        .env("PGAPPNAME", "khoosheh backup")
+        .env("PGCONNECT_TIMEOUT", "10");
+    for (parameter, variable) in
+        [("sslrootcert", "PGSSLROOTCERT"), ("sslcert", "PGSSLCERT"), ("sslkey", "PGSSLKEY")]
+    {
         command.envs(url.parameter(parameter).map(|value| (variable, value)));
     }
     command.envs(options.get_options().map(|options| ("PGOPTIONS", options.to_owned())));
@@ -130,14 +168,18 @@ fn ssl_mode(mode: PgSslMode) -> &'static str {
 }
 
 async fn run(mut command: Command, name: &str) -> Result<(), Failure> {
-    let output = tokio::task::spawn_blocking(move || command.output()).await?.map_err(|error| format!("{name} cannot be run: {error}"))?;
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await?
+        .map_err(|error| format!("{name} cannot be run: {error}"))?;
     if output.status.success() {
         return Ok(());
     }
-    Err(format!("{name} has failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr).trim()).into())
+    Err(format!("{name} has failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr).trim())
+        .into())
 }
 
-/// A program that is as new as the server: of `postgres_tools` where that is set, else of `PATH`, else the newest of Debian's.
+/// A program that is as new as the server: of `postgres_tools` where that is set, else of `PATH`, else the
+/// newest of Debian's.
 fn tool(name: &str, server: u32, config: &Config) -> Result<PathBuf, Failure> {
     let folders = folders(config);
     let mut newest = None;
@@ -151,10 +193,17 @@ fn tool(name: &str, server: u32, config: &Config) -> Result<PathBuf, Failure> {
         Some(folder) => format!("in {} (postgres_tools)", folder.display()),
         None => format!("on PATH or in {OF_DEBIAN}/*/bin"),
     };
-    let install = format!("install the client programs of PostgreSQL {server} (Debian: postgresql-client-{server})");
+    let install =
+        format!("install the client programs of PostgreSQL {server} (Debian: postgresql-client-{server})");
     Err(match newest {
-        Some(version) => format!("the {name} {place} is of version {version}, and the server of version {server}: {install}").into(),
-        None => format!("there is no {name} {place}, by which PostgreSQL is backed up and restored: {install}").into(),
+        Some(version) => format!(
+            "the {name} {place} is of version {version}, and the server of version {server}: {install}"
+        )
+        .into(),
+        None => {
+            format!("there is no {name} {place}, by which PostgreSQL is backed up and restored: {install}")
+                .into()
+        }
     })
 }
 
@@ -164,7 +213,8 @@ fn folders(config: &Config) -> Vec<PathBuf> {
     }
     let mut folders: Vec<PathBuf> = std::env::var_os("PATH").iter().flat_map(std::env::split_paths).collect();
     let versions = std::fs::read_dir(OF_DEBIAN).into_iter().flatten().flatten();
-    let mut versions: Vec<u32> = versions.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let mut versions: Vec<u32> =
+        versions.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     versions.sort_by_key(|version| std::cmp::Reverse(*version));
     folders.extend(versions.iter().map(|version| Path::new(OF_DEBIAN).join(version.to_string()).join("bin")));
     folders

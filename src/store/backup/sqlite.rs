@@ -1,8 +1,9 @@
 //! SQLite: its backup API, within one read transaction of the source.
 //!
-//! Left to itself the API begins anew whenever another process has written between two steps, and under load comes to no end. A transaction that is
-//! open meanwhile keeps its snapshot, so that each page is copied once; the log grows for as long. `VACUUM INTO` would give the same moment, but
-//! writes each row anew: a copy of pages is faster, and numbers rows as they were.
+//! Left to itself the API begins anew whenever another process has written between two steps, and under load
+//! comes to no end. A transaction that is open meanwhile keeps its snapshot, so that each page is copied
+//! once; the log grows for as long. `VACUUM INTO` would give the same moment, but writes each row anew: a
+//! copy of pages is faster, and numbers rows as they were.
 
 use std::{
     fs::File,
@@ -11,7 +12,9 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags, backup::Backup};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqlxSqliteConnector, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqlxSqliteConnector, TransactionTrait,
+};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
 use super::Failure;
@@ -22,9 +25,15 @@ const PAGES: i32 = 1_024;
 /// So long others are waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub async fn copy<T>(database: &Path, part: &Path, read: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>) -> Result<T, Failure> {
+pub async fn copy<T>(
+    database: &Path,
+    part: &Path,
+    read: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let (from, to) = (database.to_owned(), part.to_owned());
-    tokio::task::spawn_blocking(move || copy_pages(&from, &to)).await?.map_err(|error| format!("the database cannot be copied: {error}"))?;
+    tokio::task::spawn_blocking(move || copy_pages(&from, &to))
+        .await?
+        .map_err(|error| format!("the database cannot be copied: {error}"))?;
     let options = SqliteConnectOptions::new().filename(part).read_only(true).immutable(true);
     let db = pool(options);
     let transaction = db.begin().await?;
@@ -35,12 +44,16 @@ pub async fn copy<T>(database: &Path, part: &Path, read: impl AsyncFnOnce(&Datab
 }
 
 fn copy_pages(from: &Path, to: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let source = Connection::open_with_flags(
+        from,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     source.busy_timeout(PATIENCE)?;
     source.execute_batch("BEGIN")?;
     // The snapshot is taken by the first read.
     source.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
-    let mut copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let mut copy =
+        Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     Backup::new(&source, &mut copy)?.run_to_completion(PAGES, Duration::ZERO, None)?;
     source.execute_batch("ROLLBACK")?;
     // In one file, which needs no log beside it.
@@ -59,7 +72,13 @@ pub fn check_empty(database: &Path) -> Result<(), Failure> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(format!("{} cannot be looked at: {error}", path.display()).into()),
             Ok(metadata) if metadata.is_file() && metadata.len() == 0 => {}
-            Ok(_) => return Err(format!("there is {} already: a backup is restored into an empty database only", path.display()).into()),
+            Ok(_) => {
+                return Err(format!(
+                    "there is {} already: a backup is restored into an empty database only",
+                    path.display()
+                )
+                .into());
+            }
         }
     }
     Ok(())
@@ -70,7 +89,11 @@ fn beside(database: &Path, before: &str, after: &str) -> PathBuf {
     database.with_file_name(format!("{before}{}{after}", database.file_name().unwrap_or_default().display()))
 }
 
-pub async fn put_back<T>(database: &Path, part: &Path, finish: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>) -> Result<T, Failure> {
+pub async fn put_back<T>(
+    database: &Path,
+    part: &Path,
+    finish: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let unfinished = beside(database, ".", ".restoring");
     let outcome = finish_beside(&unfinished, part, finish).await;
     let done = match outcome {
@@ -93,7 +116,8 @@ async fn finish_beside<T>(
     finish: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     // It has the permissions of the part: it is its owner's alone.
-    std::fs::copy(part, unfinished).map_err(|error| format!("{} cannot be written: {error}", unfinished.display()))?;
+    std::fs::copy(part, unfinished)
+        .map_err(|error| format!("{} cannot be written: {error}", unfinished.display()))?;
     let db = pool(SqliteConnectOptions::new().filename(unfinished).foreign_keys(true));
     let transaction = db.begin().await?;
     let done = finish(&transaction).await?;
@@ -106,5 +130,7 @@ async fn finish_beside<T>(
 }
 
 fn pool(options: SqliteConnectOptions) -> DatabaseConnection {
-    SqlxSqliteConnector::from_sqlx_sqlite_pool(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options))
+    SqlxSqliteConnector::from_sqlx_sqlite_pool(
+        SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options),
+    )
 }

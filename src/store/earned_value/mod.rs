@@ -1,14 +1,15 @@
 //! Earned value: what is planned, earned and spent, day by day.
 //!
-//! After the standard for earned value management of PMI (ANSI/PMI 19-006) and ISO 21508. The **planned value** of a day is what
-//! the baseline in force on that day had planned to be reached by it, the **earned value** what was accepted by then with the
-//! weights of that baseline, the **actual cost** what was paid. A baseline is in force until the next one is frozen; the first one
-//! also before it was frozen. A project that is terminated plans nothing more.
+//! After the standard for earned value management of PMI (ANSI/PMI 19-006) and ISO 21508. The **planned
+//! value** of a day is what the baseline in force on that day had planned to be reached by it, the **earned
+//! value** what was accepted by then with the weights of that baseline, the **actual cost** what was paid. A
+//! baseline is in force until the next one is frozen; the first one also before it was frozen. A project that
+//! is terminated plans nothing more.
 //!
-//! All three are kept as what they change by on a day ([`deltas`]): their sum up to a day is their value on it, and a re-baseline is
-//! a change like others, that leaves what was before as it was. Values in rials are parts of the approved budget, each rounded down to
-//! whole rials, so that they sum up exactly. Read from the tables of projects, baselines, milestones and payments without knowing more of
-//! them.
+//! All three are kept as what they change by on a day ([`deltas`]): their sum up to a day is their value on
+//! it, and a re-baseline is a change like others, that leaves what was before as it was. Values in rials are
+//! parts of the approved budget, each rounded down to whole rials, so that they sum up exactly. Read from the
+//! tables of projects, baselines, milestones and payments without knowing more of them.
 
 pub mod summary;
 
@@ -32,27 +33,37 @@ pub struct Sources {
     pub is_plan: bool,
 }
 
-/// The columns of [`deltas`] beside `project_id`, `province` and `day`: weights in basis points (`earned_bp` times the accepted fraction,
-/// also in basis points), rials, and how many re-baselines were frozen.
-pub const MEASURES: [&str; 6] = ["planned_bp", "earned_bp", "planned_irr", "earned_irr", "cost_irr", "rebaselines"];
+/// The columns of [`deltas`] beside `project_id`, `province` and `day`: weights in basis points (`earned_bp`
+/// times the accepted fraction, also in basis points), rials, and how many re-baselines were frozen.
+pub const MEASURES: [&str; 6] =
+    ["planned_bp", "earned_bp", "planned_irr", "earned_irr", "cost_irr", "rebaselines"];
 
-/// What planned value, earned value and actual cost of each project change by on each day: a statement in parentheses.
+/// What planned value, earned value and actual cost of each project change by on each day: a statement in
+/// parentheses.
 ///
-/// Each part is worked out once: SQLite would put the text of a part wherever it is named, and read the JSON of the plans again each time.
+/// Each part is worked out once: SQLite would put the text of a part wherever it is named, and read the JSON
+/// of the plans again each time.
 pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
     let Sources { projects, baselines, payments, .. } = sources;
-    let known = sources.known_at.map(|moment| format!(" AND e.recorded_at <= {}", sql.moment(moment))).unwrap_or_default();
+    let known = sources
+        .known_at
+        .map(|moment| format!(" AND e.recorded_at <= {}", sql.moment(moment)))
+        .unwrap_or_default();
     let day = sources.as_of.map(|day| sql.day(day));
-    let [effective, frozen] = ["e.effective_on", "b.frozen_on"].map(|column| day.as_ref().map(|day| format!("{column} <= {day}")));
+    let [effective, frozen] =
+        ["e.effective_on", "b.frozen_on"].map(|column| day.as_ref().map(|day| format!("{column} <= {day}")));
     let effective = effective.map(|condition| format!(" AND {condition}")).unwrap_or_default();
     let frozen = frozen.map(|condition| format!(" WHERE b.number = 1 OR {condition}")).unwrap_or_default();
     let (lines, milestones) = (sql.each("p.budget", "l"), sql.each("f.milestones", "m"));
     let amount = sql.member("l.value", "amount_irr", Member::Integer);
     let milestone = sql.member("m.value", "milestone_id", Member::Uuid);
-    let (weight, due) = (sql.member("m.value", "weight_bp", Member::Integer), sql.member("m.value", "due_on", Member::Date));
+    let (weight, due) =
+        (sql.member("m.value", "weight_bp", Member::Integer), sql.member("m.value", "due_on", Member::Date));
     let acceptances = acceptances(sql, &known);
     // A part of the budget in whole rials, without a product that does not fit.
-    let part = |share: &str, whole: u64| format!("((x.budget / {whole}) * {share} + (x.budget % {whole}) * {share} / {whole})");
+    let part = |share: &str, whole: u64| {
+        format!("((x.budget / {whole}) * {share} + (x.budget % {whole}) * {share} / {whole})")
+    };
     let (planned_irr, earned_irr) = (part("x.weight", 10_000), part("x.weight * x.fraction", 100_000_000));
     let beyond_plan = if sources.is_plan {
         String::new()
@@ -89,13 +100,16 @@ pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
 
 /// For how long milestones were accepted, and what that earned under each plan.
 ///
-/// PostgreSQL compares the milestones of the plans with the acceptances as a whole. SQLite would compare each with each: there the events of
-/// each milestone are asked for by their index, in the order of the `CROSS JOIN`, which SQLite takes as it is written, whatever its statistics say.
+/// PostgreSQL compares the milestones of the plans with the acceptances as a whole. SQLite would compare each
+/// with each: there the events of each milestone are asked for by their index, in the order of the `CROSS
+/// JOIN`, which SQLite takes as it is written, whatever its statistics say.
 fn acceptances(sql: &Composer, known: &str) -> String {
     let fraction = sql.member("l.data", "accepted_fraction_bp", Member::Integer);
-    let events = format!("e.resource = 'milestone' AND (e.to_state = 'accepted' OR e.from_state = 'accepted'){known}");
+    let events =
+        format!("e.resource = 'milestone' AND (e.to_state = 'accepted' OR e.from_state = 'accepted'){known}");
     let later = |a: &str, b: &str| format!("CASE WHEN {a} > {b} THEN {a} ELSE {b} END AS starts");
-    let sooner = |a: &str, b: &str| format!("CASE WHEN {a} < {b} OR {b} IS NULL THEN {a} ELSE {b} END AS ends");
+    let sooner =
+        |a: &str, b: &str| format!("CASE WHEN {a} < {b} OR {b} IS NULL THEN {a} ELSE {b} END AS ends");
     if sql.is_postgres() {
         return format!(
             "value_accepted AS MATERIALIZED (SELECT e.record_id, e.version, e.to_state, e.effective_on AS from_day, \
@@ -130,33 +144,48 @@ mod tests {
 
     use super::*;
     use crate::store::{
-        connection,
-        known::{BASELINE, Knowledge, PAYMENT, PROJECT},
-        schema,
+        connection, schema,
+        temporal_relations::{BASELINE, Knowledge, PAYMENT, PROJECT},
     };
 
-    /// As where tables were nearly empty when SQLite looked at them last: it would read all of the log for each of many records.
+    /// As where tables were nearly empty when SQLite looked at them last: it would read all of the log for
+    /// each of many records.
     const FEW_ROWS: &str = "ANALYZE; DELETE FROM sqlite_stat1; INSERT INTO sqlite_stat1 SELECT tbl_name, name, '2 1 1 1 1' FROM sqlite_master \
                             WHERE type = 'index' AND tbl_name IN ('change_log', 'status_event'); ANALYZE sqlite_master";
 
     #[tokio::test]
     async fn what_was_known_is_found_by_indexes_whatever_the_statistics_say() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let db = connection::connect(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1).await.unwrap();
+        let db = connection::connect(&format!("sqlite://{}", file.path().display()).parse().unwrap(), 1)
+            .await
+            .unwrap();
         schema::migrate(&db).await.unwrap();
         for province in ["", "province IN ('IR-15')"] {
             let known_at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-            let (mut sql, knowledge) = (Composer::new(&db), Knowledge { at: Some(known_at), on: Some(known_at.date_naive()) });
-            let [projects, baselines, payments] = [&PROJECT, &BASELINE, &PAYMENT].map(|kind| kind.known(knowledge, province, &mut sql));
-            let sources = Sources { projects, baselines, payments, known_at: Some(known_at), as_of: None, is_plan: false };
+            let (mut sql, knowledge) =
+                (Composer::new(&db), Knowledge { at: Some(known_at), on: Some(known_at.date_naive()) });
+            let [projects, baselines, payments] =
+                [&PROJECT, &BASELINE, &PAYMENT].map(|kind| kind.known(knowledge, province, &mut sql));
+            let sources = Sources {
+                projects,
+                baselines,
+                payments,
+                known_at: Some(known_at),
+                as_of: None,
+                is_plan: false,
+            };
             let deltas = deltas(&sources, &mut sql);
             let statement = sql.statement(format!("EXPLAIN QUERY PLAN SELECT * FROM {deltas} v"));
             for statistics in ["SELECT 1", FEW_ROWS] {
                 db.writes().execute_unprepared(statistics).await.unwrap();
                 let steps = db.query_all_raw(statement.clone()).await.unwrap();
-                let steps: Vec<String> = steps.iter().map(|step| step.try_get("", "detail").unwrap()).collect();
+                let steps: Vec<String> =
+                    steps.iter().map(|step| step.try_get("", "detail").unwrap()).collect();
                 // The log is `r`, `n` and `l` there, and the events of states are `e`.
-                let scans: Vec<_> = steps.iter().filter(|step| ["SCAN r", "SCAN n", "SCAN l", "SCAN e"].contains(&step.as_str())).collect();
+                let scans: Vec<_> = steps
+                    .iter()
+                    .filter(|step| ["SCAN r", "SCAN n", "SCAN l", "SCAN e"].contains(&step.as_str()))
+                    .collect();
                 assert!(steps.len() > 20 && scans.is_empty(), "{steps:#?}");
             }
         }

@@ -1,5 +1,6 @@
-//! The earned value as it is known now, kept beside the records: of each project day by day, and of each province by day and by Persian
-//! month. The transaction that changes what it follows from brings it up to date before it commits, so that it is never behind.
+//! The earned value as it is known now, kept beside the records: of each project day by day, and of each
+//! province by day and by Persian month. The transaction that changes what it follows from brings it up to
+//! date before it commits, so that it is never behind.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -75,13 +76,15 @@ impl Summary {
     }
 }
 
-/// So many rows are written in one statement: to SQLite each parameter is a name, which it looks for among all others of the statement.
+/// So many rows are written in one statement: to SQLite each parameter is a name, which it looks for among
+/// all others of the statement.
 const ROWS_AT_ONCE: usize = 100;
 
 /// The same lock for all that writes summaries: many refresh, one rebuilds.
 const LOCK: &str = "earned value";
 
-/// So many projects are done in one turn: those who write meanwhile wait no longer than for some tenths of a second.
+/// So many projects are done in one turn: those who write meanwhile wait no longer than for some tenths of a
+/// second.
 const TURN: u64 = 50;
 
 /// The sources of some projects, as they are known now.
@@ -89,8 +92,14 @@ fn sources(sql: &mut Composer, projects: &BTreeSet<Uuid>) -> Sources {
     let mut of = |column: &str| format!(" AND {column} IN ({})", places(sql, projects));
     Sources {
         projects: format!("(SELECT id, province, budget FROM project WHERE deleted_at IS NULL{})", of("id")),
-        baselines: format!("(SELECT project_id, number, frozen_on, milestones FROM baseline WHERE deleted_at IS NULL{})", of("project_id")),
-        payments: format!("(SELECT project_id, amount_irr, paid_on FROM payment WHERE deleted_at IS NULL{})", of("project_id")),
+        baselines: format!(
+            "(SELECT project_id, number, frozen_on, milestones FROM baseline WHERE deleted_at IS NULL{})",
+            of("project_id")
+        ),
+        payments: format!(
+            "(SELECT project_id, amount_irr, paid_on FROM payment WHERE deleted_at IS NULL{})",
+            of("project_id")
+        ),
         known_at: None,
         as_of: None,
         is_plan: false,
@@ -130,8 +139,8 @@ async fn differing(db: &impl ConnectionTrait, projects: &BTreeSet<Uuid>) -> Resu
     Ok(found)
 }
 
-/// Brings the values of some projects up to date, as the transaction leaves them. It comes last in a transaction: its locks are
-/// taken in one order, and nothing is waited for after them.
+/// Brings the values of some projects up to date, as the transaction leaves them. It comes last in a
+/// transaction: its locks are taken in one order, and nothing is waited for after them.
 pub async fn refresh(transaction: &impl ConnectionTrait, projects: &BTreeSet<Uuid>) -> Result<(), DbErr> {
     if projects.is_empty() {
         return Ok(());
@@ -148,7 +157,11 @@ pub async fn refresh(transaction: &impl ConnectionTrait, projects: &BTreeSet<Uui
     for gone in kept.iter().filter(|day| !stays.contains(&(day.project_id, day.day))) {
         let mut sql = Composer::new(transaction);
         let (project, day) = (sql.bind(gone.project_id), sql.day(gone.day));
-        transaction.execute_raw(sql.statement(format!("DELETE FROM earned_value_day WHERE project_id = {project} AND day = {day}"))).await?;
+        transaction
+            .execute_raw(sql.statement(format!(
+                "DELETE FROM earned_value_day WHERE project_id = {project} AND day = {day}"
+            )))
+            .await?;
     }
     for some in live.chunks(ROWS_AT_ONCE) {
         put(transaction, some).await?;
@@ -183,15 +196,23 @@ async fn put(transaction: &impl ConnectionTrait, days: &[ValueDay]) -> Result<()
 }
 
 /// The next projects in the order of their ids, deleted ones with them; none at the end.
-async fn next_turn(db: &impl ConnectionTrait, done: &BTreeSet<Uuid>, most: u64) -> Result<BTreeSet<Uuid>, DbErr> {
+async fn next_turn(
+    db: &impl ConnectionTrait,
+    done: &BTreeSet<Uuid>,
+    most: u64,
+) -> Result<BTreeSet<Uuid>, DbErr> {
     let mut sql = Composer::new(db);
     let after = sql.bind(done.last().copied().unwrap_or_default());
-    let rows = db.query_all_raw(sql.statement(format!("SELECT id FROM project WHERE id > {after} ORDER BY id LIMIT {most}"))).await?;
+    let rows = db
+        .query_all_raw(
+            sql.statement(format!("SELECT id FROM project WHERE id > {after} ORDER BY id LIMIT {most}")),
+        )
+        .await?;
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }
 
-/// Makes all summaries right again, in turns between which others write: first the days of the projects, some at a time, as every write does
-/// it, then the sums of each province.
+/// Makes all summaries right again, in turns between which others write: first the days of the projects, some
+/// at a time, as every write does it, then the sums of each province.
 pub async fn rebuild(db: &Database) -> Result<(), DbErr> {
     rebuild_in_turns(db, TURN).await
 }
@@ -228,7 +249,8 @@ pub async fn build(db: &Database) -> Result<(), DbErr> {
 
 /// All provinces that have sums, or should have some.
 async fn provinces(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
-    let provinces = "SELECT province FROM project UNION SELECT province FROM earned_value_summary ORDER BY province";
+    let provinces =
+        "SELECT province FROM project UNION SELECT province FROM earned_value_summary ORDER BY province";
     let rows = db.query_all_raw(Composer::new(db).statement(provinces)).await?;
     rows.iter().map(|row| row.try_get("", "province")).collect()
 }
@@ -255,7 +277,10 @@ async fn wrong_sums(db: &impl ConnectionTrait, province: &str) -> Result<Summary
     ));
     for row in db.query_all_raw(statement).await? {
         let grain = if row.try_get::<String>("", "grain")? == "day" { "day" } else { "month" };
-        let sums = summary.0.entry((grain, row.try_get("", "province")?, row.try_get("", "first_day")?)).or_default();
+        let sums = summary
+            .0
+            .entry((grain, row.try_get("", "province")?, row.try_get("", "first_day")?))
+            .or_default();
         sums.iter_mut().zip(sums_of(&row)?).for_each(|(sum, kept)| *sum -= kept);
     }
     Ok(summary)
@@ -269,8 +294,8 @@ fn sums_of(row: &QueryResult) -> Result<[i64; 4], DbErr> {
     Ok(sums)
 }
 
-/// How many rows of the summaries differ from what the records say: none, unless somebody has changed the database past the service. It reads
-/// one moment of the database, and keeps nobody from writing.
+/// How many rows of the summaries differ from what the records say: none, unless somebody has changed the
+/// database past the service. It reads one moment of the database, and keeps nobody from writing.
 pub async fn differences(db: &Database) -> Result<u64, DbErr> {
     let transaction = connection::begin_to_survey(db).await?;
     let mut count = 0;
@@ -281,7 +306,8 @@ pub async fn differences(db: &Database) -> Result<u64, DbErr> {
         projects = next_turn(&transaction, &projects, TURN).await?;
     }
     for province in provinces(&transaction).await? {
-        count += wrong_sums(&transaction, &province).await?.0.values().filter(|sums| **sums != [0; 4]).count();
+        count +=
+            wrong_sums(&transaction, &province).await?.0.values().filter(|sums| **sums != [0; 4]).count();
     }
     Ok(count as u64)
 }

@@ -1,6 +1,6 @@
-//! The store of files: a local folder, or a bucket of an S3-compatible store. A file is kept under the SHA-256 of its
-//! content, so that to store it again changes nothing, and never before it is whole. It is read again only as what it was
-//! ([`stored`]).
+//! The store of files: a local folder, or a bucket of an S3-compatible store. A file is kept under the
+//! SHA-256 of its content, so that to store it again changes nothing, and never before it is whole. It is
+//! read again only as what it was ([`stored`]).
 
 mod stored;
 
@@ -9,8 +9,8 @@ use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 use actix_web::web::Bytes;
 use futures_util::TryStreamExt;
 use object_store::{
-    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, aws::AmazonS3Builder, buffered::BufWriter, local::LocalFileSystem,
-    path::Path as Name, prefix::PrefixStore,
+    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig, aws::AmazonS3Builder,
+    buffered::BufWriter, local::LocalFileSystem, path::Path as Name, prefix::PrefixStore,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -67,14 +67,17 @@ impl Files {
     pub(super) fn bucket(config: &Config) -> Result<Self, object_store::Error> {
         let address = config.attachments_url.trim_start_matches("s3://");
         let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
-        // A request waits for it, and is given up itself after a while. What a slow client downloads has no limit in all.
-        let client = ClientOptions::new().with_allow_http(true).with_timeout_disabled().with_read_timeout(config.request_timeout());
+        // A request waits for it, and is given up itself after a while. What a slow client downloads has no
+        // limit in all.
+        let client = ClientOptions::new()
+            .with_allow_http(true)
+            .with_timeout_disabled()
+            .with_read_timeout(config.request_timeout());
         let backoff = BackoffConfig { max_backoff: Duration::from_secs(2), ..BackoffConfig::default() };
-        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_client_options(client).with_retry(RetryConfig {
-            backoff,
-            max_retries: 3,
-            retry_timeout: config.request_timeout() / 2,
-        });
+        let mut builder = AmazonS3Builder::from_env()
+            .with_bucket_name(bucket)
+            .with_client_options(client)
+            .with_retry(RetryConfig { backoff, max_retries: 3, retry_timeout: config.request_timeout() / 2 });
         for (name, secret) in &config.secrets.bucket {
             builder = builder.with_config(name.to_lowercase().parse()?, secret.reveal());
         }
@@ -100,7 +103,8 @@ impl Files {
 
     /// Begins to store a file under a name. Nobody sees it before it is finished.
     pub fn begin(&self, name: &str) -> Incoming {
-        let writer = BufWriter::with_capacity(self.store.clone(), Name::from(name), self.part).with_max_concurrency(1);
+        let writer =
+            BufWriter::with_capacity(self.store.clone(), Name::from(name), self.part).with_max_concurrency(1);
         Incoming { writer: Some(writer) }
     }
 }
@@ -145,18 +149,22 @@ impl Drop for Incoming {
     }
 }
 
-/// An error without the body of the answer that it repeats, which names keys and signatures: only the code is kept.
+/// An error without the body of the answer that it repeats, which names keys and signatures: only the code is
+/// kept.
 pub(super) fn without_body(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let Some((begin, body)) = text.split_once('<') else { return text };
-    let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once('<')).map_or("", |(code, _)| code);
+    let code =
+        body.split_once("<Code>").and_then(|(_, rest)| rest.split_once('<')).map_or("", |(code, _)| code);
     format!("{begin}{code}")
 }
 
 /// 503: what happened to which path goes to the log only.
 fn away(error: impl std::fmt::Display) -> Problem {
     tracing::error!(error = without_body(&error), "the store of files failed");
-    let detail =
-        Text::new("مخزن پرونده‌ها موقتاً در دسترس نیست؛ کمی بعد دوباره بکوشید.", "The store of files is away for a moment; try again a little later.");
+    let detail = Text::new(
+        "مخزن پرونده‌ها موقتاً در دسترس نیست؛ کمی بعد دوباره بکوشید.",
+        "The store of files is away for a moment; try again a little later.",
+    );
     Problem::new(&problem_types::UNAVAILABLE).detail(detail).retry_after(2)
 }

@@ -1,4 +1,5 @@
-//! A stored file as it is read again: held against what is recorded of it, all of it before its first byte goes on.
+//! A stored file as it is read again: held against what is recorded of it, all of it before its first byte
+//! goes on.
 
 use std::{fmt, fs::File, os::unix::fs::FileExt, sync::Arc};
 
@@ -110,13 +111,14 @@ impl Files {
         recorded.check_size(found.size)
     }
 
-    /// The file is there, and its content is the recorded one. A part of it at a time is in memory; `progress` hears of each.
+    /// The file is there, and its content is the recorded one. A part of it at a time is in memory;
+    /// `progress` hears of each.
     pub async fn check(&self, recorded: &Recorded, progress: impl Fn()) -> Result<(), ReadError> {
         check(self.get(recorded, None).await?.parts, recorded, progress).await
     }
 
-    /// The content, after all of it was found to be the recorded one. What is larger than a mebibyte is read once more to be sent: should
-    /// it change meanwhile, it ends with an error before its last part.
+    /// The content, after all of it was found to be the recorded one. What is larger than a mebibyte is read
+    /// once more to be sent: should it change meanwhile, it ends with an error before its last part.
     pub async fn read(&self, recorded: &Recorded, progress: impl Fn()) -> Result<Parts, ReadError> {
         let found = self.get(recorded, None).await?;
         if recorded.size <= SMALL {
@@ -142,14 +144,20 @@ impl Files {
                 let file = Arc::new(file);
                 Found { parts: parts_of(file.clone()), file: Some(file), e_tag }
             }
-            GetResultPayload::Stream(parts) => Found { parts: parts.map_err(ReadError::from).boxed(), file: None, e_tag },
+            GetResultPayload::Stream(parts) => {
+                Found { parts: parts.map_err(ReadError::from).boxed(), file: None, e_tag }
+            }
         })
     }
 }
 
 impl Recorded {
     fn check_size(&self, found: u64) -> Result<(), ReadError> {
-        if found == self.size { Ok(()) } else { Err(ReadError::Damaged(Damage::Size { recorded: self.size, found })) }
+        if found == self.size {
+            Ok(())
+        } else {
+            Err(ReadError::Damaged(Damage::Size { recorded: self.size, found }))
+        }
     }
 }
 
@@ -193,7 +201,9 @@ impl Checked {
     }
 
     fn parts(self) -> impl Stream<Item = Result<Bytes, ReadError>> {
-        stream::try_unfold(self, |mut checked| async move { Ok(checked.next().await?.map(|part| (part, checked))) })
+        stream::try_unfold(self, |mut checked| async move {
+            Ok(checked.next().await?.map(|part| (part, checked)))
+        })
     }
 }
 
@@ -225,7 +235,8 @@ mod tests {
 
     async fn sent(parts: &[&'static [u8]], recorded: &Recorded) -> (Vec<u8>, Option<Damage>) {
         let parts = parts.iter().map(|part| Ok(Bytes::from_static(part))).collect::<Vec<_>>();
-        let (mut sent, mut checked) = (Vec::new(), Checked::new(stream::iter(parts).boxed(), recorded.clone()));
+        let (mut sent, mut checked) =
+            (Vec::new(), Checked::new(stream::iter(parts).boxed(), recorded.clone()));
         loop {
             match checked.next().await {
                 Ok(Some(part)) => sent.extend(part),
@@ -240,10 +251,19 @@ mod tests {
     async fn nothing_is_whole_that_has_changed_on_its_way() {
         let whole = recorded(b"onetwothree");
         assert_eq!(sent(&[b"one", b"two", b"three"], &whole).await, (b"onetwothree".to_vec(), None));
-        assert_eq!(sent(&[b"one", b"TWO", b"three"], &whole).await, (b"oneTWO".to_vec(), Some(Damage::Content)));
-        assert_eq!(sent(&[b"one", b"two"], &whole).await, (b"one".to_vec(), Some(Damage::Size { recorded: 11, found: 6 })));
+        assert_eq!(
+            sent(&[b"one", b"TWO", b"three"], &whole).await,
+            (b"oneTWO".to_vec(), Some(Damage::Content))
+        );
+        assert_eq!(
+            sent(&[b"one", b"two"], &whole).await,
+            (b"one".to_vec(), Some(Damage::Size { recorded: 11, found: 6 }))
+        );
         // Also where the client has all the bytes it was promised before the file ends.
-        assert_eq!(sent(&[b"ONE", b"twothree", b"!"], &whole).await, (b"ONE".to_vec(), Some(Damage::Size { recorded: 11, found: 12 })));
+        assert_eq!(
+            sent(&[b"ONE", b"twothree", b"!"], &whole).await,
+            (b"ONE".to_vec(), Some(Damage::Size { recorded: 11, found: 12 }))
+        );
         assert_eq!(sent(&[], &recorded(b"")).await, (Vec::new(), None));
     }
 

@@ -46,8 +46,8 @@ pub enum Fault {
     Gone,
     /// It has not answered in time.
     TimedOut,
-    /// There was no connection, or it broke, or the certificate was not right; or the name stands for no address, or for one that is private or
-    /// special, to which nothing was sent.
+    /// There was no connection, or it broke, or the certificate was not right; or the name stands for no
+    /// address, or for one that is private or special, to which nothing was sent.
     Unreachable,
     /// The address itself is private or special: nothing was sent.
     AddressRefused,

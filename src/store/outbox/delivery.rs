@@ -29,7 +29,8 @@ pub struct Model {
     pub attempts: i64,
     /// How many of them since it was made or was last asked for again.
     pub tries: i64,
-    /// Not before this moment is it attempted next; none where it is settled, or waits for an earlier one of the same record.
+    /// Not before this moment is it attempted next; none where it is settled, or waits for an earlier one of
+    /// the same record.
     pub next_attempt_at: Option<DateTimeUtc>,
     /// Until then the attempt under way belongs to the worker that began it.
     pub claimed_until: Option<DateTimeUtc>,

@@ -1,16 +1,18 @@
-//! The outbox: how far each webhook has followed the change log, what is on its way to it, and who is sending it.
+//! The outbox: how far each webhook has followed the change log, what is on its way to it, and who is sending
+//! it.
 //!
-//! Each webhook has a lane. Whoever claims deliveries of a webhook holds its lane meanwhile, and a lane that somebody else holds is passed
-//! over (`FOR UPDATE SKIP LOCKED`; on SQLite one writes at a time): so many workers, in many instances, claim each delivery once, and no more
-//! of one webhook at a time than its share. Nothing is held while a delivery is sent: the claim lapses by itself when its worker is gone.
+//! Each webhook has a lane. Whoever claims deliveries of a webhook holds its lane meanwhile, and a lane that
+//! somebody else holds is passed over (`FOR UPDATE SKIP LOCKED`; on SQLite one writes at a time): so many
+//! workers, in many instances, claim each delivery once, and no more of one webhook at a time than its share.
+//! Nothing is held while a delivery is sent: the claim lapses by itself when its worker is gone.
 
 pub mod attempt;
 pub mod delivery;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, Statement,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Statement,
     prelude::{Expr, Uuid},
     sea_query::{Condition, ExprTrait},
 };
@@ -34,7 +36,7 @@ const REPLAYED: u64 = 10_000;
 
 /// How far a webhook has followed the change log.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Lane {
+pub struct SubscriptionCursor {
     /// The webhook.
     pub webhook_id: Uuid,
     /// What it has been told of is all that was seen then,
@@ -56,7 +58,9 @@ pub async fn moment(db: &impl ConnectionTrait) -> Result<DateTime<Utc>, DbErr> {
     if db.get_database_backend() == DbBackend::Sqlite {
         return Ok(now());
     }
-    let row = db.query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS moment")).await?;
+    let row = db
+        .query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp() AS moment"))
+        .await?;
     row.map_or_else(|| Ok(now()), |row| row.try_get("", "moment"))
 }
 
@@ -65,50 +69,70 @@ pub async fn open(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbE
     let (seen, moment) = (feed::present(db).await?.seen, moment(db).await?);
     let mut sql = Composer::new(db);
     let (id, seen, moment) = (sql.bind(webhook_id), sql.bind(seen.snapshot()), sql.moment(moment));
-    let query = format!("INSERT INTO webhook_lane (webhook_id, seen, failures, served_at) VALUES ({id}, {seen}, 0, {moment})");
+    let query = format!(
+        "INSERT INTO webhook_lane (webhook_id, seen, failures, served_at) VALUES ({id}, {seen}, 0, {moment})"
+    );
     db.execute_raw(sql.statement(query)).await.map(|_| ())
 }
 
 /// The lanes of the webhooks that are switched on.
-pub async fn lanes(db: &impl ConnectionTrait) -> Result<Vec<Lane>, DbErr> {
+pub async fn cursors(db: &impl ConnectionTrait) -> Result<Vec<SubscriptionCursor>, DbErr> {
     let query = "SELECT l.webhook_id, l.seen, l.until, l.position FROM webhook_lane l JOIN webhook w ON w.id = l.webhook_id \
                  WHERE w.is_active AND w.deleted_at IS NULL";
-    let rows = LaneRow::find_by_statement(Statement::from_string(db.get_database_backend(), query)).all(db).await?;
+    let rows =
+        LaneRow::find_by_statement(Statement::from_string(db.get_database_backend(), query)).all(db).await?;
     let seen = |text: String| text.parse::<Seen>().map_err(|fault| DbErr::Type(format!("'{text}': {fault}")));
-    let lanes = rows.into_iter().map(|row| {
-        let until = row.until.zip(row.position).map(|(until, position)| Ok::<_, DbErr>((seen(until)?, position))).transpose()?;
-        Ok(Lane { webhook_id: row.webhook_id, seen: seen(row.seen)?, until })
+    let cursors = rows.into_iter().map(|row| {
+        let until = row
+            .until
+            .zip(row.position)
+            .map(|(until, position)| Ok::<_, DbErr>((seen(until)?, position)))
+            .transpose()?;
+        Ok(SubscriptionCursor { webhook_id: row.webhook_id, seen: seen(row.seen)?, until })
     });
-    lanes.collect()
+    cursors.collect()
 }
 
 /// Keeps how far a webhook is.
-pub async fn advance(db: &impl ConnectionTrait, lane: &Lane) -> Result<(), DbErr> {
+pub async fn advance(db: &impl ConnectionTrait, cursor: &SubscriptionCursor) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
-    let (id, seen) = (sql.bind(lane.webhook_id), sql.bind(lane.seen.snapshot()));
-    let (until, position) = (lane.until.as_ref().map(|(until, _)| until.snapshot()), lane.until.as_ref().map(|(_, position)| *position));
+    let (id, seen) = (sql.bind(cursor.webhook_id), sql.bind(cursor.seen.snapshot()));
+    let (until, position) = (
+        cursor.until.as_ref().map(|(until, _)| until.snapshot()),
+        cursor.until.as_ref().map(|(_, position)| *position),
+    );
     let (until, position) = (sql.bind(until), sql.bind(position));
-    let query = format!("UPDATE webhook_lane SET seen = {seen}, until = {until}, position = {position} WHERE webhook_id = {id}");
+    let query = format!(
+        "UPDATE webhook_lane SET seen = {seen}, until = {until}, position = {position} WHERE webhook_id = {id}"
+    );
     db.execute_raw(sql.statement(query)).await.map(|_| ())
 }
 
-/// Waits for the lane of a webhook and holds it: whoever changes which of its deliveries are pending does so alone.
+/// Waits for the lane of a webhook and holds it: whoever changes which of its deliveries are pending does so
+/// alone.
 pub async fn hold(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
     if sql.is_postgres() {
         let id = sql.bind(webhook_id);
-        db.execute_raw(sql.statement(format!("SELECT 1 FROM webhook_lane WHERE webhook_id = {id} FOR UPDATE"))).await?;
+        db.execute_raw(
+            sql.statement(format!("SELECT 1 FROM webhook_lane WHERE webhook_id = {id} FOR UPDATE")),
+        )
+        .await?;
     }
     Ok(())
 }
 
-/// Puts deliveries into the outbox of a webhook whose lane is held, in the order of the changes. One that is there already stays as it is.
+/// Puts deliveries into the outbox of a webhook whose lane is held, in the order of the changes. One that is
+/// there already stays as it is.
 pub async fn add(db: &impl ConnectionTrait, webhook_id: Uuid, deliveries: Vec<Model>) -> Result<(), DbErr> {
     let first = deliveries.iter().filter_map(|delivery| delivery.seq).min();
     // A statement takes a limited number of parameters.
     for some in deliveries.chunks(500) {
         let rows = some.iter().cloned().map(|row| row.into_active_model().reset_all());
-        Entity::insert_many(rows).on_conflict_do_nothing_on([Column::WebhookId, Column::Seq]).exec_without_returning(db).await?;
+        Entity::insert_many(rows)
+            .on_conflict_do_nothing_on([Column::WebhookId, Column::Seq])
+            .exec_without_returning(db)
+            .await?;
     }
     match first {
         Some(first) => arrange(db, webhook_id, Among::From(first)).await,
@@ -127,8 +151,8 @@ enum Among<'a> {
     Record(&'a Model),
 }
 
-/// Of each record, the first pending delivery has a moment at which it is attempted, and those after it have none: they wait for it. So what
-/// can be claimed is found by one index, however much is waiting behind it.
+/// Of each record, the first pending delivery has a moment at which it is attempted, and those after it have
+/// none: they wait for it. So what can be claimed is found by one index, however much is waiting behind it.
 async fn arrange(db: &impl ConnectionTrait, webhook_id: Uuid, among: Among<'_>) -> Result<(), DbErr> {
     let moment = moment(db).await?;
     let mut sql = Composer::new(db);
@@ -137,7 +161,11 @@ async fn arrange(db: &impl ConnectionTrait, webhook_id: Uuid, among: Among<'_>) 
         Among::All => String::new(),
         Among::From(seq) => format!("AND d.seq >= {}", sql.bind(seq)),
         Among::Record(delivery) => {
-            format!("AND d.resource = {} AND d.record_id = {}", sql.bind(delivery.resource.clone()), sql.bind(delivery.record_id))
+            format!(
+                "AND d.resource = {} AND d.record_id = {}",
+                sql.bind(delivery.resource.clone()),
+                sql.bind(delivery.record_id)
+            )
         }
     };
     let is_first = "NOT EXISTS (SELECT 1 FROM webhook_delivery e WHERE e.state = 'pending' AND e.webhook_id = d.webhook_id \
@@ -151,7 +179,9 @@ async fn arrange(db: &impl ConnectionTrait, webhook_id: Uuid, among: Among<'_>) 
 
 /// The condition that a delivery `d` can be claimed: its moment has come, and nobody is at it.
 fn is_claimable(moment: &str) -> String {
-    format!("d.state = 'pending' AND d.next_attempt_at <= {moment} AND (d.claimed_until IS NULL OR d.claimed_until <= {moment})")
+    format!(
+        "d.state = 'pending' AND d.next_attempt_at <= {moment} AND (d.claimed_until IS NULL OR d.claimed_until <= {moment})"
+    )
 }
 
 /// Which lanes somebody claims deliveries of.
@@ -159,8 +189,8 @@ fn is_claimable(moment: &str) -> String {
 pub enum Lanes {
     /// Those whose receivers take deliveries at once.
     Prompt,
-    /// Those whose receivers have failed or taken their time, a short while ago. Each keeps a worker for long, so that they are to have a part
-    /// of the workers only.
+    /// Those whose receivers have failed or taken their time, a short while ago. Each keeps a worker for
+    /// long, so that they are to have a part of the workers only.
     Lagging,
 }
 
@@ -182,7 +212,8 @@ pub async fn claim(db: &Database, lanes: Lanes, most: usize, lease: TimeDelta) -
     let moment = moment(&transaction).await?;
     let mut claimed: Vec<Model> = Vec::new();
     for webhook_id in waiting(&transaction, lanes, most, moment, true).await? {
-        claimed.extend(claim_of(&transaction, webhook_id, (most - claimed.len()) as i64, moment, lease).await?);
+        claimed
+            .extend(claim_of(&transaction, webhook_id, (most - claimed.len()) as i64, moment, lease).await?);
         if claimed.len() >= most {
             break;
         }
@@ -191,9 +222,15 @@ pub async fn claim(db: &Database, lanes: Lanes, most: usize, lease: TimeDelta) -
     Ok(claimed)
 }
 
-/// The webhooks for which something can be claimed, longest not served first. Their lanes may be held until the transaction ends; those
-/// that somebody else holds are passed over then.
-async fn waiting(db: &impl ConnectionTrait, lanes: Lanes, most: usize, moment: DateTime<Utc>, is_held: bool) -> Result<Vec<Uuid>, DbErr> {
+/// The webhooks for which something can be claimed, longest not served first. Their lanes may be held until
+/// the transaction ends; those that somebody else holds are passed over then.
+async fn waiting(
+    db: &impl ConnectionTrait,
+    lanes: Lanes,
+    most: usize,
+    moment: DateTime<Utc>,
+    is_held: bool,
+) -> Result<Vec<Uuid>, DbErr> {
     let mut sql = Composer::new(db);
     let moment = sql.moment(moment);
     let hold = if is_held && sql.is_postgres() { "FOR UPDATE OF l SKIP LOCKED" } else { "" };
@@ -201,7 +238,8 @@ async fn waiting(db: &impl ConnectionTrait, lanes: Lanes, most: usize, moment: D
         Lanes::Prompt => "= 0",
         Lanes::Lagging => "> 0",
     };
-    // Asked for in the order of the index, a planner does not look through all that is pending for the first one.
+    // Asked for in the order of the index, a planner does not look through all that is pending for the first
+    // one.
     let query = format!(
         "SELECT l.webhook_id FROM webhook_lane l JOIN webhook w ON w.id = l.webhook_id WHERE w.is_active AND w.deleted_at IS NULL \
          AND l.failures {failures} AND {} > 0 AND (SELECT d.next_attempt_at FROM webhook_delivery d WHERE d.webhook_id = l.webhook_id AND {} \
@@ -224,7 +262,8 @@ async fn claim_of(
 ) -> Result<Vec<Model>, DbErr> {
     let mut sql = Composer::new(transaction);
     let (id, at) = (sql.bind(webhook_id), sql.moment(moment));
-    let query = format!("SELECT CAST({} AS bigint) AS room FROM webhook_lane l WHERE l.webhook_id = {id}", room(&at));
+    let query =
+        format!("SELECT CAST({} AS bigint) AS room FROM webhook_lane l WHERE l.webhook_id = {id}", room(&at));
     let row = transaction.query_one_raw(sql.statement(query)).await?;
     let room: i64 = row.map_or(Ok(0), |row| row.try_get("", "room"))?;
 
@@ -252,7 +291,11 @@ async fn claim_of(
         .await?;
     let mut sql = Composer::new(transaction);
     let (id, at) = (sql.bind(webhook_id), sql.moment(moment));
-    transaction.execute_raw(sql.statement(format!("UPDATE webhook_lane SET served_at = {at} WHERE webhook_id = {id}"))).await?;
+    transaction
+        .execute_raw(
+            sql.statement(format!("UPDATE webhook_lane SET served_at = {at} WHERE webhook_id = {id}")),
+        )
+        .await?;
     Ok(claimed)
 }
 
@@ -270,9 +313,14 @@ pub enum Outcome {
     Dead,
 }
 
-/// Keeps what came of an attempt, and says since when the receiver has failed, where it has. Where the claim has lapsed meanwhile, the
-/// delivery is somebody else's, and only the attempt is kept.
-pub async fn settle(db: &Database, delivery: &Model, attempt: attempt::Model, outcome: Outcome) -> Result<Option<DateTime<Utc>>, DbErr> {
+/// Keeps what came of an attempt, and says since when the receiver has failed, where it has. Where the claim
+/// has lapsed meanwhile, the delivery is somebody else's, and only the attempt is kept.
+pub async fn record_outcome(
+    db: &Database,
+    delivery: &Model,
+    attempt: attempt::Model,
+    outcome: Outcome,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
     let transaction = db.begin_to_write().await?;
     hold(&transaction, delivery.webhook_id).await?;
     let moment = moment(&transaction).await?;
@@ -300,7 +348,9 @@ pub async fn settle(db: &Database, delivery: &Model, attempt: attempt::Model, ou
         }
         _ => failed(&transaction, delivery.webhook_id, moment).await?,
     };
-    attempt::Entity::insert(attempt.into_active_model().reset_all()).exec_without_returning(&transaction).await?;
+    attempt::Entity::insert(attempt.into_active_model().reset_all())
+        .exec_without_returning(&transaction)
+        .await?;
     transaction.commit().await?;
     Ok(failing_since)
 }
@@ -319,7 +369,11 @@ async fn succeeded(db: &impl ConnectionTrait, webhook_id: Uuid, slowly: bool) ->
 }
 
 /// The receiver has failed; gives since when it does.
-async fn failed(db: &impl ConnectionTrait, webhook_id: Uuid, moment: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, DbErr> {
+async fn failed(
+    db: &impl ConnectionTrait,
+    webhook_id: Uuid,
+    moment: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
     let mut sql = Composer::new(db);
     let (moment, id) = (sql.moment(moment), sql.bind(webhook_id));
     let query = format!(
@@ -334,19 +388,28 @@ async fn failed(db: &impl ConnectionTrait, webhook_id: Uuid, moment: DateTime<Ut
 pub async fn begin_anew(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
     let id = sql.bind(webhook_id);
-    db.execute_raw(sql.statement(format!("UPDATE webhook_lane SET failing_since = NULL WHERE webhook_id = {id}"))).await.map(|_| ())
+    db.execute_raw(
+        sql.statement(format!("UPDATE webhook_lane SET failing_since = NULL WHERE webhook_id = {id}")),
+    )
+    .await
+    .map(|_| ())
 }
 
-/// Asks for the oldest [`REPLAYED`] of some deliveries again; says for how many, and when the first of the others was made. They go out in the
-/// order of the changes.
-pub async fn replay(db: &impl ConnectionTrait, webhook_id: Uuid, which: Condition) -> Result<(u64, Option<DateTime<Utc>>), DbErr> {
+/// Asks for the oldest [`REPLAYED`] of some deliveries again; says for how many, and when the first of the
+/// others was made. They go out in the order of the changes.
+pub async fn replay(
+    db: &impl ConnectionTrait,
+    webhook_id: Uuid,
+    which: Condition,
+) -> Result<(u64, Option<DateTime<Utc>>), DbErr> {
     hold(db, webhook_id).await?;
     let moment = moment(db).await?;
     let chosen = Entity::find().filter(Column::WebhookId.eq(webhook_id)).filter(which.clone());
     let last = chosen.clone().order_by_asc(Column::Id).offset(REPLAYED - 1).limit(1).one(db).await?;
     let (mut which, mut next_since) = (which, None);
     if let Some(last) = last {
-        let next = chosen.filter(Column::Id.gt(last.id)).order_by_asc(Column::CreatedAt).limit(1).one(db).await?;
+        let next =
+            chosen.filter(Column::Id.gt(last.id)).order_by_asc(Column::CreatedAt).limit(1).one(db).await?;
         next_since = next.map(|delivery| delivery.created_at);
         which = which.add(Column::Id.lte(last.id));
     }
@@ -363,7 +426,8 @@ pub async fn replay(db: &impl ConnectionTrait, webhook_id: Uuid, which: Conditio
     Ok((again.rows_affected, next_since))
 }
 
-/// Forgets what was delivered, what was given up three times as long ago, and what was on its way to webhooks that are deleted.
+/// Forgets what was delivered, what was given up three times as long ago, and what was on its way to webhooks
+/// that are deleted.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
     let mut sql = Composer::new(db);
     let (long_before, before) = (sql.moment(before - (now() - before) * 2), sql.moment(before));

@@ -1,5 +1,6 @@
-//! Histories that were kept before there were commitments get them: each entry is written anew with commitments in the place of personal values,
-//! and the chain of its record is computed again. What the chains were before is kept as evidence: one root over all of them, and their heads.
+//! Histories that were kept before there were commitments get them: each entry is written anew with
+//! commitments in the place of personal values, and the chain of its record is computed again. What the
+//! chains were before is kept as evidence: one root over all of them, and their heads.
 
 use std::collections::BTreeMap;
 
@@ -32,8 +33,16 @@ struct Table {
 
 /// All of them.
 const TABLES: &[Table] = &[
-    Table { resource: "cda", name: "cda", sealed: &[("national_code", true), ("mobile", false), ("email", false)] },
-    Table { resource: "organisation", name: "organisation", sealed: &[("legal_id", true), ("phone", false), ("email", false)] },
+    Table {
+        resource: "cda",
+        name: "cda",
+        sealed: &[("national_code", true), ("mobile", false), ("email", false)],
+    },
+    Table {
+        resource: "organisation",
+        name: "organisation",
+        sealed: &[("legal_id", true), ("phone", false), ("email", false)],
+    },
     Table { resource: "supervision", name: "supervision", sealed: &[] },
     Table { resource: "user", name: "account", sealed: &[] },
 ];
@@ -41,7 +50,8 @@ const TABLES: &[Table] = &[
 /// So many records are done in one transaction.
 const TURN: u64 = 100;
 
-/// The hash of an entry whose chain was broken before: it is the hash of nothing, so that the chain stays broken.
+/// The hash of an entry whose chain was broken before: it is the hash of nothing, so that the chain stays
+/// broken.
 const BROKEN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 impl Table {
@@ -53,7 +63,12 @@ impl Table {
     }
 
     async fn has_pending(&self, db: &impl ConnectionTrait) -> Result<bool, DbErr> {
-        let pending = Query::select().expr(Expr::val(1)).from(Alias::new(self.name)).and_where(self.is_pending()).limit(1).to_owned();
+        let pending = Query::select()
+            .expr(Expr::val(1))
+            .from(Alias::new(self.name))
+            .and_where(self.is_pending())
+            .limit(1)
+            .to_owned();
         Ok(db.query_one(&pending).await?.is_some())
     }
 }
@@ -71,7 +86,8 @@ pub async fn is_pending(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(false)
 }
 
-/// Gives commitments to all histories that have none, some records at a time: where it is interrupted it goes on the next time.
+/// Gives commitments to all histories that have none, some records at a time: where it is interrupted it goes
+/// on the next time.
 ///
 /// # Errors
 /// There is no key, or the database does not answer.
@@ -116,18 +132,34 @@ async fn turn(db: &Database, table: &Table, keyring: &Keyring) -> Result<bool, P
 type Known = BTreeMap<&'static str, (Value, String)>;
 
 /// Writes the history of a record anew. Where its chain is broken, it stays so.
-async fn record(db: &WriteTransaction, table: &Table, row: &QueryResult, keyring: &Keyring) -> Result<(), Problem> {
+async fn record(
+    db: &WriteTransaction,
+    table: &Table,
+    row: &QueryResult,
+    keyring: &Keyring,
+) -> Result<(), Problem> {
     use change_log::{Column, Entity};
     let (id, own_hash): (Uuid, String) = (row.try_get("", "id")?, row.try_get("", "history_hash")?);
-    let entries = Entity::find().filter(Column::Resource.eq(table.resource)).filter(Column::RecordId.eq(id)).order_by_asc(Column::Version);
+    let entries = Entity::find()
+        .filter(Column::Resource.eq(table.resource))
+        .filter(Column::RecordId.eq(id))
+        .order_by_asc(Column::Version);
     let (mut known, mut kept) = (Known::new(), Vec::new());
-    let (mut chain, mut is_whole, mut previous, mut newest) = (Chain::default(), true, String::new(), Value::Null);
+    let (mut chain, mut is_whole, mut previous, mut newest) =
+        (Chain::default(), true, String::new(), Value::Null);
     for mut entry in entries.all(db).await? {
         is_whole = is_whole && chain.add(&entry).is_ok();
         newest = entry.data.clone();
         known.retain(|field, _| entry.data.get(*field).is_some_and(|value| !value.is_null()));
         for field in super::fields(table.resource) {
-            let Some(value) = entry.data.get(*field).filter(|value| !value.is_null() && !super::is_erased(field, value)).cloned() else { continue };
+            let Some(value) = entry
+                .data
+                .get(*field)
+                .filter(|value| !value.is_null() && !super::is_erased(field, value))
+                .cloned()
+            else {
+                continue;
+            };
             if known.get(field).is_none_or(|(said, _)| *said != value) {
                 let is_name = table.sealed.iter().all(|(column, _)| column != field);
                 let (token, row) = keep(keyring, (table.resource, id, field), &value, is_name)?;
@@ -141,25 +173,41 @@ async fn record(db: &WriteTransaction, table: &Table, row: &QueryResult, keyring
         previous.clone_from(&entry.hash);
         rewrite(db, entry).await?;
     }
-    let is_said = |(column, _): &(&str, bool)| Ok::<_, DbErr>(row.try_get::<Option<String>>("", column)?.as_deref() == newest[*column].as_str());
-    let is_as_told = table.sealed.iter().map(is_said).collect::<Result<Vec<_>, _>>()?.into_iter().all(|is_said| is_said);
+    let is_said = |(column, _): &(&str, bool)| {
+        Ok::<_, DbErr>(row.try_get::<Option<String>>("", column)?.as_deref() == newest[*column].as_str())
+    };
+    let is_as_told =
+        table.sealed.iter().map(is_said).collect::<Result<Vec<_>, _>>()?.into_iter().all(|is_said| is_said);
     let head = if is_whole && chain.ends_in(&own_hash) && is_as_told { previous } else { BROKEN.to_owned() };
     bulk::insert_all(db, kept).await?;
     keep_head(db, table.resource, id, &own_hash, keyring).await?;
     write_row(db, table, id, head, &known, keyring).await
 }
 
-async fn write_row(db: &WriteTransaction, table: &Table, id: Uuid, head: String, known: &Known, keyring: &Keyring) -> Result<(), Problem> {
-    let tokens: BTreeMap<&str, &str> = known.iter().map(|(field, (_, token))| (*field, token.as_str())).collect();
+async fn write_row(
+    db: &WriteTransaction,
+    table: &Table,
+    id: Uuid,
+    head: String,
+    known: &Known,
+    keyring: &Keyring,
+) -> Result<(), Problem> {
+    let tokens: BTreeMap<&str, &str> =
+        known.iter().map(|(field, (_, token))| (*field, token.as_str())).collect();
     let commitments = serde_json::to_value(tokens).map_err(Problem::internal)?;
-    let mut update = Query::update().table(Alias::new(table.name)).and_where(Expr::col(Alias::new("id")).eq(id)).to_owned();
+    let mut update = Query::update()
+        .table(Alias::new(table.name))
+        .and_where(Expr::col(Alias::new("id")).eq(id))
+        .to_owned();
     update.value(Alias::new("commitments"), commitments).value(Alias::new("history_hash"), head);
     for (column, has_index) in table.sealed {
         let said = known.get(column);
         if let Some((_, token)) = said {
             update.value(Alias::new(*column), token.as_str());
         }
-        if let Some(value) = said.and_then(|(value, _)| value.as_str()).filter(|value| *has_index && *value != ERASED) {
+        if let Some(value) =
+            said.and_then(|(value, _)| value.as_str()).filter(|value| *has_index && *value != ERASED)
+        {
             update.value(Alias::new(format!("{column}_index")), keyring.current().index(column, value));
         }
     }
@@ -167,8 +215,8 @@ async fn write_row(db: &WriteTransaction, table: &Table, id: Uuid, head: String,
     Ok(())
 }
 
-/// Gives the values back to records and histories, as they were kept before: for who takes the change of the tables back. What was erased stays
-/// erased.
+/// Gives the values back to records and histories, as they were kept before: for who takes the change of the
+/// tables back. What was erased stays erased.
 ///
 /// # Errors
 /// A key is missing, or the database does not answer.
@@ -176,10 +224,17 @@ pub async fn give_back(db: &WriteTransaction) -> Result<(), DbErr> {
     use change_log::{Column, Entity};
     for table in TABLES {
         let committed = Expr::col(Alias::new("commitments")).is_not_null();
-        let rows = Query::select().column(Alias::new("id")).from(Alias::new(table.name)).and_where(committed).to_owned();
+        let rows = Query::select()
+            .column(Alias::new("id"))
+            .from(Alias::new(table.name))
+            .and_where(committed)
+            .to_owned();
         for row in db.query_all(&rows).await? {
             let id: Uuid = row.try_get("", "id")?;
-            let entries = Entity::find().filter(Column::Resource.eq(table.resource)).filter(Column::RecordId.eq(id)).order_by_asc(Column::Version);
+            let entries = Entity::find()
+                .filter(Column::Resource.eq(table.resource))
+                .filter(Column::RecordId.eq(id))
+                .order_by_asc(Column::Version);
             let (mut entries, mut chain, mut is_whole) = (entries.all(&**db).await?, Chain::default(), true);
             let mut is_whole_until = Vec::new();
             for entry in &entries {
@@ -194,7 +249,10 @@ pub async fn give_back(db: &WriteTransaction) -> Result<(), DbErr> {
                 (previous, newest) = (entry.hash.clone(), entry.data.clone());
                 rewrite(db, entry).await?;
             }
-            let mut update = Query::update().table(Alias::new(table.name)).and_where(Expr::col(Alias::new("id")).eq(id)).to_owned();
+            let mut update = Query::update()
+                .table(Alias::new(table.name))
+                .and_where(Expr::col(Alias::new("id")).eq(id))
+                .to_owned();
             update.value(Alias::new("history_hash"), previous);
             for (column, _) in table.sealed {
                 update.value(Alias::new(*column), newest[*column].as_str().map(str::to_owned));
@@ -208,8 +266,13 @@ pub async fn give_back(db: &WriteTransaction) -> Result<(), DbErr> {
 /// Writes an entry in the place of the one that it is.
 async fn rewrite(db: &WriteTransaction, entry: change_log::Model) -> Result<(), DbErr> {
     use change_log::{Column, Entity};
-    let values = [(Column::Data, entry.data.into()), (Column::PreviousHash, entry.previous_hash.into()), (Column::Hash, entry.hash.into())];
-    db.execute(&Query::update().table(Entity).values(values).and_where(Column::Seq.eq(entry.seq)).to_owned()).await?;
+    let values = [
+        (Column::Data, entry.data.into()),
+        (Column::PreviousHash, entry.previous_hash.into()),
+        (Column::Hash, entry.hash.into()),
+    ];
+    db.execute(&Query::update().table(Entity).values(values).and_where(Column::Seq.eq(entry.seq)).to_owned())
+        .await?;
     Ok(())
 }
 
@@ -239,9 +302,14 @@ async fn keep_evidence(db: &Database, keyring: &Keyring) -> Result<(), Problem> 
     lock::for_transaction(&transaction, "adopt histories").await?;
     if evidence(&*transaction).await?.is_none() {
         let (root, key) = (root::root(&*transaction).await?, keyring.current());
-        tracing::info!(root = root.sha256, chains = root.chains, "the root of all histories before their personal values are committed to");
+        tracing::info!(
+            root = root.sha256,
+            chains = root.chains,
+            "the root of all histories before their personal values are committed to"
+        );
         let sealed = key.seal(ROOT, root.sha256.into_bytes())?;
-        let values: [SimpleExpr; 5] = [new_id().into(), now().into(), (root.chains as i64).into(), key.id().into(), sealed.into()];
+        let values: [SimpleExpr; 5] =
+            [new_id().into(), now().into(), (root.chains as i64).into(), key.id().into(), sealed.into()];
         let insert = Query::insert()
             .into_table(Alias::new("former_root"))
             .columns(columns(["id", "taken_at", "chains", "key_id", "sealed"]))
@@ -257,15 +325,29 @@ async fn keep_evidence(db: &Database, keyring: &Keyring) -> Result<(), Problem> 
 /// # Errors
 /// Its key is missing, or the database does not answer.
 pub async fn evidence(db: &impl ConnectionTrait) -> Result<Option<Evidence>, DbErr> {
-    let query = Query::select().columns(columns(["taken_at", "chains", "sealed"])).from(Alias::new("former_root")).limit(1).to_owned();
+    let query = Query::select()
+        .columns(columns(["taken_at", "chains", "sealed"]))
+        .from(Alias::new("former_root"))
+        .limit(1)
+        .to_owned();
     let Some(row) = db.query_one(&query).await? else { return Ok(None) };
     let (chains, sealed): (i64, String) = (row.try_get("", "chains")?, row.try_get("", "sealed")?);
-    let sha256 = String::from_utf8(super::keys::open(db, ROOT, &sealed).await?).map_err(|error| DbErr::Custom(error.to_string()))?;
-    Ok(Some(Evidence { taken_at: row.try_get("", "taken_at")?, root: Root { sha256, chains: chains as u64 } }))
+    let sha256 = String::from_utf8(super::keys::open(db, ROOT, &sealed).await?)
+        .map_err(|error| DbErr::Custom(error.to_string()))?;
+    Ok(Some(Evidence {
+        taken_at: row.try_get("", "taken_at")?,
+        root: Root { sha256, chains: chains as u64 },
+    }))
 }
 
 /// Keeps the head of a chain as it was.
-async fn keep_head(db: &WriteTransaction, resource: &str, id: Uuid, hash: &str, keyring: &Keyring) -> Result<(), Problem> {
+async fn keep_head(
+    db: &WriteTransaction,
+    resource: &str,
+    id: Uuid,
+    hash: &str,
+    keyring: &Keyring,
+) -> Result<(), Problem> {
     let key = keyring.current();
     let sealed = key.seal(&name_of_head(resource, id), hash.as_bytes().to_vec())?;
     let values: [SimpleExpr; 4] = [resource.into(), id.into(), key.id().into(), sealed.into()];
@@ -293,8 +375,9 @@ const HOLDING: [&str; 11] = [
     "former_head",
 ];
 
-/// Has the database let go of the bytes of what was deleted, while others read and write. On PostgreSQL those that stood between rows that are left
-/// stay in the files until they are written over, or `VACUUM FULL` is run.
+/// Has the database let go of the bytes of what was deleted, while others read and write. On PostgreSQL those
+/// that stood between rows that are left stay in the files until they are written over, or `VACUUM FULL` is
+/// run.
 ///
 /// # Errors
 /// They are still in its files: on SQLite, somebody has read for longer than is waited for.
@@ -302,7 +385,8 @@ pub(super) async fn release(db: &Database) -> Result<(), DbErr> {
     let_go(db, "VACUUM").await
 }
 
-/// Has the database let go of the bytes of what was overwritten, while nobody else uses it, however long that takes.
+/// Has the database let go of the bytes of what was overwritten, while nobody else uses it, however long that
+/// takes.
 ///
 /// # Errors
 /// They are still in its files.

@@ -1,5 +1,6 @@
-//! Erasing the personal values of a record for good: the values with their salts, what was kept of them elsewhere, and the former head of its
-//! history, from which they could be computed. What commits to them stays, and tells nothing any more.
+//! Erasing the personal values of a record for good: the values with their salts, what was kept of them
+//! elsewhere, and the former head of its history, from which they could be computed. What commits to them
+//! stays, and tells nothing any more.
 
 use std::collections::BTreeSet;
 
@@ -45,11 +46,16 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Erases the personal values of a record, whatever its state: the record gets a version that has none, and what was kept of them is deleted.
+/// Erases the personal values of a record, whatever its state: the record gets a version that has none, and
+/// what was kept of them is deleted.
 ///
 /// # Errors
 /// 412 where somebody changes the record meanwhile; the database does not answer.
-pub async fn erase<R: Record>(transaction: &Transaction, before: &R, reason: &str) -> Result<(Model, R), Problem> {
+pub async fn erase<R: Record>(
+    transaction: &Transaction,
+    before: &R,
+    reason: &str,
+) -> Result<(Model, R), Problem> {
     let id = before.id();
     let row = transaction.erase(before).await?;
     forget(transaction, R::RESOURCE, id).await?;
@@ -62,7 +68,9 @@ pub async fn erase<R: Record>(transaction: &Transaction, before: &R, reason: &st
         request_id: transaction.request_id().to_owned(),
         reason: reason.to_owned(),
     };
-    Entity::insert(ActiveModel::from(erasure.clone()).reset_all()).exec_without_returning(&**transaction).await?;
+    Entity::insert(ActiveModel::from(erasure.clone()).reset_all())
+        .exec_without_returning(&**transaction)
+        .await?;
     Ok((erasure, row))
 }
 
@@ -81,8 +89,15 @@ async fn forget(transaction: &Transaction, resource: &str, id: Uuid) -> Result<(
     }
     idempotent_answer::forget_about(&**transaction, &said).await?;
     Values::delete_many().filter(of_record).exec(&**transaction).await?;
-    let record = |table: &'static str| Query::delete().from_table(Alias::new(table)).and_where(Expr::col(Alias::new("record_id")).eq(id)).to_owned();
-    transaction.execute_statement(record("former_head").and_where(Expr::col(Alias::new("resource")).eq(resource))).await?;
+    let record = |table: &'static str| {
+        Query::delete()
+            .from_table(Alias::new(table))
+            .and_where(Expr::col(Alias::new("record_id")).eq(id))
+            .to_owned()
+    };
+    transaction
+        .execute_statement(record("former_head").and_where(Expr::col(Alias::new("resource")).eq(resource)))
+        .await?;
     // What another system called the record, and what it was told to be wrong with a row of it.
     let column = |name: &'static str| Expr::col(Alias::new(name));
     forget_rows(transaction, column("record_id").eq(id)).await?;
@@ -98,8 +113,11 @@ async fn forget(transaction: &Transaction, resource: &str, id: Uuid) -> Result<(
         .to_owned();
     transaction.execute_statement(&sessions).await?;
     // A receiver may have answered with what it was sent.
-    let deliveries =
-        Query::select().column(Alias::new("id")).from(Alias::new("webhook_delivery")).and_where(Expr::col(Alias::new("record_id")).eq(id)).to_owned();
+    let deliveries = Query::select()
+        .column(Alias::new("id"))
+        .from(Alias::new("webhook_delivery"))
+        .and_where(Expr::col(Alias::new("record_id")).eq(id))
+        .to_owned();
     let attempts = Query::update()
         .table(Alias::new("webhook_attempt"))
         .value(Alias::new("answer"), Option::<String>::None)
@@ -108,9 +126,12 @@ async fn forget(transaction: &Transaction, resource: &str, id: Uuid) -> Result<(
     transaction.execute_statement(&attempts).await
 }
 
-/// Forgets what another system called the record in rows of imports that made nothing: of a rehearsal, or that failed.
+/// Forgets what another system called the record in rows of imports that made nothing: of a rehearsal, or
+/// that failed.
 async fn forget_key(transaction: &Transaction, resource: &str, reference: &Value) -> Result<(), Problem> {
-    let (Some(system), Some(key)) = (reference["system"].as_str(), reference["key"].as_str()) else { return Ok(()) };
+    let (Some(system), Some(key)) = (reference["system"].as_str(), reference["key"].as_str()) else {
+        return Ok(());
+    };
     let column = |name: &'static str| Expr::col(Alias::new(name));
     let imports = Query::select()
         .column(Alias::new("id"))
@@ -141,8 +162,16 @@ async fn value(db: &Transaction, kept: &PersonalValue) -> Option<Value> {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn is_erased_since(db: &impl ConnectionTrait, resource: &str, id: Uuid, moment: DateTime<Utc>) -> Result<bool, DbErr> {
-    let found = Entity::find().filter(Column::Resource.eq(resource)).filter(Column::RecordId.eq(id)).filter(Column::ErasedAt.gte(moment));
+pub async fn is_erased_since(
+    db: &impl ConnectionTrait,
+    resource: &str,
+    id: Uuid,
+    moment: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let found = Entity::find()
+        .filter(Column::Resource.eq(resource))
+        .filter(Column::RecordId.eq(id))
+        .filter(Column::ErasedAt.gte(moment));
     Ok(found.one(db).await?.is_some())
 }
 
@@ -158,7 +187,7 @@ pub async fn all(db: &Database) -> Result<Vec<Model>, DbErr> {
 ///
 /// # Errors
 /// 503: it is erased, and may still be in the files of the database; to repeat the erasure is to try again.
-pub async fn settle(db: &Database) -> Result<(), Problem> {
+pub async fn finish_erasures(db: &Database) -> Result<(), Problem> {
     super::adopt::release(db).await.map_err(|error| {
         tracing::warn!(%error, "what was erased may still be in the files of the database");
         let detail = Text::new(

@@ -1,4 +1,5 @@
-//! The keys of personal values: from one secret of 32 bytes follow the key that encrypts and the key of the blind index.
+//! The keys of personal values: from one secret of 32 bytes follow the key that encrypts and the key of the
+//! blind index.
 
 use std::{
     collections::BTreeMap,
@@ -48,7 +49,9 @@ impl Key {
         let derive = |purpose: &str, length: usize| {
             let mut bytes = vec![0; length];
             let info = [purpose.as_bytes()];
-            root.expand(&info, Bytes(length)).and_then(|derived| derived.fill(&mut bytes)).map_err(Problem::internal)?;
+            root.expand(&info, Bytes(length))
+                .and_then(|derived| derived.fill(&mut bytes))
+                .map_err(Problem::internal)?;
             Ok::<_, Problem>(bytes)
         };
         Ok(Self {
@@ -68,7 +71,10 @@ impl Key {
         if text.len() != 2 * LENGTH || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(fault());
         }
-        let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()));
+        let digits = text
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()));
         let secret = digits.collect::<Option<Vec<u8>>>().ok_or_else(fault)?;
         Self::new(&secret).map_err(|error| error.to_string())
     }
@@ -94,7 +100,8 @@ impl Key {
     }
 }
 
-/// The keys that this process has seen, by their ids: what opens a value does not depend on which database it is in.
+/// The keys that this process has seen, by their ids: what opens a value does not depend on which database it
+/// is in.
 static KNOWN: RwLock<BTreeMap<String, Arc<Key>>> = RwLock::new(BTreeMap::new());
 
 /// The keys of the configuration, the one that encrypts first.
@@ -109,7 +116,8 @@ fn learn(key: Key) -> Arc<Key> {
     known.entry(key.id.clone()).or_insert_with(|| Arc::new(key)).clone()
 }
 
-/// Takes the keys of the configuration: the one that encrypts, then those that only open what was encrypted before a change of keys.
+/// Takes the keys of the configuration: the one that encrypts, then those that only open what was encrypted
+/// before a change of keys.
 ///
 /// # Errors
 /// One of them is not written as a key.
@@ -129,7 +137,8 @@ pub fn is_configured() -> bool {
 pub struct Keyring(Vec<Arc<Key>>);
 
 impl Keyring {
-    /// The keys of the configuration, and the one that the database keeps where it has been served without one.
+    /// The keys of the configuration, and the one that the database keeps where it has been served without
+    /// one.
     ///
     /// # Errors
     /// There is no key at all, or the database does not answer.
@@ -139,7 +148,9 @@ impl Keyring {
             keys.push(learn(Key::new(&kept)?));
         }
         if keys.is_empty() {
-            return Err(Problem::internal("there is no key of personal values: set KHOOSHEH_PERSONAL_KEY_FILE, or run `khoosheh migrate up`"));
+            return Err(Problem::internal(
+                "there is no key of personal values: set KHOOSHEH_PERSONAL_KEY_FILE, or run `khoosheh migrate up`",
+            ));
         }
         Ok(Self(keys))
     }
@@ -160,16 +171,20 @@ impl Keyring {
     }
 }
 
-/// Checks that the service can be served: that no history is without commitments, and that there is a key for each value.
+/// Checks that the service can be served: that no history is without commitments, and that there is a key for
+/// each value.
 ///
 /// # Errors
 /// It cannot, which the message says how to mend, or the database does not answer.
 pub async fn check(db: &impl ConnectionTrait) -> Result<(), Problem> {
     if super::adopt::is_pending(db).await? {
-        return Err(Problem::internal("personal values stand in histories in clear: run `khoosheh migrate up`"));
+        return Err(Problem::internal(
+            "personal values stand in histories in clear: run `khoosheh migrate up`",
+        ));
     }
     let keyring = Keyring::of(db).await?;
-    let ids = Query::select().distinct().column(Alias::new("key_id")).from(Alias::new("personal_value")).to_owned();
+    let ids =
+        Query::select().distinct().column(Alias::new("key_id")).from(Alias::new("personal_value")).to_owned();
     for row in db.query_all(&ids).await? {
         let id: String = row.try_get("", "key_id")?;
         if keyring.0.iter().all(|key| key.id != id) {
@@ -184,19 +199,24 @@ pub async fn check(db: &impl ConnectionTrait) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Opens what a key of this process has sealed for a name. The key that the database keeps is read where it is needed.
+/// Opens what a key of this process has sealed for a name. The key that the database keeps is read where it
+/// is needed.
 ///
 /// # Errors
 /// The key is not there, the text was changed, or the database does not answer.
 pub async fn open(db: &impl ConnectionTrait, name: &str, sealed: &str) -> Result<Vec<u8>, DbErr> {
-    let (id, text) = sealed.split_once('.').ok_or_else(|| DbErr::Custom("a sealed value is none".to_owned()))?;
+    let (id, text) =
+        sealed.split_once('.').ok_or_else(|| DbErr::Custom("a sealed value is none".to_owned()))?;
     if known(id).is_none()
         && let Some(kept) = secret::find(db, secret::PERSONAL).await?
     {
         learn(Key::new(&kept).map_err(|error| DbErr::Custom(error.to_string()))?);
     }
-    let key = known(id).ok_or_else(|| DbErr::Custom(format!("the key {id} of personal values is not in the configuration")))?;
-    key.open(name, text).ok_or_else(|| DbErr::Custom("a personal value was changed past the service".to_owned()))
+    let key = known(id).ok_or_else(|| {
+        DbErr::Custom(format!("the key {id} of personal values is not in the configuration"))
+    })?;
+    key.open(name, text)
+        .ok_or_else(|| DbErr::Custom("a personal value was changed past the service".to_owned()))
 }
 
 #[cfg(test)]
@@ -213,7 +233,11 @@ mod tests {
         assert_eq!((id, key.open("a name", text).unwrap().as_slice()), (key.id(), b"0012345679".as_slice()));
         assert_eq!(key.open("another name", text), None);
         assert_eq!(other.open("a name", text), None);
-        assert_ne!(sealed, key.seal("a name", b"0012345679".to_vec()).unwrap(), "each has a nonce of its own");
+        assert_ne!(
+            sealed,
+            key.seal("a name", b"0012345679".to_vec()).unwrap(),
+            "each has a nonce of its own"
+        );
     }
 
     #[test]
@@ -221,7 +245,11 @@ mod tests {
         let (key, other) = (Key::new(&[7; LENGTH]).unwrap(), Key::new(&[8; LENGTH]).unwrap());
         let index = key.index("national_code", "0012345679");
         assert_eq!(index, key.index("national_code", "0012345679"));
-        for different in [key.index("legal_id", "0012345679"), key.index("national_code", "0012345687"), other.index("national_code", "0012345679")] {
+        for different in [
+            key.index("legal_id", "0012345679"),
+            key.index("national_code", "0012345687"),
+            other.index("national_code", "0012345679"),
+        ] {
             assert_ne!(index, different);
         }
     }

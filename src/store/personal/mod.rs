@@ -1,6 +1,7 @@
-//! Personal values in one place: a table of them, each encrypted and with a salt of its own. Records and their history keep a *commitment* to
-//! each value in its stead, a hash over salt and value, so that the hashes of the history tell nothing, hold for good, and go on to hold when a
-//! value and its salt are erased. `docs/personal-data.md` tells the whole design.
+//! Personal values in one place: a table of them, each encrypted and with a salt of its own. Records and
+//! their history keep a *commitment* to each value in its stead, a hash over salt and value, so that the
+//! hashes of the history tell nothing, hold for good, and go on to hold when a value and its salt are erased.
+//! `docs/personal-data.md` tells the whole design.
 
 pub mod adopt;
 pub mod erase;
@@ -59,8 +60,8 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The fields of each kind of record that are committed to. Of those that [`Record::apart`] names, the table of the record holds no more than
-/// the commitment; the others are names, which it keeps in clear.
+/// The fields of each kind of record that are committed to. Of those that [`Record::apart`] names, the table
+/// of the record holds no more than the commitment; the others are names, which it keeps in clear.
 const FIELDS: &[(&str, &[&str])] = &[
     ("cda", &["national_code", "mobile", "email", "name_fa", "name_en", "education", "external_refs"]),
     ("organisation", &["legal_id", "phone", "email"]),
@@ -172,8 +173,14 @@ impl Committed {
     }
 }
 
-/// Commits to a value of a record: the commitment, and the row that keeps the value. A name stays readable beside it.
-fn keep(keyring: &Keyring, (resource, record_id, field): (&str, Uuid, &str), value: &Value, is_name: bool) -> Result<(String, ActiveModel), Problem> {
+/// Commits to a value of a record: the commitment, and the row that keeps the value. A name stays readable
+/// beside it.
+fn keep(
+    keyring: &Keyring,
+    (resource, record_id, field): (&str, Uuid, &str),
+    value: &Value,
+    is_name: bool,
+) -> Result<(String, ActiveModel), Problem> {
     let committed = Committed::new(value.clone())?;
     let token = committed.token(resource, record_id, field);
     let key = keyring.current();
@@ -198,12 +205,16 @@ fn in_clear<R: Record>(row: &R) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-/// Commits to the personal values of a row that is about to be written: its commitments and blind indexes become those of its values. A value
-/// that stays keeps its commitment. Returns what is to be kept with it.
+/// Commits to the personal values of a row that is about to be written: its commitments and blind indexes
+/// become those of its values. A value that stays keeps its commitment. Returns what is to be kept with it.
 ///
 /// # Errors
 /// There is no randomness, or the row cannot be represented.
-pub fn commit<R: Record>(keyring: &Keyring, row: &mut R, before: Option<&R>) -> Result<Vec<ActiveModel>, Problem> {
+pub fn commit<R: Record>(
+    keyring: &Keyring,
+    row: &mut R,
+    before: Option<&R>,
+) -> Result<Vec<ActiveModel>, Problem> {
     let fields = fields(R::RESOURCE);
     if fields.is_empty() {
         return Ok(Vec::new());
@@ -214,7 +225,10 @@ pub fn commit<R: Record>(keyring: &Keyring, row: &mut R, before: Option<&R>) -> 
     let commitments = commitments.get_or_insert_default();
     let former = std::mem::take(commitments);
     for field in fields {
-        let Some(value) = view.get(*field).filter(|value| !value.is_null() && !is_erased(field, value)) else { continue };
+        let Some(value) = view.get(*field).filter(|value| !value.is_null() && !is_erased(field, value))
+        else {
+            continue;
+        };
         let was = before.as_ref().map_or_else(|| former.known.get(*field), |before| before.get(*field));
         let token = match former.tokens.get(*field) {
             Some(token) if was == Some(value) => token.clone(),
@@ -245,7 +259,9 @@ pub fn stored<R: Record>(row: &R) -> R {
     let mut row = row.clone();
     if let Some(Apart { commitments, sealed }) = row.apart() {
         for Sealed { field, value, .. } in sealed {
-            if let (Some(value), Some(token)) = (value, commitments.as_ref().and_then(|commitments| commitments.token(field))) {
+            if let (Some(value), Some(token)) =
+                (value, commitments.as_ref().and_then(|commitments| commitments.token(field)))
+            {
                 token.clone_into(value);
             }
         }
@@ -269,7 +285,10 @@ pub fn cover<R: Record>(row: &R, data: &mut Map<String, Value>) {
 const MOST: usize = 1_000;
 
 /// The values behind some commitments. Those that were erased are missing.
-async fn values(db: &impl ConnectionTrait, tokens: impl IntoIterator<Item = String>) -> Result<HashMap<String, Model>, DbErr> {
+async fn values(
+    db: &impl ConnectionTrait,
+    tokens: impl IntoIterator<Item = String>,
+) -> Result<HashMap<String, Model>, DbErr> {
     let tokens: Vec<String> = tokens.into_iter().collect();
     let mut found = HashMap::new();
     for tokens in tokens.chunks(MOST) {
@@ -285,14 +304,20 @@ async fn opened(db: &impl ConnectionTrait, row: &Model) -> Result<Committed, DbE
     Committed::read(&bytes).ok_or_else(|| DbErr::Custom("a personal value is not written as one".to_owned()))
 }
 
-/// Puts the values of some rows in the place of their commitments, in a number of statements that does not depend on their number.
+/// Puts the values of some rows in the place of their commitments, in a number of statements that does not
+/// depend on their number.
 ///
 /// # Errors
 /// A key is missing, a value was changed past the service, or the database does not answer.
 pub async fn reveal<R: Record>(db: &impl ConnectionTrait, rows: &mut [R]) -> Result<(), DbErr> {
     let of_row = |row: &mut R| {
         let sealed = row.apart().map(|apart| apart.sealed).unwrap_or_default();
-        sealed.into_iter().filter_map(|sealed| sealed.value).filter(|value| is_token(value)).map(|value| value.clone()).collect::<Vec<_>>()
+        sealed
+            .into_iter()
+            .filter_map(|sealed| sealed.value)
+            .filter(|value| is_token(value))
+            .map(|value| value.clone())
+            .collect::<Vec<_>>()
     };
     let tokens: Vec<String> = rows.iter_mut().flat_map(of_row).collect();
     if tokens.is_empty() {
@@ -300,7 +325,13 @@ pub async fn reveal<R: Record>(db: &impl ConnectionTrait, rows: &mut [R]) -> Res
     }
     let found = values(db, tokens).await?;
     for row in rows {
-        for value in row.apart().map(|apart| apart.sealed).unwrap_or_default().into_iter().filter_map(|sealed| sealed.value) {
+        for value in row
+            .apart()
+            .map(|apart| apart.sealed)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|sealed| sealed.value)
+        {
             if !is_token(value) {
                 continue;
             }
@@ -317,13 +348,17 @@ pub async fn reveal<R: Record>(db: &impl ConnectionTrait, rows: &mut [R]) -> Res
 ///
 /// # Errors
 /// As of [`reveal`].
-pub async fn reveal_entries<'a>(db: &impl ConnectionTrait, entries: impl Iterator<Item = &'a mut change_log::Model>) -> Result<(), DbErr> {
+pub async fn reveal_entries<'a>(
+    db: &impl ConnectionTrait,
+    entries: impl Iterator<Item = &'a mut change_log::Model>,
+) -> Result<(), DbErr> {
     let mut entries: Vec<_> = entries.filter(|entry| !fields(&entry.resource).is_empty()).collect();
     let of_entry = |entry: &change_log::Model| {
         let said = fields(&entry.resource).iter().filter_map(|field| entry.data[*field].as_str());
         said.filter(|text| is_token(text)).map(str::to_owned).collect::<Vec<_>>()
     };
-    let tokens: std::collections::BTreeSet<String> = entries.iter().flat_map(|entry| of_entry(entry)).collect();
+    let tokens: std::collections::BTreeSet<String> =
+        entries.iter().flat_map(|entry| of_entry(entry)).collect();
     if tokens.is_empty() {
         return Ok(());
     }
@@ -344,26 +379,35 @@ pub async fn reveal_entries<'a>(db: &impl ConnectionTrait, entries: impl Iterato
 /// The unique personal fields of a row, each with its value.
 pub fn unique_values<R: Record>(row: &R) -> Vec<(&'static str, Option<String>)> {
     let mut row = row.clone();
-    let unique = row.apart().into_iter().flat_map(|apart| apart.sealed).filter(|sealed| sealed.index.is_some());
+    let unique =
+        row.apart().into_iter().flat_map(|apart| apart.sealed).filter(|sealed| sealed.index.is_some());
     unique.map(|sealed| (sealed.field, sealed.value.cloned())).collect()
 }
 
 /// Whether a row has another value of a unique personal field than before.
 pub fn names_another<R: Record>(row: &R, before: Option<&R>) -> bool {
     let earlier = before.map(unique_values).unwrap_or_default();
-    unique_values(row).iter().any(|unique| unique.1.as_ref().is_some_and(|value| value != ERASED) && !earlier.contains(unique))
+    unique_values(row)
+        .iter()
+        .any(|unique| unique.1.as_ref().is_some_and(|value| value != ERASED) && !earlier.contains(unique))
 }
 
-/// Whether another live record has the value of a unique field under the index of a former key, which the unique index of the table cannot tell.
+/// Whether another live record has the value of a unique field under the index of a former key, which the
+/// unique index of the table cannot tell.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn is_taken<R: Record>(db: &impl ConnectionTrait, keyring: &Keyring, row: &mut R) -> Result<bool, DbErr> {
+pub async fn is_taken<R: Record>(
+    db: &impl ConnectionTrait,
+    keyring: &Keyring,
+    row: &mut R,
+) -> Result<bool, DbErr> {
     if !keyring.has_former() {
         return Ok(false);
     }
     let id = row.id();
-    let within = R::UNIQUE_IN_PROVINCE.then(|| Expr::col(Alias::new("province")).eq(row.province().map(str::to_owned)));
+    let within = R::UNIQUE_IN_PROVINCE
+        .then(|| Expr::col(Alias::new("province")).eq(row.province().map(str::to_owned)));
     for Sealed { field, value, index } in row.apart().map(|apart| apart.sealed).unwrap_or_default() {
         let (Some(value), Some(_)) = (value, index) else { continue };
         let column = Alias::new(format!("{field}_index"));

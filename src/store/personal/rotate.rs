@@ -1,4 +1,5 @@
-//! Changing the key of personal values: what was encrypted by a former key is encrypted anew, some values at a time, while the service runs.
+//! Changing the key of personal values: what was encrypted by a former key is encrypted anew, some values at
+//! a time, while the service runs.
 
 use sea_orm::{
     ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -20,16 +21,19 @@ use crate::{
 const TURN: u64 = 500;
 
 /// The fields that are found by a blind index, with the table that has it.
-const INDEXED: &[(&str, &str, &str)] = &[("cda", "cda", "national_code"), ("organisation", "organisation", "legal_id")];
+const INDEXED: &[(&str, &str, &str)] =
+    &[("cda", "cda", "national_code"), ("organisation", "organisation", "legal_id")];
 
-/// Encrypts with the present key what was encrypted with another one, and forgets the key that the database has kept itself. How many values were
-/// done; where it is interrupted it goes on the next time.
+/// Encrypts with the present key what was encrypted with another one, and forgets the key that the database
+/// has kept itself. How many values were done; where it is interrupted it goes on the next time.
 ///
 /// # Errors
 /// The configuration gives no key, or not the former one; a value occurs twice; the database does not answer.
 pub async fn rotate(db: &Database) -> Result<u64, Problem> {
     if !keys::is_configured() {
-        return Err(Problem::internal("set KHOOSHEH_PERSONAL_KEY_FILE to a file with the new key: without one the database keeps the key itself"));
+        return Err(Problem::internal(
+            "set KHOOSHEH_PERSONAL_KEY_FILE to a file with the new key: without one the database keeps the key itself",
+        ));
     }
     let keyring = Keyring::of(db).await?;
     let mut done = 0;
@@ -52,7 +56,11 @@ pub async fn rotate(db: &Database) -> Result<u64, Problem> {
 
 async fn turn(db: &Database, keyring: &Keyring) -> Result<u64, Problem> {
     let (transaction, key) = (connection::begin_to_rebuild(db).await?, keyring.current());
-    let former = Entity::find().filter(Column::KeyId.ne(key.id())).order_by_asc(Column::KeyId).order_by_asc(Column::Token).limit(TURN);
+    let former = Entity::find()
+        .filter(Column::KeyId.ne(key.id()))
+        .order_by_asc(Column::KeyId)
+        .order_by_asc(Column::Token)
+        .limit(TURN);
     let rows = former.all(&*transaction).await?;
     for row in &rows {
         value(&transaction, row, key).await?;
@@ -64,14 +72,16 @@ async fn turn(db: &Database, keyring: &Keyring) -> Result<u64, Problem> {
 /// Encrypts a value anew, and has the record that says it found by it.
 async fn value(db: &WriteTransaction, row: &Model, key: &Key) -> Result<(), Problem> {
     let bytes = keys::open(&**db, &row.token, &row.sealed).await?;
-    let text = super::Committed::read(&bytes).and_then(|committed| committed.value.as_str().map(str::to_owned));
+    let text =
+        super::Committed::read(&bytes).and_then(|committed| committed.value.as_str().map(str::to_owned));
     let sealed = Query::update()
         .table(Entity)
         .values([(Column::Sealed, key.seal(&row.token, bytes)?.into()), (Column::KeyId, key.id().into())])
         .and_where(Column::Token.eq(row.token.as_str()))
         .to_owned();
     db.execute(&sealed).await?;
-    let indexed = INDEXED.iter().find(|(resource, _, field)| *resource == row.resource && *field == row.field);
+    let indexed =
+        INDEXED.iter().find(|(resource, _, field)| *resource == row.resource && *field == row.field);
     let (Some((_, table, field)), Some(text)) = (indexed, text) else { return Ok(()) };
     let found = Query::update()
         .table(Alias::new(*table))
@@ -89,7 +99,11 @@ const NO_UNIQUE: &[Unique] = &[];
 async fn evidence(db: &Database, key: &Key) -> Result<(), Problem> {
     let transaction = connection::begin_to_rebuild(db).await?;
     let is_former = Expr::col(Alias::new("key_id")).ne(key.id());
-    let roots = Query::select().columns(["id", "sealed"].map(Alias::new)).from(Alias::new("former_root")).and_where(is_former.clone()).to_owned();
+    let roots = Query::select()
+        .columns(["id", "sealed"].map(Alias::new))
+        .from(Alias::new("former_root"))
+        .and_where(is_former.clone())
+        .to_owned();
     for row in transaction.query_all(&roots).await? {
         let (id, sealed): (Uuid, String) = (row.try_get("", "id")?, row.try_get("", "sealed")?);
         let bytes = keys::open(&*transaction, ROOT, &sealed).await?;
@@ -97,12 +111,14 @@ async fn evidence(db: &Database, key: &Key) -> Result<(), Problem> {
         seal_row(&transaction, "former_root", key.seal(ROOT, bytes)?, key, condition).await?;
     }
     let columns = ["resource", "record_id", "sealed"].map(Alias::new);
-    let heads = Query::select().columns(columns).from(Alias::new("former_head")).and_where(is_former).to_owned();
+    let heads =
+        Query::select().columns(columns).from(Alias::new("former_head")).and_where(is_former).to_owned();
     for row in transaction.query_all(&heads).await? {
         let (resource, id): (String, Uuid) = (row.try_get("", "resource")?, row.try_get("", "record_id")?);
         let (name, sealed) = (name_of_head(&resource, id), row.try_get::<String>("", "sealed")?);
         let bytes = keys::open(&*transaction, &name, &sealed).await?;
-        let condition = Expr::col(Alias::new("resource")).eq(resource).and(Expr::col(Alias::new("record_id")).eq(id));
+        let condition =
+            Expr::col(Alias::new("resource")).eq(resource).and(Expr::col(Alias::new("record_id")).eq(id));
         seal_row(&transaction, "former_head", key.seal(&name, bytes)?, key, condition).await?;
     }
     Ok(transaction.commit().await?)
@@ -116,11 +132,13 @@ async fn seal_row(
     condition: sea_orm::sea_query::SimpleExpr,
 ) -> Result<(), Problem> {
     let values = [(Alias::new("sealed"), sealed.into()), (Alias::new("key_id"), key.id().into())];
-    db.execute(&Query::update().table(Alias::new(table)).values(values).and_where(condition).to_owned()).await?;
+    db.execute(&Query::update().table(Alias::new(table)).values(values).and_where(condition).to_owned())
+        .await?;
     Ok(())
 }
 
-/// The key that the database has kept itself opens nothing any more but files that wait for their import: it stays until there are none.
+/// The key that the database has kept itself opens nothing any more but files that wait for their import: it
+/// stays until there are none.
 async fn forget_kept(db: &Database) -> Result<(), Problem> {
     let transaction = db.begin_to_write().await?;
     let part = Query::select().expr(Expr::val(1)).from(Alias::new("import_part")).limit(1).to_owned();

@@ -31,7 +31,9 @@ impl Said {
     pub fn of<R: Record>(result: &QueryResult) -> Result<Self, DbErr> {
         let mut row = R::from_query_result(result, "")?;
         let view = super::in_clear(&row).map_err(|error| DbErr::Custom(error.to_string()))?;
-        let Some(Apart { commitments: Some(commitments), sealed }) = row.apart() else { return Ok(Self::default()) };
+        let Some(Apart { commitments: Some(commitments), sealed }) = row.apart() else {
+            return Ok(Self::default());
+        };
         let mut said = Self { tokens: std::mem::take(&mut commitments.tokens), ..Self::default() };
         for field in super::fields(R::RESOURCE) {
             let Some(sealed) = sealed.iter().find(|sealed| sealed.field == *field) else {
@@ -49,13 +51,24 @@ impl Said {
 /// What is wrong, and where it was found.
 pub type Wrong = (Uuid, String);
 
-/// Holds the values of some records of a kind against what the records and their histories say; how many values there are.
+/// Holds the values of some records of a kind against what the records and their histories say; how many
+/// values there are.
 ///
 /// # Errors
 /// The database does not answer. The first value that is wrong is inside.
-pub async fn check(db: &impl ConnectionTrait, resource: &str, records: &BTreeMap<Uuid, Said>) -> Result<Result<u64, Wrong>, DbErr> {
-    let (Some((first, _)), Some((last, _))) = (records.first_key_value(), records.last_key_value()) else { return Ok(Ok(0)) };
-    let rows = Entity::find().filter(Column::Resource.eq(resource)).filter(Column::RecordId.between(*first, *last)).all(db).await?;
+pub async fn check(
+    db: &impl ConnectionTrait,
+    resource: &str,
+    records: &BTreeMap<Uuid, Said>,
+) -> Result<Result<u64, Wrong>, DbErr> {
+    let (Some((first, _)), Some((last, _))) = (records.first_key_value(), records.last_key_value()) else {
+        return Ok(Ok(0));
+    };
+    let rows = Entity::find()
+        .filter(Column::Resource.eq(resource))
+        .filter(Column::RecordId.between(*first, *last))
+        .all(db)
+        .await?;
     let (count, mut of_record) = (rows.len() as u64, HashMap::<Uuid, HashMap<String, Model>>::new());
     for row in rows {
         of_record.entry(row.record_id).or_default().insert(row.token.clone(), row);
@@ -68,25 +81,39 @@ pub async fn check(db: &impl ConnectionTrait, resource: &str, records: &BTreeMap
         let wrong = |what: String| Ok(Err((*id, what)));
         let mut values: HashMap<&str, (&str, Value)> = HashMap::new();
         for (token, row) in &kept {
-            let Ok(committed) = opened(db, row).await else { return wrong(format!("the value of {} cannot be opened", row.field)) };
-            if committed.token(resource, *id, &row.field) != *token || row.name.as_ref().is_some_and(|name| *name != text(&committed.value)) {
+            let Ok(committed) = opened(db, row).await else {
+                return wrong(format!("the value of {} cannot be opened", row.field));
+            };
+            if committed.token(resource, *id, &row.field) != *token
+                || row.name.as_ref().is_some_and(|name| *name != text(&committed.value))
+            {
                 return wrong(format!("the value of {} is not the one that is committed to", row.field));
             }
             values.insert(token, (&row.field, committed.value));
         }
-        for token in said.tokens.values().chain(told.get(id).into_iter().flatten().filter(|_| !erased.contains(id))) {
+        for token in
+            said.tokens.values().chain(told.get(id).into_iter().flatten().filter(|_| !erased.contains(id)))
+        {
             if !values.contains_key(token.as_str()) {
                 return wrong("a value is missing that was not erased".to_owned());
             }
         }
         for (field, name) in &said.names {
-            let committed = said.tokens.get(*field).and_then(|token| values.get(token.as_str())).map(|(_, value)| value.clone());
+            let committed = said
+                .tokens
+                .get(*field)
+                .and_then(|token| values.get(token.as_str()))
+                .map(|(_, value)| value.clone());
             if committed.unwrap_or(Value::Null) != *name && !super::is_erased(field, name) {
                 return wrong(format!("the record itself has another {field}"));
             }
         }
         for (field, index) in &said.indexes {
-            let value = said.tokens.get(*field).and_then(|token| values.get(token.as_str())).and_then(|(_, value)| value.as_str());
+            let value = said
+                .tokens
+                .get(*field)
+                .and_then(|token| values.get(token.as_str()))
+                .and_then(|(_, value)| value.as_str());
             if !value.is_some_and(|value| keyring.indexes(field, value).contains(index)) {
                 return wrong(format!("{field} is not found by what it says"));
             }
@@ -103,20 +130,35 @@ fn text(value: &Value) -> String {
 }
 
 /// The commitments in the entries of some records.
-async fn told(db: &impl ConnectionTrait, resource: &str, (first, last): (Uuid, Uuid)) -> Result<HashMap<Uuid, BTreeSet<String>>, DbErr> {
+async fn told(
+    db: &impl ConnectionTrait,
+    resource: &str,
+    (first, last): (Uuid, Uuid),
+) -> Result<HashMap<Uuid, BTreeSet<String>>, DbErr> {
     use change_log::{Column, Entity};
-    let entries = Entity::find().select_only().columns([Column::RecordId, Column::Data]).filter(Column::Resource.eq(resource));
-    let entries: Vec<(Uuid, Value)> = entries.filter(Column::RecordId.between(first, last)).into_tuple().all(db).await?;
+    let entries = Entity::find()
+        .select_only()
+        .columns([Column::RecordId, Column::Data])
+        .filter(Column::Resource.eq(resource));
+    let entries: Vec<(Uuid, Value)> =
+        entries.filter(Column::RecordId.between(first, last)).into_tuple().all(db).await?;
     let mut told = HashMap::<Uuid, BTreeSet<String>>::new();
     for (id, data) in entries {
-        let tokens = super::fields(resource).iter().filter_map(|field| data[*field].as_str()).filter(|text| is_token(text));
+        let tokens = super::fields(resource)
+            .iter()
+            .filter_map(|field| data[*field].as_str())
+            .filter(|text| is_token(text));
         told.entry(id).or_default().extend(tokens.map(str::to_owned));
     }
     Ok(told)
 }
 
 /// Which of some records were erased.
-async fn erased(db: &impl ConnectionTrait, resource: &str, (first, last): (Uuid, Uuid)) -> Result<BTreeSet<Uuid>, DbErr> {
+async fn erased(
+    db: &impl ConnectionTrait,
+    resource: &str,
+    (first, last): (Uuid, Uuid),
+) -> Result<BTreeSet<Uuid>, DbErr> {
     let record_id = Expr::col(Alias::new("record_id"));
     let query = Query::select()
         .column(Alias::new("record_id"))

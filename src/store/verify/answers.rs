@@ -1,7 +1,8 @@
 //! The answers that are kept for repeated requests, each with the checksum of what was kept.
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait, entity::prelude::*, sea_query::ExprTrait,
+    ConnectionTrait, DatabaseTransaction, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    entity::prelude::*, sea_query::ExprTrait,
 };
 
 use super::{Area, Fault, Intact};
@@ -15,13 +16,22 @@ pub(super) async fn check(moment: &DatabaseTransaction, intact: &mut Intact) -> 
     let mut after = (Uuid::nil(), String::new());
     loop {
         let (account, key) = &after;
-        let later = Column::AccountId.gt(*account).or(Column::AccountId.eq(*account).and(Column::IdempotencyKey.gt(key)));
-        let query = Entity::find().filter(later).order_by_asc(Column::AccountId).order_by_asc(Column::IdempotencyKey).limit(PAGE);
+        let later = Column::AccountId
+            .gt(*account)
+            .or(Column::AccountId.eq(*account).and(Column::IdempotencyKey.gt(key)));
+        let query = Entity::find()
+            .filter(later)
+            .order_by_asc(Column::AccountId)
+            .order_by_asc(Column::IdempotencyKey)
+            .limit(PAGE);
         let page = moment.query_all(&query.into_query()).await.map_err(Fault::unread(Area::Answers))?;
         for result in &page {
             after = (column(result, "account_id")?, column(result, "idempotency_key")?);
-            let damaged = |what: String| Fault::at(Area::Answers, format!("account {}, key {}", after.0, after.1), what);
-            let answer = Model::from_query_result(result, "").map_err(|error| damaged(format!("the answer cannot be read: {error}")))?;
+            let damaged = |what: String| {
+                Fault::at(Area::Answers, format!("account {}, key {}", after.0, after.1), what)
+            };
+            let answer = Model::from_query_result(result, "")
+                .map_err(|error| damaged(format!("the answer cannot be read: {error}")))?;
             if !answer.is_whole() {
                 return Err(damaged("the checksum is not that of what is kept".to_owned()));
             }

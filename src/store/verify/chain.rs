@@ -57,8 +57,12 @@ impl Chain {
         let last = self.version;
         match row.version {
             version if version > last => Err(BrokenLink::at(last + 1, "the entry is missing")),
-            version if version < last => Err(BrokenLink::at(last, format!("the record itself is in version {version}"))),
-            _ if !self.ends_in(&row.history_hash) => Err(BrokenLink::at(last, "the record itself carries another hash")),
+            version if version < last => {
+                Err(BrokenLink::at(last, format!("the record itself is in version {version}")))
+            }
+            _ if !self.ends_in(&row.history_hash) => {
+                Err(BrokenLink::at(last, "the record itself carries another hash"))
+            }
             _ => Ok(()),
         }
     }

@@ -24,14 +24,18 @@ async fn of_sqlite(db: &Database) -> Result<String, Fault> {
     if let Some(fault) = said.into_iter().find(|line| line != "ok") {
         return Err(damaged("its pages", fault));
     }
-    if let Some(table) = texts(db, "SELECT \"table\" AS name FROM pragma_foreign_key_check LIMIT 1", "name").await.map_err(&unread)?.pop() {
+    if let Some(table) = texts(db, "SELECT \"table\" AS name FROM pragma_foreign_key_check LIMIT 1", "name")
+        .await
+        .map_err(&unread)?
+        .pop()
+    {
         return Err(damaged(&table, "a row refers to one that is not there"));
     }
     Ok("its pages, indexes and foreign keys".to_owned())
 }
 
-/// Indexes that were never finished, constraints that were never held against the rows, and pages whose checksums PostgreSQL found wrong:
-/// each place with what is wrong.
+/// Indexes that were never finished, constraints that were never held against the rows, and pages whose
+/// checksums PostgreSQL found wrong: each place with what is wrong.
 const WITHOUT_EXTENSION: [(&str, &str); 3] = [
     (
         "SELECT i.indexrelid::regclass::text AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
@@ -68,8 +72,10 @@ async fn of_postgres(db: &Database) -> Result<String, Fault> {
         }
     }
     let moment = connection::begin_to_survey(db).await.map_err(&unread)?;
-    let (names, queries) =
-        (texts(&moment, FOREIGN_KEYS, "name").await.map_err(&unread)?, texts(&moment, FOREIGN_KEYS, "query").await.map_err(&unread)?);
+    let (names, queries) = (
+        texts(&moment, FOREIGN_KEYS, "name").await.map_err(&unread)?,
+        texts(&moment, FOREIGN_KEYS, "query").await.map_err(&unread)?,
+    );
     for (name, query) in names.iter().zip(&queries) {
         let orphan = Statement::from_string(DbBackend::Postgres, query.as_str());
         if moment.query_one_raw(orphan).await.map_err(&unread)?.is_some() {
@@ -100,8 +106,12 @@ async fn indexes(db: &Database) -> Result<Result<usize, &'static str>, Fault> {
     let indexes = texts(db, indexes, "name").await.map_err(&unread)?;
     for index in &indexes {
         let transaction = connection::begin_to_survey(db).await.map_err(&unread)?;
-        let check = format!("SELECT \"{schema}\".bt_index_check('{}'::regclass, true)", index.replace('\'', "''"));
-        transaction.execute_unprepared(&check).await.map_err(|error| damaged(index, without_frame(&error)))?;
+        let check =
+            format!("SELECT \"{schema}\".bt_index_check('{}'::regclass, true)", index.replace('\'', "''"));
+        transaction
+            .execute_unprepared(&check)
+            .await
+            .map_err(|error| damaged(index, without_frame(&error)))?;
         transaction.commit().await.map_err(&unread)?;
     }
     Ok(Ok(indexes.len()))

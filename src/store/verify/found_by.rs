@@ -1,4 +1,5 @@
-//! What records are found by: the rows of their search terms and external references are those that the records say, and no others.
+//! What records are found by: the rows of their search terms and external references are those that the
+//! records say, and no others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +25,13 @@ struct Table {
 
 /// The first fault of each of the two tables.
 pub(super) async fn check(db: &Database, kinds: &[Kind], intact: &mut Intact) -> Vec<Fault> {
-    let terms = Table { area: Area::Terms, name: search::Entity.table_name(), columns: ["field", "term"], row: "a term", said: |row| &row.terms };
+    let terms = Table {
+        area: Area::Terms,
+        name: search::Entity.table_name(),
+        columns: ["field", "term"],
+        row: "a term",
+        said: |row| &row.terms,
+    };
     let references = Table {
         area: Area::References,
         name: external_ref::Entity.table_name(),
@@ -39,7 +46,10 @@ pub(super) async fn check(db: &Database, kinds: &[Kind], intact: &mut Intact) ->
                 walk(&moment, kind, kinds, &mut walks).await;
             }
             for walk in walks.iter_mut().filter(|walk| walk.fault.is_none()) {
-                walk.fault = walk.of_no_kind(&moment, kinds).await.unwrap_or_else(|error| Some(Fault::unread(walk.table.area)(error)));
+                walk.fault = walk
+                    .of_no_kind(&moment, kinds)
+                    .await
+                    .unwrap_or_else(|error| Some(Fault::unread(walk.table.area)(error)));
             }
         }
         Err(fault) => walks[0].fault = Some(fault),
@@ -55,7 +65,11 @@ async fn walk(moment: &DatabaseTransaction, kind: &Kind, kinds: &[Kind], walks: 
         let page = page(moment, kind, kinds, after).await;
         let (records, is_last) = match page {
             Ok(page) => page,
-            Err(fault) => return walks.iter_mut().for_each(|walk| walk.fault = walk.fault.take().or_else(|| Some(fault.of_area(walk.table.area)))),
+            Err(fault) => {
+                return walks.iter_mut().for_each(|walk| {
+                    walk.fault = walk.fault.take().or_else(|| Some(fault.of_area(walk.table.area)))
+                });
+            }
         };
         let until = if is_last { None } else { records.last_key_value().map(|(id, _)| *id) };
         for walk in walks.iter_mut().filter(|walk| walk.fault.is_none()) {
@@ -79,14 +93,21 @@ struct Unread {
 impl Unread {
     fn of_area(&self, area: Area) -> Fault {
         match &self.place {
-            Some(place) => Fault::at(area, place.as_str(), format!("the record itself cannot be read: {}", self.error)),
+            Some(place) => {
+                Fault::at(area, place.as_str(), format!("the record itself cannot be read: {}", self.error))
+            }
             None => Fault { area, place: None, what: self.error.to_string() },
         }
     }
 }
 
 /// The next records of a kind, and whether they are the last ones.
-async fn page(moment: &DatabaseTransaction, kind: &Kind, kinds: &[Kind], after: Option<Uuid>) -> Result<(Records, bool), Unread> {
+async fn page(
+    moment: &DatabaseTransaction,
+    kind: &Kind,
+    kinds: &[Kind],
+    after: Option<Uuid>,
+) -> Result<(Records, bool), Unread> {
     let unread = |error| Unread { place: None, error };
     let query = kind.rows_after(after, kinds, PAGE).expr(Expr::cust("*")).to_owned();
     let results = moment.query_all(&query).await.map_err(unread)?;
@@ -120,8 +141,11 @@ impl Walk {
         (after, until): (Option<Uuid>, Option<Uuid>),
     ) -> Result<(), Fault> {
         let Table { area, name, columns: [first, second], row, said } = self.table;
-        let mut query =
-            Query::select().columns([first, second, "record_id"]).from(name).and_where(Expr::col("resource").eq(kind.resource)).to_owned();
+        let mut query = Query::select()
+            .columns([first, second, "record_id"])
+            .from(name)
+            .and_where(Expr::col("resource").eq(kind.resource))
+            .to_owned();
         if let Some(after) = after {
             query.and_where(Expr::col("record_id").gt(after));
         }
@@ -132,13 +156,16 @@ impl Walk {
         let unread = Fault::unread(area);
         for result in moment.query_all(&query).await.map_err(&unread)? {
             let id = result.try_get("", "record_id").map_err(&unread)?;
-            let pair = (result.try_get("", first).map_err(&unread)?, result.try_get("", second).map_err(&unread)?);
+            let pair =
+                (result.try_get("", first).map_err(&unread)?, result.try_get("", second).map_err(&unread)?);
             kept.entry(id).or_default().insert(pair);
             self.count += 1;
         }
         for (id, record) in records {
             let (said, kept) = (said(record), kept.remove(id).unwrap_or_default());
-            let wrong = |(field, _): &(String, String), what: &str| Fault::of_record(area, kind.resource, *id, format!("{row} of {field} {what}"));
+            let wrong = |(field, _): &(String, String), what: &str| {
+                Fault::of_record(area, kind.resource, *id, format!("{row} of {field} {what}"))
+            };
             if let Some(pair) = said.difference(&kept).next() {
                 return Err(wrong(pair, "is missing"));
             }
@@ -147,7 +174,12 @@ impl Walk {
             }
         }
         match kept.first_key_value() {
-            Some((id, _)) => Err(Fault::of_record(area, kind.resource, *id, format!("{row} of a record that is not there"))),
+            Some((id, _)) => Err(Fault::of_record(
+                area,
+                kind.resource,
+                *id,
+                format!("{row} of a record that is not there"),
+            )),
             None => Ok(()),
         }
     }
@@ -158,7 +190,8 @@ impl Walk {
         let mut query = Query::select().columns(["resource", "record_id"]).from(self.table.name).to_owned();
         query.and_where(Expr::col("resource").is_not_in(known)).order_by("resource", Order::Asc).limit(1);
         let Some(found) = moment.query_one(&query).await? else { return Ok(None) };
-        let (resource, id): (String, Uuid) = (found.try_get("", "resource")?, found.try_get("", "record_id")?);
+        let (resource, id): (String, Uuid) =
+            (found.try_get("", "resource")?, found.try_get("", "record_id")?);
         Ok(Some(Fault::of_record(self.table.area, &resource, id, "there is no such kind of record")))
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
     entity::prelude::*,
     sea_query::{ExprTrait, Query},
 };
@@ -19,9 +20,13 @@ use super::{
 /// So many entries are read at once.
 const PAGE: u64 = 200;
 
-/// Walks all chains in the order of kinds, which are sorted, of records and of versions. In a database that is newer than the program there may be
-/// kinds that it does not know.
-pub(super) async fn check(moment: &DatabaseTransaction, kinds: &[Kind], intact: &mut Intact) -> Result<(), Fault> {
+/// Walks all chains in the order of kinds, which are sorted, of records and of versions. In a database that
+/// is newer than the program there may be kinds that it does not know.
+pub(super) async fn check(
+    moment: &DatabaseTransaction,
+    kinds: &[Kind],
+    intact: &mut Intact,
+) -> Result<(), Fault> {
     for kind in kinds {
         let mut walk = Walk { kind, intact, open: None };
         walk.entries(moment).await?;
@@ -30,10 +35,16 @@ pub(super) async fn check(moment: &DatabaseTransaction, kinds: &[Kind], intact: 
     if matches!(schema::look(moment).await.map_err(unread)?, Schema::Fits { is_newer: true }) {
         return Ok(());
     }
-    let unknown = change_log::Entity::find().filter(Column::Resource.is_not_in(kinds.iter().map(|kind| kind.resource)));
-    let unknown = unknown.order_by_asc(Column::Resource).order_by_asc(Column::RecordId).order_by_asc(Column::Version);
+    let unknown =
+        change_log::Entity::find().filter(Column::Resource.is_not_in(kinds.iter().map(|kind| kind.resource)));
+    let unknown =
+        unknown.order_by_asc(Column::Resource).order_by_asc(Column::RecordId).order_by_asc(Column::Version);
     match unknown.one(moment).await.map_err(unread)? {
-        Some(entry) => Err(broken_at(&entry.resource, entry.record_id, BrokenLink::at(entry.version, "there is no such kind of record"))),
+        Some(entry) => Err(broken_at(
+            &entry.resource,
+            entry.record_id,
+            BrokenLink::at(entry.version, "there is no such kind of record"),
+        )),
         None => Ok(()),
     }
 }
@@ -65,7 +76,8 @@ impl Walk<'_> {
                 if self.open.as_ref().is_none_or(|open| open.id != entry.record_id) {
                     self.close()?;
                     let row = rows.remove(&entry.record_id);
-                    self.open = Some(Open { id: entry.record_id, chain: Chain::default(), newest: Value::Null, row });
+                    self.open =
+                        Some(Open { id: entry.record_id, chain: Chain::default(), newest: Value::Null, row });
                 }
                 let Some(open) = &mut self.open else { continue };
                 open.chain.add(&entry).map_err(|link| broken(self.kind, open.id, link))?;
@@ -77,45 +89,75 @@ impl Walk<'_> {
     }
 
     /// The next entries. One that cannot even be read is named.
-    async fn page(&self, db: &impl ConnectionTrait, (id, version): (Uuid, i64)) -> Result<Vec<change_log::Model>, Fault> {
+    async fn page(
+        &self,
+        db: &impl ConnectionTrait,
+        (id, version): (Uuid, i64),
+    ) -> Result<Vec<change_log::Model>, Fault> {
         let later = Column::RecordId.gt(id).or(Column::RecordId.eq(id).and(Column::Version.gt(version)));
-        let query = change_log::Entity::find().filter(Column::Resource.eq(self.kind.resource)).filter(Column::RecordId.gte(id)).filter(later);
+        let query = change_log::Entity::find()
+            .filter(Column::Resource.eq(self.kind.resource))
+            .filter(Column::RecordId.gte(id))
+            .filter(later);
         let query = query.order_by_asc(Column::RecordId).order_by_asc(Column::Version).limit(PAGE);
         let mut entries = Vec::new();
         for result in db.query_all(&sea_orm::QueryTrait::into_query(query)).await.map_err(unread)? {
             let entry = change_log::Model::from_query_result(&result, "");
-            let unreadable = |error: DbErr| match (result.try_get("", "record_id"), result.try_get("", "version")) {
-                (Ok(id), Ok(version)) => broken(self.kind, id, BrokenLink::at(version, format!("the entry cannot be read: {error}"))),
-                _ => unread(error),
-            };
+            let unreadable =
+                |error: DbErr| match (result.try_get("", "record_id"), result.try_get("", "version")) {
+                    (Ok(id), Ok(version)) => broken(
+                        self.kind,
+                        id,
+                        BrokenLink::at(version, format!("the entry cannot be read: {error}")),
+                    ),
+                    _ => unread(error),
+                };
             entries.push(entry.map_err(unreadable)?);
         }
         Ok(entries)
     }
 
     /// The rows of the records whose entries begin in a page.
-    async fn rows_of(&self, db: &impl ConnectionTrait, page: &[change_log::Model]) -> Result<HashMap<Uuid, Row>, Fault> {
+    async fn rows_of(
+        &self,
+        db: &impl ConnectionTrait,
+        page: &[change_log::Model],
+    ) -> Result<HashMap<Uuid, Row>, Fault> {
         let ids = page.iter().map(|entry| entry.record_id);
-        let query = Query::select().expr(Expr::cust("*")).from(self.kind.table).and_where(Expr::col("id").is_in(ids)).to_owned();
+        let query = Query::select()
+            .expr(Expr::cust("*"))
+            .from(self.kind.table)
+            .and_where(Expr::col("id").is_in(ids))
+            .to_owned();
         let mut rows = HashMap::new();
         for result in db.query_all(&query).await.map_err(unread)? {
             let id = result.try_get("", "id").map_err(unread)?;
-            let unreadable = |error| broken(self.kind, id, BrokenLink::at(1, format!("the record itself cannot be read: {error}")));
+            let unreadable = |error| {
+                broken(self.kind, id, BrokenLink::at(1, format!("the record itself cannot be read: {error}")))
+            };
             rows.insert(id, (self.kind.read)(&result).map_err(unreadable)?);
         }
         Ok(rows)
     }
 
-    /// The chain ends in the record, which says what its newest entry says. A field that only one of them has came or went
-    /// with a version of the service.
+    /// The chain ends in the record, which says what its newest entry says. A field that only one of them has
+    /// came or went with a version of the service.
     fn close(&mut self) -> Result<(), Fault> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let last = open.chain.version();
-        let Some(row) = open.row else { return Err(broken(self.kind, open.id, BrokenLink::at(last, "the record itself is missing"))) };
+        let Some(row) = open.row else {
+            return Err(broken(self.kind, open.id, BrokenLink::at(last, "the record itself is missing")));
+        };
         open.chain.check_end(&row).map_err(|link| broken(self.kind, open.id, link))?;
-        let differing = |(name, value): &(&String, &Value)| open.newest.get(name.as_str()).is_some_and(|said| said != *value);
+        let differing = |(name, value): &(&String, &Value)| {
+            open.newest.get(name.as_str()).is_some_and(|said| said != *value)
+        };
         if let Some((name, _)) = row.data.as_object().into_iter().flatten().find(differing) {
-            return Err(broken(self.kind, open.id, BrokenLink::at(last, format!("the record itself has another {name}"))));
+            return Err(broken(
+                self.kind,
+                open.id,
+                BrokenLink::at(last, format!("the record itself has another {name}")),
+            ));
         }
         self.intact.chains += 1;
         Ok(())
@@ -131,10 +173,19 @@ impl Walk<'_> {
             .and_where(Column::Resource.is_in(resources))
             .and_where(Expr::col((change_log::Entity, Column::RecordId)).equals((table, "id")))
             .to_owned();
-        let bare =
-            Query::select().column("id").from(table).and_where(Expr::exists(entry).not()).order_by("id", sea_orm::Order::Asc).limit(1).to_owned();
+        let bare = Query::select()
+            .column("id")
+            .from(table)
+            .and_where(Expr::exists(entry).not())
+            .order_by("id", sea_orm::Order::Asc)
+            .limit(1)
+            .to_owned();
         match db.query_one(&bare).await.map_err(unread)? {
-            Some(result) => Err(broken(self.kind, result.try_get("", "id").map_err(unread)?, BrokenLink::at(1, "the entry is missing"))),
+            Some(result) => Err(broken(
+                self.kind,
+                result.try_get("", "id").map_err(unread)?,
+                BrokenLink::at(1, "the entry is missing"),
+            )),
             None => Ok(()),
         }
     }

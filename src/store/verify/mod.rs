@@ -1,8 +1,8 @@
-//! Whether the database holds what was written into it: the history and the records, what records are found by, the answers that are kept
-//! for repeated requests, and the database's own pages and indexes.
+//! Whether the database holds what was written into it: the history and the records, what records are found
+//! by, the answers that are kept for repeated requests, and the database's own pages and indexes.
 //!
-//! Each area is read by itself, and names the first fault that it has. The history comes with its [root](super::root), which tells one moment of all
-//! records from every other.
+//! Each area is read by itself, and names the first fault that it has. The history comes with its
+//! [root](super::root), which tells one moment of all records from every other.
 
 mod answers;
 mod chain;
@@ -32,7 +32,10 @@ use super::{
 /// A kind of record: where its rows are.
 pub struct Kind {
     resource: &'static str,
-    table: &'static str,
+    /// The name of its table.
+    pub table: &'static str,
+    /// The tables and columns whose live rows keep a record from being deleted ([`Record::REFERRED_BY`]).
+    pub referred_by: &'static [(&'static str, &'static str)],
     read: fn(&QueryResult) -> Result<Row, DbErr>,
     found_by: fn(&QueryResult) -> Result<FoundBy, DbErr>,
     /// What a change has made of its fields.
@@ -67,13 +70,15 @@ impl Kind {
             if row.deleted_at().is_some() {
                 return Ok(FoundBy::default());
             }
-            let references = row.external_refs().iter().map(|reference| (reference.system.clone(), reference.key.clone()));
+            let references =
+                row.external_refs().iter().map(|reference| (reference.system.clone(), reference.key.clone()));
             let terms = search::terms_of(&row).into_iter().map(|(field, term)| (field.to_owned(), term));
             Ok(FoundBy { terms: terms.collect(), references: references.collect() })
         };
         Self {
             resource: R::RESOURCE,
             table: R::Entity::default().table_name(),
+            referred_by: R::REFERRED_BY,
             read,
             found_by,
             differences: change_log::differences::<R>,
@@ -91,9 +96,11 @@ impl Kind {
         self.table
     }
 
-    /// Rows of the kind in the order of their ids, from one on. Kinds that share a table are told apart by their entries.
+    /// Rows of the kind in the order of their ids, from one on. Kinds that share a table are told apart by
+    /// their entries.
     fn rows_after(&self, after: Option<Uuid>, kinds: &[Self], most: u64) -> SelectStatement {
-        let mut query = Query::select().from(self.table).order_by("id", sea_orm::Order::Asc).limit(most).to_owned();
+        let mut query =
+            Query::select().from(self.table).order_by("id", sea_orm::Order::Asc).limit(most).to_owned();
         if let Some(after) = after {
             query.and_where(Expr::col("id").gt(after));
         }
@@ -138,10 +145,16 @@ impl Intact {
     /// A sentence for each area, and the root last.
     pub fn sentences(&self) -> Vec<String> {
         let Self { chains, entries, root, terms, references, values, answers, bare_answers, database } = self;
-        let bare = if *bare_answers == 0 { String::new() } else { format!("; {bare_answers} more have no checksum") };
+        let bare = if *bare_answers == 0 {
+            String::new()
+        } else {
+            format!("; {bare_answers} more have no checksum")
+        };
         vec![
             format!("the history is whole: {entries} entries in {chains} chains"),
-            format!("the records are found by what they say: {terms} search terms, {references} external references"),
+            format!(
+                "the records are found by what they say: {terms} search terms, {references} external references"
+            ),
             format!("the personal values are those that are committed to: {values}"),
             format!("the kept answers are whole: {answers}{bare}"),
             format!("the database is whole: {database}"),
@@ -255,5 +268,9 @@ async fn moment(db: &Database, area: Area) -> Result<DatabaseTransaction, Fault>
 
 /// Runs a statement that gives texts in a column.
 async fn texts(db: &impl ConnectionTrait, sql: &str, column: &str) -> Result<Vec<String>, DbErr> {
-    db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?.iter().map(|row| row.try_get("", column)).collect()
+    db.query_all_raw(Statement::from_string(db.get_database_backend(), sql))
+        .await?
+        .iter()
+        .map(|row| row.try_get("", column))
+        .collect()
 }

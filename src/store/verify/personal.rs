@@ -1,4 +1,5 @@
-//! The personal values: each is the one that its record and its history commit to, and none is missing that was not erased.
+//! The personal values: each is the one that its record and its history commit to, and none is missing that
+//! was not erased.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,12 @@ pub(super) async fn check(db: &Database, kinds: &[Kind], intact: &mut Intact) ->
     Ok(())
 }
 
-async fn of_kind(moment: &DatabaseTransaction, kind: &Kind, kinds: &[Kind], intact: &mut Intact) -> Result<(), Fault> {
+async fn of_kind(
+    moment: &DatabaseTransaction,
+    kind: &Kind,
+    kinds: &[Kind],
+    intact: &mut Intact,
+) -> Result<(), Fault> {
     let unread = Fault::unread(Area::Personal);
     let mut after = None;
     loop {
@@ -30,10 +36,14 @@ async fn of_kind(moment: &DatabaseTransaction, kind: &Kind, kinds: &[Kind], inta
         let results = moment.query_all(&query).await.map_err(&unread)?;
         let mut records: BTreeMap<Uuid, Said> = BTreeMap::new();
         for result in &results {
-            records.insert(result.try_get("", "id").map_err(&unread)?, (kind.personal)(result).map_err(&unread)?);
+            records.insert(
+                result.try_get("", "id").map_err(&unread)?,
+                (kind.personal)(result).map_err(&unread)?,
+            );
         }
         let checked = personal::verify::check(moment, kind.resource, &records).await.map_err(&unread)?;
-        intact.values += checked.map_err(|(id, what)| Fault::of_record(Area::Personal, kind.resource, id, what))?;
+        intact.values +=
+            checked.map_err(|(id, what)| Fault::of_record(Area::Personal, kind.resource, id, what))?;
         after = records.last_key_value().map(|(id, _)| *id);
         if (results.len() as u64) < PAGE {
             return Ok(());

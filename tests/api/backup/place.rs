@@ -62,9 +62,17 @@ impl Load {
             tokio::spawn(async move {
                 for number in 0.. {
                     let name = format!("خوشهٔ {writer} {number}");
-                    let created = client.post(CLUSTERS, json!({"province": "IR-15", "name_fa": name, "isic": [{"code": "2599"}]})).await;
+                    let created = client
+                        .post(
+                            CLUSTERS,
+                            json!({"province": "IR-15", "name_fa": name, "isic": [{"code": "2599"}]}),
+                        )
+                        .await;
                     if created.status == 201 {
-                        acknowledged.lock().unwrap().insert(created.header("location").to_owned(), Instant::now());
+                        acknowledged
+                            .lock()
+                            .unwrap()
+                            .insert(created.header("location").to_owned(), Instant::now());
                     }
                 }
             })

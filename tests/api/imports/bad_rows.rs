@@ -32,10 +32,14 @@ const WRONG: [(Cells, &str, &str); 12] = [
 
 /// The file, and what is wrong in which line of it.
 fn file() -> (String, BTreeMap<i64, (&'static str, &'static str)>) {
-    let mut file = "key,name_fa,province_name,isic,employment_total,employment_female,member_from,cluster_code,size\n".to_owned();
+    let mut file =
+        "key,name_fa,province_name,isic,employment_total,employment_female,member_from,cluster_code,size\n"
+            .to_owned();
     let (mut line, mut expected) = (2, BTreeMap::new());
     for number in 0..ROWS {
-        let mut cells = [&format!("E-{number:05}"), &format!("واحد {number}"), "لرستان", "2396", "24", "5", "", "", ""].map(str::to_owned);
+        let mut cells =
+            [&format!("E-{number:05}"), &format!("واحد {number}"), "لرستان", "2396", "24", "5", "", "", ""]
+                .map(str::to_owned);
         // Spread over the file, and over its turns.
         if number % (ROWS / BAD) == 5 && expected.len() < BAD {
             let (wrong, column, code) = WRONG[expected.len() % WRONG.len()];
@@ -61,22 +65,40 @@ async fn of_ten_thousand_rows_exactly_the_bad_ones_are_named(service: &Service) 
         let faults = rows.into_iter().map(|row| {
             let fault = &row["errors"][0];
             assert_eq!(row["errors"].as_array().unwrap().len(), 1, "{row}");
-            (row["line"].as_i64().unwrap(), (fault["column"].as_str().unwrap_or_default().to_owned(), fault["code"].as_str().unwrap().to_owned()))
+            (
+                row["line"].as_i64().unwrap(),
+                (
+                    fault["column"].as_str().unwrap_or_default().to_owned(),
+                    fault["code"].as_str().unwrap().to_owned(),
+                ),
+            )
         });
         faults.collect()
     };
-    let expected: BTreeMap<_, _> = expected.into_iter().map(|(line, (column, code))| (line, (column.to_owned(), code.to_owned()))).collect();
+    let expected: BTreeMap<_, _> = expected
+        .into_iter()
+        .map(|(line, (column, code))| (line, (column.to_owned(), code.to_owned())))
+        .collect();
 
     // First a part of it, seen only.
     let some: String = file.lines().take(2_001).map(|line| format!("{line}\n")).collect();
     let (seen, all) = import(&lorestan, &format!("{order}&mode=validate"), CSV, some).await;
     assert_eq!((seen["state"].as_str(), lorestan.count(ENTERPRISES).await), (Some("finished"), before));
-    assert!(all.iter().all(|row| row["record_id"].is_null() == (row["outcome"] != "unchanged")), "nothing is there");
+    assert!(
+        all.iter().all(|row| row["record_id"].is_null() == (row["outcome"] != "unchanged")),
+        "nothing is there"
+    );
     let failed = told(all.into_iter().filter(|row| row["outcome"] == "failed").collect());
-    assert!(failed.len() > 20 && failed.iter().all(|(line, fault)| expected.get(line) == Some(fault)), "{failed:?}");
+    assert!(
+        failed.len() > 20 && failed.iter().all(|(line, fault)| expected.get(line) == Some(fault)),
+        "{failed:?}"
+    );
 
     let (done, all) = import(&lorestan, &format!("{order}&mode=apply"), CSV, file).await;
-    assert_eq!((done["state"].as_str(), counts(&done)), (Some("finished"), [(ROWS - BAD) as i64, 0, 0, BAD as i64]));
+    assert_eq!(
+        (done["state"].as_str(), counts(&done)),
+        (Some("finished"), [(ROWS - BAD) as i64, 0, 0, BAD as i64])
+    );
     assert_eq!(all.len(), ROWS);
     assert_eq!(lorestan.count(ENTERPRISES).await - before, (ROWS - BAD) as u64);
     let path = format!("{}/{}", super::IMPORTS, done["id"].as_str().unwrap());

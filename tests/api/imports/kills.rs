@@ -34,20 +34,25 @@ fn file() -> String {
     "key,name_fa,province,isic,employment_total\n".to_owned() + &(0..ROWS).map(row).collect::<String>()
 }
 
-/// What there is in the end: each enterprise with its history's length, and what became of each row, without what chance decides.
+/// What there is in the end: each enterprise with its history's length, and what became of each row, without
+/// what chance decides.
 async fn everything(db: &khoosheh::store::Database) -> Vec<String> {
     let sql = "SELECT r.reference AS name, e.name_fa, e.version, (SELECT count(*) FROM change_log l WHERE l.record_id = e.id) AS entries \
                FROM enterprise e JOIN external_ref r ON r.record_id = e.id WHERE r.system = 'erp' ORDER BY r.reference";
     let outcomes = "SELECT r.number AS name, r.outcome AS name_fa, r.line AS version, r.errors AS entries FROM import_row r ORDER BY r.number";
     let mut told = Vec::new();
     for row in db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap() {
-        let (name, name_fa): (String, String) = (row.try_get("", "name").unwrap(), row.try_get("", "name_fa").unwrap());
-        let (version, entries): (i64, i64) = (row.try_get("", "version").unwrap(), row.try_get("", "entries").unwrap());
+        let (name, name_fa): (String, String) =
+            (row.try_get("", "name").unwrap(), row.try_get("", "name_fa").unwrap());
+        let (version, entries): (i64, i64) =
+            (row.try_get("", "version").unwrap(), row.try_get("", "entries").unwrap());
         told.push(format!("{name} {name_fa} {version} {entries}"));
     }
     for row in db.query_all_raw(Statement::from_string(db.get_database_backend(), outcomes)).await.unwrap() {
-        let (number, line): (i64, i64) = (row.try_get("", "name").unwrap(), row.try_get("", "version").unwrap());
-        let (outcome, errors): (String, Value) = (row.try_get("", "name_fa").unwrap(), row.try_get("", "entries").unwrap());
+        let (number, line): (i64, i64) =
+            (row.try_get("", "name").unwrap(), row.try_get("", "version").unwrap());
+        let (outcome, errors): (String, Value) =
+            (row.try_get("", "name_fa").unwrap(), row.try_get("", "entries").unwrap());
         told.push(format!("{number} {line} {outcome} {errors}"));
     }
     told
@@ -90,7 +95,11 @@ async fn run(backend: Backend, kills: usize) -> Option<(Vec<String>, usize)> {
     server.kill();
     let db = khoosheh::store::connection::connect(&scratch.url.parse().unwrap(), 1).await.unwrap();
     let told = everything(&db).await;
-    assert_eq!(crate::process::run(&["verify"], &[("DATABASE_URL", scratch.url.as_str())], "").await.code, 0, "the history is whole");
+    assert_eq!(
+        crate::process::run(&["verify"], &[("DATABASE_URL", scratch.url.as_str())], "").await.code,
+        0,
+        "the history is whole"
+    );
     db.close().await.unwrap();
     scratch.remove().await;
     Some((told, cut))

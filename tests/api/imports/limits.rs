@@ -34,7 +34,10 @@ async fn what_is_too_much_for_one_transaction_is_given_up(service: &Service) {
     // Lines that end as those of old do not count as lines when the file comes in.
     let file = "key\r".to_owned() + &"A\r".repeat(10_001);
     let (done, all) = import(&lorestan, "resource=clusters&mode=validate&system=erp", CSV, file).await;
-    assert_eq!((done["state"].as_str(), done["problem"].as_str(), all.len()), (Some("failed"), Some("too_much_at_once"), 0));
+    assert_eq!(
+        (done["state"].as_str(), done["problem"].as_str(), all.len()),
+        (Some("failed"), Some("too_much_at_once"), 0)
+    );
     let file = "key\r".to_owned() + &"A\r".repeat(10_000) + "\r\r";
     let (done, _) = import(&lorestan, "resource=clusters&mode=validate&system=erp", CSV, file).await;
     assert_eq!((done["state"].as_str(), counts(&done)), (Some("finished"), [0, 0, 0, 10_000]));
@@ -43,12 +46,25 @@ async fn what_is_too_much_for_one_transaction_is_given_up(service: &Service) {
 async fn a_file_of_nothing_but_faults_is_given_up(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let first = "{\"key\": \"E\", \"name_fa\": \"واحد نمونه\", \"province\": \"IR-15\", \"isic\": [{\"code\": \"2396\", \"primary\": true}]}\n";
-    let sent = send(&lorestan, "resource=enterprises&mode=apply&system=erp", NDJSON, first.to_owned() + &"1\n".repeat(40_000)).await;
+    let sent = send(
+        &lorestan,
+        "resource=enterprises&mode=apply&system=erp",
+        NDJSON,
+        first.to_owned() + &"1\n".repeat(40_000),
+    )
+    .await;
     let done = ended(&lorestan, sent.header("location")).await;
-    assert_eq!((done["state"].as_str(), done["problem"].as_str()), (Some("failed"), Some("too_many_failed_rows")));
+    assert_eq!(
+        (done["state"].as_str(), done["problem"].as_str()),
+        (Some("failed"), Some("too_many_failed_rows"))
+    );
     let [created, _, _, failed] = counts(&done);
     assert!(created == 1 && failed > 10_000 && failed < 40_000, "{done}");
-    assert_eq!(lorestan.get(&format!("{ENTERPRISES}/by-ref/erp/E")).await.status, 200, "what was accepted stays");
+    assert_eq!(
+        lorestan.get(&format!("{ENTERPRISES}/by-ref/erp/E")).await.status,
+        200,
+        "what was accepted stays"
+    );
     assert_eq!(rows(&lorestan, sent.header("location"), "&outcome=created").await.len(), 1);
 }
 
@@ -77,7 +93,7 @@ async fn a_transaction_holds_so_many_locks(service: &Service) {
     transaction.lock_named("cluster", same).await.unwrap();
     assert_eq!(transaction.lock_named("cluster", id()).await.unwrap_err().code(), "too_much_at_once");
     // A rehearsal keeps nobody waiting.
-    transaction.rehearse();
+    transaction.dry_run();
     transaction.lock_named("cluster", id()).await.unwrap();
     transaction.roll_back().await;
 }
@@ -86,7 +102,10 @@ async fn a_transaction_holds_so_many_locks(service: &Service) {
 async fn a_lock_that_was_lost_is_taken_again() {
     let Some(service) = Service::start(Backend::Postgres, |_| {}).await else { return };
     let (db, beside) = (service.database().await, service.database().await);
-    let (one, other) = (Transaction::begin(&db, Caller::service(), "test".to_owned()).await.unwrap(), beside.begin_to_write().await.unwrap());
+    let (one, other) = (
+        Transaction::begin(&db, Caller::service(), "test".to_owned()).await.unwrap(),
+        beside.begin_to_write().await.unwrap(),
+    );
     let id = Uuid::now_v7();
     let name = format!("cluster {id}");
     let _: Result<(), Problem> = one
@@ -106,16 +125,24 @@ async fn a_lock_that_was_lost_is_taken_again() {
 #[actix_web::test]
 async fn records_that_another_instance_has_just_made_are_found() {
     let Some(service) = Service::start(Backend::Postgres, |_| {}).await else { return };
-    let (lorestan, db, beside) = (service.login("lorestan").await, service.database().await, service.database().await);
-    let before = lorestan.post(ENTERPRISES, json!({"name_fa": "پیشین", "province": "IR-15", "isic": [{"code": "2396", "primary": true}]})).await;
+    let (lorestan, db, beside) =
+        (service.login("lorestan").await, service.database().await, service.database().await);
+    let before = lorestan
+        .post(
+            ENTERPRISES,
+            json!({"name_fa": "پیشین", "province": "IR-15", "isic": [{"code": "2396", "primary": true}]}),
+        )
+        .await;
     // Another instance gives it a key, and is not through yet.
     let elsewhere = beside.begin_to_write().await.unwrap();
     let named = "INSERT INTO external_ref (resource, system, reference, record_id) VALUES ('enterprise', 'erp', 'A', $1::uuid)";
-    elsewhere.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, named, [before.id().into()])).await.unwrap();
+    elsewhere
+        .execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, named, [before.id().into()]))
+        .await
+        .unwrap();
     let file = "key,name_fa,province,isic\nA,پسین,IR-15,2396\nB,دیگر,IR-15,2396\n";
     let sent = send(&lorestan, "resource=enterprises&mode=apply&system=erp", CSV, file).await;
-    let waits =
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO%external_ref%'";
+    let waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO%external_ref%'";
     until(async || db.query_one_raw(Statement::from_string(DbBackend::Postgres, waits)).await.unwrap()).await;
     elsewhere.commit().await.unwrap();
     let done = ended(&lorestan, sent.header("location")).await;
@@ -126,14 +153,18 @@ async fn records_that_another_instance_has_just_made_are_found() {
 
 async fn cdas_are_imported_by_those_who_see_their_codes(service: &Service) {
     let (admin, lorestan) = (service.login("admin").await, service.login("lorestan").await);
-    let (_, gate) = client_with(&admin, "gate", &["imports:write", "cdas:write", "cdas:read"], json!("IR-15")).await;
+    let (_, gate) =
+        client_with(&admin, "gate", &["imports:write", "cdas:write", "cdas:read"], json!("IR-15")).await;
     let code = cdas::register(&lorestan, json!({})).await.body["national_code"].as_str().unwrap().to_owned();
     let file = format!("key,name_fa,national_code,province\nA,عامل نمونه,{code},IR-15\n");
     let order = "resource=cdas&mode=validate&system=erp";
     assert_eq!(send(&gate, order, CSV, file.clone()).await.code(), "forbidden");
     let sent = send(&lorestan, order, CSV, file).await;
     ended(&lorestan, sent.header("location")).await;
-    assert_eq!(faults(&rows(&lorestan, sent.header("location"), "").await[0]), [("national_code", "duplicate")]);
+    assert_eq!(
+        faults(&rows(&lorestan, sent.header("location"), "").await[0]),
+        [("national_code", "duplicate")]
+    );
     for path in [sent.header("location").to_owned(), format!("{}/rows", sent.header("location"))] {
         assert_eq!(gate.get(&path).await.code(), "not_found");
     }
@@ -178,14 +209,21 @@ async fn what_is_looked_up_is_not_searched_for() {
     };
     let rows: Vec<_> = (0..5_000).map(reference).collect();
     let known = [rows[7].clone(), rows[4_999].clone()].map(|row| (row.reference, row.record_id));
-    bulk::insert_all(&transaction, rows.into_iter().map(|row| row.into_active_model().reset_all()).collect()).await.unwrap();
+    bulk::insert_all(&transaction, rows.into_iter().map(|row| row.into_active_model().reset_all()).collect())
+        .await
+        .unwrap();
     let read = async || {
         let counts = "SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_xact_user_tables WHERE relname = 'external_ref'";
-        let row = transaction.query_one_raw(Statement::from_string(DbBackend::Postgres, counts)).await.unwrap().unwrap();
+        let row = transaction
+            .query_one_raw(Statement::from_string(DbBackend::Postgres, counts))
+            .await
+            .unwrap()
+            .unwrap();
         row.try_get::<i64>("", "n").unwrap()
     };
     let before = read().await;
-    let keys = known.iter().map(|(key, _)| key.clone()).chain((0..250).map(|number| format!("N{number}"))).collect();
+    let keys =
+        known.iter().map(|(key, _)| key.clone()).chain((0..250).map(|number| format!("N{number}"))).collect();
     let mut found = external_ref::of_keys(&transaction, "enterprise", "erp", &keys).await.unwrap();
     found.sort();
     let mut expected = known.to_vec();

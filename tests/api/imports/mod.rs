@@ -19,7 +19,10 @@ pub const NDJSON: &str = "application/x-ndjson";
 
 /// Sends a file; `order` is the query.
 pub async fn send(client: &Client, order: &str, media_type: &str, file: impl Into<reqwest::Body>) -> Answer {
-    let request = client.request(Method::POST, &format!("{IMPORTS}?{order}")).header("content-type", media_type).body(file);
+    let request = client
+        .request(Method::POST, &format!("{IMPORTS}?{order}"))
+        .header("content-type", media_type)
+        .body(file);
     client.send(request).await
 }
 
@@ -38,7 +41,12 @@ pub async fn ended(client: &Client, path: &str) -> Value {
 }
 
 /// Sends a file, and waits until all is done: the import, and its rows.
-pub async fn import(client: &Client, order: &str, media_type: &str, file: impl Into<reqwest::Body>) -> (Value, Vec<Value>) {
+pub async fn import(
+    client: &Client,
+    order: &str,
+    media_type: &str,
+    file: impl Into<reqwest::Body>,
+) -> (Value, Vec<Value>) {
     let sent = send(client, order, media_type, file).await;
     assert_eq!(sent.status, 201, "{}", sent.text);
     let import = ended(client, sent.header("location")).await;

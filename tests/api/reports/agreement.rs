@@ -1,5 +1,5 @@
-//! Reports held against the records themselves: what each says is made once more from lists, records and histories, one by one, for several
-//! days, several moments of knowledge and several scopes.
+//! Reports held against the records themselves: what each says is made once more from lists, records and
+//! histories, one by one, for several days, several moments of knowledge and several scopes.
 
 use chrono::NaiveDate;
 use khoosheh::{
@@ -8,8 +8,8 @@ use khoosheh::{
 };
 
 use super::{
-    cda_portfolio, earned_value, earned_value::enriched, funnel, identified_clusters, indicators, industries, networks, overdue_milestones,
-    reconciliation, reporting, then::Then,
+    cda_portfolio, earned_value, earned_value::enriched, funnel, identified_clusters, indicators, industries,
+    networks, overdue_milestones, reconciliation, reporting, then::Then,
 };
 use crate::{
     on_both,
@@ -75,7 +75,8 @@ async fn reports_agree_with_the_demonstration(service: &Service) {
 async fn reports_agree_with_made_data(service: &Service) {
     let plan = Plan { scale: 0.004, seed: 5, today: NaiveDate::from_ymd_opt(2026, 11, 22).unwrap() };
     scale::fill(&service.database().await, plan).await.unwrap();
-    let (isipo, kerman, lorestan) = (service.login("isipo").await, service.login("kerman").await, service.login("lorestan").await);
+    let (isipo, kerman, lorestan) =
+        (service.login("isipo").await, service.login("kerman").await, service.login("lorestan").await);
     all_agree(&[
         (&kerman, None, &["1399-12-30", "1402-06-31", "1405-08-01"]),
         (&kerman, Some("2021-09-01T00:00:00Z"), &["1400-03-31", "1402-01-01"]),

@@ -14,10 +14,15 @@ use crate::{
     support::{Answer, Service, moment},
 };
 
-on_both!(two_cdas_are_told_by_what_they_have_led, a_milestone_counts_for_who_led_on_its_day, a_certificate_expires,);
+on_both!(
+    two_cdas_are_told_by_what_they_have_led,
+    a_milestone_counts_for_who_led_on_its_day,
+    a_certificate_expires,
+);
 
 const REPORT: &str = "cda-portfolio";
-const FIGURES: [&str; 7] = ["projects_led", "projects_assisted", "load", "accepted", "on_time", "on_time_bp", "returns"];
+const FIGURES: [&str; 7] =
+    ["projects_led", "projects_assisted", "load", "accepted", "on_time", "on_time_bp", "returns"];
 
 /// The figures of a CDA; none where the report does not show it.
 fn figures(report: &Answer, field: &str, value: &str) -> Option<Value> {
@@ -67,25 +72,45 @@ async fn two_cdas_are_told_by_what_they_have_led(service: &Service) {
 
 async fn a_milestone_counts_for_who_led_on_its_day(service: &Service) {
     let isipo = service.login("isipo").await;
-    let (led, assisted) = (implementing(service, &isipo, "زیتون").await, implementing(service, &isipo, "عسل").await);
+    let (led, assisted) =
+        (implementing(service, &isipo, "زیتون").await, implementing(service, &isipo, "عسل").await);
     let (first, second) = (leads::cda(&isipo, 2, "IR-15").await, leads::cda(&isipo, 3, "IR-15").await);
     for (project, who, role, from, to) in [
         (&led, &first, "lead", "2015-01-01", "2015-06-29"),
         (&led, &second, "lead", "2015-07-01", "..."),
         (&assisted, &second, "assistant", "2015-01-01", "..."),
     ] {
-        made(&isipo, &format!("{PROJECTS}/{}/assignments", project.id()), leads::assignment(who, role, from, to)).await;
+        made(
+            &isipo,
+            &format!("{PROJECTS}/{}/assignments", project.id()),
+            leads::assignment(who, role, from, to),
+        )
+        .await;
     }
     let work = async |way: &[(&str, &str)]| {
-        let created = made(&isipo, MILESTONES, milestone(json!({"project_id": led.id(), "due_on": "2015-06-21"}))).await;
+        let created =
+            made(&isipo, MILESTONES, milestone(json!({"project_id": led.id(), "due_on": "2015-06-21"})))
+                .await;
         for (to, on) in way {
-            let moved = isipo.transition(created.header("location"), "*", json!({"to": to, "effective_on": on, "reason": "بررسی"})).await;
+            let moved = isipo
+                .transition(
+                    created.header("location"),
+                    "*",
+                    json!({"to": to, "effective_on": on, "reason": "بررسی"}),
+                )
+                .await;
             assert_eq!(moved.status, 200, "{}", moved.text);
         }
         created
     };
-    let again = [("in_progress", "2015-05-01"), ("submitted", "2015-06-01"), ("returned", "2015-06-10"), ("in_progress", "2015-06-10")];
-    let reviewed = work(&[&again[..], &[("submitted", "2015-06-20"), ("accepted", "2015-06-21")]].concat()).await;
+    let again = [
+        ("in_progress", "2015-05-01"),
+        ("submitted", "2015-06-01"),
+        ("returned", "2015-06-10"),
+        ("in_progress", "2015-06-10"),
+    ];
+    let reviewed =
+        work(&[&again[..], &[("submitted", "2015-06-20"), ("accepted", "2015-06-21")]].concat()).await;
     work(&[("in_progress", "2015-06-01"), ("submitted", "2015-06-22"), ("accepted", "2015-07-01")]).await;
     // On these days nobody leads.
     work(&[("in_progress", "2015-06-01"), ("submitted", "2015-06-29"), ("returned", "2015-06-30")]).await;
@@ -103,7 +128,11 @@ async fn a_milestone_counts_for_who_led_on_its_day(service: &Service) {
         ("as_of=2015-07-31", json!([0, 0, "0", 1, 1, 10_000, 1]), json!([0, 0, "0", 1, 0, 0, 0])),
         ("as_of=2015-08-01", json!([0, 0, "0", 0, 0, null, 1]), json!([0, 0, "0", 1, 0, 0, 0])),
         (&known, json!([0, 0, "0", 1, 1, 10_000, 1]), json!([0, 0, "0", 1, 0, 0, 0])),
-        ("as_of=2015-07-31&period=1394-Q2", json!([0, 0, "0", 0, 0, null, 0]), json!([0, 0, "0", 1, 0, 0, 0])),
+        (
+            "as_of=2015-07-31&period=1394-Q2",
+            json!([0, 0, "0", 0, 0, null, 0]),
+            json!([0, 0, "0", 1, 0, 0, 0]),
+        ),
         ("", json!([0, 0, "0", 0, 0, null, 1]), json!([1, 1, "1.5", 1, 0, 0, 0])),
         ("industry=0126", json!([0, 0, "0", 0, 0, null, 1]), json!([1, 0, "1", 1, 0, 0, 0])),
     ] {
@@ -115,7 +144,11 @@ async fn a_milestone_counts_for_who_led_on_its_day(service: &Service) {
     assert_eq!(honey.items("id"), [second.id()], "who has worked with bees");
     service.put_in_state("project", assisted.id(), "suspended").await;
     let rests = isipo.get(&format!("/api/v1/reports/{REPORT}")).await;
-    assert_eq!(figures(&rests, "id", second.id()), Some(json!([1, 0, "1", 1, 0, 0, 0])), "a project that rests is no load");
+    assert_eq!(
+        figures(&rests, "id", second.id()),
+        Some(json!([1, 0, "1", 1, 0, 0, 0])),
+        "a project that rests is no load"
+    );
 }
 
 async fn a_certificate_expires(service: &Service) {
@@ -123,8 +156,7 @@ async fn a_certificate_expires(service: &Service) {
     let person = leads::cda(&lorestan, 2, "IR-15").await;
     let applicant = cdas::register(&lorestan, json!({})).await;
     let held = |days: &[(&str, Option<&str>)]| {
-        let certificate =
-            |(issued_on, expires_on): &(&str, Option<&str>)| json!({"title": "t", "issuer": "i", "issued_on": issued_on, "expires_on": expires_on});
+        let certificate = |(issued_on, expires_on): &(&str, Option<&str>)| json!({"title": "t", "issuer": "i", "issued_on": issued_on, "expires_on": expires_on});
         json!({"certificates": days.iter().map(certificate).collect::<Vec<_>>()})
     };
     let before = moment();
@@ -138,8 +170,12 @@ async fn a_certificate_expires(service: &Service) {
         (format!("as_of=2017-01-10&known_at={before}"), json!([1, null, null])),
     ] {
         let report = lorestan.get(&format!("/api/v1/reports/{REPORT}?{query}")).await;
-        let row = report.body["items"].as_array().unwrap().iter().find(|row| row["id"] == person.id()).unwrap();
-        let told: Value = ["certificates", "certificate_expires_on", "days_to_expiry"].iter().map(|name| row[*name].clone()).collect();
+        let row =
+            report.body["items"].as_array().unwrap().iter().find(|row| row["id"] == person.id()).unwrap();
+        let told: Value = ["certificates", "certificate_expires_on", "days_to_expiry"]
+            .iter()
+            .map(|name| row[*name].clone())
+            .collect();
         assert_eq!(told, expected, "{query}");
         assert!(!report.items("id").contains(&applicant.id()), "an applicant has no portfolio");
     }
@@ -147,10 +183,15 @@ async fn a_certificate_expires(service: &Service) {
     assert_eq!(lorestan.patch(person.header("location"), "*", for_good).await.status, 200);
     let report = lorestan.get(&format!("/api/v1/reports/{REPORT}?as_of=2017-01-10")).await;
     let row = report.body["items"].as_array().unwrap().iter().find(|row| row["id"] == person.id()).unwrap();
-    assert_eq!((&row["certificates"], &row["certificate_expires_on"], &row["days_to_expiry"]), (&json!(2), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&row["certificates"], &row["certificate_expires_on"], &row["days_to_expiry"]),
+        (&json!(2), &Value::Null, &Value::Null)
+    );
     let revoked = json!({"to": "revoked", "effective_on": "2015-01-01", "reason": "تخلف"});
     assert_eq!(lorestan.transition(person.header("location"), "*", revoked).await.status, 200);
-    for (day, is_shown) in [("1999-12-31", false), ("2000-01-01", true), ("2014-12-31", true), ("2015-01-01", false)] {
+    for (day, is_shown) in
+        [("1999-12-31", false), ("2000-01-01", true), ("2014-12-31", true), ("2015-01-01", false)]
+    {
         let report = lorestan.get(&format!("/api/v1/reports/{REPORT}?as_of={day}")).await;
         assert_eq!(report.items("id").contains(&person.id()), is_shown, "{day}");
     }
@@ -166,46 +207,80 @@ pub async fn agree(then: &Then<'_>) -> usize {
     let mut reviewed = Vec::new();
     for (id, milestone) in then.records("milestones").await.iter() {
         let reviews = then.events(&format!("milestones/{id}"), then.day).await;
-        let returns: Vec<String> = reviews.into_iter().filter(|(state, _)| state == "returned").map(|(_, on)| on).collect();
+        let returns: Vec<String> =
+            reviews.into_iter().filter(|(state, _)| state == "returned").map(|(_, on)| on).collect();
         reviewed.push((milestone.clone(), returns));
     }
-    let holds = |one: &Value, on: &str| one["valid_from"].as_str().unwrap() <= on && one["valid_to"].as_str().is_none_or(|to| to >= on);
+    let holds = |one: &Value, on: &str| {
+        one["valid_from"].as_str().unwrap() <= on && one["valid_to"].as_str().is_none_or(|to| to >= on)
+    };
     let mut expected = Vec::new();
     for cda in then.listed("cdas").await {
         let id = cda["id"].as_str().unwrap();
-        let state = then.events(&format!("cdas/{id}"), then.day).await.pop().map_or(String::new(), |(state, _)| state);
-        let own: Vec<&Value> = assignments.iter().filter(|one| one["cda_id"] == id && one["valid_from"].as_str().unwrap() <= then.day).collect();
+        let state = then
+            .events(&format!("cdas/{id}"), then.day)
+            .await
+            .pop()
+            .map_or(String::new(), |(state, _)| state);
+        let own: Vec<&Value> = assignments
+            .iter()
+            .filter(|one| one["cda_id"] == id && one["valid_from"].as_str().unwrap() <= then.day)
+            .collect();
         if own.is_empty() && !["certified", "suspended", "expired"].contains(&state.as_str()) {
             continue;
         }
         let live = |role: &str| {
             let here = own.iter().filter(|one| one["role"] == role && holds(one, then.day));
-            let states = here.map(|one| projects[one["project_id"].as_str().unwrap()]["state"].as_str().unwrap());
+            let states =
+                here.map(|one| projects[one["project_id"].as_str().unwrap()]["state"].as_str().unwrap());
             states.filter(|state| !["draft", "closed", "suspended", "terminated"].contains(state)).count()
         };
         let (mut accepted, mut on_time, mut returns) = (0_u64, 0_u64, 0_u64);
         for (milestone, returned) in &reviewed {
-            let led = |on: &str| own.iter().any(|one| one["project_id"] == milestone["project_id"] && one["role"] == "lead" && holds(one, on));
+            let led = |on: &str| {
+                own.iter().any(|one| {
+                    one["project_id"] == milestone["project_id"] && one["role"] == "lead" && holds(one, on)
+                })
+            };
             if let Some(on) = milestone["accepted_on"].as_str().filter(|on| led(on)) {
                 accepted += 1;
                 on_time += u64::from(on <= milestone["due_on"].as_str().unwrap());
             }
             returns += returned.iter().filter(|on| led(on)).count() as u64;
         }
-        let share = if accepted == 0 { Value::Null } else { json!((on_time * 10_000 * 2 + accepted) / (2 * accepted)) };
+        let share = if accepted == 0 {
+            Value::Null
+        } else {
+            json!((on_time * 10_000 * 2 + accepted) / (2 * accepted))
+        };
         let (led, assisted) = (live("lead"), live("assistant"));
         let load = (led as f64 + assisted as f64 / 2.0).to_string();
         expected.push((
             cda["province"].to_string(),
-            json!([id, [json!(led), json!(assisted), json!(load), json!(accepted), json!(on_time), share, json!(returns)]]),
+            json!([
+                id,
+                [
+                    json!(led),
+                    json!(assisted),
+                    json!(load),
+                    json!(accepted),
+                    json!(on_time),
+                    share,
+                    json!(returns)
+                ]
+            ]),
         ));
     }
     expected.sort_by_key(|(province, row)| (province.clone(), row[0].to_string()));
     let expected: Vec<Value> = expected.into_iter().map(|(_, row)| row).collect();
     let (rows, totals) = then.report(REPORT, "").await;
-    let told: Vec<Value> = rows.iter().map(|row| json!([row["id"], FIGURES.map(|name| row[name].clone())])).collect();
+    let told: Vec<Value> =
+        rows.iter().map(|row| json!([row["id"], FIGURES.map(|name| row[name].clone())])).collect();
     assert_eq!(told, expected, "{then}");
     let sum = |place: usize| expected.iter().map(|row| row[1][place].as_i64().unwrap()).sum::<i64>();
-    assert_eq!((&totals["projects_led"], &totals["accepted"], &totals["on_time"]), (&json!(sum(0)), &json!(sum(3)), &json!(sum(4))));
+    assert_eq!(
+        (&totals["projects_led"], &totals["accepted"], &totals["on_time"]),
+        (&json!(sum(0)), &json!(sum(3)), &json!(sum(4)))
+    );
     told.len()
 }

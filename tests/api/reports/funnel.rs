@@ -23,7 +23,9 @@ async fn filled(client: &Client, query: &str) -> Value {
     assert_eq!(answer.status, 200, "{query}: {}", answer.text);
     let rows = answer.body["items"].as_array().unwrap();
     assert_eq!(rows.len(), 11, "every state has its row");
-    let told = rows.iter().map(|row| json!([row["state"], row["count"], row["count_before"], row["median_days_in_state"]]));
+    let told = rows
+        .iter()
+        .map(|row| json!([row["state"], row["count"], row["count_before"], row["median_days_in_state"]]));
     told.filter(|row| row[1] != 0 || row[2] != 0).collect()
 }
 
@@ -31,7 +33,8 @@ async fn clusters_are_counted_by_their_states(service: &Service) {
     let isipo = service.login("isipo").await;
     let components = json!({"isic": [{"code": "2610"}]});
     let mut paths = Vec::new();
-    for (name, identified_on) in [("یکم", "2015-03-01"), ("دوم", "2015-03-11"), ("سوم", "2015-03-16")] {
+    for (name, identified_on) in [("یکم", "2015-03-01"), ("دوم", "2015-03-11"), ("سوم", "2015-03-16")]
+    {
         let path = claimed(&isipo, name, components.clone()).await.header("location").to_owned();
         let identified = json!({"to": "identified", "effective_on": identified_on});
         assert_eq!(isipo.transition(&path, "*", identified).await.status, 200);
@@ -57,8 +60,13 @@ async fn clusters_are_counted_by_their_states(service: &Service) {
         assert_eq!(filled(&isipo, query).await, expected, "{query}");
     }
     let today = filled(&isipo, "").await;
-    assert_eq!((&today[0], &today[1][1]), (&json!(["candidate", 1, 0, "0"]), &json!(2)), "a candidate counts from its registration");
-    let totals = isipo.get(&format!("{REPORT}&as_of=2015-04-20&since=2015-03-12")).await.body["totals"].clone();
+    assert_eq!(
+        (&today[0], &today[1][1]),
+        (&json!(["candidate", 1, 0, "0"]), &json!(2)),
+        "a candidate counts from its registration"
+    );
+    let totals =
+        isipo.get(&format!("{REPORT}&as_of=2015-04-20&since=2015-03-12")).await.body["totals"].clone();
     assert_eq!(totals, json!({"since": "2015-03-12", "count": 3, "count_before": 2, "change": 1}));
     assert_eq!(filled(&service.login("kerman").await, "as_of=2015-04-20").await, json!([]));
     let late = isipo.get(&format!("{REPORT}&as_of=2015-04-20&since=2015-04-21")).await;
@@ -74,11 +82,15 @@ async fn stays(then: &Then<'_>) -> BTreeMap<String, Vec<i64>> {
     let mut stays = BTreeMap::<String, Vec<i64>>::new();
     for (id, cluster) in then.records("clusters").await.iter() {
         let created = cluster["created_at"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
-        let entered = then.events(&format!("clusters/{id}"), then.day).await.into_iter().map(|(_, since)| since).max();
+        let entered =
+            then.events(&format!("clusters/{id}"), then.day).await.into_iter().map(|(_, since)| since).max();
         let entered = entered.map_or(Date::in_iran(created), |since| day(&since));
         let state = cluster["state"].as_str().unwrap();
         if state != "candidate" || entered <= day(then.day) {
-            stays.entry(state.to_owned()).or_default().push((day(then.day).naive() - entered.naive()).num_days());
+            stays
+                .entry(state.to_owned())
+                .or_default()
+                .push((day(then.day).naive() - entered.naive()).num_days());
         }
     }
     stays
@@ -92,7 +104,8 @@ pub async fn agrees(then: &Then<'_>, before: &Then<'_>) -> usize {
         let state = row["state"].as_str().unwrap();
         let mut days = now.get(state).cloned().unwrap_or_default();
         days.sort();
-        let median = (!days.is_empty()).then(|| (days[(days.len() - 1) / 2] + days[days.len() / 2]) as f64 / 2.0);
+        let median =
+            (!days.is_empty()).then(|| (days[(days.len() - 1) / 2] + days[days.len() / 2]) as f64 / 2.0);
         let told = row["median_days_in_state"].as_str().map(|text| text.parse::<f64>().unwrap());
         assert_eq!((&row["count"], told), (&json!(days.len()), median), "{state} {then}");
         assert_eq!(row["count_before"], earlier.get(state).map_or(0, Vec::len), "{state} {before}");

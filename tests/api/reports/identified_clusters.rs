@@ -38,8 +38,20 @@ const LORESTAN: [(&str, &str, &str, &str, &str); 11] = [
     ("طیور", "Poultry", "0146", "Raising of poultry", "identified"),
     ("برنج‌کوبی", "Rice milling", "1061", "Manufacture of grain mill products", "identified"),
     ("نایلون", "Nylon (plastic film)", "2220", "Manufacture of plastics products", "identified"),
-    ("انار و انجیر", "Pomegranate and fig", "0122", "Growing of tropical and subtropical fruits", "identified"),
-    ("گیاهان دارویی", "Medicinal plants", "0128", "Growing of spices, aromatic, drug and pharmaceutical crops", "identified"),
+    (
+        "انار و انجیر",
+        "Pomegranate and fig",
+        "0122",
+        "Growing of tropical and subtropical fruits",
+        "identified",
+    ),
+    (
+        "گیاهان دارویی",
+        "Medicinal plants",
+        "0128",
+        "Growing of spices, aromatic, drug and pharmaceutical crops",
+        "identified",
+    ),
 ];
 
 async fn report(client: &Client, query: &[(&str, &str)]) -> Answer {
@@ -73,13 +85,21 @@ async fn the_report_speaks_both_calendars_and_csv(service: &Service) {
     let gregorian = report(&lorestan, &[("as_of", "2014-03-20")]).await;
     assert_eq!((&gregorian.body["as_of"], &gregorian.body["total"]), (&json!("2014-03-20"), &json!(11)));
     assert_eq!(gregorian.items("identified_not_later_than"), ["2014-03-20"; 11]);
-    assert_eq!((gregorian.items("id"), gregorian.items("state")), (persian.items("id"), persian.items("state")));
+    assert_eq!(
+        (gregorian.items("id"), gregorian.items("state")),
+        (persian.items("id"), persian.items("state"))
+    );
     assert_ne!(gregorian.etag(), persian.etag());
 
-    let as_csv = lorestan.request(Method::GET, &format!("{REPORT}?as_of=1392-12-29&calendar=persian")).header("accept", "text/csv");
+    let as_csv = lorestan
+        .request(Method::GET, &format!("{REPORT}?as_of=1392-12-29&calendar=persian"))
+        .header("accept", "text/csv");
     let csv = lorestan.send(as_csv).await;
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present");
-    assert_eq!(csv.header("content-disposition"), "attachment; filename=\"identified-clusters-1392-12-29.csv\"");
+    assert_eq!(
+        csv.header("content-disposition"),
+        "attachment; filename=\"identified-clusters-1392-12-29.csv\""
+    );
     let lines: Vec<&str> = csv.text.split("\r\n").collect();
     assert_eq!(lines.len(), 13, "a header, eleven rows, and nothing after the last line break");
     assert_eq!(
@@ -108,9 +128,12 @@ async fn a_cluster_counts_from_its_upper_bound_on(service: &Service) {
     ] {
         register(&lorestan, name, identified).await;
     }
-    for (day, names) in
-        [("2014-04-04", vec![]), ("2014-04-05", vec!["به روز"]), ("2014-04-19", vec!["به روز"]), ("2014-04-20", vec!["به ماه", "به روز"])]
-    {
+    for (day, names) in [
+        ("2014-04-04", vec![]),
+        ("2014-04-05", vec!["به روز"]),
+        ("2014-04-19", vec!["به روز"]),
+        ("2014-04-20", vec!["به ماه", "به روز"]),
+    ] {
         assert_eq!(report(&lorestan, &[("as_of", day)]).await.items("name_fa")[11..], names, "{day}");
     }
 }
@@ -130,12 +153,21 @@ async fn what_is_merged_split_or_withdrawn_leaves_the_report(service: &Service) 
             _ => vec![],
         };
         for (kind, successor) in successors {
-            let early = lorestan.transition(&path, "*", json!({"to": to, "effective_on": "2015-01-01", "reason": "مصوبه"})).await;
+            let early = lorestan
+                .transition(&path, "*", json!({"to": to, "effective_on": "2015-01-01", "reason": "مصوبه"}))
+                .await;
             assert_eq!((early.status, early.missing()), (409, missing.clone()), "one part is no split");
             let other = lorestan.cluster_named(successor).await;
-            made(&lorestan, &format!("{path}/lineage"), json!({"kind": kind, "other_cluster_id": other.id(), "effective_on": "2015-01-01"})).await;
+            made(
+                &lorestan,
+                &format!("{path}/lineage"),
+                json!({"kind": kind, "other_cluster_id": other.id(), "effective_on": "2015-01-01"}),
+            )
+            .await;
         }
-        let moved = lorestan.transition(&path, "*", json!({"to": to, "effective_on": "2015-01-01", "reason": "مصوبه"})).await;
+        let moved = lorestan
+            .transition(&path, "*", json!({"to": to, "effective_on": "2015-01-01", "reason": "مصوبه"}))
+            .await;
         assert_eq!(moved.status, 200, "{}", moved.text);
     }
     for (day, total) in [("2014-12-31", 11), ("2015-01-01", 8), ("2026-01-01", 8)] {
@@ -148,7 +180,13 @@ async fn prioritised(client: &Client, cluster: &str, on: &str) -> Answer {
     let scores = json!({"importance": 80, "promotability": 70, "viability": 60, "sustainability": 50});
     assert_eq!(client.patch(cluster, "*", json!({"priority_scores": scores})).await.status, 200);
     let decision = decision(client, json!({})).await;
-    let entered = client.transition(cluster, "*", json!({"to": "prioritised", "effective_on": on, "decision_id": decision.id()})).await;
+    let entered = client
+        .transition(
+            cluster,
+            "*",
+            json!({"to": "prioritised", "effective_on": on, "decision_id": decision.id()}),
+        )
+        .await;
     assert_eq!(entered.status, 200, "{}", entered.text);
     entered
 }
@@ -167,15 +205,25 @@ async fn the_report_says_the_state_of_that_day(service: &Service) {
     let approved = json!({"result": "positive", "approved_on": "2015-06-01"});
     assert_eq!(lorestan.patch(study.header("location"), "*", approved).await.status, 200);
     enter("feasible").await;
-    for (day, state) in [("2014-03-20", "identified"), ("2014-12-31", "identified"), ("2015-05-31", "prioritised"), ("2015-06-01", "feasible")] {
+    for (day, state) in [
+        ("2014-03-20", "identified"),
+        ("2014-12-31", "identified"),
+        ("2015-05-31", "prioritised"),
+        ("2015-06-01", "feasible"),
+    ] {
         assert_eq!(report(&lorestan, &[("as_of", day)]).await.items("state")[4], state, "{day}");
     }
 }
 
 async fn what_was_known_then_is_reported_for_ever(service: &Service) {
     let lorestan = service.login("lorestan").await;
-    let known = async |moment: &str| report(&lorestan, &[("as_of", "2016-01-01"), ("known_at", moment)]).await;
-    assert_eq!(known("2020-01-01T00:00:00Z").await.body["total"], 0, "nothing was known before the data came");
+    let known =
+        async |moment: &str| report(&lorestan, &[("as_of", "2016-01-01"), ("known_at", moment)]).await;
+    assert_eq!(
+        known("2020-01-01T00:00:00Z").await.body["total"],
+        0,
+        "nothing was known before the data came"
+    );
 
     let [olive, poultry, nylon] = ["زیتون", "طیور", "نایلون"].map(|name| lorestan.cluster_named(name));
     let (olive, poultry, nylon) = (olive.await, poultry.await, nylon.await);
@@ -185,27 +233,49 @@ async fn what_was_known_then_is_reported_for_ever(service: &Service) {
     let mut last = nylon.body["updated_at"].as_str().unwrap().to_owned();
     for step in 0..5 {
         let then = known(&last).await;
-        assert_eq!((&then.body["items"], &then.body["total"]), (&now.body["items"], &now.body["total"]), "after step {step}");
+        assert_eq!(
+            (&then.body["items"], &then.body["total"]),
+            (&now.body["items"], &now.body["total"]),
+            "after step {step}"
+        );
         moments.push((last.clone(), then));
         let changed = match step {
-            0 => lorestan.patch(&path(&olive), "*", json!({"name_fa": "زیتون رودبار", "isic": [{"code": "1040"}]})).await,
+            0 => {
+                lorestan
+                    .patch(&path(&olive), "*", json!({"name_fa": "زیتون رودبار", "isic": [{"code": "1040"}]}))
+                    .await
+            }
             1 => lorestan.patch(&path(&olive), "*", json!({"identified_not_later_than": "2016-01-02"})).await,
             2 => prioritised(&lorestan, &path(&poultry), "2015-01-01").await,
-            3 => lorestan.transition(&path(&poultry), "*", json!({"to": "withdrawn", "effective_on": "2015-02-01", "reason": "تکراری"})).await,
+            3 => {
+                lorestan
+                    .transition(
+                        &path(&poultry),
+                        "*",
+                        json!({"to": "withdrawn", "effective_on": "2015-02-01", "reason": "تکراری"}),
+                    )
+                    .await
+            }
             _ => lorestan.delete(&path(&nylon), "*").await,
         };
         assert!(changed.status < 300, "{}", changed.text);
-        let history = lorestan.get(&format!("{}/history", path([&olive, &olive, &poultry, &poultry, &nylon][step]))).await;
+        let history = lorestan
+            .get(&format!("{}/history", path([&olive, &olive, &poultry, &poultry, &nylon][step])))
+            .await;
         last = history.items("changed_at").last().unwrap().to_string();
         now = report(&lorestan, &[("as_of", "2016-01-01")]).await;
     }
-    assert_eq!(moments.iter().map(|(_, then)| then.body["total"].as_u64().unwrap()).collect::<Vec<_>>(), [11, 11, 10, 10, 9]);
+    assert_eq!(
+        moments.iter().map(|(_, then)| then.body["total"].as_u64().unwrap()).collect::<Vec<_>>(),
+        [11, 11, 10, 10, 9]
+    );
     assert_eq!((&known(&last).await.body["items"], &now.body["total"]), (&now.body["items"], &json!(8)));
     for (moment, then) in moments {
         let again = known(&moment).await;
         assert_eq!(again.text, then.text, "known at {moment}");
         let path = format!("{REPORT}?as_of=2016-01-01&known_at={moment}");
-        let held = lorestan.send(lorestan.request(Method::GET, &path).header("if-none-match", then.etag())).await;
+        let held =
+            lorestan.send(lorestan.request(Method::GET, &path).header("if-none-match", then.etag())).await;
         assert_eq!(held.status, 304, "known at {moment}");
     }
 }
@@ -214,21 +284,30 @@ async fn a_claim_is_a_source_while_it_stands(service: &Service) {
     let lorestan = service.login("lorestan").await;
     let olive = lorestan.cluster_named("زیتون").await;
     let claims = format!("{CLUSTERS}/{}/claims", olive.id());
-    let sources = async |query: &[(&str, &str)]| report(&lorestan, query).await.body["items"][4]["sources"].clone();
+    let sources =
+        async |query: &[(&str, &str)]| report(&lorestan, query).await.body["items"][4]["sources"].clone();
     let claim = lorestan.post(&claims, json!({"source_title": "خبر"})).await;
     assert_eq!(sources(&[]).await, json!([PROVINCIAL, "خبر"]));
     let renamed = lorestan.patch(claim.header("location"), "*", json!({"source_title": "خبر روز"})).await;
     assert_eq!(lorestan.delete(claim.header("location"), "*").await.status, 204);
     assert_eq!(sources(&[]).await, json!([PROVINCIAL]));
-    for (moment, known) in [(&olive, json!([PROVINCIAL])), (&claim, json!([PROVINCIAL, "خبر"])), (&renamed, json!([PROVINCIAL, "خبر روز"]))]
-    {
+    for (moment, known) in [
+        (&olive, json!([PROVINCIAL])),
+        (&claim, json!([PROVINCIAL, "خبر"])),
+        (&renamed, json!([PROVINCIAL, "خبر روز"])),
+    ] {
         assert_eq!(sources(&[("known_at", moment.body["updated_at"].as_str().unwrap())]).await, known);
     }
 }
 
 async fn the_report_keeps_to_the_scope(service: &Service) {
     let isipo = service.login("isipo").await;
-    register(&isipo, "زیره", json!({"province": "IR-08", "isic": [{"code": "0128"}], "identified_on": "2013-01-01"})).await;
+    register(
+        &isipo,
+        "زیره",
+        json!({"province": "IR-08", "isic": [{"code": "0128"}], "identified_on": "2013-01-01"}),
+    )
+    .await;
     // The clusters of Kerman that the demonstration has were identified later.
     for (who, query, scope, total) in [
         ("kerman", "", json!("IR-08"), 1),
@@ -244,7 +323,11 @@ async fn the_report_keeps_to_the_scope(service: &Service) {
         let now = moment();
         for known_at in ["", &format!("&known_at={now}")] {
             let answer = client.get(&format!("{REPORT}?as_of=2014-03-20&{query}{known_at}")).await;
-            assert_eq!((answer.status, &answer.body["scope"], &answer.body["total"]), (200, &scope, &json!(total)), "{who} {query}{known_at}");
+            assert_eq!(
+                (answer.status, &answer.body["scope"], &answer.body["total"]),
+                (200, &scope, &json!(total)),
+                "{who} {query}{known_at}"
+            );
             let csv = client.get(&format!("{REPORT}?as_of=2014-03-20&{query}{known_at}&format=csv")).await;
             assert_eq!(csv.text.lines().count(), total + 1, "{who} {query}");
         }

@@ -19,7 +19,17 @@ use crate::{
 on_both!(what_two_projects_of_kerman_measured, means_are_exact_and_speak_of_the_same_projects,);
 
 const REPORT: &str = "indicators";
-const FIGURES: [&str; 9] = ["projects", "measured", "coverage_bp", "baseline", "targeted", "target", "latest", "change_bp", "improved"];
+const FIGURES: [&str; 9] = [
+    "projects",
+    "measured",
+    "coverage_bp",
+    "baseline",
+    "targeted",
+    "target",
+    "latest",
+    "change_bp",
+    "improved",
+];
 
 fn figures(report: &Answer, code: &str) -> Value {
     let row = report.body["items"].as_array().unwrap().iter().find(|row| row["code"] == code).unwrap();
@@ -34,7 +44,10 @@ fn nothing(projects: u32) -> Value {
 async fn what_two_projects_of_kerman_measured(service: &Service) {
     let (isipo, kerman, lorestan) = enriched(service).await;
     let measured = |projects: u32, coverage: u32| {
-        (json!([projects, 1, coverage, "0", 1, "3", "2.4", null, 1]), json!([projects, 1, coverage, "100", 1, "88", "91.5", -850, 1]))
+        (
+            json!([projects, 1, coverage, "0", 1, "3", "2.4", null, 1]),
+            json!([projects, 1, coverage, "100", 1, "88", "91.5", -850, 1]),
+        )
     };
     for (query, (sales, cost)) in [
         ("as_of=1394-12-28", (nothing(0), nothing(0))),
@@ -48,23 +61,49 @@ async fn what_two_projects_of_kerman_measured(service: &Service) {
     ] {
         for client in [&isipo, &kerman] {
             let report = told(client, REPORT, query).await;
-            assert_eq!((figures(&report, "COST-RETURN"), figures(&report, "COST-UNIT")), (sales.clone(), cost.clone()), "{query}");
+            assert_eq!(
+                (figures(&report, "COST-RETURN"), figures(&report, "COST-UNIT")),
+                (sales.clone(), cost.clone()),
+                "{query}"
+            );
         }
         let elsewhere = told(&lorestan, REPORT, &format!("{query}&province=IR-08,IR-15")).await;
-        assert_eq!((figures(&elsewhere, "COST-RETURN"), figures(&elsewhere, "COST-UNIT")), (nothing(0), nothing(0)), "{query}");
+        assert_eq!(
+            (figures(&elsewhere, "COST-RETURN"), figures(&elsewhere, "COST-UNIT")),
+            (nothing(0), nothing(0)),
+            "{query}"
+        );
         let totals = &elsewhere.body["totals"];
-        assert_eq!((&totals["projects"], &totals["measured"], &totals["coverage_bp"]), (&json!(0), &json!(0), &Value::Null));
+        assert_eq!(
+            (&totals["projects"], &totals["measured"], &totals["coverage_bp"]),
+            (&json!(0), &json!(0), &Value::Null)
+        );
     }
-    assert_eq!(told(&kerman, REPORT, "known_at=2020-01-01T00:00:00Z").await.body["total"], 0, "nothing was known before the data came");
+    assert_eq!(
+        told(&kerman, REPORT, "known_at=2020-01-01T00:00:00Z").await.body["total"],
+        0,
+        "nothing was known before the data came"
+    );
     let report = told(&isipo, REPORT, "").await;
     let count = report.items("code").len();
     let totals = json!({"indicators": count, "indicators_measured": 2, "projects": 4, "measured": 2, "coverage_bp": 5_000, "improved": 2});
     assert_eq!(report.body["totals"], totals);
-    assert_eq!(report.items("theme")[..3], ["return_on_cost"; 3], "themes come in the order of the programme");
+    assert_eq!(
+        report.items("theme")[..3],
+        ["return_on_cost"; 3],
+        "themes come in the order of the programme"
+    );
     let themes = report.items("theme");
-    assert_eq!((themes.first(), themes.last()), (Some(&"return_on_cost"), Some(&"public_private_cooperation")));
+    assert_eq!(
+        (themes.first(), themes.last()),
+        (Some(&"return_on_cost"), Some(&"public_private_cooperation"))
+    );
     let svg = isipo.get(&format!("/api/v1/reports/{REPORT}?format=svg")).await;
-    assert!(svg.text.contains("Unit cost") && !svg.text.contains("Additional sales"), "what stood at 0 has no index: {}", svg.text);
+    assert!(
+        svg.text.contains("Unit cost") && !svg.text.contains("Additional sales"),
+        "what stood at 0 has no index: {}",
+        svg.text
+    );
 }
 
 async fn means_are_exact_and_speak_of_the_same_projects(service: &Service) {
@@ -75,7 +114,12 @@ async fn means_are_exact_and_speak_of_the_same_projects(service: &Service) {
     }
     let mut ids = BTreeMap::new();
     for (code, direction) in [("MEAN-HUGE", "up"), ("MEAN-LESS", "down"), ("MEAN-HALF", "up")] {
-        let made = made(&isipo, "/api/v1/indicators", indicator(code, json!({"direction": direction, "decimals": 6}))).await;
+        let made = made(
+            &isipo,
+            "/api/v1/indicators",
+            indicator(code, json!({"direction": direction, "decimals": 6})),
+        )
+        .await;
         ids.insert(code, made.id().to_owned());
     }
     let measure = async |place: usize, code: &str, kind: &str, period: &str, value: &str| {
@@ -121,8 +165,18 @@ async fn means_are_exact_and_speak_of_the_same_projects(service: &Service) {
         ("as_of=1394-06-31&industry=02".to_owned(), [&nothing(0); 3]),
         ("as_of=1394-06-31&province=IR-08".to_owned(), [&nothing(0); 3]),
         // The second quarter is not over: one is measured, with 7 of the first.
-        ("as_of=1394-06-30".to_owned(), [&huge, &json!([4, 1, 2_500, "1", 1, "0.5", "7", 60_000, 0]), &corrected]),
-        ("period=1394-Q2".to_owned(), [&json!([10, 0, 0, null, 0, null, null, null, 0]), &less, &json!([2, 0, 0, null, 0, null, null, null, 0])]),
+        (
+            "as_of=1394-06-30".to_owned(),
+            [&huge, &json!([4, 1, 2_500, "1", 1, "0.5", "7", 60_000, 0]), &corrected],
+        ),
+        (
+            "period=1394-Q2".to_owned(),
+            [
+                &json!([10, 0, 0, null, 0, null, null, null, 0]),
+                &less,
+                &json!([2, 0, 0, null, 0, null, null, null, 0]),
+            ],
+        ),
     ] {
         let report = told(&isipo, REPORT, &query).await;
         for (code, expected) in ["MEAN-HUGE", "MEAN-LESS", "MEAN-HALF"].iter().zip(expected) {
@@ -131,14 +185,21 @@ async fn means_are_exact_and_speak_of_the_same_projects(service: &Service) {
     }
     let elsewhere = told(&kerman, REPORT, "as_of=1394-06-31&province=IR-15").await;
     assert_eq!(figures(&elsewhere, "MEAN-LESS"), nothing(0));
-    let retired = isipo.patch(&format!("/api/v1/indicators/{}", ids["MEAN-LESS"]), "*", json!({"is_active": false})).await;
+    let retired = isipo
+        .patch(&format!("/api/v1/indicators/{}", ids["MEAN-LESS"]), "*", json!({"is_active": false}))
+        .await;
     assert_eq!(retired.status, 200);
-    assert_eq!(figures(&told(&isipo, REPORT, "as_of=1394-06-31").await, "MEAN-LESS"), less, "what was measured stays");
+    assert_eq!(
+        figures(&told(&isipo, REPORT, "as_of=1394-06-31").await, "MEAN-LESS"),
+        less,
+        "what was measured stays"
+    );
     assert!(!told(&kerman, REPORT, "as_of=1394-06-31").await.items("code").contains(&"MEAN-LESS"));
 }
 
 fn millionths(value: &Value) -> i128 {
-    let (text, sign) = value.as_str().unwrap().strip_prefix('-').map_or((value.as_str().unwrap(), 1), |rest| (rest, -1));
+    let (text, sign) =
+        value.as_str().unwrap().strip_prefix('-').map_or((value.as_str().unwrap(), 1), |rest| (rest, -1));
     let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
     sign * format!("{whole}{rest:0<6}").parse::<i128>().unwrap()
 }
@@ -152,7 +213,10 @@ pub async fn agree(then: &Then<'_>) -> usize {
     for row in rows {
         let own = indicators.iter().find(|one| one["code"] == row["code"]).unwrap();
         let of = |kind: &str| {
-            let mut values: Vec<&Value> = measurements.iter().filter(|one| one["indicator_id"] == own["id"] && one["kind"] == kind).collect();
+            let mut values: Vec<&Value> = measurements
+                .iter()
+                .filter(|one| one["indicator_id"] == own["id"] && one["kind"] == kind)
+                .collect();
             values.sort_by_key(|one| one["period_end"].to_string());
             values
         };
@@ -163,7 +227,9 @@ pub async fn agree(then: &Then<'_>) -> usize {
         }
         let (mut sums, mut measured, mut improved) = ((0, 0), 0, 0);
         for (project, baseline) in &first {
-            let later = |one: &&Value| one["project_id"] == *project && one["period_end"].as_str() > baseline["period_end"].as_str();
+            let later = |one: &&Value| {
+                one["project_id"] == *project && one["period_end"].as_str() > baseline["period_end"].as_str()
+            };
             let Some(latest) = of("actual").into_iter().filter(ended).rfind(later) else { continue };
             let (before, now) = (millionths(&baseline["value"]), millionths(&latest["value"]));
             sums = (sums.0 + before, sums.1 + now);
@@ -171,9 +237,17 @@ pub async fn agree(then: &Then<'_>) -> usize {
             improved += i64::from(if own["direction"] == "up" { now > before } else { now < before });
         }
         let found = (&row["projects"], &row["measured"], &row["improved"]);
-        assert_eq!(found, (&json!(first.len()), &json!(measured), &json!(improved)), "{} {then}", row["code"]);
+        assert_eq!(
+            found,
+            (&json!(first.len()), &json!(measured), &json!(improved)),
+            "{} {then}",
+            row["code"]
+        );
         if measured > 0 {
-            assert_eq!((millionths(&row["baseline"]) * measured, millionths(&row["latest"]) * measured), sums);
+            assert_eq!(
+                (millionths(&row["baseline"]) * measured, millionths(&row["latest"]) * measured),
+                sums
+            );
         }
         for field in ["theme", "name_fa", "name_en", "unit_fa", "unit_en", "direction"] {
             assert_eq!(row[field], own[field]);

@@ -62,19 +62,32 @@ async fn the_menu_describes_every_report(service: &Service) {
         for parameter in ["province", "industry", "as_of", "known_at", "period", "calendar", "format"] {
             assert!(names(&entry["parameters"]).contains(&parameter), "{}: {parameter}", entry["name"]);
         }
-        let parts = [&entry["parameters"], &entry["columns"]].into_iter().flat_map(|list| list.as_array().unwrap());
+        let parts =
+            [&entry["parameters"], &entry["columns"]].into_iter().flat_map(|list| list.as_array().unwrap());
         for part in parts.chain([entry]) {
-            let is_persian = part["title_fa"].as_str().unwrap().chars().any(|letter| ('\u{600}'..'\u{700}').contains(&letter));
-            assert!(is_persian && !part["title_en"].as_str().unwrap().is_empty(), "{}: {part}", entry["name"]);
+            let is_persian = part["title_fa"]
+                .as_str()
+                .unwrap()
+                .chars()
+                .any(|letter| ('\u{600}'..'\u{700}').contains(&letter));
+            assert!(
+                is_persian && !part["title_en"].as_str().unwrap().is_empty(),
+                "{}: {part}",
+                entry["name"]
+            );
         }
     }
 }
 
 /// What a schema refers to, or holds beside null.
 fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
-    let referred = schema["$ref"].as_str().map(|path| document.pointer(path.trim_start_matches('#')).unwrap());
+    let referred =
+        schema["$ref"].as_str().map(|path| document.pointer(path.trim_start_matches('#')).unwrap());
     let alternatives = || schema["oneOf"].as_array()?.iter().find(|one| one["type"] != "null");
-    referred.or_else(alternatives).or_else(|| schema.get("items")).map_or(schema, |inner| resolved(document, inner))
+    referred
+        .or_else(alternatives)
+        .or_else(|| schema.get("items"))
+        .map_or(schema, |inner| resolved(document, inner))
 }
 
 async fn words_stand_in_persian_in_the_sheets(service: &Service) {
@@ -82,14 +95,26 @@ async fn words_stand_in_persian_in_the_sheets(service: &Service) {
     let document = khoosheh::api::document();
     let mut words = 0;
     for entry in menu(&viewer).await {
-        let answer = &document["paths"][entry["path"].as_str().unwrap()]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
-        let item = resolved(document, &resolved(document, answer)["allOf"][1]["properties"]["items"]["items"]);
+        let answer = &document["paths"][entry["path"].as_str().unwrap()]["get"]["responses"]["200"]["content"]
+            ["application/json"]["schema"];
+        let item =
+            resolved(document, &resolved(document, answer)["allOf"][1]["properties"]["items"]["items"]);
         for column in entry["columns"].as_array().unwrap().iter().filter(|column| column["kind"] == "word") {
             let steps = column["name"].as_str().unwrap().split('.');
             let schema = steps.fold(item, |schema, step| resolved(document, &schema["properties"][step]));
-            let codes = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).filter(|code| !code.starts_with("IR-"));
+            let codes = schema["enum"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .filter(|code| !code.starts_with("IR-"));
             for code in codes {
-                assert!(khoosheh::http::terms::in_persian(code).is_some(), "{}, {}: {code}", entry["name"], column["name"]);
+                assert!(
+                    khoosheh::http::glossary::in_persian(code).is_some(),
+                    "{}, {}: {code}",
+                    entry["name"],
+                    column["name"]
+                );
                 words += 1;
             }
         }
@@ -103,7 +128,9 @@ async fn every_report_is_had_in_each_of_its_formats(service: &Service) {
         let path = entry["path"].as_str().unwrap();
         assert_eq!(names(&entry["formats"])[..3], ["json", "csv", "xlsx"], "{path}");
         for format in names(&entry["formats"]) {
-            let answer = isipo.send(isipo.request(Method::GET, path).query(&[("format", format), ("calendar", "persian")])).await;
+            let answer = isipo
+                .send(isipo.request(Method::GET, path).query(&[("format", format), ("calendar", "persian")]))
+                .await;
             assert_eq!(answer.status, 200, "{path} as {format}: {}", answer.text);
             let (media_type, begins) = match format {
                 "json" => ("application/json", "{\"as_of\":"),
@@ -125,9 +152,11 @@ async fn every_report_is_had_in_each_of_its_formats(service: &Service) {
 
 async fn a_report_is_not_made_again_while_its_data_is_the_same(service: &Service) {
     let (isipo, kerman) = (service.login("isipo").await, service.login("kerman").await);
-    let reads: Vec<String> = menu(&isipo).await.iter().map(|entry| entry["path"].as_str().unwrap().to_owned()).collect();
-    let again =
-        async |client: &Client, path: &str, tag: &str| client.send(client.request(Method::GET, path).header("if-none-match", tag)).await.status;
+    let reads: Vec<String> =
+        menu(&isipo).await.iter().map(|entry| entry["path"].as_str().unwrap().to_owned()).collect();
+    let again = async |client: &Client, path: &str, tag: &str| {
+        client.send(client.request(Method::GET, path).header("if-none-match", tag)).await.status
+    };
     for path in &reads {
         for client in [&isipo, &kerman] {
             let first = client.get(path).await;
@@ -138,29 +167,50 @@ async fn a_report_is_not_made_again_while_its_data_is_the_same(service: &Service
     let report = format!("{REPORTS}/identified-clusters");
     let (of_nation, of_kerman) = (isipo.get(&report).await, kerman.get(&report).await);
     let olive = isipo.cluster_named("زیتون").await;
-    assert_eq!(isipo.patch(&format!("{CLUSTERS}/{}", olive.id()), "*", json!({"name_en": "Olives"})).await.status, 200);
+    assert_eq!(
+        isipo.patch(&format!("{CLUSTERS}/{}", olive.id()), "*", json!({"name_en": "Olives"})).await.status,
+        200
+    );
     assert_eq!(again(&isipo, &report, of_nation.etag()).await, 200);
-    assert_eq!(again(&kerman, &report, of_kerman.etag()).await, 304, "what happens in another province is no change here");
+    assert_eq!(
+        again(&kerman, &report, of_kerman.etag()).await,
+        304,
+        "what happens in another province is no change here"
+    );
     // A cluster that leaves a province is gone from its report.
     let honey = isipo.cluster_named("عسل").await;
-    let moved = isipo.patch(&format!("{CLUSTERS}/{}", isipo.cluster_named("پسته").await.id()), "*", json!({"province": "IR-20"})).await;
+    let moved = isipo
+        .patch(
+            &format!("{CLUSTERS}/{}", isipo.cluster_named("پسته").await.id()),
+            "*",
+            json!({"province": "IR-20"}),
+        )
+        .await;
     assert_eq!((honey.status, moved.status), (200, 200), "{}", moved.text);
     assert_eq!(again(&kerman, &report, of_kerman.etag()).await, 200);
 }
 
-/// On PostgreSQL a transaction may take its number first and commit last: what it has changed is in no answer of before, and the answer is made again.
+/// On PostgreSQL a transaction may take its number first and commit last: what it has changed is in no answer
+/// of before, and the answer is made again.
 #[actix_web::test]
 async fn a_report_is_made_again_after_what_was_running() {
     let Some(service) = Service::start(Backend::Postgres, |_| {}).await else { return };
-    let (isipo, db, path) = (service.login("isipo").await, service.database().await, format!("{REPORTS}/identified-clusters"));
+    let (isipo, db, path) =
+        (service.login("isipo").await, service.database().await, format!("{REPORTS}/identified-clusters"));
     let stone: uuid::Uuid = isipo.cluster_named("سنگ").await.id().parse().unwrap();
     let before = clusters::entity::Entity::find_by_id(stone).one(&db).await.unwrap().unwrap();
     let late = Transaction::begin(&db, Caller::service(), "late".to_owned()).await.unwrap();
-    late.update(&before, clusters::entity::Model { name_en: Some("Rock".to_owned()), ..before.clone() }).await.unwrap();
+    late.update(&before, clusters::entity::Model { name_en: Some("Rock".to_owned()), ..before.clone() })
+        .await
+        .unwrap();
     let olive = isipo.cluster_named("زیتون").await;
-    assert_eq!(isipo.patch(&format!("{CLUSTERS}/{}", olive.id()), "*", json!({"name_en": "Olives"})).await.status, 200);
+    assert_eq!(
+        isipo.patch(&format!("{CLUSTERS}/{}", olive.id()), "*", json!({"name_en": "Olives"})).await.status,
+        200
+    );
     let first = isipo.get(&path).await;
-    let again = async || isipo.send(isipo.request(Method::GET, &path).header("if-none-match", first.etag())).await;
+    let again =
+        async || isipo.send(isipo.request(Method::GET, &path).header("if-none-match", first.etag())).await;
     assert_eq!((first.status, again().await.status), (200, 304));
     late.commit().await.unwrap();
     let second = again().await;
@@ -185,23 +235,33 @@ async fn a_parameter_that_is_not_understood_is_refused(service: &Service) {
             assert_eq!((refused.status, refused.errors()), (400, vec![error]), "{path}?{query}");
         }
         let nowhere = isipo.get(&format!("{path}?as_of=1392-12-30&calendar=persian")).await;
-        assert_eq!((nowhere.status, nowhere.errors()), (422, vec![("/as_of", "no_such_day")]), "a date that does not exist is 422 anywhere");
+        assert_eq!(
+            (nowhere.status, nowhere.errors()),
+            (422, vec![("/as_of", "no_such_day")]),
+            "a date that does not exist is 422 anywhere"
+        );
     }
 }
 
 /// What Lorestan is told does not depend on what Kerman does: neither rows nor sums, however it asks.
 async fn nothing_of_another_province_shows(service: &Service) {
     demo::enrich(&service.database().await, &Files::open(&service.config).unwrap()).await.unwrap();
-    let (isipo, kerman, lorestan) = (service.login("isipo").await, service.login("kerman").await, service.login("lorestan").await);
+    let (isipo, kerman, lorestan) =
+        (service.login("isipo").await, service.login("kerman").await, service.login("lorestan").await);
     let mut questions = Vec::new();
     for entry in menu(&isipo).await {
         let path = entry["path"].as_str().unwrap();
         let own = entry["parameters"].as_array().unwrap().iter().flat_map(|parameter| {
             let values = parameter["schema"]["enum"].as_array().cloned().unwrap_or_default();
             let name = parameter["name"].as_str().unwrap().to_owned();
-            values.into_iter().filter_map(|value| value.as_str().map(str::to_owned)).map(move |value| format!("{name}={value}"))
+            values
+                .into_iter()
+                .filter_map(|value| value.as_str().map(str::to_owned))
+                .map(move |value| format!("{name}={value}"))
         });
-        let common = ["", "province=IR-08", "province=IR-08,IR-15", "industry=01", "as_of=1397-03-05", "period=1396"].map(str::to_owned);
+        let common =
+            ["", "province=IR-08", "province=IR-08,IR-15", "industry=01", "as_of=1397-03-05", "period=1396"]
+                .map(str::to_owned);
         questions.extend(
             common
                 .into_iter()
@@ -222,16 +282,27 @@ async fn nothing_of_another_province_shows(service: &Service) {
         answers
     };
     let (of_nation, of_lorestan) = (told(&isipo).await, told(&lorestan).await);
-    assert!(of_lorestan.iter().all(|(_, text)| !text.contains("کرمان") && !text.contains("پسته")), "neither people nor places of Kerman");
+    assert!(
+        of_lorestan.iter().all(|(_, text)| !text.contains("کرمان") && !text.contains("پسته")),
+        "neither people nor places of Kerman"
+    );
 
-    let company = kerman.get("/api/v1/organisations?kind=provincial_company&province=IR-08").await.items("id")[0].to_owned();
+    let company =
+        kerman.get("/api/v1/organisations?kind=provincial_company&province=IR-08").await.items("id")[0]
+            .to_owned();
     let project = kerman.get("/api/v1/projects?state=suspended").await.items("id")[0].to_owned();
     let cluster =
         kerman.post(CLUSTERS, json!({"province": "IR-08", "name_fa": "زیره", "isic": [{"code": "0128"}], "identified_on": "2013-01-01"})).await;
     let mut made = vec![cluster.status];
     for (path, body) in [
-        ("projects", json!({"cluster_id": cluster.id(), "organisation_id": company, "title_fa": "پروژهٔ زیره"})),
-        ("payments", json!({"project_id": project, "line": "cda_fee", "amount_irr": "7000000", "paid_on": "2018-05-01", "document_no": "۱۱"})),
+        (
+            "projects",
+            json!({"cluster_id": cluster.id(), "organisation_id": company, "title_fa": "پروژهٔ زیره"}),
+        ),
+        (
+            "payments",
+            json!({"project_id": project, "line": "cda_fee", "amount_irr": "7000000", "paid_on": "2018-05-01", "document_no": "۱۱"}),
+        ),
         (
             "enterprises",
             json!({"province": "IR-08", "name_fa": "زیرهٔ ماهان", "county": "کرمان", "isic": [{"code": "2396"}], "employment_total": 900}),
@@ -240,7 +311,8 @@ async fn nothing_of_another_province_shows(service: &Service) {
     ] {
         made.push(kerman.post(&format!("/api/v1/{path}"), body).await.status);
     }
-    let claim = kerman.post(&format!("{CLUSTERS}/{}/claims", cluster.id()), json!({"source_title": "خبر"})).await;
+    let claim =
+        kerman.post(&format!("{CLUSTERS}/{}/claims", cluster.id()), json!({"source_title": "خبر"})).await;
     made.push(claim.status);
     assert_eq!(made, [201; 6]);
     for (before, after) in of_lorestan.iter().zip(told(&lorestan).await) {

@@ -53,7 +53,9 @@ async fn others_write_while_summaries_are_made_right(service: &Service) {
     };
     let write = async {
         for amount in 2_000_000.. {
-            let answer = lorestan.patch(payment.header("location"), "*", json!({"amount_irr": amount.to_string()})).await;
+            let answer = lorestan
+                .patch(payment.header("location"), "*", json!({"amount_irr": amount.to_string()}))
+                .await;
             assert_eq!(answer.status, 200, "{}", answer.text);
             if is_done.load(Ordering::Relaxed) {
                 return;
@@ -84,13 +86,16 @@ async fn sums_are_made_right_where_days_are(service: &Service) {
     assert_eq!(summary::differences(&db).await.unwrap(), 0);
 }
 
-/// However many projects there are, SQLite asks for events and entries by their indexes: it compares no milestone with every acceptance.
+/// However many projects there are, SQLite asks for events and entries by their indexes: it compares no
+/// milestone with every acceptance.
 #[actix_web::test]
 async fn each_milestone_is_looked_up_on_sqlite() {
     let scratch = Scratch::copy(Backend::Sqlite).await.unwrap();
-    let db = khoosheh::store::connection::connect(&scratch.url.parse().unwrap(), 1).await.unwrap().unguarded();
+    let db =
+        khoosheh::store::connection::connect(&scratch.url.parse().unwrap(), 1).await.unwrap().unguarded();
     let mut sql = Composer::new(&db);
-    let table = |columns: &str, table: &str| format!("(SELECT {columns} FROM {table} WHERE deleted_at IS NULL)");
+    let table =
+        |columns: &str, table: &str| format!("(SELECT {columns} FROM {table} WHERE deleted_at IS NULL)");
     let sources = Sources {
         projects: table("id, province, budget", "project"),
         baselines: table("project_id, number, frozen_on, milestones", "baseline"),
@@ -100,11 +105,22 @@ async fn each_milestone_is_looked_up_on_sqlite() {
         is_plan: false,
     };
     let deltas = deltas(&sources, &mut sql);
-    let plan = db.query_all_raw(sql.statement(format!("EXPLAIN QUERY PLAN SELECT * FROM {deltas} v"))).await.unwrap();
+    let plan = db
+        .query_all_raw(sql.statement(format!("EXPLAIN QUERY PLAN SELECT * FROM {deltas} v")))
+        .await
+        .unwrap();
     let plan: Vec<String> = plan.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
     let count = |step: &str| plan.iter().filter(|line| line.starts_with(step)).count();
-    assert_eq!(count("SEARCH e USING INDEX status_event_record (resource=? AND record_id=?)"), 2, "{plan:#?}");
-    assert_eq!(count("SEARCH l USING INDEX change_log_record (resource=? AND record_id=? AND version=?)"), 1, "{plan:#?}");
+    assert_eq!(
+        count("SEARCH e USING INDEX status_event_record (resource=? AND record_id=?)"),
+        2,
+        "{plan:#?}"
+    );
+    assert_eq!(
+        count("SEARCH l USING INDEX change_log_record (resource=? AND record_id=? AND version=?)"),
+        1,
+        "{plan:#?}"
+    );
     for once in ["value_project", "value_plan", "value_accepted", "value_earned"] {
         assert_eq!(count(&format!("MATERIALIZE {once}")), 1, "{plan:#?}");
     }

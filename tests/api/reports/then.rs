@@ -58,7 +58,14 @@ impl<'a> Then<'a> {
 
     /// What stands in a list today and was known then, with Persian dates.
     pub async fn listed(&self, path: &str) -> Vec<Value> {
-        let listed = walk(self.client, &format!("/api/v1/{path}{}calendar=persian&page_size=200", if path.contains('?') { '&' } else { '?' })).await;
+        let listed = walk(
+            self.client,
+            &format!(
+                "/api/v1/{path}{}calendar=persian&page_size=200",
+                if path.contains('?') { '&' } else { '?' }
+            ),
+        )
+        .await;
         listed.into_iter().filter(|row| row["created_at"].as_str().unwrap() <= self.known_at).collect()
     }
 
@@ -71,12 +78,17 @@ impl<'a> Then<'a> {
         (items, answer.body["totals"].clone())
     }
 
-    /// The changes of state of a record by a Persian day, as they were known: the state and the day, oldest first.
+    /// The changes of state of a record by a Persian day, as they were known: the state and the day, oldest
+    /// first.
     pub async fn events(&self, path: &str, day: &str) -> Vec<(String, String)> {
         let history = self.client.get(&format!("/api/v1/{path}/history?calendar=persian")).await;
         let entries = history.body["items"].as_array().unwrap().iter();
-        let known = entries.filter(|entry| entry["changed_at"].as_str().unwrap() <= self.known_at && entry["transition"].is_object());
-        let told = known.map(|entry| ["to", "effective_on"].map(|name| entry["transition"][name].as_str().unwrap().to_owned()));
+        let known = entries.filter(|entry| {
+            entry["changed_at"].as_str().unwrap() <= self.known_at && entry["transition"].is_object()
+        });
+        let told = known.map(|entry| {
+            ["to", "effective_on"].map(|name| entry["transition"][name].as_str().unwrap().to_owned())
+        });
         told.filter(|[_, on]| on.as_str() <= day).map(|[to, on]| (to, on)).collect()
     }
 }

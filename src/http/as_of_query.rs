@@ -13,14 +13,15 @@ use crate::{
 /// When to look back to. Together the two give again any answer that was given before.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Moment {
-    /// The day to speak of; the day of `known_at` when left out. The record has the state that it had on that day.
+pub struct AsOfQuery {
+    /// The day to speak of; the day of `known_at` when left out. The record has the state that it had on that
+    /// day.
     pub as_of: Option<Date>,
     /// What the service knew at this moment; now when left out. Not in the future.
     pub known_at: Option<DateTime<Utc>>,
 }
 
-impl Moment {
+impl AsOfQuery {
     /// The past that it names; none for the present.
     pub fn past(self) -> Result<Option<Past>, Problem> {
         let known_at = self.known_at.unwrap_or_else(now);

@@ -61,7 +61,10 @@ struct Lookups(Rc<(Cell<usize>, Notify)>);
 
 impl Lookups {
     /// Counts a lookup, from the moment at which the request's arguments begin to be made.
-    fn count<T, F: Future<Output = T>>(request: &HttpRequest, lookup: F) -> impl Future<Output = T> + use<T, F> {
+    fn count<T, F: Future<Output = T>>(
+        request: &HttpRequest,
+        lookup: F,
+    ) -> impl Future<Output = T> + use<T, F> {
         let lookups = request.extensions_mut().get_or_insert_with(Self::default).clone();
         lookups.0.0.set(lookups.0.0.get() + 1);
         async move {
@@ -73,7 +76,8 @@ impl Lookups {
     }
 }
 
-/// Waits until it is known whether the records of the path exist: what is wrong with the body of a request is told to those who may see them.
+/// Waits until it is known whether the records of the path exist: what is wrong with the body of a request is
+/// told to those who may see them.
 pub(super) async fn looked_up(request: &HttpRequest) {
     let Some(lookups) = request.extensions().get::<Lookups>().cloned() else { return };
     while lookups.0.0.get() > 0 {
@@ -100,7 +104,8 @@ async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
     Ok(row)
 }
 
-/// The record that another system calls as the path says (`by-ref/{system}/{key}`), where it exists for the caller.
+/// The record that another system calls as the path says (`by-ref/{system}/{key}`), where it exists for the
+/// caller.
 pub struct Referred<R> {
     /// What the other system calls it.
     pub reference: ExternalRef,
@@ -132,10 +137,13 @@ impl<R: Record> FromRequest for Referred<R> {
         let request = request.clone();
         Box::pin(async move {
             let (call, db) = (Call::of(&request)?, database(&request)?);
-            let (system, key) =
-                web::Path::<(String, String)>::extract(&request).await.map_err(|_| Problem::new(&problem_types::NOT_FOUND))?.into_inner();
+            let (system, key) = web::Path::<(String, String)>::extract(&request)
+                .await
+                .map_err(|_| Problem::new(&problem_types::NOT_FOUND))?
+                .into_inner();
             let reference = ExternalRef::parse(system, key)?;
-            let named = Expr::col((R::Entity::default(), Alias::new("id"))).in_subquery(external_ref::record_ids(R::RESOURCE, &reference));
+            let named = Expr::col((R::Entity::default(), Alias::new("id")))
+                .in_subquery(external_ref::record_ids(R::RESOURCE, &reference));
             let mut found = visible_rows::<R>(&call.caller()?.scope).filter(named).one(db.get_ref()).await?;
             personal::reveal(db.get_ref(), found.as_mut_slice()).await?;
             Ok(Self { reference, found })

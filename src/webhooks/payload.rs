@@ -1,4 +1,5 @@
-//! What is sent: the event that a delivery stands for, as the account behind the webhook may see it, with its address and its secrets.
+//! What is sent: the event that a delivery stands for, as the account behind the webhook may see it, with its
+//! address and its secrets.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,7 @@ use serde_json::json;
 use super::entity::{self, Model};
 use crate::{
     auth::account,
-    changes::{Change, Fate, kinds::KINDS},
+    changes::{Change, FeedEventKind, kinds::KINDS},
     clock::new_id,
     personal,
     problem::Problem,
@@ -28,7 +29,7 @@ const PING: &str = "ping";
 const OUT_OF_SCOPE: &str = ".out_of_scope";
 
 /// A delivery, and what is sent.
-pub struct Letter {
+pub struct Payload {
     /// The delivery.
     pub delivery: delivery::Model,
     /// The webhook, as it is by now.
@@ -54,13 +55,13 @@ struct Event<'a, D> {
 /// The delivery of a change to a webhook.
 pub fn of_change(webhook_id: Uuid, seq: i64, change: &Change, now: DateTime<Utc>) -> Option<delivery::Model> {
     let entry = KINDS.iter().find(|entry| entry.kind == change.resource)?;
-    let fate = match change.kind {
-        Fate::Upsert => ".upsert",
-        Fate::Deleted => ".deleted",
-        Fate::OutOfScope => OUT_OF_SCOPE,
+    let suffix = match change.kind {
+        FeedEventKind::Upsert => ".upsert",
+        FeedEventKind::Deleted => ".deleted",
+        FeedEventKind::OutOfScope => OUT_OF_SCOPE,
     };
     Some(delivery::Model {
-        event: format!("{}{fate}", entry.resource),
+        event: format!("{}{suffix}", entry.resource),
         resource: Some(entry.resource.to_owned()),
         record_id: Some(change.id),
         version: Some(change.version),
@@ -92,7 +93,10 @@ pub fn ping(webhook_id: Uuid, now: DateTime<Utc>) -> delivery::Model {
 }
 
 /// Makes ready what was claimed, in a number of statements that does not depend on how much it is.
-pub async fn letters(db: &impl ConnectionTrait, claimed: Vec<delivery::Model>) -> Result<Vec<Letter>, Problem> {
+pub async fn payloads(
+    db: &impl ConnectionTrait,
+    claimed: Vec<delivery::Model>,
+) -> Result<Vec<Payload>, Problem> {
     if claimed.is_empty() {
         return Ok(Vec::new());
     }
@@ -101,20 +105,29 @@ pub async fn letters(db: &impl ConnectionTrait, claimed: Vec<delivery::Model>) -
     let seqs = claimed.iter().filter_map(|delivery| delivery.seq);
     let mut entries = change_log::Entity::find().filter(change_log::Column::Seq.is_in(seqs)).all(db).await?;
     values::reveal_entries(db, entries.iter_mut()).await?;
-    let entries: HashMap<i64, change_log::Model> = entries.into_iter().map(|entry| (entry.seq, entry)).collect();
+    let entries: HashMap<i64, change_log::Model> =
+        entries.into_iter().map(|entry| (entry.seq, entry)).collect();
     let names = account::display_names(db, entries.values().map(|entry| entry.changed_by).collect()).await?;
-    let letters = claimed.into_iter().filter_map(|delivery| {
+    let payloads = claimed.into_iter().filter_map(|delivery| {
         let (webhook, account) = webhooks.get(&delivery.webhook_id)?;
         let permissions = webhook.permissions(account);
         let entry = delivery.seq.and_then(|seq| entries.get(&seq).cloned());
         let body = body(&delivery, entry, &names, &permissions).map_err(Problem::internal);
         let is_shut_out = permissions.is_empty();
-        Some(body.map(|(body, shown)| Letter { delivery, webhook: webhook.clone(), is_shut_out, body, shown, account: account.clone() }))
+        Some(body.map(|(body, shown)| Payload {
+            delivery,
+            webhook: webhook.clone(),
+            is_shut_out,
+            body,
+            shown,
+            account: account.clone(),
+        }))
     });
-    letters.collect()
+    payloads.collect()
 }
 
-/// What is sent to an account with these permissions, if anything, and how many personal values it shows in clear.
+/// What is sent to an account with these permissions, if anything, and how many personal values it shows in
+/// clear.
 fn body(
     delivery: &delivery::Model,
     entry: Option<change_log::Model>,
@@ -123,12 +136,19 @@ fn body(
 ) -> Result<(Option<String>, u64), serde_json::Error> {
     let may = |permission: &str| permissions.iter().any(|held| held == permission);
     if delivery.event == PING {
-        let ping = Event { r#type: PING, timestamp: delivery.created_at, data: json!({ "webhook_id": delivery.webhook_id }) };
+        let ping = Event {
+            r#type: PING,
+            timestamp: delivery.created_at,
+            data: json!({ "webhook_id": delivery.webhook_id }),
+        };
         let body = may(super::PERMISSION).then(|| serde_json::to_string(&ping));
         return Ok((body.transpose()?, 0));
     }
-    let is_permitted = KINDS.iter().any(|kind| Some(kind.resource) == delivery.resource.as_deref() && may(kind.permission));
-    let change = entry.filter(|_| is_permitted).and_then(|entry| Change::new(entry, !delivery.event.ends_with(OUT_OF_SCOPE)));
+    let is_permitted =
+        KINDS.iter().any(|kind| Some(kind.resource) == delivery.resource.as_deref() && may(kind.permission));
+    let change = entry
+        .filter(|_| is_permitted)
+        .and_then(|entry| Change::new(entry, !delivery.event.ends_with(OUT_OF_SCOPE)));
     let told = |mut change: Change| {
         change.changed_by_name = change.changed_by.and_then(|author| names.get(&author).cloned());
         let event = Event { r#type: &delivery.event, timestamp: change.changed_at, data: &change };

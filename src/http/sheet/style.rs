@@ -25,26 +25,32 @@ const RIGHT_TO_LEFT: u8 = 2;
 const LONGEST_HEADER: usize = 255;
 
 /// The formats of the cells of one column.
-pub(super) struct Look {
+pub(super) struct Style {
     /// Numbers, days, and what has no direction.
     pub value: Format,
-    /// Text that is not read from right to left, as it is: never a number or a formula, also after it was edited.
+    /// Text that is not read from right to left, as it is: never a number or a formula, also after it was
+    /// edited.
     pub latin: Format,
     /// Text that has right-to-left letters.
     pub persian: Format,
 }
 
-impl Look {
+impl Style {
     /// The look of the values of a column.
     pub fn of(kind: Kind, language: Language) -> Self {
-        let base = base().set_border(FormatBorder::Hair).set_border_color(LINE).set_align(FormatAlign::VerticalCenter);
+        let base = base()
+            .set_border(FormatBorder::Hair)
+            .set_border_color(LINE)
+            .set_align(FormatAlign::VerticalCenter);
         let start = start(language);
         let base = match kind {
             Kind::Text => base.set_align(start).set_text_wrap(),
             Kind::Word => base.set_align(start),
             Kind::Id => base.set_align(FormatAlign::Center).set_font_size(7).set_font_color(GREY),
             Kind::Day => base.set_align(FormatAlign::Center),
-            Kind::Count | Kind::Days | Kind::Rials | Kind::BasisPoints | Kind::Ratio | Kind::Number => base.set_align(FormatAlign::Right),
+            Kind::Count | Kind::Days | Kind::Rials | Kind::BasisPoints | Kind::Ratio | Kind::Number => {
+                base.set_align(FormatAlign::Right)
+            }
         };
         let text = base.clone().set_num_format_index(AS_TEXT);
         let value = match kind {
@@ -54,13 +60,23 @@ impl Look {
             Kind::Ratio => base.set_num_format_index(HUNDREDTHS),
             Kind::Day => base.set_num_format("yyyy-mm-dd"),
         };
-        Self { value, latin: text.clone().set_reading_direction(LEFT_TO_RIGHT), persian: text.set_reading_direction(RIGHT_TO_LEFT) }
+        Self {
+            value,
+            latin: text.clone().set_reading_direction(LEFT_TO_RIGHT),
+            persian: text.set_reading_direction(RIGHT_TO_LEFT),
+        }
     }
 
     /// The same for the totals, which are set apart.
     pub fn of_total(&self) -> Self {
-        let apart =
-            |format: &Format| format.clone().set_bold().set_background_color(PALE).set_border_top(FormatBorder::Medium).set_border_top_color(INK);
+        let apart = |format: &Format| {
+            format
+                .clone()
+                .set_bold()
+                .set_background_color(PALE)
+                .set_border_top(FormatBorder::Medium)
+                .set_border_top_color(INK)
+        };
         Self { value: apart(&self.value), latin: apart(&self.latin), persian: apart(&self.persian) }
     }
 
@@ -86,20 +102,28 @@ pub(super) fn heading(language: Language) -> Format {
         .set_reading_direction(direction(language))
 }
 
-/// The height of a row of so many lines, in points. The font is smaller than the one that widths are counted in, so no more lines
-/// come than were counted. 409 are the most (Excel specifications and limits).
+/// The height of a row of so many lines, in points. The font is smaller than the one that widths are counted
+/// in, so no more lines come than were counted. 409 are the most (Excel specifications and limits).
 pub(super) fn height(lines: usize) -> f64 {
     (4.0 + 12.0 * lines as f64).min(409.0)
 }
 
 /// A label before a value on the sheet of provenance.
 pub(super) fn label(language: Language) -> Format {
-    heading(language).set_border_bottom(FormatBorder::Thin).set_border_bottom_color(LINE).set_align(start(language))
+    heading(language)
+        .set_border_bottom(FormatBorder::Thin)
+        .set_border_bottom_color(LINE)
+        .set_align(start(language))
 }
 
 /// The title of the sheet of provenance.
 pub(super) fn title(language: Language) -> Format {
-    base().set_bold().set_font_size(14).set_font_color(INK).set_align(start(language)).set_reading_direction(direction(language))
+    base()
+        .set_bold()
+        .set_font_size(14)
+        .set_font_color(INK)
+        .set_align(start(language))
+        .set_reading_direction(direction(language))
 }
 
 /// Whether it has Hebrew or Arabic letters, in their blocks of Unicode or as presentation forms.

@@ -1,5 +1,6 @@
-//! Kinds of records as relations for reports: as the tables have them, or as the service knew them at a moment, in the same
-//! columns. A statement is written once against these columns, and says the present or the past.
+//! Kinds of records as relations for reports: as the tables have them, or as the service knew them at a
+//! moment, in the same columns. A statement is written once against these columns, and says the present or
+//! the past.
 
 use chrono::{DateTime, Utc};
 
@@ -30,7 +31,13 @@ use Member::{Boolean, Date, Float, Integer, Json, Text, Timestamp, Uuid};
 /// Assignments of CDAs.
 pub const ASSIGNMENT: Relation = Relation {
     table: "assignment",
-    columns: &[same("project_id", Uuid), same("cda_id", Uuid), same("role", Text), same("valid_from", Date), same("valid_to", Date)],
+    columns: &[
+        same("project_id", Uuid),
+        same("cda_id", Uuid),
+        same("role", Text),
+        same("valid_from", Date),
+        same("valid_to", Date),
+    ],
     has_province: true,
     initial_state: None,
 };
@@ -38,7 +45,12 @@ pub const ASSIGNMENT: Relation = Relation {
 /// Baselines.
 pub const BASELINE: Relation = Relation {
     table: "baseline",
-    columns: &[same("project_id", Uuid), same("number", Integer), same("frozen_on", Date), same("milestones", Json)],
+    columns: &[
+        same("project_id", Uuid),
+        same("number", Integer),
+        same("frozen_on", Date),
+        same("milestones", Json),
+    ],
     has_province: true,
     initial_state: None,
 };
@@ -54,7 +66,12 @@ pub const CDA: Relation = Relation {
 /// Claims about clusters.
 pub const CLAIM: Relation = Relation {
     table: "cluster_claim",
-    columns: &[same("cluster_id", Uuid), same("source_title", Text), same("claimed_on", Date), same("claimed_name", Text)],
+    columns: &[
+        same("cluster_id", Uuid),
+        same("source_title", Text),
+        same("claimed_on", Date),
+        same("claimed_name", Text),
+    ],
     has_province: false,
     initial_state: None,
 };
@@ -136,7 +153,13 @@ pub const JOINT_ACTION: Relation = Relation {
 /// What became of clusters.
 pub const LINEAGE: Relation = Relation {
     table: "lineage_entry",
-    columns: &[same("cluster_id", Uuid), same("kind", Text), same("other_cluster_id", Uuid), same("former_name", Text), same("effective_on", Date)],
+    columns: &[
+        same("cluster_id", Uuid),
+        same("kind", Text),
+        same("other_cluster_id", Uuid),
+        same("former_name", Text),
+        same("effective_on", Date),
+    ],
     has_province: true,
     initial_state: None,
 };
@@ -157,7 +180,8 @@ pub const MEASUREMENT: Relation = Relation {
     initial_state: None,
 };
 
-/// Milestones. Their weights and days are those of the newest plan: what was in force on a day is told by the baselines.
+/// Milestones. Their weights and days are those of the newest plan: what was in force on a day is told by the
+/// baselines.
 pub const MILESTONE: Relation = Relation {
     table: "milestone",
     columns: &[
@@ -193,7 +217,12 @@ pub const NETWORK: Relation = Relation {
 /// Payments.
 pub const PAYMENT: Relation = Relation {
     table: "payment",
-    columns: &[same("project_id", Uuid), same("line", Text), same("amount_irr", Integer), same("paid_on", Date)],
+    columns: &[
+        same("project_id", Uuid),
+        same("line", Text),
+        same("amount_irr", Integer),
+        same("paid_on", Date),
+    ],
     has_province: true,
     initial_state: None,
 };
@@ -201,7 +230,12 @@ pub const PAYMENT: Relation = Relation {
 /// Progress reports.
 pub const PROGRESS_REPORT: Relation = Relation {
     table: "progress_report",
-    columns: &[same("project_id", Uuid), same("quarter", Text), same("period_start", Date), same("period_end", Date)],
+    columns: &[
+        same("project_id", Uuid),
+        same("quarter", Text),
+        same("period_start", Date),
+        same("period_end", Date),
+    ],
     has_province: true,
     initial_state: Some("draft"),
 };
@@ -234,23 +268,37 @@ pub struct Knowledge {
 }
 
 impl Relation {
-    /// The relation as a statement in parentheses, with the records that fulfil a condition on `province`, which may be empty.
+    /// The relation as a statement in parentheses, with the records that fulfil a condition on `province`,
+    /// which may be empty.
     pub fn known(&self, knowledge: Knowledge, condition: &str, composer: &mut Composer) -> String {
         let state = self.initial_state.map(|initial| self.state(initial, knowledge, composer));
         let province = if self.has_province { ", r.province" } else { "" };
-        let condition = if condition.is_empty() { String::new() } else { format!(" AND {}", condition.replace("province", "r.province")) };
+        let condition = if condition.is_empty() {
+            String::new()
+        } else {
+            format!(" AND {}", condition.replace("province", "r.province"))
+        };
         let Some(moment) = knowledge.at else {
             let columns: String = self.columns.iter().map(|Column(name, ..)| format!(", r.{name}")).collect();
             let table = self.table;
-            return format!("(SELECT r.id{province}{columns}{} FROM {table} r WHERE r.deleted_at IS NULL{condition})", state.unwrap_or_default());
+            return format!(
+                "(SELECT r.id{province}{columns}{} FROM {table} r WHERE r.deleted_at IS NULL{condition})",
+                state.unwrap_or_default()
+            );
         };
-        let member = |Column(name, member, path): &Column| format!(", {} AS {name}", composer.member("r.data", path, *member));
+        let member = |Column(name, member, path): &Column| {
+            format!(", {} AS {name}", composer.member("r.data", path, *member))
+        };
         let columns: String = self.columns.iter().map(member).collect();
         let (moment, resource) = (composer.moment(moment), composer.bind(self.table));
-        let log = composer.by_index("change_log r", if condition.is_empty() { "change_log_newest" } else { "change_log_newest_of_province" });
+        let log = composer.by_index(
+            "change_log r",
+            if condition.is_empty() { "change_log_newest" } else { "change_log_newest_of_province" },
+        );
         let newer = composer.by_index("change_log n", "change_log_record");
-        // The newest versions are found first: what is asked of them would else be worked out for all older ones too. SQLite is to find them once: it
-        // would look for them, and read their JSON, again for each record that is joined to them.
+        // The newest versions are found first: what is asked of them would else be worked out for all older
+        // ones too. SQLite is to find them once: it would look for them, and read their JSON, again for each
+        // record that is joined to them.
         let (apart, once) = (composer.kept_apart(), composer.worked_out_once());
         format!(
             "(SELECT r.record_id AS id{province}{columns}{} FROM (SELECT r.record_id, r.province, r.data FROM {log} \
@@ -261,14 +309,20 @@ impl Relation {
         )
     }
 
-    /// The state in which each record was: the one that its last change by the day, as far as it was known, has led to.
+    /// The state in which each record was: the one that its last change by the day, as far as it was known,
+    /// has led to.
     fn state(&self, initial: &str, knowledge: Knowledge, composer: &mut Composer) -> String {
         let record = if knowledge.at.is_some() { "record_id" } else { "id" };
         let day = match (knowledge.on, knowledge.at) {
             (None, None) => return ", r.state".to_owned(),
-            (day, _) => day.map(|day| format!(" AND e.effective_on <= {}", composer.day(day))).unwrap_or_default(),
+            (day, _) => {
+                day.map(|day| format!(" AND e.effective_on <= {}", composer.day(day))).unwrap_or_default()
+            }
         };
-        let known = knowledge.at.map(|moment| format!(" AND e.recorded_at <= {}", composer.moment(moment))).unwrap_or_default();
+        let known = knowledge
+            .at
+            .map(|moment| format!(" AND e.recorded_at <= {}", composer.moment(moment)))
+            .unwrap_or_default();
         let events = composer.by_index("status_event e", "status_event_record");
         format!(
             ", COALESCE((SELECT e.to_state FROM {events} WHERE e.resource = '{}' AND e.record_id = r.{record}{day}{known} \

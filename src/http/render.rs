@@ -12,10 +12,11 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Call, Page, Ready, csv,
+    Call, Page, Ready,
+    authorization::Format,
+    csv,
     document::{PREFIX, SPARSE},
     geojson,
-    guard::Format,
 };
 use crate::{
     personal,
@@ -66,8 +67,11 @@ impl Answer {
 
     /// Makes it one that everybody gets alike, and that may be used again for so many seconds.
     pub fn public(mut self, seconds: u32) -> Self {
-        self.headers.retain(|(name, _)| ![header::CACHE_CONTROL.as_str(), header::VARY.as_str()].contains(&name.as_str()));
-        self.with_header(header::CACHE_CONTROL, format!("public, max-age={seconds}")).with_header(header::VARY, "Accept, Accept-Language")
+        self.headers.retain(|(name, _)| {
+            ![header::CACHE_CONTROL.as_str(), header::VARY.as_str()].contains(&name.as_str())
+        });
+        self.with_header(header::CACHE_CONTROL, format!("public, max-age={seconds}"))
+            .with_header(header::VARY, "Accept, Accept-Language")
     }
 
     /// Adds a member that is told this once and not kept: a repeated request gets the answer without it.
@@ -144,13 +148,18 @@ impl Shape {
         Self { request: request.clone(), call: call.clone() }
     }
 
-    /// One record, under the ETag of its version; of version and content, where the answer is not what the version alone says:
-    /// with derived or included parts, masked, in another calendar, sparse.
+    /// One record, under the ETag of its version; of version and content, where the answer is not what the
+    /// version alone says: with derived or included parts, masked, in another calendar, sparse.
     pub async fn record<R: Record>(&self, row: &R, reading: &Reading<'_>) -> Result<Answer, Problem> {
         let mut views = R::views(std::slice::from_ref(row), reading).await?;
         let (body, storage) = self.json(&views.pop())?;
-        let plain = personal::shown(true, || serde_json::to_string(&row.view())).map_err(Problem::internal)?;
-        let tag = if body == plain { etag(row.version()) } else { format!("\"{}-{}\"", row.version(), digest(&body)) };
+        let plain =
+            personal::shown(true, || serde_json::to_string(&row.view())).map_err(Problem::internal)?;
+        let tag = if body == plain {
+            etag(row.version())
+        } else {
+            format!("\"{}-{}\"", row.version(), digest(&body))
+        };
         Ok(self.finish(self.media_type(), body, tag, storage))
     }
 
@@ -168,7 +177,8 @@ impl Shape {
         match self.call.format() {
             Format::Csv => {
                 let (value, storage) = self.rendered(|| serde_json::to_value(list))?;
-                let body = csv::table(&self.call.columns(), &value["items"], self.call.has_byte_order_mark())?;
+                let body =
+                    csv::table(&self.call.columns(), &value["items"], self.call.has_byte_order_mark())?;
                 Ok(self.saved(body, &self.call.operation().id, storage))
             }
             Format::GeoJson => {
@@ -187,8 +197,10 @@ impl Shape {
     }
 
     fn saved(&self, body: String, name: &str, storage: Storage) -> Answer {
-        let (tag, disposition) = (format!("\"{}\"", digest(&body)), format!("attachment; filename=\"{name}.csv\""));
-        self.finish("text/csv; charset=utf-8; header=present", body, tag, storage).with_header(header::CONTENT_DISPOSITION, disposition)
+        let (tag, disposition) =
+            (format!("\"{}\"", digest(&body)), format!("attachment; filename=\"{name}.csv\""));
+        self.finish("text/csv; charset=utf-8; header=present", body, tag, storage)
+            .with_header(header::CONTENT_DISPOSITION, disposition)
     }
 
     /// Any value, under the hash of its content.
@@ -236,18 +248,28 @@ impl Shape {
     }
 
     fn next_link(&self, cursor: &str) -> String {
-        let kept = self.request.query_string().split('&').filter(|part| !part.is_empty() && !part.starts_with("cursor="));
+        let kept = self
+            .request
+            .query_string()
+            .split('&')
+            .filter(|part| !part.is_empty() && !part.starts_with("cursor="));
         let query = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect::<Vec<_>>().join("&");
         format!("<{}?{query}>; rel=\"next\"", self.request.path())
     }
 }
 
-/// Whether the caller of a GET holds the representation of this ETag: weak comparison of `If-None-Match` (RFC 9110,
-/// section 13.1.2), whatever the encoding of the answer was.
+/// Whether the caller of a GET holds the representation of this ETag: weak comparison of `If-None-Match` (RFC
+/// 9110, section 13.1.2), whatever the encoding of the answer was.
 pub fn knows(request: &HttpRequest, tag: &str) -> bool {
-    let header = request.headers().get(header::IF_NONE_MATCH).filter(|_| matches!(*request.method(), Method::GET | Method::HEAD));
+    let header = request
+        .headers()
+        .get(header::IF_NONE_MATCH)
+        .filter(|_| matches!(*request.method(), Method::GET | Method::HEAD));
     let known = header.and_then(|header| header.to_str().ok()).unwrap_or_default();
-    known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == "*" || super::compress::without_encoding(known) == tag)
+    known
+        .split(',')
+        .map(|known| known.trim().trim_start_matches("W/"))
+        .any(|known| known == "*" || super::compress::without_encoding(known) == tag)
 }
 
 /// The beginning of a hash, enough to tell contents apart.

@@ -1,4 +1,5 @@
-//! Records that are told with the whole of their history, as the service would have kept it: for data that is made, not entered.
+//! Records that are told with the whole of their history, as the service would have kept it: for data that is
+//! made, not entered.
 
 use std::sync::Arc;
 
@@ -29,7 +30,13 @@ pub struct Annals {
 impl Annals {
     /// Empty ones, of an author who tells them. The tables come in the order in which they are to be written.
     pub fn new(tables: &[&'static str], author: Uuid, request_id: &str, keyring: Arc<Keyring>) -> Self {
-        Self { bulk: Bulk::new(tables), entries: Vec::new(), author, request_id: request_id.to_owned(), keyring }
+        Self {
+            bulk: Bulk::new(tables),
+            entries: Vec::new(),
+            author,
+            request_id: request_id.to_owned(),
+            keyring,
+        }
     }
 
     /// A record was created at a moment.
@@ -47,8 +54,15 @@ impl Annals {
         self.enter(row, ChangeKind::Updated, at)
     }
 
-    /// The state of a record was changed at a moment, to what the row says now. `id` becomes that of the status event.
-    pub fn transition<R: Record>(&mut self, row: &mut R, id: Uuid, event: Event, at: DateTime<Utc>) -> Result<(), Problem> {
+    /// The state of a record was changed at a moment, to what the row says now. `id` becomes that of the
+    /// status event.
+    pub fn transition<R: Record>(
+        &mut self,
+        row: &mut R,
+        id: Uuid,
+        event: Event,
+        at: DateTime<Utc>,
+    ) -> Result<(), Problem> {
         self.enter(row, ChangeKind::Transitioned, at)?;
         self.bulk.add(status_event::model(row, id, event, (at, self.author)).into_active_model().reset_all());
         Ok(())
@@ -69,7 +83,12 @@ impl Annals {
         personal::commit(&self.keyring, row, None)?.into_iter().for_each(|kept| self.bulk.add(kept));
         let columns = row.columns_mut();
         let previous_hash = std::mem::take(columns.history_hash);
-        let entry = change_log::entry(row, kind, previous_hash, Entry { at, by: self.author, request_id: &self.request_id })?;
+        let entry = change_log::entry(
+            row,
+            kind,
+            previous_hash,
+            Entry { at, by: self.author, request_id: &self.request_id },
+        )?;
         row.columns_mut().history_hash.clone_from(&entry.hash);
         self.entries.push(entry);
         Ok(())

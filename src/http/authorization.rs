@@ -24,7 +24,7 @@ use super::{
     connection::Listener,
     contract::{self, Access, Contract, Operation},
     document::{PREFIX, SPARSE},
-    preference::preferences,
+    negotiation::preferences,
     rate_limit::{PublicRateLimit, RateLimit},
 };
 use crate::{
@@ -114,7 +114,8 @@ impl Call {
         self.0.query["include"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// Serializes in the calendar and the language that the caller asks for, with personal data in clear where it may see that.
+    /// Serializes in the calendar and the language that the caller asks for, with personal data in clear
+    /// where it may see that.
     pub fn rendered<T>(&self, work: impl FnOnce() -> T) -> T {
         let in_clear = self.0.caller.as_ref().is_some_and(|caller| caller.may(personal::PERMISSION));
         let render = || speaking(self.0.language, || calendar::using(self.0.calendar, work));
@@ -156,7 +157,11 @@ impl Call {
     /// The columns of the answer as CSV: those of the operation, or of the fields asked for.
     pub fn columns(&self) -> Vec<&str> {
         let fields = self.fields();
-        let is_wanted = |column: &&str| fields.as_ref().is_none_or(|fields| fields.iter().any(|field| column.split('.').next() == Some(*field)));
+        let is_wanted = |column: &&str| {
+            fields
+                .as_ref()
+                .is_none_or(|fields| fields.iter().any(|field| column.split('.').next() == Some(*field)))
+        };
         self.0.operation.columns.iter().map(String::as_str).filter(is_wanted).collect()
     }
 
@@ -172,7 +177,10 @@ impl Call {
 }
 
 /// The middleware.
-pub async fn guard(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, Error> {
+pub async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody, BoxBody>>, Error> {
     match admit(&request).await {
         Ok(()) => {
             let response = next.call(request).await?;
@@ -197,22 +205,32 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
         limit.take(request.request(), &address)?;
         return Err(Problem::new(&problem_types::NOT_FOUND));
     }
-    let operation = request.match_pattern().and_then(|pattern| contract.operation(request.method(), &pattern));
+    let operation =
+        request.match_pattern().and_then(|pattern| contract.operation(request.method(), &pattern));
     let Some(operation) = operation else {
         if request.method() != Method::OPTIONS {
             limit.take(request.request(), &address)?;
         }
         // Nothing below the prefix may be reached past the document.
-        return if request.path().starts_with(PREFIX) { Err(no_operation(contract, request.path())) } else { Ok(()) };
+        return if request.path().starts_with(PREFIX) {
+            Err(no_operation(contract, request.path()))
+        } else {
+            Ok(())
+        };
     };
     request.extensions_mut().insert(Asked(operation.clone()));
     let caller = match &operation.access {
         Access::Public => {
             let path = request.path().strip_prefix(PREFIX);
             if path.is_some_and(|path| path.starts_with("/public/")) {
-                request.app_data::<web::Data<PublicRateLimit>>().ok_or_else(missing)?.0.take(request.request(), &address)?;
+                request
+                    .app_data::<web::Data<PublicRateLimit>>()
+                    .ok_or_else(missing)?
+                    .0
+                    .take(request.request(), &address)?;
             } else if OPERATION.contains(&request.path()) {
-                // By itself: who is at the same address as a supervisor does not make it believe that the service is down.
+                // By itself: who is at the same address as a supervisor does not make it believe that the
+                // service is down.
                 limit.take(request.request(), &format!("{address} operation"))?;
             } else {
                 limit.take(request.request(), &address)?;
@@ -248,7 +266,15 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     }
     let format = format(request, operation, &query)?;
     let language = request.extensions().get::<Language>().copied().unwrap_or_default();
-    let call = Call(Arc::new(Parts { shown: AtomicU64::new(0), operation: operation.clone(), query, calendar, language, format, caller }));
+    let call = Call(Arc::new(Parts {
+        shown: AtomicU64::new(0),
+        operation: operation.clone(),
+        query,
+        calendar,
+        language,
+        format,
+        caller,
+    }));
     request.extensions_mut().insert(call);
     Ok(())
 }
@@ -258,7 +284,8 @@ const OPERATION: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
 /// Whether what is asked for is to be had at the other address of the service only.
 fn is_elsewhere(request: &ServiceRequest) -> bool {
-    let is_apart = request.app_data::<web::Data<Config>>().is_some_and(|config| config.operation_bind.is_some());
+    let is_apart =
+        request.app_data::<web::Data<Config>>().is_some_and(|config| config.operation_bind.is_some());
     let is_operation_address = request.conn_data::<Listener>() == Some(&Listener::Operation);
     is_apart && OPERATION.contains(&request.path()) != is_operation_address
 }
@@ -280,7 +307,8 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 async fn authenticate(request: &ServiceRequest) -> Result<Arc<Caller>, Problem> {
-    let challenge = |value: &str| Problem::new(&problem_types::UNAUTHENTICATED).header(header::WWW_AUTHENTICATE, value);
+    let challenge =
+        |value: &str| Problem::new(&problem_types::UNAUTHENTICATED).header(header::WWW_AUTHENTICATE, value);
     let Some(token) = bearer(request.headers()) else { return Err(challenge("Bearer realm=\"khoosheh\"")) };
     let missing = || Problem::internal("the application lacks its data");
     let authenticator = request.app_data::<web::Data<Authenticator>>().ok_or_else(missing)?;
@@ -289,7 +317,8 @@ async fn authenticate(request: &ServiceRequest) -> Result<Arc<Caller>, Problem> 
     caller.ok_or_else(|| challenge("Bearer realm=\"khoosheh\", error=\"invalid_token\""))
 }
 
-/// Read before the other parameters, since it says how their dates are written. A bad value is refused with them.
+/// Read before the other parameters, since it says how their dates are written. A bad value is refused with
+/// them.
 fn calendar_of(query: &str) -> Calendar {
     let is_persian = |(name, value): &(String, String)| name == "calendar" && value == "persian";
     let is_named = query.contains("calendar") || query.contains('%');
@@ -329,12 +358,16 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
     let problem = "application/problem+json";
     if !operation.formats.iter().map(String::as_str).chain([problem]).any(|format| weight(format) > 0.0) {
         let list = operation.formats.join(", ");
-        return Err(Problem::new(&problem_types::NOT_ACCEPTABLE)
-            .detail(Text::new(format!("پاسخ تنها در این قالب‌ها داده می‌شود: {list}"), format!("The answer comes in these formats only: {list}"))));
+        return Err(Problem::new(&problem_types::NOT_ACCEPTABLE).detail(Text::new(
+            format!("پاسخ تنها در این قالب‌ها داده می‌شود: {list}"),
+            format!("The answer comes in these formats only: {list}"),
+        )));
     }
     let weigh = |format: Format| match format {
         Format::Json => [format.media_type(), problem, SPARSE].into_iter().map(weight).fold(0.0, f32::max),
-        _ if operation.formats.iter().any(|offered| offered == format.media_type()) => weight(format.media_type()),
+        _ if operation.formats.iter().any(|offered| offered == format.media_type()) => {
+            weight(format.media_type())
+        }
         _ => 0.0,
     };
     Ok(Format::ALL.into_iter().rev().max_by(|a, b| weigh(*a).total_cmp(&weigh(*b))).unwrap_or(Format::Json))

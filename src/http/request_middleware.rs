@@ -25,7 +25,7 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::{
-    Call, Shutdown, client, preference,
+    Call, Shutdown, client, negotiation,
     rate_limit::Remaining,
     shutdown,
     unread::{IsShared, Pieces, Share, Unread},
@@ -51,7 +51,8 @@ impl RequestId {
 
     fn take_or_make(headers: &HeaderMap) -> Self {
         let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
-        let usable = given.filter(|id| (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
+        let usable =
+            given.filter(|id| (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
         Self(usable.map_or_else(|| new_id().to_string(), str::to_owned))
     }
 }
@@ -94,7 +95,10 @@ impl Deadline {
 }
 
 /// The middleware, outermost of all.
-pub async fn envelope(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+pub async fn envelope(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let id = RequestId::take_or_make(request.headers());
     request.extensions_mut().insert(id.clone());
@@ -103,12 +107,16 @@ pub async fn envelope(mut request: ServiceRequest, next: Next<impl MessageBody +
         request.head_mut().method = Method::GET;
         request.extensions_mut().insert(HeadersOnly);
     }
-    let (method, path, language) = (request.method().clone(), request.path().to_owned(), preference::language(request.headers()));
+    let (method, path, language) =
+        (request.method().clone(), request.path().to_owned(), negotiation::language(request.headers()));
     request.extensions_mut().insert(language);
-    let limit = request.app_data::<web::Data<Config>>().map_or(Duration::from_secs(30), |config| config.request_timeout());
+    let limit = request
+        .app_data::<web::Data<Config>>()
+        .map_or(Duration::from_secs(30), |config| config.request_timeout());
     let deadline = Deadline::after(limit);
     request.extensions_mut().insert(deadline.clone());
-    let span = tracing::error_span!("request", id = id.0.as_str(), %method, path, account = tracing::field::Empty);
+    let span =
+        tracing::error_span!("request", id = id.0.as_str(), %method, path, account = tracing::field::Empty);
 
     let shutdown = request.app_data::<web::Data<Shutdown>>().cloned();
     let work = AssertUnwindSafe(work::abandonable(next.call(request))).catch_unwind();
@@ -123,30 +131,45 @@ pub async fn envelope(mut request: ServiceRequest, next: Next<impl MessageBody +
     let outcome = in_time.instrument(span.clone()).await;
     let (mut outcome, operation) = span.in_scope(|| match outcome {
         Ok(Ok(Ok(response))) => {
-            let operation = Call::of(response.request()).map_or_else(|_| "none".to_owned(), |call| call.operation().id.clone());
+            let operation = Call::of(response.request())
+                .map_or_else(|_| "none".to_owned(), |call| call.operation().id.clone());
             (Ok(in_pieces(finished(response, language, &id), language, &id)), operation)
         }
         Ok(Ok(Err(error))) => (Err(of_error(&error).render(language, &path, &id.0)), "none".to_owned()),
-        Ok(Err(_)) => (Err(Problem::internal("a handler panicked").render(language, &path, &id.0)), "none".to_owned()),
-        Err(kind) => (Err(Problem::new(kind).retry_after(2).render(language, &path, &id.0)), "none".to_owned()),
+        Ok(Err(_)) => {
+            (Err(Problem::internal("a handler panicked").render(language, &path, &id.0)), "none".to_owned())
+        }
+        Err(kind) => {
+            (Err(Problem::new(kind).retry_after(2).render(language, &path, &id.0)), "none".to_owned())
+        }
     });
-    let remaining = outcome.as_ref().ok().and_then(|response| response.request().extensions().get::<Remaining>().copied());
+    let remaining = outcome
+        .as_ref()
+        .ok()
+        .and_then(|response| response.request().extensions().get::<Remaining>().copied());
     let headers = match &mut outcome {
         Ok(response) => response.headers_mut(),
         Err(response) => response.headers_mut(),
     };
     decorate(headers, &id, path.starts_with("/docs"), remaining);
-    let status = outcome.as_ref().map_or_else(|response| response.status(), |response| response.status()).as_u16();
+    let status =
+        outcome.as_ref().map_or_else(|response| response.status(), |response| response.status()).as_u16();
     let elapsed = started.elapsed();
     let labels = [("operation", operation.clone()), ("status", status.to_string())];
     metrics::histogram!("http_request_seconds", &labels).record(elapsed.as_secs_f64());
-    span.in_scope(|| tracing::info!(operation, status, milliseconds = elapsed.as_secs_f64() * 1e3, "answered"));
+    span.in_scope(|| {
+        tracing::info!(operation, status, milliseconds = elapsed.as_secs_f64() * 1e3, "answered")
+    });
     // Where the request is gone with its future, the finished answer travels as an error.
     outcome.map_err(|response| InternalError::from_response("", response).into())
 }
 
 /// An answer, in which a problem is rendered for the caller, and a library's bare error becomes one.
-fn finished<B: MessageBody + 'static>(response: ServiceResponse<B>, language: Language, id: &RequestId) -> ServiceResponse<BoxBody> {
+fn finished<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    language: Language,
+    id: &RequestId,
+) -> ServiceResponse<BoxBody> {
     let is_error = response.status().is_client_error() || response.status().is_server_error();
     let problem = match response.response().error() {
         Some(error) => of_error(error),
@@ -158,14 +181,21 @@ fn finished<B: MessageBody + 'static>(response: ServiceResponse<B>, language: La
     tracing::debug!(%problem, "refused");
     let mut rendered = problem.render(language, response.request().path(), &id.0);
     // What CORS has said of the answer holds for the problem as well.
-    let kept = response.headers().iter().filter(|(name, _)| name.as_str().starts_with("access-control-") || **name == header::VARY);
+    let kept = response
+        .headers()
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("access-control-") || **name == header::VARY);
     kept.for_each(|(name, value)| rendered.headers_mut().append(name.clone(), value.clone()));
     ServiceResponse::new(response.request().clone(), rendered)
 }
 
-/// An answer in memory, piece by piece, and counted as what its address has not read; 429 for one that may be asked for again where that is too
-/// much.
-fn in_pieces(response: ServiceResponse<BoxBody>, language: Language, id: &RequestId) -> ServiceResponse<BoxBody> {
+/// An answer in memory, piece by piece, and counted as what its address has not read; 429 for one that may be
+/// asked for again where that is too much.
+fn in_pieces(
+    response: ServiceResponse<BoxBody>,
+    language: Language,
+    id: &RequestId,
+) -> ServiceResponse<BoxBody> {
     let BodySize::Sized(length @ Pieces::LONG..) = response.response().body().size() else { return response };
     let (request, response) = response.into_parts();
     let is_counted = !response.extensions().contains::<IsShared>() && !HeadersOnly::is_asked_of(&request);
@@ -177,7 +207,9 @@ fn in_pieces(response: ServiceResponse<BoxBody>, language: Language, id: &Reques
     };
     let share = if is_counted { hold(&request, length, must) } else { Ok(None) };
     match share {
-        Ok(share) => ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::new(bytes, share)))),
+        Ok(share) => {
+            ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::new(bytes, share))))
+        }
         Err(problem) => {
             let rendered = problem.render(language, request.path(), &id.0);
             ServiceResponse::new(request, rendered)
@@ -200,7 +232,9 @@ fn hold(request: &HttpRequest, length: u64, must: bool) -> Result<Option<Share>,
 fn of_error(error: &Error) -> Cow<'_, Problem> {
     match error.as_error::<Problem>() {
         Some(problem) => Cow::Borrowed(problem),
-        None => Cow::Owned(Problem::new(problem_types::of_status(error.as_response_error().status_code().as_u16()))),
+        None => Cow::Owned(Problem::new(problem_types::of_status(
+            error.as_response_error().status_code().as_u16(),
+        ))),
     }
 }
 

@@ -12,14 +12,14 @@ use crate::{
 };
 
 /// A seeded source of chance, and of identities that never come twice.
-pub struct Dice {
+pub struct Rng {
     rng: StdRng,
     ids: u32,
     people: u32,
     firms: u32,
 }
 
-impl Dice {
+impl Rng {
     /// The same seed gives the same throws.
     pub fn new(seed: u64) -> Self {
         Self { rng: StdRng::seed_from_u64(seed), ids: 0, people: 0, firms: 0 }
@@ -48,16 +48,23 @@ impl Dice {
     /// The place of one of several, by their weights.
     pub fn weighted(&mut self, weights: &[u32]) -> usize {
         let mut at = self.rng.random_range(0..weights.iter().sum::<u32>().max(1));
-        weights.iter().position(|weight| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or_default()
+        weights
+            .iter()
+            .position(|weight| at.checked_sub(*weight).map(|rest| at = rest).is_none())
+            .unwrap_or_default()
     }
 
-    /// An id of version 7 (RFC 9562) of a moment, to the microsecond. Of two ids of one moment the later one is the greater.
+    /// An id of version 7 (RFC 9562) of a moment, to the microsecond. Of two ids of one moment the later one
+    /// is the greater.
     pub fn id(&mut self, at: DateTime<Utc>) -> Uuid {
         self.ids += 1;
         let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
-        // The twelve bits after the version hold the fraction of the millisecond, what follows the variant a count and chance.
+        // The twelve bits after the version hold the fraction of the millisecond, what follows the variant a
+        // count and chance.
         let fraction = u64::from(at.timestamp_subsec_micros() % 1_000) * 4_096 / 1_000;
-        let tail = u128::from(fraction) << 64 | u128::from(self.ids) << 30 | u128::from(self.rng.random::<u32>() >> 2);
+        let tail = u128::from(fraction) << 64
+            | u128::from(self.ids) << 30
+            | u128::from(self.rng.random::<u32>() >> 2);
         let bytes = tail.to_be_bytes();
         let mut rest = [0; 10];
         rest.copy_from_slice(&bytes[6..]);
@@ -97,20 +104,23 @@ mod tests {
 
     #[test]
     fn ids_rise_with_time_and_are_of_version_7() {
-        let (mut dice, mut before) = (Dice::new(1), Uuid::nil());
+        let (mut rng, mut before) = (Rng::new(1), Uuid::nil());
         for micros in [0, 0, 1, 999, 1_000, 1_000, 5_000_000] {
             let at = DateTime::from_timestamp_micros(1_400_000_000_000_000 + micros).unwrap();
-            let id = dice.id(at);
-            assert!(id > before && id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122, "{id}");
+            let id = rng.id(at);
+            assert!(
+                id > before && id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122,
+                "{id}"
+            );
             before = id;
         }
     }
 
     #[test]
     fn identities_are_valid_and_differ() {
-        let mut dice = Dice::new(1);
-        let codes: std::collections::BTreeSet<_> = (0..1_000).map(|_| dice.national_code().0).collect();
-        let ids: std::collections::BTreeSet<_> = (0..1_000).map(|_| dice.legal_id().0).collect();
+        let mut rng = Rng::new(1);
+        let codes: std::collections::BTreeSet<_> = (0..1_000).map(|_| rng.national_code().0).collect();
+        let ids: std::collections::BTreeSet<_> = (0..1_000).map(|_| rng.legal_id().0).collect();
         assert_eq!((codes.len(), ids.len()), (1_000, 1_000));
         assert!(codes.iter().all(|code| text::is_national_code(code)));
         assert!(ids.iter().all(|id| text::is_legal_id(id)));
@@ -118,10 +128,10 @@ mod tests {
 
     #[test]
     fn weights_are_kept() {
-        let mut dice = Dice::new(1);
+        let mut rng = Rng::new(1);
         let mut counts = [0; 3];
         for _ in 0..10_000 {
-            counts[dice.weighted(&[1, 0, 9])] += 1;
+            counts[rng.weighted(&[1, 0, 9])] += 1;
         }
         assert!(counts[1] == 0 && (800..1_200).contains(&counts[0]), "{counts:?}");
     }

@@ -1,7 +1,7 @@
 //! Records as they were: what the service knew of them at a moment, in the state in which they were on a day.
 //!
-//! The change log says what was known, the status events say which state held: together they give again any answer that was
-//! given then.
+//! The change log says what was known, the status events say which state held: together they give again any
+//! answer that was given then.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -38,12 +38,22 @@ pub trait Retrospective: Record {
     type Derived: Serialize;
 
     /// Puts into the fields what other records had fixed of it.
-    fn adjust(&self, _: &impl ConnectionTrait, _: Past, _: &mut Fields) -> impl Future<Output = Result<(), DbErr>> {
+    fn adjust(
+        &self,
+        _: &impl ConnectionTrait,
+        _: Past,
+        _: &mut Fields,
+    ) -> impl Future<Output = Result<(), DbErr>> {
         std::future::ready(Ok(()))
     }
 
     /// What followed then from other records; `fields` is the record itself as it was.
-    fn derived(&self, db: &impl ConnectionTrait, past: Past, fields: &Fields) -> impl Future<Output = Result<Self::Derived, DbErr>>;
+    fn derived(
+        &self,
+        db: &impl ConnectionTrait,
+        past: Past,
+        fields: &Fields,
+    ) -> impl Future<Output = Result<Self::Derived, DbErr>>;
 }
 
 /// A record as it was: its fields, and what followed from other records. Nothing can be done with it.
@@ -57,7 +67,11 @@ pub struct PastView<D> {
 }
 
 /// A record as it was; none where nobody knew of it, or it was deleted by then.
-pub async fn view<R: Retrospective>(db: &impl ConnectionTrait, row: &R, past: Past) -> Result<Option<PastView<R::Derived>>, DbErr> {
+pub async fn view<R: Retrospective>(
+    db: &impl ConnectionTrait,
+    row: &R,
+    past: Past,
+) -> Result<Option<PastView<R::Derived>>, DbErr> {
     let found = records(db, R::RESOURCE, R::STATE_FIELDS, vec![row.id()], past).await?.remove(&row.id());
     let Some(mut fields) = found else { return Ok(None) };
     row.adjust(db, past, &mut fields).await?;
@@ -69,7 +83,8 @@ pub async fn view<R: Retrospective>(db: &impl ConnectionTrait, row: &R, past: Pa
 /// The fields of a record.
 pub type Fields = Map<String, Value>;
 
-/// The fields of some records of a kind as they were, of those that were known and not deleted, in two statements.
+/// The fields of some records of a kind as they were, of those that were known and not deleted, in two
+/// statements.
 pub async fn records(
     db: &impl ConnectionTrait,
     resource: &str,
@@ -78,7 +93,9 @@ pub async fn records(
     past: Past,
 ) -> Result<HashMap<Uuid, Fields>, DbErr> {
     use change_log::{Column, Entity};
-    let entries = Entity::find().filter(Column::Resource.eq(resource)).filter(Column::RecordId.is_in(ids.iter().copied()));
+    let entries = Entity::find()
+        .filter(Column::Resource.eq(resource))
+        .filter(Column::RecordId.is_in(ids.iter().copied()));
     let entries = entries.filter(Column::ChangedAt.lte(past.known_at)).order_by_asc(Column::Version);
     let mut versions: HashMap<Uuid, Vec<change_log::Model>> = HashMap::new();
     let mut entries = entries.all(db).await?;
@@ -86,7 +103,8 @@ pub async fn records(
     for entry in entries {
         versions.entry(entry.record_id).or_default().push(entry);
     }
-    let entered = if state_fields.is_empty() { HashMap::new() } else { entered(db, resource, ids, past).await? };
+    let entered =
+        if state_fields.is_empty() { HashMap::new() } else { entered(db, resource, ids, past).await? };
     let mut found = HashMap::new();
     for (id, mut versions) in versions {
         // Before its first change of state a record was as it began.
@@ -105,7 +123,12 @@ pub async fn records(
 }
 
 /// The versions in which some records entered the states in which they were.
-async fn entered(db: &impl ConnectionTrait, resource: &str, ids: Vec<Uuid>, past: Past) -> Result<HashMap<Uuid, i64>, DbErr> {
+async fn entered(
+    db: &impl ConnectionTrait,
+    resource: &str,
+    ids: Vec<Uuid>,
+    past: Past,
+) -> Result<HashMap<Uuid, i64>, DbErr> {
     use status_event::{Column, Entity};
     let events = Entity::find()
         .filter(Column::Resource.eq(resource))
@@ -119,7 +142,12 @@ async fn entered(db: &impl ConnectionTrait, resource: &str, ids: Vec<Uuid>, past
 }
 
 /// The ids of the records of a table that refer to another one, also of those that are deleted by now.
-pub async fn referring(db: &impl ConnectionTrait, table: &'static str, column: &'static str, id: Uuid) -> Result<Vec<Uuid>, DbErr> {
+pub async fn referring(
+    db: &impl ConnectionTrait,
+    table: &'static str,
+    column: &'static str,
+    id: Uuid,
+) -> Result<Vec<Uuid>, DbErr> {
     let query = Query::select().column("id").from(table).and_where(Expr::col(column).eq(id)).to_owned();
     db.query_all(&query).await?.iter().map(|row| row.try_get("", "id")).collect()
 }

@@ -9,14 +9,16 @@ use std::{
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::dice::Dice;
+use super::rng::Rng;
 use crate::{
     clusters::entity as clusters,
     indicators::entity as indicators,
     lifecycle::{State, Stateful},
     persian::Date,
     problem::Problem,
-    store::{Annals, Database, Record, bulk::Bulk, code::Counters, personal::keys::Keyring, status_event::Event},
+    store::{
+        Annals, Database, Record, bulk::Bulk, code::Counters, personal::keys::Keyring, status_event::Event,
+    },
 };
 
 /// The tables in the order in which they refer to one another.
@@ -72,7 +74,9 @@ impl Known {
     pub async fn read(db: &Database) -> Result<Self, Problem> {
         use sea_orm::{QueryOrder, prelude::*};
         let clusters = clusters::Entity::find().all(db).await?;
-        let active = indicators::Entity::find().filter(indicators::Column::DeletedAt.is_null()).filter(indicators::Column::IsActive.eq(true));
+        let active = indicators::Entity::find()
+            .filter(indicators::Column::DeletedAt.is_null())
+            .filter(indicators::Column::IsActive.eq(true));
         Ok(Self {
             counters: Counters::read(db).await?,
             cluster_names: clusters.into_iter().map(|cluster| (cluster.province, cluster.name_key)).collect(),
@@ -104,9 +108,9 @@ impl Why {
 }
 
 /// Tells what happened, in the order in which it hangs together.
-pub struct Teller {
+pub struct Generator {
     /// Chance.
-    pub dice: Dice,
+    pub rng: Rng,
     /// What was there before.
     pub known: Known,
     /// The last day on which something has happened.
@@ -116,34 +120,52 @@ pub struct Teller {
     recorded: (DateTime<Utc>, DateTime<Utc>),
 }
 
-impl Teller {
+impl Generator {
     /// Begins: nothing happens on the day `today` or later.
     pub fn new(seed: u64, today: NaiveDate, known: Known) -> Self {
         let begun = persian(1390, 1, 20);
         // Midnight in Iran is half past eight in UTC.
         let midnight = |day: NaiveDate| (day.and_time(NaiveTime::MIN) - TimeDelta::minutes(210)).and_utc();
         let annals = annals(&known);
-        Self { dice: Dice::new(seed), known, last_day: today - Days::new(1), annals, recorded: (midnight(begun), midnight(today)) }
+        Self {
+            rng: Rng::new(seed),
+            known,
+            last_day: today - Days::new(1),
+            annals,
+            recorded: (midnight(begun), midnight(today)),
+        }
     }
 
-    /// A moment at which something that happened on a day was recorded, so many days later: after the moment before, and in office
-    /// hours. Late records are those of today.
-    pub fn learned(&mut self, day: NaiveDate, lag: RangeInclusive<i64>, before: DateTime<Utc>) -> DateTime<Utc> {
+    /// A moment at which something that happened on a day was recorded, so many days later: after the moment
+    /// before, and in office hours. Late records are those of today.
+    pub fn learned(
+        &mut self,
+        day: NaiveDate,
+        lag: RangeInclusive<i64>,
+        before: DateTime<Utc>,
+    ) -> DateTime<Utc> {
         let (first, last) = self.recorded;
-        let hours = TimeDelta::seconds(self.dice.between(4 * 3_600..=12 * 3_600)) + TimeDelta::microseconds(self.dice.between(0..=999_999));
-        let found = day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(self.dice.between(lag)) + hours;
-        let next = before + TimeDelta::seconds(self.dice.between(40..=3_000));
+        let hours = TimeDelta::seconds(self.rng.between(4 * 3_600..=12 * 3_600))
+            + TimeDelta::microseconds(self.rng.between(0..=999_999));
+        let found = day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(self.rng.between(lag)) + hours;
+        let next = before + TimeDelta::seconds(self.rng.between(40..=3_000));
         found.max(first + hours).max(next).min(last)
     }
 
     /// Creates a record of which a moment is known.
     pub fn create<R: Record>(&mut self, row: R, at: DateTime<Utc>) -> Result<R, Problem> {
-        let id = self.dice.id(at);
+        let id = self.rng.id(at);
         self.annals.create(row, id, at)
     }
 
     /// Creates a record of a day.
-    pub fn learn<R: Record>(&mut self, row: R, day: NaiveDate, lag: RangeInclusive<i64>, before: DateTime<Utc>) -> Result<R, Problem> {
+    pub fn learn<R: Record>(
+        &mut self,
+        row: R,
+        day: NaiveDate,
+        lag: RangeInclusive<i64>,
+        before: DateTime<Utc>,
+    ) -> Result<R, Problem> {
         let at = self.learned(day, lag, before);
         self.create(row, at)
     }
@@ -177,15 +199,28 @@ impl Teller {
         why: Why,
         adjust: impl FnOnce(&mut R),
     ) -> Result<(), Problem> {
-        let (from, id) = (row.state().name(), self.dice.id(at));
-        row.enter(to, on.into());
+        let (from, id) = (row.state().name(), self.rng.id(at));
+        row.apply_state(to, on.into());
         adjust(row);
-        let event = Event { from, to: to.name(), effective_on: on.into(), decision_id: why.decision, reason: why.reason.map(str::to_owned) };
+        let event = Event {
+            from,
+            to: to.name(),
+            effective_on: on.into(),
+            decision_id: why.decision,
+            reason: why.reason.map(str::to_owned),
+        };
         self.annals.transition(row, id, event, at)
     }
 
     /// Records that a record is in a state since a day, some days later.
-    pub fn enter<R: Stateful>(&mut self, row: &mut R, to: R::State, on: NaiveDate, lag: RangeInclusive<i64>, why: Why) -> Result<(), Problem> {
+    pub fn enter<R: Stateful>(
+        &mut self,
+        row: &mut R,
+        to: R::State,
+        on: NaiveDate,
+        lag: RangeInclusive<i64>,
+        why: Why,
+    ) -> Result<(), Problem> {
         let before = *row.columns_mut().updated_at;
         let at = self.learned(on, lag, before);
         self.enter_with(row, to, on, at, why, |_| {})
@@ -209,12 +244,12 @@ impl Teller {
     /// The full name of somebody.
     pub fn name(&mut self) -> String {
         use super::vocabulary::{FIRST_NAMES, LAST_NAMES};
-        format!("{} {}", self.dice.pick(FIRST_NAMES), self.dice.pick(LAST_NAMES))
+        format!("{} {}", self.rng.pick(FIRST_NAMES), self.rng.pick(LAST_NAMES))
     }
 
     /// A day within some days.
     pub fn day(&mut self, first: NaiveDate, last: NaiveDate) -> NaiveDate {
-        first + TimeDelta::days(self.dice.between(0..=(last - first).num_days().max(0)))
+        first + TimeDelta::days(self.rng.between(0..=(last - first).num_days().max(0)))
     }
 }
 

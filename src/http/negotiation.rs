@@ -4,19 +4,23 @@ use actix_web::http::header::{self, HeaderMap};
 
 use crate::problem::Language;
 
-/// The names of a list and their weights, 1 where none is given, 0 where it is unreadable (RFC 9110, section 12.4.2).
+/// The names of a list and their weights, 1 where none is given, 0 where it is unreadable (RFC 9110, section
+/// 12.4.2).
 pub fn preferences(list: &str) -> impl Iterator<Item = (&str, f32)> {
     list.split(',').map(|offer| {
         let mut parts = offer.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
-        let weight = parts.find_map(|parameter| parameter.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
+        let weight = parts
+            .find_map(|parameter| parameter.strip_prefix("q="))
+            .map_or(1.0, |q| q.parse().unwrap_or(0.0));
         (name, weight)
     })
 }
 
 /// The language that `Accept-Language` weighs most (RFC 9110, section 12.5.4); Persian when it names neither.
 pub fn language(headers: &HeaderMap) -> Language {
-    let accept = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept =
+        headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut best = (0.0, Language::Persian);
     for (name, weight) in preferences(accept) {
         let language = match name.get(..2).map(str::to_ascii_lowercase).as_deref() {

@@ -1,0 +1,83 @@
+//! What refers to a record keeps it from being deleted: each foreign key between the tables of records is named by the record that it leads to.
+
+use khoosheh::{api, store::connection};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+use serde_json::json;
+
+use crate::{
+    on_both,
+    support::{Backend, PASSWORD, Scratch, Service},
+};
+
+/// Foreign keys that keep nothing from being deleted, with the reason: child, column, parent.
+const FREE: &[(&str, &str, &str)] = &[];
+
+#[derive(FromQueryResult)]
+struct ForeignKey {
+    child: String,
+    column: String,
+    parent: String,
+}
+
+/// The foreign keys of all tables, but for the province that goes along in some.
+async fn foreign_keys() -> Vec<ForeignKey> {
+    let scratch = Scratch::copy(Backend::Sqlite).await.unwrap();
+    let db = connection::connect(&scratch.url.parse().unwrap(), 1).await.unwrap();
+    let sql = "SELECT t.name AS child, k.\"from\" AS \"column\", k.\"table\" AS parent FROM sqlite_schema t, pragma_foreign_key_list(t.name) k \
+               WHERE t.type = 'table' AND k.\"from\" <> 'province'";
+    ForeignKey::find_by_statement(Statement::from_string(db.get_database_backend(), sql))
+        .all(&db)
+        .await
+        .unwrap()
+}
+
+#[actix_web::test]
+async fn each_reference_between_records_guards_the_deletion_of_its_parent() {
+    let kinds = api::kinds();
+    let mut unguarded = Vec::new();
+    let mut seen = 0;
+    for key in foreign_keys().await {
+        let is_record = |table: &str| kinds.iter().any(|kind| kind.table == table);
+        if !is_record(&key.child) || !is_record(&key.parent) {
+            continue;
+        }
+        seen += 1;
+        let is_same = |&(child, column): &(&str, &str)| child == key.child && column == key.column;
+        // Two kinds of record may share a table, as accounts of people and of other systems do.
+        let is_guarded = kinds
+            .iter()
+            .filter(|kind| kind.table == key.parent)
+            .any(|kind| kind.referred_by.iter().any(is_same));
+        let is_free =
+            FREE.iter().any(|&(child, column, parent)| is_same(&(child, column)) && parent == key.parent);
+        if !is_guarded && !is_free {
+            unguarded.push(format!("{}.{} -> {}", key.child, key.column, key.parent));
+        }
+    }
+    assert!(seen > 40, "{seen} foreign keys");
+    assert!(unguarded.is_empty(), "name them in `REFERRED_BY` of the parent: {unguarded:#?}");
+}
+
+on_both!(an_account_that_supervises_stays);
+
+async fn an_account_that_supervises_stays(service: &Service) {
+    service.own_passwords().await;
+    let (admin, lorestan) = (service.login("admin").await, service.login("lorestan").await);
+    let body = json!({"username": "watcher", "display_name": "ناظر پروژه", "password": PASSWORD, "role": "supervisor", "province": "IR-15"});
+    let user = admin.post("/api/v1/users", body).await;
+    assert_eq!(user.status, 201, "{}", user.text);
+    let projects = lorestan.get("/api/v1/projects?sort=code").await;
+    let path = format!("/api/v1/projects/{}/supervisions", projects.items("id")[0]);
+    let supervision = lorestan
+        .post(&path, json!({"kind": "technical", "account_id": user.id(), "valid_from": "2016-01-01"}))
+        .await;
+    assert_eq!(supervision.status, 201, "{}", supervision.text);
+
+    let account = format!("/api/v1/users/{}", user.id());
+    let refused = admin.delete(&account, user.etag()).await;
+    assert_eq!((refused.status, refused.code()), (409, "still_referred_to"), "{}", refused.text);
+    assert_eq!(refused.body["referred_by"], json!(["supervision"]));
+    let ended = lorestan.delete(&format!("{path}/{}", supervision.id()), supervision.etag()).await;
+    assert_eq!(ended.status, 204, "{}", ended.text);
+    assert_eq!(admin.delete(&account, user.etag()).await.status, 204);
+}
