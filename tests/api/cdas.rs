@@ -45,7 +45,7 @@ fn fresh_code() -> String {
     national_code(USED.fetch_add(1, Ordering::Relaxed))
 }
 
-async fn savepoint(client: &Client, more: Value) -> Answer {
+async fn attempt(client: &Client, more: Value) -> Answer {
     let mut input = json!({"national_code": fresh_code(), "name_fa": "عامل نو", "province": "IR-15"});
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     client.post(CDAS, input).await

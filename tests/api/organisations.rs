@@ -43,7 +43,7 @@ pub async fn register(client: &Client, name: &str, more: Value) -> Answer {
     created
 }
 
-async fn savepoint(client: &Client, name: &str, more: Value) -> Answer {
+async fn attempt(client: &Client, name: &str, more: Value) -> Answer {
     let mut input = json!({"kind": "firm", "name_fa": name});
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     client.post(ORGANISATIONS, input).await

@@ -27,7 +27,7 @@ pub struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    async fn savepoint(&self, to: &str, on: &str, more: &Value) -> Answer {
+    async fn attempt(&self, to: &str, on: &str, more: &Value) -> Answer {
         let mut body = json!({"to": to, "effective_on": on});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.client.transition(self.path, "*", body).await

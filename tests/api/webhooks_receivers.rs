@@ -359,7 +359,7 @@ async fn many_deliveries_are_asked_for_again_in_parts(service: &Service) {
         seq: Some(-number),
         state: State::Dead,
         next_attempt_at: None,
-        ..letter::ping(webhook.id().parse().unwrap(), begin + TimeDelta::milliseconds(number))
+        ..payload::ping(webhook.id().parse().unwrap(), begin + TimeDelta::milliseconds(number))
     };
     let dead: Vec<_> = (0..10_002).map(delivery).collect();
     let last = dead[10_000].created_at;

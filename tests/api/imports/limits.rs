@@ -73,7 +73,7 @@ async fn a_transaction_holds_so_many_locks(service: &Service) {
     let transaction = Transaction::begin(&db, Caller::service(), "test".to_owned()).await.unwrap();
     let id = Uuid::now_v7;
     let undone: Result<(), Problem> = transaction
-        .attempt(async |transaction| {
+        .savepoint(async |transaction| {
             for _ in 0..100 {
                 transaction.lock_named("cluster", id()).await?;
             }
@@ -109,7 +109,7 @@ async fn a_lock_that_was_lost_is_taken_again() {
     let id = Uuid::now_v7();
     let name = format!("cluster {id}");
     let _: Result<(), Problem> = one
-        .attempt(async |one| {
+        .savepoint(async |one| {
             one.lock_named("cluster", id).await?;
             Err(Problem::internal("taken back"))
         })
