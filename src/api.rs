@@ -7,21 +7,21 @@ use serde_json::{Value, json};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 
 use crate::{
-    api_clients, attachments,
-    auth::{self, Role, account, policy::PERMISSIONS},
-    cdas, changes, clusters, decisions, enterprises, erasures, history,
+    accounts::account,
+    api_clients, attachments, cdas, changes, clusters, decisions, enterprises, erasures, history,
     http::{
         authorization::Format,
         contract::Contract,
         document::{self, Frame, PREFIX},
-        render::digest,
+        security_log,
     },
     imports, indicators, industries,
     lifecycle::machine::Machine,
     measurements, milestones, operation, organisations, payments,
+    policy::{Role, roles::PERMISSIONS},
     problem::{Problem, ProblemBody, problem_types},
-    progress_reports, projects, provinces, public, reports, security,
-    store::verify::Kind,
+    progress_reports, projects, provinces, public, reports, sign_in,
+    store::{registry::Registry, verify::Kind},
     users, webhooks,
 };
 
@@ -70,6 +70,12 @@ const DESCRIPTION: &str = "The system of record for industrial-cluster developme
     **Problems** are `application/problem+json` (RFC 9457) in the language of `Accept-Language`; `code` never changes, \
     and `errors` names every broken rule at once. What lies outside your scope does not exist for you (404). \
     The full list of codes is at [/problems](/problems).";
+
+/// Every kind of record that has a history, as data of the application.
+pub fn registry() -> web::Data<Registry> {
+    static REGISTRY: LazyLock<web::Data<Registry>> = LazyLock::new(|| web::Data::new(Registry(kinds())));
+    REGISTRY.clone()
+}
 
 /// Every kind of record that has a history.
 pub fn kinds() -> Vec<Kind> {
@@ -129,7 +135,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(
             scope(PREFIX)
-                .configure(auth::endpoints::routes)
+                .configure(sign_in::endpoints::routes)
                 .configure(clusters::routes)
                 .configure(organisations::routes)
                 .configure(cdas::routes)
@@ -155,7 +161,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .configure(security::endpoints::routes)
                 .configure(erasures::routes),
         )
-        .configure(auth::endpoints::well_known_routes)
+        .configure(sign_in::endpoints::well_known_routes)
         .configure(operation::routes)
         .service(problem_types::list_problem_kinds)
         .service(problem_types::get_problem_kind);
@@ -202,12 +208,6 @@ fn formats(path: &str) -> &'static [Format] {
             .or(public::statistics::formats(path))
             .unwrap_or(&[Format::Json, Format::Csv]),
     }
-}
-
-/// What tells one build's answers from another's: the hash of the document.
-pub fn fingerprint() -> &'static str {
-    static FINGERPRINT: LazyLock<String> = LazyLock::new(|| digest(&document().to_string()));
-    &FINGERPRINT
 }
 
 /// The document as what requests are held against. It takes a moment to make and never changes: a process

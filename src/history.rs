@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use actix_web::get;
+use actix_web::{get, web};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
@@ -16,8 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
-    api,
-    auth::account,
+    accounts::account,
     http::{Answer, Database, Page, Paging, Query, Shape, SortKey, page::Listed},
     persian::Date,
     problem::Problem,
@@ -25,6 +24,7 @@ use crate::{
         SqlKind,
         change_log::{ChangeKind, Column, Entity, FieldChange, Model},
         personal,
+        registry::Registry,
     },
 };
 
@@ -122,6 +122,7 @@ pub async fn list_history(
     paging: Paging<Model>,
     shape: Shape,
     db: Database,
+    registry: web::Data<Registry>,
 ) -> Result<Answer, Problem> {
     let mut page = paging.fetch(db.get_ref(), Entity::find().filter(filter.condition())).await?;
     let mut entries = std::mem::take(&mut page.items);
@@ -129,9 +130,8 @@ pub async fn list_history(
     let before = before(db.get_ref(), &entries).await?;
     let names =
         account::display_names(db.get_ref(), entries.iter().map(|entry| entry.changed_by).collect()).await?;
-    let kinds = api::kinds();
     let items = entries.into_iter().map(|entry| {
-        let kind = kinds.iter().find(|kind| kind.resource() == entry.resource);
+        let kind = registry.iter().find(|kind| kind.resource() == entry.resource);
         let earlier = before.get(&(entry.record_id, entry.version - 1)).unwrap_or(&Value::Null);
         RecordedChange {
             position: entry.seq,

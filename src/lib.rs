@@ -1,17 +1,18 @@
 //! Khoosheh (خوشه, "cluster"): the system of record for industrial-cluster development.
 //!
-//! Dependencies point one way: `main → cli → server → api → resources → {http, auth, store, persian}`. Shared
+//! Dependencies point one way: `main → cli → server → api → resources → http → accounts → store → policy → persian`. Shared
 //! modules never import a resource; inside a resource, `mod → dto → entity`.
 
+pub mod accounts;
 pub mod api;
 pub mod api_clients;
 pub mod attachments;
-pub mod auth;
 pub mod backup;
 pub mod cdas;
 pub mod changes;
 pub mod checks;
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod clusters;
 pub mod config;
@@ -33,14 +34,16 @@ pub mod organisations;
 pub mod payments;
 pub mod persian;
 pub mod personal;
+pub mod policy;
 pub mod problem;
 pub mod progress_reports;
 pub mod projects;
 pub mod provinces;
 pub mod public;
 pub mod reports;
-pub mod security;
+pub mod security_events;
 pub mod server;
+pub mod sign_in;
 pub mod statistics;
 pub mod store;
 pub mod users;

@@ -15,8 +15,8 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use utoipa_actix_web::AppExt;
 
 use crate::{
+    accounts::{Authenticator, failures, password, session, signing_key},
     api,
-    auth::{Authenticator, failures, password, session, signing_key},
     changes::CursorKey,
     config::Config,
     documentation, erasures,
@@ -26,6 +26,7 @@ use crate::{
         contract::Contract,
         rate_limit::{self, PublicRateLimit, RateLimit},
         request_middleware,
+        security_log::{self, SecurityLog},
         serve::serve,
         spool::SpoolQuota,
         unread::Unread,
@@ -33,9 +34,7 @@ use crate::{
     },
     imports, indicators, industries,
     problem::Problem,
-    provinces,
-    security::{self, SecurityLog},
-    statistics,
+    provinces, statistics,
     store::{
         Database, Files, LongReads, connection,
         earned_value::summary,
@@ -220,6 +219,7 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
             .app_data(security_log.clone())
             .app_data(factory_shutdown.clone())
             .app_data(metrics.clone())
+            .app_data(api::registry())
             .app_data(probe.clone())
             .app_data(long_reads.clone())
             .into_utoipa_app()

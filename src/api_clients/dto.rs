@@ -8,10 +8,8 @@ use utoipa::{
 
 use super::entity::Model;
 use crate::{
-    auth::{
-        Role,
-        account::{Kind, Scopes},
-    },
+    accounts::account::{Kind, Scopes},
+    policy::Role,
     problem::Problem,
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},

@@ -1,16 +1,16 @@
-//! The accounts of systems as records. They share the table of [`crate::auth::account`], which getting tokens
+//! The accounts of systems as records. They share the table of [`crate::accounts::account`], which getting tokens
 //! needs.
 
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::dto::{ApiClient, ApiClientFilter};
 use crate::{
-    auth::{
-        Role, Scope,
+    accounts::{
         account::{self, Kind, Scopes},
         session,
     },
     http::{SortKey, page::Listed},
+    policy::{Role, Scope},
     problem::{Problem, Text, Violation},
     provinces,
     store::{Record, SqlKind, Transaction, record::Unique, search},

@@ -12,11 +12,12 @@ use self::{
     entity::Model,
 };
 use crate::{
-    auth::{Authenticator, Caller, password},
+    accounts::{Authenticator, password},
     http::{
         Answer, Body, Patch, Visible, VisibleEver, Write,
         resource::{self, Collection, Resource, Standard, Words},
     },
+    policy::Caller,
     problem::Problem,
     store::Input,
 };

@@ -10,10 +10,10 @@ use super::{
     subjects::SubjectKind,
 };
 use crate::{
-    auth::Scope,
     checks, clock,
     http::{SortKey, page::Listed},
     personal::ERASED_NAME,
+    policy::Scope,
     problem::{Problem, problem_types},
     projects, provinces,
     store::{Record, SqlKind, Transaction, decision, search},

@@ -18,12 +18,12 @@ use self::{
     media_type::FileContent,
 };
 use crate::{
-    auth::Caller,
     config::Config,
     http::{
         Answer, Body, Patch, Referred, Upload, Visible, Write,
         resource::{self, Collection, Resource, Standard, Words},
     },
+    policy::Caller,
     problem::Problem,
     store::{Files, Input},
 };

@@ -11,7 +11,7 @@ use actix_web::web::Bytes;
 
 use super::manifest::{self, Manifest};
 use crate::{
-    auth::session,
+    accounts::session,
     config::Config,
     erasures,
     store::{

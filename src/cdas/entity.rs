@@ -10,7 +10,7 @@ use super::{
     rules::{self, State},
 };
 use crate::{
-    auth::account,
+    accounts::account,
     http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
     persian::{Date, text},

@@ -19,8 +19,8 @@ use self::{
     kinds::{KINDS, Kind},
 };
 use crate::{
-    auth::{CurrentCaller, account},
-    http::{Answer, Database, Query, Shape, Shutdown, render::digest},
+    accounts::account,
+    http::{Answer, CurrentCaller, Database, Query, Shape, Shutdown, render::digest},
     problem::{Problem, problem_types},
     store::{
         change_log::{self, ChangeKind, Shown},

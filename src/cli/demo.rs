@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Outcome, create, generate, log_to_stderr, scale};
 use crate::{
-    auth::password,
+    accounts::password,
     config::{Config, DatabaseUrl},
     demo, server,
     store::{Files, connection},

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::{Outcome, open};
 use crate::{
-    auth::Caller,
     config::Config,
     erasures::{self, ErasureInput, Subject},
+    policy::Caller,
     server,
     store::{Files, Transaction},
 };

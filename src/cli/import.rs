@@ -7,7 +7,6 @@ use clap::Args;
 use super::{Outcome, named, open};
 use crate::{
     api,
-    auth::Caller,
     config::Config,
     imports::{
         columns::Resource,
@@ -19,6 +18,7 @@ use crate::{
         worker,
     },
     persian::Calendar,
+    policy::Caller,
     server,
     store::{ExternalRef, Transaction, connection},
 };

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use clap::Subcommand;
 
 use super::{Outcome, open};
-use crate::{auth::signing_key, config::Config, server, store::personal};
+use crate::{accounts::signing_key, config::Config, server, store::personal};
 
 #[derive(Subcommand)]
 pub enum Keys {

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Outcome, log_to_stderr};
 use crate::{
-    auth::signing_key,
+    accounts::signing_key,
     config::Config,
     erasures, server,
     store::{inspect, personal},

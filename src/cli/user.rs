@@ -9,10 +9,11 @@ use serde_json::json;
 
 use super::{Outcome, named, open};
 use crate::{
+    accounts::{account, password},
     api,
-    auth::{Caller, Role, account, password},
     config::Config,
     persian::Calendar,
+    policy::{Caller, Role},
     store::{Input, Transaction},
     users::dto::UserInput,
 };

@@ -11,13 +11,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::entity as clusters;
 use crate::{
-    auth::Scope,
     http::{
         SortKey,
         page::Listed,
         resource::{self, Part, Resource, Standard, Words},
     },
     persian::Date,
+    policy::Scope,
     problem::Problem,
     store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
 };

@@ -25,8 +25,8 @@ use self::{
     entity::Model,
 };
 use crate::{
-    auth::Caller,
     http::resource::{self, Collection, Resource, Standard, Words},
+    policy::Caller,
 };
 
 /// The routes of this resource. `by-ref` comes before `{id}`, which would match it as well.

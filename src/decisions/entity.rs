@@ -4,9 +4,9 @@ use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::dto::{Body, Decision, DecisionFilter};
 use crate::{
-    auth::Scope,
     clusters,
     http::{SortKey, page::Listed},
+    policy::Scope,
     problem::{Problem, Text, problem_types},
     projects, provinces,
     store::{Record, SqlKind, Transaction, search, status_event},

@@ -11,16 +11,16 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
-    api_clients,
-    auth::{
-        Caller, Role,
+    accounts::{
         account::{self, Kind, Scopes},
         password,
     },
+    api_clients,
     clusters::{self, rules::State},
     config::Config,
     lifecycle::{State as _, Stateful},
     persian::{Calendar, Date, calendar},
+    policy::{Caller, Role},
     problem::{Problem, Text, Violation},
     store::{
         Database, Files, Input, Record, Transaction,

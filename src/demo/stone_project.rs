@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{ILLUSTRATION, insert, record, record_with};
 use crate::{
-    auth::account,
+    accounts::account,
     cdas::{self, dto::CdaInput, entity as cda},
     clusters::entity as clusters,
     milestones::{

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::{ErasureInput, Subject};
 use crate::{
     attachments,
-    auth::Caller,
     config::Config,
+    policy::Caller,
     problem::{Problem, problem_types},
     store::{Database, Files, Transaction, lock, personal::erase},
 };

@@ -11,14 +11,13 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::list::Entry;
 use crate::{
-    attachments,
-    auth::{Authenticator, account},
-    cdas, checks,
+    accounts::{Authenticator, account},
+    attachments, cdas, checks,
     config::Config,
-    http::{Answer, Body, Database, Shape, Write},
+    http::{Answer, Body, Database, Shape, Write, security_log},
     organisations,
     problem::Problem,
-    projects, security,
+    projects,
     store::{
         self, Files, Record, Transaction,
         personal::{

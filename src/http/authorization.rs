@@ -20,20 +20,22 @@ use actix_web::{
 use serde_json::Value;
 
 use super::{
-    Database, client,
+    Database,
     connection::Listener,
     contract::{self, Access, Contract, Operation},
     document::{PREFIX, SPARSE},
     negotiation::preferences,
     rate_limit::{PublicRateLimit, RateLimit},
+    security_log::{self, Asked, Known},
 };
 use crate::{
-    auth::{Authenticator, Caller, policy::BEFORE_PASSWORD_CHANGE},
+    accounts::Authenticator,
+    client,
     config::Config,
     persian::{Calendar, calendar},
     personal,
+    policy::{Caller, roles::BEFORE_PASSWORD_CHANGE},
     problem::{Language, Problem, Text, problem_types, speaking},
-    security::{self, Asked, Known},
 };
 
 /// The formats of lists and reports.
@@ -371,4 +373,24 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
         _ => 0.0,
     };
     Ok(Format::ALL.into_iter().rev().max_by(|a, b| weigh(*a).total_cmp(&weigh(*b))).unwrap_or(Format::Json))
+}
+
+/// The caller as an extractor.
+pub struct CurrentCaller(pub Arc<Caller>);
+
+impl std::ops::Deref for CurrentCaller {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl FromRequest for CurrentCaller {
+    type Error = Problem;
+    type Future = Ready<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Call::of(request).and_then(|call| call.caller()).map(Self))
+    }
 }

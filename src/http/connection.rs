@@ -22,10 +22,8 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::{
-    client::network,
-    tally::{Held, Tally},
-};
+use super::tally::{Held, Tally};
+use crate::client::network;
 
 /// The bytes that the system may keep of an answer. More of it waits in the process, where it is counted.
 const SEND_BUFFER: usize = 128 * 1024;

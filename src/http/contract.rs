@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::{
     document::{self, required_properties},
     json::LONGEST_LIST,
+    render::digest,
     static_document::StaticDocument,
     validation_messages,
 };
@@ -74,6 +75,8 @@ enum Kind {
 pub struct Contract {
     /// The document as it is served.
     pub document: StaticDocument,
+    /// The hash of the document, which tells the answers of one build from those of another.
+    pub fingerprint: String,
     schemas: Value,
     operations: HashMap<String, Arc<Operation>>,
     paths: Vec<(ResourceDef, Vec<Method>)>,
@@ -98,8 +101,16 @@ impl Contract {
             }
             paths.push((ResourceDef::new(path.as_str()), methods));
         }
-        let served = StaticDocument::new("application/json", document.to_string());
-        Ok(Self { document: served, schemas: document["components"]["schemas"].clone(), operations, paths })
+        let text = document.to_string();
+        let fingerprint = digest(&text);
+        let served = StaticDocument::new("application/json", text);
+        Ok(Self {
+            document: served,
+            fingerprint,
+            schemas: document["components"]["schemas"].clone(),
+            operations,
+            paths,
+        })
     }
 
     /// The schemas that the document names.

@@ -8,7 +8,6 @@
 pub mod as_of_query;
 pub mod authorization;
 pub mod body;
-pub mod client;
 pub mod compress;
 pub mod connection;
 pub mod contract;
@@ -26,6 +25,7 @@ pub mod record_extractor;
 pub mod render;
 pub mod request_middleware;
 pub mod resource;
+pub mod security_log;
 pub mod serve;
 pub mod sheet;
 pub mod shutdown;
@@ -40,7 +40,7 @@ pub mod validation_messages;
 pub mod write;
 
 pub use as_of_query::AsOfQuery;
-pub use authorization::Call;
+pub use authorization::{Call, CurrentCaller};
 pub use body::{Body, Patch, Query};
 pub use page::{Page, Paging, SortKey};
 pub use precondition::Precondition;
@@ -54,6 +54,14 @@ pub use write::Write;
 
 /// The pool of the worker that handles the request.
 pub type Database = actix_web::web::Data<crate::store::Database>;
+
+/// Data of the application; 500 where there is none of this type.
+pub(crate) fn data<T: 'static>(
+    request: &actix_web::HttpRequest,
+) -> Result<actix_web::web::Data<T>, crate::problem::Problem> {
+    let missing = || crate::problem::Problem::internal(format!("no {}", std::any::type_name::<T>()));
+    request.app_data::<actix_web::web::Data<T>>().cloned().ok_or_else(missing)
+}
 
 /// An extractor's answer that is ready at once.
 pub(crate) type Ready<T> = std::future::Ready<Result<T, crate::problem::Problem>>;

@@ -21,8 +21,10 @@ use governor::{
 };
 use moka::sync::Cache;
 
-use super::client;
-use crate::problem::{Problem, problem_types};
+use crate::{
+    client,
+    problem::{Problem, problem_types},
+};
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 

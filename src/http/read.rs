@@ -25,10 +25,11 @@ use super::{
     Answer, AsOfQuery, Call, Database, Paging, Ready, Shape,
     body::typed_query,
     contract::PERMISSIONS_OF_VALUES,
+    data,
     page::{Listed, parameter},
 };
 use crate::{
-    auth::Caller,
+    policy::Caller,
     problem::{Problem, Text, Violation, problem_types},
     store::{
         Include, LongReads, Reading, Record, Retrospective, change_log, personal, point_in_time, search,
@@ -53,10 +54,7 @@ impl FromRequest for Read {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let read = || {
             let (db, call) = (database(request)?, Call::of(request)?);
-            let long_reads = request
-                .app_data::<web::Data<LongReads>>()
-                .cloned()
-                .ok_or_else(|| Problem::internal("no long reads"))?;
+            let long_reads = data::<LongReads>(request)?;
             Ok(Self { db, long_reads, caller: call.caller()?, shape: Shape::new(request, &call), call })
         };
         std::future::ready(read())
@@ -124,7 +122,7 @@ impl Read {
 }
 
 pub(super) fn database(request: &HttpRequest) -> Result<Database, Problem> {
-    request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))
+    data(request)
 }
 
 /// What every list of records can be asked for.

@@ -25,12 +25,13 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::{
-    Call, Shutdown, client, negotiation,
+    Call, Shutdown, negotiation,
     rate_limit::Remaining,
     shutdown,
     unread::{IsShared, Pieces, Share, Unread},
 };
 use crate::{
+    client,
     clock::new_id,
     config::Config,
     problem::{Language, Problem, Text, problem_types},

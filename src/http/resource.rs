@@ -31,8 +31,8 @@ use super::{
     VisibleEver, Write, page::Listed,
 };
 use crate::{
-    auth::Caller,
     lifecycle::{Stateful, Transition},
+    policy::Caller,
     problem::Problem,
     store::{Input, Record, Retrospective, change_log::History, record::Columns},
 };

@@ -9,17 +9,18 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{
-    Answer, Call, Database, Precondition, Ready, Referred, Shape, body::RawBody, read::database,
-    request_middleware::RequestId,
+    Answer, Call, Database, Precondition, Ready, Referred, Shape, body::RawBody, data, read::database,
+    request_middleware::RequestId, security_log,
 };
 use crate::{
-    auth::Caller,
-    changes::kinds::KINDS,
     lifecycle::{self, Stateful, Transition},
     personal,
+    policy::Caller,
     problem::{Problem, Text, Violation, problem_types},
-    security,
-    store::{self, Input, Reading, Record, Transaction, change_log, idempotent_answer, lock, now},
+    store::{
+        self, Input, Reading, Record, Transaction, change_log, idempotent_answer, lock, now,
+        registry::Registry, verify::Kind,
+    },
     values::hex,
 };
 
@@ -277,7 +278,7 @@ impl Write {
                 if let Some(id) = answer.record_id()
                     && !change_log::is_within(
                         &**transaction,
-                        KINDS.iter().map(|kind| kind.resource),
+                        data::<Registry>(&self.request)?.iter().map(Kind::resource),
                         id,
                         &self.caller.scope,
                     )

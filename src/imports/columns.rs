@@ -10,10 +10,10 @@ use utoipa::ToSchema;
 
 use super::titles::TITLES;
 use crate::{
-    auth::Caller,
     http::{contract::Contract, document, glossary},
     persian::text,
     personal,
+    policy::Caller,
 };
 
 /// What a file holds.

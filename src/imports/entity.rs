@@ -14,9 +14,10 @@ use super::{
     file::{Format, Layout, Place},
 };
 use crate::{
-    auth::{Caller, account::Scopes},
+    accounts::account::Scopes,
     http::{SortKey, page::Listed},
     persian::Calendar,
+    policy::Caller,
     store::SqlKind,
 };
 

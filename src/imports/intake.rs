@@ -15,7 +15,7 @@ use super::{
     file::{Format, Layout, MOST_BYTES_OF_ROW},
 };
 use crate::{
-    auth::account::Scopes,
+    accounts::account::Scopes,
     clock::new_id,
     http::{contract::Contract, temporary},
     persian::Calendar,

@@ -37,11 +37,11 @@ use self::{
     intake::Intake,
 };
 use crate::{
-    auth::{Authenticator, CurrentCaller},
+    accounts::Authenticator,
     config::Config,
     http::{
-        Answer, Call, Database, Page, Paging, Query, Shape, Shutdown, Upload, Write, authorization,
-        contract::Contract, csv, document, record_extractor, temporary,
+        Answer, Call, CurrentCaller, Database, Page, Paging, Query, Shape, Shutdown, Upload, Write,
+        authorization, contract::Contract, csv, document, record_extractor, temporary,
     },
     problem::{Problem, problem_types},
 };

@@ -14,10 +14,10 @@ use super::{
     fault::Fault,
 };
 use crate::{
-    auth::Caller,
     checks, clusters, indicators, milestones, organisations,
     persian::text,
     personal,
+    policy::Caller,
     problem::{Problem, Text, Violation},
     projects, provinces,
     store::{Record, Transaction, external_ref, personal::keys::Keyring, visible_rows},

@@ -23,8 +23,9 @@ use super::{
     source::Source,
 };
 use crate::{
-    auth::{Caller, account},
+    accounts::account,
     http::contract::Contract,
+    policy::Caller,
     problem::{Problem, problem_types},
     store::{Database, Transaction, bulk, connection},
 };
@@ -132,7 +133,7 @@ async fn author(import: &Model, db: &Database) -> Result<Arc<Caller>, Problem> {
         .await?
         .filter(account::Model::is_usable)
         .ok_or_else(forbidden)?;
-    let caller = Caller::of(account, |permission| import.permissions.0.contains(permission));
+    let caller = account.into_caller(|permission| import.permissions.0.contains(permission));
     if import.resource.is_open_to(|permission| caller.may(permission)) {
         Ok(Arc::new(caller))
     } else {

@@ -6,8 +6,8 @@ use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::dto::{Direction, Frequency, Indicator, IndicatorFilter, IndicatorInput, Theme};
 use crate::{
-    auth::{Caller, Scope},
     http::{SortKey, page::Listed},
+    policy::{Caller, Scope},
     problem::{Problem, Text, Violation},
     store::{Database, Input, Record, SqlKind, Transaction, change_log, record::Unique, search},
 };

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{State, Stateful, Transition};
 use crate::{
-    auth::{Caller, Role, Scope},
+    policy::{Caller, Role, Scope},
     problem::{Missing, Problem, Text, Violation, problem_types},
 };
 

@@ -12,8 +12,8 @@ use self::{
     entity::Model,
 };
 use crate::{
-    auth::Caller,
     http::resource::{self, Collection, Resource, Standard, Words},
+    policy::Caller,
 };
 
 /// The routes of this resource.

@@ -10,10 +10,10 @@ use super::{
     rules::{self, State},
 };
 use crate::{
-    auth::Caller,
     http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
     persian::Date,
+    policy::Caller,
     problem::Problem,
     projects::{self, phases::PhaseName, pillar::Pillar},
     provinces,

@@ -14,11 +14,11 @@ use self::{
     entity::Model,
 };
 use crate::{
-    auth::Caller,
     http::{
         Answer, Body, Including, Page, Paging, Read, Search, Visible, Write,
         resource::{self, Collection, Resource, Standard, Words},
     },
+    policy::Caller,
     problem::Problem,
     projects,
     store::Input,

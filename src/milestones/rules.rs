@@ -16,10 +16,10 @@ use super::{
     entity::{Column, Entity, Model},
 };
 use crate::{
-    auth::Role,
     checks,
     lifecycle::{self, Guard, Need, State as _, Step, Who},
     persian::Date,
+    policy::Role,
     problem::{Problem, Text, Violation, problem_types},
     projects::{
         self,

@@ -6,9 +6,9 @@ use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::dto::{Kind, Organisation, OrganisationFilter};
 use crate::{
-    auth::Scope,
     http::{SortKey, page::Listed},
     personal::{Email, LegalId, Phone},
+    policy::Scope,
     problem::{Problem, Text, Violation, problem_types},
     provinces,
     store::{

@@ -11,10 +11,10 @@ use super::{
     rules::{self, State},
 };
 use crate::{
-    auth::Caller,
     http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
     persian::{Date, PersianPeriod},
+    policy::Caller,
     problem::{Problem, Text, Violation},
     projects::{self, belonging},
     provinces,

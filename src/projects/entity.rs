@@ -19,12 +19,12 @@ use super::{
     supervisions,
 };
 use crate::{
-    auth::{Caller, Role},
     cdas, clusters,
     http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
     organisations,
     persian::Date,
+    policy::{Caller, Role},
     problem::{Problem, Text, Violation, problem_types},
     provinces,
     store::{

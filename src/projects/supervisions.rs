@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{dates, entity as projects, independence};
 use crate::{
-    auth::{self, account},
+    accounts::account,
     http::{
         SortKey,
         page::Listed,
@@ -15,6 +15,7 @@ use crate::{
     },
     organisations,
     persian::Date,
+    policy::Role,
     problem::{Problem, Text, Violation},
     provinces,
     store::{
@@ -118,7 +119,7 @@ impl Record for Model {
             self.account_id.filter(|_| before.is_none_or(|before| before.account_id != self.account_id))
         {
             let account: account::Model = transaction.referred(id, "/account_id").await?;
-            if account.role != auth::Role::Supervisor || account.province.as_ref() != Some(&self.province) {
+            if account.role != Role::Supervisor || account.province.as_ref() != Some(&self.province) {
                 let detail = Text::new(
                     "این حساب ناظر همین استان نیست.",
                     "This is not the account of a supervisor of the province.",

@@ -13,11 +13,12 @@ use utoipa::ToSchema;
 
 use super::{Question, Report, Totals};
 use crate::{
-    api,
     http::{
         Call,
         authorization::Format,
-        compress, csv, geojson,
+        compress,
+        contract::Contract,
+        csv, data, geojson,
         render::digest,
         request_middleware::Deadline,
         sheet::{About, Heading, Sheet},
@@ -74,7 +75,7 @@ impl<R: Report> Question<R> {
         let format = self.call.format();
         let db = self.long_reads.begin(self.caller.id).await?;
         let revision = self.watched(self.provinces_read().as_deref()).revision(&*db).await?;
-        let question = self.fingerprint(&R::edition(&self, &db).await?);
+        let question = self.fingerprint(&R::edition(&self, &db).await?)?;
         let current = format!("\"{question}-{revision}\"");
         let held = self.held(&question, &current, &db).await?;
         let is_known = held.is_some();
@@ -95,11 +96,7 @@ impl<R: Report> Question<R> {
         if let Some(value) = value {
             response.insert_header((header::CONTENT_DISPOSITION, value));
         }
-        let spools = self
-            .request
-            .app_data::<web::Data<SpoolQuota>>()
-            .ok_or_else(|| Problem::internal("no quota of spooled answers"))?;
-        let share = spools.begin(self.caller.id)?;
+        let share = data::<SpoolQuota>(&self.request)?.begin(self.caller.id)?;
         let mut out = RowSink::new(&self)?;
         R::tell(&self, &db, &mut out).await?;
         // The connection is free with the last row, the turn when the answer is made: others need not wait
@@ -113,7 +110,7 @@ impl<R: Report> Question<R> {
 
     /// What tells this question from all others, and this build from all others: the first part of the ETag.
     /// The second is the revision of the data.
-    fn fingerprint(&self, edition: &str) -> String {
+    fn fingerprint(&self, edition: &str) -> Result<String, Problem> {
         let may_see = self.call.rendered(crate::personal::is_shown);
         let question = json!([
             R::ENTRY.name,
@@ -126,7 +123,8 @@ impl<R: Report> Question<R> {
             edition,
             env!("CARGO_PKG_VERSION"),
         ]);
-        digest(&format!("{question}{}", api::fingerprint()))
+        let contract = data::<Contract>(&self.request)?;
+        Ok(digest(&format!("{question}{}", contract.fingerprint)))
     }
 
     /// The ETag that the caller holds, where it is still current; `*` holds whatever is current (RFC 9110,

@@ -9,10 +9,10 @@ use utoipa::IntoParams;
 
 use super::Report;
 use crate::{
-    auth::Caller,
-    http::{Call, Database, Ready, body::typed_query},
+    http::{Call, Database, Ready, body::typed_query, data},
     industries::{IsicCode, prefixes_of},
     persian::{Date, PersianPeriod},
+    policy::Caller,
     problem::{Problem, Text, Violation},
     provinces::{ALL, Province, ProvinceCode},
     store::{
@@ -84,11 +84,7 @@ impl<R: Report> FromRequest for Question<R> {
 
 impl<R: Report> Question<R> {
     fn read(request: &HttpRequest) -> Result<Self, Problem> {
-        let db = request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))?;
-        let long_reads = request
-            .app_data::<web::Data<LongReads>>()
-            .cloned()
-            .ok_or_else(|| Problem::internal("no long reads"))?;
+        let (db, long_reads): (Database, _) = (data(request)?, data::<LongReads>(request)?);
         let call = Call::of(request)?;
         let (common, own): (Common, R::Parameters) = (typed_query(&call)?, typed_query(&call)?);
         if common.known_at.is_some_and(|moment| moment > now()) {

@@ -31,10 +31,10 @@ use self::{
     entity::{cell, programme, release},
 };
 use crate::{
-    auth::Caller,
     clusters::rules::State,
     lifecycle,
     persian::{Date, PersianPeriod},
+    policy::Caller,
     problem::Problem,
     projects::rules::UNDER_WAY,
     store::{

@@ -18,17 +18,11 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    Record, personal as personal_values,
+    Record, author, personal as personal_values,
     status_event::{self, RecordedTransition},
     verify::Chain,
 };
-use crate::{
-    auth::{Scope, account},
-    persian::Date,
-    personal,
-    problem::Problem,
-    values::hex,
-};
+use crate::{persian::Date, personal, policy::Scope, problem::Problem, values::hex};
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -329,12 +323,9 @@ struct Told {
 
 /// Reads the history of a record.
 pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<History, Problem> {
-    let author = Expr::col((account::Entity, account::Column::Id)).equals((Entity, Column::ChangedBy));
-    let name = Query::select()
-        .column(account::Column::DisplayName)
-        .from(account::Entity)
-        .and_where(author)
-        .to_owned();
+    let author = Expr::col((author::Entity, author::Column::Id)).equals((Entity, Column::ChangedBy));
+    let name =
+        Query::select().column(author::Column::DisplayName).from(author::Entity).and_where(author).to_owned();
     // In the same statement as the entries: somebody may write meanwhile.
     let own_hash = Query::select()
         .column("history_hash")

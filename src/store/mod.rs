@@ -4,6 +4,7 @@
 //! of the change log, the search terms and the external references with the row itself, so that no resource
 //! can forget them. What SQLite and PostgreSQL do differently stands in this folder and nowhere else.
 
+mod author;
 pub mod backup;
 pub mod bulk;
 pub mod change_log;
@@ -26,6 +27,7 @@ pub mod personal;
 pub mod point_in_time;
 pub mod probe;
 pub mod record;
+pub mod registry;
 pub mod restoration;
 pub mod revision;
 pub mod root;

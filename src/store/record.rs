@@ -22,7 +22,7 @@ use super::{
     personal::{self, Apart},
 };
 use crate::{
-    auth::Scope,
+    policy::Scope,
     problem::{Problem, Violation},
 };
 

@@ -5,7 +5,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
 use super::{Database, Transaction, lock, now};
-use crate::{auth::Caller, problem::Problem};
+use crate::{policy::Caller, problem::Problem};
 
 /// The name of the key that seals the cursors of followers.
 pub const CURSORS: &str = "cursors of followers";

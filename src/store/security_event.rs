@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{bulk, now};
-use crate::{auth::Caller, clock::new_id};
+use crate::{clock::new_id, policy::Caller};
 
 /// The target of the lines in the log of the process.
-pub const TARGET: &str = "khoosheh::security";
+pub const TARGET: &str = "khoosheh::http::security_log";
 
 /// An event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -153,7 +153,7 @@ impl Model {
             return self;
         }
         // A person acts for itself.
-        let acting_for = origin.acting_for.clone().filter(|_| caller.role == crate::auth::Role::Integrator);
+        let acting_for = origin.acting_for.clone().filter(|_| caller.role == crate::policy::Role::Integrator);
         Self { acting_for, ..self.of(caller.id, &caller.username) }
     }
 

@@ -31,9 +31,9 @@ use super::{
     security_event::{self, Origin},
 };
 use crate::{
-    auth::Caller,
     checks,
     clock::new_id,
+    policy::Caller,
     problem::{Problem, Text, Violation, problem_types},
 };
 

@@ -5,11 +5,8 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
-    auth::{
-        Role,
-        account::{Kind, Model},
-        policy::Belonging,
-    },
+    accounts::account::{Kind, Model},
+    policy::{Role, roles::Belonging},
     problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},

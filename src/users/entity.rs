@@ -1,17 +1,17 @@
-//! The accounts of people as records. The table itself is [`crate::auth::account`], which logging in needs.
+//! The accounts of people as records. The table itself is [`crate::accounts::account`], which logging in needs.
 
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::dto::{User, UserFilter};
 use crate::{
-    auth::{
-        Scope,
+    accounts::{
         account::{self, Column, Kind, Model},
         session,
     },
     cdas,
     http::{SortKey, page::Listed},
     personal::{ERASED_NAME, ERASED_USER},
+    policy::Scope,
     problem::{Problem, Text, Violation},
     provinces,
     store::{Record, SqlKind, Transaction, personal::Apart, record::Unique, search},

@@ -9,11 +9,12 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::dto::{User, UserFilter, UserInput};
 use crate::{
-    auth::{Authenticator, Caller, account::Model, password},
+    accounts::{Authenticator, account::Model, password},
     http::{
         Answer, Body, Patch, Visible, VisibleEver, Write,
         resource::{self, Collection, Resource, Standard, Words},
     },
+    policy::Caller,
     problem::{Problem, Text, problem_types},
     store::Input,
 };

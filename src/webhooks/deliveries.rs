@@ -10,11 +10,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{entity::Model, payload};
 use crate::{
-    auth::CurrentCaller,
     changes::kinds::{KINDS, Kind},
     http::{
-        Answer, Body, Database, Page, Paging, Query, Shape, SortKey, Visible, Write, page::Listed,
-        record_extractor,
+        Answer, Body, CurrentCaller, Database, Page, Paging, Query, Shape, SortKey, Visible, Write,
+        page::Listed, record_extractor,
     },
     personal,
     problem::{Problem, Text, Violation, problem_types},

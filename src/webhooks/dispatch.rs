@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     config::Config,
+    http::security_log::SecurityLog,
     problem::Problem,
-    security::SecurityLog,
     store::{
         Database, connection, now,
         outbox::{

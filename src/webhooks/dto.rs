@@ -11,9 +11,10 @@ use super::{
     entity::{DisabledReason, Model, Resources},
 };
 use crate::{
-    auth::{Caller, account::Scopes},
+    accounts::account::Scopes,
     changes::kinds::{Entry, KINDS, Kind},
     personal,
+    policy::Caller,
     problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs, now},

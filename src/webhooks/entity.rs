@@ -14,9 +14,10 @@ use super::{
     signature::Secrets,
 };
 use crate::{
-    auth::{Caller, Scope, account},
+    accounts::account,
     changes::kinds::{Entry, KINDS, Kind},
     http::{SortKey, page::Listed},
+    policy::{Caller, Scope},
     problem::{Problem, problem_types},
     provinces,
     store::{Database, Record, SqlKind, Transaction, outbox, search},

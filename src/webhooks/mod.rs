@@ -22,12 +22,12 @@ use self::{
     entity::Model,
 };
 use crate::{
-    auth::Caller,
     config::Config,
     http::{
         Answer, Body, Patch, Visible, Write,
         resource::{self, Collection, Resource, Standard, Words},
     },
+    policy::Caller,
     problem::{Problem, Text, problem_types},
     store::now,
 };

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::entity::{self, Model};
 use crate::{
-    auth::account,
+    accounts::account,
     changes::{Change, FeedEventKind, kinds::KINDS},
     clock::new_id,
     personal,

@@ -172,7 +172,8 @@ async fn a_secret_is_told_once(service: &Service) {
         shown += &admin.get(place).await.text;
     }
     shown += &stored(service).await;
-    let account = khoosheh::auth::account::Entity::find_by_id(created.id().parse::<uuid::Uuid>().unwrap());
+    let account =
+        khoosheh::accounts::account::Entity::find_by_id(created.id().parse::<uuid::Uuid>().unwrap());
     let account = account.one(&service.database().await).await.unwrap().unwrap();
     assert!(account.password_hash.starts_with("$argon2id$"), "{}", account.password_hash);
     assert!(shown.contains("erp"), "the search looks at what is stored");

@@ -6,7 +6,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use khoosheh::{auth::Caller, clusters, config::Config, store::Transaction};
+use khoosheh::{clusters, config::Config, policy::Caller, store::Transaction};
 use sea_orm::{ConnectionTrait, EntityTrait};
 use serde_json::{Value, json};
 

@@ -2,9 +2,9 @@
 //! others begin anew.
 
 use khoosheh::{
-    auth::Caller,
     clusters::entity,
     config::Config,
+    policy::Caller,
     server::{self, Running},
     store::{Transaction, connection},
 };

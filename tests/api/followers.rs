@@ -11,8 +11,8 @@ use std::{
 };
 
 use khoosheh::{
-    auth::Caller,
     enterprises::entity::Model,
+    policy::Caller,
     store::{Transaction, connection},
 };
 use reqwest::{Method, StatusCode};

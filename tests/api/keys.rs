@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use jsonwebtoken::decode_header;
 use khoosheh::{
-    auth::{Authenticator, signing_key},
+    accounts::{Authenticator, signing_key},
     config::{Config, Secret},
 };
 use sea_orm::{ConnectionTrait, EntityTrait};

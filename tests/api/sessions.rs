@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use khoosheh::{
-    auth::{account, session},
+    accounts::{account, session},
     store::connection,
 };
 use reqwest::Method;

@@ -441,7 +441,7 @@ pub async fn fill(url: &str) {
     server::migrate(&db).await.unwrap();
     assert!(demo::fill(&db, PASSWORD).await.unwrap());
     // Tests start many services: they share the key that signs tokens.
-    khoosheh::auth::Authenticator::load(&db, &Config::default()).await.unwrap();
+    khoosheh::accounts::Authenticator::load(&db, &Config::default()).await.unwrap();
     db.close().await.unwrap();
 }
 

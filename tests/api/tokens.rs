@@ -3,7 +3,7 @@
 use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode_header, jwk::Jwk};
-use khoosheh::auth::{policy::PERMISSIONS, signing_key};
+use khoosheh::{accounts::signing_key, policy::roles::PERMISSIONS};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 

@@ -261,7 +261,7 @@ async fn no_password_is_ever_shown(service: &Service) {
     ] {
         assert!(shown.iter().all(|text| !text.contains(secret)), "{secret}: {shown:#?}");
     }
-    let stored = khoosheh::auth::account::Entity::find_by_id(
+    let stored = khoosheh::accounts::account::Entity::find_by_id(
         created.body["id"].as_str().unwrap().parse::<uuid::Uuid>().unwrap(),
     )
     .one(&db)

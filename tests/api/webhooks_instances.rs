@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use khoosheh::{
-    auth::Caller,
     clusters,
+    policy::Caller,
     store::{
         Transaction,
         outbox::{self, Lanes, Outcome, attempt},

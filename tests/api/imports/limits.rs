@@ -1,7 +1,7 @@
 //! What a file cannot do to others: hold them up, fill the disk, tell what its sender may not see.
 
 use khoosheh::{
-    auth::Caller,
+    policy::Caller,
     problem::Problem,
     store::{Transaction, bulk, external_ref, lock},
 };

@@ -4,7 +4,6 @@ use std::io::Write as _;
 
 use khoosheh::{
     api,
-    auth::{Caller, Role, Scope},
     imports::{
         columns::Resource,
         dto::{Mode, Order},
@@ -12,6 +11,7 @@ use khoosheh::{
         intake::Intake,
     },
     persian::Calendar,
+    policy::{Caller, Role, Scope},
     store::Transaction,
 };
 use reqwest::Method;

@@ -15,8 +15,8 @@ mod summaries;
 mod then;
 
 use khoosheh::{
-    auth::Caller,
     clusters, demo,
+    policy::Caller,
     store::{Files, Transaction},
 };
 use reqwest::Method;

@@ -10,18 +10,19 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{
-    Authenticator, Caller,
-    account::{self, Kind},
-    failures::Closed,
-    password,
-    session::{self, Device, Redeemed},
-};
 use crate::{
+    accounts::{
+        Authenticator,
+        account::{self, Kind},
+        failures::Closed,
+        password,
+        session::{self, Device, Redeemed},
+    },
+    client,
     config::Config,
-    http::{Body, Database, client, contract},
+    http::{Body, Database, contract, security_log},
+    policy::Caller,
     problem::{Problem, Text, Violation, problem_types},
-    security,
     store::{WriteTransaction, fault, now, security_event},
 };
 
@@ -204,7 +205,7 @@ async fn begin_session(
 ) -> Result<Issued, Problem> {
     let origin = security::origin(request);
     let mut event = security_event::Model::new(security_event::Kind::Login, &origin)
-        .by(&Caller::of(account.clone(), |_| true), &origin);
+        .by(&account.clone().into_caller(|_| true), &origin);
     if account.must_change_password {
         event = event.because(problem_types::PASSWORD_CHANGE_REQUIRED.code);
     }

@@ -5,8 +5,6 @@
 //! the log. Where the queue is full or the database takes no writes, an event is only a line in the log of
 //! the process, and is counted (`security_events_unwritten`).
 
-pub mod endpoints;
-
 use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpMessage, HttpRequest, http::StatusCode, web};
@@ -17,12 +15,12 @@ use tokio::{
 };
 
 use crate::{
-    auth::Caller,
+    client,
     http::{
-        Call, authorization::Format, client, contract::Operation, record_extractor,
-        request_middleware::RequestId,
+        Call, authorization::Format, contract::Operation, record_extractor, request_middleware::RequestId,
     },
     personal,
+    policy::Caller,
     problem::Problem,
     store::{
         Database, Transaction, fault,

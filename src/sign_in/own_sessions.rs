@@ -8,13 +8,15 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{
-    Authenticator, CurrentCaller,
-    session::{self, Column, Entity, Model},
-};
 use crate::{
+    accounts::{
+        Authenticator,
+        session::{self, Column, Entity, Model},
+    },
     config::Config,
-    http::{Answer, Database, Page, Paging, Shape, SortKey, Write, page::Listed, record_extractor},
+    http::{
+        Answer, CurrentCaller, Database, Page, Paging, Shape, SortKey, Write, page::Listed, record_extractor,
+    },
     problem::{Problem, problem_types},
     store::{SqlKind, security_event::Kind},
 };

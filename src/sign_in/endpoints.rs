@@ -8,16 +8,15 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
-    Authenticator, CurrentCaller, Role,
-    account::Kind,
     grants::{self, OauthForm, prove},
-    own_sessions, password, policy, session,
+    own_sessions,
 };
 use crate::{
+    accounts::{Authenticator, account::Kind, password, session},
     config::Config,
-    http::{Answer, Body, Database, Write},
+    http::{Answer, Body, CurrentCaller, Database, Write, security_log},
+    policy::{Role, roles},
     problem::{Problem, Text, Violation, problem_types},
-    security,
     store::security_event,
 };
 

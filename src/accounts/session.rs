@@ -12,7 +12,7 @@ use sea_orm::{
 use sha2::{Digest, Sha256};
 
 use super::account;
-use crate::{clock::new_id, http::client, store::now};
+use crate::{client, clock::new_id, store::now};
 
 /// A login. Its refresh tokens are one family: a reused one ends it.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

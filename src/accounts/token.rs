@@ -13,7 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Caller, account,
+    account,
     failures::Attempts,
     session,
     signing_key::{self, Keys, LEEWAY},
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     clock::new_id,
     config::Config,
+    policy::Caller,
     problem::Problem,
     store::{Database, now, sealed::SealingKey},
 };
@@ -205,7 +206,7 @@ impl Authenticator {
             }
         }
         let granted: Vec<&str> = claims.scope.split(' ').collect();
-        let caller = Caller::of(account, |permission| granted.contains(&permission.as_str()));
+        let caller = account.into_caller(|permission| granted.contains(&permission.as_str()));
         let caller = Arc::new(Caller {
             session_id: Some(claims.sid).filter(|session| *session != session::NONE),
             ..caller

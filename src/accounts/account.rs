@@ -5,8 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use sea_orm::{FromJsonQueryResult, QuerySelect, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 
-use super::policy::{Role, Scope};
-use crate::store::{Transaction, personal::Commitments, security_event};
+use crate::{
+    policy::{Caller, Role, Scope},
+    store::{Transaction, personal::Commitments, security_event},
+};
 
 crate::store::record_table! {
     /// An account.
@@ -55,6 +57,20 @@ impl Model {
     /// The part of the country that exists for the account.
     pub fn scope(&self) -> Scope {
         self.province.clone().map_or(Scope::Nation, Scope::Province)
+    }
+
+    /// The account as a caller, with those of its permissions that were granted.
+    pub fn into_caller(self, is_granted: impl Fn(&String) -> bool) -> Caller {
+        Caller {
+            id: self.id,
+            scope: self.scope(),
+            permissions: self.permissions().into_iter().filter(is_granted).collect(),
+            role: self.role,
+            username: self.username,
+            cda_id: self.cda_id,
+            session_id: None,
+            must_change_password: self.must_change_password,
+        }
     }
 
     /// What it is called, which makes a bad password.

@@ -12,9 +12,9 @@ use sea_orm::{ActiveValue::Set, QueryOrder, entity::prelude::*, sea_query::Condi
 use serde_json::{Value, json};
 
 use crate::{
-    auth::Caller,
     clock::new_id,
     config::{Config, Secret},
+    policy::Caller,
     problem::Problem,
     store::{
         Database, Transaction, lock, now,

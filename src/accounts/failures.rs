@@ -31,9 +31,9 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::{
+    client::network_of,
     clock::new_id,
     config::Config,
-    http::client::network_of,
     problem::{Problem, problem_types},
     store::{fault, now},
     values::hex,
