@@ -1,5 +1,6 @@
 //! The service's surface: which resources there are, and the document that describes them.
 
+use crate::security_events;
 use std::sync::LazyLock;
 
 use actix_web::{App, middleware::from_fn, web};
@@ -13,7 +14,6 @@ use crate::{
         authorization::Format,
         contract::Contract,
         document::{self, Frame, PREFIX},
-        security_log,
     },
     imports, indicators, industries,
     lifecycle::machine::Machine,
@@ -158,7 +158,7 @@ pub fn routes(config: &mut ServiceConfig) {
                 .configure(users::routes)
                 .configure(api_clients::routes)
                 .configure(history::routes)
-                .configure(security::endpoints::routes)
+                .configure(security_events::routes)
                 .configure(erasures::routes),
         )
         .configure(sign_in::endpoints::well_known_routes)

@@ -1,5 +1,6 @@
 //! Starting and stopping: the same for production, demo and tests.
 
+use crate::http::security_log;
 use std::{
     net::{SocketAddr, TcpListener},
     sync::{
@@ -26,7 +27,7 @@ use crate::{
         contract::Contract,
         rate_limit::{self, PublicRateLimit, RateLimit},
         request_middleware,
-        security_log::{self, SecurityLog},
+        security_log::SecurityLog,
         serve::serve,
         spool::SpoolQuota,
         unread::Unread,
@@ -65,7 +66,7 @@ pub struct Running {
     ended: tokio::task::JoinHandle<std::io::Result<()>>,
     housekeeping: Vec<tokio::task::JoinHandle<()>>,
     imports: tokio::task::JoinHandle<()>,
-    security: security::Writer,
+    security: security_log::Writer,
     dispatch: Dispatch,
     databases: Vec<Database>,
     timeout: Duration,
@@ -81,7 +82,7 @@ pub async fn migrate(db: &Database) -> Result<(), Problem> {
     personal::adopt::adopt(db).await?;
     provinces::entity::load(&db.writes()).await?;
     industries::entity::load(&db.writes()).await?;
-    indicators::entity::load(db).await?;
+    indicators::record::load(db).await?;
     secret::get_or_make(db, secret::CURSORS).await?;
     summary::build(db).await?;
     if is_changed {

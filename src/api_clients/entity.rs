@@ -1,19 +1,11 @@
 //! The accounts of systems as records. They share the table of [`crate::accounts::account`], which getting tokens
 //! needs.
 
-use sea_orm::{entity::prelude::*, sea_query::Condition};
+use sea_orm::entity::prelude::*;
 
-use super::dto::{ApiClient, ApiClientFilter};
 use crate::{
-    accounts::{
-        account::{self, Kind, Scopes},
-        session,
-    },
-    http::{SortKey, page::Listed},
-    policy::{Role, Scope},
-    problem::{Problem, Text, Violation},
-    provinces,
-    store::{Record, SqlKind, Transaction, record::Unique, search},
+    accounts::account::{Kind, Scopes},
+    policy::Role,
 };
 
 crate::store::record_table! {
@@ -35,104 +27,5 @@ crate::store::record_table! {
         password_hash: String,
         /// Whether it is shut out.
         disabled: bool,
-    }
-}
-
-impl Record for Model {
-    type Active = ActiveModel;
-    type View = ApiClient;
-
-    const RESOURCE: &'static str = "api_client";
-    const UNIQUE: &'static [Unique] = &[Unique {
-        index: "account_username",
-        columns: "account.username",
-        violation: || {
-            Violation::body(
-                "/client_id",
-                "duplicate",
-                Text::new("این شناسه از پیش هست.", "This client id exists already."),
-            )
-        },
-    }];
-
-    fn view(&self) -> ApiClient {
-        ApiClient::from(self)
-    }
-
-    fn visible_to(scope: &Scope) -> Condition {
-        scope.holds((Entity, Column::Province)).add(Column::Kind.eq(Kind::Client))
-    }
-
-    fn province(&self) -> Option<&str> {
-        self.province.as_deref()
-    }
-
-    fn address(&self) -> String {
-        format!("api-clients/{}", self.id)
-    }
-
-    fn terms(&self) -> Vec<(&'static str, String)> {
-        search::words([Some(&self.username), Some(&self.display_name)])
-    }
-
-    /// What running sessions must no longer grant ends them.
-    async fn before_write(
-        &mut self,
-        before: Option<&Self>,
-        transaction: &Transaction,
-    ) -> Result<(), Problem> {
-        let grants =
-            |row: &Self| (row.password_hash.clone(), row.province.clone(), row.scopes.clone(), row.disabled);
-        if before.is_some_and(|before| grants(before) != grants(self)) {
-            session::revoke_all(&**transaction, self.id).await?;
-        }
-        let changed = before.map(|before| {
-            [
-                ("client_id", before.username != self.username),
-                ("secret", before.password_hash != self.password_hash),
-                ("province", before.province != self.province),
-                ("scopes", before.scopes != self.scopes),
-                ("disabled", before.disabled != self.disabled),
-            ]
-        });
-        account::note_change(transaction, Self::RESOURCE, self.id, changed.as_ref().map(<[_; 5]>::as_slice));
-        Ok(())
-    }
-
-    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
-        account::note_deletion(transaction, Self::RESOURCE, self.id);
-        Ok(session::revoke_all(&**transaction, self.id).await?)
-    }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "client_id",
-            sql: "account.username",
-            kind: SqlKind::Text,
-            value: |row| row.username.as_str().into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "account.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "account.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "account.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
-}
-
-impl ApiClientFilter {
-    /// What the filter lets through.
-    pub fn condition(&self) -> Condition {
-        Condition::all()
-            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod dto;
 pub mod entity;
+mod record;
 
 use actix_web::{delete, patch, post, web};
 use sea_orm::sea_query::Condition;

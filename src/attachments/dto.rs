@@ -1,7 +1,7 @@
 //! Attachments as clients see and write them.
 
+pub use super::entity::Kind;
 use chrono::{DateTime, Utc};
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -12,33 +12,6 @@ use crate::{
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
-
-/// What a document is in the programme.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = AttachmentKind)]
-pub enum Kind {
-    /// Evidence that something was reached.
-    Evidence,
-    /// The diagnostic study of a cluster.
-    DiagnosticStudy,
-    /// The action plan of a project.
-    ActionPlan,
-    /// The licence that a project is completed.
-    CompletionLicence,
-    /// Where a claim or a figure comes from.
-    SourceDocument,
-    /// The minutes of a meeting.
-    Minutes,
-    /// A photograph.
-    Photo,
-    /// Anything else.
-    #[default]
-    Other,
-}
 
 /// An attachment (پیوست): a document or a piece of evidence, and the record that it belongs to.
 #[derive(Clone, Debug, Serialize, ToSchema)]

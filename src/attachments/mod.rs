@@ -5,6 +5,7 @@ pub mod content;
 pub mod dto;
 pub mod entity;
 pub mod media_type;
+mod record;
 pub mod subjects;
 pub mod verify;
 

@@ -1,5 +1,6 @@
 //! CDAs as clients see and write them.
 
+pub use super::entity::Certificate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -9,42 +10,12 @@ use super::{
 };
 use crate::{
     lifecycle::AllowedTransition,
-    persian::{Date, text},
+    persian::text,
     personal::{Email, NationalCode, Phone},
     problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
-
-/// A certificate or a training.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Certificate {
-    /// What it is.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "\\S",
-        format = "name",
-        example = "عامل توسعهٔ خوشهٔ صنعتی"
-    )]
-    pub title: String,
-    /// Who gave it.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "\\S",
-        format = "name",
-        example = "سازمان صنایع کوچک و شهرک‌های صنعتی ایران"
-    )]
-    pub issuer: String,
-    /// When it was given.
-    pub issued_on: Date,
-    /// The last day on which it holds; null where it holds for good.
-    #[serde(default)]
-    #[schema(example = "2018-03-20")]
-    pub expires_on: Option<Date>,
-}
 
 /// A CDA (cluster development agent, عامل توسعهٔ خوشه): the natural person who directs a cluster's
 /// development project.

@@ -1,28 +1,18 @@
 //! The table of CDAs, and what is asked of it.
 
-use std::collections::HashMap;
-
-use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
-use serde::{Deserialize, Serialize};
-
-use super::{
-    dto::{Cda, CdaFilter, Certificate},
-    rules::{self, State},
+use sea_orm::{
+    DeriveActiveEnum, EnumIter, FromJsonQueryResult,
+    entity::prelude::*,
+    prelude::{ChronoDate, StringLen},
 };
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use crate::{
-    accounts::account,
-    http::{SortKey, page::Listed},
-    lifecycle::{self, Stateful, Step},
-    persian::{Date, text},
-    personal::{ERASED, ERASED_NAME, Email, NationalCode, Phone},
-    problem::{Problem, Text, Violation, problem_types},
-    provinces,
-    store::{
-        Reading, Record, SqlKind, Transaction,
-        personal::{Apart, Commitments, Sealed},
-        record::Unique,
-        search,
-    },
+    lifecycle,
+    persian::Date,
+    personal::{Email, NationalCode, Phone},
+    store::personal::Commitments,
 };
 
 crate::store::record_table! {
@@ -59,123 +49,6 @@ crate::store::record_table! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Certificates(pub Vec<Certificate>);
 
-impl Record for Model {
-    type Active = ActiveModel;
-    type View = Cda;
-
-    const RESOURCE: &'static str = "cda";
-    const DAYS: &'static [&'static str] = &["issued_on", "expires_on"];
-    const DERIVED: &'static [&'static str] = &["allowed_transitions"];
-    const PERSONAL: &'static [&'static str] = &["national_code", "mobile", "email"];
-    const REFERRED_BY: &'static [(&'static str, &'static str)] =
-        &[("assignment", "cda_id"), ("account", "cda_id")];
-    const UNIQUE_IN_PROVINCE: bool = true;
-    const UNIQUE: &'static [Unique] = &[Unique {
-        index: "cda_national_code_in_province",
-        columns: "cda.national_code_index, cda.province",
-        violation: || {
-            Violation::body(
-                "/national_code",
-                "duplicate",
-                Text::new("این کد ملی از پیش ثبت شده است.", "This national code is registered already."),
-            )
-        },
-    }];
-
-    fn view(&self) -> Cda {
-        Cda::from(self)
-    }
-
-    fn province(&self) -> Option<&str> {
-        Some(&self.province)
-    }
-
-    fn address(&self) -> String {
-        format!("cdas/{}", self.id)
-    }
-
-    /// The national code is not among them: whoever sees it masked could guess it digit by digit.
-    fn terms(&self) -> Vec<(&'static str, String)> {
-        search::words([Some(&self.name_fa), self.name_en.as_ref()])
-    }
-
-    fn apart(&mut self) -> Option<Apart<'_>> {
-        let sealed = vec![
-            Sealed {
-                field: "national_code",
-                value: Some(&mut self.national_code.0),
-                index: Some(&mut self.national_code_index),
-            },
-            Sealed { field: "mobile", value: self.mobile.as_mut().map(|mobile| &mut mobile.0), index: None },
-            Sealed { field: "email", value: self.email.as_mut().map(|email| &mut email.0), index: None },
-        ];
-        Some(Apart { commitments: &mut self.commitments, sealed })
-    }
-
-    fn erase(&mut self) {
-        self.national_code = NationalCode(ERASED.to_owned());
-        (self.name_fa, self.name_order) = (ERASED_NAME.to_owned(), text::order(ERASED_NAME));
-        (self.name_en, self.mobile, self.email, self.education) = (None, None, None, None);
-        self.external_refs.0.clear();
-    }
-
-    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Cda>, Problem> {
-        let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
-        let view = |row: &Self| {
-            let mut view = row.view();
-            view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
-            view
-        };
-        Ok(rows.iter().map(view).collect())
-    }
-
-    /// A CDA whose account belongs to a province stays there.
-    async fn before_write(
-        &mut self,
-        before: Option<&Self>,
-        transaction: &Transaction,
-    ) -> Result<(), Problem> {
-        if before.is_some_and(|before| before.certificates != self.certificates) {
-            transaction.lock::<Self>(self.id).await?;
-            rules::check_certificates(transaction, self).await?;
-        }
-        if before.is_none_or(|before| before.province == self.province) {
-            return Ok(());
-        }
-        transaction.lock::<Self>(self.id).await?;
-        let tied = account::Entity::find()
-            .filter(account::Column::CdaId.eq(self.id))
-            .filter(account::Column::DeletedAt.is_null());
-        match tied.one(&**transaction).await? {
-            Some(_) => Err(Problem::new(&problem_types::MOVED_AWAY)),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Stateful for Model {
-    type State = State;
-    type Facts = rules::Facts;
-
-    const STEPS: &'static [Step<Self>] = rules::STEPS;
-
-    fn state(&self) -> State {
-        self.state
-    }
-
-    fn apply_state(&mut self, state: State, _: Date) {
-        self.state = state;
-    }
-
-    async fn facts(
-        db: &impl ConnectionTrait,
-        rows: &[Self],
-        on: Date,
-    ) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
-        rules::facts(db, rows, on).await
-    }
-}
-
 impl Model {
     /// Whether one certificate holds from the first to the last of some days, or for good where there is no
     /// last one.
@@ -188,35 +61,55 @@ impl Model {
     }
 }
 
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "name_fa",
-            sql: "cda.name_order",
-            kind: SqlKind::Text,
-            value: |row| row.name_order.as_str().into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "cda.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "cda.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "cda.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
+/// A certificate or a training.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// What it is.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "\\S",
+        format = "name",
+        example = "عامل توسعهٔ خوشهٔ صنعتی"
+    )]
+    pub title: String,
+    /// Who gave it.
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "\\S",
+        format = "name",
+        example = "سازمان صنایع کوچک و شهرک‌های صنعتی ایران"
+    )]
+    pub issuer: String,
+    /// When it was given.
+    pub issued_on: Date,
+    /// The last day on which it holds; null where it holds for good.
+    #[serde(default)]
+    #[schema(example = "2018-03-20")]
+    pub expires_on: Option<Date>,
 }
 
-impl CdaFilter {
-    /// What the filter lets through.
-    pub fn condition(&self) -> Condition {
-        Condition::all()
-            .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
-            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
-    }
+/// Where a CDA stands.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = CdaState)]
+pub enum State {
+    /// Has applied.
+    #[default]
+    Applicant,
+    /// May lead projects.
+    Certified,
+    /// Certified, but shut out for a while.
+    Suspended,
+    /// The certificate has expired.
+    Expired,
+    /// The certificate was taken away for good.
+    Revoked,
 }
+
+impl lifecycle::State for State {}

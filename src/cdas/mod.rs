@@ -2,6 +2,7 @@
 
 pub mod dto;
 pub mod entity;
+mod record;
 pub mod rules;
 
 use sea_orm::sea_query::Condition;

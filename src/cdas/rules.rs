@@ -1,46 +1,19 @@
 //! The states of a CDA and the rules by which they change, as `domain.md` lists them.
 
+pub use super::entity::State;
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use sea_orm::{
-    ConnectionTrait, DeriveActiveEnum, EnumIter, FromQueryResult, Statement,
-    prelude::{ChronoDate, StringLen},
-};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, prelude::ChronoDate};
 use uuid::Uuid;
 
 use super::entity::Model;
 use crate::{
-    lifecycle::{self, Guard, Need, Step, Who},
+    lifecycle::{Guard, Need, Step, Who},
     persian::Date,
     problem::{Problem, Text, Violation, problem_types},
     store::{Transaction, sql},
 };
-
-/// Where a CDA stands.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = CdaState)]
-pub enum State {
-    /// Has applied.
-    #[default]
-    Applicant,
-    /// May lead projects.
-    Certified,
-    /// Certified, but shut out for a while.
-    Suspended,
-    /// The certificate has expired.
-    Expired,
-    /// The certificate was taken away for good.
-    Revoked,
-}
-
-impl lifecycle::State for State {}
 
 const MANAGER: Who = Who::Holder("cdas:write");
 

@@ -1,36 +1,17 @@
 //! The table of clusters, and what is asked of it.
 
-use std::collections::HashMap;
-
-use sea_orm::{
-    FromJsonQueryResult,
-    entity::prelude::*,
-    sea_query::{Condition, ExprTrait},
-};
+use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, entity::prelude::*, prelude::StringLen};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
     assessment::{Findings, FirmsBySize, PriorityScores},
-    claims,
-    current_project::{self, CurrentProject},
-    dto::{Cluster, ClusterFilter},
+    current_project::CurrentProject,
     identified::Precision,
-    rules::{self, State},
 };
 use crate::{
-    http::{SortKey, page::Listed},
-    industries::{
-        self,
-        classes::{self, Classes},
-    },
-    lifecycle::{self, Stateful, Step},
-    persian::{Date, text},
-    problem::{Problem, Text, Violation},
-    provinces,
-    store::{
-        Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, point_in_time::Fields,
-        record::Unique, search,
-    },
+    industries::classes::Classes,
+    lifecycle,
     values::{Location, Name},
 };
 
@@ -94,146 +75,6 @@ crate::store::record_table! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Texts(pub Vec<Name>);
 
-impl Record for Model {
-    type Active = ActiveModel;
-    type View = Cluster;
-
-    const RESOURCE: &'static str = "cluster";
-    const DAYS: &'static [&'static str] = &["identified_on", "identified_not_later_than"];
-    const DERIVED: &'static [&'static str] = &["allowed_transitions", "current_project"];
-    const INCLUDES: &'static [Include] = &[
-        Include::new("claims", "the claims about it", "clusters:read"),
-        Include::new("industry", "its primary class of ISIC", "reference:read"),
-    ];
-    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
-        ("project", "cluster_id"),
-        ("decision", "cluster_id"),
-        ("enterprise", "cluster_id"),
-        ("feasibility_study", "cluster_id"),
-        ("lineage_entry", "cluster_id"),
-        ("lineage_entry", "other_cluster_id"),
-        ("value_chain_stage", "cluster_id"),
-        ("network", "cluster_id"),
-        ("attachment", "subject_id"),
-    ];
-    const UNIQUE: &'static [Unique] = &[
-        Unique {
-            index: "cluster_name",
-            columns: "cluster.province, cluster.name_key",
-            violation: || {
-                Violation::body(
-                    "/name_fa",
-                    "duplicate",
-                    Text::new(
-                        "در این استان خوشه‌ای با همین نام هست (با چشم‌پوشی از فاصله و شکل حروف).",
-                        "The province has a cluster of this name already (spaces and letter forms aside).",
-                    ),
-                )
-            },
-        },
-        Unique {
-            index: "cluster_code",
-            columns: "cluster.code",
-            violation: || {
-                Violation::body(
-                    "/code",
-                    "duplicate",
-                    Text::new("این کد آزاد نیست.", "This code is not free."),
-                )
-            },
-        },
-    ];
-
-    fn view(&self) -> Cluster {
-        Cluster::from(self)
-    }
-
-    fn province(&self) -> Option<&str> {
-        Some(&self.province)
-    }
-
-    fn address(&self) -> String {
-        format!("clusters/{}", self.id)
-    }
-
-    fn terms(&self) -> Vec<(&'static str, String)> {
-        let more = self.aliases.0.iter().chain(&self.products.0).map(|name| &name.0);
-        let names =
-            [Some(&self.name_fa), Some(&self.code), self.name_en.as_ref()].into_iter().chain(more.map(Some));
-        let words = search::words(names).into_iter();
-        let counties = self.counties.0.iter().map(|county| (COUNTY, text::key(&county.0)));
-        words.chain(self.isic.terms()).chain(counties).collect()
-    }
-
-    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Cluster>, Problem> {
-        let mut projects = current_project::of_clusters(&reading.db, rows.iter().map(|row| row.id)).await?;
-        let mut claims = match reading.includes("claims") {
-            true => {
-                reading
-                    .under(
-                        claims::Column::ClusterId,
-                        rows.iter().map(|row| row.id),
-                        |claim: &claims::Model| claim.cluster_id,
-                    )
-                    .await?
-            }
-            false => HashMap::new(),
-        };
-        let industries = match reading.includes("industry") {
-            true => {
-                industries::entity::by_codes(&reading.db, rows.iter().map(|row| row.primary_isic.as_str()))
-                    .await?
-            }
-            false => Vec::new(),
-        };
-        let industry = |row: &Self| {
-            industries
-                .iter()
-                .find(|industry| industry.code == row.primary_isic)
-                .map(industries::entity::Model::view)
-        };
-        let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
-        let view = |row: &Self| {
-            let mut view = row.view();
-            view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
-            view.current_project = projects.remove(&row.id);
-            view.claims = reading.includes("claims").then(|| claims.remove(&row.id).unwrap_or_default());
-            view.industry = industry(row);
-            view
-        };
-        Ok(rows.iter().map(view).collect())
-    }
-
-    /// Gives out a code where there is none: the province's number and a count, past codes that were given by
-    /// hand. Takes the claims along into another province.
-    async fn before_write(
-        &mut self,
-        before: Option<&Self>,
-        transaction: &Transaction,
-    ) -> Result<(), Problem> {
-        if self.code.is_empty() {
-            let prefix = self.province.trim_start_matches("IR-");
-            self.code = code::give_out::<Self>(transaction, "cluster", prefix).await?;
-        }
-        if before.is_some_and(|before| before.province != self.province) {
-            for claim in claims::about(&**transaction, self.id).await? {
-                transaction
-                    .update(&claim, claims::Model { province: self.province.clone(), ..claim.clone() })
-                    .await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The claims go with the cluster.
-    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
-        for claim in claims::about(&**transaction, self.id).await? {
-            transaction.delete(&claim).await?;
-        }
-        Ok(())
-    }
-}
-
 impl Model {
     /// Where it is.
     pub fn location(&self) -> Option<Location> {
@@ -241,130 +82,45 @@ impl Model {
     }
 }
 
-impl Stateful for Model {
-    type State = State;
-    type Facts = rules::Facts;
-
-    const STEPS: &'static [Step<Self>] = rules::STEPS;
-
-    fn state(&self) -> State {
-        self.state
-    }
-
-    /// Entering `identified` gives the identification date where none is known.
-    fn apply_state(&mut self, state: State, on: Date) {
-        self.state = state;
-        if state == State::Identified && self.identified_not_later_than.is_none() {
-            self.identified_on = Some(on.naive());
-            self.identified_precision = Some(Precision::Day);
-            self.identified_not_later_than = Some(on.naive());
-        }
-    }
-
-    async fn facts(
-        db: &impl ConnectionTrait,
-        rows: &[Self],
-        on: Date,
-    ) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
-        rules::facts(db, rows, on).await
-    }
-}
-
 /// The live project that a cluster had.
 #[derive(Serialize)]
 pub struct ProjectThen {
-    current_project: Option<CurrentProject>,
+    pub(super) current_project: Option<CurrentProject>,
 }
 
-impl Retrospective for Model {
-    const STATE_FIELDS: &'static [&'static str] = &["state"];
-    type Derived = ProjectThen;
+pub(super) const COUNTY: &str = "county";
 
-    async fn derived(&self, db: &impl ConnectionTrait, past: Past, _: &Fields) -> Result<ProjectThen, DbErr> {
-        Ok(ProjectThen { current_project: current_project::then(db, self.id, past).await? })
-    }
+/// Where a cluster stands in the programme.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ClusterState)]
+pub enum State {
+    /// Named by somebody, not yet identified.
+    #[default]
+    Candidate,
+    /// Identified as a cluster.
+    Identified,
+    /// Prioritised by the provincial committee.
+    Prioritised,
+    /// A feasibility study is under way.
+    Feasibility,
+    /// The study found it feasible.
+    Feasible,
+    /// The study found it not feasible.
+    NotFeasible,
+    /// A development project is running.
+    InDevelopment,
+    /// Its project is closed with the completion licence.
+    Developed,
+    /// Merged into another cluster.
+    Merged,
+    /// Split into several clusters.
+    Split,
+    /// Withdrawn from the programme.
+    Withdrawn,
 }
 
-const COUNTY: &str = "county";
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "name_fa",
-            sql: "cluster.name_order",
-            kind: SqlKind::Text,
-            value: |row| row.name_order.as_str().into(),
-        },
-        SortKey {
-            name: "code",
-            sql: "cluster.code",
-            kind: SqlKind::Text,
-            value: |row| row.code.as_str().into(),
-        },
-        SortKey {
-            name: "province",
-            sql: "cluster.province",
-            kind: SqlKind::Text,
-            value: |row| row.province.as_str().into(),
-        },
-        SortKey {
-            name: "state",
-            sql: "cluster.state",
-            kind: SqlKind::Text,
-            value: |row| lifecycle::State::name(row.state).into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "cluster.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "cluster.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey {
-            name: "identified_not_later_than",
-            sql: "COALESCE(cluster.identified_not_later_than, '9999-12-31')",
-            kind: SqlKind::Date,
-            value: |row| row.identified_not_later_than.or(ChronoDate::from_ymd_opt(9999, 12, 31)).into(),
-        },
-        SortKey {
-            name: "employment_total",
-            sql: "COALESCE(cluster.employment_total, -1)",
-            kind: SqlKind::Integer,
-            value: |row| i64::from(row.employment_total.unwrap_or(-1)).into(),
-        },
-        SortKey {
-            name: "annual_turnover_irr",
-            sql: "COALESCE(cluster.annual_turnover_irr, -1)",
-            kind: SqlKind::Integer,
-            value: |row| row.annual_turnover_irr.unwrap_or(-1).into(),
-        },
-        SortKey {
-            name: "export_usd",
-            sql: "COALESCE(cluster.export_usd, -1)",
-            kind: SqlKind::Integer,
-            value: |row| row.export_usd.unwrap_or(-1).into(),
-        },
-        SortKey { name: "id", sql: "cluster.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
-}
-
-impl ClusterFilter {
-    /// What the filter lets through.
-    pub fn condition(&self) -> Condition {
-        let counties = |list: &Vec<Name>| {
-            search::has_any::<Model>(COUNTY, list.iter().map(|county| text::key(&county.0)))
-        };
-        let bound = Expr::cust("COALESCE(cluster.identified_not_later_than, '9999-12-31')");
-        Condition::all()
-            .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
-            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
-            .add_option(self.isic.as_ref().map(|codes| classes::works_in::<Model>(codes)))
-            .add_option(self.county.as_ref().map(counties))
-            .add_option(self.identified_by.map(|day| bound.lte(day.naive())))
-    }
-}
+impl lifecycle::State for State {}

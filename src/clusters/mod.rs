@@ -14,6 +14,7 @@ pub mod identified;
 pub mod lineage;
 pub mod members;
 pub mod networks;
+mod record;
 pub mod rules;
 pub mod value_chain;
 

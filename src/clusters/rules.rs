@@ -1,54 +1,18 @@
 //! The states of a cluster and the rules by which they change, as `domain.md` lists them.
 
+pub use super::entity::State;
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DeriveActiveEnum, EnumIter, FromQueryResult, prelude::StringLen};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use uuid::Uuid;
 
 use super::entity::Model;
 use crate::{
-    lifecycle::{self, Guard, Need, Step, Who},
+    lifecycle::{Guard, Need, Step, Who},
     persian::Date,
     problem::Problem,
     store::sql,
 };
-
-/// Where a cluster stands in the programme.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = ClusterState)]
-pub enum State {
-    /// Named by somebody, not yet identified.
-    #[default]
-    Candidate,
-    /// Identified as a cluster.
-    Identified,
-    /// Prioritised by the provincial committee.
-    Prioritised,
-    /// A feasibility study is under way.
-    Feasibility,
-    /// The study found it feasible.
-    Feasible,
-    /// The study found it not feasible.
-    NotFeasible,
-    /// A development project is running.
-    InDevelopment,
-    /// Its project is closed with the completion licence.
-    Developed,
-    /// Merged into another cluster.
-    Merged,
-    /// Split into several clusters.
-    Split,
-    /// Withdrawn from the programme.
-    Withdrawn,
-}
-
-impl lifecycle::State for State {}
 
 const MANAGER: Who = Who::Holder("clusters:write");
 /// Every state but those that end a cluster.

@@ -1,6 +1,6 @@
 //! Decisions as clients see and write them.
 
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
+pub use super::entity::Body;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -13,23 +13,6 @@ use crate::{
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
-
-/// Who decides.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = DecisionBody)]
-pub enum Body {
-    /// The national council of the programme. Its decisions are of no province.
-    #[default]
-    NationalCouncil,
-    /// The committee of a province.
-    ProvincialCommittee,
-    /// The steering council of a project.
-    SteeringCouncil,
-}
 
 /// A decision (مصوبه) of a council or a committee of the programme.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -3,6 +3,7 @@
 
 pub mod list;
 
+use crate::http::security_log;
 use actix_web::{get, post, web};
 use sea_orm::{EntityTrait, QueryFilter, prelude::ColumnTrait, prelude::Uuid};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use crate::{
     accounts::{Authenticator, account},
     attachments, cdas, checks,
     config::Config,
-    http::{Answer, Body, Database, Shape, Write, security_log},
+    http::{Answer, Body, Database, Shape, Write},
     organisations,
     problem::Problem,
     projects,
@@ -193,7 +194,7 @@ async fn erase_one<R: Record>(transaction: &Transaction, id: Uuid, reason: &str)
         .await?;
     let mut before = found.ok_or_else(|| Problem::invalid(vec![checks::unknown_record("/record_id")]))?;
     personal::reveal(&**transaction, std::slice::from_mut(&mut before)).await?;
-    security::note_erasure(transaction, R::RESOURCE, id, "requested");
+    security_log::note_erasure(transaction, R::RESOURCE, id, "requested");
     Ok(erase::erase(transaction, &before, reason).await?.0)
 }
 

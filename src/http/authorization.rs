@@ -1,6 +1,9 @@
 //! The guard before every handler: it finds the operation in the document, and lets pass only a caller
 //! who may call it, with a query string that it knows.
 
+use super::Ready;
+use super::security_log;
+use actix_web::{FromRequest, dev::Payload};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -26,7 +29,7 @@ use super::{
     document::{PREFIX, SPARSE},
     negotiation::preferences,
     rate_limit::{PublicRateLimit, RateLimit},
-    security_log::{self, Asked, Known},
+    security_log::{Asked, Known},
 };
 use crate::{
     accounts::Authenticator,
@@ -187,11 +190,11 @@ pub async fn guard(
         Ok(()) => {
             let response = next.call(request).await?;
             let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
-            security::notice(response.request(), response.status(), problem);
+            security_log::notice(response.request(), response.status(), problem);
             Ok(response.map_into_left_body())
         }
         Err(problem) => {
-            security::notice(request.request(), problem.status_code(), Some(&problem));
+            security_log::notice(request.request(), problem.status_code(), Some(&problem));
             Ok(request.error_response(problem).map_into_right_body())
         }
     }

@@ -1,5 +1,6 @@
 //! Writes that are safe to repeat: one transaction holds the change, its history and its answer.
 
+use super::security_log;
 use std::sync::Arc;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header};
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Answer, Call, Database, Precondition, Ready, Referred, Shape, body::RawBody, data, read::database,
-    request_middleware::RequestId, security_log,
+    request_middleware::RequestId,
 };
 use crate::{
     lifecycle::{self, Stateful, Transition},
@@ -111,7 +112,7 @@ impl Write {
     ) -> Result<(), Problem> {
         let transaction =
             Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
-        let transaction = transaction.from(security::origin(&self.request));
+        let transaction = transaction.from(security_log::origin(&self.request));
         let outcome = rule(&transaction).await;
         transaction.roll_back().await;
         outcome
@@ -229,7 +230,7 @@ impl Write {
         let key = self.idempotency_key()?;
         let transaction =
             Transaction::begin(self.db.get_ref(), self.caller.clone(), RequestId::of(&self.request)).await?;
-        let transaction = transaction.from(security::origin(&self.request));
+        let transaction = transaction.from(security_log::origin(&self.request));
         let outcome = match key {
             None => work(&transaction).await.map(Done::Now),
             Some(key) => self.once(key, &transaction, work).await,

@@ -1,6 +1,6 @@
 //! Indicators as clients see and write them.
 
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
+pub use super::entity::{Direction, Frequency, Theme};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -10,91 +10,6 @@ use crate::{
     problem::Problem,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
-
-/// What a developed cluster should show: the benefit themes of the programme.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = BenefitTheme)]
-pub enum Theme {
-    /// Return on cost (بازدهی هزینه).
-    #[default]
-    ReturnOnCost,
-    /// Joint action (اقدام مشترک).
-    JointAction,
-    /// Scale (مقیاس).
-    Scale,
-    /// Information network (شبکهٔ اطلاعات).
-    InformationNetwork,
-    /// Presence in target markets (حضور در بازارهای هدف).
-    TargetMarketPresence,
-    /// Networking culture (فرهنگ شبکه‌سازی).
-    NetworkingCulture,
-    /// Interactive learning (یادگیری متقابل).
-    InteractiveLearning,
-    /// Innovation (نوآوری).
-    Innovation,
-    /// Public-private cooperation (همکاری بخش دولتی و خصوصی).
-    PublicPrivateCooperation,
-}
-
-/// Which way is better.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = IndicatorDirection)]
-pub enum Direction {
-    /// More is better.
-    #[default]
-    Up,
-    /// Less is better.
-    Down,
-}
-
-/// For which periods of the Persian calendar it is measured.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = IndicatorFrequency)]
-pub enum Frequency {
-    /// Months.
-    Month,
-    /// Quarters.
-    Quarter,
-    /// Halves of a year.
-    HalfYear,
-    /// Years.
-    #[default]
-    Year,
-}
-
-impl Frequency {
-    /// How many months a period has.
-    pub fn months(self) -> u8 {
-        match self {
-            Self::Month => 1,
-            Self::Quarter => 3,
-            Self::HalfYear => 6,
-            Self::Year => 12,
-        }
-    }
-
-    /// What a period is called, in Persian (as in «مقدار ماهانه») and in English.
-    pub fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Month => ("ماهانه", "month"),
-            Self::Quarter => ("فصلی", "quarter"),
-            Self::HalfYear => ("شش‌ماهه", "half year"),
-            Self::Year => ("سالانه", "year"),
-        }
-    }
-}
 
 /// An indicator (شاخص) of the national catalogue.
 #[derive(Clone, Debug, Serialize, ToSchema)]

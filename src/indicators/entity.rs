@@ -1,16 +1,8 @@
 //! The table of indicators, and what is asked of it.
 
-use std::collections::HashSet;
-
-use sea_orm::{entity::prelude::*, sea_query::Condition};
-
-use super::dto::{Direction, Frequency, Indicator, IndicatorFilter, IndicatorInput, Theme};
-use crate::{
-    http::{SortKey, page::Listed},
-    policy::{Caller, Scope},
-    problem::{Problem, Text, Violation},
-    store::{Database, Input, Record, SqlKind, Transaction, change_log, record::Unique, search},
-};
+use sea_orm::{DeriveActiveEnum, EnumIter, entity::prelude::*, prelude::StringLen};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 crate::store::record_table! {
     /// An indicator.
@@ -44,122 +36,87 @@ crate::store::record_table! {
     }
 }
 
-impl Record for Model {
-    type Active = ActiveModel;
-    type View = Indicator;
+/// Which way is better.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = IndicatorDirection)]
+pub enum Direction {
+    /// More is better.
+    #[default]
+    Up,
+    /// Less is better.
+    Down,
+}
 
-    const RESOURCE: &'static str = "indicator";
-    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("measurement", "indicator_id")];
-    const UNIQUE: &'static [Unique] = &[Unique {
-        index: "indicator_code",
-        columns: "indicator.code",
-        violation: || {
-            Violation::body("/code", "duplicate", Text::new("این کد آزاد نیست.", "This code is not free."))
-        },
-    }];
+/// For which periods of the Persian calendar it is measured.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = IndicatorFrequency)]
+pub enum Frequency {
+    /// Months.
+    Month,
+    /// Quarters.
+    Quarter,
+    /// Halves of a year.
+    HalfYear,
+    /// Years.
+    #[default]
+    Year,
+}
 
-    fn view(&self) -> Indicator {
-        Indicator::from(self)
+impl Frequency {
+    /// How many months a period has.
+    pub fn months(self) -> u8 {
+        match self {
+            Self::Month => 1,
+            Self::Quarter => 3,
+            Self::HalfYear => 6,
+            Self::Year => 12,
+        }
     }
 
-    /// The catalogue is everybody's.
-    fn visible_to(_: &Scope) -> Condition {
-        Condition::all()
-    }
-
-    fn province(&self) -> Option<&str> {
-        None
-    }
-
-    /// National offices keep the catalogue.
-    fn is_writable_in(&self, scope: &Scope) -> bool {
-        scope.province().is_none()
-    }
-
-    fn address(&self) -> String {
-        format!("indicators/{}", self.id)
-    }
-
-    fn terms(&self) -> Vec<(&'static str, String)> {
-        search::words([Some(&self.name_fa), self.name_en.as_ref(), Some(&self.code)])
-    }
-
-    /// What is measured already keeps its frequency, and room for its decimals.
-    async fn before_write(
-        &mut self,
-        before: Option<&Self>,
-        transaction: &Transaction,
-    ) -> Result<(), Problem> {
-        match before {
-            Some(before) if before.frequency != self.frequency || before.decimals > self.decimals => {
-                transaction.check_unreferred(before).await
-            }
-            _ => Ok(()),
+    /// What a period is called, in Persian (as in «مقدار ماهانه») and in English.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Month => ("ماهانه", "month"),
+            Self::Quarter => ("فصلی", "quarter"),
+            Self::HalfYear => ("شش‌ماهه", "half year"),
+            Self::Year => ("سالانه", "year"),
         }
     }
 }
 
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "name_fa",
-            sql: "indicator.name_order",
-            kind: SqlKind::Text,
-            value: |row| row.name_order.as_str().into(),
-        },
-        SortKey {
-            name: "code",
-            sql: "indicator.code",
-            kind: SqlKind::Text,
-            value: |row| row.code.as_str().into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "indicator.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "indicator.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "indicator.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
-}
-
-impl IndicatorFilter {
-    /// What the filter lets through.
-    pub fn condition(&self) -> Condition {
-        Condition::all()
-            .add_option(self.theme.as_ref().map(|themes| Column::Theme.is_in(themes.iter().copied())))
-            .add_option(
-                self.frequency
-                    .as_ref()
-                    .map(|frequencies| Column::Frequency.is_in(frequencies.iter().copied())),
-            )
-            .add_option(self.is_active.map(|is_active| Column::IsActive.eq(is_active)))
-    }
-}
-
-/// Adds the indicators of `data/indicators.csv` whose codes no indicator has or ever had: what the nation has
-/// changed, renamed or deleted stays as it is.
-pub async fn load(db: &Database) -> Result<(), Problem> {
-    let transaction = Transaction::begin(db, Caller::service(), "migrate".to_owned()).await?;
-    // One lock for all: several instances may load at once.
-    transaction.lock::<Model>(Uuid::nil()).await?;
-    let entries = change_log::Entity::find()
-        .filter(change_log::Column::Resource.eq(Model::RESOURCE))
-        .all(&*transaction)
-        .await?;
-    let known: HashSet<&str> = entries.iter().filter_map(|entry| entry.data["code"].as_str()).collect();
-    let file = include_str!("../../data/indicators.csv");
-    for input in csv::Reader::from_reader(file.as_bytes()).deserialize::<IndicatorInput>() {
-        let input = input.map_err(Problem::internal)?;
-        if !known.contains(input.code.as_str()) {
-            transaction.insert(input.onto_row(&Model::default())?).await?;
-        }
-    }
-    transaction.commit().await
+/// What a developed cluster should show: the benefit themes of the programme.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = BenefitTheme)]
+pub enum Theme {
+    /// Return on cost (بازدهی هزینه).
+    #[default]
+    ReturnOnCost,
+    /// Joint action (اقدام مشترک).
+    JointAction,
+    /// Scale (مقیاس).
+    Scale,
+    /// Information network (شبکهٔ اطلاعات).
+    InformationNetwork,
+    /// Presence in target markets (حضور در بازارهای هدف).
+    TargetMarketPresence,
+    /// Networking culture (فرهنگ شبکه‌سازی).
+    NetworkingCulture,
+    /// Interactive learning (یادگیری متقابل).
+    InteractiveLearning,
+    /// Innovation (نوآوری).
+    Innovation,
+    /// Public-private cooperation (همکاری بخش دولتی و خصوصی).
+    PublicPrivateCooperation,
 }

@@ -1,6 +1,6 @@
 //! Measurements as clients see and write them.
 
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
+pub use super::entity::Kind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -15,23 +15,6 @@ use crate::{
     store::{Input, RecordInfo, external_ref::ExternalRefs},
     values::Decimal,
 };
-
-/// What a value is.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = MeasurementKind)]
-pub enum Kind {
-    /// Where the cluster stood before.
-    Baseline,
-    /// Where it is to come.
-    Target,
-    /// Where it came.
-    #[default]
-    Actual,
-}
 
 /// A measurement (اندازه‌گیری): the value of an indicator for a project's cluster in a period.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -3,6 +3,7 @@
 
 pub mod dto;
 pub mod entity;
+mod record;
 
 use sea_orm::sea_query::Condition;
 use utoipa_actix_web::service_config::ServiceConfig;

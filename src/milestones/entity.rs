@@ -1,27 +1,16 @@
 //! The table of milestones, and what is asked of it.
 
-use std::collections::HashMap;
-
-use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
-use serde::{Deserialize, Serialize};
-
-use super::{
-    dto::{Milestone, MilestoneFilter},
-    rules::{self, State},
+use sea_orm::{
+    DeriveActiveEnum, EntityTrait, EnumIter, FromJsonQueryResult, entity::prelude::*, prelude::StringLen,
 };
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
 use crate::{
-    http::{SortKey, page::Listed},
-    lifecycle::{self, Stateful, Step},
+    lifecycle::{self},
     persian::Date,
-    policy::Caller,
-    problem::Problem,
-    projects::{self, phases::PhaseName, pillar::Pillar},
-    provinces,
-    store::{
-        Include, Past, Reading, Record, Retrospective, SqlKind, Transaction,
-        point_in_time::{self, Fields},
-        search,
-    },
+    projects::{phases::PhaseName, pillar::Pillar},
 };
 
 crate::store::record_table! {
@@ -66,77 +55,6 @@ crate::store::record_table! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Predecessors(pub Vec<Uuid>);
 
-impl Record for Model {
-    type Active = ActiveModel;
-    type View = Milestone;
-
-    const RESOURCE: &'static str = "milestone";
-    const DAYS: &'static [&'static str] = &["planned_start", "due_on", "accepted_on"];
-    const DERIVED: &'static [&'static str] = &["allowed_transitions"];
-    const INCLUDES: &'static [Include] = &[Include::new("project", "the project", "projects:read")];
-    const REFERRED_BY: &'static [(&'static str, &'static str)] =
-        &[("payment", "milestone_id"), ("attachment", "subject_id")];
-
-    fn view(&self) -> Milestone {
-        Milestone::from(self)
-    }
-
-    fn province(&self) -> Option<&str> {
-        Some(&self.province)
-    }
-
-    fn address(&self) -> String {
-        format!("milestones/{}", self.id)
-    }
-
-    fn terms(&self) -> Vec<(&'static str, String)> {
-        search::words([Some(&self.title_fa), self.title_en.as_ref()])
-    }
-
-    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Milestone>, Problem> {
-        let projects = match reading.includes("project") {
-            true => reading.by_ids::<projects::entity::Model>(rows.iter().map(|row| row.project_id)).await?,
-            false => Default::default(),
-        };
-        let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
-        let today = Date::today_in_iran();
-        let view = |row: &Self| {
-            let mut view = row.view();
-            view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
-            view.is_overdue = Some(row.is_overdue(today));
-            view.project = projects.get(&row.project_id).cloned();
-            view
-        };
-        Ok(rows.iter().map(view).collect())
-    }
-
-    fn affects_earned_value(&self, before: Option<&Self>) -> Option<Uuid> {
-        before.filter(|before| [before.state, self.state].contains(&State::Accepted)).map(|_| self.project_id)
-    }
-
-    async fn before_write(
-        &mut self,
-        before: Option<&Self>,
-        transaction: &Transaction,
-    ) -> Result<(), Problem> {
-        let project = projects::belonging::own_project(transaction, self.project_id).await?;
-        self.province = project.province.clone();
-        if before.is_some_and(|before| before.state != self.state) {
-            return rules::check_reviewer(transaction, self).await;
-        }
-        projects::rules::check_open(&project)?;
-        rules::check_frozen(transaction, before, self).await?;
-        rules::check_dates(transaction, &project, self).await?;
-        rules::check_predecessors(transaction, self).await
-    }
-
-    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
-        projects::rules::check_open(&projects::belonging::own_project(transaction, self.project_id).await?)?;
-        rules::check_not_planned(self)?;
-        rules::check_no_successor(transaction, self).await
-    }
-}
-
 impl Model {
     /// Whether it should have been accepted before this day.
     pub fn is_overdue(&self, today: Date) -> bool {
@@ -144,112 +62,33 @@ impl Model {
     }
 }
 
-impl Stateful for Model {
-    type State = State;
-    type Facts = rules::Facts;
-
-    const STEPS: &'static [Step<Self>] = rules::STEPS;
-
-    fn state(&self) -> State {
-        self.state
-    }
-
-    /// What is accepted is accepted in whole, unless the transition says how much.
-    fn apply_state(&mut self, state: State, on: Date) {
-        let is_accepted = state == State::Accepted;
-        self.state = state;
-        self.accepted_on = is_accepted.then(|| on.naive());
-        self.accepted_fraction_bp = if is_accepted { 10_000 } else { 0 };
-    }
-
-    async fn facts(
-        db: &impl ConnectionTrait,
-        rows: &[Self],
-        on: Date,
-    ) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
-        rules::facts(db, rows, on).await
-    }
-
-    async fn lock_related(&self, transaction: &Transaction) -> Result<(), Problem> {
-        projects::belonging::own_project(transaction, self.project_id).await.map(|_| ())
-    }
-}
-
 /// Whether a milestone was overdue.
 #[derive(Serialize)]
 pub struct Overdue {
-    is_overdue: bool,
+    pub(super) is_overdue: bool,
 }
 
-impl Retrospective for Model {
-    const STATE_FIELDS: &'static [&'static str] = &["state", "accepted_on", "accepted_fraction_bp"];
-    type Derived = Overdue;
-
-    /// Its weight and its days are those of the baseline that was in force.
-    async fn adjust(&self, db: &impl ConnectionTrait, past: Past, fields: &mut Fields) -> Result<(), DbErr> {
-        projects::plan::then(db, self.project_id, past).await?.apply(self.id, fields);
-        Ok(())
-    }
-
-    async fn derived(&self, _: &impl ConnectionTrait, past: Past, fields: &Fields) -> Result<Overdue, DbErr> {
-        let is_open = !["accepted", "cancelled"].contains(&point_in_time::text(fields, "state").as_str());
-        Ok(Overdue {
-            is_overdue: is_open
-                && point_in_time::day(fields, "due_on").is_some_and(|due| due < past.as_of.naive()),
-        })
-    }
+/// Where a milestone stands.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = MilestoneState)]
+pub enum State {
+    /// Not begun.
+    #[default]
+    Planned,
+    /// Being worked on.
+    InProgress,
+    /// Handed in for review.
+    Submitted,
+    /// Accepted, in whole or in part.
+    Accepted,
+    /// Sent back, with a reason.
+    Returned,
+    /// Cancelled by a re-baseline.
+    Cancelled,
 }
 
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "due_on",
-            sql: "milestone.due_on",
-            kind: SqlKind::Date,
-            value: |row| row.due_on.into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "milestone.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "milestone.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "milestone.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
-}
-
-impl MilestoneFilter {
-    /// What the filter lets through for a caller.
-    pub fn condition(&self, caller: &Caller) -> Condition {
-        let today = Date::today_in_iran();
-        let overdue = |wanted: bool| {
-            let open = Column::State.is_not_in([State::Accepted, State::Cancelled]);
-            let late = Condition::all().add(Column::DueOn.lt(today.naive())).add(open);
-            if wanted { late } else { late.not() }
-        };
-        Condition::all()
-            .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))
-            .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
-            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
-            .add_option(self.phase.as_ref().map(|phases| Column::Phase.is_in(phases.iter().copied())))
-            .add_option(self.pillar.as_ref().map(|pillars| Column::Pillar.is_in(pillars.iter().copied())))
-            .add_option(self.due_from.map(|day| Column::DueOn.gte(day.naive())))
-            .add_option(self.due_before.map(|day| Column::DueOn.lt(day.naive())))
-            .add_option(self.due_in.map(|period| {
-                Column::DueOn
-                    .between(today.start_of(period.into()).naive(), today.end_of(period.into()).naive())
-            }))
-            .add_option(self.overdue.map(overdue))
-            .add_option(
-                self.mine
-                    .filter(|mine| *mine)
-                    .map(|_| projects::entity::assigned_to(caller, Column::ProjectId)),
-            )
-    }
-}
+impl lifecycle::State for State {}

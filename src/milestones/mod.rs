@@ -3,6 +3,7 @@
 pub mod baselines;
 pub mod dto;
 pub mod entity;
+mod record;
 pub mod rules;
 
 use actix_web::{get, post};

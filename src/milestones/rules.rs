@@ -1,14 +1,10 @@
 //! The states of a milestone, the rules by which they change, and the rules between the milestones of a
 //! project.
 
+pub use super::entity::State;
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DeriveActiveEnum, EntityTrait, EnumIter, FromQueryResult, QueryFilter,
-    QuerySelect, prelude::StringLen,
-};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::{
@@ -17,7 +13,7 @@ use super::{
 };
 use crate::{
     checks,
-    lifecycle::{self, Guard, Need, State as _, Step, Who},
+    lifecycle::{Guard, Need, State as _, Step, Who},
     persian::Date,
     policy::Role,
     problem::{Problem, Text, Violation, problem_types},
@@ -28,31 +24,6 @@ use crate::{
     },
     store::{Transaction, sql, status_event},
 };
-
-/// Where a milestone stands.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = MilestoneState)]
-pub enum State {
-    /// Not begun.
-    #[default]
-    Planned,
-    /// Being worked on.
-    InProgress,
-    /// Handed in for review.
-    Submitted,
-    /// Accepted, in whole or in part.
-    Accepted,
-    /// Sent back, with a reason.
-    Returned,
-    /// Cancelled by a re-baseline.
-    Cancelled,
-}
-
-impl lifecycle::State for State {}
 
 const WRITER: Who = Who::Holder("milestones:write");
 const REVIEWER: Who = Who::Holder("milestones:review");

@@ -1,6 +1,6 @@
 //! Organisations as clients see and write them.
 
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
+pub use super::entity::Kind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -13,35 +13,6 @@ use crate::{
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
-
-/// What an organisation is.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = OrganisationKind)]
-pub enum Kind {
-    /// A ministry.
-    Ministry,
-    /// ISIPO.
-    Isipo,
-    /// A provincial industrial-estates company.
-    ProvincialCompany,
-    /// An association of firms.
-    Association,
-    /// A provider of business development services.
-    BdsProvider,
-    /// A university or a research institute.
-    University,
-    /// A bank or a fund.
-    Bank,
-    /// Another public body.
-    Agency,
-    /// A firm.
-    #[default]
-    Firm,
-}
 
 /// An organisation (سازمان): whoever carries out, supervises, pays for or takes part in a project.
 #[derive(Clone, Debug, Serialize, ToSchema)]

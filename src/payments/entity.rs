@@ -1,16 +1,13 @@
 //! The table of payments, and what is asked of it.
 
-use sea_orm::{entity::prelude::*, sea_query::Condition};
+use sea_orm::entity::prelude::*;
 
-use super::dto::{Payment, PaymentFilter};
 use crate::{
-    http::{SortKey, page::Listed},
     lifecycle::State as _,
     milestones::entity as milestones,
     problem::{Problem, Text, Violation, problem_types},
     projects::{belonging, budget, dto::Line, entity as projects, rules::State},
-    provinces,
-    store::{Include, Reading, Record, SqlKind, Transaction, search},
+    store::Transaction,
 };
 
 crate::store::record_table! {
@@ -39,75 +36,9 @@ crate::store::record_table! {
     }
 }
 
-impl Record for Model {
-    type Active = ActiveModel;
-    type View = Payment;
-
-    const RESOURCE: &'static str = "payment";
-    const DAYS: &'static [&'static str] = &["paid_on", "reconciled_on"];
-    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
-    const INCLUDES: &'static [Include] = &[
-        Include::new("project", "the project", "projects:read"),
-        Include::new("milestone", "the milestone that it is paid for", "milestones:read"),
-    ];
-
-    fn view(&self) -> Payment {
-        Payment::from(self)
-    }
-
-    fn province(&self) -> Option<&str> {
-        Some(&self.province)
-    }
-
-    fn address(&self) -> String {
-        format!("payments/{}", self.id)
-    }
-
-    fn terms(&self) -> Vec<(&'static str, String)> {
-        search::words([Some(&self.document_no), self.payee_fa.as_ref(), self.note.as_ref()])
-    }
-
-    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Payment>, Problem> {
-        let projects = match reading.includes("project") {
-            true => reading.by_ids::<projects::Model>(rows.iter().map(|row| row.project_id)).await?,
-            false => Default::default(),
-        };
-        let milestones = match reading.includes("milestone") {
-            true => {
-                reading.by_ids::<milestones::Model>(rows.iter().filter_map(|row| row.milestone_id)).await?
-            }
-            false => Default::default(),
-        };
-        let view = |row: &Self| {
-            let mut view = row.view();
-            view.project = projects.get(&row.project_id).cloned();
-            view.milestone = row.milestone_id.and_then(|id| milestones.get(&id)).cloned();
-            view
-        };
-        Ok(rows.iter().map(view).collect())
-    }
-
-    fn affects_earned_value(&self, _: Option<&Self>) -> Option<Uuid> {
-        Some(self.project_id)
-    }
-
-    async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
-        // The milestone before the project, as those who delete milestones lock them.
-        self.check_milestone(transaction).await?;
-        let project = self.open_project(transaction).await?;
-        self.province = project.province.clone();
-        self.check_budget(transaction, &project).await
-    }
-
-    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
-        self.open_project(transaction).await?;
-        Ok(())
-    }
-}
-
 impl Model {
     /// The project, locked; 409 where it takes no payments.
-    async fn open_project(&self, transaction: &Transaction) -> Result<projects::Model, Problem> {
+    pub(super) async fn open_project(&self, transaction: &Transaction) -> Result<projects::Model, Problem> {
         let project = belonging::own_project(transaction, self.project_id).await?;
         if !matches!(project.state, State::Draft | State::Approved | State::Closed) {
             return Ok(project);
@@ -121,7 +52,7 @@ impl Model {
     }
 
     /// A payment is for a milestone of its own project.
-    async fn check_milestone(&self, transaction: &Transaction) -> Result<(), Problem> {
+    pub(super) async fn check_milestone(&self, transaction: &Transaction) -> Result<(), Problem> {
         let Some(id) = self.milestone_id else { return Ok(()) };
         let milestone: milestones::Model = transaction.referred(id, "/milestone_id").await?;
         if milestone.project_id == self.project_id {
@@ -132,7 +63,7 @@ impl Model {
     }
 
     /// Rule 8 of `domain.md`.
-    async fn check_budget(
+    pub(super) async fn check_budget(
         &self,
         transaction: &Transaction,
         project: &projects::Model,
@@ -151,51 +82,5 @@ impl Model {
             "too_large",
             detail,
         )))
-    }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "paid_on",
-            sql: "payment.paid_on",
-            kind: SqlKind::Date,
-            value: |row| row.paid_on.into(),
-        },
-        SortKey {
-            name: "amount_irr",
-            sql: "payment.amount_irr",
-            kind: SqlKind::Integer,
-            value: |row| row.amount_irr.into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "payment.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "payment.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "payment.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
-}
-
-impl PaymentFilter {
-    /// What the filter lets through.
-    pub fn condition(&self) -> Condition {
-        let reconciled =
-            |is: bool| if is { Column::ReconciledOn.is_not_null() } else { Column::ReconciledOn.is_null() };
-        Condition::all()
-            .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))
-            .add_option(self.line.as_ref().map(|lines| Column::Line.is_in(lines.iter().copied())))
-            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
-            .add_option(self.milestone_id.map(|id| Column::MilestoneId.eq(id)))
-            .add_option(self.paid_from.map(|day| Column::PaidOn.gte(day.naive())))
-            .add_option(self.paid_before.map(|day| Column::PaidOn.lt(day.naive())))
-            .add_option(self.reconciled.map(reconciled))
     }
 }

@@ -1,5 +1,6 @@
 //! Progress reports as clients see and write them.
 
+pub use super::entity::Issue;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -17,20 +18,6 @@ use crate::{
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
-
-/// Something that stands in a project's way, and what is done about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = ReportedIssue)]
-pub struct Issue {
-    /// What it is.
-    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "تأخیر در تخصیص اعتبار آموزش")]
-    pub text: String,
-    /// What is done about it; null where that is not known yet.
-    #[serde(default)]
-    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "پیگیری در کارگروه استانی")]
-    pub action: Option<String>,
-}
 
 /// A progress report (گزارش پیشرفت) of a project for a quarter of the Persian calendar.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -1,25 +1,12 @@
 //! The table of progress reports, and what is asked of it.
 
-use std::collections::HashMap;
-
 use chrono::Days;
-use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
+use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, entity::prelude::*, prelude::StringLen};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::{
-    dto::{Issue, ProgressReport, ProgressReportFilter},
-    rules::{self, State},
-};
-use crate::{
-    http::{SortKey, page::Listed},
-    lifecycle::{self, Stateful, Step},
-    persian::{Date, PersianPeriod},
-    policy::Caller,
-    problem::{Problem, Text, Violation},
-    projects::{self, belonging},
-    provinces,
-    store::{Include, Reading, Record, SqlKind, Transaction, record::Unique, search},
-};
+use crate::{lifecycle, persian::PersianPeriod};
 
 /// How many days after the end of its quarter a report is due (proposed).
 pub const DAYS_TO_REPORT: u32 = 15;
@@ -54,78 +41,6 @@ crate::store::record_table! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Issues(pub Vec<Issue>);
 
-impl Record for Model {
-    type Active = ActiveModel;
-    type View = ProgressReport;
-
-    const RESOURCE: &'static str = "progress_report";
-    const DAYS: &'static [&'static str] =
-        &["period_start", "period_end", "due_on", "submitted_on", "accepted_on"];
-    const DERIVED: &'static [&'static str] = &["allowed_transitions"];
-    const INCLUDES: &'static [Include] = &[Include::new("project", "the project", "projects:read")];
-    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
-    const UNIQUE: &'static [Unique] = &[Unique {
-        index: "progress_report_of_quarter",
-        columns: "progress_report.project_id, progress_report.quarter",
-        violation: || {
-            let detail = Text::new(
-                "پروژه برای این فصل گزارش دیگری دارد.",
-                "The project has another report for this quarter.",
-            );
-            Violation::body("/quarter", "duplicate", detail)
-        },
-    }];
-
-    fn view(&self) -> ProgressReport {
-        ProgressReport::from(self)
-    }
-
-    fn province(&self) -> Option<&str> {
-        Some(&self.province)
-    }
-
-    fn address(&self) -> String {
-        format!("progress-reports/{}", self.id)
-    }
-
-    fn terms(&self) -> Vec<(&'static str, String)> {
-        let issues = self.issues.0.iter().flat_map(|issue| [Some(&issue.text), issue.action.as_ref()]);
-        search::words([Some(&self.narrative_fa)].into_iter().chain(issues))
-    }
-
-    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<ProgressReport>, Problem> {
-        let projects = match reading.includes("project") {
-            true => reading.by_ids::<projects::entity::Model>(rows.iter().map(|row| row.project_id)).await?,
-            false => Default::default(),
-        };
-        let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
-        let view = |row: &Self| {
-            let mut view = row.view();
-            view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
-            view.project = projects.get(&row.project_id).cloned();
-            view
-        };
-        Ok(rows.iter().map(view).collect())
-    }
-
-    async fn before_write(
-        &mut self,
-        before: Option<&Self>,
-        transaction: &Transaction,
-    ) -> Result<(), Problem> {
-        self.province = belonging::own_project(transaction, self.project_id).await?.province;
-        match before {
-            Some(before) if before.state == self.state => rules::check_open(self),
-            _ => Ok(()),
-        }
-    }
-
-    async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
-        belonging::own_project(transaction, self.project_id).await?;
-        rules::check_draft(self)
-    }
-}
-
 impl Model {
     /// The day by which it is to be handed in.
     pub fn due_on(&self) -> ChronoDate {
@@ -133,79 +48,41 @@ impl Model {
     }
 }
 
-impl Stateful for Model {
-    type State = State;
-    type Facts = rules::Facts;
-
-    const STEPS: &'static [Step<Self>] = rules::STEPS;
-
-    fn state(&self) -> State {
-        self.state
-    }
-
-    fn apply_state(&mut self, state: State, on: Date) {
-        self.state = state;
-        match state {
-            State::Submitted => self.submitted_on = Some(on.naive()),
-            State::NationallyAccepted => self.accepted_on = Some(on.naive()),
-            State::Returned => self.submitted_on = None,
-            _ => {}
-        }
-    }
-
-    async fn facts(
-        _: &impl ConnectionTrait,
-        rows: &[Self],
-        on: Date,
-    ) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
-        Ok(rules::facts(rows, on))
-    }
-
-    async fn lock_related(&self, transaction: &Transaction) -> Result<(), Problem> {
-        belonging::own_project(transaction, self.project_id).await.map(|_| ())
-    }
+/// Something that stands in a project's way, and what is done about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReportedIssue)]
+pub struct Issue {
+    /// What it is.
+    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "تأخیر در تخصیص اعتبار آموزش")]
+    pub text: String,
+    /// What is done about it; null where that is not known yet.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "پیگیری در کارگروه استانی")]
+    pub action: Option<String>,
 }
 
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "period_end",
-            sql: "progress_report.period_end",
-            kind: SqlKind::Date,
-            value: |row| row.period_end.into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "progress_report.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "progress_report.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "progress_report.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
+/// Where a progress report stands.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ProgressReportState)]
+pub enum State {
+    /// Being written.
+    #[default]
+    Draft,
+    /// Handed in for review.
+    Submitted,
+    /// Found good by the supervisor.
+    SupervisorReviewed,
+    /// Approved by the province.
+    ProvinceApproved,
+    /// Accepted by the nation. It does not change any more.
+    NationallyAccepted,
+    /// Sent back by one of the reviews, with a reason.
+    Returned,
 }
 
-impl ProgressReportFilter {
-    /// What the filter lets through for a caller.
-    pub fn condition(&self, caller: &Caller) -> Condition {
-        Condition::all()
-            .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))
-            .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
-            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
-            .add_option(
-                self.quarter
-                    .as_ref()
-                    .map(|quarters| Column::Quarter.is_in(quarters.iter().map(|quarter| quarter.0))),
-            )
-            .add_option(
-                self.mine
-                    .filter(|mine| *mine)
-                    .map(|_| projects::entity::assigned_to(caller, Column::ProjectId)),
-            )
-    }
-}
+impl lifecycle::State for State {}

@@ -1,44 +1,17 @@
 //! The states of a progress report and the rules by which they change, as `domain.md` lists them.
 
+pub use super::entity::State;
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::entity::Model;
 use crate::{
-    lifecycle::{self, Guard, Need, Step, Who},
+    lifecycle::{Guard, Need, Step, Who},
     persian::Date,
     problem::{Problem, problem_types},
 };
-
-/// Where a progress report stands.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = ProgressReportState)]
-pub enum State {
-    /// Being written.
-    #[default]
-    Draft,
-    /// Handed in for review.
-    Submitted,
-    /// Found good by the supervisor.
-    SupervisorReviewed,
-    /// Approved by the province.
-    ProvinceApproved,
-    /// Accepted by the nation. It does not change any more.
-    NationallyAccepted,
-    /// Sent back by one of the reviews, with a reason.
-    Returned,
-}
-
-impl lifecycle::State for State {}
 
 const WRITER: Who = Who::Holder("progress-reports:write");
 const REVIEWER: Who = Who::Holder("progress-reports:review");

@@ -1,8 +1,8 @@
 //! Projects as clients see and write them.
 
+pub use super::entity::{BudgetLine, Line};
 use std::collections::BTreeSet;
 
-use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -25,57 +25,7 @@ use crate::{
     problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
     store::{Input, RecordInfo, external_ref::ExternalRefs},
-    values::Amount,
 };
-
-/// The lines of a budget.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    EnumIter,
-    DeriveActiveEnum,
-    Serialize,
-    Deserialize,
-    ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = BudgetLineName)]
-pub enum Line {
-    /// The fee of the CDA.
-    #[default]
-    CdaFee,
-    /// Supervision.
-    Supervision,
-    /// Subprojects of the action plan.
-    Subproject,
-    /// Training.
-    Training,
-}
-
-impl Line {
-    /// The name, such as `cda_fee`.
-    pub fn name(self) -> String {
-        self.to_value()
-    }
-}
-
-/// A line of the approved budget.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BudgetLine {
-    /// What it is for.
-    #[schema(example = "cda_fee")]
-    pub line: Line,
-    /// The approved amount, in whole rials.
-    pub amount_irr: Amount,
-}
 
 /// A cluster development project (پروژهٔ توسعهٔ خوشه): a planned effort of a provincial company, directed by
 /// one CDA, to raise a cluster's dynamism and competitiveness.

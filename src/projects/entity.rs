@@ -1,36 +1,23 @@
 //! The table of projects, and what is asked of it.
 
-use std::collections::HashMap;
-
 use sea_orm::{
-    FromJsonQueryResult,
+    DeriveActiveEnum, EnumIter, FromJsonQueryResult,
     entity::prelude::*,
+    prelude::StringLen,
     sea_query::{Condition, ExprTrait, IntoColumnRef, Query, SelectStatement},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::{
-    assignments, budget,
-    dates::{self, Span},
-    dto::{BudgetLine, Project, ProjectFilter},
-    facts::{self, Facts},
-    figures, partners, phases,
-    rules::{self, State},
-    supervisions,
-};
+use super::{assignments, dates::Span, supervisions};
 use crate::{
-    cdas, clusters,
-    http::{SortKey, page::Listed},
-    lifecycle::{self, Stateful, Step},
-    organisations,
+    lifecycle,
     persian::Date,
     policy::{Caller, Role},
-    problem::{Problem, Text, Violation, problem_types},
-    provinces,
-    store::{
-        Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, point_in_time::Fields,
-        record::Unique, search, status_event::Event,
-    },
+    problem::{Problem, problem_types},
+    store::Transaction,
+    values::Amount,
 };
 
 crate::store::record_table! {
@@ -75,354 +62,10 @@ crate::store::record_table! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Budget(pub Vec<BudgetLine>);
 
-impl Record for Model {
-    type Active = ActiveModel;
-    type View = Project;
-
-    const RESOURCE: &'static str = "project";
-    const DAYS: &'static [&'static str] = &["contract_start", "contract_end"];
-    const DERIVED: &'static [&'static str] = &["allowed_transitions"];
-    const INCLUDES: &'static [Include] = &[
-        Include::new("cluster", "the cluster that it develops", "clusters:read"),
-        Include::new("organisation", "who carries it out", "organisations:read"),
-        Include::new("lead_cda", "the whole record of the lead CDA, within `lead_cda`", "cdas:read"),
-        Include::new("assignments", "its assignments", "projects:read"),
-        Include::new("supervisions", "its supervisions", "projects:read"),
-        Include::new("partners", "its partners", "projects:read"),
-        Include::new("phases", "its phases", "projects:read"),
-    ];
-    const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
-        ("milestone", "project_id"),
-        ("measurement", "project_id"),
-        ("payment", "project_id"),
-        ("phase", "project_id"),
-        ("assignment", "project_id"),
-        ("supervision", "project_id"),
-        ("partner", "project_id"),
-        ("joint_action", "project_id"),
-        ("baseline", "project_id"),
-        ("decision", "project_id"),
-        ("progress_report", "project_id"),
-        ("attachment", "project_id"),
-    ];
-    const UNIQUE: &'static [Unique] = &[
-        Unique {
-            index: "project_code",
-            columns: "project.code",
-            violation: || {
-                Violation::body(
-                    "/code",
-                    "duplicate",
-                    Text::new("این کد آزاد نیست.", "This code is not free."),
-                )
-            },
-        },
-        Unique {
-            index: "project_live",
-            columns: "project.cluster_id",
-            violation: || {
-                let detail =
-                    Text::new("این خوشه پروژهٔ زندهٔ دیگری دارد.", "The cluster has another live project.");
-                Violation::body("/cluster_id", "live_project", detail)
-            },
-        },
-    ];
-
-    fn view(&self) -> Project {
-        Project::from(self)
-    }
-
-    fn province(&self) -> Option<&str> {
-        Some(&self.province)
-    }
-
-    fn address(&self) -> String {
-        format!("projects/{}", self.id)
-    }
-
-    fn terms(&self) -> Vec<(&'static str, String)> {
-        search::words([
-            Some(&self.title_fa),
-            self.title_en.as_ref(),
-            Some(&self.code),
-            self.contract_no.as_ref(),
-        ])
-    }
-
-    async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Project>, Problem> {
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-        let mut figures = figures::of_projects(&reading.db, &ids).await?;
-        let (mut clusters, mut organisations, mut leads) = (HashMap::new(), HashMap::new(), HashMap::new());
-        if reading.includes("cluster") {
-            clusters =
-                reading.by_ids::<clusters::entity::Model>(rows.iter().map(|row| row.cluster_id)).await?;
-        }
-        if reading.includes("organisation") {
-            organisations = reading
-                .by_ids::<organisations::entity::Model>(rows.iter().map(|row| row.organisation_id))
-                .await?;
-        }
-        if reading.includes("lead_cda") {
-            let leading =
-                figures.values().filter_map(|figures| figures.lead_cda.as_ref()).map(|lead| lead.id);
-            leads = reading.by_ids::<cdas::entity::Model>(leading).await?;
-        }
-        let mut assignments = parts(
-            reading,
-            "assignments",
-            assignments::Column::ProjectId,
-            &ids,
-            |row: &assignments::Model| row.project_id,
-        )
-        .await?;
-        let mut supervisions = parts(
-            reading,
-            "supervisions",
-            supervisions::Column::ProjectId,
-            &ids,
-            |row: &supervisions::Model| row.project_id,
-        )
-        .await?;
-        let mut partners =
-            parts(reading, "partners", partners::Column::ProjectId, &ids, |row: &partners::Model| {
-                row.project_id
-            })
-            .await?;
-        let mut phases =
-            parts(reading, "phases", phases::Column::ProjectId, &ids, |row: &phases::Model| row.project_id)
-                .await?;
-        let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
-        let view = |row: &Self| {
-            let mut figures = figures.remove(&row.id).unwrap_or_default();
-            if let Some(lead) = &mut figures.lead_cda {
-                lead.cda = leads.get(&lead.id).cloned().map(Box::new);
-            }
-            let mut view = row.view();
-            view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
-            view.figures = Some(figures);
-            view.cluster = clusters.get(&row.cluster_id).cloned();
-            view.organisation = organisations.get(&row.organisation_id).cloned();
-            view.assignments =
-                reading.includes("assignments").then(|| assignments.remove(&row.id).unwrap_or_default());
-            view.supervisions =
-                reading.includes("supervisions").then(|| supervisions.remove(&row.id).unwrap_or_default());
-            view.partners =
-                reading.includes("partners").then(|| partners.remove(&row.id).unwrap_or_default());
-            view.phases = reading.includes("phases").then(|| phases.remove(&row.id).unwrap_or_default());
-            view
-        };
-        Ok(rows.iter().map(view).collect())
-    }
-
-    fn affects_earned_value(&self, before: Option<&Self>) -> Option<Uuid> {
-        before
-            .filter(|before| {
-                (&before.budget, before.state, before.deleted_at)
-                    != (&self.budget, self.state, self.deleted_at)
-            })
-            .map(|_| self.id)
-    }
-
-    async fn before_write(
-        &mut self,
-        before: Option<&Self>,
-        transaction: &Transaction,
-    ) -> Result<(), Problem> {
-        transaction.lock::<Self>(self.id).await?;
-        if before.is_none_or(|before| before.cluster_id != self.cluster_id) {
-            self.province = transaction
-                .referred::<clusters::entity::Model>(self.cluster_id, "/cluster_id")
-                .await?
-                .province;
-        }
-        if before.is_none_or(|before| {
-            before.organisation_id != self.organisation_id || before.province != self.province
-        }) {
-            let organisation: organisations::entity::Model =
-                transaction.referred(self.organisation_id, "/organisation_id").await?;
-            provinces::check_same(&self.province, organisation.province.as_deref(), "/organisation_id")?;
-        }
-        if let Some(id) = self.receiving_organisation_id.filter(|_| {
-            before.is_none_or(|before| {
-                before.receiving_organisation_id != self.receiving_organisation_id
-                    || before.province != self.province
-            })
-        }) {
-            let organisation: organisations::entity::Model =
-                transaction.referred(id, "/receiving_organisation_id").await?;
-            provinces::check_same(
-                &self.province,
-                organisation.province.as_deref(),
-                "/receiving_organisation_id",
-            )?;
-        }
-        if self.code.is_empty() {
-            let prefix = format!("{}-P", self.province.trim_start_matches("IR-"));
-            self.code = code::give_out::<Self>(transaction, "project", &prefix).await?;
-        }
-        if before.is_some_and(|before| before.contract() != self.contract()) {
-            let mut faults = Vec::new();
-            for (table, columns, what) in [
-                ("phase", ["planned_start", "planned_end"], Text::new("یکی از فازها", "A phase")),
-                ("milestone", ["planned_start", "due_on"], Text::new("یکی از نقاط عطف", "A milestone")),
-            ] {
-                let inner = Span::of_rows(transaction, table, columns, self.id, None).await?;
-                faults.extend(self.contract().leaves_out(inner, ["/contract_start", "/contract_end"], &what));
-            }
-            dates::all_or_none(faults)?;
-        }
-        if before.is_some_and(|before| before.budget != self.budget) {
-            budget::check_paid(transaction, self).await?;
-        }
-        Ok(())
-    }
-}
-
-/// What belongs to some projects, where `include=` asks for it.
-async fn parts<R: Record>(
-    reading: &Reading<'_>,
-    name: &str,
-    column: impl ColumnTrait,
-    projects: &[Uuid],
-    project: impl Fn(&R) -> Uuid,
-) -> Result<HashMap<Uuid, Vec<R::View>>, Problem> {
-    if reading.includes(name) {
-        reading.under(column, projects.iter().copied(), project).await
-    } else {
-        Ok(HashMap::new())
-    }
-}
-
 impl Model {
     /// The days of the contract, within which the phases and milestones lie.
     pub fn contract(&self) -> Span {
         Span { from: self.contract_start, to: self.contract_end }
-    }
-}
-
-impl Stateful for Model {
-    type State = State;
-    type Facts = Facts;
-
-    const STEPS: &'static [Step<Self>] = rules::STEPS;
-
-    fn state(&self) -> State {
-        self.state
-    }
-
-    fn apply_state(&mut self, state: State, _: Date) {
-        self.suspended_from = (state == State::Suspended).then_some(self.state);
-        self.state = state;
-    }
-
-    fn is_open(&self, step: &Step<Self>) -> bool {
-        let is_resumed = self.state == State::Suspended && step.to != State::Terminated;
-        step.from.contains(&self.state) && (!is_resumed || self.suspended_from == Some(step.to))
-    }
-
-    async fn facts(
-        db: &impl ConnectionTrait,
-        rows: &[Self],
-        on: Date,
-    ) -> Result<HashMap<Uuid, Facts>, Problem> {
-        facts::of_projects(db, rows, on).await
-    }
-
-    async fn lock_related(&self, transaction: &Transaction) -> Result<(), Problem> {
-        transaction.lock_row::<clusters::entity::Model>(self.cluster_id).await?;
-        transaction.lock::<Self>(self.id).await?;
-        transaction.lock::<clusters::entity::Model>(self.cluster_id).await
-    }
-
-    /// The cluster is in development while its project is under contract, and trust building opens with the
-    /// diagnostic study.
-    async fn after_transition(
-        &self,
-        from: State,
-        event: &Event,
-        transaction: &Transaction,
-    ) -> Result<(), Problem> {
-        use clusters::rules::State as Cluster;
-        if self.state == State::Diagnostic && from == State::Contracted {
-            phases::open_trust_building(transaction, self.id, event.effective_on).await?;
-        }
-        let to = match self.state {
-            State::Contracted if from == State::Approved => Cluster::InDevelopment,
-            State::Closed => Cluster::Developed,
-            State::Terminated => Cluster::Feasible,
-            _ => return Ok(()),
-        };
-        let cluster = clusters::entity::Entity::find_by_id(self.cluster_id).one(&**transaction).await?;
-        match cluster {
-            // What is terminated before its contract has not changed the cluster.
-            Some(cluster) if cluster.state == Cluster::InDevelopment || to == Cluster::InDevelopment => {
-                lifecycle::follow(transaction, &cluster, to, event).await
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Retrospective for Model {
-    const STATE_FIELDS: &'static [&'static str] = &["state"];
-    type Derived = figures::Figures;
-
-    async fn derived(
-        &self,
-        db: &impl ConnectionTrait,
-        past: Past,
-        _: &Fields,
-    ) -> Result<figures::Figures, DbErr> {
-        figures::then(db, self.id, past).await
-    }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "title_fa",
-            sql: "project.title_order",
-            kind: SqlKind::Text,
-            value: |row| row.title_order.as_str().into(),
-        },
-        SortKey {
-            name: "code",
-            sql: "project.code",
-            kind: SqlKind::Text,
-            value: |row| row.code.as_str().into(),
-        },
-        SortKey {
-            name: "contract_end",
-            sql: "COALESCE(project.contract_end, '9999-12-31')",
-            kind: SqlKind::Date,
-            value: |row| row.contract_end.or(ChronoDate::from_ymd_opt(9999, 12, 31)).into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "project.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "project.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "project.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
-}
-
-impl ProjectFilter {
-    /// What the filter lets through for a caller.
-    pub fn condition(&self, caller: &Caller) -> Condition {
-        Condition::all()
-            .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
-            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
-            .add_option(self.cluster_id.map(|id| Column::ClusterId.eq(id)))
-            .add_option(self.organisation_id.map(|id| Column::OrganisationId.eq(id)))
-            .add_option(self.cda_id.map(|id| Column::Id.in_subquery(assigned_to_cda(id))))
-            .add_option(self.mine.filter(|mine| *mine).map(|_| assigned_to(caller, Column::Id)))
     }
 }
 
@@ -437,7 +80,7 @@ pub fn assigned_to(caller: &Caller, project: impl IntoColumnRef) -> Condition {
     Condition::all().add(Expr::col(project).in_subquery(assigned))
 }
 
-fn assigned_to_cda(cda: Uuid) -> SelectStatement {
+pub(super) fn assigned_to_cda(cda: Uuid) -> SelectStatement {
     today(assignments::Entity, assignments::Column::CdaId.eq(cda))
 }
 
@@ -464,4 +107,107 @@ pub async fn check_assigned(transaction: &Transaction, project: Uuid) -> Result<
         .one(&**transaction)
         .await?;
     own.map(|_| ()).ok_or_else(|| Problem::new(&problem_types::NOT_ASSIGNED))
+}
+
+/// A line of the approved budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BudgetLine {
+    /// What it is for.
+    #[schema(example = "cda_fee")]
+    pub line: Line,
+    /// The approved amount, in whole rials.
+    pub amount_irr: Amount,
+}
+
+/// Where a project stands.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ProjectState)]
+pub enum State {
+    /// Being written.
+    #[default]
+    Draft,
+    /// Approved by decision.
+    Approved,
+    /// Under contract.
+    Contracted,
+    /// The diagnostic study is under way; trust building has begun.
+    Diagnostic,
+    /// The action plan is being made.
+    Planning,
+    /// The action plan is being carried out.
+    Implementing,
+    /// What was reached is being evaluated.
+    Evaluating,
+    /// Handed over to the receiving body.
+    HandedOver,
+    /// Closed with the completion licence.
+    Closed,
+    /// Resting; it goes back to the state that it was suspended from.
+    Suspended,
+    /// Ended before its aim.
+    Terminated,
+}
+
+impl lifecycle::State for State {}
+
+impl State {
+    /// The states of a live project, in their order.
+    pub const LIVE: &'static [Self] = &[
+        Self::Approved,
+        Self::Contracted,
+        Self::Diagnostic,
+        Self::Planning,
+        Self::Implementing,
+        Self::Evaluating,
+        Self::HandedOver,
+    ];
+
+    /// Whether the plan may still be written: milestones are added, changed and cancelled.
+    pub fn is_open(self) -> bool {
+        use State::*;
+        matches!(self, Draft | Approved | Contracted | Diagnostic | Planning | Implementing)
+    }
+}
+
+/// The lines of a budget.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    EnumIter,
+    DeriveActiveEnum,
+    Serialize,
+    Deserialize,
+    ToSchema,
+)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schema(as = BudgetLineName)]
+pub enum Line {
+    /// The fee of the CDA.
+    #[default]
+    CdaFee,
+    /// Supervision.
+    Supervision,
+    /// Subprojects of the action plan.
+    Subproject,
+    /// Training.
+    Training,
+}
+
+impl Line {
+    /// The name, such as `cda_fee`.
+    pub fn name(self) -> String {
+        self.to_value()
+    }
 }

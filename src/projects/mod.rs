@@ -15,6 +15,7 @@ pub mod partners;
 pub mod phases;
 pub mod pillar;
 pub mod plan;
+mod record;
 pub mod rules;
 pub mod supervisions;
 

@@ -1,73 +1,17 @@
 //! The states of a project and the rules by which they change, as `domain.md` lists them. What the guards
 //! look at is gathered in [`super::facts`].
 
-use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+pub use super::entity::State;
 
 use super::{entity::Model, facts::Facts};
 use crate::{
-    lifecycle::{self, Guard, Need, Step, Who},
+    lifecycle::{Guard, Need, Step, Who},
     problem::{Problem, problem_types},
 };
-
-/// Where a project stands.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
-#[serde(rename_all = "snake_case")]
-#[schema(as = ProjectState)]
-pub enum State {
-    /// Being written.
-    #[default]
-    Draft,
-    /// Approved by decision.
-    Approved,
-    /// Under contract.
-    Contracted,
-    /// The diagnostic study is under way; trust building has begun.
-    Diagnostic,
-    /// The action plan is being made.
-    Planning,
-    /// The action plan is being carried out.
-    Implementing,
-    /// What was reached is being evaluated.
-    Evaluating,
-    /// Handed over to the receiving body.
-    HandedOver,
-    /// Closed with the completion licence.
-    Closed,
-    /// Resting; it goes back to the state that it was suspended from.
-    Suspended,
-    /// Ended before its aim.
-    Terminated,
-}
 
 /// The states of a project that is under way (under contract, neither resting nor ended), as a list of SQL.
 pub const UNDER_WAY: &str =
     "('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over')";
-
-impl lifecycle::State for State {}
-
-impl State {
-    /// The states of a live project, in their order.
-    pub const LIVE: &'static [Self] = &[
-        Self::Approved,
-        Self::Contracted,
-        Self::Diagnostic,
-        Self::Planning,
-        Self::Implementing,
-        Self::Evaluating,
-        Self::HandedOver,
-    ];
-
-    /// Whether the plan may still be written: milestones are added, changed and cancelled.
-    pub fn is_open(self) -> bool {
-        use State::*;
-        matches!(self, Draft | Approved | Contracted | Diagnostic | Planning | Implementing)
-    }
-}
 
 /// 409 while the plan may not be written.
 pub fn check_open(project: &Model) -> Result<(), Problem> {

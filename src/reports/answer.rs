@@ -2,7 +2,7 @@
 //! are, and written down before the first byte goes out, so that no connection to the database waits for a
 //! reader; and its ETag, which is known before the report's query is run.
 
-use actix_web::{HttpResponse, http::header, web};
+use actix_web::{HttpResponse, http::header};
 use chrono::SecondsFormat;
 use futures_util::StreamExt;
 use sea_orm::{DatabaseTransaction, FromQueryResult, Statement, StreamTrait};

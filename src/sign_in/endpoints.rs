@@ -1,5 +1,7 @@
 //! Logging out, oneself, and what OAuth 2 clients look up. Logging in is [`grants`].
 
+use crate::http::security_log;
+use crate::policy::roles;
 use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,8 +16,8 @@ use super::{
 use crate::{
     accounts::{Authenticator, account::Kind, password, session},
     config::Config,
-    http::{Answer, Body, CurrentCaller, Database, Write, security_log},
-    policy::{Role, roles},
+    http::{Answer, Body, CurrentCaller, Database, Write},
+    policy::Role,
     problem::{Problem, Text, Violation, problem_types},
     store::security_event,
 };
@@ -66,9 +68,9 @@ pub async fn revoke_token(
     if let Some(session) = session {
         session::revoke(&db.writes(), session).await?;
         authenticator.forget();
-        let event = security_event::Model::new(security_event::Kind::Logout, &security::origin(&request));
+        let event = security_event::Model::new(security_event::Kind::Logout, &security_log::origin(&request));
         let account = session::account_of(db.get_ref(), session).await?;
-        security::log(&request)
+        security_log::log(&request)
             .record(account.into_iter().fold(event, |event, (id, username)| event.of(id, &username)));
     }
     Ok(HttpResponse::Ok().finish())
@@ -185,7 +187,7 @@ pub async fn list_signing_keys(authenticator: web::Data<Authenticator>) -> HttpR
 #[get("/.well-known/oauth-authorization-server")]
 pub async fn get_authorization_server(authenticator: web::Data<Authenticator>) -> HttpResponse {
     let issuer = authenticator.issuer();
-    let scopes: Vec<&str> = policy::PERMISSIONS.iter().map(|(name, _)| *name).collect();
+    let scopes: Vec<&str> = roles::PERMISSIONS.iter().map(|(name, _)| *name).collect();
     HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "public, max-age=300")).json(json!({
         "issuer": issuer,
         "token_endpoint": format!("{issuer}/api/v1/auth/token"),

@@ -1,5 +1,6 @@
 //! The token endpoint of OAuth 2 and its grants (RFC 6749).
 
+use crate::http::security_log;
 use std::pin::Pin;
 
 use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, http::header, post, web};
@@ -20,8 +21,7 @@ use crate::{
     },
     client,
     config::Config,
-    http::{Body, Database, contract, security_log},
-    policy::Caller,
+    http::{Body, Database, contract},
     problem::{Problem, Text, Violation, problem_types},
     store::{WriteTransaction, fault, now, security_event},
 };
@@ -203,7 +203,7 @@ async fn begin_session(
     scope: String,
     refresh_lifetime: Option<TimeDelta>,
 ) -> Result<Issued, Problem> {
-    let origin = security::origin(request);
+    let origin = security_log::origin(request);
     let mut event = security_event::Model::new(security_event::Kind::Login, &origin)
         .by(&account.clone().into_caller(|_| true), &origin);
     if account.must_change_password {
@@ -283,7 +283,7 @@ async fn rotate(
     config: &Config,
 ) -> Result<Result<Issued, Problem>, DbErr> {
     let transaction = db.begin_to_write().await?;
-    let event = |kind| security_event::Model::new(kind, &security::origin(request));
+    let event = |kind| security_event::Model::new(kind, &security_log::origin(request));
     let session = match session::redeem(&transaction, token, config.session_days).await? {
         Redeemed::Live(session) => session,
         Redeemed::Unknown => return Ok(Err(not_granted())),
@@ -397,10 +397,10 @@ pub async fn prove(
     secret: String,
     kind: Kind,
 ) -> Result<Option<account::Model>, Problem> {
-    let log = security::log(request);
+    let log = security_log::log(request);
     let found = account::by_username(db.get_ref(), username).await?;
     let event = |kind, reason: &str| {
-        let event = security_event::Model::new(kind, &security::origin(request)).because(reason);
+        let event = security_event::Model::new(kind, &security_log::origin(request)).because(reason);
         // A name that is none may be a password.
         found.iter().fold(event, |event, account| event.of(account.id, &account.username))
     };

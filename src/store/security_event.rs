@@ -20,7 +20,7 @@ use super::{bulk, now};
 use crate::{clock::new_id, policy::Caller};
 
 /// The target of the lines in the log of the process.
-pub const TARGET: &str = "khoosheh::http::security_log";
+pub const TARGET: &str = "khoosheh::security";
 
 /// An event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, DeriveEntityModel)]

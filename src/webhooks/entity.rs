@@ -3,24 +3,17 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    DeriveActiveEnum, EnumIter, FromJsonQueryResult, PaginatorTrait, entity::prelude::*, sea_query::Condition,
-};
+use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    dto::{Webhook, WebhookFilter},
-    signature::Secrets,
-};
+use super::signature::Secrets;
 use crate::{
     accounts::account,
     changes::kinds::{Entry, KINDS, Kind},
-    http::{SortKey, page::Listed},
-    policy::{Caller, Scope},
+    policy::Caller,
     problem::{Problem, problem_types},
-    provinces,
-    store::{Database, Record, SqlKind, Transaction, outbox, search},
+    store::{Database, Transaction},
 };
 
 crate::store::record_table! {
@@ -51,7 +44,7 @@ crate::store::record_table! {
 }
 
 /// So many webhooks has a province, or the nation, at the most: each change is looked at once for each.
-const MOST: u64 = 100;
+pub(super) const MOST: u64 = 100;
 
 /// The permissions of those who administer accounts.
 const ADMINISTRATION: [&str; 2] = ["users:manage", "api-clients:manage"];
@@ -146,85 +139,5 @@ impl Model {
             self.resources.0.contains(&entry.kind) && permissions.iter().any(|held| held == entry.permission)
         };
         KINDS.iter().filter(is_told).collect()
-    }
-}
-
-impl Record for Model {
-    type Active = ActiveModel;
-    type View = Webhook;
-
-    const RESOURCE: &'static str = "webhook";
-
-    fn view(&self) -> Webhook {
-        Webhook::from(self)
-    }
-
-    fn province(&self) -> Option<&str> {
-        self.province.as_deref()
-    }
-
-    fn address(&self) -> String {
-        format!("webhooks/{}", self.id)
-    }
-
-    fn terms(&self) -> Vec<(&'static str, String)> {
-        search::words([Some(&self.url), self.description.as_ref()])
-    }
-
-    /// A new one is told what is changed from now on.
-    async fn before_write(
-        &mut self,
-        before: Option<&Self>,
-        transaction: &Transaction,
-    ) -> Result<(), Problem> {
-        if before.is_some_and(|before| !before.is_active) && self.is_active {
-            outbox::begin_anew(&**transaction, self.id).await?;
-        }
-        if before.is_none() {
-            transaction.lock_named("webhooks", Uuid::nil()).await?;
-            let own = self
-                .province
-                .as_ref()
-                .map_or_else(|| Column::Province.is_null(), |own| Column::Province.eq(own));
-            let others =
-                Entity::find().filter(own).filter(Column::DeletedAt.is_null()).count(&**transaction).await?;
-            if others >= MOST {
-                return Err(Problem::new(&problem_types::TOO_MANY_WEBHOOKS));
-            }
-            outbox::open(&**transaction, self.id).await?;
-        }
-        Ok(())
-    }
-
-    /// What belongs to the nation is kept by the nation.
-    fn is_writable_in(&self, scope: &Scope) -> bool {
-        scope.province().is_none() || self.province() == scope.province()
-    }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "created_at",
-            sql: "webhook.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "webhook.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "webhook.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
-}
-
-impl WebhookFilter {
-    /// What the filter lets through.
-    pub fn condition(&self) -> Condition {
-        Condition::all()
-            .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))
-            .add_option(self.is_active.map(|is_active| Column::IsActive.eq(is_active)))
     }
 }

@@ -11,6 +11,7 @@ pub mod dto;
 pub mod entity;
 pub mod fan_out;
 pub mod payload;
+mod record;
 pub mod signature;
 
 use actix_web::{patch, post, web};

@@ -290,6 +290,7 @@ async fn what_waits_for_who_is_shut_out_is_kept(service: &Service) {
         200
     );
     until(async || receivers.requests("erp").pop()).await;
+    until(async || (deliveries(&admin, &webhook, "").await.len() == 2).then_some(())).await;
     assert_eq!(admin.patch(made.header("location"), "*", json!({"disabled": true})).await.status, 200);
     // Nothing is changed meanwhile: it is the next attempt that finds it.
     let off = until(async || {
