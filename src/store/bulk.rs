@@ -90,7 +90,7 @@ fn quote(array: &mut String, text: &str) {
     array.push('"');
 }
 
-/// What PostgreSQL calls the type of a value.
+/// The PostgreSQL type name of a value.
 fn type_of(value: &Value) -> Result<&'static str, DbErr> {
     Ok(match value {
         Value::String(_) => "text",
@@ -170,7 +170,7 @@ impl Bulk {
         }
     }
 
-    /// How many rows there are of each table.
+    /// Number of rows per table.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, usize)> {
         self.tables
             .iter()
@@ -178,7 +178,7 @@ impl Bulk {
             .map(|table| (table.name, table.values.len() / table.columns.len()))
     }
 
-    /// How many rows there are.
+    /// Total number of rows.
     pub fn len(&self) -> usize {
         self.counts().map(|(_, count)| count).sum()
     }

@@ -40,13 +40,13 @@ pub struct Model {
     /// The transaction on PostgreSQL, from which the order of commits follows; 0 on SQLite, which has one
     /// writer.
     pub transaction_id: i64,
-    /// Which kind of record.
+    /// The kind of record.
     pub resource: String,
     /// The record.
     pub record_id: Uuid,
     /// The version that the change made.
     pub version: i64,
-    /// What was done.
+    /// The kind of change.
     pub kind: ChangeKind,
     /// The province that the record belongs to.
     pub province: Option<String>,
@@ -72,7 +72,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What was done to a record.
+/// Kinds of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -149,8 +149,8 @@ pub(super) fn canonical(value: &Value) -> String {
     sorted.to_string()
 }
 
-/// What an entry keeps of a record: its representation in full, whoever may see it, without what follows from
-/// other records, and with commitments in the place of personal values.
+/// The content of a history entry: the full, unmasked representation of the record, without fields derived
+/// from other records, and with commitments in place of personal values.
 pub fn data<R: Record>(row: &R) -> Result<Value, serde_json::Error> {
     let mut data = personal::shown(true, || serde_json::to_value(row.view()))?;
     if let Some(fields) = data.as_object_mut() {
@@ -222,13 +222,13 @@ pub struct HistoryEntry {
     /// The version that the change made.
     #[schema(minimum = 1, example = 2)]
     pub version: i64,
-    /// What was done.
+    /// The kind of change.
     pub kind: ChangeKind,
     /// When.
     pub changed_at: DateTime<Utc>,
     /// By which account.
     pub changed_by: Uuid,
-    /// What that account is called at present; null for the service itself.
+    /// Current name of that account; null for the service itself.
     #[schema(required, example = "مدیر خوشه‌های لرستان")]
     pub changed_by_name: Option<String>,
     /// The `X-Request-Id` of the request that did it.
@@ -375,8 +375,8 @@ pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Hi
     Ok(History { items: items.collect(), is_intact })
 }
 
-/// What a change has made of the fields of a record, from what the log kept before and after it. What the
-/// entry itself tells is not told again.
+/// Differences between the fields of a record before and after a change, without the fields that the entry
+/// itself contains.
 pub fn differences<R: Record>(before: &Value, after: &Value) -> Vec<FieldChange> {
     const OF_THE_ENTRY: [&str; 7] =
         ["id", "version", "created_at", "created_by", "updated_at", "updated_by", "allowed_transitions"];

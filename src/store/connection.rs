@@ -90,7 +90,7 @@ async fn pools(
     Ok(database)
 }
 
-/// What connections are for.
+/// Purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     Reading,
@@ -172,8 +172,8 @@ fn in_clear_on_this_machine(options: PgConnectOptions) -> PgConnectOptions {
     }
 }
 
-/// Has SQLite look whether the statistics of all tables are still true; PostgreSQL does so by itself. Without
-/// more, SQLite looks at those tables alone that this connection has read, and this one reads few.
+/// Makes SQLite check the statistics of all tables, which PostgreSQL does by itself. By default SQLite checks
+/// only the tables that this connection has read, which are few.
 ///
 /// # Errors
 /// The database does not answer.
@@ -242,9 +242,8 @@ async fn set_plans(transaction: &DatabaseTransaction, mode: &str) -> Result<(), 
     Ok(())
 }
 
-/// How long a transaction may write that does a large piece of work at once: others wait for it. On SQLite
-/// everybody does who writes, and gives up after 10 s; on PostgreSQL those do who want the same rows, and
-/// give up after 30 s.
+/// Maximum duration of a bulk write transaction, because others wait for it. On SQLite all writers wait, for
+/// at most 10 s; on PostgreSQL only writers of the same rows, for at most 30 s.
 pub fn longest_write(db: &impl ConnectionTrait) -> Duration {
     Duration::from_secs(if db.get_database_backend() == DbBackend::Sqlite { 7 } else { 20 })
 }
@@ -297,7 +296,7 @@ pub async fn begin_to_rebuild(db: &Database) -> Result<WriteTransaction, DbErr> 
     Ok(transaction)
 }
 
-/// How long each statement of a transaction takes at the most (PostgreSQL).
+/// Sets the maximum duration of each statement of a transaction (PostgreSQL).
 async fn limit_statements(transaction: &DatabaseTransaction, limit: Duration) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         transaction

@@ -187,11 +187,11 @@ impl Writes<'_> {
     }
 }
 
-/// A transaction that writes. What is committed is in the file that the address names.
+/// A write transaction. Commits go to the file at the configured address.
 ///
-/// Where a statement fails in a way after which SQLite may have rolled back by itself
-/// (<https://www.sqlite.org/lang_transaction.html>, "Response To Errors Within A Transaction"), all that
-/// follows fails too: it would be written outside of any transaction.
+/// After an error on which SQLite may have rolled back by itself
+/// (<https://www.sqlite.org/lang_transaction.html>, "Response To Errors Within A Transaction"), all later
+/// statements fail too: they would be written outside of any transaction.
 #[derive(Debug)]
 pub struct WriteTransaction {
     inner: DatabaseTransaction,

@@ -18,7 +18,7 @@ use crate::{
     problem::{Problem, Text, Violation, problem_types},
 };
 
-/// What another system calls the record.
+/// Reference to the record in another system.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExternalRef {
@@ -105,7 +105,7 @@ impl ToSchema for ExternalRefs {
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "external_ref")]
 pub struct Model {
-    /// Which kind of record.
+    /// The kind of record.
     #[sea_orm(primary_key, auto_increment = false)]
     pub resource: String,
     /// The other system.

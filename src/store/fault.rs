@@ -1,4 +1,4 @@
-//! What a database error means to a client.
+//! Maps database errors to problem responses.
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 

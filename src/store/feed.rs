@@ -19,16 +19,16 @@ use super::{
     sql::{Composer, columns},
 };
 
-/// Where a feed stands.
+/// Position of a feed.
 #[derive(Debug)]
 pub struct Present {
-    /// What can be seen.
+    /// The visible part of the log.
     pub seen: Seen,
-    /// Which database this is, as far as numbers of transactions depend on it: on PostgreSQL the cluster of
-    /// databases, which standbys share with their primary, and the database in it; on SQLite there are no
-    /// such numbers. A [`Trace`] says whether the log is the same.
+    /// Identity of the database for transaction numbers: on PostgreSQL the database cluster, which standbys
+    /// share with their primary, and the database in it; empty on SQLite, which has no such numbers.
+    /// [`Trace`] detects a different log.
     pub lineage: String,
-    /// Which server answers, and since when it runs (PostgreSQL).
+    /// The server and its start time (PostgreSQL).
     server: String,
 }
 
@@ -47,7 +47,7 @@ impl Present {
     }
 }
 
-/// What can be seen now.
+/// The part of the log that is visible now.
 pub async fn present(db: &impl ConnectionTrait) -> Result<Present, DbErr> {
     let statement = match db.get_database_backend() {
         DbBackend::Postgres => {
@@ -74,18 +74,17 @@ pub async fn present(db: &impl ConnectionTrait) -> Result<Present, DbErr> {
 /// So many entries are remembered by a digest.
 const REMEMBERED: usize = 64;
 
-/// What a follower remembers of what it has seen, by which it notices that the log has lost some of it.
+/// A follower's fingerprint of the entries it has seen; detects that the log has lost some of them.
 ///
-/// The newest entry shows that the log was put back: after a restore its number is missing, or another entry
-/// has it. Where one writes at a time (SQLite), nothing else can be lost before it is. On PostgreSQL, a
-/// standby that takes over without the last commits (asynchronous replication), or a server that crashes
-/// where commits do not wait for the disk, may lose an entry and keep a newer one, which was committed
-/// earlier: therefore the digest over the last entries that were seen. A lost entry escapes it where
-/// [`REMEMBERED`] newer ones, or more, were committed before it and kept: a transaction that wrote long
-/// before it ended.
+/// The newest entry reveals a restore: afterwards its number is missing, or belongs to another entry. With
+/// one writer at a time (SQLite), no older entry can be lost without it. On PostgreSQL, a standby that takes
+/// over without the last commits (asynchronous replication), or a server that crashes with asynchronous
+/// commit, may lose an entry and keep a newer one that was committed earlier: hence the digest over the last
+/// entries seen. It misses a lost entry if [`REMEMBERED`] or more newer ones were committed before it and
+/// kept: a transaction that wrote long before it ended.
 ///
-/// It is compared at each request, not only on another timeline: a crash begins none, and the comparison
-/// takes a tenth of a millisecond.
+/// It is compared at each request, not only on another timeline: a crash does not start a new timeline, and
+/// the comparison takes a tenth of a millisecond.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize, Deserialize)]
 pub struct Trace {
     /// The newest entry.
@@ -102,7 +101,7 @@ pub struct Trace {
     tail: Option<String>,
 }
 
-/// What is there now of what was seen at a moment; none where nothing is.
+/// The trace of the entries seen at a moment, as they are now; none if there are none.
 pub async fn trace(db: &impl ConnectionTrait, seen: &Seen) -> Result<Option<Trace>, DbErr> {
     let mut sql = Composer::new(db);
     let is_postgres = sql.is_postgres();
@@ -140,7 +139,7 @@ pub async fn adopt(db: &Database) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Whose changes are meant.
+/// Filter of the followed changes.
 pub struct Followed<'a> {
     /// The kinds of records.
     pub kinds: Vec<&'a str>,
@@ -163,8 +162,8 @@ impl Followed<'_> {
         )
     }
 
-    /// The condition that an entry takes its record out of the scope: where it was before is told by the
-    /// entry, or, of a national one, by the entry before.
+    /// Condition for entries that take their record out of the scope: the entry contains the former province;
+    /// for a national one, the previous entry does.
     fn leaving(&self, sql: &mut Composer) -> String {
         let Some(province) = self.province.map(|province| sql.bind(province)) else {
             return "1 = 0".to_owned();
@@ -177,7 +176,7 @@ impl Followed<'_> {
     }
 }
 
-/// An entry, and whether it leaves its record in the scope.
+/// An entry, and whether its record is in the scope after it.
 #[derive(FromQueryResult)]
 pub struct Change {
     /// The entry.
@@ -187,7 +186,7 @@ pub struct Change {
     pub is_within: bool,
 }
 
-/// What has come to be seen between two moments, in its order, after a position in it.
+/// Changes that became visible between two moments, in order, after a position.
 pub async fn changes(
     db: &impl ConnectionTrait,
     followed: &Followed<'_>,
@@ -254,12 +253,12 @@ pub async fn newest(
     Ok(entries)
 }
 
-/// The position before the first entry that may have come to be seen, so that a long way is read from where
-/// it begins; none where there is no such entry.
+/// The position before the first entry that may have become visible, so that a long read starts there; none
+/// if there is no such entry.
 ///
-/// PostgreSQL would look for the smallest number among all numbers in their order, and so read the whole log
-/// where nothing is new, unless its statistics tell better: the entries of the transactions are found by
-/// their own index first, in its order.
+/// With poor statistics, PostgreSQL would search for the smallest number in number order, and so read the
+/// whole log if nothing is new. Therefore the entries of the transactions are first found by their own index,
+/// in its order.
 async fn before_first(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<Option<i64>, DbErr> {
     let mut sql = Composer::new(db);
     let position = if sql.is_postgres() { "transaction_id" } else { "seq" };

@@ -1,5 +1,5 @@
-//! Records that are told with the whole of their history, as the service would have kept it: for data that is
-//! made, not entered.
+//! Bulk creation of records with their full history, as the service would have recorded it: for generated
+//! data.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct Annals {
 }
 
 impl Annals {
-    /// Empty ones, of an author who tells them. The tables come in the order in which they are to be written.
+    /// Creates an empty seed with this author. `tables` are in write order.
     pub fn new(tables: &[&'static str], author: Uuid, request_id: &str, keyring: Arc<Keyring>) -> Self {
         Self {
             bulk: Bulk::new(tables),

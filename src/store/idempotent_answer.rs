@@ -18,7 +18,7 @@ use crate::{problem::Problem, values::hex};
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotent_answer")]
 pub struct Model {
-    /// Whose key it is.
+    /// The account that owns the key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: Uuid,
     /// The key.
@@ -28,7 +28,7 @@ pub struct Model {
     pub fingerprint: String,
     /// The answer.
     pub answer: Json,
-    /// When it was given.
+    /// Time of the answer.
     pub created_at: DateTimeUtc,
     /// The SHA-256 over all of it, in hexadecimal; none in rows of versions that kept none.
     pub checksum: Option<String>,
@@ -43,7 +43,7 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The member of a kept answer that holds it encrypted.
 const SEALED: &str = "sealed";
 
-/// How long an answer is kept.
+/// Retention of an answer.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
 impl Model {
@@ -52,7 +52,7 @@ impl Model {
         now() - self.created_at < KEPT
     }
 
-    /// Whether it is what was kept, as far as there is a checksum to tell by.
+    /// Whether the answer is intact; true if it has no checksum.
     pub fn is_whole(&self) -> bool {
         self.checksum.as_ref().is_none_or(|checksum| *checksum == self.compute_checksum())
     }

@@ -15,19 +15,19 @@ use crate::config::{Config, DatabaseUrl};
 /// So long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How each file of SQLite begins, and how many bytes that are.
+/// Header of every SQLite file.
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
-/// What a database is.
+/// Inspection result of a database.
 #[derive(Debug)]
 pub struct Look {
     /// Its kind and version, such as `PostgreSQL 15.14`.
     pub version: String,
     /// Whether nothing can be written, as on a standby.
     pub is_read_only: bool,
-    /// How many changes of its tables are missing.
+    /// Number of migrations not applied yet.
     pub missing: usize,
-    /// How many changes of its tables this build does not know.
+    /// Number of applied migrations that this build does not have.
     pub unknown: usize,
 }
 

@@ -47,7 +47,7 @@ struct Accounts(Mutex<HashMap<Uuid, Account>>);
 /// An account and its long reads.
 #[derive(Debug)]
 struct Account {
-    /// How many it has asked for, those that run among them.
+    /// Number of reads requested, including running ones.
     asked: usize,
     turns: Arc<Semaphore>,
 }

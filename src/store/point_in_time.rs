@@ -26,7 +26,7 @@ use crate::persian::Date;
 pub struct Past {
     /// The day that is spoken of.
     pub as_of: Date,
-    /// What was learned later is left out.
+    /// Later records are excluded.
     pub known_at: DateTime<Utc>,
 }
 
@@ -34,7 +34,7 @@ pub struct Past {
 pub trait Retrospective: Record {
     /// The fields that hold since a change of state, and not since it was learned of.
     const STATE_FIELDS: &'static [&'static str];
-    /// What follows from other records, as it was.
+    /// Derived fields as of the past day.
     type Derived: Serialize;
 
     /// Puts into the fields what other records had fixed of it.
@@ -47,7 +47,7 @@ pub trait Retrospective: Record {
         std::future::ready(Ok(()))
     }
 
-    /// What followed then from other records; `fields` is the record itself as it was.
+    /// Computes the derived fields as of the past day; `fields` is the record itself as of then.
     fn derived(
         &self,
         db: &impl ConnectionTrait,

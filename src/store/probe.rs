@@ -12,7 +12,7 @@ use super::{
 };
 use crate::config::DatabaseUrl;
 
-/// What the database lets the service do.
+/// Database health.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     /// It reads and writes.
@@ -28,7 +28,7 @@ pub enum Health {
 /// A probe of one database.
 pub struct Probe {
     db: Database,
-    /// What was seen last, by a look that began then.
+    /// Result of the last check, with its start time.
     seen: Mutex<Option<(Instant, Health)>>,
 }
 
@@ -46,7 +46,7 @@ impl Probe {
         self.db.clone()
     }
 
-    /// How the database is. Those who ask while somebody looks share the next look.
+    /// Checks the health of the database. Callers during a running check share the next one.
     pub async fn look(&self) -> Health {
         let asked = Instant::now();
         let mut seen = self.seen.lock().await;
@@ -77,8 +77,8 @@ impl Probe {
     }
 }
 
-/// Writes a row that says nothing: whether the database takes writes, only a write tells. A transaction that
-/// will write begins on a standby too.
+/// Writes a probe row: only an actual write shows that the database accepts writes. A standby lets a write
+/// transaction begin.
 ///
 /// # Errors
 /// It takes none, or does not answer.

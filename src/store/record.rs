@@ -1,4 +1,4 @@
-//! What every record has and says of itself.
+//! Traits and columns that all records share.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -66,7 +66,7 @@ pub trait Record:
     const PERSONAL: &'static [&'static str] = &[];
     /// The fields of the representation that follow from other records: the history does not keep them.
     const DERIVED: &'static [&'static str] = &[];
-    /// What `include=` can bring.
+    /// Related records available through `include=`.
     const INCLUDES: &'static [Include] = &[];
     /// For a record under another: the condition that it belongs to the one in `{id}`.
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = None;
@@ -75,12 +75,12 @@ pub trait Record:
     /// Whether the values of unique personal fields are unique within each province, so that nobody learns
     /// that another province has one.
     const UNIQUE_IN_PROVINCE: bool = false;
-    /// What each unique index means to a client: its name, its columns as SQLite tells them, the problem.
+    /// Unique indexes: name, columns as SQLite reports them, and the problem for a violation.
     const UNIQUE: &'static [Unique] = &[];
 
-    /// The representation of the row alone, in full, whoever may see it: what history keeps.
+    /// The full, unmasked representation of the row alone, as the history stores it.
     fn view(&self) -> Self::View;
-    /// Which rows a scope holds; those of its province, where the table says nothing else.
+    /// Condition for the rows within a scope; by default the rows of its province.
     fn visible_to(scope: &Scope) -> Condition {
         scope.holds((Self::Entity::default(), Alias::new("province")))
     }
@@ -92,8 +92,8 @@ pub trait Record:
     fn terms(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
-    /// The representations of some rows, with what is derived and what is asked for, in a number of
-    /// statements that does not depend on the number of rows.
+    /// The representations of some rows, with derived and included fields, in a constant number of
+    /// statements.
     fn views(rows: &[Self], _: &Reading<'_>) -> impl Future<Output = Result<Vec<Self::View>, Problem>> {
         std::future::ready(Ok(rows.iter().map(Self::view).collect()))
     }
@@ -103,8 +103,8 @@ pub trait Record:
     }
     /// Takes what is personal out of the row, where it is erased.
     fn erase(&mut self) {}
-    /// The last word before a row is written: fills in what follows from other records, and checks the rules
-    /// between them.
+    /// Hook before a write: computes fields that depend on other records, and validates the rules between
+    /// records.
     fn before_write(
         &mut self,
         _before: Option<&Self>,
@@ -117,7 +117,7 @@ pub trait Record:
         None
     }
 
-    /// The last word before a row becomes a tombstone, beyond what [`Record::REFERRED_BY`] says.
+    /// Validation hook before a soft delete, after the check of [`Record::REFERRED_BY`].
     fn before_delete(&self, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
     }
@@ -131,7 +131,7 @@ pub trait Record:
     }
 }
 
-/// What clients write of a record. The same type serves creation, merge patch and replacement.
+/// Input of a record, for creation, merge patch and replacement.
 pub trait Input<R>: Serialize + DeserializeOwned + for<'a> From<&'a R> {
     /// The names that other systems have for the record.
     fn external_refs(&mut self) -> &mut ExternalRefs;
@@ -139,18 +139,18 @@ pub trait Input<R>: Serialize + DeserializeOwned + for<'a> From<&'a R> {
     fn onto_row(self, row: &R) -> Result<R, Problem>;
 }
 
-/// For whom records are read, and what is to come with them.
+/// Context of a read: who reads, and what is included.
 pub struct Reading<'a> {
     /// The pool, or the transaction that has just written.
     pub db: DatabaseExecutor<'a>,
     /// The part of the country that exists for the caller.
     pub scope: &'a Scope,
-    /// What `include=` asks for.
+    /// Requested `include=` values.
     pub include: Vec<&'a str>,
 }
 
 impl Reading<'_> {
-    /// Whether `include=` asks for this.
+    /// Whether `include=` requests this.
     pub fn includes(&self, name: &str) -> bool {
         self.include.contains(&name)
     }
@@ -179,8 +179,8 @@ impl Reading<'_> {
         }
     }
 
-    /// The representations of the records under some others, oldest first, in one statement. `parent` tells
-    /// whose each is.
+    /// The representations of the child records of some parents, oldest first, in one statement. `parent`
+    /// returns the parent's id of a record.
     pub async fn under<R: Record>(
         &self,
         column: impl ColumnTrait,
@@ -207,9 +207,9 @@ pub fn visible_rows<R: Record>(scope: &Scope) -> Select<R::Entity> {
 
 /// A unique index and what its violation means.
 pub struct Unique {
-    /// Its name, which PostgreSQL tells.
+    /// The name of the index, which PostgreSQL reports.
     pub index: &'static str,
-    /// `table.column, table.column`, which SQLite tells.
+    /// `table.column, table.column`, which SQLite reports.
     pub columns: &'static str,
     /// The broken rule.
     pub violation: fn() -> Violation,
@@ -221,7 +221,7 @@ pub trait Columns: Clone + Send + Sync {
     fn id(&self) -> Uuid;
     /// 1 at creation, one more at each change.
     fn version(&self) -> i64;
-    /// When it was deleted, if it was.
+    /// Deletion time; none if live.
     fn deleted_at(&self) -> Option<DateTime<Utc>>;
     /// The hash of the newest history entry.
     fn history_hash(&self) -> &str;
@@ -237,13 +237,13 @@ pub struct ColumnsMut<'a> {
     pub id: &'a mut Uuid,
     /// See [`Columns::version`].
     pub version: &'a mut i64,
-    /// When it was created.
+    /// Creation time.
     pub created_at: &'a mut DateTime<Utc>,
-    /// Which account created it.
+    /// The account that created it.
     pub created_by: &'a mut Uuid,
-    /// When it was last changed.
+    /// Time of the last change.
     pub updated_at: &'a mut DateTime<Utc>,
-    /// Which account changed it last.
+    /// The account that changed it last.
     pub updated_by: &'a mut Uuid,
     /// See [`Columns::deleted_at`].
     pub deleted_at: &'a mut Option<DateTime<Utc>>,
@@ -263,24 +263,24 @@ macro_rules! record_table {
             pub id: uuid::Uuid,
             /// 1 at creation, one more at each change.
             pub version: i64,
-            /// When it was created.
+            /// Creation time.
             pub created_at: chrono::DateTime<chrono::Utc>,
-            /// Which account created it.
+            /// The account that created it.
             pub created_by: uuid::Uuid,
-            /// When it was last changed.
+            /// Time of the last change.
             pub updated_at: chrono::DateTime<chrono::Utc>,
-            /// Which account changed it last.
+            /// The account that changed it last.
             pub updated_by: uuid::Uuid,
-            /// When it was deleted, if it was.
+            /// Deletion time; none if live.
             pub deleted_at: Option<chrono::DateTime<chrono::Utc>>,
-            /// What other systems call it.
+            /// Identifiers in other systems.
             pub external_refs: crate::store::external_ref::ExternalRefs,
             /// The hash of its newest history entry.
             pub history_hash: String,
             $($(#[$about_column])* pub $column: $type,)*
         }
 
-        /// What it refers to is read by statements of its own.
+        /// Empty: related records are read by separate statements.
         #[derive(Copy, Clone, Debug, sea_orm::EnumIter, sea_orm::DeriveRelation)]
         pub enum Relation {}
 
@@ -333,7 +333,7 @@ macro_rules! record_table {
 }
 pub(crate) use record_table;
 
-/// What every record tells of itself.
+/// Fields that all records share.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RecordInfo {
     /// The id, a UUIDv7: later records have greater ids.
@@ -341,14 +341,14 @@ pub struct RecordInfo {
     /// 1 at creation, one more at each change; the `ETag` is made of it.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the service learned of it.
+    /// Creation time in the service.
     pub created_at: DateTime<Utc>,
     /// The account that created it.
     pub created_by: Uuid,
-    /// When it was last changed.
+    /// Time of the last change.
     pub updated_at: DateTime<Utc>,
     /// The account that changed it last.
     pub updated_by: Uuid,
-    /// What other systems call it.
+    /// Identifiers of the record in other systems.
     pub external_refs: ExternalRefs,
 }

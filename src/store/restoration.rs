@@ -1,5 +1,5 @@
-//! When the database was restored from a backup. Each time makes it another one to whoever follows its
-//! changes: part of what was seen before may not have come back.
+//! Restores of the database from a backup. After each one, followers of its changes must treat it as another
+//! database: some of what they have seen may be missing.
 
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 

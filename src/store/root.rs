@@ -20,7 +20,7 @@ pub struct Root {
     /// SHA-256, in hexadecimal, over a line for each record: kind, id, version and hash of its newest entry,
     /// between tabs.
     pub sha256: String,
-    /// How many records there are.
+    /// Number of records.
     pub chains: u64,
 }
 

@@ -11,7 +11,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Database, connection, lock, personal};
 
-/// How the tables stand to the program.
+/// State of the schema, compared with this build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schema {
     /// All changes that the program knows are applied; the newer ones, if any, let it serve.
@@ -55,7 +55,7 @@ pub struct Migration {
     pub state: State,
 }
 
-/// How a change of the tables stands to the database.
+/// State of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It is applied.
@@ -85,8 +85,7 @@ pub fn known() -> Vec<String> {
     Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
 }
 
-/// How the tables stand to the program. It only reads, so that an account without rights on the schema can
-/// serve.
+/// Compares the schema with this build. Read-only, so that an account without rights on the schema can serve.
 ///
 /// # Errors
 /// The database does not answer.
@@ -115,8 +114,8 @@ pub async fn migrations(db: &impl ConnectionTrait) -> Result<Vec<Migration>, DbE
     Ok(migrations)
 }
 
-/// Brings the tables up to date, in one transaction; says whether anything was to be done. Several instances
-/// may do so at once: one does, the others wait. Nothing is to be done to tables of a newer program.
+/// Applies missing migrations in one transaction; returns whether there were any. Safe to call from several
+/// instances at once: one migrates, the others wait. Schemas of a newer build are left alone.
 ///
 /// # Errors
 /// The database does not answer, or refuses a change: nothing is changed then.

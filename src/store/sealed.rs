@@ -54,11 +54,11 @@ impl Cipher {
 /// A key that seals the values of one purpose.
 pub struct SealingKey {
     cipher: Cipher,
-    /// What stands before each value: the format, and which key it is.
+    /// Prefix of each value: format and key id.
     head: [u8; 1 + KEY_ID],
 }
 
-/// Why a value is not read.
+/// Errors of opening a sealed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unread {
     /// It was sealed with a key that is not given.

@@ -21,10 +21,10 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "search_term")]
 pub struct Model {
-    /// Which kind of record.
+    /// The kind of record.
     #[sea_orm(primary_key, auto_increment = false)]
     pub resource: String,
-    /// What the term is: `word`, `isic`, `county`, …
+    /// The type of the term: `word`, `isic`, `county`, …
     #[sea_orm(primary_key, auto_increment = false)]
     pub field: String,
     /// The term, folded where it is text.

@@ -17,12 +17,12 @@ pub const PERSONAL: &str = "personal values";
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "service_secret")]
 pub struct Model {
-    /// What it is for.
+    /// Its purpose.
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
     /// 32 random bytes.
     pub value: Vec<u8>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: DateTimeUtc,
 }
 

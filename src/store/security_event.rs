@@ -53,7 +53,7 @@ pub struct Model {
     pub user_agent: Option<String>,
     /// In which request.
     pub request_id: String,
-    /// Which operation of the API.
+    /// Operation of the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
     /// The kind of record that it is about.
@@ -62,7 +62,7 @@ pub struct Model {
     /// The record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_id: Option<Uuid>,
-    /// How many values were shown.
+    /// Number of personal values shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<i64>,
 }
@@ -73,7 +73,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What has happened.
+/// Kinds of security events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -110,7 +110,7 @@ pub enum Kind {
     PersonalDataErased,
 }
 
-/// Where an event comes from.
+/// Origin of an event.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// The address.
@@ -121,7 +121,7 @@ pub struct Origin {
     pub acting_for: Option<String>,
     /// In which request.
     pub request_id: String,
-    /// Which operation of the API.
+    /// Operation of the API.
     pub operation: Option<String>,
 }
 
@@ -147,7 +147,7 @@ impl Model {
         }
     }
 
-    /// What a caller does. The service itself has no account.
+    /// Sets the acting account. The service itself has none.
     pub fn by(self, caller: &Caller, origin: &Origin) -> Self {
         if caller.id.is_nil() {
             return self;
@@ -157,7 +157,7 @@ impl Model {
         Self { acting_for, ..self.of(caller.id, &caller.username) }
     }
 
-    /// What an account is meant with.
+    /// Sets the affected account.
     pub fn of(self, account_id: Uuid, username: &str) -> Self {
         Self { account_id: Some(account_id), username: Some(username.to_owned()), ..self }
     }
@@ -172,7 +172,7 @@ impl Model {
         Self { resource: Some(resource.to_owned()), record_id: Some(record_id), ..self }
     }
 
-    /// How many values were shown.
+    /// Sets the number of values shown.
     pub fn counting(self, count: u64) -> Self {
         Self { count: Some(count.try_into().unwrap_or(i64::MAX)), ..self }
     }

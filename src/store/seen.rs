@@ -1,13 +1,12 @@
-//! What could be seen of the change log at a moment.
+//! The part of the change log that was visible at a moment.
 //!
-//! On PostgreSQL that is a snapshot: the transactions that had ended by then. A snapshot that is kept outside
-//! of the database needs a second bound, the number of the newest entry that it saw. A server that crashes,
-//! or another one that takes over from it, may give numbers of transactions again, of those that were rolled
-//! back shortly before: nobody waits until that is on the disk or on a standby. The snapshot would take the
-//! new ones for seen. Numbers of entries are not given again after one that is there: the server's own log
-//! moves the sequence on before it commits an entry. A snapshot that is kept in the database, as those of
-//! webhooks are, needs no such bound: its own commit comes after the ends of all transactions that it saw,
-//! and is not there without them.
+//! On PostgreSQL this is a snapshot: the transactions that had ended by then. A snapshot that is stored
+//! outside of the database needs a second bound, the number of its newest entry. A server that crashes, or
+//! one that takes over from it, may reuse the numbers of transactions that were rolled back shortly before: a
+//! rollback does not wait for the disk or a standby. The snapshot would count the new ones as seen. Numbers
+//! of entries are not reused after one that exists: the WAL advances the sequence before it commits an entry.
+//! A snapshot stored in the database, as those of webhooks are, needs no such bound: its own commit follows
+//! the ends of all transactions that it saw, and is lost if they are.
 
 use std::{fmt, str::FromStr};
 
@@ -19,7 +18,7 @@ use super::sql::Composer;
 /// than these counts as not yet seen.
 const MOST_RUNNING: usize = 100;
 
-/// What could be seen of the log at a moment.
+/// The part of the log that was visible at a moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Seen {
@@ -27,7 +26,7 @@ pub struct Seen {
     pub(super) first_unseen: i64,
     /// Nothing from here on is seen.
     pub(super) next: i64,
-    /// What was still being written in between.
+    /// Transactions in between that were still running.
     running: Vec<i64>,
     /// The number of the newest entry that was seen; none where the snapshot is kept in the database.
     pub(super) newest: Option<i64>,
@@ -123,8 +122,7 @@ fn was_visible(sql: &mut Composer, seen: &Seen) -> String {
     )
 }
 
-/// What holds for each entry `c` that was not visible in a snapshot, and can be looked up in an index
-/// (PostgreSQL).
+/// Indexable condition that holds for each entry `c` that was not visible in a snapshot (PostgreSQL).
 fn may_be_later(sql: &mut Composer, seen: &Seen) -> String {
     let first = format!("c.transaction_id >= {}", sql.bind(seen.first_unseen));
     seen.newest.map_or_else(|| first.clone(), |newest| format!("({first} OR c.seq > {})", sql.bind(newest)))

@@ -1,5 +1,5 @@
-//! The servers of PostgreSQL that an address names: which of several is wanted, and whether something stands
-//! in between that keeps no sessions.
+//! PostgreSQL servers of a connection URL: selects one of several, and detects a connection pooler that does
+//! not keep sessions.
 
 use std::time::Duration;
 
@@ -22,17 +22,17 @@ pub(super) async fn is_wanted(connection: &mut PgConnection, wanted: Wanted) -> 
     if wanted == Wanted::Any {
         return Ok(true);
     }
-    // What the session itself was told to be says nothing of the server.
+    // Settings of the session itself reveal nothing about the server.
     let sql = "SELECT pg_is_in_recovery(), pg_is_in_recovery() OR (SELECT reset_val = 'on' AND source <> 'client' \
                FROM pg_settings WHERE name = 'default_transaction_read_only')";
     let row = connection.fetch_one(sql).await?;
     Ok(wanted.holds(row.try_get(0)?, row.try_get(1)?))
 }
 
-/// How the server to use is reached: the only one, or the first that is what is wanted.
+/// Connection options of the server to use: the only one, or the first that is suitable.
 ///
 /// # Errors
-/// None of several is what is wanted.
+/// None of several servers is suitable.
 pub(super) async fn options(url: &DatabaseUrl) -> Result<PgConnectOptions, sqlx::Error> {
     if url.hosts().is_empty() { connection::postgres_options(url) } else { find(url).await }
 }
@@ -153,7 +153,7 @@ pub async fn check_sessions(url: &DatabaseUrl) -> Result<(), DbErr> {
     if is_kept && told == "31s" { Ok(()) } else { Err(refused()) }
 }
 
-/// Which process of the server serves a connection.
+/// The id of the server process behind a connection.
 async fn process(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
     connection.fetch_one("SELECT pg_backend_pid()").await?.try_get(0)
 }

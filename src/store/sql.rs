@@ -77,9 +77,9 @@ pub fn about<R: Columns>(db: &impl ConnectionTrait, sql: &str, on: NaiveDate, ro
     Statement::from_sql_and_values(db.get_database_backend(), sql.replace("{ids}", &ids), values)
 }
 
-/// What some texts stand for, those that stand for something: `lookup` makes a query for one value from the
-/// place of a text, with what is bound in `sql`. Each text is looked up by itself: for a list of them,
-/// PostgreSQL may read all of a table that has grown since it was counted.
+/// Looks up the values of some texts, without those that have none: `lookup` builds the query for one value
+/// from the placeholder of a text, with the bindings in `sql`. Each text is looked up separately: for a list,
+/// PostgreSQL may scan a table that has grown since its statistics were computed.
 pub async fn look_up<T: TryGetable>(
     db: &impl ConnectionTrait,
     mut sql: Composer,
@@ -105,7 +105,7 @@ pub fn columns<E: EntityTrait>(alias: &str) -> String {
     E::Column::iter().map(|column| format!("{alias}.{}", column.as_str())).collect::<Vec<_>>().join(", ")
 }
 
-/// How many rows of a group fulfil a condition.
+/// SQL for the number of rows of a group that meet a condition.
 pub fn count_where(condition: &str) -> String {
     format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)")
 }
@@ -238,7 +238,7 @@ impl Composer {
         self.on(table, &format!("{table} INDEXED BY {index}"))
     }
 
-    /// How many days lie between two days.
+    /// SQL for the number of days between two days.
     pub fn days_between(&self, later: &str, earlier: &str) -> String {
         self.on(
             &format!("CAST({later} - {earlier} AS bigint)"),
@@ -287,7 +287,7 @@ fn millionths(text: &str) -> String {
     )
 }
 
-/// What a member of JSON is.
+/// Types of JSON members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
     /// Text.

@@ -16,7 +16,7 @@ pub struct Model {
     /// The id (UUIDv7, so that of two events of a day the later recorded one is the greater).
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Which kind of record.
+    /// The kind of record.
     pub resource: String,
     /// The record.
     pub record_id: Uuid,
@@ -28,7 +28,7 @@ pub struct Model {
     pub to_state: String,
     /// The day from which it was so.
     pub effective_on: ChronoDate,
-    /// When the service learned of it.
+    /// Recording time in the service.
     pub recorded_at: DateTimeUtc,
     /// From which account.
     pub recorded_by: Uuid,
@@ -44,7 +44,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What is to be recorded.
+/// A status event to record.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// The state before.
@@ -71,7 +71,7 @@ pub async fn latest<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Opt
     Ok(event.map(|event| Date::from(event.effective_on)))
 }
 
-/// A change of state as the history tells it.
+/// A change of state in the history.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecordedTransition {
     /// The state before.

@@ -150,7 +150,7 @@ pub const JOINT_ACTION: Relation = Relation {
     initial_state: None,
 };
 
-/// What became of clusters.
+/// Lineage of clusters.
 pub const LINEAGE: Relation = Relation {
     table: "lineage_entry",
     columns: &[
@@ -180,7 +180,7 @@ pub const MEASUREMENT: Relation = Relation {
     initial_state: None,
 };
 
-/// Milestones. Their weights and days are those of the newest plan: what was in force on a day is told by the
+/// Milestones. Weights and days are those of the newest plan; those in force on an earlier day are in the
 /// baselines.
 pub const MILESTONE: Relation = Relation {
     table: "milestone",
@@ -258,12 +258,12 @@ pub const PROJECT: Relation = Relation {
     initial_state: Some("draft"),
 };
 
-/// Which records a relation holds.
+/// Selects the records and states that a relation contains.
 #[derive(Clone, Copy)]
 pub struct Knowledge {
-    /// What was known at this moment; none for what is known now.
+    /// The moment whose knowledge counts; none for the present.
     pub at: Option<DateTime<Utc>>,
-    /// The day whose states are told; none for the present ones.
+    /// The day whose states are selected; none for the present ones.
     pub on: Option<chrono::NaiveDate>,
 }
 

@@ -1,9 +1,9 @@
-//! Which connections are trusted. A pool hands out no connection that may be in an open transaction without
-//! knowing it, that its server may go on refusing, or whose file is no longer the one that the address names.
+//! Trust in connections. A pool hands out no connection that may be in an open transaction unnoticed, that
+//! its server may go on refusing, or whose file is no longer at the configured path.
 //!
-//! SQLite rolls back by itself when a disk is full or fails. sqlx 0.9 still counts an open transaction where
-//! the rollback that follows fails with it: the next `BEGIN` becomes a `SAVEPOINT`, the next `COMMIT` a
-//! `RELEASE`, and nothing is committed.
+//! SQLite rolls back by itself when a disk is full or fails. sqlx 0.9 still counts an open transaction if the
+//! rollback that follows fails too: the next `BEGIN` becomes a `SAVEPOINT`, the next `COMMIT` a `RELEASE`,
+//! and nothing is committed.
 
 use std::{
     collections::BTreeMap,
@@ -47,11 +47,11 @@ struct State {
     /// Connections that were made before are given up.
     since: Option<Instant>,
     file: Option<FileIdentity>,
-    /// The file or its log was taken from under open connections: until all of them are closed, none is made.
-    /// What is written through one that is open goes where nobody reads it, and the last one takes the log of
-    /// whatever has come in its place along.
+    /// The file or its log was removed under open connections: no new ones are opened until all are closed.
+    /// Writes through an open one are lost, and the last one to close deletes the log of the file that has
+    /// replaced it.
     is_closing: bool,
-    /// How many connections are open in each pool.
+    /// Number of open connections of each pool.
     open: Vec<Weak<AtomicUsize>>,
     pools: Vec<Weak<Pools>>,
     closed_at: Option<Instant>,
@@ -69,13 +69,14 @@ const IDLE: Duration = Duration::from_secs(15);
 /// A server that lives, and has nothing else to do for this connection, answers within so long.
 const ANSWERS: Duration = Duration::from_millis(500);
 
-/// PostgreSQL looks so often whether a connection is still there for which it works, in milliseconds.
+/// Interval at which PostgreSQL checks that the client of a running statement is still connected, in
+/// milliseconds.
 const LOOKS: u32 = 250;
 
 /// The first version of PostgreSQL that does.
 const LOOKS_SINCE: u32 = 140_000;
 
-/// SQLite asks after so many instructions whether to go on: some thousand times a second.
+/// Number of instructions between two interrupt checks of SQLite: some thousand checks a second.
 const INSTRUCTIONS: i32 = 10_000;
 
 /// A connection that is given up is closed within so long.

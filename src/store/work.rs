@@ -1,10 +1,10 @@
-//! Work on the database that ends when nobody waits for it any more.
+//! Cancellable database work.
 //!
-//! Whoever begins some work holds it. When it is dropped, because the client has gone, the time is up or the
-//! server stops, the statement of it that still runs is ended. SQLite runs a statement on a thread of this
-//! process and asks every few instructions whether to go on: it asks the work that the connection was taken
-//! for. PostgreSQL needs none of this: it ends a statement whose connection is closed (`trust.rs`), and one
-//! that takes too long by itself.
+//! The caller of the work holds it. When it is dropped, because the client has gone, the time is up or the
+//! server stops, its running statement is ended. SQLite runs a statement on a thread of this process and asks
+//! every few instructions whether to continue: it asks the work that took the connection. PostgreSQL needs
+//! none of this: it ends a statement whose connection is closed (`trust.rs`), and one that takes too long by
+//! itself.
 
 use std::{
     sync::{
@@ -74,7 +74,7 @@ pub(super) fn present() -> Option<Arc<Goes>> {
     PRESENT.try_with(Clone::clone).ok()
 }
 
-/// What is to be done in another task, as a part of the work that is under way in this one.
+/// Runs a future in another task as part of the current work.
 pub(super) fn carried<T>(part: impl Future<Output = T>) -> impl Future<Output = T> {
     let present = present();
     async move {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 
-/// Which database a copy is of. It can be put back into one of the same kind only.
+/// Database engine of a backup. A backup can be restored only to the same engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -37,7 +37,7 @@ impl Kind {
     }
 }
 
-/// Why it could not be done, for whoever runs it. It holds no secret.
+/// Error shown to the operator; contains no secrets.
 pub type Failure = Box<dyn std::error::Error>;
 
 /// Refuses where the programs are missing that copy a database.

@@ -15,7 +15,7 @@ use sqlx::postgres::{PgPoolOptions, PgSslMode};
 use super::Failure;
 use crate::{config::Config, store::servers};
 
-/// Where Debian keeps the programs of each version of PostgreSQL.
+/// Debian's directory of PostgreSQL programs, one subdirectory per version.
 const OF_DEBIAN: &str = "/usr/lib/postgresql";
 
 async fn open(config: &Config) -> Result<DatabaseConnection, sqlx::Error> {

@@ -17,7 +17,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::sql::{Composer, Member};
 
-/// Whose earned value, and what is known of it.
+/// Input of the earned-value calculation.
 pub struct Sources {
     /// Projects, in parentheses: `id`, `province`, `budget`.
     pub projects: String,
@@ -25,7 +25,7 @@ pub struct Sources {
     pub baselines: String,
     /// Their payments: `project_id`, `amount_irr`, `paid_on`.
     pub payments: String,
-    /// What was recorded later is left out.
+    /// Later records are excluded.
     pub known_at: Option<DateTime<Utc>>,
     /// The plan is the one that was in force on this day.
     pub as_of: Option<NaiveDate>,
@@ -38,11 +38,10 @@ pub struct Sources {
 pub const MEASURES: [&str; 6] =
     ["planned_bp", "earned_bp", "planned_irr", "earned_irr", "cost_irr", "rebaselines"];
 
-/// What planned value, earned value and actual cost of each project change by on each day: a statement in
-/// parentheses.
+/// Daily changes of planned value, earned value and actual cost per project: a statement in parentheses.
 ///
-/// Each part is worked out once: SQLite would put the text of a part wherever it is named, and read the JSON
-/// of the plans again each time.
+/// Each part is materialized: SQLite would otherwise inline its text at each reference, and parse the JSON of
+/// the plans again each time.
 pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
     let Sources { projects, baselines, payments, .. } = sources;
     let known = sources

@@ -13,7 +13,7 @@ use crate::{
     store::{Database, connection, lock, sql::Composer},
 };
 
-/// What the values of a project change by on a day, as the table has it.
+/// Daily changes of a project's values: a row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub struct ValueDay {
     project_id: Uuid,
@@ -39,7 +39,7 @@ type Key = (&'static str, String, NaiveDate);
 /// The measures that are summed up, in the order of [`ValueDay::sums`].
 const SUMMED: [&str; 4] = ["planned_irr", "earned_irr", "cost_irr", "rebaselines"];
 
-/// What sums change by.
+/// Changes of the sums.
 #[derive(Default)]
 struct Summary(BTreeMap<Key, [i64; 4]>);
 
@@ -255,7 +255,7 @@ async fn provinces(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     rows.iter().map(|row| row.try_get("", "province")).collect()
 }
 
-/// What the sums of a province lack to be those of the days that are kept of its projects.
+/// Differences between the sums of a province and those of the daily rows of its projects.
 async fn wrong_sums(db: &impl ConnectionTrait, province: &str) -> Result<Summary, DbErr> {
     let mut sql = Composer::new(db);
     let sums = SUMMED.map(|name| format!("CAST(SUM(d.{name}) AS bigint) AS {name}")).join(", ");
@@ -294,8 +294,8 @@ fn sums_of(row: &QueryResult) -> Result<[i64; 4], DbErr> {
     Ok(sums)
 }
 
-/// How many rows of the summaries differ from what the records say: none, unless somebody has changed the
-/// database past the service. It reads one moment of the database, and keeps nobody from writing.
+/// Number of summary rows that differ from the records: 0, unless the database was changed outside the
+/// service. Reads one snapshot and blocks no writers.
 pub async fn differences(db: &Database) -> Result<u64, DbErr> {
     let transaction = connection::begin_to_survey(db).await?;
     let mut count = 0;

@@ -21,16 +21,16 @@ use crate::{
 
 pub use stored::{Damage, Parts, ReadError, Recorded, SMALL};
 
-/// What S3 takes as one part of a larger object at the least.
+/// Minimum part size of an S3 multipart upload, in bytes.
 const PART_OF_S3: usize = 5 * 1024 * 1024;
-/// What is written to a disk at once.
+/// Write buffer size for a folder, in bytes.
 const PART_OF_FOLDER: usize = 256 * 1024;
 
-/// Where files are kept.
+/// File storage.
 #[derive(Clone)]
 pub struct Files {
     pub(super) store: Arc<dyn ObjectStore>,
-    /// How many bytes are gathered before they are sent to the store.
+    /// Number of bytes buffered before they are sent to the store.
     part: usize,
 }
 

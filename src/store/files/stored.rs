@@ -20,25 +20,25 @@ pub const SMALL: u64 = 1024 * 1024;
 /// So many bytes of a file are read at once: each answer on its way holds as many.
 const PART: usize = 64 * 1024;
 
-/// What is recorded of a stored file.
+/// Recorded properties of a stored file.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     /// The SHA-256 of its content, in hexadecimal: its name in the store.
     pub sha256: String,
-    /// How many bytes it has.
+    /// Size in bytes.
     pub size: u64,
 }
 
-/// Why a stored file is not the one that was stored.
+/// Ways in which a stored file differs from its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// It is not in the store.
     Missing,
     /// It has another number of bytes.
     Size {
-        /// How many were recorded.
+        /// Recorded size in bytes.
         recorded: u64,
-        /// How many are there, as far as they were counted.
+        /// Actual size in bytes, as far as counted.
         found: u64,
     },
     /// Its bytes are not those that were recorded.
@@ -55,7 +55,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// Why a stored file is not given.
+/// Errors of reading a stored file.
 #[derive(Debug)]
 pub enum ReadError {
     /// It is not the one that was stored.
@@ -94,7 +94,7 @@ struct Found {
     parts: Parts,
     /// The open file of a folder: it is read twice, and nobody puts another one in its place meanwhile.
     file: Option<Arc<File>>,
-    /// By it a bucket knows whether the file is still the same.
+    /// Entity tag of the object in a bucket; detects changes.
     e_tag: Option<String>,
 }
 

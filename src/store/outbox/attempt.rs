@@ -14,13 +14,13 @@ pub struct Model {
     /// Counted from 1; a number that is missing is that of an attempt that was cut off.
     #[sea_orm(primary_key, auto_increment = false)]
     pub number: i64,
-    /// When it began.
+    /// Start time.
     pub attempted_at: DateTimeUtc,
-    /// How long it took.
+    /// Duration in milliseconds.
     pub duration_ms: i64,
     /// The status code of the answer, where there was one.
     pub status: Option<i64>,
-    /// Why it has failed; none where it has not.
+    /// Reason of the failure; none if it succeeded.
     pub fault: Option<Fault>,
     /// The beginning of the answer.
     pub answer: Option<String>,
@@ -32,7 +32,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Why an attempt has failed.
+/// Reasons for a failed delivery attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]

@@ -28,20 +28,20 @@ use super::{
     sql::{Composer, columns},
 };
 
-/// How many deliveries of one webhook are on their way at the same time.
+/// Maximum number of concurrent deliveries per webhook.
 const IN_FLIGHT: i64 = 4;
 
-/// How many deliveries are asked for again at once: it is one write.
+/// Maximum number of deliveries replayed at once: it is one write.
 const REPLAYED: u64 = 10_000;
 
-/// How far a webhook has followed the change log.
+/// Position of a webhook in the change log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubscriptionCursor {
     /// The webhook.
     pub webhook_id: Uuid,
-    /// What it has been told of is all that was seen then,
+    /// Every change that was visible then has been delivered,
     pub seen: Seen,
-    /// and, where it is on the way to another moment, what comes before a position in between.
+    /// and, while it moves to a later moment, those before a position in between.
     pub until: Option<(Seen, i64)>,
 }
 
@@ -184,7 +184,7 @@ fn is_claimable(moment: &str) -> String {
     )
 }
 
-/// Which lanes somebody claims deliveries of.
+/// Lanes whose deliveries a worker claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lanes {
     /// Those whose receivers take deliveries at once.
@@ -194,7 +194,7 @@ pub enum Lanes {
     Lagging,
 }
 
-/// How many more deliveries a lane `l` takes: a receiver that lags gets one at a time.
+/// SQL for the number of further deliveries that a lane `l` takes: one at a time for a failing receiver.
 fn room(moment: &str) -> String {
     format!(
         "(CASE WHEN l.failures > 0 THEN 1 ELSE {IN_FLIGHT} END \
@@ -299,7 +299,7 @@ async fn claim_of(
     Ok(claimed)
 }
 
-/// What becomes of a delivery after an attempt.
+/// Results of a delivery attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It has arrived,

@@ -27,7 +27,7 @@ use crate::{
 struct Table {
     resource: &'static str,
     name: &'static str,
-    /// The columns that are encrypted, and whether each has a blind index.
+    /// Encrypted columns, and whether each has a blind index.
     sealed: &'static [(&'static str, bool)],
 }
 
@@ -108,7 +108,7 @@ pub async fn adopt(db: &Database) -> Result<(), Problem> {
     })
 }
 
-/// Does some records; whether there may be more.
+/// Processes a batch of records; returns whether there may be more.
 async fn turn(db: &Database, table: &Table, keyring: &Keyring) -> Result<bool, Problem> {
     let transaction = connection::begin_to_rebuild(db).await?;
     lock::for_transaction(&transaction, "adopt histories").await?;
@@ -128,7 +128,7 @@ async fn turn(db: &Database, table: &Table, keyring: &Keyring) -> Result<bool, P
     Ok(!rows.is_empty())
 }
 
-/// The values of a record with their commitments, as the history has told them so far.
+/// Values of a record and their commitments, as collected from its history so far.
 type Known = BTreeMap<&'static str, (Value, String)>;
 
 /// Writes the history of a record anew. Where its chain is broken, it stays so.
@@ -276,9 +276,9 @@ async fn rewrite(db: &WriteTransaction, entry: change_log::Model) -> Result<(), 
     Ok(())
 }
 
-/// What the history was before it was written anew.
+/// State of the history before it was rewritten.
 pub struct Evidence {
-    /// When the root was taken.
+    /// Time at which the root was computed.
     pub taken_at: DateTime<Utc>,
     /// The root over all chains.
     pub root: Root,

@@ -1,6 +1,6 @@
-//! Erasing the personal values of a record for good: the values with their salts, what was kept of them
-//! elsewhere, and the former head of its history, from which they could be computed. What commits to them
-//! stays, and tells nothing any more.
+//! Permanent erasure of the personal values of a record: the values with their salts, their copies elsewhere,
+//! and the former head of its history, from which they could be computed. The commitments stay; without the
+//! salts they reveal nothing.
 
 use std::collections::BTreeSet;
 
@@ -98,7 +98,7 @@ async fn forget(transaction: &Transaction, resource: &str, id: Uuid) -> Result<(
     transaction
         .execute_statement(record("former_head").and_where(Expr::col(Alias::new("resource")).eq(resource)))
         .await?;
-    // What another system called the record, and what it was told to be wrong with a row of it.
+    // External references of the record, and errors reported for its import rows.
     let column = |name: &'static str| Expr::col(Alias::new(name));
     forget_rows(transaction, column("record_id").eq(id)).await?;
     for reference in keys {

@@ -20,7 +20,7 @@ use crate::{
     values::hex,
 };
 
-/// How many bytes the secret has.
+/// Length of the secret in bytes.
 pub const LENGTH: usize = 32;
 
 /// A key with its two parts.
@@ -79,7 +79,7 @@ impl Key {
         Self::new(&secret).map_err(|error| error.to_string())
     }
 
-    /// What tells the key from others; it says nothing of the secret.
+    /// Identifier of the key; reveals nothing about the secret.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -94,7 +94,7 @@ impl Key {
         self.cipher.open(name.as_bytes(), &URL_SAFE_NO_PAD.decode(sealed).ok()?)
     }
 
-    /// What a value of a kind is found by without being told: HMAC-SHA-256 in base64url.
+    /// Blind index of a value of a kind: HMAC-SHA-256 in base64url.
     pub fn index(&self, kind: &str, value: &str) -> String {
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.index, format!("{}:{kind}{value}", kind.len()).as_bytes()))
     }
@@ -165,7 +165,7 @@ impl Keyring {
         self.0.len() > 1
     }
 
-    /// What a value of a kind is found by, whichever key was current when it was written.
+    /// Blind indexes of a value of a kind, one for each key, current or former.
     pub fn indexes(&self, kind: &str, value: &str) -> Vec<String> {
         self.0.iter().map(|key| key.index(kind, value)).collect()
     }

@@ -1,7 +1,7 @@
-//! Personal values in one place: a table of them, each encrypted and with a salt of its own. Records and
-//! their history keep a *commitment* to each value in its stead, a hash over salt and value, so that the
-//! hashes of the history tell nothing, hold for good, and go on to hold when a value and its salt are erased.
-//! `docs/personal-data.md` tells the whole design.
+//! The table of personal values, each encrypted and with its own salt. Records and their history contain a
+//! *commitment* to each value instead, a hash over salt and value, so that the hashes of the history reveal
+//! nothing, never change, and remain valid after a value and its salt are erased. The design is in
+//! `docs/personal-data.md`.
 
 pub mod adopt;
 pub mod erase;
@@ -40,7 +40,7 @@ pub struct Model {
     /// The commitment to it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub token: String,
-    /// Which kind of record says it.
+    /// The kind of record that contains the value.
     pub resource: String,
     /// The record.
     pub record_id: Uuid,
@@ -106,11 +106,11 @@ pub struct Sealed<'a> {
     pub field: &'static str,
     /// The value as the record at hand has it.
     pub value: Option<&'a mut String>,
-    /// Where the blind index of the value is kept, for what is looked up.
+    /// The blind index of the value, for fields that are looked up.
     pub index: Option<&'a mut Option<String>>,
 }
 
-/// What a record keeps apart.
+/// Personal data of a record.
 pub struct Apart<'a> {
     /// The commitments; none before the record has any.
     pub commitments: &'a mut Option<Commitments>,
@@ -123,7 +123,7 @@ fn is_token(text: &str) -> bool {
     text.len() == 44 && text.starts_with('~')
 }
 
-/// What stands for a value that was erased; it is no personal value, and nobody commits to it.
+/// Placeholder for an erased value; not a personal value itself, and without a commitment.
 pub fn erased(field: &str) -> Value {
     match field {
         "national_code" => ERASED.into(),
@@ -393,7 +393,7 @@ pub fn names_another<R: Record>(row: &R, before: Option<&R>) -> bool {
 }
 
 /// Whether another live record has the value of a unique field under the index of a former key, which the
-/// unique index of the table cannot tell.
+/// unique index of the table cannot detect.
 ///
 /// # Errors
 /// The database does not answer.

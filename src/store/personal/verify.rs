@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{Apart, Column, Entity, Model, is_token, opened};
 use crate::store::{Record, change_log};
 
-/// What a record says of its personal values.
+/// Personal data of a record as its row has it.
 #[derive(Debug, Default)]
 pub struct Said {
     /// Field and commitment.
@@ -24,7 +24,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// What the row of a kind of record says.
+    /// Reads the personal data from a row of a kind of record.
     ///
     /// # Errors
     /// It cannot be read.
@@ -48,7 +48,7 @@ impl Said {
     }
 }
 
-/// What is wrong, and where it was found.
+/// A fault: the record and the description.
 pub type Wrong = (Uuid, String);
 
 /// Holds the values of some records of a kind against what the records and their histories say; how many
@@ -153,7 +153,7 @@ async fn told(
     Ok(told)
 }
 
-/// Which of some records were erased.
+/// The erased ones among some records.
 async fn erased(
     db: &impl ConnectionTrait,
     resource: &str,

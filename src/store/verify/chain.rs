@@ -2,7 +2,7 @@
 
 use super::{Row, change_log};
 
-/// What is wrong with a chain, from which version on.
+/// A broken chain link: the first bad version and the fault.
 #[derive(Debug)]
 pub struct BrokenLink {
     pub(super) version: i64,

@@ -90,7 +90,7 @@ async fn of_postgres(db: &Database) -> Result<String, Fault> {
     })
 }
 
-/// How many indexes were checked with `amcheck`, or why none was.
+/// Number of indexes checked with `amcheck`, or the reason why none was.
 async fn indexes(db: &Database) -> Result<Result<usize, &'static str>, Fault> {
     let unread = Fault::unread(Area::Database);
     let extension = "SELECT n.nspname || CASE WHEN has_function_privilege(format('%I.bt_index_check(regclass, boolean)', n.nspname), 'EXECUTE') \
@@ -117,7 +117,7 @@ async fn indexes(db: &Database) -> Result<Result<usize, &'static str>, Fault> {
     Ok(Ok(indexes.len()))
 }
 
-/// What PostgreSQL says, without the words of the layers between.
+/// The message of PostgreSQL, without those of the layers between.
 fn without_frame(error: &DbErr) -> String {
     let text = error.to_string();
     text.rsplit_once("database: ").map_or(text.clone(), |(_, said)| said.to_owned())

@@ -1,5 +1,4 @@
-//! What records are found by: the rows of their search terms and external references are those that the
-//! records say, and no others.
+//! Verifies the rows of search terms and external references against the records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +17,7 @@ struct Table {
     name: &'static str,
     /// The two columns that say it.
     columns: [&'static str; 2],
-    /// What a row of it is called.
+    /// Name of a row of the table.
     row: &'static str,
     said: fn(&FoundBy) -> &BTreeSet<(String, String)>,
 }
@@ -84,7 +83,7 @@ async fn walk(moment: &DatabaseTransaction, kind: &Kind, kinds: &[Kind], walks: 
 
 type Records = BTreeMap<Uuid, FoundBy>;
 
-/// Why a page of records is not there; it concerns both tables.
+/// Error of reading a page of records; it concerns both tables.
 struct Unread {
     place: Option<String>,
     error: DbErr,
@@ -101,7 +100,7 @@ impl Unread {
     }
 }
 
-/// The next records of a kind, and whether they are the last ones.
+/// The next page of records of a kind, and whether it is the last.
 async fn page(
     moment: &DatabaseTransaction,
     kind: &Kind,

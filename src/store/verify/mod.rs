@@ -1,8 +1,8 @@
-//! Whether the database holds what was written into it: the history and the records, what records are found
-//! by, the answers that are kept for repeated requests, and the database's own pages and indexes.
+//! Verifies the integrity of the database: the history and the records, search terms and external references,
+//! stored answers of repeated requests, and the database's own pages and indexes.
 //!
-//! Each area is read by itself, and names the first fault that it has. The history comes with its
-//! [root](super::root), which tells one moment of all records from every other.
+//! Each area is checked separately, and reports its first fault. The history includes its
+//! [root](super::root), a fingerprint of all records at one moment.
 
 mod answers;
 mod chain;
@@ -38,7 +38,7 @@ pub struct Kind {
     pub referred_by: &'static [(&'static str, &'static str)],
     read: fn(&QueryResult) -> Result<Row, DbErr>,
     found_by: fn(&QueryResult) -> Result<FoundBy, DbErr>,
-    /// What a change has made of its fields.
+    /// Differences between the fields before and after a change.
     pub differences: fn(&Value, &Value) -> Vec<FieldChange>,
     personal: fn(&QueryResult) -> Result<Said, DbErr>,
 }
@@ -50,7 +50,7 @@ struct Row {
     data: Value,
 }
 
-/// What a record is to be found by: field and term, system and key; nothing where it is deleted.
+/// Search terms (field and term) and external references (system and key) of a record; empty if deleted.
 #[derive(Default)]
 struct FoundBy {
     terms: BTreeSet<(String, String)>,
@@ -86,7 +86,7 @@ impl Kind {
         }
     }
 
-    /// What the change log calls it.
+    /// Its name in the change log.
     pub fn resource(&self) -> &'static str {
         self.resource
     }
@@ -96,7 +96,7 @@ impl Kind {
         self.table
     }
 
-    /// Rows of the kind in the order of their ids, from one on. Kinds that share a table are told apart by
+    /// Rows of the kind in the order of their ids, after one. Kinds that share a table are distinguished by
     /// their entries.
     fn rows_after(&self, after: Option<Uuid>, kinds: &[Self], most: u64) -> SelectStatement {
         let mut query =
@@ -118,7 +118,7 @@ impl Kind {
     }
 }
 
-/// What is whole.
+/// Statistics of the verified areas.
 #[derive(Debug, Default)]
 pub struct Intact {
     /// So many records.
@@ -137,7 +137,7 @@ pub struct Intact {
     pub answers: u64,
     /// So many kept answers of before there were checksums, of which nothing can be said.
     pub bare_answers: u64,
-    /// What was checked of the database itself, in words.
+    /// Description of the database checks.
     pub database: String,
 }
 
@@ -183,7 +183,7 @@ pub enum Area {
 /// The first fault of an area.
 #[derive(Debug)]
 pub struct Fault {
-    /// Which area.
+    /// The area.
     pub area: Area,
     /// Where; none where the area could not be read.
     place: Option<String>,
