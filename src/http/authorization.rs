@@ -78,12 +78,12 @@ impl Format {
     }
 }
 
-/// What the guard found out about the request, for the extractors.
+/// Results of the authorization middleware, for the extractors.
 #[derive(Clone)]
 pub struct Call(Arc<Parts>);
 
 struct Parts {
-    /// How many personal values were shown in clear.
+    /// Number of personal values shown in clear.
     shown: AtomicU64,
     operation: Arc<Operation>,
     query: Value,
@@ -109,7 +109,7 @@ impl Call {
         &self.0.query
     }
 
-    /// What `include=` asks for.
+    /// Requested `include=` values.
     pub fn includes(&self) -> Vec<&str> {
         self.0.query["include"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     }
@@ -129,7 +129,7 @@ impl Call {
         self.0.shown.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// How many personal values the answer shows in clear.
+    /// Number of personal values that the answer shows in clear.
     pub fn shown(&self) -> u64 {
         self.0.shown.load(Ordering::Relaxed)
     }
@@ -170,7 +170,7 @@ impl Call {
         self.0.language
     }
 
-    /// Who calls; an error on public operations.
+    /// The caller; an error on public operations.
     pub fn caller(&self) -> Result<Arc<Caller>, Problem> {
         self.0.caller.clone().ok_or_else(|| Problem::new(&problem_types::UNAUTHENTICATED))
     }
@@ -279,7 +279,7 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What supervisors and monitoring read. It may have an address of its own.
+/// Endpoints for supervisors and monitoring, which may have a listener of their own.
 const OPERATION: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
 /// Whether what is asked for is to be had at the other address of the service only.

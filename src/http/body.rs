@@ -1,4 +1,5 @@
-//! What a request carries: query, body and merge patch, each held against the document before it is typed.
+//! Request extractors: query, body and merge patch, each validated against the OpenAPI document before
+//! deserialization.
 
 use std::{future::Future, ops::Deref, pin::Pin};
 
@@ -92,7 +93,7 @@ impl FromRequest for Patch {
     }
 }
 
-/// What a body gives, or, once it is known that the records of the path exist, what is wrong with it.
+/// Reports errors of a body only after the records of the path have been looked up.
 async fn refused_last<T>(body: Result<T, Problem>, request: &HttpRequest) -> Result<T, Problem> {
     if body.is_err() {
         record_extractor::looked_up(request).await;
@@ -147,7 +148,7 @@ fn typed<T: DeserializeOwned>(value: Value, call: &Call) -> Result<T, Problem> {
         .map_err(|error| Problem::invalid(vec![Violation::body("", "invalid", mistyped(&error))]))
 }
 
-/// What the schema let pass and the type does not: the message names no type of ours.
+/// An error of deserialization after schema validation; the message contains no internal type names.
 fn mistyped(error: &serde_json::Error) -> Text {
     Text::new(format!("مقداری پذیرفته نیست: {error}"), format!("A value is not acceptable: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Who is at the other end of the connection.
+//! The client address of a connection.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -19,8 +19,8 @@ pub fn address(request: &HttpRequest) -> String {
         .unwrap_or_default()
 }
 
-/// Whose requests and connections are counted together: an IPv4 address, or the 64 bits of an IPv6 network,
-/// whose addresses one client has.
+/// Key for counting the requests and connections of a client: an IPv4 address, or the /64 network of an IPv6
+/// address, which belongs to one client.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

@@ -30,7 +30,7 @@ use super::{
 /// The bytes that the system may keep of an answer. More of it waits in the process, where it is counted.
 const SEND_BUFFER: usize = 128 * 1024;
 
-/// Which of the service's addresses a connection came to.
+/// The listener that accepted a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listener {
     /// That of the API.
@@ -108,8 +108,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// What a write gives: one that would wait for a client that has gone fails, so that nothing that is
-    /// under way for it is kept.
+    /// Handles the result of a write: after the client has closed its side, a blocked write fails, so that
+    /// the work under way for it is dropped.
     fn written(
         &mut self,
         context: &mut Context<'_>,
@@ -121,7 +121,7 @@ impl Connection {
         self.meter.hold(context, written)
     }
 
-    /// Which of the service's addresses it came to.
+    /// The listener that accepted it.
     pub fn listener(&self) -> Listener {
         self.listener
     }
@@ -131,11 +131,11 @@ impl Connection {
 #[derive(Debug)]
 struct Meter {
     pace: Pace,
-    /// How long bytes have waited in this window, before the present wait.
+    /// Time that bytes have waited in this window, before the present wait.
     waited: Duration,
-    /// How many bytes were taken in this window.
+    /// Number of bytes taken in this window.
     taken: u64,
-    /// When the present wait began.
+    /// Start of the present wait.
     since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }

@@ -23,7 +23,7 @@ use crate::{
     problem::{Place, Problem, Text, Violation, Violations, problem_types},
 };
 
-/// Who may call an operation.
+/// Access control of an operation.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everybody, without a token.
@@ -39,7 +39,7 @@ pub const PERMISSIONS_OF_VALUES: &str = "x-permissions";
 pub struct Operation {
     /// The `operationId`.
     pub id: String,
-    /// Who may call it.
+    /// Access control.
     pub access: Access,
     /// The media types that its body may come in; none when it takes no body.
     pub media_types: Vec<String>,
@@ -60,7 +60,7 @@ pub struct Operation {
     merged: Option<Validator>,
 }
 
-/// How a parameter's text becomes a JSON value.
+/// Type of a parameter, by which its text is parsed into a JSON value.
 #[derive(Clone, Copy)]
 enum Kind {
     Integer,

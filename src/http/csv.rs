@@ -40,7 +40,7 @@ fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Result<String, Problem
     String::from_utf8(bytes).map_err(Problem::internal)
 }
 
-/// What a row holds under a name; `a.b` is a member of a member.
+/// The value of a row under a name; `a.b` is a member of a member.
 pub(super) fn member<'a>(row: &'a Value, name: &str) -> &'a Value {
     name.split('.').fold(row, |value, name| &value[name])
 }
@@ -95,7 +95,7 @@ fn defuse(text: &str) -> Cow<'_, str> {
     defused.into()
 }
 
-/// What [`defuse`] was given.
+/// The inverse of [`defuse`].
 pub fn undefused(cell: &str) -> Cow<'_, str> {
     if !cell.contains('\'') {
         return cell.into();

@@ -12,7 +12,7 @@ const MOST_MEMBERS: usize = 1_000;
 /// No body that is right has as many values as this.
 pub const MOST_VALUES: usize = 100_000;
 
-/// Why a text gives no value.
+/// Errors of parsing.
 pub enum Unread {
     /// It is not JSON.
     Malformed(serde_json::Error),

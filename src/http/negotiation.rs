@@ -1,4 +1,4 @@
-//! What a client prefers: the weighted lists of the `Accept` headers.
+//! Content negotiation: the weighted lists of the `Accept` headers.
 
 use actix_web::http::header::{self, HeaderMap};
 

@@ -45,7 +45,7 @@ pub async fn limit_preflights(
     }
 }
 
-/// What is left to a caller, as the `RateLimit` headers say it.
+/// Remaining quota of a caller, as sent in the `RateLimit` headers.
 #[derive(Clone, Copy)]
 pub struct Remaining {
     /// Requests allowed in a minute.

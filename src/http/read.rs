@@ -42,7 +42,7 @@ pub struct Read {
     long_reads: web::Data<LongReads>,
     call: Call,
     shape: Shape,
-    /// Who reads.
+    /// The caller.
     pub caller: Arc<Caller>,
 }
 
@@ -127,7 +127,7 @@ pub(super) fn database(request: &HttpRequest) -> Result<Database, Problem> {
     request.app_data::<Database>().cloned().ok_or_else(|| Problem::internal("no database"))
 }
 
-/// What every list of records can be asked for.
+/// Search parameters that all lists share.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Search {

@@ -76,8 +76,8 @@ impl Lookups {
     }
 }
 
-/// Waits until it is known whether the records of the path exist: what is wrong with the body of a request is
-/// told to those who may see them.
+/// Waits for the lookup of the records of the path: errors in the body are reported only to callers who may
+/// see the records.
 pub(super) async fn looked_up(request: &HttpRequest) {
     let Some(lookups) = request.extensions().get::<Lookups>().cloned() else { return };
     while lookups.0.0.get() > 0 {
@@ -107,7 +107,7 @@ async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
 /// The record that another system calls as the path says (`by-ref/{system}/{key}`), where it exists for the
 /// caller.
 pub struct Referred<R> {
-    /// What the other system calls it.
+    /// Reference to the record in another system.
     pub reference: ExternalRef,
     found: Option<R>,
 }

@@ -31,7 +31,7 @@ pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
-    /// How many personal values it shows in clear.
+    /// Number of personal values shown in clear.
     #[serde(default)]
     shown: u64,
     /// The body with a secret that is shown once.
@@ -54,7 +54,7 @@ impl Answer {
         serde_json::from_str::<Identified>(&self.body).ok().map(|record| record.id)
     }
 
-    /// How many personal values it shows in clear.
+    /// Number of personal values shown in clear.
     pub(super) fn shown(&self) -> u64 {
         self.shown
     }
@@ -74,7 +74,7 @@ impl Answer {
             .with_header(header::VARY, "Accept, Accept-Language")
     }
 
-    /// Adds a member that is told this once and not kept: a repeated request gets the answer without it.
+    /// Adds a member to this response only. It is not stored: a repeated request gets the answer without it.
     pub fn with_secret(mut self, name: &str, secret: &str) -> Result<Self, Problem> {
         let mut body: Value = serde_json::from_str(&self.body).map_err(Problem::internal)?;
         body[name] = Value::from(secret);
@@ -108,7 +108,7 @@ impl Responder for Answer {
     }
 }
 
-/// How the caller wants the answer, from `calendar`, `fields`, `format`, `Accept` and `If-None-Match`.
+/// Requested form of the answer: `calendar`, `fields`, `format`, `Accept` and `If-None-Match`.
 #[derive(Clone)]
 pub struct Shape {
     request: HttpRequest,
@@ -124,10 +124,10 @@ impl FromRequest for Shape {
     }
 }
 
-/// Where an answer may be stored on its way (RFC 9111, section 5.2.2).
+/// Cacheability of an answer (RFC 9111, section 5.2.2).
 #[derive(Clone, Copy)]
 enum Storage {
-    /// By the caller alone, who asks each time whether it is still true.
+    /// By the client alone, which revalidates it each time.
     OfTheCaller,
     /// Nowhere: it holds personal data in clear.
     Never,
@@ -214,7 +214,7 @@ impl Shape {
         if self.call.fields().is_some() { SPARSE } else { "application/json" }
     }
 
-    /// Serializes for the caller, and notes whether the answer may be stored on its way.
+    /// Serializes for the caller, and determines the cacheability of the answer.
     fn rendered<T>(&self, work: impl FnOnce() -> serde_json::Result<T>) -> Result<(T, Storage), Problem> {
         let value = self.call.rendered(work).map_err(Problem::internal)?;
         Ok((value, if self.call.shown() > 0 { Storage::Never } else { Storage::OfTheCaller }))
@@ -272,7 +272,7 @@ pub fn knows(request: &HttpRequest, tag: &str) -> bool {
         .any(|known| known == "*" || super::compress::without_encoding(known) == tag)
 }
 
-/// The beginning of a hash, enough to tell contents apart.
+/// The beginning of a hash, long enough to distinguish contents.
 pub fn digest(body: &str) -> String {
     hex(&Sha256::digest(body.as_bytes())[..8])
 }

@@ -1,5 +1,5 @@
-//! What goes around every request: its id, HEAD, the limit of time, panics, problems in the caller's
-//! language, security headers, metrics and one line in the log.
+//! Middleware of every request: request id, HEAD, timeout, panics, localised problems, security headers,
+//! metrics and one log line.
 
 use std::{
     borrow::Cow,
@@ -68,7 +68,7 @@ impl HeadersOnly {
     }
 }
 
-/// When the request is given up. Whoever receives a file renews it with all that arrives.
+/// Deadline of the request. File uploads extend it with each chunk received.
 #[derive(Clone, Debug)]
 pub struct Deadline(Rc<Cell<Instant>>, Duration);
 

@@ -223,7 +223,7 @@ impl<R: Resource> Operations<R> {
         nothing.schema::<R::View>(&view).schema::<R::Input>(&input)
     }
 
-    /// These alone: the others the resource has in its own way, or not at all.
+    /// Keeps only these operations; the resource implements the others itself, or lacks them.
     pub fn only(mut self, standard: &[Standard]) -> Self {
         self.routes.retain(|operation, _| standard.contains(operation));
         self.described.retain(|operation, _| standard.contains(operation));
@@ -318,7 +318,7 @@ impl<R: Resource> Operations<R> {
         self
     }
 
-    /// What every operation has: id, summary, description, permission.
+    /// Parts of every operation: id, summary, description, permission.
     fn begin(&self, standard: Standard) -> OperationBuilder {
         let words = &R::WORDS;
         let usual = standard.usual(words);

@@ -1,4 +1,4 @@
-//! How far the service is on its way out.
+//! Phases of the shutdown.
 
 use actix_web::web;
 use tokio::sync::watch;
@@ -9,7 +9,7 @@ enum Phase {
     Serving,
     /// Readiness is off; what is under way goes on.
     Ending,
-    /// What is still under way is given up, while there is a runtime to give it up in.
+    /// Remaining work is cancelled, while the runtime still exists.
     CutOff,
 }
 

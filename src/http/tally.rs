@@ -53,7 +53,7 @@ pub struct Held<K: Eq + Hash> {
 }
 
 impl<K: Eq + Hash> Held<K> {
-    /// How much it is.
+    /// The amount held.
     pub fn amount(&self) -> u64 {
         self.amount
     }

@@ -18,14 +18,14 @@ use crate::{
     problem::{Problem, problem_types},
 };
 
-/// How many bytes a second have to come on average: 64 kbit, which the worst mobile network carries.
+/// Minimum average rate in bytes per second: 64 kbit/s, which the worst mobile network carries.
 const PACE: u64 = 8 * 1024;
 
 /// The file that a client sends.
 pub struct Upload {
     request: HttpRequest,
     payload: Payload,
-    /// How long the client may be silent.
+    /// Maximum silence of the client.
     patience: Duration,
     started: Instant,
     received: u64,

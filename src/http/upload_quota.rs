@@ -1,4 +1,4 @@
-//! How much an account may be sending at the same time: files and bytes that are kept before they are whole.
+//! Quota of concurrent uploads per account: files, and bytes buffered before they are complete.
 
 use std::sync::Arc;
 

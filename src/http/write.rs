@@ -32,7 +32,7 @@ pub struct Write {
     db: Database,
     precondition: Precondition,
     shape: Shape,
-    /// Who writes.
+    /// The caller.
     pub caller: Arc<Caller>,
 }
 
@@ -103,7 +103,7 @@ impl Write {
             .await
     }
 
-    /// Asks the rules of a record whether the caller may write it, before much work is done for it.
+    /// Checks whether the caller may write a record, before expensive work is done for it.
     pub async fn ask(
         &self,
         rule: impl AsyncFnOnce(&Transaction) -> Result<(), Problem>,
@@ -116,8 +116,8 @@ impl Write {
         outcome
     }
 
-    /// Changes a record as it is by now, whatever version the caller has seen: for what is safe to repeat.
-    /// Where the change makes no difference nothing is written.
+    /// Changes the current version of a record, whichever version the caller has seen: for idempotent
+    /// changes. Writes nothing if the change makes no difference.
     pub async fn ensure<R: Record + PartialEq>(
         self,
         id: Uuid,
@@ -344,7 +344,7 @@ impl Write {
     }
 }
 
-/// What the author of a write reads of it in the same transaction.
+/// Read context of the author of a write, in the same transaction.
 fn reading<'a>(transaction: &'a Transaction, caller: &'a Caller) -> Reading<'a> {
     Reading { db: (&***transaction).into(), scope: &caller.scope, include: Vec::new() }
 }

@@ -1,8 +1,8 @@
 //! Completes the OpenAPI document that utoipa collects from the handlers.
 //!
-//! What holds for every operation of a kind is said here once and not on each handler: tags, common
-//! parameters and headers, shared error responses, the roles behind a permission, merge-patch bodies,
-//! and an example for each body.
+//! Adds what all operations of a kind share, so that no handler repeats it: tags, common parameters and
+//! headers, shared error responses, the roles behind a permission, merge-patch bodies, and an example for
+//! each body.
 
 mod example;
 mod patch;
@@ -17,7 +17,7 @@ use self::{example::add_examples, patch::add_patches};
 use super::authorization::Format;
 use crate::lifecycle::machine::Machine;
 
-/// What the document says beyond its operations.
+/// Parts of the document beyond its operations.
 pub struct Frame<'a> {
     /// The `info` object.
     pub info: Value,
@@ -25,7 +25,7 @@ pub struct Frame<'a> {
     pub tags: &'a [(&'a str, &'a str)],
     /// Name and description of each permission.
     pub permissions: &'a [(&'a str, &'a str)],
-    /// The tables of states, each told with its transitions.
+    /// The state machines, each described with its transitions.
     pub machines: &'a [Machine],
     /// The formats of the lists and reports of a path.
     pub formats: &'a dyn Fn(&str) -> &'static [Format],
@@ -53,10 +53,10 @@ pub fn file(about: &str, media_types: &[impl AsRef<str>]) -> RefOr<Schema> {
         .into()
 }
 
-/// What the path of a file ends in: its hash says which content it is, so that no version has to.
+/// Path suffix of file contents: the hash in the path identifies the content, so that it needs no version.
 const FILE: &str = "/content";
 
-/// What a POST that changes a record ends in; any other one makes a new record.
+/// Path suffixes of POST operations that change a record; all others create one.
 const CHANGING_POSTS: [&str; 2] = ["/transitions", "/secret"];
 
 /// Completes a document. The result is what clients see and what the [`super::contract`] enforces.
@@ -340,7 +340,7 @@ fn format_schema(format: Format) -> Value {
     }
 }
 
-/// utoipa is told one media type; bytes come in each of those that their schema lists.
+/// utoipa knows one media type per body; this lists all media types of the schema.
 fn spread_media_types(content: Option<&mut Value>, schemas: &Value) {
     let Some(content) = content else { return };
     let media = content["application/octet-stream"].clone();

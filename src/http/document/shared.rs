@@ -1,4 +1,4 @@
-//! What many operations share, declared once and referred to: responses, parameters, headers, security.
+//! Components that many operations share: responses, parameters, headers, security.
 
 use serde_json::{Map, Value, json};
 

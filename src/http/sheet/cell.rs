@@ -1,4 +1,4 @@
-//! What stands in a cell: the real value wherever a spreadsheet has one for it.
+//! Cell values: native spreadsheet types wherever there is one.
 
 use std::borrow::Cow;
 
@@ -85,7 +85,7 @@ impl<'a> Cell<'a> {
         Ok(())
     }
 
-    /// How many lines it takes in a column of so many digits.
+    /// Number of lines in a column of `width` digits.
     pub fn lines(&self, width: usize) -> usize {
         match self {
             Self::Text(text) => lines(text, width),
@@ -115,7 +115,7 @@ pub(super) fn clean(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains(is_forbidden) { text.replace(is_forbidden, "").into() } else { text }
 }
 
-/// How many lines a text takes in a width.
+/// Number of lines of a text at a width.
 pub(super) fn lines(text: &str, width: usize) -> usize {
     let of_paragraph = |paragraph: &str| {
         let (lines, _) = paragraph.split_whitespace().map(|word| word.chars().count()).fold(

@@ -39,13 +39,13 @@ use crate::{
 
 /// The most rows of a sheet (Excel specifications and limits).
 const MOST_ROWS: u32 = 1_048_576;
-/// LibreOffice has to be told the height of a row of several lines. The library keeps every height in memory,
-/// so it is told only of so many: of what somebody may print.
+/// LibreOffice needs an explicit height for a row of several lines. The library keeps all heights in memory,
+/// so they are set for at most this many rows: as many as somebody may print.
 const MOST_TALL_ROWS: u32 = 20_000;
 /// The most UTF-16 units of the name of a sheet.
 const LONGEST_NAME: usize = 31;
 
-/// What the values of a column are, so that a front end knows how to show them.
+/// Type of the values of a column, by which a front end chooses how to display them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ReportColumnKind)]
@@ -72,26 +72,26 @@ pub enum Kind {
     Number,
 }
 
-/// What stands over a column.
+/// Heading of a column.
 #[derive(Clone, Debug)]
 pub struct Heading {
     /// The name of the member that it shows; `a.b` for a member of a member.
     pub name: Cow<'static, str>,
-    /// What people call it.
+    /// Displayed title.
     pub title: Text,
-    /// What its values are.
+    /// Type of the values.
     pub kind: Kind,
 }
 
 /// All that the sheets say beside the rows.
 #[derive(Clone, Debug)]
 pub struct About {
-    /// What it is.
+    /// Title of the sheet.
     pub title: Text,
     /// The columns, in their order.
     pub columns: Vec<Heading>,
-    /// Where the rows come from, label and value: who asked, when, for which day, with which parameters.
-    /// Pages are printed under the first few, so the most telling come first.
+    /// Provenance of the rows, as label and value: caller, time, day, parameters. The first few are printed
+    /// as page headers, so the most important come first.
     pub provenance: Vec<(Text, String)>,
     /// The language of headings and labels; Persian also turns the sheets from right to left.
     pub language: Language,
@@ -163,11 +163,11 @@ impl Sheet {
         Ok(())
     }
 
-    /// Ends with the totals, by the name of their column, and with the sheet of provenance, which tells the
-    /// hash of the rows. The file is ready to be read from its beginning.
+    /// Writes the totals, by column name, and the provenance sheet with the hash of the rows. The file is
+    /// positioned at its beginning.
     ///
-    /// Totals are numbers and no formulas: they are what the service counted, whatever is filtered, and they
-    /// are there in programs that calculate nothing.
+    /// Totals are numbers, not formulas: they are the service's own counts, independent of filters, and are
+    /// visible in programs that calculate nothing.
     pub fn finish(mut self, totals: &Value, hash: &str) -> Result<File, Problem> {
         let mut writer = BufWriter::new(temporary::file()?);
         written(|| {
@@ -253,7 +253,7 @@ fn last(book: &mut Workbook) -> Result<&mut Worksheet, XlsxError> {
     book.worksheet_from_index(last)
 }
 
-/// What a sheet is called: the title, as far as the rules for such names allow.
+/// Name of a sheet: the title, adapted to Excel's rules for sheet names.
 fn name(about: &About, number: usize) -> String {
     let is_between_words = |c: char| c.is_whitespace() || c.is_control() || r"*?:[]\/'".contains(c);
     let words: Vec<_> = about

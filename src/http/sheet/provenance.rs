@@ -47,7 +47,7 @@ pub(super) fn write(sheet: &mut Worksheet, about: &About, rows: u64, hash: &str)
     Ok(())
 }
 
-/// What the sheet is called.
+/// Name of the sheet.
 pub(super) fn name(language: Language) -> &'static str {
     say(language, "مشخصات گزارش", "Provenance")
 }

@@ -1,4 +1,4 @@
-//! How the sheets look, on the screen and in print.
+//! Styles of the sheets, for screen and print.
 
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
 
@@ -162,7 +162,7 @@ pub(super) fn set_up(sheet: &mut Worksheet, language: Language) {
         .set_footer(format!("&C&8&\"{FONT},Regular\"{page}"));
 }
 
-/// What stands over every page of rows: the title, and as much of the provenance as there is room for.
+/// Page header: the title, and as much of the provenance as fits.
 pub(super) fn page_header(about: &About) -> String {
     let plain = |text: &str| text.replace('&', "&&").replace(char::is_control, " ");
     let title = cut(about.title.in_language(about.language).into(), 100);
