@@ -1,8 +1,8 @@
-//! Where events may be sent: never to an address that is private or special (SSRF), unless the configuration
-//! allows its network.
+//! Allowed destinations of events: no private or special addresses (SSRF), except in networks that the
+//! configuration allows.
 //!
-//! An address is checked where it is used: a literal one before the request, a name by the resolver through
-//! which alone the HTTP client gets addresses, so that none is connected to that was not checked.
+//! An address is checked where it is used: a literal one before the request, a name by the resolver. The HTTP
+//! client gets addresses from this resolver only, so that it never connects to an unchecked one.
 
 use std::{
     fmt,
@@ -23,8 +23,8 @@ use crate::{
     problem::{Problem, Text, Violation},
 };
 
-/// What is no public address, after the registries of special-purpose addresses of IANA (RFC 6890), and the
-/// metadata service of Azure, which has a public one. Those of other clouds are private or link-local.
+/// Non-public addresses, after the registries of special-purpose addresses of IANA (RFC 6890), and the public
+/// address of Azure's metadata service. Those of other clouds are private or link-local.
 const SPECIAL_V4: &[Ipv4Net] = &[
     v4([0, 0, 0, 0], 8),
     v4([10, 0, 0, 0], 8),
@@ -81,7 +81,7 @@ fn is_public(address: IpAddr) -> bool {
     GLOBAL_V6.contains(&address) && !SPECIAL_V6.iter().any(|net| net.contains(&address))
 }
 
-/// Which addresses may be sent to.
+/// Rule for allowed addresses.
 #[derive(Clone, Debug)]
 struct Rule {
     /// The networks that are allowed in spite of all.
@@ -137,7 +137,7 @@ fn literal(url: &Url) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// How long an address may be, with all that it escapes.
+/// Maximum length of an address in bytes, including escapes.
 const MOST_BYTES: usize = 2_000;
 
 /// An address for events, as it is kept: absolute, without a user, a password or a fragment, and not one that

@@ -27,24 +27,24 @@ crate::store::record_table! {
     "webhook" {
         /// Its owner: it sees what this account may see.
         account_id: Uuid,
-        /// What the owner was granted then: the webhook is told no more. Nothing is said of those from before
-        /// this was kept.
+        /// Permissions of the owner at creation: an upper limit for the webhook. None for webhooks from
+        /// before these were recorded.
         granted: Option<account::Scopes>,
-        /// The province whose changes it is told; none for the nation.
+        /// The province whose changes are sent; none for the nation.
         province: Option<String>,
-        /// Where the events go.
+        /// Destination address of the events.
         url: String,
-        /// The kinds of records that it is told of.
+        /// The kinds of records whose changes are sent.
         resources: Resources,
-        /// What it is for.
+        /// Purpose.
         description: Option<String>,
         /// Whether events are sent.
         is_active: bool,
-        /// Why it is switched off.
+        /// Reason for the switch-off.
         disabled_reason: Option<DisabledReason>,
         /// Since when it is switched off.
         disabled_at: Option<DateTime<Utc>>,
-        /// What its events are signed with. Never part of a representation, and so of no history either.
+        /// Signing secrets. Never part of a representation, and therefore never of the history.
         secrets: Secrets,
     }
 }
@@ -59,7 +59,7 @@ const ADMINISTRATION: [&str; 2] = ["users:manage", "api-clients:manage"];
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Resources(pub Vec<Kind>);
 
-/// Why a webhook is switched off.
+/// Reasons why a webhook is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -91,8 +91,8 @@ impl Model {
         Ok(webhooks.into_iter().filter_map(with_account).collect())
     }
 
-    /// Switches it off, unless somebody has changed it since it was read. What is changed meanwhile is told
-    /// once it is switched on again.
+    /// Switches the webhook off, unless it has been changed since it was read. Changes made meanwhile are
+    /// sent once it is switched on again.
     pub async fn switch_off(&self, db: &Database, reason: DisabledReason) -> Result<(), Problem> {
         let transaction = Transaction::begin(db, Caller::service(), "webhooks".to_owned()).await?;
         let switched = async {
@@ -126,8 +126,8 @@ impl Model {
         caller.id == self.account_id || ADMINISTRATION.iter().any(|permission| caller.may(permission))
     }
 
-    /// What the account behind it may do for it: nothing where the account is shut out, may keep no webhooks
-    /// any more, or belongs elsewhere.
+    /// Permissions of the webhook: none if its account is disabled, may no longer keep webhooks, or belongs
+    /// to another province.
     pub fn permissions(&self, account: &account::Model) -> Vec<String> {
         let is_granted =
             |permission: &String| self.granted.as_ref().is_none_or(|granted| granted.0.contains(permission));
@@ -138,7 +138,7 @@ impl Model {
         if stands { permissions } else { Vec::new() }
     }
 
-    /// The kinds of records that it is told of, as far as the account behind it may see them.
+    /// The kinds of records to send, as far as the account of the webhook may see them.
     pub fn kinds(&self, account: &account::Model) -> Vec<&'static Entry> {
         let permissions = self.permissions(account);
         let is_told = |entry: &&Entry| {
@@ -170,7 +170,7 @@ impl Record for Model {
         search::words([Some(&self.url), self.description.as_ref()])
     }
 
-    /// A new one is told what is changed from now on.
+    /// A new webhook starts at the current end of the change log.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -195,7 +195,7 @@ impl Record for Model {
         Ok(())
     }
 
-    /// What belongs to the nation is kept by the nation.
+    /// Only national accounts may change national webhooks.
     fn is_writable_in(&self, scope: &Scope) -> bool {
         scope.province().is_none() || self.province() == scope.province()
     }
@@ -220,7 +220,7 @@ impl Listed for Model {
 }
 
 impl WebhookFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))

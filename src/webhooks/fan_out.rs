@@ -26,7 +26,7 @@ const PAGE: usize = 500;
 /// and so many deliveries are written in a transaction, about.
 const MOST: usize = 2_000;
 
-/// Takes a step, where there is one to take and no other instance is at it; says whether there is more.
+/// Does one step, if there is one and no other instance is doing it; returns whether there is more.
 pub async fn step(db: &Database) -> Result<bool, Problem> {
     if !has_news(db).await? {
         return Ok(false);

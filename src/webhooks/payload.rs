@@ -1,5 +1,5 @@
-//! What is sent: the event that a delivery stands for, as the account behind the webhook may see it, with its
-//! address and its secrets.
+//! Request bodies of webhook deliveries: the event, masked for the account behind the webhook, with its
+//! address and secrets.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ use crate::{
 /// The type of an event that tests a webhook.
 const PING: &str = "ping";
 
-/// What the type of an event ends in where the record exists no more for the receiver.
+/// Event type suffix for a record that no longer exists for the receiver.
 const OUT_OF_SCOPE: &str = ".out_of_scope";
 
 /// A delivery, and what is sent.
@@ -38,7 +38,7 @@ pub struct Payload {
     pub is_shut_out: bool,
     /// The body; none where the account may not see it any more.
     pub body: Option<String>,
-    /// How many personal values the body shows in clear.
+    /// Number of personal values shown in clear.
     pub shown: u64,
     /// The account behind it.
     pub account: account::Model,
@@ -126,7 +126,7 @@ pub async fn payloads(
     payloads.collect()
 }
 
-/// What is sent to an account with these permissions, if anything, and how many personal values it shows in
+/// Event body for an account with these permissions, if any, and the number of personal values shown in
 /// clear.
 fn body(
     delivery: &delivery::Model,

@@ -10,20 +10,20 @@ use rand::RngExt;
 use sea_orm::FromJsonQueryResult;
 use serde::{Deserialize, Serialize};
 
-/// How long the secret before a new one goes on signing beside it.
+/// Time for which the former secret also signs after a new one is made.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 
 /// So many secrets sign at the most: whoever changes them more often loses the oldest early.
 const MOST: usize = 5;
 
-/// What the secrets of all libraries begin with.
+/// Prefix of secrets, common to all libraries.
 const PREFIX: &str = "whsec_";
 
-/// A secret. It is needed in clear to sign, and is shown nowhere but in the answer that tells it.
+/// A secret. It is kept in clear, because signing needs it, and is shown only in the answer that creates it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
     secret: String,
-    /// Until when it signs; the newest one has no end.
+    /// End of its validity; the newest one has none.
     expires_at: Option<DateTime<Utc>>,
 }
 
