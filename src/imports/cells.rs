@@ -1,5 +1,5 @@
-//! What is written in a cell of a table, as a value of JSON. What cannot be read stays text, and the schema
-//! then says what was expected.
+//! Parses table cells into JSON values. Unreadable cells stay text, so that schema validation reports the
+//! expected type.
 
 use serde_json::{Map, Value, json};
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::problem::{Problem, Text, Violation, Violations};
 
-/// How a file is written.
+/// File formats.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -30,12 +30,12 @@ pub enum Format {
 /// The most bytes of a row. Longer is only what a missing quotation mark has swallowed.
 pub const MOST_BYTES_OF_ROW: usize = 64 * 1024;
 
-/// How a file is to be read.
+/// Layout of a file.
 #[derive(Debug)]
 pub struct Layout {
-    /// How it is written.
+    /// File format.
     pub format: Format,
-    /// What parts the cells of a table.
+    /// Cell delimiter of a table.
     pub delimiter: u8,
     /// The column of each cell of a table; none for a cell that is passed over.
     pub headings: Vec<Option<String>>,
@@ -55,9 +55,9 @@ pub struct Place {
 pub struct Row {
     /// The number of its first line, from 1.
     pub line: usize,
-    /// Where the next one begins.
+    /// Position of the next row.
     pub end: Place,
-    /// What it says, or what is wrong with it.
+    /// The content, or the error.
     pub content: Result<Map<String, Value>, Fault>,
 }
 
@@ -234,7 +234,7 @@ impl Place {
     }
 }
 
-/// What the cells of a row say; none where all are empty. A cell without a column is passed over.
+/// Parses the cells of a row; none if all are empty. Cells without a column are ignored.
 fn table_row(
     cells: &csv::ByteRecord,
     columns: &[Option<&Column>],
@@ -280,7 +280,7 @@ fn json_row(line: &[u8]) -> Result<Map<String, Value>, Fault> {
     })
 }
 
-/// What parts the cells of the first line: of comma, semicolon and tab that which is there most often.
+/// Detects the delimiter in the first line: the most frequent of comma, semicolon and tab.
 fn delimiter(text: &[u8]) -> u8 {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |delimiter: &u8| line.iter().filter(|byte| *byte == delimiter).count();

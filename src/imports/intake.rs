@@ -58,7 +58,7 @@ impl Intake {
         Ok(Self { file: temporary::file()?, bytes: 0, lines: 0, hash: Sha256::new() })
     }
 
-    /// What tells the file from others.
+    /// SHA-256 of the file.
     pub fn hash(&self) -> impl AsRef<[u8]> + use<> {
         self.hash.clone().finalize()
     }

@@ -124,7 +124,7 @@ fn fault(column: &str, violation: &Violation) -> Fault {
     Fault::new(Some(column), violation.code(), violation.detail().clone())
 }
 
-/// What a value says: a text, or each of several.
+/// The texts of a value: one, or each of several.
 fn texts(value: &Value) -> impl Iterator<Item = String> {
     let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     let said = |value: &Value| match value {
@@ -171,7 +171,7 @@ async fn find<R: Record>(
     }
 }
 
-/// What was said of national ids, by their blind indexes.
+/// Cells with national ids, by blind index.
 fn by_index(keyring: &Keyring, written: HashMap<String, String>) -> HashMap<String, String> {
     let indexes = |(id, said): (String, String)| {
         keyring.indexes("legal_id", &id).into_iter().map(move |index| (index, said.clone()))

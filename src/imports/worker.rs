@@ -34,7 +34,7 @@ const TURN: Duration = Duration::from_millis(300);
 /// After so many rows that failed the rest is given up: it is another kind of file, and what is kept of each
 /// row is longer than the row.
 const MOST_FAILED: i64 = 10_000;
-/// How often a worker that has nothing to do looks again.
+/// Polling interval of an idle worker.
 const PAUSE: Duration = Duration::from_millis(500);
 /// So many that wait are looked at for one that nobody else works on.
 const CANDIDATES: u64 = 16;
@@ -53,7 +53,7 @@ pub async fn work(db: Database, contract: actix_web::web::Data<Contract>) {
     }
 }
 
-/// Works on one import until it ends, and tells how far it is after each turn.
+/// Works on one import until it ends, and reports the progress after each turn.
 pub async fn work_on(
     id: Uuid,
     db: &Database,
@@ -166,9 +166,9 @@ struct Turn<'a> {
     transaction: &'a Transaction,
 }
 
-/// Why what was written is taken back.
+/// Reasons for a rollback.
 enum Undone {
-    /// It was to be seen only, or a row holds up all.
+    /// It only validates, or is atomic and a row has failed.
     Rehearsed(Applied),
     Problem(Problem),
 }
@@ -219,7 +219,7 @@ impl Turn<'_> {
         Applier::new(&self.import, self.contract, self.transaction, until)?.apply(source).await
     }
 
-    /// How far the import is by now.
+    /// Updates the progress of the import.
     fn note(&mut self, applied: &Applied, is_kept: bool) {
         let now = self.transaction.now();
         let count = |outcome| applied.rows.iter().filter(|(_, done)| done.outcome == outcome).count() as i64;
@@ -244,7 +244,7 @@ impl Turn<'_> {
         import.finished_at = import.state.is_final().then_some(now);
     }
 
-    /// What became of the rows, as it is kept.
+    /// Results of the rows, as stored.
     fn told(&self, applied: Applied, is_kept: bool) -> Vec<row::ActiveModel> {
         let first = self.import.rows_done - applied.rows.len() as i64 + 1;
         let import = self.import.id;
