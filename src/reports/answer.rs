@@ -30,7 +30,7 @@ use crate::{
     values::hex,
 };
 
-/// What a report answers.
+/// Response of a report.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Report)]
 pub struct ReportResponse<I, T> {
@@ -38,20 +38,20 @@ pub struct ReportResponse<I, T> {
     head: Head,
     /// The rows.
     items: Vec<I>,
-    /// How many rows there are.
+    /// Number of rows.
     #[schema(minimum = 0, example = 11)]
     total: u64,
-    /// What they come to, within the scope of the caller and the provinces asked for.
+    /// Totals of the rows, within the scope of the caller and the requested provinces.
     totals: T,
 }
 
-/// What a report says of itself.
+/// Header of a report response.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ReportHead)]
 pub struct Head {
     /// The day it speaks of.
     as_of: Date,
-    /// What was known at this moment is counted; null for what is known now.
+    /// Only what the service knew at this moment counts; null for the present.
     #[schema(required)]
     known_at: Option<chrono::DateTime<chrono::Utc>>,
     /// The province that the caller is confined to; null where it sees the nation. Totals are of this scope.
@@ -111,8 +111,8 @@ impl<R: Report> Question<R> {
         Watched { resources: R::ENTRY.reads, provinces, known_at: self.known_at }
     }
 
-    /// What tells this question from all others, and this build from all others: the first part of the ETag.
-    /// The second is the revision of the data.
+    /// Hash of the question and of this build: the first part of the ETag. The second is the revision of the
+    /// data.
     fn fingerprint(&self, edition: &str) -> String {
         let may_see = self.call.rendered(crate::personal::is_shown);
         let question = json!([
@@ -177,7 +177,7 @@ impl<R: Report> Question<R> {
         }
     }
 
-    /// What the sheets say beside the rows.
+    /// Title and provenance for the sheets.
     fn about(&self) -> About {
         let (calendar, entry) = (self.call.calendar(), R::ENTRY);
         let day = |day: Date| day.in_calendar(calendar);
@@ -217,7 +217,7 @@ impl<R: Report> Question<R> {
     }
 }
 
-/// Where a report puts its rows.
+/// Output of the rows of a report.
 pub struct RowSink<R: Report> {
     call: Call,
     deadline: Deadline,
@@ -234,7 +234,7 @@ enum Form<I> {
     Csv(Vec<&'static str>),
     /// The sheet, and the hash of its rows so far.
     Xlsx(Box<Sheet>, Sha256),
-    /// What the chart is to show.
+    /// Rows for the chart.
     Svg(Vec<I>),
     GeoJson,
 }
@@ -285,7 +285,7 @@ impl<R: Report> RowSink<R> {
         })
     }
 
-    /// The totals so far: for what a report tells beside the sums of its rows.
+    /// The totals so far: for totals that are not sums of the rows.
     pub fn totals(&mut self) -> &mut R::Totals {
         &mut self.totals
     }

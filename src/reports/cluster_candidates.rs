@@ -1,4 +1,4 @@
-//! Where enterprises of an industry are concentrated and no cluster is registered yet.
+//! Concentrations of enterprises of an industry without a registered cluster.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult};
@@ -21,18 +21,19 @@ use crate::{
 /// The report.
 pub struct ClusterCandidates;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// What is compared: provinces with the nation, or counties with the nation, for callers of one province
-    /// with their province; provinces when left out, for callers of one province counties.
+    /// Areas to compare: provinces with the nation, or counties with the nation, or, for callers of one
+    /// province, counties with their province. By default provinces, or counties for callers of one province.
     #[param(inline)]
     pub area: Option<Area>,
     /// The level of ISIC; classes when left out.
     #[param(inline)]
     pub level: Option<Level>,
-    /// Which quotient `min_quotient` bounds and the rows are ordered by; that of employment when left out.
+    /// Quotient that `min_quotient_percent` applies to and rows are ordered by; that of employment by
+    /// default.
     #[param(inline)]
     pub basis: Option<Basis>,
     /// The least location quotient, in hundredths; 125 when left out, which is 1.25.
@@ -50,7 +51,7 @@ pub struct Parameters {
     pub for_publication: Option<bool>,
 }
 
-/// What is compared.
+/// Areas to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Area {
@@ -60,7 +61,7 @@ pub enum Area {
     County,
 }
 
-/// How finely industries are told apart.
+/// Levels of the industry classification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = CandidateLevel)]
@@ -73,7 +74,7 @@ pub enum Level {
     Class,
 }
 
-/// What a quotient is of.
+/// Measures for the quotient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -124,13 +125,13 @@ struct Row {
     all_employment: i64,
 }
 
-/// What the quotients compare with.
+/// Reference values of the quotients.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct CandidateTotals {
     /// The province whose enterprises are the whole; null for the nation.
     #[schema(required)]
     reference: Option<ProvinceCode>,
-    /// How many areas have candidates.
+    /// Number of areas with candidates.
     #[schema(minimum = 0, example = 12)]
     areas: i64,
     #[serde(skip)]
@@ -278,7 +279,7 @@ impl Question<ClusterCandidates> {
         }
         self.published_quarter(self.area()? == Area::Province, "area", db).await.map(Some)
     }
-    /// What is compared; 400 where a caller of one province asks to have it compared with the others.
+    /// Areas to compare; 400 if a caller of one province requests a comparison with others.
     fn area(&self) -> Result<Area, Problem> {
         let is_confined = self.scope().is_some();
         let area = self.own.area.unwrap_or(if is_confined { Area::County } else { Area::Province });
@@ -337,13 +338,13 @@ impl Row {
 
 /// Candidates for clusters
 ///
-/// Industries that are concentrated in a province or a county, above the thresholds given, and in which the
+/// Industries that are concentrated in a province or a county, above the given thresholds, and in which the
 /// province has no cluster yet: none of any class in the industry that is neither merged nor split nor
-/// withdrawn on `as_of`. Concentration is told by the **location quotient** (e_ir / e_r) / (e_i / e): the
+/// withdrawn on `as_of`. Concentration is measured by the **location quotient** (e_ir / e_r) / (e_i / e): the
 /// share of an industry in an area over its share in the whole; above 1 it is over-represented (Isserman
-/// 1977, "The location quotient approach to estimating regional economic impacts"; it is how cluster mappings
-/// find candidates). The register of enterprises is the one known at `known_at`. For callers of one province
-/// the whole is their province: `totals.reference` names it.
+/// 1977, "The location quotient approach to estimating regional economic impacts"; cluster mappings find
+/// candidates in this way). The register of enterprises is the one known at `known_at`. For callers of one
+/// province the whole is their province: see `totals.reference`.
 ///
 /// With `for_publication` all figures, and those that quotients compare with, are those of the published
 /// statistics (`/public/statistics`).

@@ -1,4 +1,4 @@
-//! Which quarterly progress reports are due, and what became of them.
+//! Due quarterly progress reports, and their submission.
 
 use super::{Question, Report};
 use crate::{

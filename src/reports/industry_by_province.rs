@@ -26,7 +26,7 @@ use crate::{
 /// The report.
 pub struct IndustryByProvince;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
@@ -56,8 +56,7 @@ pub struct IndustryInProvince {
     /// Those that were developed.
     #[schema(minimum = 0, example = 0)]
     developed: i64,
-    /// Enterprises of the register by their primary class, whether members of clusters or not; null where it
-    /// is suppressed.
+    /// Enterprises of the register by their primary class, members of clusters or not; null if suppressed.
     #[schema(required, minimum = 0, example = 14)]
     enterprises: Option<i64>,
     /// Persons whom they employ, as far as it is known; null where it is suppressed.
@@ -67,7 +66,7 @@ pub struct IndustryInProvince {
     /// to be published.
     #[schema(example = false)]
     suppressed: bool,
-    /// Where its clusters are.
+    /// Locations of its clusters.
     locations: Vec<Location>,
 }
 
@@ -96,7 +95,7 @@ pub struct Row {
     locations: Json,
 }
 
-/// What the cells come to: those that are told.
+/// Totals of the cells that are not suppressed.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct IndustryTotals {
     /// Identified clusters.
@@ -114,7 +113,7 @@ pub struct IndustryTotals {
     /// Persons employed in the cells in which they are not suppressed.
     #[schema(minimum = 0)]
     employment: i64,
-    /// How many cells have something suppressed.
+    /// Number of cells with a suppressed value.
     #[schema(minimum = 0)]
     suppressed: i64,
 }
@@ -304,13 +303,13 @@ impl From<Row> for IndustryInProvince {
 
 /// Industries by province
 ///
-/// A row for each industry, of the `level` asked for, and province in which there are identified clusters or
+/// A row for each industry, at the requested `level`, and province in which there are identified clusters or
 /// enterprises. Clusters are those of `as_of`; the register of enterprises is the one known at `known_at`. As
-/// GeoJSON each row is a feature with the places of its clusters.
+/// GeoJSON each row is a feature with the locations of its clusters.
 ///
 /// With `for_publication` enterprises and employment are those of the published statistics
-/// (`/public/statistics`), in which nothing tells of single firms (rule 9 of the programme); `totals` are the
-/// sums of what is not suppressed.
+/// (`/public/statistics`), which reveal nothing about single firms (rule 9 of the programme); `totals` are
+/// the sums of the values that are not suppressed.
 #[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<IndustryInProvince, IndustryTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/industry-by-province")]
 pub async fn get_industry_by_province(

@@ -1,4 +1,4 @@
-//! Which milestones were overdue on a day, for how long, and who led their projects. "Overdue" is derived,
+//! Milestones overdue on a day, with the days overdue and the lead of their project. "Overdue" is derived,
 //! never stored.
 
 use actix_web::{HttpResponse, get};
@@ -24,7 +24,7 @@ use crate::{
 /// The report.
 pub struct OverdueMilestones;
 
-/// What it can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
@@ -62,15 +62,15 @@ pub struct OverdueMilestone {
     /// The day by which it was due, in the plan that was in force.
     #[schema(example = "2016-09-21")]
     due_on: Date,
-    /// How many days have passed since.
+    /// Number of days overdue.
     #[schema(minimum = 1, example = 45)]
     days_late: i64,
     /// Its part of its project in that plan, in basis points.
     #[schema(minimum = 0, maximum = 10_000, example = 500)]
     weight_bp: i64,
-    /// Where it stood on that day.
+    /// State on that day.
     state: State,
-    /// Who led the project on that day; null where nobody did.
+    /// Lead of the project on that day; null if there was none.
     #[schema(required)]
     lead_cda: Option<Leader>,
 }
@@ -86,20 +86,20 @@ pub struct Leader {
     name_fa: String,
 }
 
-/// What they come to.
+/// Totals.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct OverdueTotals {
-    /// How many milestones.
+    /// Number of milestones.
     #[schema(minimum = 0, example = 6)]
     milestones: u64,
     /// The sum of their weights, each in basis points of its own project.
     #[schema(minimum = 0, example = 2_900)]
     weight_bp: i64,
-    /// How many by age.
+    /// Number of milestones by days overdue.
     by_age: OverdueByAge,
 }
 
-/// How many milestones are how many days late.
+/// Number of milestones by days overdue.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct OverdueByAge {
     /// 1 to 30 days.

@@ -1,5 +1,5 @@
-//! Where each project stands: who leads it, in which phase it is, what was planned by the day and what is
-//! reached, and how it will end if it goes on like this.
+//! Status of each project: lead, phase, planned and actual progress by the day, and forecast at the present
+//! pace.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{ActiveEnum, DatabaseTransaction, FromQueryResult, prelude::Uuid};
@@ -24,7 +24,7 @@ use crate::{
 /// The report.
 pub struct ProjectStatus;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
@@ -53,7 +53,7 @@ pub struct ProjectOnDay {
     cluster_fa: String,
     /// Its province.
     province: ProvinceCode,
-    /// Where it stood.
+    /// State of the project.
     state: State,
     /// The phase that belongs to that state; null before the first, and where the project rests or has ended.
     #[schema(required)]
@@ -64,10 +64,10 @@ pub struct ProjectOnDay {
     /// The baseline in force on the day; null while there is none, and nothing is planned or earned.
     #[schema(required, minimum = 1, example = 1)]
     baseline_number: Option<i64>,
-    /// What should have been reached by the day by the baseline in force, in basis points.
+    /// Planned progress by the day, according to the baseline in force, in basis points.
     #[schema(required, minimum = 0, maximum = 10_000, example = 5000)]
     planned_bp: Option<i64>,
-    /// What was reached, in basis points: Σ weight × accepted fraction, rounded down.
+    /// Actual progress, in basis points: Σ weight × accepted fraction, rounded down.
     #[schema(required, minimum = 0, maximum = 10_000, example = 4150)]
     actual_bp: Option<i64>,
     #[serde(flatten)]
@@ -75,7 +75,7 @@ pub struct ProjectOnDay {
     /// The last day of the contract.
     #[schema(required)]
     contract_end: Option<Date>,
-    /// How many days are left until then; negative when it has passed, null for projects that have ended.
+    /// Number of days until then; negative if it has passed, null for projects that have ended.
     #[schema(required, example = 400)]
     days_left: Option<i64>,
 }
@@ -102,7 +102,7 @@ pub struct Row {
     days_left: Option<i64>,
 }
 
-/// What the projects come to.
+/// Totals of the projects.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct ProjectStatusTotals {
     /// The sums of all rows, and what follows from them.

@@ -1,4 +1,4 @@
-//! How far the provinces have come, side by side.
+//! Progress of the provinces, side by side.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult};

@@ -1,4 +1,4 @@
-//! What a report is asked: the parameters that all reports share, read once, and what follows from them.
+//! Question of a report: the parameters that all reports share, read once, and values derived from them.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// What every report can be asked.
+/// Parameters of all reports.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Common {
@@ -36,8 +36,8 @@ pub struct Common {
     /// The day that the report speaks of; today when left out, or the day of `known_at`, or the last one of
     /// `period` where that is earlier.
     pub as_of: Option<Date>,
-    /// What the service knew at this moment; now when left out. With the same `as_of` and `known_at` the
-    /// report says the same for ever.
+    /// Only what the service knew at this moment counts; now by default. The same `as_of` and `known_at`
+    /// always give the same report.
     pub known_at: Option<DateTime<Utc>>,
     /// A Persian year, half, quarter or month. What is counted over time is counted from its first day to
     /// `as_of`, which lies in it.
@@ -56,13 +56,13 @@ pub struct Question<R: Report> {
     pub long_reads: web::Data<LongReads>,
     /// The request.
     pub request: HttpRequest,
-    /// What the guard made of it.
+    /// Result of the authorization middleware.
     pub call: Call,
-    /// Who asks.
+    /// The caller.
     pub caller: Arc<Caller>,
     /// The day spoken of.
     pub as_of: Date,
-    /// What was known at this moment is counted; none for what is known now.
+    /// Only what was known at this moment counts; none for the present.
     pub known_at: Option<DateTime<Utc>>,
     /// The period.
     pub period: Option<PersianPeriod>,
@@ -154,7 +154,7 @@ impl<R: Report> Question<R> {
         }
     }
 
-    /// What a chart says of itself: the day, and the part of the country.
+    /// Note of a chart: the day, and the part of the country.
     pub fn note(&self) -> Text {
         let day = self.as_of.in_calendar(self.call.calendar());
         let of = |name: fn(&Province) -> &str, nation: &str, several: &str| match self.provinces().as_deref()
@@ -192,7 +192,7 @@ impl<R: Report> Question<R> {
         self.known_at.is_none() && self.as_of >= Date::today_in_iran()
     }
 
-    /// What is known, and on which day states are told.
+    /// Knowledge and day for reading states.
     fn knowledge(&self, day: Date) -> Knowledge {
         let is_present = day >= Date::today_in_iran();
         Knowledge { at: self.known_at, on: (!is_present).then(|| day.naive()) }

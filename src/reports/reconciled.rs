@@ -1,5 +1,5 @@
-//! How what two sources claim is held against one another: the explanation of one cluster, and the arithmetic
-//! of their difference.
+//! Reconciliation of the claims of two sources: the explanation of one cluster, and the breakdown of their
+//! difference.
 
 use std::collections::HashMap;
 
@@ -42,7 +42,7 @@ impl Side {
         }
     }
 
-    /// What follows for it: a merger or a split explains before a name does.
+    /// Reconciles one cluster: a merger or a split takes precedence over a name as its explanation.
     fn reconciled(&self, by_code: &HashMap<&str, &Self>, by_name: Option<Link>) -> ReconciledCluster {
         let explanation = self.alone().and_then(|(_, other)| {
             let claimed =
@@ -74,7 +74,7 @@ impl Side {
     }
 }
 
-/// What follows for each cluster.
+/// Reconciles each cluster.
 pub fn reconcile(all: &[Side]) -> Vec<ReconciledCluster> {
     let by_code = all.iter().map(|side| (side.cluster.code.as_str(), side)).collect();
     all.iter().zip(former_names(all)).map(|(side, by_name)| side.reconciled(&by_code, by_name)).collect()
@@ -112,7 +112,7 @@ impl Side {
     }
 }
 
-/// How far two sources agree.
+/// Agreement of two sources.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct ReconciliationTotals {
     /// The first source; null where there is no claim.
@@ -124,40 +124,40 @@ pub struct ReconciliationTotals {
     /// The second source; null where there is none beside the first.
     #[schema(required, example = "Head of the provincial company, reported 1392-12-07")]
     b: Option<String>,
-    /// How many clusters A claims.
+    /// Number of clusters that A claims.
     #[schema(minimum = 0, example = 11)]
     named_a: i64,
-    /// How many clusters B claims.
+    /// Number of clusters that B claims.
     #[schema(minimum = 0, example = 2)]
     named_b: i64,
-    /// How many A states, as asked; null where it names all.
+    /// Number that A states, as requested; null if it names all.
     #[schema(required, example = json!(null))]
     stated_a: Option<i64>,
-    /// How many B states, as asked; null where it names all.
+    /// Number that B states, as requested; null if it names all.
     #[schema(required, example = 13)]
     stated_b: Option<i64>,
-    /// How many both claim.
+    /// Number that both claim.
     #[schema(minimum = 0, example = 2)]
     matched: i64,
-    /// How many only A claims, without an explanation.
+    /// Number that only A claims, without an explanation.
     #[schema(minimum = 0, example = 9)]
     only_in_a: i64,
-    /// How many only B claims, without an explanation.
+    /// Number that only B claims, without an explanation.
     #[schema(minimum = 0, example = 0)]
     only_in_b: i64,
-    /// How many only one claims, explained by lineage.
+    /// Number that only one claims, explained by lineage.
     #[schema(minimum = 0, example = 0)]
     explained: i64,
-    /// How many more B states, or else names, than A.
+    /// Number that B states, or otherwise names, minus that of A.
     #[schema(example = 2)]
     difference: i64,
-    /// What of the difference lineage explains.
+    /// Part of the difference that lineage explains.
     #[schema(example = 0)]
     by_lineage: i64,
-    /// What of the difference are clusters that are named, and that the other source does not have.
+    /// Part of the difference from clusters that are named and that the other source does not have.
     #[schema(example = 0)]
     by_name: i64,
-    /// What of the difference neither explains.
+    /// Part of the difference that neither explains.
     #[schema(example = 2)]
     unexplained: i64,
 }

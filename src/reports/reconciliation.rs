@@ -1,5 +1,5 @@
-//! What two sources claim of the clusters, held against one another: what both name, what only one names, and
-//! which of their difference follows from mergers, splits and new names.
+//! Reconciliation of the clusters that two sources claim: those that both name, those that only one names,
+//! and the part of the difference due to mergers, splits and new names.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{
@@ -25,7 +25,7 @@ use crate::{
 /// The report.
 pub struct Reconciliation;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Sources {
@@ -36,10 +36,10 @@ pub struct Sources {
     /// The second source, B; when left out the one with most claims beside A.
     #[param(min_length = 1, max_length = 500, pattern = "\\S")]
     pub b: Option<String>,
-    /// How many clusters A states, where it does not name them all.
+    /// Number of clusters that A states, if it does not name them all.
     #[param(minimum = 0, maximum = 1_000_000)]
     pub stated_a: Option<i64>,
-    /// How many clusters B states, where it does not name them all.
+    /// Number of clusters that B states, if it does not name them all.
     #[param(minimum = 0, maximum = 1_000_000, example = 13)]
     pub stated_b: Option<i64>,
 }
@@ -55,10 +55,9 @@ pub struct ReconciledCluster {
     /// The same for B.
     #[schema(required, example = "سنگ")]
     pub claimed_name_b: Option<String>,
-    /// What follows.
+    /// Finding.
     pub finding: Finding,
-    /// What explains that only one source claims it; null where there is nothing to explain, or no
-    /// explanation.
+    /// Explanation why only one source claims it; null if there is nothing to explain, or no explanation.
     #[schema(required)]
     pub explanation: Option<Explanation>,
 }
@@ -76,7 +75,7 @@ pub struct ClaimedCluster {
     pub name_fa: String,
 }
 
-/// What two sources say of a cluster.
+/// Findings of the comparison of two sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ReconciliationFinding)]
@@ -91,13 +90,13 @@ pub enum Finding {
     ExplainedByLineage,
 }
 
-/// How a cluster is one that the other source claims.
+/// Relation of a cluster to one that the other source claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ReconciliationExplanation)]
 pub struct Explanation {
-    /// What happened: of several steps the first one.
+    /// Kind of lineage event; of several steps the first.
     pub kind: LineageKind,
-    /// What the other cluster is to this one.
+    /// Relation of the other cluster to this one.
     pub relation: Relation,
     /// The cluster that the other source claims; of several the first by their codes.
     pub cluster_id: Uuid,
@@ -109,14 +108,14 @@ pub struct Explanation {
     pub name_fa: String,
 }
 
-/// What one cluster is to another.
+/// Relation of one cluster to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = LineageRelation)]
 pub enum Relation {
-    /// It became of the other: the other was merged into it or split into it, or has its present name.
+    /// It emerged from the other: the other was merged or split into it, or has its present name.
     Successor,
-    /// The other became of it.
+    /// The other emerged from it.
     Predecessor,
 }
 

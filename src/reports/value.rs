@@ -17,8 +17,8 @@ use crate::{
 };
 
 impl<R: Report> Question<R> {
-    /// What planned value, earned value and actual cost change by on each day, of the projects spoken of: a
-    /// relation with the columns of [`deltas`]. Its sums up to `as_of` are the values on that day.
+    /// Daily changes of planned value, earned value and actual cost of the selected projects: a relation with
+    /// the columns of [`deltas`]. Its sums up to `as_of` are the values on that day.
     pub fn values(&self, sql: &mut Composer) -> String {
         if self.known_at.is_some() {
             return self.values_then(None, sql);
@@ -28,8 +28,8 @@ impl<R: Report> Question<R> {
     }
 
     /// The same without the projects: `province`, `day`, `planned_irr`, `earned_irr`, `cost_irr`,
-    /// `rebaselines`. What changes within a month may be told on its first day, except in the month of
-    /// `as_of`; so little is read where nothing but provinces is asked for.
+    /// `rebaselines`. Changes may be summed up on the first day of their month, except in the month of
+    /// `as_of`, so that a query by province reads few rows.
     pub fn summed_values(&self, sql: &mut Composer) -> String {
         if self.known_at.is_some() || self.has_industries() {
             return self.values(sql);
@@ -80,7 +80,7 @@ impl<R: Report> Question<R> {
     }
 }
 
-/// What earned value comes to, in whole rials, and what follows from it.
+/// Earned value in whole rials, and figures derived from it.
 #[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 pub struct EarnedValue {
     /// Budget at completion (BAC): the approved budget.

@@ -42,7 +42,7 @@ pub const FAINT: RGBColor = RGBColor(0xd8, 0xd8, 0xd8);
 /// The colour of the page.
 pub const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 
-/// How a line is drawn.
+/// Style of a line.
 #[derive(Clone, Copy)]
 pub struct Pen {
     /// Its colour.
@@ -69,18 +69,18 @@ impl Pen {
     }
 }
 
-/// Which point of a text is put in its place, in the direction of reading.
+/// Anchor point of a text, in reading direction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// Where it begins.
+    /// Its start.
     Start,
     /// Its middle.
     Middle,
-    /// Where it ends.
+    /// Its end.
     End,
 }
 
-/// How a text is written.
+/// Style of a text.
 #[derive(Clone, Copy)]
 pub struct Lettering {
     /// The size of its font.

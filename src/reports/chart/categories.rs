@@ -17,7 +17,7 @@ pub struct Names {
     lines: Vec<Vec<String>>,
     size: f64,
     is_turned: bool,
-    /// How much room they take below the figure.
+    /// Height needed below the figure.
     pub height: f64,
 }
 

@@ -1,5 +1,4 @@
-//! What stands over and under every chart: its title, its note, what its signs mean, the unit, and what was
-//! left out.
+//! Heading and footer of a chart: title, note, legend, unit, and omitted parts.
 
 use plotters::style::RGBColor;
 
@@ -13,9 +12,9 @@ use crate::problem::{Language, Text};
 /// A part of the page, in places from left to right.
 #[derive(Clone, Copy)]
 pub struct Frame {
-    /// Where it begins.
+    /// Left edge.
     pub left: f64,
-    /// Where it ends.
+    /// Right edge.
     pub right: f64,
     /// Its top.
     pub top: f64,
@@ -23,7 +22,7 @@ pub struct Frame {
     pub bottom: f64,
 }
 
-/// What stands before a name in the legend.
+/// Symbol of a legend entry.
 #[derive(Clone, Copy)]
 pub enum Sample {
     /// A line.
@@ -34,7 +33,7 @@ pub enum Sample {
 
 const LEGEND: Lettering = Lettering::new(MEDIUM, Anchor::Start);
 
-/// Writes the heading, and says what is left of the page for the figure.
+/// Draws the heading, and returns the area left for the figure.
 pub fn draw(canvas: &Canvas, chart: &Chart, unit: &str, legend: &[(Sample, &Text)]) -> Result<Frame, Error> {
     let language = canvas.language;
     let most = WIDTH - 2.0 * MARGIN;

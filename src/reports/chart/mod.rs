@@ -30,18 +30,17 @@ use crate::problem::{Language, Text};
 /// The greatest value that is drawn, far beyond any sum of rials.
 pub const GREATEST: f64 = 1e21;
 
-/// Why no chart was drawn. The page is kept in memory, where nothing can fail.
+/// Drawing error. The page is kept in memory, where none can occur.
 pub type Error = DrawingAreaErrorKind<io::Error>;
 
 /// A chart of a report, in words and numbers.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// What is seen.
+    /// Title.
     pub title: Text,
-    /// Its scope and the day as of which it holds.
+    /// Scope, and the day that it is of.
     pub note: Text,
-    /// What the values are, such as rials: the renderer puts thousand, million and so on before it where the
-    /// values are large.
+    /// Unit of the values, such as rials; the renderer adds thousand, million and so on for large values.
     pub unit: Text,
     /// The numbers.
     pub figure: Figure,
@@ -60,12 +59,12 @@ pub enum Figure {
         curves: Vec<Curve>,
         /// The place of the period in which the as-of day lies.
         today: Option<usize>,
-        /// What happened in periods, by their place, such as a new baseline.
+        /// Events such as a new baseline, by the index of their period.
         marks: Vec<(usize, Text)>,
     },
     /// Bars side by side.
     Bars {
-        /// What the bars are of; a group of bars for each.
+        /// Labels of the groups of bars.
         labels: Vec<Text>,
         /// The bars of each group, each series with a value for each label.
         series: Vec<Series>,
@@ -74,9 +73,9 @@ pub enum Figure {
     },
     /// Cells that are darker the greater their value is.
     HeatMap {
-        /// What the rows are.
+        /// Row labels.
         rows: Vec<Text>,
-        /// What the columns are.
+        /// Column labels.
         columns: Vec<Text>,
         /// The values, row by row.
         cells: Vec<Vec<Option<f64>>>,
@@ -86,33 +85,33 @@ pub enum Figure {
 /// A curve.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    /// What it is called in the legend.
+    /// Legend entry.
     pub name: Text,
     /// A point for each period. A missing one ends or interrupts it.
     pub points: Vec<Option<f64>>,
-    /// How it is drawn.
+    /// Line style.
     pub line: Line,
 }
 
-/// What a curve tells, by which it looks.
+/// Kind of a curve, which determines its line style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// What was to be: dashed.
+    /// Planned: dashed.
     Planned,
-    /// What a plan said that is no longer in force: thin dashes in grey.
+    /// A plan no longer in force: thin grey dashes.
     Superseded,
-    /// What was earned: solid and thick.
+    /// Earned: solid and thick.
     Earned,
-    /// What was paid: solid and thin.
+    /// Paid: solid and thin.
     Cost,
-    /// What is expected: dotted.
+    /// Forecast: dotted.
     Forecast,
 }
 
 /// Bars of one kind.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// What it is called in the legend.
+    /// Legend entry.
     pub name: Text,
     /// A value for each label.
     pub values: Vec<Option<f64>>,
