@@ -20,14 +20,14 @@ impl Budget {
     }
 }
 
-/// What is paid on a line.
+/// Payments on a line.
 #[derive(FromQueryResult)]
 struct Paid {
     line: Line,
     paid: i64,
 }
 
-/// What is paid on the lines of a project, without one payment.
+/// Payments on the lines of a project, excluding one payment.
 async fn paid(transaction: &Transaction, project: Uuid, without: Uuid) -> Result<Vec<Paid>, DbErr> {
     let sql = "SELECT line, CAST(SUM(amount_irr) AS bigint) AS paid FROM payment \
                WHERE project_id = $1 AND id <> $2 AND deleted_at IS NULL GROUP BY line";
@@ -39,7 +39,7 @@ async fn paid(transaction: &Transaction, project: Uuid, without: Uuid) -> Result
     Paid::find_by_statement(statement).all(&**transaction).await
 }
 
-/// What is left of a line of a project, which is locked, for one payment.
+/// Remaining budget of a line for one payment. The project must be locked.
 pub async fn remaining(
     transaction: &Transaction,
     project: &Model,

@@ -45,7 +45,7 @@ impl Span {
         Ok(Self { from: row.try_get("", "first")?, to: row.try_get("", "last")? })
     }
 
-    /// Which of the days, each with its field, lie outside.
+    /// Violations of the days outside the range, each with its field.
     pub fn excludes(self, days: &[(&str, Option<NaiveDate>)], outer: &Text) -> Vec<Violation> {
         let mut faults = Vec::new();
         for (pointer, day) in days {
@@ -68,7 +68,7 @@ impl Span {
         faults
     }
 
-    /// Which of its two ends, each with its field, leaves something of `inner` outside.
+    /// Violations of the ends of the range that exclude a part of `inner`, each with its field.
     pub fn leaves_out(self, inner: Self, pointers: [&str; 2], what: &Text) -> Vec<Violation> {
         let mut faults = Vec::new();
         if let Some((_, first)) = self.from.zip(inner.from).filter(|(from, first)| first < from) {

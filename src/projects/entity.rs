@@ -40,7 +40,7 @@ crate::store::record_table! {
         code: String,
         /// The cluster that it develops.
         cluster_id: Uuid,
-        /// Who carries it out.
+        /// Organisation that carries it out.
         organisation_id: Uuid,
         /// The code of its province, which is its cluster's.
         province: String,
@@ -56,17 +56,17 @@ crate::store::record_table! {
         contract_start: Option<ChronoDate>,
         /// The last day of the contract.
         contract_end: Option<ChronoDate>,
-        /// How long it is to take.
+        /// Planned duration in months.
         planned_months: i32,
         /// The approved budget.
         budget: Budget,
-        /// What the cluster is to become.
+        /// Vision for the cluster.
         vision: Option<String>,
-        /// Where it stands.
+        /// State.
         state: State,
-        /// Where it stood when it was suspended.
+        /// State before the suspension.
         suspended_from: Option<State>,
-        /// Who receives what it hands over.
+        /// Organisation that receives the results.
         receiving_organisation_id: Option<Uuid>,
     }
 }
@@ -278,7 +278,7 @@ impl Record for Model {
     }
 }
 
-/// What belongs to some projects, where `include=` asks for it.
+/// Related records of some projects, if `include=` requests them.
 async fn parts<R: Record>(
     reading: &Reading<'_>,
     name: &str,
@@ -414,7 +414,7 @@ impl Listed for Model {
 }
 
 impl ProjectFilter {
-    /// What the filter lets through for a caller.
+    /// Condition for the matching rows, for a caller.
     pub fn condition(&self, caller: &Caller) -> Condition {
         Condition::all()
             .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))

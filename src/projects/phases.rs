@@ -33,15 +33,15 @@ crate::store::record_table! {
         project_id: Uuid,
         /// The code of its province, which is the project's.
         province: String,
-        /// Which one.
+        /// Name of the phase.
         phase: PhaseName,
         /// Its first day as planned.
         planned_start: ChronoDate,
         /// Its last day as planned.
         planned_end: ChronoDate,
-        /// When it began.
+        /// Actual start.
         actual_start: Option<ChronoDate>,
-        /// When it ended.
+        /// Actual end.
         actual_end: Option<ChronoDate>,
     }
 }
@@ -148,17 +148,17 @@ pub struct Phase {
     info: RecordInfo,
     /// The project.
     project_id: Uuid,
-    /// Which one.
+    /// Name of the phase.
     phase: PhaseName,
     /// Its first day as planned.
     planned_start: Date,
     /// Its last day as planned.
     #[schema(example = "2014-09-22")]
     planned_end: Date,
-    /// When it began.
+    /// Actual start.
     #[schema(required)]
     actual_start: Option<Date>,
-    /// When it ended.
+    /// Actual end.
     #[schema(required, example = json!(null))]
     actual_end: Option<Date>,
 }
@@ -178,26 +178,26 @@ impl From<&Model> for Phase {
     }
 }
 
-/// What a phase is made of.
+/// Input of a phase.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "phase": "diagnostic", "planned_start": "2014-04-21", "planned_end": "2014-09-22", "actual_start": "2014-04-21" }))]
 pub struct PhaseInput {
-    /// Which one; each once in a project.
+    /// Name of the phase; each once in a project.
     pub phase: PhaseName,
     /// Its first day as planned, within the contract.
     pub planned_start: Date,
     /// Its last day as planned, within the contract. The milestones of the phase lie within it.
     #[schema(example = "2014-09-22")]
     pub planned_end: Date,
-    /// When it began.
+    /// Actual start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual_start: Option<Date>,
-    /// When it ended.
+    /// Actual end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2014-10-02")]
     pub actual_end: Option<Date>,
-    /// What other systems call it.
+    /// Identifiers of the phase in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

@@ -12,7 +12,7 @@ use crate::store::{
     point_in_time::{self, Fields},
 };
 
-/// What a baseline fixes of a milestone.
+/// Fields of a milestone that a baseline fixes.
 const FIXED: [&str; 3] = ["weight_bp", "planned_start", "due_on"];
 
 /// The plan of a project as it was.

@@ -11,7 +11,7 @@ use crate::{
     problem::{Problem, problem_types},
 };
 
-/// Where a project stands.
+/// States of a project.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -32,7 +32,7 @@ pub enum State {
     Planning,
     /// The action plan is being carried out.
     Implementing,
-    /// What was reached is being evaluated.
+    /// The results are being evaluated.
     Evaluating,
     /// Handed over to the receiving body.
     HandedOver,

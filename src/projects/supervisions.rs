@@ -36,7 +36,7 @@ crate::store::record_table! {
         project_id: Uuid,
         /// The code of its province, which is the project's.
         province: String,
-        /// Which kind.
+        /// Kind of supervision.
         kind: Kind,
         /// The organisation that supervises.
         organisation_id: Option<Uuid>,
@@ -55,7 +55,7 @@ crate::store::record_table! {
     }
 }
 
-/// What a supervision looks at.
+/// Kinds of supervision.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -148,7 +148,7 @@ pub struct Supervision {
     info: RecordInfo,
     /// The project.
     project_id: Uuid,
-    /// What it looks at.
+    /// Kind of supervision.
     kind: Kind,
     /// The organisation that supervises.
     #[schema(required)]
@@ -186,12 +186,12 @@ impl From<&Model> for Supervision {
     }
 }
 
-/// What a supervision is made of. `kind`, `valid_from` and one of `organisation_id`, `account_id` and
-/// `person_name` are needed.
+/// Input of a supervision. `kind`, `valid_from` and one of `organisation_id`, `account_id` and `person_name`
+/// are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SupervisionInput {
-    /// What it looks at.
+    /// Kind of supervision.
     pub kind: Kind,
     /// The organisation that supervises.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,7 +213,7 @@ pub struct SupervisionInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/112-1")]
     pub contract_no: Option<String>,
-    /// What other systems call it.
+    /// Identifiers of the supervision in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
