@@ -34,11 +34,11 @@ crate::store::record_table! {
         cluster_id: Uuid,
         /// The code of its province, that of the cluster.
         province: String,
-        /// Who says so.
+        /// Title of the source.
         source_title: String,
-        /// Where it can be read.
+        /// Address of the source.
         source_url: Option<String>,
-        /// When it was said.
+        /// Date of the claim.
         claimed_on: Option<ChronoDate>,
         /// Under which name.
         claimed_name: Option<String>,
@@ -110,13 +110,13 @@ pub struct Claim {
     info: RecordInfo,
     /// The cluster.
     cluster_id: Uuid,
-    /// Who says so.
+    /// Title of the source.
     #[schema(example = "Provincial company: industrial clusters of Lorestan identified up to late 1392")]
     pub source_title: String,
-    /// Where it can be read.
+    /// Address of the source.
     #[schema(required)]
     source_url: Option<String>,
-    /// When it was said.
+    /// Date of the claim.
     #[schema(required)]
     claimed_on: Option<Date>,
     /// Under which name.
@@ -141,11 +141,11 @@ impl From<&Model> for Claim {
     }
 }
 
-/// What a claim is made of. Only `source_title` is needed.
+/// Input of a claim. Only `source_title` is required.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimInput {
-    /// Who says so.
+    /// Title of the source.
     #[schema(
         min_length = 1,
         max_length = 500,
@@ -154,7 +154,7 @@ pub struct ClaimInput {
         example = "Provincial company: industrial clusters of Lorestan identified up to late 1392"
     )]
     pub source_title: String,
-    /// Where it can be read.
+    /// Address of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         max_length = 2000,
@@ -162,7 +162,7 @@ pub struct ClaimInput {
         example = "https://www.lorestan-industry.example/clusters"
     )]
     pub source_url: Option<String>,
-    /// When it was said.
+    /// Date of the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_on: Option<Date>,
     /// Under which name.
@@ -173,7 +173,7 @@ pub struct ClaimInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,
-    /// What other systems call the claim.
+    /// Identifiers of the claim in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

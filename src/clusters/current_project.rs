@@ -25,7 +25,7 @@ pub struct CurrentProject {
     /// The title in Persian.
     #[schema(example = "پروژهٔ توسعهٔ خوشهٔ سنگ لرستان")]
     title_fa: String,
-    /// Where it stands.
+    /// State of the project.
     #[schema(schema_with = project_state)]
     state: String,
 }

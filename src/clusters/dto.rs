@@ -48,7 +48,7 @@ pub struct Cluster {
     /// The counties.
     #[schema(example = json!(["خرم‌آباد", "ازنا"]))]
     counties: Vec<Name>,
-    /// Where it is.
+    /// Location.
     #[schema(required)]
     location: Option<Location>,
     /// Products and services.
@@ -56,7 +56,7 @@ pub struct Cluster {
     products: Vec<Name>,
     /// The classes of ISIC Rev. 4, the primary one first.
     isic: Vec<Isic>,
-    /// Where it stands in the programme. It changes by `POST /clusters/{id}/transitions` only.
+    /// State in the programme. It changes only by `POST /clusters/{id}/transitions`.
     state: State,
     /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
     /// other records.
@@ -65,7 +65,7 @@ pub struct Cluster {
     /// The day it was identified, or a day in that month, quarter or year: see `identified_precision`.
     #[schema(required, example = json!(null))]
     identified_on: Option<Date>,
-    /// How precisely that day is known.
+    /// Precision of that day.
     #[schema(required, example = "not_later_than")]
     identified_precision: Option<Precision>,
     /// The day by which it was identified at the latest. Counts "as of" a day go by it.
@@ -141,7 +141,7 @@ impl From<&Model> for Cluster {
     }
 }
 
-/// What a cluster is made of. Only `province`, `name_fa` and `isic` are needed.
+/// Input of a cluster. Only `province`, `name_fa` and `isic` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -179,7 +179,7 @@ pub struct ClusterInput {
     #[serde(default)]
     #[schema(max_items = 50, example = json!(["خرم‌آباد", "ازنا"]))]
     pub counties: Vec<Name>,
-    /// Where it is.
+    /// Location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
     /// Products and services.
@@ -192,7 +192,7 @@ pub struct ClusterInput {
     /// The day it was identified, or a day in the month, quarter or year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identified_on: Option<Date>,
-    /// How precisely that day is known; `day` when left out. With `not_later_than` there is no day.
+    /// Precision of that day; `day` by default. With `not_later_than` there is no day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_later_than")]
     pub identified_precision: Option<Precision>,
@@ -227,7 +227,7 @@ pub struct ClusterInput {
     /// The scores by which it is prioritised: all four.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority_scores: Option<PriorityScores>,
-    /// What other systems call the cluster.
+    /// Identifiers of the cluster in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -328,7 +328,7 @@ impl Input<Model> for ClusterInput {
     }
 }
 
-/// Which clusters to list.
+/// Filters of the list of clusters.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ClusterFilter {
     /// Any of these states.

@@ -57,17 +57,17 @@ crate::store::record_table! {
         latitude: Option<f64>,
         /// Degrees east (WGS 84).
         longitude: Option<f64>,
-        /// What it makes and offers.
+        /// Products and services.
         products: Texts,
         /// Its classes of ISIC, the primary one first.
         isic: Classes,
         /// The primary class.
         primary_isic: String,
-        /// Where it stands.
+        /// State.
         state: State,
         /// The day it was identified, or a day in that month, quarter or year.
         identified_on: Option<ChronoDate>,
-        /// How precisely that is known.
+        /// Precision of that day.
         identified_precision: Option<Precision>,
         /// The day by which it was identified at the latest.
         identified_not_later_than: Option<ChronoDate>,
@@ -235,7 +235,7 @@ impl Record for Model {
 }
 
 impl Model {
-    /// Where it is.
+    /// Location.
     pub fn location(&self) -> Option<Location> {
         self.latitude.zip(self.longitude).map(|(latitude, longitude)| Location { latitude, longitude })
     }
@@ -354,7 +354,7 @@ impl Listed for Model {
 }
 
 impl ClusterFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         let counties = |list: &Vec<Name>| {
             search::has_any::<Model>(COUNTY, list.iter().map(|county| text::key(&county.0)))

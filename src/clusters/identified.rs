@@ -1,4 +1,4 @@
-//! When a cluster was identified: dates of sources are uncertain, so a date has a precision and a bound.
+//! Identification dates of clusters: sources are uncertain, so a date has a precision and a bound.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::{
     problem::{Text, Violation},
 };
 
-/// How precisely a date is known.
+/// Precisions of a date.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, utoipa::ToSchema,
 )]
@@ -41,11 +41,11 @@ impl Precision {
     }
 }
 
-/// When a cluster was identified, as far as it is known.
+/// Identification date of a cluster, as far as known.
 pub struct Identified {
     /// The day, or a day in the month, quarter or year.
     pub on: Option<Date>,
-    /// How precisely it is known.
+    /// Precision of the date.
     pub precision: Option<Precision>,
     /// The day by which it was so at the latest.
     pub not_later_than: Option<Date>,

@@ -36,7 +36,7 @@ crate::store::record_table! {
         cluster_id: Uuid,
         /// The code of its province, which is the cluster's.
         province: String,
-        /// What became of it.
+        /// Kind of event.
         kind: Kind,
         /// The cluster that it was merged into, or one of those that it was split into.
         other_cluster_id: Option<Uuid>,
@@ -44,7 +44,7 @@ crate::store::record_table! {
         former_name: Option<String>,
         /// Since when it is so.
         effective_on: ChronoDate,
-        /// Who says so.
+        /// Title of the source.
         source_title: Option<String>,
         /// Anything else.
         note: Option<String>,
@@ -53,7 +53,7 @@ crate::store::record_table! {
     }
 }
 
-/// What became of a cluster.
+/// Kinds of lineage events of a cluster.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -120,14 +120,14 @@ impl Listed for Model {
     ];
 }
 
-/// What became of a cluster.
+/// A lineage event of a cluster.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LineageEntry {
     #[serde(flatten)]
     info: RecordInfo,
     /// The cluster that it became of.
     cluster_id: Uuid,
-    /// What became of it.
+    /// Kind of event.
     #[schema(example = "renamed")]
     kind: Kind,
     /// The cluster that it was merged into, or one of those that it was split into.
@@ -138,7 +138,7 @@ pub struct LineageEntry {
     former_name: Option<Name>,
     /// Since when it is so.
     effective_on: Date,
-    /// Who says so.
+    /// Title of the source.
     #[schema(required, example = "صورت‌جلسهٔ کارگروه خوشه‌های استان")]
     source_title: Option<String>,
     /// Anything else.
@@ -166,14 +166,14 @@ impl From<&Model> for LineageEntry {
     }
 }
 
-/// What an entry of the lineage is made of. `kind` and `effective_on` are needed, and what the kind asks for.
+/// Input of a lineage entry. `kind` and `effective_on` are required, and the fields that the kind needs.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "kind": "renamed", "former_name": "سنگ‌های ساختمانی", "effective_on": "2014-03-20", "source_title": "صورت‌جلسهٔ کارگروه خوشه‌های استان",
 }))]
 pub struct LineageEntryInput {
-    /// What became of the cluster.
+    /// Kind of event.
     #[schema(example = "renamed")]
     pub kind: Kind,
     /// The cluster that it was merged into, or one of those that it was split into: another one of the same
@@ -186,7 +186,7 @@ pub struct LineageEntryInput {
     pub former_name: Option<Name>,
     /// Since when it is so; not in the future.
     pub effective_on: Date,
-    /// Who says so.
+    /// Title of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         min_length = 1,
@@ -203,7 +203,7 @@ pub struct LineageEntryInput {
     /// The decision behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<Uuid>,
-    /// What other systems call it.
+    /// Identifiers of the entry in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

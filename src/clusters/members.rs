@@ -15,7 +15,7 @@ use crate::{
     store::{Record, Transaction, lock, search},
 };
 
-/// Where the enterprises have to be.
+/// Required location of enterprises.
 pub enum Of {
     /// In a cluster.
     Cluster(Uuid),

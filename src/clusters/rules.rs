@@ -15,7 +15,7 @@ use crate::{
     store::sql,
 };
 
-/// Where a cluster stands in the programme.
+/// States of a cluster in the programme.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -191,7 +191,7 @@ const NO_LIVE_PROJECT: Guard<Model> = Guard {
     holds: |_, facts| !facts.has_live_project,
 };
 
-/// What the guards look at.
+/// Facts that the guards check.
 #[derive(FromQueryResult)]
 pub struct Facts {
     id: Uuid,
