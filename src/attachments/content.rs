@@ -31,11 +31,11 @@ use crate::{
     values::hex,
 };
 
-/// What has come in.
+/// An uploaded file.
 pub struct Content {
     sha256: String,
     size_bytes: i64,
-    /// What it was said to be, if its bytes agree.
+    /// The declared type, if the bytes agree.
     media_type: Option<MediaType>,
 }
 
@@ -175,7 +175,7 @@ impl Model {
         if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
     }
 
-    /// What is recorded of the stored file.
+    /// Recorded properties of the stored file.
     pub fn recorded(&self) -> Recorded {
         Recorded { sha256: self.sha256.clone(), size: self.size_bytes.unsigned_abs() }
     }

@@ -22,7 +22,7 @@ use crate::{
 crate::store::record_table! {
     /// An attachment.
     "attachment" {
-        /// What kind of record it is attached to.
+        /// Kind of the record that it is attached to.
         subject_kind: SubjectKind,
         /// The record that it is attached to.
         subject_id: Uuid,
@@ -32,23 +32,23 @@ crate::store::record_table! {
         project_id: Option<Uuid>,
         /// The code of that record's province; none for a national one.
         province: Option<String>,
-        /// What it is.
+        /// Kind of document.
         kind: Kind,
         /// Its Persian title as given.
         title_fa: String,
-        /// What the file is called.
+        /// File name.
         file_name: String,
-        /// What the file is.
+        /// Media type.
         media_type: MediaType,
         /// The SHA-256 of the content, in hexadecimal: its name in the store of files.
         sha256: String,
-        /// How many bytes the content has.
+        /// Size of the content in bytes.
         size_bytes: i64,
         /// The decision that endorses it.
         decision_id: Option<Uuid>,
         /// Anything else.
         note: Option<String>,
-        /// When the content arrived.
+        /// Time at which the content arrived.
         received_at: Option<ChronoDateTimeUtc>,
     }
 }
@@ -63,7 +63,7 @@ impl Record for Model {
         Attachment::from(self)
     }
 
-    /// What is attached to a national record exists for everybody.
+    /// Attachments of national records are visible to everybody.
     fn visible_to(scope: &Scope) -> Condition {
         scope.holds_or_national((Entity, Column::Province))
     }
@@ -72,7 +72,7 @@ impl Record for Model {
         self.province.as_deref()
     }
 
-    /// What is attached to a national record is kept by national offices.
+    /// Only national accounts may change attachments of national records.
     fn is_writable_in(&self, scope: &Scope) -> bool {
         scope.province().is_none() || self.province() == scope.province()
     }
@@ -166,7 +166,7 @@ impl Listed for Model {
 }
 
 impl AttachmentFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         let complete = |wanted: bool| {
             if wanted { Column::ReceivedAt.is_not_null() } else { Column::ReceivedAt.is_null() }

@@ -1,4 +1,4 @@
-//! Which kinds of files are taken, and what the bytes of one say of its kind.
+//! Accepted media types, and their detection from the bytes of a file.
 
 use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, Iterable, prelude::StringLen};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use utoipa::{
 
 use crate::http::document;
 
-/// What a file is. Archives and what can be run are not taken.
+/// Media types of files. Archives and executables are not accepted.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -51,8 +51,7 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// How the names of such files end: by it, and not by the media type, a desktop chooses the program that
-    /// opens one.
+    /// File extensions: by them, not by the media type, a desktop chooses the program that opens a file.
     pub const fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Pdf => &["pdf"],
@@ -137,7 +136,7 @@ impl Sniffer {
     /// that wrote it, so all of the beginning are looked at.
     fn is_ooxml_with(&self, folder: &[u8]) -> bool {
         const ENTRY: &[u8] = b"PK\x03\x04";
-        /// Where the name of an entry begins (APPNOTE of PKWARE, section 4.3.7).
+        /// Offset of the name in an entry (APPNOTE of PKWARE, section 4.3.7).
         const NAME: usize = 30;
         let mut entries = self.head.windows(ENTRY.len()).enumerate().filter(|(_, window)| *window == ENTRY);
         let mut names = entries.by_ref().filter_map(|(at, _)| self.head.get(at + NAME..));
@@ -145,7 +144,7 @@ impl Sniffer {
     }
 }
 
-/// What two letters stand for, `BM` and `MZ`: they say nothing of a text.
+/// Types detected by two letters, `BM` and `MZ`, which prove nothing for a text.
 const TWO_LETTERS: [&str; 2] = ["image/bmp", "application/vnd.microsoft.portable-executable"];
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl fmt::Display for WholeFiles {
     }
 }
 
-/// Why the files cannot be said to be whole.
+/// Faults of the stored files.
 #[derive(Debug)]
 pub enum FileFault {
     /// The first one that is not.
@@ -38,7 +38,7 @@ pub enum FileFault {
         attachment: Uuid,
         /// Its name in the store.
         sha256: String,
-        /// What is wrong with it.
+        /// The error.
         error: ReadError,
     },
     /// The attachments could not be read.
