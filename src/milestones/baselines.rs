@@ -45,7 +45,7 @@ crate::store::record_table! {
         decision_id: Option<Uuid>,
         /// Why.
         reason: Option<String>,
-        /// What it has changed.
+        /// Changes of the plan.
         changes: Changes,
         /// The milestones as frozen.
         milestones: FrozenPlan,
@@ -60,7 +60,7 @@ pub struct Changes(pub Vec<PlanChange>);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct FrozenPlan(pub Vec<FrozenMilestone>);
 
-/// What a baseline changes of a milestone. What is left out stays as it is.
+/// Change of a milestone by a baseline. Omitted fields stay as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanChange {
@@ -70,7 +70,7 @@ pub struct PlanChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 10_000, example = 600)]
     pub weight_bp: Option<i32>,
-    /// When work on it is now to begin.
+    /// New planned start of work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_start: Option<Date>,
     /// The day by which it is now to be reached.
@@ -96,13 +96,13 @@ pub struct FrozenMilestone {
     /// Its part of the whole, in basis points.
     #[schema(minimum = 0, maximum = 10_000, example = 500)]
     weight_bp: i32,
-    /// When work on it was to begin.
+    /// Planned start of work.
     #[schema(required)]
     planned_start: Option<Date>,
     /// The day by which it was to be reached.
     #[schema(example = "2014-06-21")]
     due_on: Date,
-    /// What it was allowed to cost, in whole rials.
+    /// Budget in whole rials.
     #[schema(required)]
     budget_irr: Option<Amount>,
 }
@@ -312,10 +312,10 @@ pub struct Baseline {
     /// The decision behind it.
     #[schema(required, example = json!(null))]
     decision_id: Option<Uuid>,
-    /// Why it was needed.
+    /// Reason for the baseline.
     #[schema(required, example = json!(null))]
     reason: Option<String>,
-    /// What it has changed of the plan before it.
+    /// Changes compared with the former plan.
     #[schema(example = json!([]))]
     changes: Vec<PlanChange>,
     /// The milestones as it has frozen them, by the day on which they are due; those that are cancelled are
@@ -339,7 +339,7 @@ impl From<&Model> for Baseline {
     }
 }
 
-/// What a baseline is made of. The first one needs nothing; a re-baseline needs `decision_id` and `reason`.
+/// Input of a baseline. The first one needs nothing; a re-baseline needs `decision_id` and `reason`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "frozen_on": "2015-04-04" }))]
@@ -351,15 +351,15 @@ pub struct BaselineInput {
     /// The decision behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<Uuid>,
-    /// Why it is needed.
+    /// Reason for the baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "تأخیر در تأمین ماشین‌آلات")]
     pub reason: Option<String>,
-    /// What it changes of the plan; each milestone once. The weights total 10,000 afterwards.
+    /// Changes of the plan; each milestone once. The weights total 10,000 afterwards.
     #[serde(default)]
     #[schema(max_items = 500, example = json!([]))]
     pub changes: Vec<PlanChange>,
-    /// What other systems call it.
+    /// Identifiers of the baseline in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

@@ -43,13 +43,13 @@ pub struct Milestone {
     /// Its part of the whole project, in basis points (10,000 are the whole).
     #[schema(minimum = 0, maximum = 10_000, example = 500)]
     weight_bp: i32,
-    /// When work on it is to begin.
+    /// Planned start of work.
     #[schema(required)]
     planned_start: Option<Date>,
     /// The day by which it is to be reached.
     #[schema(example = "2014-06-21")]
     due_on: Date,
-    /// Where it stands. It changes by `POST /milestones/{id}/transitions` only.
+    /// State. It changes only by `POST /milestones/{id}/transitions`.
     state: State,
     /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
     /// other records.
@@ -58,13 +58,13 @@ pub struct Milestone {
     /// Since when it is accepted.
     #[schema(required, example = json!(null))]
     accepted_on: Option<Date>,
-    /// How much of it is accepted, in basis points. It changes by being accepted only.
+    /// Accepted fraction, in basis points. It changes only by acceptance.
     #[schema(minimum = 0, maximum = 10_000, example = 0)]
     accepted_fraction_bp: i32,
-    /// What has to be reached before it.
+    /// Milestones that have to be reached before it.
     #[schema(example = json!([]))]
     predecessors: Vec<Uuid>,
-    /// What it may cost, in whole rials.
+    /// Budget in whole rials.
     #[schema(required)]
     budget_irr: Option<Amount>,
     /// Whether it can be handed in with evidence only.
@@ -112,7 +112,7 @@ impl From<&Model> for Milestone {
     }
 }
 
-/// What a milestone is made of. `phase`, `title_fa`, `weight_bp` and `due_on` are needed.
+/// Input of a milestone. `phase`, `title_fa`, `weight_bp` and `due_on` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -153,25 +153,24 @@ pub struct MilestoneInput {
     /// Its part of the whole project, in basis points (10,000 are the whole).
     #[schema(minimum = 0, maximum = 10_000, example = 500)]
     pub weight_bp: i32,
-    /// When work on it is to begin: not after `due_on`, and within its phase.
+    /// Planned start of work: not after `due_on`, and within its phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_start: Option<Date>,
     /// The day by which it is to be reached, within its phase.
     #[schema(example = "2014-06-21")]
     pub due_on: Date,
-    /// What has to be reached before it: milestones of the same project, which do not wait for this one
-    /// themselves.
+    /// Milestones that have to be reached before it: of the same project, and without cycles.
     #[serde(default)]
     #[schema(max_items = 50, example = json!([]))]
     pub predecessors: Vec<Uuid>,
-    /// What it may cost, in whole rials.
+    /// Budget in whole rials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_irr: Option<Amount>,
     /// Whether it can be handed in with evidence only.
     #[serde(default)]
     #[schema(example = true)]
     pub evidence_required: bool,
-    /// What other systems call the milestone.
+    /// Identifiers of the milestone in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -245,7 +244,7 @@ pub struct MilestoneTransition {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "گزارش کامل است")]
     pub reason: Option<String>,
-    /// How much of it is accepted, in basis points; the whole when left out. With `accepted` only.
+    /// Accepted fraction, in basis points; the whole by default. Only with `accepted`.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 10_000)]
     pub accepted_fraction_bp: Option<i32>,
@@ -297,7 +296,7 @@ impl From<PresentPeriod> for Period {
     }
 }
 
-/// Which milestones to list.
+/// Filters of the list of milestones.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct MilestoneFilter {
     /// The milestones of this project.

@@ -41,19 +41,19 @@ crate::store::record_table! {
         title_en: Option<String>,
         /// Its part of the whole project, in basis points.
         weight_bp: i32,
-        /// When work on it is to begin.
+        /// Planned start of work.
         planned_start: Option<ChronoDate>,
         /// The day by which it is to be reached.
         due_on: ChronoDate,
-        /// Where it stands.
+        /// State.
         state: State,
         /// Since when it is accepted.
         accepted_on: Option<ChronoDate>,
-        /// How much of it is accepted, in basis points.
+        /// Accepted fraction, in basis points.
         accepted_fraction_bp: i32,
-        /// What has to be reached before it.
+        /// Milestones that have to be reached before it.
         predecessors: Predecessors,
-        /// What it may cost, in rials.
+        /// Budget in rials.
         budget_irr: Option<i64>,
         /// Whether it can be handed in with evidence only.
         evidence_required: bool,
@@ -154,7 +154,7 @@ impl Stateful for Model {
         self.state
     }
 
-    /// What is accepted is accepted in whole, unless the transition says how much.
+    /// Acceptance is complete by default; the transition may set a fraction.
     fn apply_state(&mut self, state: State, on: Date) {
         let is_accepted = state == State::Accepted;
         self.state = state;
@@ -225,7 +225,7 @@ impl Listed for Model {
 }
 
 impl MilestoneFilter {
-    /// What the filter lets through for a caller.
+    /// Condition for the matching rows, for a caller.
     pub fn condition(&self, caller: &Caller) -> Condition {
         let today = Date::today_in_iran();
         let overdue = |wanted: bool| {

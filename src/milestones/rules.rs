@@ -29,7 +29,7 @@ use crate::{
     store::{Transaction, sql, status_event},
 };
 
-/// Where a milestone stands.
+/// States of a milestone.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -119,7 +119,7 @@ const EVIDENCE: Guard<Model> = Guard {
     holds: |row, facts| !row.evidence_required || facts.has_evidence,
 };
 
-/// What the guards look at.
+/// Facts that the guards check.
 pub struct Facts {
     is_implementing: bool,
     has_evidence: bool,
@@ -186,8 +186,9 @@ pub async fn check_reviewer(transaction: &Transaction, row: &Model) -> Result<()
     }
 }
 
-/// What a baseline has fixed changes by a baseline only, and what is added after it weighs nothing until the
-/// next one (rule 3 of `domain.md`). A baseline puts its own number on what it changes.
+/// Checks that fields fixed by a baseline change only by a baseline, and that a milestone added later has no
+/// weight until the next one (rule 3 of `domain.md`). A baseline sets its own number on the milestones it
+/// changes.
 pub async fn check_frozen(
     transaction: &Transaction,
     before: Option<&Model>,
