@@ -5,7 +5,7 @@ use super::{State, Stateful, Step};
 
 /// The rules of one kind of record, in words.
 pub struct Machine {
-    /// What it is about, in both languages, such as `Project (پروژه)`.
+    /// Name of the record type in both languages, such as `Project (پروژه)`.
     pub title: &'static str,
     /// The path of the transitions, such as `/projects/{id}/transitions`.
     pub path: &'static str,

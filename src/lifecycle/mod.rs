@@ -37,13 +37,13 @@ pub trait State: ActiveEnum<Value = String> + Copy + Default + PartialEq + 'stat
 pub trait Stateful: Record {
     /// Its states.
     type State: State;
-    /// What the guards look at besides the row itself.
+    /// Facts that the guards check besides the row itself.
     type Facts;
 
     /// The rules of its states.
     const STEPS: &'static [Step<Self>];
 
-    /// Where it stands.
+    /// Current state.
     fn state(&self) -> Self::State;
 
     /// Enters a state that may follow, on a day.
@@ -54,8 +54,7 @@ pub trait Stateful: Record {
         step.from.contains(&self.state())
     }
 
-    /// What holds on a day for each of some rows, in a number of statements that does not depend on the
-    /// number of rows.
+    /// Facts about each of some rows on a day, in a constant number of statements.
     fn facts(
         db: &impl ConnectionTrait,
         rows: &[Self],
@@ -82,17 +81,17 @@ pub trait Stateful: Record {
 /// A state that may follow, with what stands in its way.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AllowedTransition<S> {
-    /// What to send as `to`.
+    /// Value of `to` in the request.
     pub to: S,
-    /// What the request must carry besides.
+    /// Fields that the request needs besides.
     #[schema(example = json!([]))]
     pub needs: Vec<Need>,
-    /// What has to be seen to first; while there is something the transition is refused.
+    /// Unmet conditions; while there are any, the transition is refused.
     #[schema(example = json!([]))]
     pub missing: Vec<Missing>,
 }
 
-/// What may follow for each of some records today.
+/// Allowed transitions of each of some records today.
 pub async fn allowed<R: Stateful>(
     db: &impl ConnectionTrait,
     rows: &[R],

@@ -15,11 +15,11 @@ pub struct Step<R: Stateful> {
     pub from: &'static [R::State],
     /// The state that it leads to.
     pub to: R::State,
-    /// Who may take it.
+    /// Who may perform it.
     pub who: Who,
-    /// What the request must carry.
+    /// Fields that the request needs.
     pub needs: &'static [Need],
-    /// What must hold.
+    /// Conditions.
     pub guards: &'static [Guard<R>],
 }
 
@@ -41,7 +41,7 @@ impl<R: Stateful> Step<R> {
 pub struct Guard<R: Stateful> {
     /// Its stable name.
     pub code: &'static str,
-    /// What is missing where it does not hold, in Persian.
+    /// Message in Persian if the condition is not met.
     pub fa: &'static str,
     /// The same in English.
     pub en: &'static str,
@@ -79,7 +79,7 @@ impl Need {
         }
     }
 
-    /// What to say where it is left out.
+    /// Violation for the missing field.
     pub fn violation(self) -> Violation {
         let detail = match self {
             Self::DecisionId => {
@@ -91,7 +91,7 @@ impl Need {
     }
 }
 
-/// Who may take a step.
+/// Who may perform a step.
 #[derive(Clone, Copy, Debug)]
 pub enum Who {
     /// Whoever holds the permission.
