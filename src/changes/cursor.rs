@@ -1,9 +1,9 @@
-//! Where a follower stands, as it keeps it: sealed, so that nobody can make a cursor, or read in one what
-//! others have written.
+//! Cursors of the feed: the position of a follower, encrypted and authenticated, so that nobody can forge a
+//! cursor or read data of others in it.
 //!
-//! A cursor is `format, key, nonce, sealed place`, in base64url. The format and the key's id are in the
-//! clear: a cursor of another format, or of a database with another key, is a sound one that leads nowhere
-//! (410); one that claims our key and does not open is no cursor (400).
+//! A cursor is `format, key, nonce, sealed place`, in base64url. The format and the key's id are in clear: a
+//! cursor of another format, or of a database with another key, is valid but unusable (410); one that has our
+//! key's id and cannot be opened is invalid (400).
 
 use aws_lc_rs::aead::NONCE_LEN;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -26,15 +26,15 @@ use crate::{
 const FORMAT: u8 = 2;
 const KEY_ID: usize = 8;
 
-/// Where a follower stands.
+/// Position of a follower.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Which database it is about.
+    /// Identity of the database.
     pub lineage: String,
-    /// What is followed, and for whom.
+    /// Hash of the followed kinds and the province.
     pub question: String,
     pub place: Place,
-    /// What the follower has seen at its last moment; none where the log was empty.
+    /// Trace of the entries seen; none if the log was empty.
     pub trace: Option<Trace>,
 }
 
@@ -43,7 +43,7 @@ pub struct Cursor {
 pub enum Place {
     /// Among the records as they were at a moment, after one of a kind.
     Snapshot { seen: Seen, kind: usize, after: Uuid },
-    /// All that was seen at a moment has been told.
+    /// After all that was seen at a moment.
     After { seen: Seen },
     /// Between two moments, at a position.
     Between { since: Option<Seen>, until: Seen, position: i64 },
@@ -73,7 +73,7 @@ impl CursorKey {
 /// Seals and opens cursors.
 pub struct Seal {
     cipher: Cipher,
-    /// What stands before each: the format, and which key it is.
+    /// Prefix of each cursor: format and key id.
     head: [u8; 1 + KEY_ID],
 }
 

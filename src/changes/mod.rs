@@ -33,10 +33,10 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(list_changes);
 }
 
-/// How often those who wait look again.
+/// Polling interval of waiting requests.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Where to go on, and how.
+/// Position and options of a feed request.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct Following {
     /// The `next_cursor` of the answer before. Without it the feed begins with the first change that there
@@ -54,7 +54,7 @@ pub struct Following {
     /// So many changes at the most.
     #[param(minimum = 1, maximum = 1000, default = 200)]
     pub page_size: Option<u64>,
-    /// Where nothing has changed, wait so many seconds for a change (long poll).
+    /// Seconds to wait for a change if there is none (long poll).
     #[param(minimum = 0, maximum = 25, default = 0)]
     pub wait: Option<u64>,
 }
@@ -64,25 +64,24 @@ pub struct Following {
 pub struct Changes {
     /// The changes.
     items: Vec<Change>,
-    /// What to send as `since` to go on. Keep it together with what you made of the changes, in one
-    /// transaction.
+    /// Value of `since` for the next request. Store it together with the changes, in one transaction.
     #[schema(max_length = 5_000)]
     next_cursor: String,
     /// Whether there is more at once.
     has_more: bool,
 }
 
-/// What has become of a record.
+/// Change of a record.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Change {
-    /// Which kind of record.
+    /// Kind of the record.
     pub resource: Kind,
     /// The record.
     pub id: Uuid,
     /// The version that the change made.
     #[schema(minimum = 1, example = 3)]
     pub version: i64,
-    /// What became of it.
+    /// Kind of the change.
     pub kind: FeedEventKind,
     /// When.
     pub changed_at: DateTime<Utc>,
@@ -90,7 +89,7 @@ pub struct Change {
     /// more.
     #[schema(required)]
     pub changed_by: Option<Uuid>,
-    /// What that account is called at present.
+    /// Current name of that account.
     #[schema(required, example = "مدیر خوشه‌های لرستان")]
     pub changed_by_name: Option<String>,
     /// The record with all its own fields, without what follows from other records (such as progress); null
@@ -99,7 +98,7 @@ pub struct Change {
     data: Option<Shown>,
 }
 
-/// What became of a record.
+/// Kinds of changes in the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Fate)]
@@ -113,8 +112,8 @@ pub enum FeedEventKind {
 }
 
 impl Change {
-    /// What an entry of the log tells those for whom its record exists afterwards, or exists no more; none
-    /// where nobody follows its kind.
+    /// Feed event of a log entry; `is_within` says whether the record still exists for the follower. None if
+    /// its kind is not in the feed.
     pub fn new(entry: change_log::Model, is_within: bool) -> Option<Self> {
         let kind = KINDS.iter().find(|kind| kind.resource == entry.resource)?;
         let event_kind = match (is_within, entry.kind) {
@@ -156,7 +155,7 @@ struct Step {
     has_more: bool,
 }
 
-/// What one caller follows.
+/// Followed kinds and scope of a caller.
 struct Follower<'a> {
     kinds: Vec<&'static kinds::Entry>,
     followed: Followed<'a>,
@@ -195,7 +194,7 @@ impl<'a> Follower<'a> {
         Err(Problem::new(&problem_types::RESYNC_REQUIRED))
     }
 
-    /// What comes next after a place, and where the follower stands then.
+    /// The next changes after a place, and the new place of the follower.
     async fn next(
         &self,
         place: Option<&Place>,
