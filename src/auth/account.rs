@@ -36,7 +36,7 @@ crate::store::record_table! {
     }
 }
 
-/// Who is behind an account.
+/// Types of account holders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 pub enum Kind {
@@ -57,7 +57,7 @@ impl Model {
         self.province.clone().map_or(Scope::Nation, Scope::Province)
     }
 
-    /// What it is called, which makes a bad password.
+    /// Names of the account, which are refused in passwords.
     pub fn names(&self) -> Vec<String> {
         vec![self.username.clone(), self.display_name.clone()]
     }
@@ -83,7 +83,7 @@ impl Model {
             || before.scopes != self.scopes
     }
 
-    /// What it may do.
+    /// Its permissions.
     pub fn permissions(&self) -> Vec<String> {
         let of_role = self.role.permissions().iter().map(|permission| (*permission).to_owned());
         match self.kind {
@@ -113,7 +113,7 @@ pub fn note_deletion(transaction: &Transaction, resource: &str, id: Uuid) {
     transaction.note(transaction.event(security_event::Kind::AccountDeleted).about(resource, id));
 }
 
-/// What some accounts are called, by their ids.
+/// Display names of some accounts, by id.
 pub async fn display_names(
     db: &impl ConnectionTrait,
     ids: BTreeSet<Uuid>,

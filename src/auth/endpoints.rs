@@ -38,7 +38,7 @@ pub struct RevocationRequest {
     /// The refresh token or access token.
     #[schema(max_length = 4000, min_length = 1)]
     token: String,
-    /// Which of the two it is; not needed.
+    /// Type of the token; ignored.
     #[schema(max_length = 100, nullable = false, example = "refresh_token")]
     #[allow(dead_code)]
     token_type_hint: Option<String>,
@@ -75,7 +75,7 @@ pub async fn revoke_token(
     Ok(HttpResponse::Ok().finish())
 }
 
-/// Who the caller is.
+/// The caller.
 #[derive(Serialize, ToSchema)]
 pub struct Me {
     /// The account.
@@ -92,7 +92,7 @@ pub struct Me {
     /// The CDA that the caller is; null for everybody else.
     #[schema(required, example = json!(null))]
     cda_id: Option<Uuid>,
-    /// What the token allows.
+    /// Permissions of the token.
     #[schema(example = json!(["clusters:read", "clusters:write"]))]
     permissions: Vec<String>,
     /// Whether somebody else has set the password: before anything else it has to be changed (`POST
@@ -104,7 +104,7 @@ pub struct Me {
 
 /// Who am I
 ///
-/// The account behind the token, with its role, scope and permissions: draw your menus from it.
+/// The account behind the token, with its role, scope and permissions: use them to build menus.
 #[utoipa::path(responses((status = 200, body = Me, description = "The caller")), security(("oauth2" = [])))]
 #[get("/auth/me")]
 pub async fn get_me(caller: CurrentCaller) -> HttpResponse {
@@ -181,7 +181,7 @@ pub async fn list_signing_keys(authenticator: web::Data<Authenticator>) -> HttpR
 
 /// What the authorization server can do
 ///
-/// Metadata after RFC 8414, from which OAuth 2 libraries configure themselves.
+/// Metadata according to RFC 8414, from which OAuth 2 libraries configure themselves.
 #[utoipa::path(responses((status = 200, body = serde_json::Value, description = "The metadata")), security(()))]
 #[get("/.well-known/oauth-authorization-server")]
 pub async fn get_authorization_server(authenticator: web::Data<Authenticator>) -> HttpResponse {

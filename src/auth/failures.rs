@@ -1,15 +1,15 @@
-//! What keeps others from guessing passwords, and nobody from logging in with the right one.
+//! Protection against password guessing that never locks out the owner of an account.
 //!
-//! - An account is closed for an address from which so many logins to it have failed, for the rest of 15
-//!   minutes. Other addresses are not touched, so that nobody locks another out. An IPv6 address counts by
-//!   its /64, which is what one subscriber has.
-//! - From so many failures on, from wherever, logins to the account are slowed by a growing delay; so are
-//!   logins from an address at which many have failed, whatever the account. A delay closes nothing.
-//! - Logins of one account from one address are proved one after the other: so those that are under way are
-//!   no failures, and many at once do not slip through.
+//! - After too many failed logins from one address, an account is closed for this address for the rest of 15
+//!   minutes. Other addresses are not affected, so that nobody can lock out others. An IPv6 address counts by
+//!   its /64, which belongs to one subscriber.
+//! - After too many failures from any addresses, logins to the account are slowed by a growing delay; so are
+//!   logins to any account from an address with many failures. A delay closes nothing.
+//! - Logins of one account from one address are checked one at a time: concurrent ones do not count as
+//!   failures, and many at once cannot bypass the limit.
 //!
-//! All of this is the same for names that belong to no account. Failures are kept in the database, so that
-//! they count at every instance; while it takes no writes, in this process.
+//! Names without an account are treated in the same way. Failures are stored in the database, so that they
+//! count on all instances; while it takes no writes, in this process.
 
 use std::{
     sync::{
@@ -110,7 +110,7 @@ pub struct Attempt<'a> {
     _delayed: Option<OwnedSemaphorePermit>,
 }
 
-/// Why the secret of a login is not looked at.
+/// Reason for refusing a login without checking its secret.
 pub struct Closed {
     /// The answer: 429 with `Retry-After`.
     pub problem: Problem,
@@ -130,7 +130,7 @@ impl From<DbErr> for Closed {
     }
 }
 
-/// What failures are counted by.
+/// Keys for counting failures.
 struct Names {
     account: String,
     address: String,
@@ -218,7 +218,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// The secret was wrong. Gives whether that closes the account for the address.
+    /// Records a wrong secret; returns whether it closes the account for the address.
     ///
     /// # Errors
     /// The database does not answer.
@@ -246,7 +246,7 @@ impl Attempt<'_> {
     }
 }
 
-/// How long a login is delayed after so many failures, of which the first ones are free.
+/// Delay of a login after so many failures, the first `free` of which cause none.
 fn delay(failures: u64, free: u64) -> Duration {
     match failures.checked_sub(free) {
         None => Duration::ZERO,

@@ -25,7 +25,7 @@ use crate::{
     store::{WriteTransaction, fault, now, security_event},
 };
 
-/// The form of an OAuth 2 endpoint. What is wrong with it is told as RFC 6749, section 5.2, asks.
+/// The form of an OAuth 2 endpoint. Errors are reported according to RFC 6749, section 5.2.
 pub struct OauthForm<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for OauthForm<T> {
@@ -51,7 +51,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for OauthForm<T> {
 /// A token request, as a form (RFC 6749). Parameters that are not known are ignored, as the RFC asks.
 #[derive(Deserialize, ToSchema)]
 pub struct TokenRequest {
-    /// How the caller proves who it is.
+    /// Grant type of the request.
     #[schema(value_type = GrantType, example = "password")]
     grant_type: String,
     /// The user name, with `password`.
@@ -118,21 +118,21 @@ pub struct TokenResponse {
 /// Get tokens
 ///
 /// The token endpoint of OAuth 2: `password` for people, `client_credentials` for API clients,
-/// `refresh_token` to go on. A refresh token works once, and once more within 30 seconds where its answer was
-/// lost; later, using it again ends the session, since somebody else may hold it. After several failed logins
-/// an account is closed for the address that they came from, for some minutes (429); for other addresses
-/// logging in to it takes up to some seconds longer.
+/// `refresh_token` to renew tokens. A refresh token works once, and once more within 30 seconds in case its
+/// answer was lost; later, using it again ends the session, because somebody else may have it. After several
+/// failed logins an account is closed for the address that they came from, for some minutes (429); from other
+/// addresses logging in to it takes up to some seconds longer.
 ///
-/// A login begins a session, which ends after `session_days` of the configuration (90) at the latest,
-/// whatever is refreshed: `invalid_grant` then says so, and the person logs in again. `GET /auth/sessions`
+/// A login begins a session, which ends after `session_days` of the configuration (90) at the latest, even
+/// with refreshes: the answer is then `invalid_grant`, and the person logs in again. `GET /auth/sessions`
 /// lists the sessions of the caller.
 ///
-/// Where somebody else has set the password, `must_change_password` is true: have the person choose a new
-/// one, send it with this token to `POST /auth/password`, and log in again. Everything else is refused until
-/// then (403, `password_change_required`).
+/// If somebody else has set the password, `must_change_password` is true: ask the person for a new one, send
+/// it with this token to `POST /auth/password`, and log in again. Everything else is refused until then (403,
+/// `password_change_required`).
 ///
-/// While the database takes no writes (a standby, a full disk) there are access tokens, but no refresh token:
-/// log in again, or use the one that you have, once the access token has expired.
+/// While the database is read-only (a standby, a full disk) the answer has an access token, but no refresh
+/// token: once it has expired, log in again or use your existing refresh token.
 #[utoipa::path(
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, body = TokenResponse, description = "Tokens")),
@@ -165,7 +165,7 @@ pub async fn create_token(
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
-/// What a token request has come to.
+/// Result of a token request.
 struct Issued {
     account: account::Model,
     /// None where the database took no writes.
@@ -328,7 +328,7 @@ async fn commit_end(
     Ok(())
 }
 
-/// Whose session it is, and what is granted of what it holds.
+/// Account of a session, and the granted part of its permissions.
 async fn holder(
     form: &TokenRequest,
     session: &session::Model,

@@ -1,4 +1,4 @@
-//! Who calls and what they may do: accounts, passwords, tokens, roles and scopes.
+//! Authentication and authorization: accounts, passwords, tokens, roles and scopes.
 
 pub mod account;
 pub mod endpoints;
@@ -35,7 +35,7 @@ pub struct Caller {
     pub role: Role,
     /// The part of the country that exists for it.
     pub scope: Scope,
-    /// What it may do.
+    /// Its permissions.
     pub permissions: Vec<String>,
     /// The CDA that it is, where it is one.
     pub cda_id: Option<Uuid>,

@@ -29,14 +29,13 @@ pub fn routes(config: &mut ServiceConfig) {
 pub struct Session {
     /// Its id, which access tokens carry as `sid`.
     id: Uuid,
-    /// When it began: the login.
+    /// Start of the session: the login.
     created_at: DateTime<Utc>,
-    /// When tokens were last given out in it, by the login or by a refresh. What is done with an access token
-    /// does not count.
+    /// Time of the last login or refresh. Use of access tokens does not count.
     last_used_at: DateTime<Utc>,
-    /// When it ends if nothing is refreshed until then.
+    /// End of the session without a further refresh.
     expires_at: DateTime<Utc>,
-    /// When it ends whatever is refreshed.
+    /// End of the session, even with refreshes.
     ends_at: DateTime<Utc>,
     /// The address from which it was last used.
     #[schema(required, max_length = 45, example = "192.0.2.17")]

@@ -20,7 +20,7 @@ pub const MIN_LENGTH: usize = 12;
 /// Each hash takes 19 MiB and a core for some milliseconds: no more than this many at once.
 static RUNNING: Semaphore = Semaphore::const_new(4);
 
-/// What a login to an account that does not exist is compared with, so that it takes as long.
+/// Hash to compare with in a login to an unknown account, so that it takes as long.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now(&random()).unwrap_or_default());
 
 /// Fewer guesses than this find a password that is trivial. With logins slowed as they are, more take longer
@@ -30,7 +30,7 @@ const FEWEST_GUESSES: u64 = 100_000_000;
 /// Words that stand to reason here.
 const OF_THE_SERVICE: [&str; 4] = ["khoosheh", "khushe", "isipo", "خوشه"];
 
-/// Why a new password is refused.
+/// Reasons for refusing a new password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// It is found with few guesses.
@@ -79,7 +79,7 @@ pub async fn hash_new(
         .map_err(|refusal: Refusal| Problem::invalid(vec![refusal.violation(pointer)]))
 }
 
-/// Why a new password is refused, if it is.
+/// Validates a new password; returns the reason for a refusal.
 pub fn refusal(password: &str, names: &[String], present_hash: Option<&str>) -> Option<Refusal> {
     let names: Vec<&str> =
         names.iter().flat_map(|name| name.split_whitespace()).chain(OF_THE_SERVICE).collect();

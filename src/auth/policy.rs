@@ -10,7 +10,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What an account is in the programme.
+/// Roles of accounts.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -150,7 +150,7 @@ const AUDIT: [&str; 2] = ["history:read", "security-events:read"];
 pub const BEFORE_PASSWORD_CHANGE: [&str; 2] = ["get_me", "change_password"];
 
 impl Role {
-    /// What the role may do. An integrator may do what it was granted, and this at the most.
+    /// Permissions of the role. For an integrator these are the maximum that can be granted.
     pub fn permissions(self) -> &'static [&'static str] {
         static ALL: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &WRITE, &MANAGE, &AUDIT].concat());
         static AUDITOR: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &AUDIT].concat());
@@ -197,7 +197,7 @@ impl Role {
     }
 }
 
-/// Where an account of a role belongs.
+/// Where accounts of a role may belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Belonging {
     /// To the nation.

@@ -21,18 +21,18 @@ pub struct Model {
     /// Its id, which access tokens carry as `sid`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Whose it is.
+    /// The account.
     pub account_id: Uuid,
     /// The permissions that were granted, separated by spaces; a refresh never gives more (RFC 6749, section
     /// 6).
     pub scope: String,
-    /// When it began.
+    /// Start time.
     pub created_at: DateTimeUtc,
-    /// When it was ended.
+    /// Time of revocation.
     pub revoked_at: Option<DateTimeUtc>,
-    /// When tokens were last given out in it; none where a program of before has begun it.
+    /// Time of the last login or refresh; none for sessions from an earlier version of the program.
     pub last_used_at: Option<DateTimeUtc>,
-    /// When the last of its tokens ends; none where a program of before has begun it.
+    /// Expiry of the last of its tokens; none for sessions from an earlier version of the program.
     pub expires_at: Option<DateTimeUtc>,
     /// The address from which it was last used, until it is ended.
     pub address: Option<String>,
@@ -47,12 +47,12 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// When tokens were last given out in it.
+    /// Time of the last login or refresh.
     pub fn last_used_at(&self) -> DateTime<Utc> {
         self.last_used_at.unwrap_or(self.created_at)
     }
 
-    /// When it ends, whatever is refreshed.
+    /// Latest end, even with refreshes.
     pub fn ends_at(&self, session_days: i64) -> DateTime<Utc> {
         self.created_at + TimeDelta::days(session_days)
     }
@@ -118,7 +118,7 @@ pub mod refresh_token {
         pub session_id: Uuid,
         /// Until when it can be used.
         pub expires_at: DateTimeUtc,
-        /// When it was used.
+        /// Time of use.
         pub used_at: Option<DateTimeUtc>,
     }
 
@@ -195,7 +195,7 @@ pub async fn issue(
 /// have used it at once.
 const GRACE: TimeDelta = TimeDelta::seconds(30);
 
-/// What a refresh token was worth.
+/// Results of redeeming a refresh token.
 pub enum Redeemed {
     /// Its session goes on.
     Live(Model),
@@ -248,7 +248,7 @@ pub async fn peek(db: &impl ConnectionTrait, token: &str, session_days: i64) -> 
     Ok(Entity::find_by_id(row.session_id).one(db).await?.filter(|session| !session.has_ended(session_days)))
 }
 
-/// The session of a refresh token, whether it can still be used or not.
+/// The session of a refresh token, even of an unusable one.
 pub async fn of_refresh_token(db: &impl ConnectionTrait, token: &str) -> Result<Option<Uuid>, DbErr> {
     Ok(refresh_token::Entity::find_by_id(hash(token)).one(db).await?.map(|row| row.session_id))
 }

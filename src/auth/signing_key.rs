@@ -32,7 +32,7 @@ pub struct Model {
     pub id: String,
     /// The private key (PKCS #8), sealed where the configuration has a key for that.
     pub pkcs8: Vec<u8>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: DateTimeUtc,
     /// From when on it signs, until a later one does; from the beginning where there is no moment.
     pub active_from: Option<DateTimeUtc>,
@@ -46,7 +46,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How long a key is published before it signs: longer than the published keys may be cached (300 s).
+/// Time between publication and first use of a key: longer than the published keys may be cached (300 s).
 pub const PUBLISHED_BEFORE: TimeDelta = TimeDelta::seconds(360);
 
 /// Clocks of instances differ by less.
@@ -211,12 +211,12 @@ async fn add(
     Ok(id)
 }
 
-/// What a rotation has done.
+/// Result of a rotation.
 #[derive(Debug)]
 pub struct Rotated {
-    /// The `kid` of the new key.
+    /// Start of signing.
     pub id: String,
-    /// From when on it signs.
+    /// End of verification with the other keys.
     pub active_from: DateTime<Utc>,
     /// Until when the others verify.
     pub verify_until: DateTime<Utc>,

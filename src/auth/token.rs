@@ -53,7 +53,7 @@ struct Claims {
 /// For keys that are not known, the database is asked so often at the most: anybody can make up a token.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Why a token is refused.
+/// Reasons for refusing a token.
 enum Refusal {
     /// It names a key that is not known here.
     UnknownKey,
@@ -61,7 +61,7 @@ enum Refusal {
     Invalid,
 }
 
-/// What a token is remembered by.
+/// Cache key of a token.
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
@@ -175,7 +175,7 @@ impl Authenticator {
         Ok((jsonwebtoken::encode(&header, &claims, key).map_err(Problem::internal)?, lifetime))
     }
 
-    /// Who sends this token; none when it is not valid, or its account or session no longer is.
+    /// The caller of a token; none if the token, its account or its session is not valid.
     pub async fn caller(&self, db: &Database, token: &str) -> Result<Option<Arc<Caller>>, Problem> {
         if let Some((caller, expires)) = self.remembered.get(&hash(token)) {
             return Ok((now().timestamp() < expires).then_some(caller));
@@ -224,7 +224,7 @@ impl Authenticator {
         self.remembered.invalidate_all();
     }
 
-    /// What a valid token says. Another instance may have signed it with a key that this one has not seen
+    /// The claims of a valid token. Another instance may have signed it with a key that is not loaded here
     /// yet.
     async fn claims(&self, db: &Database, token: &str) -> Result<Option<Claims>, Problem> {
         match self.verify(token) {
