@@ -119,7 +119,7 @@ pub struct Missing {
     /// The stable name of the rule.
     #[schema(value_type = String, example = "no_claim")]
     pub code: &'static str,
-    /// What is missing, in the language of `Accept-Language`.
+    /// The unmet condition, in the language of `Accept-Language`.
     #[schema(value_type = String, example = "The cluster needs a claim: who says that it exists.")]
     pub detail: Text,
     /// The field of the record to fill in, as a JSON pointer, where it is one.
@@ -207,7 +207,7 @@ impl Problem {
         self
     }
 
-    /// The same with every pointer below another one: what is wrong in a part is told as wrong in the whole.
+    /// Prefixes every pointer: for violations in a part of the body.
     pub fn below(mut self, pointer: &str) -> Self {
         self.0.violations.below(pointer);
         self
@@ -360,13 +360,13 @@ pub struct ProblemBody {
     /// The entry of the error catalogue, relative to this service.
     #[schema(example = "/problems/not_found")]
     r#type: String,
-    /// What kind of problem it is, in the language of `Content-Language`.
+    /// Title of the problem type, in the language of `Content-Language`.
     #[schema(example = "Not found")]
     title: String,
     /// The HTTP status code.
     #[schema(minimum = 400, maximum = 599, example = 404)]
     status: u16,
-    /// What went wrong this time and what can be done.
+    /// Description of this problem, and what can be done.
     #[schema(example = "Nothing is here, or it lies outside what you may see.")]
     detail: String,
     /// The path of the request.
@@ -394,7 +394,7 @@ pub struct ProblemBody {
     /// Everything that has to be seen to first, with `requirements_missing`.
     #[schema(required = false, nullable = false)]
     missing: Option<Vec<Missing>>,
-    /// What kinds of records are in the way, with `still_referred_to`.
+    /// Kinds of the records that refer to it, with `still_referred_to`.
     #[schema(required = false, nullable = false, example = json!(["milestone"]))]
     referred_by: Option<Vec<String>>,
     /// The line of the body, with `malformed_json`.

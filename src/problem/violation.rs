@@ -1,4 +1,4 @@
-//! Broken rules: where, which, and as many of them as a problem tells.
+//! Violations: location and rule, limited to the number that a problem reports.
 
 use std::{borrow::Cow, ops::Deref};
 
@@ -15,7 +15,7 @@ const LONGEST_POINTER: usize = 200;
 /// The most characters of a detail, which may repeat what the caller has sent.
 const LONGEST_DETAIL: usize = 600;
 
-/// Where a refused value stood.
+/// Locations of refused values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
@@ -49,7 +49,7 @@ impl Violation {
         Self { place, pointer, code, detail: detail.cut(LONGEST_DETAIL) }
     }
 
-    /// Where the refused value stood, as a JSON pointer.
+    /// JSON pointer to the refused value.
     pub fn pointer(&self) -> &str {
         &self.pointer
     }
@@ -59,7 +59,7 @@ impl Violation {
         self.code
     }
 
-    /// What is wrong with the value.
+    /// Error message.
     pub fn detail(&self) -> &Text {
         &self.detail
     }
@@ -143,7 +143,7 @@ impl From<Vec<Violation>> for Violations {
 #[schema(as = Violation)]
 #[allow(dead_code)]
 pub struct ViolationBody {
-    /// Where the refused value stood.
+    /// Location of the refused value.
     r#in: Place,
     /// A JSON pointer (RFC 6901) into the body; for parameters and headers `/` and the name.
     #[schema(example = "/name_fa")]
@@ -151,7 +151,7 @@ pub struct ViolationBody {
     /// The stable name of the rule.
     #[schema(example = "required")]
     code: String,
-    /// What is wrong with the value.
+    /// Error message.
     #[schema(example = "This field is required.")]
     detail: String,
 }
