@@ -23,10 +23,10 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[schema(as = ReportedIssue)]
 pub struct Issue {
-    /// What it is.
+    /// Description of the issue.
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "تأخیر در تخصیص اعتبار آموزش")]
     pub text: String,
-    /// What is done about it; null where that is not known yet.
+    /// Action taken; null if not known yet.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "پیگیری در کارگروه استانی")]
     pub action: Option<String>,
@@ -52,12 +52,12 @@ pub struct ProgressReport {
     /// The day by which it is to be handed in.
     #[schema(example = "2014-10-07")]
     due_on: Date,
-    /// What was done, in Persian.
+    /// Work done, in Persian.
     #[schema(example = "دو نشست اعتمادسازی برگزار شد.")]
     narrative_fa: String,
-    /// What stands in the way.
+    /// Obstacles.
     issues: Vec<Issue>,
-    /// Where it stands. It changes by `POST /progress-reports/{id}/transitions` only.
+    /// State. It changes only by `POST /progress-reports/{id}/transitions`.
     state: State,
     /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
     /// the day too.
@@ -97,7 +97,7 @@ impl From<&Model> for ProgressReport {
     }
 }
 
-/// What a progress report is made of. `project_id`, `quarter` and `narrative_fa` are needed.
+/// Input of a progress report. `project_id`, `quarter` and `narrative_fa` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -110,7 +110,7 @@ pub struct ProgressReportInput {
     pub project_id: Option<Uuid>,
     /// The quarter, in the Persian calendar always: one that has begun.
     pub quarter: Quarter,
-    /// What was done, in Persian.
+    /// Work done, in Persian.
     #[schema(
         min_length = 1,
         max_length = 20_000,
@@ -118,11 +118,11 @@ pub struct ProgressReportInput {
         example = "دو نشست اعتمادسازی برگزار شد."
     )]
     pub narrative_fa: String,
-    /// What stands in the way.
+    /// Obstacles.
     #[serde(default)]
     #[schema(max_items = 50)]
     pub issues: Vec<Issue>,
-    /// What other systems call the report.
+    /// Identifiers of the report in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -166,7 +166,7 @@ impl Input<Model> for ProgressReportInput {
     }
 }
 
-/// Which progress reports to list.
+/// Filters of the list of progress reports.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ProgressReportFilter {
     /// The reports of this project.

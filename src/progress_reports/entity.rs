@@ -21,7 +21,7 @@ use crate::{
     store::{Include, Reading, Record, SqlKind, Transaction, record::Unique, search},
 };
 
-/// How many days after the end of its quarter a report is due (proposed).
+/// Number of days after the end of its quarter by which a report is due (proposed).
 pub const DAYS_TO_REPORT: u32 = 15;
 
 crate::store::record_table! {
@@ -37,11 +37,11 @@ crate::store::record_table! {
         period_start: ChronoDate,
         /// Its last day.
         period_end: ChronoDate,
-        /// What was done.
+        /// Work done.
         narrative_fa: String,
-        /// What stands in the way.
+        /// Obstacles.
         issues: Issues,
-        /// Where it stands.
+        /// State.
         state: State,
         /// Since when it is handed in.
         submitted_on: Option<ChronoDate>,
@@ -191,7 +191,7 @@ impl Listed for Model {
 }
 
 impl ProgressReportFilter {
-    /// What the filter lets through for a caller.
+    /// Condition for the matching rows, for a caller.
     pub fn condition(&self, caller: &Caller) -> Condition {
         Condition::all()
             .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))

@@ -15,7 +15,7 @@ use crate::{
     problem::{Problem, problem_types},
 };
 
-/// Where a progress report stands.
+/// States of a progress report.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -80,7 +80,7 @@ const QUARTER_OVER: Guard<Model> = Guard {
     holds: |row, facts| row.period_end < facts.on,
 };
 
-/// What the guards look at.
+/// Facts that the guards check.
 pub struct Facts {
     on: NaiveDate,
 }
