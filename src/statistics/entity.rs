@@ -15,9 +15,9 @@ pub mod release {
         /// The Persian quarter.
         #[sea_orm(primary_key, auto_increment = false)]
         pub quarter: PersianPeriod,
-        /// Its last day, of which states are told.
+        /// Last day of the quarter, whose states are counted.
         pub as_of: ChronoDate,
-        /// When it was published; what was known then was counted.
+        /// Time of publication; figures are from what was known then.
         pub published_at: DateTimeUtc,
         /// SHA-256 of its tables, in hexadecimal digits.
         pub digest: String,
@@ -86,7 +86,7 @@ pub mod cell {
         /// A code of ISIC, or [`super::super::cells::ALL_INDUSTRIES`].
         #[sea_orm(primary_key, auto_increment = false)]
         pub industry: String,
-        /// How many they are; none where it is not published.
+        /// Number of enterprises; none if not published.
         pub enterprises: Option<i64>,
         /// Persons whom they employ; none where it is not published.
         pub employment: Option<i64>,
@@ -99,14 +99,14 @@ pub mod cell {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What is told of a release without its basis.
+/// A release without its basis.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Head {
     /// The quarter.
     pub quarter: PersianPeriod,
     /// Its last day.
     pub as_of: ChronoDate,
-    /// When it was published.
+    /// Time of publication.
     pub published_at: DateTimeUtc,
     /// SHA-256 of its tables.
     pub digest: String,

@@ -1,10 +1,8 @@
-//! The statistics that are published: one fixed set of tables for each Persian quarter, made once and never
-//! changed.
+//! Published statistics: one fixed set of tables for each Persian quarter, created once and never changed.
 //!
-//! A quarter is published some days after its end (`statistics_delay_days`), by whichever instance comes
-//! first, or by `khoosheh statistics publish`. What the tables tell of firms goes through [`control()`];
-//! nothing else of single firms leaves the service for the public. `docs/published-statistics.md` explains
-//! the rules.
+//! A quarter is published some days after its end (`statistics_delay_days`), by the first instance to do so,
+//! or by `khoosheh statistics publish`. Figures about firms pass [`control()`]; nothing else about single
+//! firms is published. `docs/published-statistics.md` explains the rules.
 
 pub mod cells;
 pub mod control;
@@ -82,8 +80,8 @@ pub fn due(today: Date, delay_days: u32) -> PersianPeriod {
     PersianPeriod::of(Date::from(begun.naive() - TimeDelta::days(1)), 3)
 }
 
-/// Publishes a quarter that has ended, from what is known now. One that is published already stays as it is.
-/// Says whether it was not.
+/// Publishes a quarter that has ended, from what is known now, unless it is published already. Returns
+/// whether it published it.
 ///
 /// # Errors
 /// A later quarter was published already, the quarter has not ended, or the database does not answer.
@@ -268,7 +266,7 @@ fn digest(cells: &[cell::Model], programme: &[programme::Model]) -> String {
     hex(&hash.finalize())
 }
 
-/// Between two looks at whether a quarter is to be published.
+/// Interval between checks for a quarter to publish.
 const PAUSE: Duration = Duration::from_secs(3_600);
 /// A service that has just started has other things to do.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);

@@ -1,5 +1,5 @@
-//! What is published holds against whoever computes: all pairs, all lines and all linear combinations, worked
-//! out here by other ways than the control itself takes.
+//! Attacks on the published tables: all pairs, all lines and all linear combinations, computed by other
+//! methods than those of the control itself.
 
 #![allow(clippy::unwrap_used)]
 
@@ -30,7 +30,7 @@ fn seen(firms: &[Firm], key: &Key) -> Seen {
     firms.iter().filter(|firm| is_in(firm, key)).map(|firm| (firm.id, firm.value)).collect()
 }
 
-/// Whether a sum, or a difference, tells nothing of single firms.
+/// Whether a sum, or a difference, reveals nothing about single firms.
 fn is_safe(changes: &Seen) -> bool {
     let (largest, total) = (
         changes.values().map(|c| c.abs()).max().unwrap_or(0),
@@ -83,8 +83,8 @@ impl Quarter {
         known
     }
 
-    /// That no cell that may not be told follows from the published ones by additions and subtractions, found
-    /// by elimination.
+    /// Checks by elimination that no suppressed cell follows from the published ones by additions and
+    /// subtractions.
     fn check_combinations(&self) {
         let leaves: Vec<_> = self
             .firms
