@@ -16,7 +16,7 @@ use crate::{
     values::Decimal,
 };
 
-/// What a value is.
+/// Kinds of measured values.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -24,11 +24,11 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 #[schema(as = MeasurementKind)]
 pub enum Kind {
-    /// Where the cluster stood before.
+    /// Value before the project.
     Baseline,
-    /// Where it is to come.
+    /// Value to be reached.
     Target,
-    /// Where it came.
+    /// Value reached.
     #[default]
     Actual,
 }
@@ -44,7 +44,7 @@ pub struct Measurement {
     province: ProvinceCode,
     /// The indicator.
     indicator_id: Uuid,
-    /// What the value is.
+    /// Kind of value.
     #[schema(example = "baseline")]
     kind: Kind,
     /// The period, in the Persian calendar always.
@@ -56,10 +56,10 @@ pub struct Measurement {
     period_end: Date,
     /// The value, in the unit of the indicator.
     value: Decimal,
-    /// Where the value comes from.
+    /// Source of the value.
     #[schema(required, example = "پرسش‌نامهٔ واحدهای عضو")]
     source: Option<String>,
-    /// What else is to be said of it.
+    /// Note.
     #[schema(required, example = "بدون دو واحد تعطیل")]
     note: Option<String>,
     /// The indicator; with `include=indicator`.
@@ -93,7 +93,7 @@ impl From<&Model> for Measurement {
     }
 }
 
-/// What a measurement is made of. All but `source` and `note` is needed.
+/// Input of a measurement. Only `source` and `note` are optional.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -106,7 +106,7 @@ pub struct MeasurementInput {
     pub project_id: Option<Uuid>,
     /// The indicator, an active one.
     pub indicator_id: Uuid,
-    /// What the value is.
+    /// Kind of value.
     #[schema(example = "baseline")]
     pub kind: Kind,
     /// The period, in the Persian calendar always. For an actual value it is as long as the indicator's
@@ -114,15 +114,15 @@ pub struct MeasurementInput {
     pub period: PersianPeriod,
     /// The value, in the unit of the indicator, with no more decimals than that allows.
     pub value: Decimal,
-    /// Where the value comes from.
+    /// Source of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 500, pattern = "\\S", example = "پرسش‌نامهٔ واحدهای عضو")]
     pub source: Option<String>,
-    /// What else is to be said of it.
+    /// Note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "بدون دو واحد تعطیل")]
     pub note: Option<String>,
-    /// What other systems call the measurement.
+    /// Identifiers of the measurement in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -171,7 +171,7 @@ impl Input<Model> for MeasurementInput {
     }
 }
 
-/// Which measurements to list.
+/// Filters of the list of measurements.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct MeasurementFilter {
     /// The measurements of this project.

@@ -26,7 +26,7 @@ crate::store::record_table! {
         province: String,
         /// The indicator.
         indicator_id: Uuid,
-        /// What the value is.
+        /// Kind of value.
         kind: Kind,
         /// The period.
         period: PersianPeriod,
@@ -36,9 +36,9 @@ crate::store::record_table! {
         period_end: ChronoDate,
         /// The value, in millionths.
         value: i64,
-        /// Where the value comes from.
+        /// Source of the value.
         source: Option<String>,
-        /// What else is to be said of it.
+        /// Note.
         note: Option<String>,
     }
 }
@@ -141,7 +141,7 @@ impl Model {
         }
     }
 
-    /// What does not fit the indicator.
+    /// Violations of the rules of the indicator.
     fn misfits(&self, before: Option<&Self>, indicator: &indicators::Model) -> Vec<Violation> {
         let mut faults = Vec::new();
         if !indicator.is_active && before.is_none_or(|before| before.indicator_id != self.indicator_id) {
@@ -194,7 +194,7 @@ impl Listed for Model {
 }
 
 impl MeasurementFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         let of_themes = self.theme.as_ref().map(|themes| {
             let of_themes = Query::select()
