@@ -11,7 +11,7 @@ use crate::{
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
 
-/// What a developed cluster should show: the benefit themes of the programme.
+/// Benefit themes of the programme: the expected effects of a developed cluster.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -40,7 +40,7 @@ pub enum Theme {
     PublicPrivateCooperation,
 }
 
-/// Which way is better.
+/// Directions of improvement.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -75,7 +75,7 @@ pub enum Frequency {
 }
 
 impl Frequency {
-    /// How many months a period has.
+    /// Number of months in a period.
     pub fn months(self) -> u8 {
         match self {
             Self::Month => 1,
@@ -85,7 +85,7 @@ impl Frequency {
         }
     }
 
-    /// What a period is called, in Persian (as in «مقدار ماهانه») and in English.
+    /// Name of a period, in Persian (as in «مقدار ماهانه») and in English.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Month => ("ماهانه", "month"),
@@ -104,7 +104,7 @@ pub struct Indicator {
     /// The code in the programme.
     #[schema(example = "MARKET-EXPORT")]
     code: String,
-    /// What it tells of.
+    /// Benefit theme.
     #[schema(example = "target_market_presence")]
     theme: Theme,
     /// The name in Persian.
@@ -119,19 +119,19 @@ pub struct Indicator {
     /// The unit in English.
     #[schema(required, example = "thousand US dollars")]
     unit_en: Option<String>,
-    /// Which way is better.
+    /// Direction of improvement.
     #[schema(example = "up")]
     direction: Direction,
     /// For which periods it is measured.
     #[schema(example = "half_year")]
     frequency: Frequency,
-    /// How it is computed, in Persian.
+    /// Formula in Persian.
     #[schema(required, example = "مجموع ارزش صادرات قطعی واحدهای عضو خوشه در دوره")]
     formula_fa: Option<String>,
-    /// How it is computed, in English.
+    /// Formula in English.
     #[schema(required, example = "Sum of the value of final exports of the member firms in the period")]
     formula_en: Option<String>,
-    /// How many decimals a value has at the most.
+    /// Maximum number of decimals of a value.
     #[schema(minimum = 0, maximum = 6, example = 1)]
     decimals: i32,
     /// Whether it takes new measurements.
@@ -160,15 +160,14 @@ impl From<&Model> for Indicator {
     }
 }
 
-/// What an indicator is made of. `code`, `theme`, `name_fa`, `unit_fa`, `direction` and `frequency` are
-/// needed.
+/// Input of an indicator. `code`, `theme`, `name_fa`, `unit_fa`, `direction` and `frequency` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IndicatorInput {
     /// The code in the programme.
     #[schema(pattern = "^[A-Z][A-Z0-9_-]{1,39}$", example = "MARKET-EXPORT")]
     pub code: String,
-    /// What it tells of.
+    /// Benefit theme.
     #[schema(example = "target_market_presence")]
     pub theme: Theme,
     /// The name in Persian.
@@ -203,13 +202,13 @@ pub struct IndicatorInput {
         example = "thousand US dollars"
     )]
     pub unit_en: Option<String>,
-    /// Which way is better.
+    /// Direction of improvement.
     #[schema(example = "up")]
     pub direction: Direction,
     /// For which periods it is measured.
     #[schema(example = "half_year")]
     pub frequency: Frequency,
-    /// How it is computed, in Persian.
+    /// Formula in Persian.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         min_length = 1,
@@ -218,7 +217,7 @@ pub struct IndicatorInput {
         example = "مجموع ارزش صادرات قطعی واحدهای عضو خوشه در دوره"
     )]
     pub formula_fa: Option<String>,
-    /// How it is computed, in English.
+    /// Formula in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         min_length = 1,
@@ -227,7 +226,7 @@ pub struct IndicatorInput {
         example = "Sum of the value of final exports of the member firms in the period"
     )]
     pub formula_en: Option<String>,
-    /// How many decimals a value has at the most; none when left out.
+    /// Maximum number of decimals of a value; none by default.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 6, example = 1)]
     pub decimals: i32,
@@ -235,7 +234,7 @@ pub struct IndicatorInput {
     #[serde(default = "active")]
     #[schema(example = true)]
     pub is_active: bool,
-    /// What other systems call the indicator.
+    /// Identifiers of the indicator in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -291,7 +290,7 @@ impl Input<Model> for IndicatorInput {
     }
 }
 
-/// Which indicators to list.
+/// Filters of the list of indicators.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct IndicatorFilter {
     /// Any of these themes.

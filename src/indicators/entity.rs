@@ -17,7 +17,7 @@ crate::store::record_table! {
     "indicator" {
         /// Its code.
         code: String,
-        /// What it tells of.
+        /// Benefit theme.
         theme: Theme,
         /// Its Persian name.
         name_fa: String,
@@ -29,15 +29,15 @@ crate::store::record_table! {
         unit_fa: String,
         /// Its unit in English.
         unit_en: Option<String>,
-        /// Which way is better.
+        /// Direction of improvement.
         direction: Direction,
         /// For which periods it is measured.
         frequency: Frequency,
-        /// How it is computed, in Persian.
+        /// Formula in Persian.
         formula_fa: Option<String>,
-        /// How it is computed, in English.
+        /// Formula in English.
         formula_en: Option<String>,
-        /// How many decimals a value has at the most.
+        /// Maximum number of decimals of a value.
         decimals: i32,
         /// Whether it takes new measurements.
         is_active: bool,
@@ -84,7 +84,7 @@ impl Record for Model {
         search::words([Some(&self.name_fa), self.name_en.as_ref(), Some(&self.code)])
     }
 
-    /// What is measured already keeps its frequency, and room for its decimals.
+    /// Validates that an indicator with measurements keeps its frequency, and enough decimals for them.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -130,7 +130,7 @@ impl Listed for Model {
 }
 
 impl IndicatorFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.theme.as_ref().map(|themes| Column::Theme.is_in(themes.iter().copied())))
