@@ -49,7 +49,7 @@ pub struct ApiClient {
     /// The province that exists for it; null for the nation.
     #[schema(required)]
     province: Option<ProvinceCode>,
-    /// What it may do.
+    /// Granted permissions.
     scopes: Vec<GrantedScope>,
     /// Whether it is shut out.
     #[schema(example = false)]
@@ -70,18 +70,18 @@ impl From<&Model> for ApiClient {
     }
 }
 
-/// An API client with its secret, which is told this once.
+/// An API client with its secret, which is shown only once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ApiClientWithSecret {
     #[serde(flatten)]
     client: ApiClient,
-    /// The secret with which it asks for tokens. It is told once and kept only as a hash; a repeated request
-    /// (`Idempotency-Key`) is answered without it: then make a new one.
+    /// The secret with which it requests tokens. It is shown only once and stored only as a hash; the answer
+    /// to a repeated request (`Idempotency-Key`) lacks it. In that case make a new one.
     #[schema(required = false, nullable = false, example = "pX4vN0sQm7RkT2bYc9LwE1aH")]
     client_secret: Option<String>,
 }
 
-/// What an API client is made of. Its secret is made by the service.
+/// Input of an API client. The service generates the secret.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiClientInput {
@@ -100,14 +100,14 @@ pub struct ApiClientInput {
     /// The province that exists for it; the nation when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub province: Option<ProvinceCode>,
-    /// What it may do: the least that its work needs.
+    /// Granted permissions: the least that its work needs.
     #[schema(min_items = 1, max_items = 20, example = json!(["reference:read", "projects:read", "milestones:read"]))]
     pub scopes: Vec<GrantedScope>,
     /// Whether it is shut out.
     #[serde(default)]
     #[schema(example = false)]
     pub disabled: bool,
-    /// What other systems call the client.
+    /// Identifiers of the client in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -149,7 +149,7 @@ impl Input<Model> for ApiClientInput {
     }
 }
 
-/// Which API clients to list.
+/// Filters of the list of API clients.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ApiClientFilter {
     /// Any of these provinces.

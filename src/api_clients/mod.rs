@@ -65,7 +65,7 @@ impl Collection for Model {
 
 /// Create an API client
 ///
-/// The answer tells its secret, this once: give it to the other system over a safe way.
+/// Only this answer contains its secret: pass it to the other system over a secure channel.
 #[utoipa::path(request_body = ApiClientInput, responses((status = 201, body = ApiClientWithSecret)), security(("oauth2" = ["api-clients:manage"])))]
 #[post("/api-clients")]
 pub async fn create_api_client(input: Body<ApiClientInput>, write: Write) -> Result<Answer, Problem> {
@@ -109,8 +109,8 @@ pub async fn delete_api_client(
 
 /// Make a new secret for an API client
 ///
-/// The one before ends at once, and with it the sessions of the client. The answer tells the new one, this
-/// once.
+/// The former secret becomes invalid at once, and the sessions of the client end. Only this answer contains
+/// the new one.
 #[utoipa::path(responses((status = 200, body = ApiClientWithSecret)), security(("oauth2" = ["api-clients:manage"])))]
 #[post("/api-clients/{id}/secret")]
 pub async fn create_api_client_secret(
