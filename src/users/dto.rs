@@ -20,13 +20,13 @@ use crate::{
 pub struct User {
     #[serde(flatten)]
     info: RecordInfo,
-    /// What the user logs in with.
+    /// Login name.
     #[schema(example = "lorestan")]
     username: String,
     /// The name that people see.
     #[schema(example = "مدیر خوشه‌های لرستان")]
     display_name: String,
-    /// What the user is in the programme.
+    /// Role in the programme.
     #[schema(example = "provincial_manager")]
     role: Role,
     /// The province that exists for the user; null for national roles.
@@ -54,7 +54,7 @@ impl From<&Model> for User {
     }
 }
 
-/// What a user account is made of.
+/// Input of a user account.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -62,7 +62,7 @@ impl From<&Model> for User {
     "password": "correct horse battery staple",
 }))]
 pub struct UserInput {
-    /// What the user logs in with: small Latin letters, digits, `.`, `_` and `-`.
+    /// Login name: small Latin letters, digits, `.`, `_` and `-`.
     #[schema(pattern = "^[a-z0-9][a-z0-9._-]{1,49}$", example = "lorestan")]
     pub username: String,
     /// The name that people see.
@@ -74,7 +74,7 @@ pub struct UserInput {
         example = "مدیر خوشه‌های لرستان"
     )]
     pub display_name: String,
-    /// What the user is in the programme. API clients are not users.
+    /// Role in the programme. API clients are not users.
     #[schema(value_type = UserRole, example = "provincial_manager")]
     pub role: Role,
     /// The province, for provincial roles, supervisors and CDAs.
@@ -93,7 +93,7 @@ pub struct UserInput {
     /// The CDA that the user is, for the role `cda`: its assignments say in which projects the user writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cda_id: Option<Uuid>,
-    /// What other systems call the account.
+    /// Identifiers of the account in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -188,7 +188,7 @@ impl Input<Model> for UserInput {
     }
 }
 
-/// Which users to list.
+/// Filters of the list of users.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct UserFilter {
     /// Any of these roles.

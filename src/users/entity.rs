@@ -127,7 +127,7 @@ impl Listed for Model {
 }
 
 impl UserFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.role.as_ref().map(|roles| Column::Role.is_in(roles.iter().copied())))
