@@ -14,7 +14,7 @@ use crate::{
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
 
-/// What an organisation is.
+/// Kinds of organisations.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -48,7 +48,7 @@ pub enum Kind {
 pub struct Organisation {
     #[serde(flatten)]
     info: RecordInfo,
-    /// What it is.
+    /// Kind of organisation.
     #[schema(example = "provincial_company")]
     kind: Kind,
     /// The name in Persian, as given.
@@ -104,12 +104,11 @@ impl From<&Model> for Organisation {
     }
 }
 
-/// What an organisation is made of. Only `kind` and `name_fa` are needed; without a province it is a national
-/// one.
+/// Input of an organisation. Only `kind` and `name_fa` are required; without a province it is national.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrganisationInput {
-    /// What it is.
+    /// Kind of organisation.
     #[schema(example = "provincial_company")]
     pub kind: Kind,
     /// The name in Persian.
@@ -161,7 +160,7 @@ pub struct OrganisationInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 500, pattern = "\\S", example = "خرم‌آباد، میدان امام")]
     pub address: Option<String>,
-    /// What other systems call the organisation.
+    /// Identifiers of the organisation in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -209,7 +208,7 @@ impl Input<Model> for OrganisationInput {
     }
 }
 
-/// Which organisations to list.
+/// Filters of the list of organisations.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct OrganisationFilter {
     /// Any of these kinds.

@@ -22,7 +22,7 @@ use crate::{
 crate::store::record_table! {
     /// An organisation.
     "organisation" {
-        /// What it is.
+        /// Kind.
         kind: Kind,
         /// Its Persian name as given.
         name_fa: String,
@@ -209,7 +209,7 @@ impl Listed for Model {
 }
 
 impl OrganisationFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.kind.as_ref().map(|kinds| Column::Kind.is_in(kinds.iter().copied())))
