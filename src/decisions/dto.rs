@@ -14,7 +14,7 @@ use crate::{
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
 
-/// Who decides.
+/// Bodies that make decisions.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -36,7 +36,7 @@ pub enum Body {
 pub struct Decision {
     #[serde(flatten)]
     info: RecordInfo,
-    /// Who decided.
+    /// Body that decided.
     #[schema(example = "provincial_committee")]
     body: Body,
     /// The number of the meeting.
@@ -45,7 +45,7 @@ pub struct Decision {
     /// The day of the decision.
     #[schema(example = "2014-04-09")]
     decided_on: Date,
-    /// What it is, in one line.
+    /// Summary in one line.
     #[schema(example = "اجرای پروژهٔ توسعهٔ خوشهٔ سنگ تصویب شد")]
     title_fa: String,
     /// The text of the decision.
@@ -79,8 +79,8 @@ impl From<&Model> for Decision {
     }
 }
 
-/// What a decision is made of. `body`, `decided_on` and `title_fa` are needed, and a `province` unless it is
-/// the national council's.
+/// Input of a decision. `body`, `decided_on` and `title_fa` are required, and a `province` unless the
+/// national council decided.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -89,7 +89,7 @@ impl From<&Model> for Decision {
     "text_fa": "کارگروه با اجرای پروژهٔ توسعهٔ خوشهٔ سنگ استان برای سی‌وشش ماه موافقت کرد.",
 }))]
 pub struct DecisionInput {
-    /// Who decided.
+    /// Body that decided.
     #[schema(example = "provincial_committee")]
     pub body: Body,
     /// The number of the meeting.
@@ -99,7 +99,7 @@ pub struct DecisionInput {
     /// The day of the decision, not in the future.
     #[schema(example = "2014-04-09")]
     pub decided_on: Date,
-    /// What it is, in one line.
+    /// Summary in one line.
     #[schema(
         min_length = 1,
         max_length = 300,
@@ -121,7 +121,7 @@ pub struct DecisionInput {
     /// The project that it is about; a provincial decision is about one of its own province.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<Uuid>,
-    /// What other systems call the decision.
+    /// Identifiers of the decision in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -182,7 +182,7 @@ impl Input<Model> for DecisionInput {
     }
 }
 
-/// Which decisions to list.
+/// Filters of the list of decisions.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct DecisionFilter {
     /// Those of any of these bodies.

@@ -15,13 +15,13 @@ use crate::{
 crate::store::record_table! {
     /// A decision.
     "decision" {
-        /// Who decided.
+        /// Body that decided.
         body: Body,
         /// The number of the meeting.
         meeting_no: Option<String>,
         /// The day of the decision.
         decided_on: ChronoDate,
-        /// What it is, in one line.
+        /// Summary in one line.
         title_fa: String,
         /// Its text.
         text_fa: Option<String>,
@@ -74,8 +74,8 @@ impl Record for Model {
         search::words([Some(&self.title_fa), self.text_fa.as_ref(), self.meeting_no.as_ref()])
     }
 
-    /// A provincial decision is about what is of its province, and one that is referred to does not leave it.
-    /// What is attached to a decision belongs where it does.
+    /// Validates that a provincial decision concerns its own province, and is referred to only from there;
+    /// one with attachments keeps its province and project.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -158,7 +158,7 @@ impl Listed for Model {
 }
 
 impl DecisionFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.body.as_ref().map(|bodies| Column::Body.is_in(bodies.iter().copied())))
