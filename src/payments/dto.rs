@@ -30,7 +30,7 @@ pub struct Payment {
     /// The budget line that it is paid from.
     #[schema(example = "cda_fee")]
     line: Line,
-    /// How much, in whole rials.
+    /// Amount in whole rials.
     #[schema(example = "450000000")]
     amount_irr: Amount,
     /// The day of the payment.
@@ -41,13 +41,13 @@ pub struct Payment {
     /// The number of the payment document.
     #[schema(example = "1393/2208")]
     document_no: String,
-    /// Who was paid, in Persian.
+    /// Payee, in Persian.
     #[schema(required, example = "عامل توسعهٔ نمونه")]
     payee_fa: Option<String>,
     /// The day on which it was reconciled with the bank statement.
     #[schema(required, example = "2014-04-04")]
     reconciled_on: Option<Date>,
-    /// What else is to be said of it.
+    /// Note.
     #[schema(required, example = "قسط نخست قرارداد")]
     note: Option<String>,
     /// The project; with `include=project`.
@@ -81,7 +81,7 @@ impl From<&Model> for Payment {
     }
 }
 
-/// What a payment is made of. `project_id`, `line`, `amount_irr`, `paid_on` and `document_no` are needed.
+/// Input of a payment. `project_id`, `line`, `amount_irr`, `paid_on` and `document_no` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -95,7 +95,7 @@ pub struct PaymentInput {
     /// The budget line that it is paid from.
     #[schema(example = "cda_fee")]
     pub line: Line,
-    /// How much, in whole rials: no more than is left of the line.
+    /// Amount in whole rials: at most the remaining budget of the line.
     #[schema(value_type = String, format = "int64", pattern = "^[1-9][0-9]{0,17}$", example = "450000000")]
     pub amount_irr: Amount,
     /// The day of the payment, not in the future.
@@ -106,7 +106,7 @@ pub struct PaymentInput {
     /// The number of the payment document.
     #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/2208")]
     pub document_no: String,
-    /// Who was paid, in Persian.
+    /// Payee, in Persian.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         min_length = 1,
@@ -121,11 +121,11 @@ pub struct PaymentInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2014-04-04")]
     pub reconciled_on: Option<Date>,
-    /// What else is to be said of it.
+    /// Note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "قسط نخست قرارداد")]
     pub note: Option<String>,
-    /// What other systems call the payment.
+    /// Identifiers of the payment in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -187,7 +187,7 @@ impl Input<Model> for PaymentInput {
     }
 }
 
-/// Which payments to list.
+/// Filters of the list of payments.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct PaymentFilter {
     /// The payments of this project.

@@ -22,7 +22,7 @@ crate::store::record_table! {
         province: String,
         /// The budget line that it is paid from.
         line: Line,
-        /// How much, in rials.
+        /// Amount in rials.
         amount_irr: i64,
         /// The day of the payment.
         paid_on: ChronoDate,
@@ -30,11 +30,11 @@ crate::store::record_table! {
         milestone_id: Option<Uuid>,
         /// The number of the payment document.
         document_no: String,
-        /// Who was paid.
+        /// Payee.
         payee_fa: Option<String>,
         /// The day on which it was reconciled with the bank statement.
         reconciled_on: Option<ChronoDate>,
-        /// What else is to be said of it.
+        /// Note.
         note: Option<String>,
     }
 }
@@ -185,7 +185,7 @@ impl Listed for Model {
 }
 
 impl PaymentFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         let reconciled =
             |is: bool| if is { Column::ReconciledOn.is_not_null() } else { Column::ReconciledOn.is_null() };
