@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
-    /// What it is.
+    /// Title.
     #[schema(
         min_length = 1,
         max_length = 200,
@@ -29,7 +29,7 @@ pub struct Certificate {
         example = "عامل توسعهٔ خوشهٔ صنعتی"
     )]
     pub title: String,
-    /// Who gave it.
+    /// Issuer.
     #[schema(
         min_length = 1,
         max_length = 200,
@@ -38,7 +38,7 @@ pub struct Certificate {
         example = "سازمان صنایع کوچک و شهرک‌های صنعتی ایران"
     )]
     pub issuer: String,
-    /// When it was given.
+    /// Date of issue.
     pub issued_on: Date,
     /// The last day on which it holds; null where it holds for good.
     #[serde(default)]
@@ -73,7 +73,7 @@ pub struct Cda {
     education: Option<String>,
     /// Certificates and trainings.
     certificates: Vec<Certificate>,
-    /// Where the CDA stands. It changes by `POST /cdas/{id}/transitions` only.
+    /// State of the CDA. It changes only by `POST /cdas/{id}/transitions`.
     state: State,
     /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
     /// other records.
@@ -100,7 +100,7 @@ impl From<&Model> for Cda {
     }
 }
 
-/// What a CDA's record is made of. Only `national_code`, `name_fa` and `province` are needed.
+/// Input of a CDA. Only `national_code`, `name_fa` and `province` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CdaInput {
@@ -138,7 +138,7 @@ pub struct CdaInput {
     #[serde(default)]
     #[schema(max_items = 50)]
     pub certificates: Vec<Certificate>,
-    /// What other systems call the CDA.
+    /// Identifiers of the CDA in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -197,7 +197,7 @@ impl Input<Model> for CdaInput {
     }
 }
 
-/// Which CDAs to list.
+/// Filters of the list of CDAs.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct CdaFilter {
     /// Any of these states.

@@ -50,7 +50,7 @@ crate::store::record_table! {
         education: Option<String>,
         /// The certificates and trainings.
         certificates: Certificates,
-        /// Where the CDA stands.
+        /// State.
         state: State,
     }
 }
@@ -213,7 +213,7 @@ impl Listed for Model {
 }
 
 impl CdaFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))

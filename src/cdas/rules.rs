@@ -19,7 +19,7 @@ use crate::{
     store::{Transaction, sql},
 };
 
-/// Where a CDA stands.
+/// States of a CDA.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -91,7 +91,7 @@ const LEADS_NOTHING: Guard<Model> = Guard {
     holds: |_, facts| !facts.leads,
 };
 
-/// What the guards look at.
+/// Facts that the guards check.
 pub struct Facts {
     on: NaiveDate,
     leads: bool,
