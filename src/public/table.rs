@@ -23,13 +23,13 @@ use crate::{
     values::hex,
 };
 
-/// How many seconds the tables of a quarter may be used again without asking: they never change.
+/// Maximum age of a cached table of a quarter, in seconds: these never change.
 const IMMUTABLE_SECONDS: u32 = 86_400;
 
 /// The name of the newest quarter.
 pub const LATEST: &str = "latest";
 
-/// How a table is asked for.
+/// Request of a table.
 pub struct Asked {
     request: HttpRequest,
     call: Call,
