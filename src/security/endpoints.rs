@@ -28,7 +28,7 @@ pub struct SecurityEvent {
     id: Uuid,
     /// When.
     occurred_at: DateTime<Utc>,
-    /// What has happened.
+    /// Kind of event.
     kind: Kind,
     /// Why, as a code: of a failed login `unknown_account`, `wrong_secret`, `disabled` or `wrong_grant`; of a
     /// login `password_change_required` where somebody else has set the password; of an ended session `one`
@@ -65,7 +65,7 @@ pub struct SecurityEvent {
     /// The record.
     #[schema(required, example = json!(null))]
     record_id: Option<Uuid>,
-    /// How many personal values were shown in clear; null where it is not about that.
+    /// Number of personal values shown in clear; null for other kinds of events.
     #[schema(required, minimum = 0, example = json!(null))]
     count: Option<i64>,
 }
@@ -103,7 +103,7 @@ impl Listed for Model {
     ];
 }
 
-/// Which events to list.
+/// Filters of the list of security events.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct SecurityEventFilter {
     /// Of any of these kinds.

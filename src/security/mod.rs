@@ -1,9 +1,9 @@
-//! The security log: what is noticed of requests, how it comes into the table, and who reads it.
+//! The security log: events of requests, how they are stored, and how they are read.
 //!
-//! What belongs to a write is written with it ([`crate::store::Transaction::note`]). Everything else goes
-//! through a queue of bounded length, from which one task writes many events at once: no request waits for
-//! the log. Where the queue is full or the database takes no writes, an event is only a line in the log of
-//! the process, and is counted (`security_events_unwritten`).
+//! Events of a write are stored in its transaction ([`crate::store::Transaction::note`]). All others go
+//! through a bounded queue, from which one task writes many events at once: no request waits for the log. If
+//! the queue is full or the database takes no writes, an event is only a line in the log of the process, and
+//! is counted (`security_events_unwritten`).
 
 pub mod endpoints;
 
@@ -131,7 +131,7 @@ pub struct Known(pub Arc<Caller>);
 #[derive(Clone)]
 pub struct Asked(pub Arc<Operation>);
 
-/// Where a request comes from.
+/// Origin of a request.
 pub fn origin(request: &HttpRequest) -> Origin {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let user_agent =
@@ -188,7 +188,7 @@ pub fn notice(request: &HttpRequest, status: StatusCode, problem: Option<&Proble
     }
 }
 
-/// What an operation is about: `cda` for `get_cda`.
+/// Resource of an operation: `cda` for `get_cda`.
 fn resource_of(operation: &str) -> String {
     operation.split_once('_').map_or(operation, |(_, resource)| resource).to_owned()
 }
