@@ -223,7 +223,7 @@ impl Listed for Model {
 }
 
 impl EnterpriseFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         let counties = |list: &Vec<Name>| {
             search::has_any::<Model>(COUNTY, list.iter().map(|county| text::key(&county.0)))

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::problem::{Text, Violation};
 
-/// How large an enterprise is.
+/// Size classes of enterprises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
