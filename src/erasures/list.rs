@@ -27,14 +27,14 @@ const REASON: &str = "فهرست پاک‌شدگان";
 /// A line of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Which kind of record.
+    /// The kind of record.
     pub resource: Subject,
     /// The record.
     pub record_id: Uuid,
     /// The attachments that were about the person.
     #[serde(default)]
     pub attachments: Vec<Uuid>,
-    /// When it was erased.
+    /// Time of the erasure.
     pub erased_at: DateTime<Utc>,
 }
 

@@ -51,11 +51,11 @@ pub enum Subject {
     User,
 }
 
-/// Whose personal data is to be erased, and why.
+/// Input of an erasure: the record and the reason.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErasureInput {
-    /// Which kind of record.
+    /// Kind of record.
     pub resource: Subject,
     /// The record, be it deleted.
     pub record_id: Uuid,
@@ -73,7 +73,7 @@ pub struct ErasureInput {
 pub struct Erasure {
     /// The id.
     id: Uuid,
-    /// Which kind of record.
+    /// Kind of record.
     #[schema(value_type = Subject)]
     resource: String,
     /// The record.
