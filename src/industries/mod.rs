@@ -29,7 +29,7 @@ pub fn routes(config: &mut ServiceConfig) {
 pub struct Industry {
     /// The code: a letter for a section, two digits for a division, three for a group, four for a class.
     pub code: IsicCode,
-    /// How deep in the tree it stands.
+    /// Level in the classification.
     #[schema(example = "class")]
     pub level: Level,
     /// The code of what it belongs to; null for sections.
@@ -136,7 +136,7 @@ pub fn prefixes_of(codes: &[IsicCode]) -> Vec<&str> {
         .collect()
 }
 
-/// Which industries to list.
+/// Filters of the list of industries.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct IndustryFilter {
     /// One level of the tree.
