@@ -86,7 +86,7 @@ pub fn named(name: &str) -> Option<&'static Province> {
     BY_NAME.get(&text::key(name)).copied()
 }
 
-/// Which provinces to list.
+/// Filters of the list of provinces.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ProvinceFilter {
     /// A part of the Persian or English name.
