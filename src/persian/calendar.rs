@@ -100,8 +100,8 @@ impl Date {
     /// Persian (۰-۹) or Arabic (٠-٩).
     ///
     /// # Errors
-    /// Says whether the text is malformed, the day does not exist (1392-12-30, or 2014-02-29), or
-    /// lies outside [`Date::FIRST`] to [`Date::LAST`].
+    /// The text is malformed, the day does not exist (1392-12-30, or 2014-02-29), or lies outside
+    /// [`Date::FIRST`] to [`Date::LAST`].
     pub fn parse(text: &str) -> Result<Self, DateError> {
         let calendar = current();
         let (year, month, day) = fields(text).ok_or(DateError::Malformed(calendar))?;
@@ -254,7 +254,7 @@ impl<'de> Deserialize<'de> for Date {
     }
 }
 
-/// Why a text is not a [`Date`], and in which calendar it was read.
+/// Errors of parsing a [`Date`], with the calendar in which it was read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DateError {
     /// Not four, two and two digits with hyphens between them.

@@ -22,7 +22,7 @@ pub struct PersianPeriod {
 }
 
 impl PersianPeriod {
-    /// How many months it has: 1, 3, 6 or 12.
+    /// Number of months: 1, 3, 6 or 12.
     pub fn months(self) -> u8 {
         self.months
     }

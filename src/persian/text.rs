@@ -19,11 +19,11 @@ const COMBINING: CanonicalCombiningClassMapBorrowed<'static> = CanonicalCombinin
 /// derive from.
 const ALPHABET: &str = "ابپتثجچحخدذرڕزژسشصضطظعغفڤقکگلڵمنوۆهیێ";
 
-/// Where [`key`] puts the first letter of [`ALPHABET`]: private-use characters, which [`fold`]
-/// never yields.
+/// Character for the first letter of [`ALPHABET`] in [`key`]: private-use characters, which [`fold`] never
+/// yields.
 const FIRST_PLACE: char = '\u{E000}';
 
-/// Where [`order`] puts آ: just before the first letter.
+/// Sort position of آ in [`order`]: just before the first letter.
 const ALEF_WITH_MADDA: &str = "\u{D7FF}";
 
 /// The most characters of [`order`], each of three bytes: an index of PostgreSQL takes about 2,700 bytes of a
