@@ -37,7 +37,7 @@ pub struct Manifest {
     pub format: u32,
     /// The version of the program that made it.
     pub version: String,
-    /// When it was begun: all that was acknowledged before is in it.
+    /// Start of the backup: everything acknowledged before is in it.
     pub created_at: DateTime<Utc>,
     /// The database that it is of.
     pub database: Database,
@@ -65,7 +65,7 @@ pub struct Database {
 pub struct Part {
     /// Its name.
     pub name: String,
-    /// How many bytes it has.
+    /// Size in bytes.
     pub bytes: u64,
     /// The SHA-256 of its content, in hexadecimal.
     pub sha256: String,
@@ -74,9 +74,9 @@ pub struct Part {
 /// The attached files.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Files {
-    /// How many there are.
+    /// Number of files.
     pub count: u64,
-    /// How many bytes they have.
+    /// Total size in bytes.
     pub bytes: u64,
     /// Those that could not be read from the store: they are not in the backup.
     pub missing: Vec<String>,
@@ -150,7 +150,7 @@ impl Manifest {
     }
 }
 
-/// Where an attached file is in a backup.
+/// Path of an attached file in a backup.
 pub fn file(folder: &Path, name: &str) -> PathBuf {
     folder.join(FILES).join(name)
 }

@@ -21,19 +21,19 @@ use crate::{
     },
 };
 
-/// What is sent to the store at once.
+/// Size of the chunks sent to the store, in bytes.
 const PIECE: usize = 256 * 1024;
 
 /// A backup that is restored.
 #[derive(Debug)]
 pub struct Restored {
-    /// What it was of.
+    /// Manifest of the backup.
     pub manifest: Manifest,
-    /// How many changes of the tables are newer than it.
+    /// Number of migrations that the backup lacks.
     pub missing: usize,
-    /// How many sessions were ended.
+    /// Number of sessions ended.
     pub sessions: u64,
-    /// How many records were erased again; none where that waits for the tables to be brought up to date.
+    /// Number of records erased again; none if this has to wait for the migrations.
     pub erased: Option<usize>,
 }
 
