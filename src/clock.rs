@@ -1,6 +1,6 @@
-//! The present moment and new ids, by the clock that all instances share: that of the database. Between two
-//! comparisons time is told by how much has passed, so that whoever sets the clock of the machine changes
-//! nothing. `clippy.toml` bans other sources of either.
+//! Current time and new ids, by a clock that all instances share: that of the database. Between two
+//! synchronizations elapsed time is added, so that changes of the machine's clock have no effect.
+//! `clippy.toml` bans other sources of either.
 
 #![allow(clippy::disallowed_methods, reason = "this is the one place")]
 
@@ -20,7 +20,7 @@ use uuid::{ContextV7, Timestamp, Uuid};
 struct Comparison {
     at: Instant,
     told: DateTime<Utc>,
-    /// How long the answer was on its way: the moment that it told is uncertain by half of that.
+    /// Round-trip time of the answer: the time in it is uncertain by half of that.
     on_its_way: Duration,
 }
 
@@ -44,7 +44,7 @@ impl Comparison {
         self.told + delta(self.at.elapsed())
     }
 
-    /// How long an answer may be on its way that is as sure as this one is by now.
+    /// Present uncertainty, as the round-trip time of an equally certain answer.
     fn uncertain(self) -> Duration {
         self.on_its_way + self.at.elapsed() / DRIFT
     }
@@ -81,8 +81,8 @@ pub fn new_id() -> Uuid {
     ))
 }
 
-/// Compares with a moment that the shared clock has just told; the answer was `on_its_way` for so long. Gives
-/// how far the clock of this process was behind, where the difference is too great for the way.
+/// Synchronizes with a time of the shared clock, whose answer took `on_its_way`. Returns by how much the
+/// clock of this process was behind, if the difference is too large for the round trip.
 pub fn compare(told: DateTime<Utc>, on_its_way: Duration) -> Option<TimeDelta> {
     let new = Comparison { at: Instant::now(), told: told + delta(on_its_way / 2), on_its_way };
     let old = compared();
