@@ -26,14 +26,14 @@ pub use self::{
     secrets::{Secret, Secrets},
 };
 
-/// How the service runs. Each field is a key of the TOML file, and in capitals after `KHOOSHEH_` a variable.
+/// Configuration of the service. Each field is a key of the TOML file, and in capitals after `KHOOSHEH_` an
+/// environment variable.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen.
+    /// Address to listen on.
     pub bind: SocketAddr,
-    /// Where `/health/…` and `/metrics` are to be had, and nothing else; with the rest at `bind` where it is
-    /// left out.
+    /// Separate address that serves only `/health/…` and `/metrics`; by default they are served at `bind`.
     pub operation_bind: Option<SocketAddr>,
     /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`; `DATABASE_URL` sets it too. Several hosts
     /// (`HOST:PORT,HOST:PORT`) are tried in their order, by the rule of libpq with `target_session_attrs`.
@@ -56,7 +56,7 @@ pub struct Config {
     /// Seconds after which a request is given up with 503; while a file is received, seconds without
     /// progress.
     pub request_timeout_seconds: u64,
-    /// Where attached files are kept: `file://FOLDER`, or `s3://BUCKET/PREFIX` with the keys in
+    /// Storage of attached files: `file://FOLDER`, or `s3://BUCKET/PREFIX` with the keys in
     /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     pub attachments_url: String,
     /// The address of an S3-compatible store; that of Amazon when left out.
@@ -129,14 +129,14 @@ pub struct Config {
     pub erasure_list: Option<PathBuf>,
     /// `text` or `json`.
     pub log_format: LogFormat,
-    /// What to log, such as `info` or `khoosheh=debug,warn`.
+    /// Log filter, such as `info` or `khoosheh=debug,warn`.
     pub log_filter: String,
-    /// What is never shown.
+    /// Secrets, which are never shown.
     #[serde(skip)]
     pub secrets: Secrets,
 }
 
-/// What the document says that `attachment_limit` may be at the most.
+/// Maximum of `attachment_limit`, as in the OpenAPI document.
 pub const MOST_BYTES_OF_A_FILE: u64 = 5_368_709_120;
 
 /// Whether it begins with one of the schemes, goes on after it, and holds no user name or password.
@@ -170,7 +170,7 @@ fn without_values(error: &figment::Error) -> String {
     }
 }
 
-/// How a line of the log looks.
+/// Log formats.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -265,7 +265,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What the types alone cannot say.
+    /// Validates rules that the types cannot express.
     pub fn check(&self) -> Result<(), String> {
         let mut faults = Vec::new();
         let mut require = |holds: bool, fault: &str| {
@@ -369,12 +369,12 @@ impl Config {
         named.into_iter().filter_map(|(of, folder)| Some((of, here(folder?)))).collect()
     }
 
-    /// How long a client may take to send a body.
+    /// Timeout of a request body.
     pub fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.body_timeout_seconds)
     }
 
-    /// How long a request may take.
+    /// Timeout of a request.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_seconds)
     }

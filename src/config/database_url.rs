@@ -55,12 +55,12 @@ enum Place {
         url: Url,
         /// All hosts that the database may be at, with their ports, in the order in which they are tried.
         hosts: Vec<(String, u16)>,
-        /// Which of them is wanted.
+        /// The server wanted.
         wanted: Wanted,
     },
 }
 
-/// Which server is wanted of several, as `target_session_attrs` says (libpq, "Connection Parameters").
+/// Server selection, as in `target_session_attrs` (libpq, "Connection Parameters").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
     /// The first that answers.
@@ -103,8 +103,8 @@ impl Wanted {
     }
 }
 
-/// Why an address is refused. It repeats nothing of it: where the address was taken apart wrongly, any part
-/// may be of the password.
+/// Errors of an address. They contain no part of it: if it was parsed wrongly, any part may be of the
+/// password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadAddress {
     /// It is neither SQLite's nor PostgreSQL's.
@@ -304,7 +304,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// Which server is wanted.
+    /// The server wanted.
     pub fn wanted(&self) -> Wanted {
         match &self.place {
             Place::Postgres { wanted, .. } => *wanted,
