@@ -14,7 +14,7 @@ use crate::{
 
 #[derive(Args)]
 pub struct Demo {
-    /// Where to listen; a loopback address.
+    /// Address to listen on; a loopback address.
     #[arg(long)]
     bind: Option<SocketAddr>,
     /// The SQLite database.

@@ -16,7 +16,7 @@ use crate::{
 
 #[derive(Args)]
 pub struct Erase {
-    /// Which kind of record.
+    /// Kind of record.
     #[arg(value_enum)]
     resource: Subject,
     /// The id of the record.

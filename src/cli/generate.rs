@@ -12,10 +12,10 @@ pub const SEED: u64 = 42;
 
 #[derive(Args)]
 pub struct Generate {
-    /// How much: 1.0 is a whole country, with 3,000 clusters, 20,000 projects and a million milestones.
+    /// Size: 1.0 is a whole country, with 3,000 clusters, 20,000 projects and a million milestones.
     #[arg(long, default_value = "1.0", value_parser = scale)]
     scale: f64,
-    /// Which of the possible ones: the same seed gives the same data.
+    /// Random seed: the same seed gives the same data.
     #[arg(long, default_value_t = SEED)]
     seed: u64,
 }

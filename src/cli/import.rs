@@ -27,7 +27,7 @@ use crate::{
 pub struct Import {
     /// The file: `.ndjson` and `.jsonl` hold one JSON object a line, all others are tables with headings.
     file: PathBuf,
-    /// What it holds: clusters, enterprises, cdas, projects, milestones, measurements or payments.
+    /// Resource of the records: clusters, enterprises, cdas, projects, milestones, measurements or payments.
     #[arg(long, value_parser = named::<Resource>)]
     resource: Resource,
     /// The other system, whose keys the rows have, such as `lorestan-erp`.
@@ -51,7 +51,7 @@ fn system(text: &str) -> Result<String, String> {
     })
 }
 
-/// How many failed rows are listed.
+/// Maximum number of failed rows to list.
 const LISTED: u64 = 50;
 
 pub async fn run(arguments: Import, config: Config) -> Outcome {

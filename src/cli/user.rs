@@ -108,8 +108,8 @@ fn accepted(new: String, account: &account::Model, present: Option<&str>) -> Res
     }
 }
 
-/// A line of standard input where it is not a terminal, else a random password, printed once; and whether it
-/// was given.
+/// The password and whether it was given: a line of standard input unless that is a terminal, otherwise a
+/// random password, printed once.
 fn new_password() -> Result<(String, bool), Box<dyn std::error::Error>> {
     let mut given = String::new();
     if !std::io::stdin().is_terminal() {

@@ -1,4 +1,4 @@
-//! `khoosheh verify`: whether the database and the files hold what was written into them.
+//! `khoosheh verify`: verifies the integrity of the database and the files.
 
 use std::{io::Write, path::PathBuf};
 
