@@ -94,7 +94,7 @@ async fn report(
     Ok(())
 }
 
-/// What the projects of Kerman share.
+/// Context that the projects of Kerman share.
 struct Kerman<'a> {
     transaction: &'a Transaction,
     files: &'a Files,

@@ -31,8 +31,8 @@ use crate::{
     store::Transaction,
 };
 
-/// Who has a part in the project: kind, names, province (none for the nation), national id, and what a
-/// partner does.
+/// Organisations of the project: kind, names, province (none for the nation), national id, and the role of a
+/// partner.
 const ORGANISATIONS: &[[&str; 6]] = &[
     [
         "provincial_company",

@@ -1,4 +1,4 @@
-//! Who tells the story: what is learned when, and how it is written down.
+//! Generator of the data: the order and times of records, and their history.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -52,7 +52,7 @@ const TABLES: &[&str] = &[
 /// The request that all of it comes from, as the history names it.
 const REQUEST: &str = "generate";
 
-/// What the database has already, and the story goes on from.
+/// Existing data of the database that generation continues from.
 pub struct Known {
     /// The counts of codes.
     pub counters: Counters,
@@ -86,7 +86,7 @@ impl Known {
     }
 }
 
-/// Why a state was changed.
+/// Reason for a change of state.
 #[derive(Clone, Copy, Default)]
 pub struct Why {
     /// The decision behind it.
@@ -111,7 +111,7 @@ impl Why {
 pub struct Generator {
     /// Chance.
     pub rng: Rng,
-    /// What was there before.
+    /// Existing data.
     pub known: Known,
     /// The last day on which something has happened.
     pub last_day: NaiveDate,
@@ -184,7 +184,7 @@ impl Generator {
         Ok(told)
     }
 
-    /// Records what has changed in a row since it was told last.
+    /// Records the changes of a row since it was last written.
     pub fn change<R: Record>(&mut self, row: &mut R, at: DateTime<Utc>) -> Result<(), Problem> {
         self.annals.update(row, at)
     }
@@ -231,12 +231,12 @@ impl Generator {
         self.annals.keep(row);
     }
 
-    /// How much is told and not handed over.
+    /// Number of generated rows that are not handed over yet.
     pub fn told(&self) -> usize {
         self.annals.len()
     }
 
-    /// Hands over what was told since the last time.
+    /// Hands over the rows generated since the last time.
     pub fn hand_over(&mut self) -> Bulk {
         std::mem::replace(&mut self.annals, annals(&self.known)).into_bulk()
     }
@@ -267,5 +267,5 @@ pub fn year_of(day: NaiveDate) -> i32 {
     Date::from(day).persian().0
 }
 
-/// How many rows of each table there are.
+/// Number of rows of each table.
 pub type Counts = BTreeMap<&'static str, usize>;

@@ -29,17 +29,17 @@ pub struct Place {
     pub name_fa: &'static str,
     /// The counties.
     pub counties: &'static [&'static str],
-    /// How common each of [`INDUSTRIES`] is here: a few are far more so than elsewhere.
+    /// Weight of each of [`INDUSTRIES`] in the province: a few are much more common than elsewhere.
     pub industries: Vec<u32>,
     /// The classes of which there are one or two firms here.
     pub rare: Vec<&'static str>,
     /// The provincial company.
     pub company: Uuid,
-    /// Who may receive a project: associations.
+    /// Associations, which may receive a project.
     pub associations: Vec<Uuid>,
-    /// Who may help: universities, providers, banks.
+    /// Universities, providers and banks, which may help.
     pub helpers: Vec<Uuid>,
-    /// Who may lead a project, with the day of the certificate.
+    /// CDAs who may lead a project, with the day of their certificate.
     pub cdas: Vec<Leader>,
 }
 
@@ -193,7 +193,7 @@ fn cda(generator: &mut Generator, place: &Place, number: usize) -> Result<Option
 }
 
 impl Place {
-    /// Who leads a project that begins on a day.
+    /// Picks a lead for a project that begins on a day.
     pub fn leader(&self, generator: &mut Generator, day: NaiveDate) -> Leader {
         let able: Vec<&Leader> = self.cdas.iter().filter(|cda| cda.since < day).collect();
         (*generator.rng.pick(&able)).clone()

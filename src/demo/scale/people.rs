@@ -1,4 +1,4 @@
-//! Who works in a project: CDAs, supervisors, partners.
+//! People of a project: CDAs, supervisors, partners.
 
 use chrono::{NaiveDate, TimeDelta};
 
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// What partners do.
+/// Roles of partners.
 const PARTS: &[&str] = &["آزمایشگاه مشترک", "تأمین مالی", "آموزش", "مشاوره"];
 
 /// A CDA works in a project as something, from a day to another.

@@ -12,12 +12,12 @@ use crate::{
     projects::{phases::PhaseName, pillar::Pillar},
 };
 
-/// The milestones of a project with what becomes of them.
+/// The milestones of a project and their course.
 #[derive(Default)]
 pub struct Plan {
     /// The milestones, phase by phase, each phase by the days on which work is to begin.
     pub items: Vec<Item>,
-    /// What re-baselines change, in their order.
+    /// The re-baselines in order.
     pub rebaselines: Vec<Rebaseline>,
 }
 
@@ -39,7 +39,7 @@ pub struct Item {
     pub predecessor: Option<usize>,
     /// The states that it goes through, unless it is cancelled before.
     pub steps: Vec<Step>,
-    /// Its weight and its day after all re-baselines, and whether one has cancelled it.
+    /// Weight and day after all re-baselines, and whether one has cancelled it.
     present: (i32, NaiveDate),
     is_cancelled: bool,
 }
@@ -50,7 +50,7 @@ pub struct Step {
     pub to: State,
     /// Since when.
     pub on: NaiveDate,
-    /// How much is accepted, in basis points.
+    /// Accepted fraction, in basis points.
     pub fraction_bp: i32,
     /// Why.
     pub reason: Option<&'static str>,
@@ -60,11 +60,11 @@ pub struct Step {
 pub struct Rebaseline {
     /// The day from which it is in force.
     pub on: NaiveDate,
-    /// What it changes: no milestone twice.
+    /// Changes; each milestone at most once.
     pub changes: Vec<Change>,
 }
 
-/// What a re-baseline changes of a milestone.
+/// Change of a milestone by a re-baseline.
 pub struct Change {
     /// Its place.
     pub item: usize,
@@ -193,7 +193,7 @@ impl Plan {
         }
     }
 
-    /// When work begins on each, when it is handed in, and when it is accepted.
+    /// Schedules work on each milestone: start, submission and acceptance.
     fn work(&mut self, generator: &mut Generator, line: &Timeline) {
         for place in 0..self.items.len() {
             let item = &self.items[place];

@@ -27,11 +27,11 @@ use crate::{
 
 /// A project that is under way in the story.
 pub struct Project<'a> {
-    /// Where it is.
+    /// Province of the project.
     pub place: &'a Place,
     /// The project as it is so far.
     pub row: Model,
-    /// When what happens.
+    /// Timeline.
     pub timeline: Timeline,
     /// Its milestones.
     pub plan: Plan,

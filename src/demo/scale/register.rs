@@ -60,7 +60,7 @@ pub fn members(
     Ok(ids)
 }
 
-/// A firm that is not told yet.
+/// Creates a firm, not recorded yet.
 fn firm(
     generator: &mut Generator,
     place: &Place,

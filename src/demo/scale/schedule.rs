@@ -1,4 +1,4 @@
-//! What goes along with a project: measurements, progress reports, payments and joint actions.
+//! Recurring records of a project: measurements, progress reports, payments and joint actions.
 
 use chrono::{NaiveDate, TimeDelta};
 

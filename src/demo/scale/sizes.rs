@@ -1,8 +1,8 @@
-//! How much of everything there is in each province.
+//! Numbers of records in each province.
 
 use super::vocabulary::PROVINCES;
 
-/// How much of everything there is in a province.
+/// Numbers of records in a province.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     /// Its clusters.

@@ -1,4 +1,4 @@
-//! When what happens in a project.
+//! Timeline of a project.
 
 use chrono::{NaiveDate, TimeDelta};
 
@@ -8,7 +8,7 @@ use crate::projects::phases::PhaseName;
 /// The days of a project: when what is planned, and when it happens if it comes to it.
 #[derive(Clone, Copy)]
 pub struct Timeline {
-    /// How long it is to take, in months.
+    /// Planned duration in months.
     pub months: i64,
     /// It was written down.
     pub drafted: NaiveDate,
@@ -36,17 +36,17 @@ pub struct Timeline {
     pub closed: NaiveDate,
     /// From when to when it rested.
     pub rest: Option<(NaiveDate, NaiveDate)>,
-    /// Whether its rest is told.
+    /// Whether its suspension is recorded.
     pub has_rested: bool,
-    /// How it ends.
+    /// Its ending.
     pub ending: Ending,
     /// The last day on which something happens in it.
     horizon: NaiveDate,
-    /// How slow its work is, in percent of what is usual.
+    /// Duration of work, in percent of the usual.
     pub slowness: i64,
 }
 
-/// How a project ends.
+/// Endings of a project.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// With its completion licence.
@@ -116,7 +116,7 @@ impl Timeline {
         line
     }
 
-    /// What would have happened on a day in which the project rested, or later, happens that much later.
+    /// Shifts a day within or after the suspension by its length.
     pub fn after_rest(&self, day: NaiveDate) -> NaiveDate {
         match self.rest {
             Some((from, to)) if day > from => day + (to - from),
@@ -129,7 +129,7 @@ impl Timeline {
         day <= self.horizon
     }
 
-    /// The day on which it is over, whether that lies behind us or not.
+    /// The day on which it is over, past or future.
     pub fn over(&self) -> Option<NaiveDate> {
         match self.ending {
             Ending::Closed => Some(self.closed),
