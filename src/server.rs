@@ -47,8 +47,8 @@ use crate::{
     webhooks::Dispatch,
 };
 
-/// What is under way is given up so long before the workers are stopped by force: a connection can only be
-/// given back while they run.
+/// Time between cancelling the remaining work and stopping the workers by force: connections can only be
+/// returned while they run.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Between two attempts at a database that is away.
@@ -56,9 +56,9 @@ const AWAY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A server that runs.
 pub struct Running {
-    /// Where it listens.
+    /// Listening address.
     pub address: SocketAddr,
-    /// Where health and metrics are, where they have an address of their own.
+    /// Separate address of health and metrics, if there is one.
     pub operation_address: Option<SocketAddr>,
     handle: ServerHandle,
     shutdown: web::Data<Shutdown>,
@@ -315,7 +315,7 @@ impl Running {
     }
 }
 
-/// What no route answers: 405 where the path has other methods, 404 otherwise.
+/// Handler for paths without a route: 405 if the path has other methods, 404 otherwise.
 async fn not_found(request: HttpRequest, contract: web::Data<Contract>) -> Result<HttpResponse, Problem> {
     Err(authorization::no_operation(&contract, request.path()))
 }
