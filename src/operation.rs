@@ -21,7 +21,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(get_liveness).service(get_readiness).service(get_metrics).service(get_openapi_document);
 }
 
-/// How the service is.
+/// Health of the service.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
 pub struct Status {
@@ -90,7 +90,7 @@ pub async fn get_metrics(handle: web::Data<PrometheusHandle>, config: web::Data<
 
 /// What can it do
 ///
-/// This document: OpenAPI 3.1, made from the code.
+/// This document: OpenAPI 3.1, generated from the code.
 #[utoipa::path(responses((status = 200, body = serde_json::Value, description = "The document")), security(()))]
 #[get("/openapi.json")]
 pub async fn get_openapi_document(
