@@ -16,13 +16,13 @@ use crate::persian::text;
 /// The permission to see personal data.
 pub const PERMISSION: &str = "personal-data:read";
 
-/// What stands for a national code that was erased.
+/// Placeholder for an erased national code.
 pub const ERASED: &str = "**********";
 
-/// What stands for the name of a person who was erased.
+/// Placeholder for the name of an erased person.
 pub const ERASED_NAME: &str = "حذف‌شده";
 
-/// What the user name of an account begins with whose person was erased.
+/// Prefix of the user name of an erased account.
 pub const ERASED_USER: &str = "erased-";
 
 thread_local! {
@@ -30,9 +30,8 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Does `work` for a reader who may see personal data in clear, or may not, and counts the values that it
-/// shows in clear. Everything that leaves the service goes through here, and the security log is told of the
-/// count.
+/// Runs `work` for a reader who may or may not see personal data in clear, and counts the values shown in
+/// clear. All output of the service goes through here, and the count goes to the security log.
 pub fn disclosed<T>(in_clear: bool, work: impl FnOnce() -> T) -> (T, u64) {
     let before = COUNT.replace(0);
     let done = shown(in_clear, work);
@@ -75,8 +74,8 @@ pub fn serialize<S: Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(value)
 }
 
-/// A value without what tells whose it is: of an email address the server, of anything else the last `kept`
-/// characters.
+/// Masks an identifying value: keeps the server of an email address, and the last `kept` characters of
+/// anything else.
 pub fn mask(value: &str) -> String {
     if let Some((_, server)) = value.split_once('@') {
         return format!("***@{server}");
