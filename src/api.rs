@@ -117,7 +117,7 @@ pub fn machines() -> Vec<Machine> {
     ]
 }
 
-/// What `docs/states.md` holds.
+/// Content of `docs/states.md`.
 pub fn states_document() -> String {
     let introduction = "# States\n\nMade by `khoosheh states` from the tables in the code (`src/*/rules.rs`); a test keeps it fresh.\n";
     let sections = machines().iter().map(Machine::document).collect::<Vec<_>>().join("\n");
@@ -204,7 +204,7 @@ fn formats(path: &str) -> &'static [Format] {
     }
 }
 
-/// What tells one build's answers from another's: the hash of the document.
+/// Fingerprint of this build's answers: the hash of the document.
 pub fn fingerprint() -> &'static str {
     static FINGERPRINT: LazyLock<String> = LazyLock::new(|| digest(&document().to_string()));
     &FINGERPRINT
