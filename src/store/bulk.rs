@@ -11,7 +11,7 @@ use sea_orm::{
 
 use super::Database;
 
-/// SQLite takes so many parameters in a statement, PostgreSQL twice as many.
+/// Maximum number of parameters of an SQLite statement; PostgreSQL takes twice as many.
 const MOST_PARAMETERS: usize = 32_766;
 
 /// Inserts rows of a table in as few statements as they take.
@@ -39,8 +39,8 @@ pub fn inserts<A: ActiveModelTrait>(backend: DbBackend, mut rows: Vec<A>) -> Res
     Ok(statements)
 }
 
-/// From so many rows on, one parameter for each column is less work for PostgreSQL than one for each value:
-/// the statement has the same text however many rows there are.
+/// From this number of rows on, PostgreSQL works faster with one parameter per column than with one per
+/// value: the statement text does not depend on the number of rows.
 const FEW: usize = 16;
 
 /// Each column as the text of an array, which PostgreSQL reads in half the time that the same rows take as
@@ -127,8 +127,7 @@ fn unknown(value: &Value) -> DbErr {
     DbErr::Custom(format!("no record has a column for {value:?}"))
 }
 
-/// Rows of several tables, which go into the database together: for data that is made, not entered. The rules
-/// of the service are not held against it.
+/// Rows of several tables, inserted together, for generated data. The rules of the service are not checked.
 pub struct Bulk {
     tables: Vec<Table>,
 }
@@ -141,8 +140,7 @@ struct Table {
 }
 
 impl Bulk {
-    /// No rows yet. The tables come in the order in which they are to be written: what refers to another one
-    /// after it.
+    /// Creates an empty bulk. `tables` are in write order: a table comes after those it refers to.
     pub fn new(tables: &[&'static str]) -> Self {
         Self {
             tables: tables
@@ -225,7 +223,7 @@ impl Table {
     }
 }
 
-/// PostgreSQL takes any number of rows at once in the text format of its `COPY`.
+/// Inserts any number of rows in the text format of PostgreSQL's `COPY`.
 async fn copy(db: &Database, tables: impl Iterator<Item = Table>) -> Result<(), DbErr> {
     let failed = |error: sqlx::Error| DbErr::Exec(RuntimeErr::SqlxError(error.into()));
     let mut transaction =
@@ -260,7 +258,7 @@ impl Table {
     }
 }
 
-/// A value as `COPY` reads it: with a backslash before what would end it.
+/// Escapes a value for `COPY` with backslashes.
 fn escape(lines: &mut String, text: &str) {
     for c in text.chars() {
         match c {

@@ -1,7 +1,7 @@
 //! The change log: one entry for each version of each record, chained by hashes.
 //!
-//! An entry keeps the record as it was after the change, so that history, the change feed and "as it was
-//! known then" all read the same rows.
+//! An entry contains the record after the change, so that history, change feed and point-in-time views read
+//! the same rows.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "change_log")]
 pub struct Model {
-    /// Grows with each entry, but is taken before the commit.
+    /// Sequence number; assigned before the commit.
     #[sea_orm(primary_key)]
     pub seq: i64,
     /// The transaction on PostgreSQL, from which the order of commits follows; 0 on SQLite, which has one
@@ -66,7 +66,7 @@ pub struct Model {
     pub hash: String,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -88,12 +88,12 @@ pub enum ChangeKind {
 }
 
 impl Model {
-    /// The entry as it is to be added: the database says where it stands.
+    /// The entry as an insert: the database assigns its sequence number.
     pub fn into_new(self) -> ActiveModel {
         ActiveModel { seq: NotSet, transaction_id: NotSet, ..self.into_active_model().reset_all() }
     }
 
-    /// The hash of the entry: SHA-256 over the hash before and what the entry says, in hexadecimal.
+    /// Hash of the entry: SHA-256 over the previous hash and the entry's content, in hexadecimal.
     pub fn compute_hash(&self) -> String {
         let mut hash = Sha256::new();
         let changed_at = self.changed_at.to_rfc3339_opts(SecondsFormat::Micros, true);
@@ -115,8 +115,8 @@ impl Model {
     }
 }
 
-/// Whether a record of one of these kinds lies within a scope by the newest entry about it, or is national;
-/// also where nothing is known of it.
+/// Whether a record of one of these kinds is in a scope according to its newest entry, or national; also true
+/// if there is no entry.
 ///
 /// # Errors
 /// The database does not answer.
@@ -170,7 +170,7 @@ pub struct Entry<'a> {
     pub request_id: &'a str,
 }
 
-/// The entry for a change that has made the row what it is.
+/// The entry for a change that resulted in this row.
 pub fn entry<R: Record>(
     row: &R,
     kind: ChangeKind,
@@ -243,7 +243,7 @@ pub struct HistoryEntry {
     /// The hash of the entry before; empty for the first.
     #[schema(example = "")]
     pub previous_hash: String,
-    /// The hash of this entry: SHA-256 over the hash before and all that the entry says.
+    /// Hash of this entry: SHA-256 over the previous hash and the content of the entry.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     pub hash: String,
 }
@@ -262,8 +262,8 @@ pub struct FieldChange {
     pub to: Shown,
 }
 
-/// A value as the log keeps it. Days are shown in the calendar that the caller asks for, personal data as the
-/// caller may see it.
+/// A value in the log. Days are shown in the calendar that the caller requests, personal data as the caller
+/// may see it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Shown {
@@ -275,7 +275,7 @@ pub enum Shown {
     List(Vec<Self>),
     /// An object.
     Object(BTreeMap<String, Self>),
-    /// Anything else.
+    /// Any other value.
     Other(Value),
 }
 
@@ -284,7 +284,7 @@ fn masked<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Shown {
-    /// A record as the log keeps it.
+    /// Reads a record from the log.
     pub fn record<R: Record>(data: &Value) -> Self {
         let fields = data.as_object().into_iter().flatten();
         Self::Object(fields.map(|(name, value)| (name.clone(), Self::new::<R>(name, value))).collect())
@@ -311,14 +311,14 @@ impl Shown {
 pub struct History {
     /// One entry for each version.
     pub items: Vec<HistoryEntry>,
-    /// Whether the history is whole: the hashes were computed again, each entry carries the one of the entry
-    /// before, and the newest one is the record's own. False means that somebody has changed the database
-    /// past the service.
+    /// Whether the history is intact: the recomputed hashes agree, each entry has the hash of the previous
+    /// one, and the newest one is the record's own. False means that the database was changed outside the
+    /// service.
     #[schema(example = true)]
     pub is_intact: bool,
 }
 
-/// An entry, who made it, and the hash that its record carries.
+/// An entry with the name of its author, and the hash in its record.
 #[derive(FromQueryResult)]
 struct Told {
     #[sea_orm(nested)]
@@ -335,7 +335,7 @@ pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Hi
         .from(account::Entity)
         .and_where(author)
         .to_owned();
-    // In the same statement as the entries: somebody may write meanwhile.
+    // In the same statement as the entries, because of concurrent writes.
     let own_hash = Query::select()
         .column("history_hash")
         .from(R::Entity::default())

@@ -63,7 +63,7 @@ pub struct ExternalRefs(pub Vec<ExternalRef>);
 const MOST: usize = 20;
 
 impl ExternalRefs {
-    /// Adds one reference, if it is not there; 422 where there are too many then.
+    /// Adds a reference unless it exists; 422 if there are too many then.
     pub fn add(&mut self, reference: ExternalRef) -> Result<(), Problem> {
         if self.0.contains(&reference) {
             return Ok(());
@@ -101,7 +101,7 @@ impl ToSchema for ExternalRefs {
     }
 }
 
-/// The table that keeps them unique and finds a record by one.
+/// Table that keeps references unique and finds a record by one.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "external_ref")]
 pub struct Model {
@@ -118,7 +118,7 @@ pub struct Model {
     pub record_id: Uuid,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -135,8 +135,7 @@ pub fn of_record<R: Record>(row: &R) -> Vec<ActiveModel> {
     row.external_refs().iter().map(reference).collect()
 }
 
-/// The records of a kind that a system calls by some keys: those of the keys that are known, each with its
-/// record.
+/// Records of a kind by their keys in a system: the known keys, each with its record.
 pub async fn of_keys(
     db: &impl ConnectionTrait,
     resource: &str,

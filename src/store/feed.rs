@@ -1,11 +1,11 @@
-//! The change log as a feed: what was committed between two moments, in an order in which nothing comes
-//! before what it builds on.
+//! The change log as a feed: the entries committed between two moments, in an order in which no entry
+//! precedes one that it depends on.
 //!
-//! Sequence numbers are taken before the commit: on PostgreSQL a later one may be visible before an earlier
-//! one. So a reader remembers not a number but what it could see (a snapshot, as `pg_snapshot` writes it:
-//! [`Seen`]), and gets what is visible now and was not then. Within that, numbers are an order: whoever
-//! changes or refers to a record has waited for the transaction that wrote it, and takes its number
-//! afterwards. On SQLite one writes at a time, and the last number says all.
+//! Sequence numbers are assigned before the commit: on PostgreSQL a later one may become visible before an
+//! earlier one. So a reader remembers not a number but a snapshot (in the format of `pg_snapshot`: [`Seen`]),
+//! and gets what is visible now and was not then. Within that, numbers give the order: a transaction that
+//! changes or refers to a record has waited for the one that wrote it, and gets its number afterwards. On
+//! SQLite there is one writer at a time, and the last number is sufficient.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, prelude::Uuid};
 use serde::{Deserialize, Serialize};
@@ -39,9 +39,9 @@ impl Present {
         self.server == earlier.server && self.seen.newest == earlier.seen.newest
     }
 
-    /// Whether something that was seen lies ahead of the log: then the database has been put back. This is
-    /// for places that are kept in the database. It says nothing of a cursor: a server that takes over may
-    /// have lost numbers of transactions, and no entry with them.
+    /// Whether the log ends before something that was seen: then the database has been restored. This is for
+    /// positions stored in the database, not for cursors: a server that takes over may have lost numbers of
+    /// transactions, but no entries.
     pub fn is_behind(&self, seen: &Seen) -> bool {
         seen.next > self.seen.next
     }
@@ -71,7 +71,7 @@ pub async fn present(db: &impl ConnectionTrait) -> Result<Present, DbErr> {
     Ok(Present { seen, lineage: row.try_get("", "lineage")?, server: row.try_get("", "server")? })
 }
 
-/// So many entries are remembered by a digest.
+/// Number of entries in the digest.
 const REMEMBERED: usize = 64;
 
 /// A follower's fingerprint of the entries it has seen; detects that the log has lost some of them.
@@ -121,9 +121,9 @@ pub async fn trace(db: &impl ConnectionTrait, seen: &Seen) -> Result<Option<Trac
     Trace::find_by_statement(sql.statement(query)).one(db).await
 }
 
-/// Makes the log readable as a feed where it was written by another server, as after a dump was restored:
-/// what its numbers said there means nothing here, and all of it is seen. It writes only then, so that an
-/// instance starts where nobody may write.
+/// Makes a log that another server wrote readable as a feed, as after the restore of a dump: its transaction
+/// numbers are meaningless here, so all of it counts as seen. It writes only in this case, so that an
+/// instance can start on a read-only database.
 pub async fn adopt(db: &Database) -> Result<(), DbErr> {
     let foreign = "SELECT 1 FROM change_log WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint ORDER BY transaction_id LIMIT 1";
     let is_foreign = Statement::from_string(DbBackend::Postgres, foreign);
@@ -143,7 +143,7 @@ pub async fn adopt(db: &Database) -> Result<(), DbErr> {
 pub struct Followed<'a> {
     /// The kinds of records.
     pub kinds: Vec<&'a str>,
-    /// Those of them that exist for everybody where they belong to no province.
+    /// Those of them whose national records are visible to everybody.
     pub shared: Vec<&'a str>,
     /// The province that is followed; none for the nation.
     pub province: Option<&'a str>,
@@ -218,7 +218,7 @@ pub async fn changes(
     Ok(changes)
 }
 
-/// Whether anything has come to be seen between two moments.
+/// Whether anything became visible between two moments.
 pub async fn has_news(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<bool, DbErr> {
     let mut sql = Composer::new(db);
     let is_new = is_seen(&mut sql, until, Some(since));
@@ -229,8 +229,8 @@ pub async fn has_news(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> 
     Ok(db.query_one_raw(sql.statement(query)).await?.is_some())
 }
 
-/// The newest versions, at a moment, of a kind of record, in the order of their ids after one of them;
-/// without those that were deleted then.
+/// The newest versions of a kind of record at a moment, in the order of their ids, after one of them; without
+/// deleted records.
 pub async fn newest(
     db: &impl ConnectionTrait,
     followed: &Followed<'_>,
@@ -267,7 +267,7 @@ async fn before_first(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> 
         "SELECT MIN(t.seq) FROM (SELECT seq FROM change_log WHERE {position} >= {first} AND {position} < {next} ORDER BY {position}{apart}) t"
     );
     let query = match since.newest.filter(|_| sql.is_postgres()) {
-        // An entry after the newest one is new, whatever its transaction is called.
+        // Every entry after the newest one is new, whatever its transaction number.
         Some(newest) => format!(
             "SELECT LEAST(({by_transaction}), (SELECT MIN(seq) FROM change_log WHERE seq > {})) AS first",
             sql.bind(newest)

@@ -49,13 +49,12 @@ impl Annals {
         Ok(row)
     }
 
-    /// A record was changed at a moment, to what the row says now.
+    /// Records an update of a record to this row.
     pub fn update<R: Record>(&mut self, row: &mut R, at: DateTime<Utc>) -> Result<(), Problem> {
         self.enter(row, ChangeKind::Updated, at)
     }
 
-    /// The state of a record was changed at a moment, to what the row says now. `id` becomes that of the
-    /// status event.
+    /// Records a change of state of a record to this row. `id` becomes that of the status event.
     pub fn transition<R: Record>(
         &mut self,
         row: &mut R,
@@ -68,7 +67,7 @@ impl Annals {
         Ok(())
     }
 
-    /// A record is as the row says to this day. Each that was created is kept once.
+    /// Adds the final row of a record. Each created record needs this once.
     pub fn keep<R: Record>(&mut self, row: R) {
         search::of_record(&row).into_iter().for_each(|term| self.bulk.add(term));
         external_ref::of_record(&row).into_iter().for_each(|reference| self.bulk.add(reference));

@@ -34,7 +34,7 @@ pub struct Model {
     pub checksum: Option<String>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -47,7 +47,7 @@ const SEALED: &str = "sealed";
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
 impl Model {
-    /// Whether it is still given again.
+    /// Whether the answer is still valid for repeated requests.
     pub fn is_current(&self) -> bool {
         now() - self.created_at < KEPT
     }
@@ -74,7 +74,7 @@ impl Model {
         Ok(())
     }
 
-    /// For what the answer is encrypted.
+    /// Associated data of the encryption.
     fn name(&self) -> String {
         format!("answer {} {}", self.account_id, self.idempotency_key)
     }
@@ -117,7 +117,7 @@ pub async fn seal_all(db: &Database) -> Result<(), Problem> {
         for mut kept in all {
             let is_current =
                 kept.answer[SEALED].as_str().is_some_and(|sealed| sealed.starts_with(keyring.current().id()));
-            // One whose key is lost, or that was changed, is refused where it is asked for.
+            // One whose key is lost, or that was changed, is refused when it is requested.
             if let (false, Ok(answer)) = (is_current || !kept.is_whole(), kept.opened(&*transaction).await) {
                 kept.answer = answer;
                 kept.seal(keyring.current())?;
@@ -144,7 +144,7 @@ fn says(value: &Json, said: &BTreeSet<String>) -> bool {
 /// The database does not answer.
 pub async fn forget_about(db: &impl ConnectionTrait, said: &BTreeSet<String>) -> Result<(), DbErr> {
     for kept in Entity::find().all(db).await? {
-        // Of one that cannot be opened nobody knows what is in it, and nobody can be given it again.
+        // One that cannot be opened has unknown content, and can never be returned.
         let is_about = kept.opened(db).await.map_or(true, |answer| says(&answer, said));
         if is_about {
             Entity::delete_by_id((kept.account_id, kept.idempotency_key)).exec(db).await?;

@@ -66,7 +66,7 @@ pub fn check_file(url: &DatabaseUrl, creates: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Looks at a database. The error is for whoever runs it, and holds no secret.
+/// Inspects a database. The error is for the operator, and contains no secrets.
 pub async fn database(url: &DatabaseUrl) -> Result<Look, String> {
     check_file(url, false)?;
     let look = async {
@@ -101,8 +101,8 @@ fn is_undefined_table(error: &sqlx::Error) -> bool {
 }
 
 async fn of_sqlite(path: &Path) -> Result<Look, sqlx::Error> {
-    // Whoever has the database open keeps a log beside it. Where there is none it need not be made, as nobody
-    // writes.
+    // A process that has the database open keeps a log beside it. Without a log none has to be created,
+    // because nobody writes.
     let is_open =
         path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().display())).exists();
     let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(!is_open);
@@ -127,7 +127,8 @@ impl Look {
     }
 }
 
-/// Looks at the store of files, and says what it is. The error is for whoever runs it, and holds no secret.
+/// Inspects the file storage; returns its description. The error is for the operator, and contains no
+/// secrets.
 pub async fn files(config: &Config) -> Result<String, String> {
     let url = &config.attachments_url;
     let Some(folder) = url.strip_prefix("file://") else {

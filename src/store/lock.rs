@@ -4,7 +4,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sha2::{Digest, Sha256};
 
-/// Takes a named lock until the transaction ends; false when another transaction holds it.
+/// Takes a named lock until the end of the transaction; false if another transaction holds it.
 pub async fn try_for_transaction(transaction: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr> {
     if transaction.get_database_backend() == DbBackend::Sqlite {
         return Ok(true);
@@ -22,7 +22,7 @@ pub async fn for_transaction(transaction: &impl ConnectionTrait, name: &str) -> 
     Ok(())
 }
 
-/// Waits until nobody holds a named lock alone, and keeps others from it until the transaction ends.
+/// Takes a named lock in shared mode until the end of the transaction; waits for an exclusive holder.
 pub async fn shared_for_transaction(transaction: &impl ConnectionTrait, name: &str) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         transaction.execute_raw(statement("SELECT pg_advisory_xact_lock_shared($1)", name)).await?;

@@ -17,9 +17,9 @@ use crate::config::DatabaseUrl;
 pub enum Health {
     /// It reads and writes.
     Ready,
-    /// It reads; the database takes no writes by its setting, as a standby does.
+    /// Readable, but the database is configured read-only, as a standby is.
     ReadOnly,
-    /// The tables are not those that the program needs.
+    /// The schema does not fit this build.
     Tables(Schema),
     /// It does not answer, or fails to write.
     Away,
@@ -69,7 +69,7 @@ impl Probe {
         }
         match write(&self.db).await {
             Ok(()) => Health::Ready,
-            // Others write: their turn is long, but it is one.
+            // A busy database counts as ready: other writers only take long.
             Err(error) if fault::is_busy(&error) => Health::Ready,
             Err(error) if fault::is_read_only(&error) => Health::ReadOnly,
             Err(error) => away(&error),

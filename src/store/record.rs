@@ -32,7 +32,7 @@ pub struct Include {
     pub name: &'static str,
     /// The description in the document.
     pub about: &'static str,
-    /// The permission to read records of their kind: whoever asks for them needs it.
+    /// Permission to read records of their kind, required to include them.
     pub permission: &'static str,
 }
 
@@ -64,16 +64,16 @@ pub trait Record:
     const DAYS: &'static [&'static str] = &[];
     /// The fields of the representation that are personal data.
     const PERSONAL: &'static [&'static str] = &[];
-    /// The fields of the representation that follow from other records: the history does not keep them.
+    /// Fields of the representation derived from other records, which the history omits.
     const DERIVED: &'static [&'static str] = &[];
     /// Related records available through `include=`.
     const INCLUDES: &'static [Include] = &[];
     /// For a record under another: the condition that it belongs to the one in `{id}`.
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = None;
-    /// The tables and columns whose live rows keep the record from being deleted.
+    /// Tables and columns whose live rows prevent the deletion of the record.
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[];
-    /// Whether the values of unique personal fields are unique within each province, so that nobody learns
-    /// that another province has one.
+    /// Whether unique personal fields are unique per province only, so that nobody learns of values in other
+    /// provinces.
     const UNIQUE_IN_PROVINCE: bool = false;
     /// Unique indexes: name, columns as SQLite reports them, and the problem for a violation.
     const UNIQUE: &'static [Unique] = &[];
@@ -101,7 +101,7 @@ pub trait Record:
     fn apart(&mut self) -> Option<Apart<'_>> {
         None
     }
-    /// Takes what is personal out of the row, where it is erased.
+    /// Removes the personal data from the row at erasure.
     fn erase(&mut self) {}
     /// Hook before a write: computes fields that depend on other records, and validates the rules between
     /// records.
@@ -143,7 +143,7 @@ pub trait Input<R>: Serialize + DeserializeOwned + for<'a> From<&'a R> {
 pub struct Reading<'a> {
     /// The pool, or the transaction that has just written.
     pub db: DatabaseExecutor<'a>,
-    /// The part of the country that exists for the caller.
+    /// The caller's scope.
     pub scope: &'a Scope,
     /// Requested `include=` values.
     pub include: Vec<&'a str>,
@@ -155,8 +155,8 @@ impl Reading<'_> {
         self.include.contains(&name)
     }
 
-    /// The representations of the records of these ids that exist for the caller, with what is derived and
-    /// nothing included.
+    /// The representations of the records with these ids that exist for the caller, with derived fields and
+    /// without includes.
     pub async fn by_ids<R: Record>(
         &self,
         ids: impl IntoIterator<Item = Uuid>,
@@ -166,7 +166,7 @@ impl Reading<'_> {
         let mut rows = visible_rows::<R>(self.scope).filter(id.is_in(ids)).all(&self.db).await?;
         personal::reveal(&self.db, &mut rows).await?;
         let plain = Reading { db: self.executor(), scope: self.scope, include: Vec::new() };
-        // Boxed: the representations of one kind of record may ask for those of the same kind.
+        // Boxed, because the representations of a kind may request those of the same kind.
         let views: LocalBoxFuture<'_, _> = Box::pin(R::views(&rows, &plain));
         Ok(rows.iter().map(Columns::id).zip(views.await?).collect())
     }
@@ -205,7 +205,7 @@ pub fn visible_rows<R: Record>(scope: &Scope) -> Select<R::Entity> {
     R::Entity::find().filter(R::visible_to(scope)).filter(is_alive)
 }
 
-/// A unique index and what its violation means.
+/// A unique index and the problem for its violation.
 pub struct Unique {
     /// The name of the index, which PostgreSQL reports.
     pub index: &'static str,

@@ -21,7 +21,7 @@ pub struct Model {
     pub root: String,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

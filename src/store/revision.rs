@@ -12,7 +12,7 @@ use super::{now, sql::Composer};
 pub struct Watched<'a> {
     /// The kinds of records.
     pub resources: &'a [&'a str],
-    /// Their provinces, and those that belong to none; none for the nation.
+    /// Their provinces, plus national records; none for the nation.
     pub provinces: Option<&'a [&'a str]>,
     /// Later changes are ignored.
     pub known_at: Option<DateTime<Utc>>,
@@ -78,7 +78,7 @@ impl Watched<'_> {
         })
     }
 
-    /// Whether nothing has happened since, neither after a revision nor among what was running then.
+    /// Whether nothing changed since, neither after the revision nor in transactions running then.
     pub async fn is_unchanged_since(
         &self,
         revision: &Revision,

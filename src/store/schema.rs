@@ -1,8 +1,8 @@
-//! The tables: which changes of them are applied, and applying them.
+//! Schema migrations: their state, and applying them.
 //!
-//! Several versions of the program serve one database while an installation is upgraded. So a program serves
-//! a database that has all changes that it knows, and perhaps newer ones, unless one of these is marked: what
-//! `migration/README.md` says about expanding and contracting.
+//! During an upgrade several versions of the program serve one database. So a program serves a database that
+//! has all migrations it knows, and possibly newer ones, unless one of these is marked as breaking: see
+//! expanding and contracting in `migration/README.md`.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -14,7 +14,7 @@ use super::{Database, connection, lock, personal};
 /// State of the schema, compared with this build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schema {
-    /// All changes that the program knows are applied; the newer ones, if any, let it serve.
+    /// All known migrations are applied; newer ones, if any, are compatible.
     Fits {
         /// Whether there are newer ones.
         is_newer: bool,
@@ -51,7 +51,7 @@ impl fmt::Display for Schema {
 pub struct Migration {
     /// Its name, which begins with its day and number.
     pub name: String,
-    /// Whether it is applied, missing, or not of this program.
+    /// Its state.
     pub state: State,
 }
 
@@ -80,7 +80,7 @@ async fn applied(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
     rows.iter().map(|row| row.try_get("", "version")).collect()
 }
 
-/// The names of the changes that this program knows, oldest first.
+/// Names of the known migrations, oldest first.
 pub fn known() -> Vec<String> {
     Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
 }
@@ -99,7 +99,7 @@ pub async fn look(db: &impl ConnectionTrait) -> Result<Schema, DbErr> {
         .map_or(Schema::Fits { is_newer: !applied.is_empty() }, |migration| Schema::TooNew { migration }))
 }
 
-/// All changes of the tables, those of newer programs last.
+/// All migrations, those of newer programs last.
 ///
 /// # Errors
 /// The database does not answer.
@@ -135,10 +135,10 @@ pub async fn migrate(db: &Database) -> Result<bool, DbErr> {
     Ok(has(State::Missing))
 }
 
-/// Takes back the last change of the tables.
+/// Reverts the last migration.
 ///
 /// # Errors
-/// The last change is not one of this program, or the database does not answer.
+/// The last migration is unknown to this program, or the database does not answer.
 pub async fn migrate_down(db: &Database) -> Result<(), DbErr> {
     let transaction = connection::begin_to_rebuild(db).await?;
     lock::for_transaction(&transaction, "migrate").await?;

@@ -27,7 +27,7 @@ pub struct Model {
     /// The type of the term: `word`, `isic`, `county`, …
     #[sea_orm(primary_key, auto_increment = false)]
     pub field: String,
-    /// The term, folded where it is text.
+    /// The term; text is folded.
     #[sea_orm(primary_key, auto_increment = false)]
     pub term: String,
     /// The record.
@@ -35,7 +35,7 @@ pub struct Model {
     pub record_id: Uuid,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -44,11 +44,11 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The field that `q=` searches.
 pub const WORD: &str = "word";
 
-/// The most words of a query that are looked up: each costs a look into the index.
+/// Maximum number of query words looked up: each costs an index lookup.
 const MOST_WORDS: usize = 12;
 
-/// The most characters of a term. PostgreSQL's index takes about 2,700 bytes of a row; of a longer word the
-/// beginning is kept, and looked up.
+/// Maximum number of characters of a term. PostgreSQL's index takes about 2,700 bytes of a row; longer words
+/// are stored and looked up truncated.
 const LONGEST_TERM: usize = 100;
 
 fn short(term: impl Into<String>) -> String {

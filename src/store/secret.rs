@@ -10,7 +10,7 @@ use crate::{auth::Caller, problem::Problem};
 /// The name of the key that seals the cursors of followers.
 pub const CURSORS: &str = "cursors of followers";
 
-/// The name of the key of personal values, where the configuration gives none.
+/// Name of the key of personal values that is used if none is configured.
 pub const PERSONAL: &str = "personal values";
 
 /// A secret.
@@ -26,14 +26,14 @@ pub struct Model {
     pub created_at: DateTimeUtc,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The secret of a name; it is made where there is none yet. Of several instances that need it at once, one
-/// makes it. 503 where it is missing and the database takes no writes.
+/// The secret of a name, created if missing. Of several instances that need it at once, one creates it. 503
+/// if it is missing and the database takes no writes.
 pub async fn get_or_make(db: &Database, name: &str) -> Result<Vec<u8>, Problem> {
     if let Some(secret) = find(db, name).await? {
         return Ok(secret);

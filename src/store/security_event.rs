@@ -1,9 +1,9 @@
-//! The security log as a table: who logged in or failed to, what was refused, which accounts were changed,
-//! who saw personal data.
+//! The table of the security log: logins and failed logins, refusals, changes of accounts, access to personal
+//! data.
 //!
-//! An event holds no secret and no personal value: people type passwords where their names belong, so a name
-//! stands here only where it is that of an account; a user agent stands here as a hash. Each event is also a
-//! line of JSON in the log of the process, under the target [`TARGET`].
+//! An event contains no secrets and no personal values: people type passwords into name fields, so a name is
+//! stored only if it is that of an account; a user agent is stored as a hash. Each event is also a line of
+//! JSON in the log of the process, under the target [`TARGET`].
 
 use std::collections::BTreeSet;
 
@@ -31,21 +31,21 @@ pub struct Model {
     pub id: Uuid,
     /// When.
     pub occurred_at: DateTimeUtc,
-    /// What.
+    /// Kind of event.
     pub kind: Kind,
     /// Why, as a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The account that did it, or was meant.
+    /// The acting or affected account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Uuid>,
     /// Its user name or client id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// The person for whom an API client acts, as its own register knows them.
+    /// The person that an API client acts for, identified as in its own register.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acting_for: Option<String>,
-    /// The address that it came from; none at the command line.
+    /// Client address; none at the command line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// The beginning of the SHA-256 of the `User-Agent`.
@@ -56,7 +56,7 @@ pub struct Model {
     /// Operation of the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// The kind of record that it is about.
+    /// Kind of the record concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// The record.
@@ -67,7 +67,7 @@ pub struct Model {
     pub count: Option<i64>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -81,22 +81,22 @@ impl ActiveModelBehavior for ActiveModel {}
 pub enum Kind {
     /// A login that succeeded; of an API client, a token for its secret.
     Login,
-    /// A login that failed; the reason says why.
+    /// A failed login, with the reason.
     LoginFailed,
-    /// So many logins have failed that an account is closed for an address, or was found closed.
+    /// Too many logins have failed: an account was closed for an address, or found closed.
     LoginClosed,
-    /// A session was ended by who holds its token.
+    /// A session was ended by the holder of its token.
     Logout,
     /// A refresh token was used again: its session is ended.
     TokenReused,
-    /// A session, or all others, were ended by their owner, or one has lasted as long as a session may; the
+    /// A session, or all others, were ended by their owner, or one has reached the maximum duration; the
     /// reason says which.
     SessionEnded,
     /// A request was refused with 403; the reason is the code of the problem.
     Forbidden,
     /// An account of a person or of an API client was created.
     AccountCreated,
-    /// One was changed; the reason names what.
+    /// An account was changed; the reason names the fields.
     AccountChanged,
     /// One was deleted.
     AccountDeleted,
@@ -104,9 +104,9 @@ pub enum Kind {
     KeysRotated,
     /// Personal data was shown in clear, by an answer or to a webhook.
     PersonalDataRead,
-    /// Data was taken out as a file, such as CSV or XLSX.
+    /// Data was exported as a file, such as CSV or XLSX.
     Exported,
-    /// The personal data of a person was erased; the reason says why.
+    /// Personal data of a person was erased, with the reason.
     PersonalDataErased,
 }
 
@@ -117,7 +117,7 @@ pub struct Origin {
     pub address: Option<String>,
     /// The beginning of the SHA-256 of the `User-Agent`.
     pub user_agent: Option<String>,
-    /// The person for whom an API client says that it acts.
+    /// The person that an API client says it acts for.
     pub acting_for: Option<String>,
     /// In which request.
     pub request_id: String,
@@ -167,7 +167,7 @@ impl Model {
         Self { reason: Some(reason.into()), ..self }
     }
 
-    /// The record that it is about.
+    /// Sets the record concerned.
     pub fn about(self, resource: &str, record_id: Uuid) -> Self {
         Self { resource: Some(resource.to_owned()), record_id: Some(record_id), ..self }
     }
@@ -184,8 +184,7 @@ impl Model {
     }
 }
 
-/// Inserts events in one statement. Those of accounts that were erased while the events were on their way
-/// have no name.
+/// Inserts events in one statement. Names of accounts erased in the meantime are omitted.
 ///
 /// # Errors
 /// The database does not answer.
@@ -206,7 +205,7 @@ pub async fn insert(db: &impl ConnectionTrait, mut events: Vec<Model>) -> Result
         .from(Alias::new("erasure"))
         .and_where(is_erased)
         .to_owned();
-    // Before they are written, so that no log of the database has a name that is taken back at once.
+    // Before they are written, so that no log of the database contains a name that is removed at once.
     let rows = db.query_all(&erased).await?;
     let known = rows.iter().map(|row| row.try_get("", "record_id")).collect::<Result<BTreeSet<Uuid>, _>>()?;
     events
@@ -221,7 +220,7 @@ pub async fn insert(db: &impl ConnectionTrait, mut events: Vec<Model>) -> Result
     forget_names(db, Column::Id.is_in(ids).and(Column::AccountId.in_subquery(erased))).await
 }
 
-/// Forgets the events before a moment, some thousands at a time, so that nobody waits long.
+/// Deletes events before a moment, in batches of some thousand, so that nobody waits long.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
     use sea_orm::{QueryOrder, QuerySelect, QueryTrait};
     let oldest = Entity::find()
@@ -237,7 +236,7 @@ pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Res
         .rows_affected)
 }
 
-/// Forgets what the accounts of some events are called: they go on to name the ids.
+/// Removes the account names of some events, which keep the ids.
 ///
 /// # Errors
 /// The database does not answer.

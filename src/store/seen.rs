@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::sql::Composer;
 
-/// A snapshot names so many running transactions at the most, so that a cursor stays short. What began later
-/// than these counts as not yet seen.
+/// Maximum number of running transactions in a snapshot, so that a cursor stays short. Later ones count as
+/// not yet seen.
 const MOST_RUNNING: usize = 100;
 
 /// The part of the log that was visible at a moment.
@@ -32,7 +32,7 @@ pub struct Seen {
     pub(super) newest: Option<i64>,
 }
 
-/// The text does not say what was seen.
+/// The text is not a snapshot.
 #[derive(Debug)]
 pub struct NotSeen;
 
@@ -86,7 +86,7 @@ impl FromStr for Seen {
 }
 
 impl Seen {
-    /// As `pg_snapshot` writes it, without the newest entry: so it is kept in the database.
+    /// In the format of `pg_snapshot`, without the newest entry, as stored in the database.
     pub fn snapshot(&self) -> String {
         let running = self.running.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
         format!("{}:{}:{running}", self.first_unseen, self.next)
@@ -106,7 +106,7 @@ pub(super) fn is_seen(sql: &mut Composer, until: &Seen, since: Option<&Seen>) ->
         let since = since.map(|since| format!(" AND c.seq >= {}", sql.bind(since.next))).unwrap_or_default();
         return format!("c.seq < {next}{since}");
     }
-    // The comparison beside it is for the index.
+    // The first comparison is for the index.
     let until = format!("c.transaction_id < {next} AND {}", was_visible(sql, until));
     let Some(since) = since else { return until };
     let is_later = may_be_later(sql, since);

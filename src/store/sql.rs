@@ -1,4 +1,4 @@
-//! SQL: values as they go into a cursor and come back, and statements that are put together from parts.
+//! SQL: values in cursors, and composed statements.
 
 use std::collections::BTreeSet;
 
@@ -27,11 +27,11 @@ pub enum SqlKind {
     Date,
 }
 
-/// The years that both databases keep and sort.
+/// Years that both databases can store and sort.
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
 impl SqlKind {
-    /// The value that a cursor holds as JSON; none where it is of another type.
+    /// Parses the value in a cursor from JSON; none if it has another type.
     pub fn from_json(self, value: &Value) -> Option<SqlValue> {
         Some(match self {
             Self::Text => value.as_str().filter(|text| !text.contains('\0'))?.into(),
@@ -65,12 +65,12 @@ impl SqlKind {
     }
 }
 
-/// `$first, $second, …`: the places of so many values in a statement, counted from one number on.
+/// `$first, $second, …`: `count` placeholders, numbered from `first`.
 pub fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
 }
 
-/// A statement about some records on a day: `$1` is the day, `{ids}` stands for their ids.
+/// A statement about some records on a day: `$1` is the day, `{ids}` is replaced by their ids.
 pub fn about<R: Columns>(db: &impl ConnectionTrait, sql: &str, on: NaiveDate, rows: &[R]) -> Statement {
     let ids = if rows.is_empty() { "NULL".to_owned() } else { placeholders(2, rows.len()) };
     let values = std::iter::once(SqlValue::from(on)).chain(rows.iter().map(|row| row.id().into()));
@@ -123,7 +123,7 @@ impl Composer {
         Self { backend: db.get_database_backend(), values: Vec::new() }
     }
 
-    /// The place of a value; what it gives can stand in several places.
+    /// Binds a value; the returned placeholder can be used several times.
     pub fn bind(&mut self, value: impl Into<SqlValue>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
@@ -162,7 +162,7 @@ impl Composer {
         match kind {
             // As columns of names and codes do.
             Member::Text => self.bytewise(&format!("({text})")),
-            // What is kept of it is a commitment, unless it was erased by then.
+            // The log contains a commitment, unless the value was erased by then.
             Member::Name => {
                 let value = format!("(SELECT p.name FROM personal_value p WHERE p.token = ({text}))");
                 self.bytewise(&format!(
@@ -220,20 +220,18 @@ impl Composer {
         self.on(&format!("jsonb_build_object({members})"), &format!("json_object({members})"))
     }
 
-    /// The end of a statement in parentheses that is to be worked out by itself, before what stands around
-    /// it.
+    /// Suffix of a subquery that is to be evaluated separately, before the outer statement.
     pub fn kept_apart(&self) -> String {
         self.on(" OFFSET 0", "")
     }
 
-    /// The end of a statement in parentheses that SQLite is to work out once, whatever is joined to it;
-    /// PostgreSQL does so where that is less work.
+    /// Suffix of a subquery that SQLite is to evaluate once, regardless of joins; PostgreSQL chooses by cost.
     pub fn worked_out_once(&self) -> String {
         self.on("", " LIMIT -1")
     }
 
-    /// A table that SQLite is to read by an index, whatever its statistics say; PostgreSQL finds the way by
-    /// its own.
+    /// A table that SQLite is to read by an index, regardless of its statistics; PostgreSQL chooses by
+    /// itself.
     pub fn by_index(&self, table: &str, index: &str) -> String {
         self.on(table, &format!("{table} INDEXED BY {index}"))
     }

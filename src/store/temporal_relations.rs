@@ -1,6 +1,5 @@
-//! Kinds of records as relations for reports: as the tables have them, or as the service knew them at a
-//! moment, in the same columns. A statement is written once against these columns, and says the present or
-//! the past.
+//! Records as relations for reports: the present tables, or the knowledge of the service at a moment, in the
+//! same columns. One statement serves both.
 
 use chrono::{DateTime, Utc};
 
@@ -18,7 +17,7 @@ pub struct Relation {
     pub initial_state: Option<&'static str>,
 }
 
-/// A column, and the member of the log's record from which it comes; `a.0.b` names a member of members.
+/// A column, and the member of the log's record that it comes from; `a.0.b` is a nested member.
 pub struct Column(pub &'static str, pub Member, pub &'static str);
 
 /// A column whose member has the same name.
@@ -296,9 +295,9 @@ impl Relation {
             if condition.is_empty() { "change_log_newest" } else { "change_log_newest_of_province" },
         );
         let newer = composer.by_index("change_log n", "change_log_record");
-        // The newest versions are found first: what is asked of them would else be worked out for all older
-        // ones too. SQLite is to find them once: it would look for them, and read their JSON, again for each
-        // record that is joined to them.
+        // The newest versions are found first: otherwise conditions would be evaluated for all older ones
+        // too. SQLite has to do this once: it would otherwise repeat the search, and parse the JSON, for each
+        // joined record.
         let (apart, once) = (composer.kept_apart(), composer.worked_out_once());
         format!(
             "(SELECT r.record_id AS id{province}{columns}{} FROM (SELECT r.record_id, r.province, r.data FROM {log} \

@@ -35,7 +35,7 @@ pub struct Trust {
     emptying: tokio::sync::Mutex<()>,
 }
 
-/// The connections of somebody to a database.
+/// Pools of one holder for a database.
 #[derive(Debug)]
 pub struct Pools {
     pub reads: DatabaseConnection,
@@ -63,10 +63,10 @@ impl State {
     }
 }
 
-/// A connection that was idle for so long may have been cut: it is asked.
+/// Idle time after which a connection may have been cut, and is checked.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// A server that lives, and has nothing else to do for this connection, answers within so long.
+/// Time within which a live, idle server answers.
 const ANSWERS: Duration = Duration::from_millis(500);
 
 /// Interval at which PostgreSQL checks that the client of a running statement is still connected, in
@@ -79,7 +79,7 @@ const LOOKS_SINCE: u32 = 140_000;
 /// Number of instructions between two interrupt checks of SQLite: some thousand checks a second.
 const INSTRUCTIONS: i32 = 10_000;
 
-/// A connection that is given up is closed within so long.
+/// Maximum time for closing a connection.
 const CLOSING: Duration = Duration::from_millis(200);
 
 /// The files of an embedded database, by device and inode: the database itself, and its write-ahead log.
@@ -131,19 +131,19 @@ impl Trust {
         pools
     }
 
-    /// Closes the connections that nobody uses, while all are to be closed.
+    /// Closes idle connections while all are being closed.
     pub fn let_go(&self) {
         if self.is_closing() {
             let watched: Vec<Arc<Pools>> = self.state().pools.iter().filter_map(Weak::upgrade).collect();
             for connections in watched.iter().flat_map(|pools| [&pools.reads, &pools.writes]) {
                 let pool = connections.get_sqlite_connection_pool();
-                // Each is looked at when it is given back.
+                // Each is checked when it is returned.
                 while pool.try_acquire().is_some() {}
             }
         }
     }
 
-    /// Gives up all connections that there are by now, each when it is next wanted.
+    /// Distrusts all existing connections; each is closed at its next use.
     pub fn lose(&self) {
         let mut state = self.state();
         state.since = Some(Instant::now());
@@ -151,15 +151,15 @@ impl Trust {
         state.file = state.file.map(|file| FileIdentity { log: None, ..file });
     }
 
-    /// The same after an error of beginning a transaction, unless it says nothing of the connection: there
-    /// was none, or others write.
+    /// The same after an error of beginning a transaction, unless the error does not concern the connection:
+    /// there was none, or others write.
     pub fn lose_after(&self, error: &DbErr) {
         if !matches!(error, DbErr::ConnectionAcquire(_)) && !fault::is_busy(error) {
             self.lose();
         }
     }
 
-    /// Passes an outcome on; an error that a connection may go on to give is the end of trust.
+    /// Returns a result unchanged; after an error that a connection may repeat, all are distrusted.
     pub fn observe<T>(&self, outcome: Result<T, DbErr>) -> Result<T, DbErr> {
         outcome.inspect_err(|error| {
             if fault::spoils_connections(error) {
@@ -230,9 +230,9 @@ impl Trust {
         true
     }
 
-    /// Writes what is in the log of a connection that is to be closed into the database, where the log cannot
-    /// be found any more by its name. SQLite does so at the close of the last connection, but of several that
-    /// close at the same time each takes another for the last.
+    /// Checkpoints the log of a connection that is to be closed, if the log no longer exists under its name.
+    /// SQLite does this when the last connection closes, but if several close at the same time each assumes
+    /// that another is the last.
     async fn empty_log(&self, connection: &mut SqliteConnection) {
         if self.is_closing() {
             let _turn = self.emptying.lock().await;
@@ -251,8 +251,8 @@ impl Trust {
         self.state().closed_at = Some(Instant::now());
     }
 
-    /// Connections to PostgreSQL: none is taken to a server that is not what is wanted, or kept with a
-    /// transaction open.
+    /// Pool options for PostgreSQL: no connections to an unsuitable server, and none kept with an open
+    /// transaction.
     pub fn postgres(
         self: &Arc<Self>,
         options: PoolOptions<Postgres>,
@@ -284,9 +284,9 @@ impl Trust {
         options.after_release(move |connection, about| {
             let holds = trust.holds(about.age);
             Box::pin(async move {
-                // One that still works for somebody who has gone answers nothing: it is ended by closing the
-                // connection. Neither does one that is gone without a word, and whoever waits for it keeps
-                // its place in the pool.
+                // A connection that still works for a cancelled request does not answer: closing it ends the
+                // work. Nor does one that vanished, and a caller waiting for it would occupy its place in the
+                // pool.
                 let is_kept = holds && !connection.is_in_transaction();
                 Ok(is_kept
                     && tokio::time::timeout(ANSWERS, connection.ping())
@@ -296,8 +296,8 @@ impl Trust {
         })
     }
 
-    /// Connections to SQLite: those that write are asked after each use. Others keep the log, and it can be
-    /// seen that it is the same: none is closed for having been idle.
+    /// Pool options for SQLite: writing connections are checked after each use. The others hold the log open,
+    /// so that its identity can be checked; none is closed for being idle.
     pub fn sqlite(self: &Arc<Self>, options: PoolOptions<Sqlite>, writes: bool) -> PoolOptions<Sqlite> {
         let open = Arc::new(AtomicUsize::new(0));
         let mut state = self.state();
@@ -307,7 +307,7 @@ impl Trust {
         let options = options.idle_timeout(None).max_lifetime(None);
         let (trust, count) = (self.clone(), open.clone());
         let options = options.after_connect(move |connection, _| {
-            // A log that was made just now, after that of the others was taken away, is not theirs.
+            // A log created just now, after that of the others was removed, is not theirs.
             trust.holds(Duration::ZERO);
             let counted = trust.admit(&count).then(|| Counted {
                 trust: trust.clone(),
@@ -353,8 +353,7 @@ impl Trust {
     }
 }
 
-/// An open connection that is about to be used; dropped where it is closed instead, also because whoever
-/// wanted it has gone.
+/// An open connection about to be used; dropped if it is closed instead, also because its caller has gone.
 struct Counted {
     trust: Arc<Trust>,
     open: Arc<AtomicUsize>,
@@ -376,9 +375,9 @@ impl Drop for Counted {
     }
 }
 
-/// Has PostgreSQL end what it does for a connection that is closed, by whoever held it or by the end of this
-/// process: otherwise it notices when it has something to send. Where the server cannot, its statements end
-/// with their time.
+/// Makes PostgreSQL end its work for a connection that is closed, by its holder or by the end of this
+/// process: otherwise it notices only when it sends something. Servers that cannot do this end statements by
+/// timeout.
 async fn end_with_connection(connection: &mut PgConnection) {
     if connection.server_version_num().is_some_and(|version| version >= LOOKS_SINCE) {
         let set = sqlx::AssertSqlSafe(format!("SET client_connection_check_interval = {LOOKS}"));
@@ -388,7 +387,7 @@ async fn end_with_connection(connection: &mut PgConnection) {
     }
 }
 
-/// Has SQLite end the statements of a connection with the work that it is taken for.
+/// Makes SQLite end the statements of a connection with the work that took it.
 async fn end_with_work(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let mut handle = connection.lock_handle().await?;
     match work::present() {
@@ -398,14 +397,14 @@ async fn end_with_work(connection: &mut SqliteConnection) -> Result<(), sqlx::Er
     Ok(())
 }
 
-/// Whether a connection is in no transaction: neither as sqlx counts, nor, where it writes, as SQLite itself
-/// knows, which refuses to begin one within another.
+/// Whether a connection is in no transaction: neither by sqlx's count nor, if it writes, by SQLite itself,
+/// which refuses nested transactions.
 async fn is_at_rest(connection: &mut SqliteConnection, writes: bool) -> Result<bool, sqlx::Error> {
     if writes && connection.execute("BEGIN; ROLLBACK").await.is_err() {
         return Ok(false);
     }
     if connection.is_in_transaction() {
-        // A rollback may be on its way.
+        // A rollback may be pending.
         connection.ping().await?;
     }
     Ok(!connection.is_in_transaction())

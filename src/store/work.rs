@@ -23,7 +23,7 @@ tokio::task_local! {
 #[must_use = "work that is dropped is abandoned"]
 pub(super) struct Work(Arc<Goes>);
 
-/// Whether some work goes on.
+/// Whether some work continues.
 #[derive(Debug)]
 pub(super) struct Goes {
     is_abandoned: AtomicBool,
@@ -42,12 +42,12 @@ impl Goes {
 }
 
 impl Work {
-    /// Begins some work, as a part of what is under way in this task, that takes so long at the most.
+    /// Begins work with an optional time limit, as part of the current work of this task.
     pub(super) fn begin(limit: Option<Duration>) -> Self {
         Self::within(present(), limit)
     }
 
-    /// Begins some work that may outlive what is under way in this task: whoever holds it may hand it on.
+    /// Begins work that may outlive the current work of this task: its holder may hand it on.
     pub(super) fn apart(limit: Duration) -> Self {
         Self::within(None, Some(limit))
     }
@@ -57,7 +57,7 @@ impl Work {
         Self(Arc::new(Goes { is_abandoned: AtomicBool::new(false), until, whole }))
     }
 
-    /// Does a part of it: connections that are taken meanwhile, also in another task, are taken for it.
+    /// Runs a part of the work: connections taken meanwhile, also in another task, belong to it.
     pub(super) fn part<T>(&self, part: impl Future<Output = T>) -> impl Future<Output = T> {
         PRESENT.scope(self.0.clone(), part)
     }
@@ -85,13 +85,13 @@ pub(super) fn carried<T>(part: impl Future<Output = T>) -> impl Future<Output = 
     }
 }
 
-/// Does what may be dropped half way: its statements end with it.
+/// Runs cancellable work: its statements end when it is dropped.
 pub async fn abandonable<T>(work: impl Future<Output = T>) -> T {
     let whole = Work::begin(None);
     whole.part(work).await
 }
 
-/// The same, and it takes so long at the most.
+/// The same with a time limit.
 pub(super) async fn limited<T>(limit: Duration, work: impl Future<Output = T>) -> T {
     let whole = Work::begin(Some(limit));
     whole.part(work).await

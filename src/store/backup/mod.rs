@@ -69,7 +69,7 @@ pub async fn check_empty(config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// Puts a copy into an empty database, and has `finish` check and change it before anybody else does.
+/// Restores a copy into an empty database; `finish` checks and changes it before anybody else can use it.
 pub async fn put_back<T>(
     config: &Config,
     part: &Path,

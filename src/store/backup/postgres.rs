@@ -71,7 +71,7 @@ pub async fn copy<T>(
 }
 
 pub async fn check_empty(config: &Config) -> Result<(), Failure> {
-    // What an extension brings does not count.
+    // Objects of extensions do not count.
     let sql = "SELECT COALESCE((SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c \
                JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') \
                AND n.nspname !~ '^pg_(toast|temp)' AND NOT EXISTS (SELECT 1 FROM pg_depend d \
@@ -118,7 +118,7 @@ pub async fn put_back<T>(
         |error: Failure| format!("{error}; drop the database {} and begin again", config.database_url);
     let done = finish(&transaction).await.map_err(begun)?;
     transaction.commit().await?;
-    // Nothing is known yet of what the tables hold.
+    // There are no statistics yet.
     db.execute_unprepared("ANALYZE").await?;
     db.close().await?;
     Ok(done)
@@ -178,8 +178,8 @@ async fn run(mut command: Command, name: &str) -> Result<(), Failure> {
         .into())
 }
 
-/// A program that is as new as the server: of `postgres_tools` where that is set, else of `PATH`, else the
-/// newest of Debian's.
+/// Finds a program of at least the server's version: in `postgres_tools` if that is set, otherwise in `PATH`,
+/// otherwise the newest of Debian's.
 fn tool(name: &str, server: u32, config: &Config) -> Result<PathBuf, Failure> {
     let folders = folders(config);
     let mut newest = None;
@@ -220,7 +220,7 @@ fn folders(config: &Config) -> Vec<PathBuf> {
     folders
 }
 
-/// The major version that a program says it has: 15 of `pg_dump (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`.
+/// The major version that a program reports: 15 for `pg_dump (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`.
 fn version(program: &Path) -> Option<u32> {
     let output = Command::new(program).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

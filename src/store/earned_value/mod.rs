@@ -1,15 +1,15 @@
-//! Earned value: what is planned, earned and spent, day by day.
+//! Earned value: planned value, earned value and actual cost by day.
 //!
 //! After the standard for earned value management of PMI (ANSI/PMI 19-006) and ISO 21508. The **planned
-//! value** of a day is what the baseline in force on that day had planned to be reached by it, the **earned
-//! value** what was accepted by then with the weights of that baseline, the **actual cost** what was paid. A
-//! baseline is in force until the next one is frozen; the first one also before it was frozen. A project that
-//! is terminated plans nothing more.
+//! value** of a day is what the baseline in force on that day had planned up to it, the **earned value** what
+//! was accepted by then with the weights of that baseline, the **actual cost** what was paid. A baseline is
+//! in force until the next one is frozen; the first one also before it was frozen. A terminated project plans
+//! nothing more.
 //!
-//! All three are kept as what they change by on a day ([`deltas`]): their sum up to a day is their value on
-//! it, and a re-baseline is a change like others, that leaves what was before as it was. Values in rials are
-//! parts of the approved budget, each rounded down to whole rials, so that they sum up exactly. Read from the
-//! tables of projects, baselines, milestones and payments without knowing more of them.
+//! All three are stored as daily changes ([`deltas`]): the sum up to a day is the value on it, and a
+//! re-baseline is a change like any other that leaves earlier values as they were. Values in rials are parts
+//! of the approved budget, each rounded down to whole rials, so that they add up exactly. Read from the
+//! tables of projects, baselines, milestones and payments without depending on their modules.
 
 pub mod summary;
 
@@ -33,8 +33,8 @@ pub struct Sources {
     pub is_plan: bool,
 }
 
-/// The columns of [`deltas`] beside `project_id`, `province` and `day`: weights in basis points (`earned_bp`
-/// times the accepted fraction, also in basis points), rials, and how many re-baselines were frozen.
+/// The columns of [`deltas`] besides `project_id`, `province` and `day`: weights in basis points (`earned_bp`
+/// times the accepted fraction, also in basis points), rials, and the number of re-baselines frozen.
 pub const MEASURES: [&str; 6] =
     ["planned_bp", "earned_bp", "planned_irr", "earned_irr", "cost_irr", "rebaselines"];
 
@@ -59,7 +59,7 @@ pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
     let (weight, due) =
         (sql.member("m.value", "weight_bp", Member::Integer), sql.member("m.value", "due_on", Member::Date));
     let acceptances = acceptances(sql, &known);
-    // A part of the budget in whole rials, without a product that does not fit.
+    // Part of the budget in whole rials, without an overflowing product.
     let part = |share: &str, whole: u64| {
         format!("((x.budget / {whole}) * {share} + (x.budget % {whole}) * {share} / {whole})")
     };
@@ -97,11 +97,11 @@ pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
     )
 }
 
-/// For how long milestones were accepted, and what that earned under each plan.
+/// Periods of acceptance of milestones, with the value earned under each plan.
 ///
-/// PostgreSQL compares the milestones of the plans with the acceptances as a whole. SQLite would compare each
-/// with each: there the events of each milestone are asked for by their index, in the order of the `CROSS
-/// JOIN`, which SQLite takes as it is written, whatever its statistics say.
+/// PostgreSQL joins milestones of plans and acceptances as a whole. SQLite would compare each with each:
+/// there the events of each milestone are looked up by their index, in the order of the `CROSS JOIN`, which
+/// SQLite keeps regardless of its statistics.
 fn acceptances(sql: &Composer, known: &str) -> String {
     let fraction = sql.member("l.data", "accepted_fraction_bp", Member::Integer);
     let events =

@@ -1,6 +1,6 @@
-//! The earned value as it is known now, kept beside the records: of each project day by day, and of each
-//! province by day and by Persian month. The transaction that changes what it follows from brings it up to
-//! date before it commits, so that it is never behind.
+//! Materialized earned value as known now: per project and day, and per province by day and by Persian month.
+//! The transaction that changes the underlying records updates it before it commits, so that it is never
+//! outdated.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -76,15 +76,14 @@ impl Summary {
     }
 }
 
-/// So many rows are written in one statement: to SQLite each parameter is a name, which it looks for among
-/// all others of the statement.
+/// Rows per insert statement: in SQLite each parameter is a name, which it searches for among all others of
+/// the statement.
 const ROWS_AT_ONCE: usize = 100;
 
 /// The same lock for all that writes summaries: many refresh, one rebuilds.
 const LOCK: &str = "earned value";
 
-/// So many projects are done in one turn: those who write meanwhile wait no longer than for some tenths of a
-/// second.
+/// Projects per turn: concurrent writers wait for some tenths of a second at most.
 const TURN: u64 = 50;
 
 /// The sources of some projects, as they are known now.
@@ -110,15 +109,15 @@ fn places(sql: &mut Composer, ids: &BTreeSet<Uuid>) -> String {
     ids.iter().map(|id| sql.bind(*id)).collect::<Vec<_>>().join(", ")
 }
 
-/// The days of some projects on which the table does not have what the records say.
+/// Days of some projects for which the table differs from the records.
 struct Differing {
-    /// As the records say it.
+    /// Values computed from the records.
     live: Vec<ValueDay>,
     /// As the table has it.
     kept: Vec<ValueDay>,
 }
 
-/// Compares in the database, so that only what differs comes out of it.
+/// Compares in the database, so that only differences are transferred.
 async fn differing(db: &impl ConnectionTrait, projects: &BTreeSet<Uuid>) -> Result<Differing, DbErr> {
     let mut sql = Composer::new(db);
     let sources = sources(&mut sql, projects);
@@ -139,8 +138,8 @@ async fn differing(db: &impl ConnectionTrait, projects: &BTreeSet<Uuid>) -> Resu
     Ok(found)
 }
 
-/// Brings the values of some projects up to date, as the transaction leaves them. It comes last in a
-/// transaction: its locks are taken in one order, and nothing is waited for after them.
+/// Updates the values of some projects at the end of a transaction: its locks are taken in one order, and
+/// nothing is waited for after them.
 pub async fn refresh(transaction: &impl ConnectionTrait, projects: &BTreeSet<Uuid>) -> Result<(), DbErr> {
     if projects.is_empty() {
         return Ok(());
@@ -217,7 +216,7 @@ pub async fn rebuild(db: &Database) -> Result<(), DbErr> {
     rebuild_in_turns(db, TURN).await
 }
 
-/// The same with so many projects in a turn.
+/// The same with a given number of projects per turn.
 pub async fn rebuild_in_turns(db: &Database, most: u64) -> Result<(), DbErr> {
     let mut projects = next_turn(db, &BTreeSet::new(), most).await?;
     while !projects.is_empty() {

@@ -1,6 +1,6 @@
-//! The store of files: a local folder, or a bucket of an S3-compatible store. A file is kept under the
-//! SHA-256 of its content, so that to store it again changes nothing, and never before it is whole. It is
-//! read again only as what it was ([`stored`]).
+//! File storage: a local folder, or a bucket of an S3-compatible store. A file is stored under the SHA-256 of
+//! its content, so that storing it again changes nothing, and becomes visible only when complete. Reads
+//! verify it ([`stored`]).
 
 mod stored;
 
@@ -44,7 +44,7 @@ impl Files {
         opened.map_err(|error| unusable(config, without_body(&error)))
     }
 
-    /// Opens it where it is; none where its folder is missing.
+    /// Opens existing storage; none if its folder is missing.
     pub fn open_existing(config: &Config) -> Result<Option<Self>, Problem> {
         let is_missing = folder_of(config).is_some_and(|folder| !folder.exists());
         if is_missing { Ok(None) } else { Self::open(config).map(Some) }
@@ -59,7 +59,7 @@ impl Files {
     }
 
     fn folder(folder: &Path) -> Result<Self, object_store::Error> {
-        // What is acknowledged is on the disk, as with the database.
+        // Acknowledged data is on the disk, as with the database.
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Self { store: Arc::new(store), part: PART_OF_FOLDER })
     }
@@ -67,8 +67,7 @@ impl Files {
     pub(super) fn bucket(config: &Config) -> Result<Self, object_store::Error> {
         let address = config.attachments_url.trim_start_matches("s3://");
         let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
-        // A request waits for it, and is given up itself after a while. What a slow client downloads has no
-        // limit in all.
+        // A request waits for it, and has a timeout itself. Downloads by slow clients have no total limit.
         let client = ClientOptions::new()
             .with_allow_http(true)
             .with_timeout_disabled()
@@ -101,7 +100,7 @@ impl Files {
         }
     }
 
-    /// Begins to store a file under a name. Nobody sees it before it is finished.
+    /// Begins to store a file under a name. It is invisible until finished.
     pub fn begin(&self, name: &str) -> Incoming {
         let writer =
             BufWriter::with_capacity(self.store.clone(), Name::from(name), self.part).with_max_concurrency(1);
@@ -118,13 +117,13 @@ fn unusable(config: &Config, error: impl std::fmt::Display) -> Problem {
     Problem::internal(format!("the files cannot be kept at {}: {error}", config.attachments_url))
 }
 
-/// A file on its way into the store. Where it is dropped before its end, nothing is left of it.
+/// An upload into the store. If dropped before its end, it leaves nothing behind.
 pub struct Incoming {
     writer: Option<BufWriter>,
 }
 
 impl Incoming {
-    /// Adds bytes; waits where the store is slower than they come.
+    /// Adds bytes; waits if the store is slow.
     pub async fn put(&mut self, bytes: Bytes) -> Result<(), Problem> {
         match &mut self.writer {
             Some(writer) => writer.put(bytes).await.map_err(away),
@@ -159,7 +158,7 @@ pub(super) fn without_body(error: &impl std::fmt::Display) -> String {
     format!("{begin}{code}")
 }
 
-/// 503: what happened to which path goes to the log only.
+/// 503: details are only in the log.
 fn away(error: impl std::fmt::Display) -> Problem {
     tracing::error!(error = without_body(&error), "the store of files failed");
     let detail = Text::new(

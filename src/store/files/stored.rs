@@ -1,5 +1,5 @@
-//! A stored file as it is read again: held against what is recorded of it, all of it before its first byte
-//! goes on.
+//! Verified reads of stored files: the whole content is checked against its record before the first byte is
+//! sent.
 
 use std::{fmt, fs::File, os::unix::fs::FileExt, sync::Arc};
 
@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use super::{Files, away};
 use crate::{problem::Problem, values::hex};
 
-/// Up to so many bytes are kept in memory between the check and the answer; what is larger is read twice.
+/// Maximum size in bytes of a file kept in memory between check and answer; larger files are read twice.
 pub const SMALL: u64 = 1024 * 1024;
 
-/// So many bytes of a file are read at once: each answer on its way holds as many.
+/// Read buffer size in bytes, for each answer in progress.
 const PART: usize = 64 * 1024;
 
 /// Recorded properties of a stored file.
@@ -41,7 +41,7 @@ pub enum Damage {
         /// Actual size in bytes, as far as counted.
         found: u64,
     },
-    /// Its bytes are not those that were recorded.
+    /// The content differs.
     Content,
 }
 
@@ -92,14 +92,14 @@ pub type Parts = BoxStream<'static, Result<Bytes, ReadError>>;
 /// A file of the store whose size is the recorded one.
 struct Found {
     parts: Parts,
-    /// The open file of a folder: it is read twice, and nobody puts another one in its place meanwhile.
+    /// The open file of a folder: it is read twice, and cannot be replaced meanwhile.
     file: Option<Arc<File>>,
     /// Entity tag of the object in a bucket; detects changes.
     e_tag: Option<String>,
 }
 
 impl Files {
-    /// The bytes under a name as they come from the store, for one who checks them.
+    /// The unverified bytes under a name, for a caller that checks them.
     pub async fn bytes(&self, name: &str) -> Result<Parts, ReadError> {
         let found = self.store.get(&Name::from(name)).await?;
         Ok(found.into_stream().map_err(ReadError::from).boxed())
@@ -117,8 +117,8 @@ impl Files {
         check(self.get(recorded, None).await?.parts, recorded, progress).await
     }
 
-    /// The content, after all of it was found to be the recorded one. What is larger than a mebibyte is read
-    /// once more to be sent: should it change meanwhile, it ends with an error before its last part.
+    /// The content after a successful check. A file larger than a mebibyte is read again to be sent: if it
+    /// changes meanwhile, it ends with an error before its last part.
     pub async fn read(&self, recorded: &Recorded, progress: impl Fn()) -> Result<Parts, ReadError> {
         let found = self.get(recorded, None).await?;
         if recorded.size <= SMALL {
@@ -161,7 +161,7 @@ impl Recorded {
     }
 }
 
-/// Reads a file to its end, and holds it against what is recorded of it.
+/// Reads a file to its end, and checks it against its record.
 async fn check(parts: Parts, recorded: &Recorded, progress: impl Fn()) -> Result<(), ReadError> {
     let mut checked = Checked::new(parts, recorded.clone());
     while checked.next().await?.is_some() {

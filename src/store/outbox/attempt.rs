@@ -1,4 +1,4 @@
-//! One attempt at a delivery, and what came of it.
+//! Delivery attempts and their results.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub struct Model {
     pub answer: Option<String>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -46,8 +46,8 @@ pub enum Fault {
     Gone,
     /// It has not answered in time.
     TimedOut,
-    /// There was no connection, or it broke, or the certificate was not right; or the name stands for no
-    /// address, or for one that is private or special, to which nothing was sent.
+    /// No connection, a broken connection, or an invalid certificate; or a name without an address, or with a
+    /// private or special one, to which nothing was sent.
     Unreachable,
     /// The address itself is private or special: nothing was sent.
     AddressRefused,

@@ -1,4 +1,4 @@
-//! One event on its way to one webhook.
+//! Deliveries: one event for one webhook.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct Model {
     pub record_id: Option<Uuid>,
     /// The version that the change made.
     pub version: Option<i64>,
-    /// The entry of the change log, from which what is sent is made.
+    /// The change-log entry from which the body is made.
     pub seq: Option<i64>,
     /// Delivery state.
     pub state: State,
@@ -29,8 +29,8 @@ pub struct Model {
     pub attempts: i64,
     /// Number of attempts since the delivery was created or last replayed.
     pub tries: i64,
-    /// Not before this moment is it attempted next; none where it is settled, or waits for an earlier one of
-    /// the same record.
+    /// Earliest time of the next attempt; none if settled, or waiting for an earlier delivery of the same
+    /// record.
     pub next_attempt_at: Option<DateTimeUtc>,
     /// Until then the attempt under way belongs to the worker that began it.
     pub claimed_until: Option<DateTimeUtc>,
@@ -40,7 +40,7 @@ pub struct Model {
     pub settled_at: Option<DateTimeUtc>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -56,6 +56,6 @@ pub enum State {
     Pending,
     /// The receiver has answered with 2xx.
     Delivered,
-    /// It was given up after the last attempt (a dead letter), until somebody asks for it again.
+    /// It was given up after the last attempt (a dead letter), until a replay.
     Dead,
 }

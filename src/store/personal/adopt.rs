@@ -1,6 +1,6 @@
-//! Histories that were kept before there were commitments get them: each entry is written anew with
-//! commitments in the place of personal values, and the chain of its record is computed again. What the
-//! chains were before is kept as evidence: one root over all of them, and their heads.
+//! Adds commitments to histories from before there were any: each entry is rewritten with commitments in
+//! place of personal values, and the chain of its record is recomputed. The former chains are kept as
+//! evidence: one root over all of them, and their heads.
 
 use std::collections::BTreeMap;
 
@@ -47,11 +47,10 @@ const TABLES: &[Table] = &[
     Table { resource: "user", name: "account", sealed: &[] },
 ];
 
-/// So many records are done in one transaction.
+/// Records per transaction.
 const TURN: u64 = 100;
 
-/// The hash of an entry whose chain was broken before: it is the hash of nothing, so that the chain stays
-/// broken.
+/// Hash of an entry whose chain was broken before: the hash of nothing, so that the chain stays broken.
 const BROKEN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 impl Table {
@@ -86,8 +85,7 @@ pub async fn is_pending(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(false)
 }
 
-/// Gives commitments to all histories that have none, some records at a time: where it is interrupted it goes
-/// on the next time.
+/// Adds commitments to all histories that have none, in batches; resumes after an interruption.
 ///
 /// # Errors
 /// There is no key, or the database does not answer.
@@ -215,8 +213,8 @@ async fn write_row(
     Ok(())
 }
 
-/// Gives the values back to records and histories, as they were kept before: for who takes the change of the
-/// tables back. What was erased stays erased.
+/// Restores the values of records and histories in their former format, for reverting the migration. Erased
+/// values stay erased.
 ///
 /// # Errors
 /// A key is missing, or the database does not answer.
@@ -263,7 +261,7 @@ pub async fn give_back(db: &WriteTransaction) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Writes an entry in the place of the one that it is.
+/// Overwrites an entry.
 async fn rewrite(db: &WriteTransaction, entry: change_log::Model) -> Result<(), DbErr> {
     use change_log::{Column, Entity};
     let values = [
@@ -296,7 +294,7 @@ fn columns<const N: usize>(names: [&'static str; N]) -> [Alias; N] {
     names.map(Alias::new)
 }
 
-/// Takes the root over all chains as they are, once.
+/// Records the root over all chains, once.
 async fn keep_evidence(db: &Database, keyring: &Keyring) -> Result<(), Problem> {
     let transaction = connection::begin_to_rebuild(db).await?;
     lock::for_transaction(&transaction, "adopt histories").await?;
@@ -375,18 +373,16 @@ const HOLDING: [&str; 11] = [
     "former_head",
 ];
 
-/// Has the database let go of the bytes of what was deleted, while others read and write. On PostgreSQL those
-/// that stood between rows that are left stay in the files until they are written over, or `VACUUM FULL` is
-/// run.
+/// Makes the database release the bytes of deleted data, while others read and write. On PostgreSQL those
+/// between remaining rows stay in the files until they are overwritten, or `VACUUM FULL` is run.
 ///
 /// # Errors
-/// They are still in its files: on SQLite, somebody has read for longer than is waited for.
+/// They are still in its files: on SQLite, because of a reader that outlasted the timeout.
 pub(super) async fn release(db: &Database) -> Result<(), DbErr> {
     let_go(db, "VACUUM").await
 }
 
-/// Has the database let go of the bytes of what was overwritten, while nobody else uses it, however long that
-/// takes.
+/// Makes the database release the bytes of overwritten data, with exclusive use, for as long as it takes.
 ///
 /// # Errors
 /// They are still in its files.

@@ -30,7 +30,7 @@ pub struct Key {
     index: hmac::Key,
 }
 
-/// The length of what is derived.
+/// Length of derived bytes.
 struct Bytes(usize);
 
 impl hkdf::KeyType for Bytes {
@@ -100,8 +100,7 @@ impl Key {
     }
 }
 
-/// The keys that this process has seen, by their ids: what opens a value does not depend on which database it
-/// is in.
+/// Keys seen by this process, by id: opening a value does not depend on its database.
 static KNOWN: RwLock<BTreeMap<String, Arc<Key>>> = RwLock::new(BTreeMap::new());
 
 /// The keys of the configuration, the one that encrypts first.
@@ -116,11 +115,10 @@ fn learn(key: Key) -> Arc<Key> {
     known.entry(key.id.clone()).or_insert_with(|| Arc::new(key)).clone()
 }
 
-/// Takes the keys of the configuration: the one that encrypts, then those that only open what was encrypted
-/// before a change of keys.
+/// Configures the keys: the encrypting one, then former ones that only open older values.
 ///
 /// # Errors
-/// One of them is not written as a key.
+/// One of them is malformed.
 pub fn configure(key: Option<&Secret>, former: &[Secret]) -> Result<(), String> {
     let Some(key) = key else { return Ok(()) };
     let keys = std::iter::once(key).chain(former).map(|secret| Key::parse(secret.reveal()).map(learn));
@@ -133,12 +131,11 @@ pub fn is_configured() -> bool {
     !CONFIGURED.read().unwrap_or_else(PoisonError::into_inner).is_empty()
 }
 
-/// The keys of a database: one that encrypts, and those that open what was encrypted before it.
+/// The keys of a database: the encrypting one, and former ones that only open older values.
 pub struct Keyring(Vec<Arc<Key>>);
 
 impl Keyring {
-    /// The keys of the configuration, and the one that the database keeps where it has been served without
-    /// one.
+    /// The configured keys, and the key stored in the database if it was served without a configured one.
     ///
     /// # Errors
     /// There is no key at all, or the database does not answer.
@@ -171,11 +168,10 @@ impl Keyring {
     }
 }
 
-/// Checks that the service can be served: that no history is without commitments, and that there is a key for
-/// each value.
+/// Checks readiness: no history is without commitments, and there is a key for each value.
 ///
 /// # Errors
-/// It cannot, which the message says how to mend, or the database does not answer.
+/// It is not ready, and the message says how to fix that; or the database does not answer.
 pub async fn check(db: &impl ConnectionTrait) -> Result<(), Problem> {
     if super::adopt::is_pending(db).await? {
         return Err(Problem::internal(
@@ -199,11 +195,10 @@ pub async fn check(db: &impl ConnectionTrait) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Opens what a key of this process has sealed for a name. The key that the database keeps is read where it
-/// is needed.
+/// Opens a value sealed for a name with a known key. The key stored in the database is read when needed.
 ///
 /// # Errors
-/// The key is not there, the text was changed, or the database does not answer.
+/// The key is missing, the text was changed, or the database does not answer.
 pub async fn open(db: &impl ConnectionTrait, name: &str, sealed: &str) -> Result<Vec<u8>, DbErr> {
     let (id, text) =
         sealed.split_once('.').ok_or_else(|| DbErr::Custom("a sealed value is none".to_owned()))?;

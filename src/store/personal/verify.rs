@@ -51,8 +51,8 @@ impl Said {
 /// A fault: the record and the description.
 pub type Wrong = (Uuid, String);
 
-/// Holds the values of some records of a kind against what the records and their histories say; how many
-/// values there are.
+/// Verifies the values of some records of a kind against the records and their histories; returns the number
+/// of values.
 ///
 /// # Errors
 /// The database does not answer. The first value that is wrong is inside.

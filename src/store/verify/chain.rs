@@ -23,7 +23,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The entry is the next one, carries the hash of the one before, and says what its own hash was made of.
+    /// Checks the next entry: consecutive version, hash of the previous entry, and its own hash.
     pub fn add(&mut self, entry: &change_log::Model) -> Result<(), BrokenLink> {
         let version = self.version + 1;
         if entry.version < version {

@@ -1,4 +1,4 @@
-//! The database itself: its pages and indexes, and that nothing refers to what is not there.
+//! Verifies the database itself: pages, indexes, and foreign keys.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
@@ -6,7 +6,7 @@ use super::{Area, Fault, texts};
 use crate::store::Database;
 use crate::store::connection;
 
-/// Checks it with its own means, and says what was checked.
+/// Runs the database's own checks; returns a description of them.
 pub(super) async fn check(db: &Database) -> Result<String, Fault> {
     match db.get_database_backend() {
         DbBackend::Sqlite => of_sqlite(db).await,
@@ -34,8 +34,8 @@ async fn of_sqlite(db: &Database) -> Result<String, Fault> {
     Ok("its pages, indexes and foreign keys".to_owned())
 }
 
-/// Indexes that were never finished, constraints that were never held against the rows, and pages whose
-/// checksums PostgreSQL found wrong: each place with what is wrong.
+/// Invalid indexes, constraints that were never validated, and pages with wrong checksums in PostgreSQL: each
+/// with its place and fault.
 const WITHOUT_EXTENSION: [(&str, &str); 3] = [
     (
         "SELECT i.indexrelid::regclass::text AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \

@@ -8,14 +8,14 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, EntityName, Order, pr
 use super::{Area, Fault, FoundBy, Intact, Kind, moment};
 use crate::store::{Database, external_ref, search};
 
-/// So many records are read at once.
+/// Records per page.
 const PAGE: u64 = 500;
 
-/// A table whose rows follow from those of the records.
+/// A table derived from records.
 struct Table {
     area: Area,
     name: &'static str,
-    /// The two columns that say it.
+    /// Its two derived columns.
     columns: [&'static str; 2],
     /// Name of a row of the table.
     row: &'static str,
@@ -131,7 +131,7 @@ impl Walk {
         Self { table, count: 0, fault: None }
     }
 
-    /// The rows of a range of ids are those that the records of the range say.
+    /// Compares the rows of a range of ids with the records in the range.
     async fn compare(
         &mut self,
         moment: &DatabaseTransaction,

@@ -34,7 +34,7 @@ pub struct Kind {
     resource: &'static str,
     /// The name of its table.
     pub table: &'static str,
-    /// The tables and columns whose live rows keep a record from being deleted ([`Record::REFERRED_BY`]).
+    /// Tables and columns whose live rows prevent the deletion of a record ([`Record::REFERRED_BY`]).
     pub referred_by: &'static [(&'static str, &'static str)],
     read: fn(&QueryResult) -> Result<Row, DbErr>,
     found_by: fn(&QueryResult) -> Result<FoundBy, DbErr>,
@@ -43,7 +43,7 @@ pub struct Kind {
     personal: fn(&QueryResult) -> Result<Said, DbErr>,
 }
 
-/// A record as it is at present.
+/// A current record.
 struct Row {
     version: i64,
     history_hash: String,
@@ -121,21 +121,21 @@ impl Kind {
 /// Statistics of the verified areas.
 #[derive(Debug, Default)]
 pub struct Intact {
-    /// So many records.
+    /// Number of records.
     pub chains: u64,
-    /// So many versions of them.
+    /// Number of their versions.
     pub entries: u64,
     /// The hash over the heads of all chains, as [root](super::root) gives it.
     pub root: String,
-    /// So many search terms.
+    /// Number of search terms.
     pub terms: u64,
-    /// So many external references.
+    /// Number of external references.
     pub references: u64,
-    /// So many personal values.
+    /// Number of personal values.
     pub values: u64,
-    /// So many kept answers that fit their checksums.
+    /// Number of stored answers that match their checksums.
     pub answers: u64,
-    /// So many kept answers of before there were checksums, of which nothing can be said.
+    /// Number of stored answers from before there were checksums, which cannot be verified.
     pub bare_answers: u64,
     /// Description of the database checks.
     pub database: String,
@@ -163,7 +163,7 @@ impl Intact {
     }
 }
 
-/// A part of the database that is verified by itself.
+/// Areas, which are verified separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Area {
     /// The entries of all records, and the records themselves.
@@ -234,10 +234,10 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Verifies all areas, each as it is at one moment, and holds a page of it at a time.
+/// Verifies all areas, each in one snapshot, page by page.
 ///
 /// # Errors
-/// The first fault of each area that is not whole or cannot be read.
+/// The first fault of each area that is damaged or unreadable.
 pub async fn verify(db: &Database, mut kinds: Vec<Kind>) -> Result<Intact, Failure> {
     kinds.sort_by_key(|kind| kind.resource);
     let (mut intact, mut faults) = (Intact::default(), Vec::new());
@@ -261,12 +261,12 @@ pub async fn verify(db: &Database, mut kinds: Vec<Kind>) -> Result<Intact, Failu
     if faults.is_empty() { Ok(intact) } else { Err(Failure(faults)) }
 }
 
-/// The database as it is now, however long an area takes.
+/// A snapshot of the database, for as long as an area takes.
 async fn moment(db: &Database, area: Area) -> Result<DatabaseTransaction, Fault> {
     connection::begin_to_read(db).await.map_err(Fault::unread(area))
 }
 
-/// Runs a statement that gives texts in a column.
+/// Runs a statement that returns a column of texts.
 async fn texts(db: &impl ConnectionTrait, sql: &str, column: &str) -> Result<Vec<String>, DbErr> {
     db.query_all_raw(Statement::from_string(db.get_database_backend(), sql))
         .await?
