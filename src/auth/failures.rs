@@ -54,7 +54,7 @@ pub struct Model {
     pub failed_at: DateTimeUtc,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

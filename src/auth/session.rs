@@ -40,7 +40,7 @@ pub struct Model {
     pub user_agent: Option<String>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -122,7 +122,7 @@ pub mod refresh_token {
         pub used_at: Option<DateTimeUtc>,
     }
 
-    /// It stands alone.
+    /// No relations.
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}
 

@@ -40,7 +40,7 @@ pub struct Model {
     pub verifies_until: Option<DateTimeUtc>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
