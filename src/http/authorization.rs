@@ -1,5 +1,5 @@
-//! The guard before every handler: it finds the operation in the document, and lets pass only a caller
-//! who may call it, with a query string that it knows.
+//! Authorization middleware: finds the operation in the document, and admits only permitted callers with a
+//! valid query string.
 
 use std::sync::{
     Arc,
@@ -114,8 +114,8 @@ impl Call {
         self.0.query["include"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// Serializes in the calendar and the language that the caller asks for, with personal data in clear
-    /// where it may see that.
+    /// Serializes in the requested calendar and language, with personal data in clear if the caller may see
+    /// it.
     pub fn rendered<T>(&self, work: impl FnOnce() -> T) -> T {
         let in_clear = self.0.caller.as_ref().is_some_and(|caller| caller.may(personal::PERMISSION));
         let render = || speaking(self.0.language, || calendar::using(self.0.calendar, work));
@@ -149,12 +149,12 @@ impl Call {
         self.0.query["bom"].as_bool().unwrap_or(false)
     }
 
-    /// The fields asked for by `fields=`; none for all.
+    /// Fields requested by `fields=`; none for all.
     pub fn fields(&self) -> Option<Vec<&str>> {
         Some(self.0.query["fields"].as_array()?.iter().filter_map(Value::as_str).collect())
     }
 
-    /// The columns of the answer as CSV: those of the operation, or of the fields asked for.
+    /// Columns of the answer as CSV: those of the operation, or the requested fields.
     pub fn columns(&self) -> Vec<&str> {
         let fields = self.fields();
         let is_wanted = |column: &&str| {
@@ -200,7 +200,7 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     let contract = request.app_data::<web::Data<Contract>>().ok_or_else(missing)?;
     let limit = request.app_data::<web::Data<RateLimit>>().ok_or_else(missing)?;
     let address = client::key(request.request());
-    // No record has a name that is not text, and no database takes NUL.
+    // No identifier contains bytes that are not UTF-8, and no database accepts NUL.
     if contract::decode(request.path()).is_none_or(|path| path.contains('\0')) || is_elsewhere(request) {
         limit.take(request.request(), &address)?;
         return Err(Problem::new(&problem_types::NOT_FOUND));
@@ -229,8 +229,8 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
                     .0
                     .take(request.request(), &address)?;
             } else if OPERATION.contains(&request.path()) {
-                // By itself: who is at the same address as a supervisor does not make it believe that the
-                // service is down.
+                // Counted separately, so that other clients at the address of a supervisor cannot make it
+                // believe that the service is down.
                 limit.take(request.request(), &format!("{address} operation"))?;
             } else {
                 limit.take(request.request(), &address)?;
@@ -282,7 +282,7 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
 /// Endpoints for supervisors and monitoring, which may have a listener of their own.
 const OPERATION: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
-/// Whether what is asked for is to be had at the other address of the service only.
+/// Whether the path is served only at the other address of the service.
 fn is_elsewhere(request: &ServiceRequest) -> bool {
     let is_apart =
         request.app_data::<web::Data<Config>>().is_some_and(|config| config.operation_bind.is_some());
@@ -317,8 +317,8 @@ async fn authenticate(request: &ServiceRequest) -> Result<Arc<Caller>, Problem> 
     caller.ok_or_else(|| challenge("Bearer realm=\"khoosheh\", error=\"invalid_token\""))
 }
 
-/// Read before the other parameters, since it says how their dates are written. A bad value is refused with
-/// them.
+/// Parsed before the other parameters, because it determines the format of their dates. An invalid value is
+/// refused with them.
 fn calendar_of(query: &str) -> Calendar {
     let is_persian = |(name, value): &(String, String)| name == "calendar" && value == "persian";
     let is_named = query.contains("calendar") || query.contains('%');

@@ -102,11 +102,11 @@ async fn refused_last<T>(body: Result<T, Problem>, request: &HttpRequest) -> Res
 }
 
 impl Patch {
-    /// The input that the record's present input becomes, held against the same rules as at its creation; 428
-    /// or 412 where the caller has not seen this version.
+    /// Applies the patch to the record's current input, validated by the same rules as at its creation; 428
+    /// or 412 if the caller has not seen this version.
     pub fn onto<R: Record, I: Input<R>>(self, row: &R) -> Result<I, Problem> {
         self.precondition.holds_for(row)?;
-        // Before it is compared: that it is the present one would be told by the answer.
+        // Before the comparison: the answer would reveal that the value is the current one.
         let names_somebody = store::personal::unique_values(row)
             .into_iter()
             .any(|(field, _)| self.members.get(field).is_some());
@@ -222,7 +222,7 @@ fn without_passwords(body: &Value) -> String {
     shown.to_string()
 }
 
-/// The bytes of the body as they came, but for passwords: from them a repeated request is recognised.
+/// The bytes of the body as received, except passwords: they identify a repeated request.
 #[derive(Clone)]
 pub struct RawBody(pub web::Bytes);
 
@@ -236,7 +236,7 @@ pub(super) fn accepted_media_type(request: &HttpRequest, call: &Call) -> Result<
     Err(unsupported(accepted.join(", ")))
 }
 
-/// 415 with the media types that would be taken.
+/// 415 with the accepted media types.
 pub(super) fn unsupported(accepted: String) -> Problem {
     Problem::new(&problem_types::UNSUPPORTED_MEDIA_TYPE)
         .detail(Text::new(

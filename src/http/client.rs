@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, web};
 
 use crate::config::Config;
 
-/// The address of the client. `X-Forwarded-For` counts only where the configuration says that a proxy
-/// stands in front, and then only the last entry of its last line, which is what the proxy itself wrote.
+/// Client address. `X-Forwarded-For` counts only behind a configured proxy, and then only the last entry of
+/// its last line, which the proxy itself wrote.
 pub fn address(request: &HttpRequest) -> String {
     let behind_proxy = request.app_data::<web::Data<Config>>().is_some_and(|config| config.behind_proxy);
     let line = request.headers().get_all("x-forwarded-for").last().filter(|_| behind_proxy);

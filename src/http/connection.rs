@@ -1,10 +1,9 @@
-//! The connections of clients: how many an address may have, and how long one may stay whose client does not
-//! read.
+//! Client connections: a limit per address, and a minimum pace of reading.
 //!
-//! Each holds a place of its address until it ends. While the system takes no more of an answer, because its
-//! client reads too slowly, the time is counted: a client that reads nothing, or less than the least pace, is
-//! disconnected. A connection that has nothing to send, such as a quiet event stream, waits for as long as it
-//! likes.
+//! Each connection occupies a place of its address until it ends. Time counts while the system accepts no
+//! more bytes of an answer, because its client reads too slowly: a client that reads nothing, or less than
+//! the minimum pace, is disconnected. A connection with nothing to send, such as a quiet event stream, may
+//! stay open.
 
 use std::{
     future::Future,
@@ -27,7 +26,7 @@ use super::{
     tally::{Held, Tally},
 };
 
-/// The bytes that the system may keep of an answer. More of it waits in the process, where it is counted.
+/// Send buffer of the system, in bytes. More of an answer waits in the process, where it is counted.
 const SEND_BUFFER: usize = 128 * 1024;
 
 /// The listener that accepted a connection.
@@ -44,7 +43,7 @@ pub enum Listener {
 pub struct Pace {
     /// Bytes a second.
     pub bytes_per_second: u64,
-    /// For so long, while bytes wait unsent, a client may be slower.
+    /// Time for which a client may be slower while bytes wait unsent.
     pub patience: Duration,
 }
 
@@ -58,15 +57,15 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Bounds of so many connections of an address, 0 for any number, and of their pace.
+    /// Limits of the number of connections per address, 0 for unlimited, and of their pace.
     pub fn new(most: usize, pace: Pace) -> Self {
         Self { most: most as u64, pace, open: Arc::default() }
     }
 
-    /// Takes a connection in, with the address of its client.
+    /// Accepts a connection, with its client address.
     ///
     /// # Errors
-    /// Its address has as many already, or it is gone: it is closed without an answer.
+    /// Its address has reached the limit, or the client is gone: it is closed without an answer.
     pub fn admit(
         &self,
         stream: TcpStream,
@@ -78,8 +77,8 @@ impl Connections {
             io::Error::from(io::ErrorKind::ConnectionRefused)
         })?;
         rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER)?;
-        // A client that takes nothing out of the system's buffer, also after the process has written its last
-        // byte.
+        // Detects a client that reads nothing from the system's buffer, even after the process has written
+        // its last byte.
         #[cfg(target_os = "linux")]
         rustix::net::sockopt::set_tcp_user_timeout(
             &stream,
@@ -145,7 +144,7 @@ impl Meter {
         Self { pace, waited: Duration::ZERO, taken: 0, since: None, timer: None }
     }
 
-    /// Takes note of a write; it fails where the client has been too slow for a whole window.
+    /// Records the result of a write; fails if the client has been too slow for a whole window.
     fn hold(
         &mut self,
         context: &mut Context<'_>,

@@ -64,17 +64,16 @@ pub(super) fn flat(value: &Value, text: fn(&str) -> Cow<'_, str>) -> Cow<'_, str
     }
 }
 
-/// With what a spreadsheet begins a formula.
+/// Characters that start a formula in a spreadsheet.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-/// After what a cell may begin: `;` separates cells where the comma is the decimal sign, and quotes within a
-/// line are none there.
+/// Characters after which a new cell may start: `;` separates cells where the comma is the decimal sign, and
+/// quotes within a line do not count there.
 const BEGINNINGS: [char; 4] = [';', '\t', '\r', '\n'];
-/// With what no text of a cell begins: a spreadsheet may skip it.
+/// Leading characters that a spreadsheet may skip, so that no cell starts with them.
 const BLANKS: [char; 3] = ['\t', '\r', '\n'];
 
-/// A spreadsheet takes text that begins like a formula for one: an apostrophe before it prevents that (OWASP,
-/// CSV injection), at the beginning and wherever a spreadsheet may see another cell begin. Numbers stay
-/// numbers.
+/// Prefixes text that looks like a formula with an apostrophe (OWASP, CSV injection), at the start and
+/// wherever a spreadsheet may see another cell start. Numbers stay numbers.
 fn defuse(text: &str) -> Cow<'_, str> {
     let is_plain = !text.contains(FORMULA) && !text.starts_with(BEGINNINGS);
     if is_plain || text.parse::<f64>().is_ok() {

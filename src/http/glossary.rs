@@ -1,4 +1,4 @@
-//! The words of the programme in Persian: what the codes of the API are called where people read them.
+//! Persian glossary: display names for the codes of the API.
 
 /// The Persian term for a code; none if it is not in the glossary.
 pub fn in_persian(code: &str) -> Option<&'static str> {

@@ -1,4 +1,4 @@
-//! The HTTP contract, once: what every operation does alike.
+//! HTTP layer: everything that all operations have in common.
 //!
 //! A request passes [`envelope`] (request id, language, limits of time, panics, problems, logging) and
 //! [`guard`] (token, permission, query string, all against the OpenAPI document). A handler then takes what

@@ -4,8 +4,7 @@ use actix_web::http::header::{self, HeaderMap};
 
 use crate::problem::Language;
 
-/// The names of a list and their weights, 1 where none is given, 0 where it is unreadable (RFC 9110, section
-/// 12.4.2).
+/// The names of a list with their weights, 1 by default, 0 if unreadable (RFC 9110, section 12.4.2).
 pub fn preferences(list: &str) -> impl Iterator<Item = (&str, f32)> {
     list.split(',').map(|offer| {
         let mut parts = offer.split(';').map(str::trim);

@@ -31,7 +31,7 @@ const DEFAULT_PAGE_SIZE: u64 = 50;
 /// A part of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
-    /// The records, in the order asked for.
+    /// The records, in the requested order.
     pub items: Vec<T>,
     /// Value of `cursor` for the next page; null on the last page.
     #[schema(required, example = json!(null), max_length = 2000)]
@@ -111,8 +111,8 @@ impl<M: Listed> Paging<M> {
         Ok(paging)
     }
 
-    /// The keys asked for, up to the first unique one. Where it is missing it is added, in the direction of
-    /// the key before it, so that one index serves the whole order.
+    /// The requested keys, up to the first unique one. If there is none it is added, in the direction of the
+    /// key before it, so that one index serves the whole order.
     fn order(names: &[&str]) -> Result<Vec<(&'static SortKey<M>, Order)>, Problem> {
         let Some(unique) = M::SORT_KEYS.last() else { return Ok(Vec::new()) };
         let mut sort: Vec<(&'static SortKey<M>, Order)> = Vec::new();
@@ -207,7 +207,7 @@ impl<M: Listed> Paging<M> {
     }
 }
 
-/// A cursor as it stands in an address.
+/// Encodes a cursor for a query string.
 fn encoded(cursor: &Value) -> String {
     URL_SAFE_NO_PAD.encode(cursor.to_string())
 }

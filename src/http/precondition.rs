@@ -21,8 +21,8 @@ impl Precondition {
         Self { if_match: read(header::IF_MATCH), if_none_match: read(header::IF_NONE_MATCH) }
     }
 
-    /// The caller has seen this version: 428 without `If-Match`, 412 with the current `ETag` when it is
-    /// stale.
+    /// Checks that the caller has seen this version: 428 without `If-Match`, 412 with the current `ETag` if
+    /// it is stale.
     pub fn holds_for<R: Record>(&self, row: &R) -> Result<(), Problem> {
         if self.if_none_match.as_deref() == Some("*") {
             return Err(Problem::stale(Some(row.version())));

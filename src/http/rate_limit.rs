@@ -54,11 +54,11 @@ pub struct Remaining {
     pub left: u32,
 }
 
-/// The limits of those who ask for what is public, by their addresses.
+/// Rate limits of public operations, per address.
 pub struct PublicRateLimit(pub RateLimit);
 
 impl RateLimit {
-    /// A limit of so many requests a minute; 0 sets none. A minute's worth may come at once.
+    /// A limit of requests per minute; 0 for unlimited. A minute's worth may come at once.
     pub fn new(per_minute: u32) -> Self {
         let callers = Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(120)).build();
         Self { quota: NonZeroU32::new(per_minute).map(Quota::per_minute), callers }

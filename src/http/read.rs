@@ -1,5 +1,4 @@
-//! Reads: lists, records and histories, as far as they exist for the caller and in the shape that it asks
-//! for.
+//! Reads: lists, records and histories within the caller's scope, in the requested form.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -93,7 +92,7 @@ impl Read {
         self.shape.record(row, &self.reading()).await
     }
 
-    /// One record as it is, or as it was at a moment.
+    /// One record, current or at a moment.
     pub async fn record_at<R: Retrospective>(self, row: &R, moment: AsOfQuery) -> Result<Answer, Problem> {
         let not_found = || Problem::new(&problem_types::NOT_FOUND);
         let Some(past) = moment.past()? else {
@@ -138,7 +137,7 @@ pub struct Search {
     pub updated_since: Option<DateTime<Utc>>,
 }
 
-/// The parameter `include=` of a kind of record: what [`Record::INCLUDES`] lists.
+/// The parameter `include=` of a kind of record, with the values of [`Record::INCLUDES`].
 pub struct Including<R>(PhantomData<R>);
 
 impl<R: Record> IntoParams for Including<R> {

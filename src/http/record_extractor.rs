@@ -1,4 +1,4 @@
-//! The record that a path names, if the caller may see it. Whoever holds one may use it.
+//! Extractor of the record in the path, if the caller may see it.
 
 use std::{cell::Cell, future::Future, ops::Deref, pin::Pin, rc::Rc};
 
@@ -85,7 +85,7 @@ pub(super) async fn looked_up(request: &HttpRequest) {
     }
 }
 
-/// The id that a part of a path is; 404 where it is none.
+/// Parses a path segment as an id; 404 if it is none.
 pub fn id_in(request: &HttpRequest, part: &str) -> Result<Uuid, Problem> {
     let id = request.match_info().get(part).and_then(|text| Uuid::parse_str(text).ok());
     id.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
@@ -104,8 +104,7 @@ async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
     Ok(row)
 }
 
-/// The record that another system calls as the path says (`by-ref/{system}/{key}`), where it exists for the
-/// caller.
+/// The record with this reference in another system (`by-ref/{system}/{key}`), if it exists for the caller.
 pub struct Referred<R> {
     /// Reference to the record in another system.
     pub reference: ExternalRef,

@@ -1,4 +1,4 @@
-//! Answers in the shape the caller asked for: calendar, fields, format, and ETag.
+//! Rendering of answers: calendar, fields, format, and ETag.
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, Responder,
@@ -25,7 +25,7 @@ use crate::{
     values::hex,
 };
 
-/// A finished answer. It can be kept beside the write that made it, to be given again.
+/// A finished answer. It can be stored with the write that made it, for repeated requests.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer {
     status: u16,
@@ -65,7 +65,7 @@ impl Answer {
         self
     }
 
-    /// Makes it one that everybody gets alike, and that may be used again for so many seconds.
+    /// Makes it cacheable for everybody, for this number of seconds.
     pub fn public(mut self, seconds: u32) -> Self {
         self.headers.retain(|(name, _)| {
             ![header::CACHE_CONTROL.as_str(), header::VARY.as_str()].contains(&name.as_str())
@@ -83,7 +83,7 @@ impl Answer {
         Ok(self.with_header(header::CACHE_CONTROL, "no-store"))
     }
 
-    /// Makes it a 201 that says where the new record is.
+    /// Makes it a 201 with the address of the new record.
     pub fn created<R: Record>(self, row: &R) -> Self {
         self.created_at(&row.address())
     }
@@ -148,8 +148,8 @@ impl Shape {
         Self { request: request.clone(), call: call.clone() }
     }
 
-    /// One record, under the ETag of its version; of version and content, where the answer is not what the
-    /// version alone says: with derived or included parts, masked, in another calendar, sparse.
+    /// One record, with the ETag of its version; of version and content, if the answer depends on more than
+    /// the version: with derived or included parts, masked, in another calendar, sparse.
     pub async fn record<R: Record>(&self, row: &R, reading: &Reading<'_>) -> Result<Answer, Problem> {
         let mut views = R::views(std::slice::from_ref(row), reading).await?;
         let (body, storage) = self.json(&views.pop())?;
@@ -258,8 +258,8 @@ impl Shape {
     }
 }
 
-/// Whether the caller of a GET holds the representation of this ETag: weak comparison of `If-None-Match` (RFC
-/// 9110, section 13.1.2), whatever the encoding of the answer was.
+/// Whether the caller of a GET has the representation of this ETag: weak comparison of `If-None-Match` (RFC
+/// 9110, section 13.1.2), regardless of the content encoding.
 pub fn knows(request: &HttpRequest, tag: &str) -> bool {
     let header = request
         .headers()

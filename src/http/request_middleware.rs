@@ -39,7 +39,7 @@ use crate::{
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of the request: taken from `X-Request-Id`, or made.
+/// Request id: from `X-Request-Id`, or generated.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
@@ -57,7 +57,7 @@ impl RequestId {
     }
 }
 
-/// The request is a HEAD, which handlers see as a GET: nobody reads the body of the answer.
+/// Marks a HEAD request, which handlers see as a GET: the body of the answer is not sent.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadersOnly;
 
@@ -82,7 +82,7 @@ impl Deadline {
         request.extensions().get::<Self>().cloned().unwrap_or_else(|| Self::after(Duration::ZERO))
     }
 
-    /// Gives the request its whole time again.
+    /// Restarts the timeout.
     pub fn renew(&self) {
         self.0.set(Instant::now() + self.1);
     }
@@ -180,7 +180,7 @@ fn finished<B: MessageBody + 'static>(
     };
     tracing::debug!(%problem, "refused");
     let mut rendered = problem.render(language, response.request().path(), &id.0);
-    // What CORS has said of the answer holds for the problem as well.
+    // CORS headers of the answer apply to the problem as well.
     let kept = response
         .headers()
         .iter()
@@ -189,8 +189,8 @@ fn finished<B: MessageBody + 'static>(
     ServiceResponse::new(response.request().clone(), rendered)
 }
 
-/// An answer in memory, piece by piece, and counted as what its address has not read; 429 for one that may be
-/// asked for again where that is too much.
+/// Sends an answer in memory piece by piece, counted as unread by its address; 429 if that is too much, for
+/// one that can be requested again.
 fn in_pieces(
     response: ServiceResponse<BoxBody>,
     language: Language,
@@ -239,7 +239,7 @@ fn of_error(error: &Error) -> Cow<'_, Problem> {
 }
 
 fn decorate(headers: &mut HeaderMap, id: &RequestId, is_documentation: bool, remaining: Option<Remaining>) {
-    // A handler that says it itself knows better.
+    // A policy set by the handler takes precedence.
     let is_sandboxed = headers.contains_key(header::CONTENT_SECURITY_POLICY);
     let mut set = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -261,7 +261,7 @@ fn decorate(headers: &mut HeaderMap, id: &RequestId, is_documentation: bool, rem
             },
         );
     }
-    // IETF draft-ietf-httpapi-ratelimit-headers: the policy, and what is left of it.
+    // IETF draft-ietf-httpapi-ratelimit-headers: the policy, and the remaining quota.
     if let Some(Remaining { quota, left }) = remaining {
         set(HeaderName::from_static("ratelimit-policy"), &format!("\"default\";q={quota};w=60"));
         set(HeaderName::from_static("ratelimit"), &format!("\"default\";r={left}"));

@@ -22,7 +22,7 @@ impl StaticDocument {
         Self { media_type: media_type.into(), plain: plain.into(), encoded: Default::default() }
     }
 
-    /// The answer to a request, in the encoding that it prefers; `cache` says how long it holds.
+    /// The answer to a request, in its preferred encoding; `cache` is the `Cache-Control`.
     pub fn answer(&self, request: &HttpRequest, cache: &'static str) -> Result<HttpResponse, Problem> {
         let mut response = HttpResponse::Ok();
         response

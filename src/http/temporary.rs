@@ -1,4 +1,4 @@
-//! Temporary files: what a request puts beside while it is received or answered, in `TMPDIR`.
+//! Temporary files of requests and answers, in `TMPDIR`.
 
 use std::{any::Any, fmt, fs::File};
 
@@ -23,8 +23,8 @@ pub fn refused(error: impl fmt::Display) -> Problem {
     Problem::new(&problem_types::UNAVAILABLE).detail(detail).retry_after(30).cause(error)
 }
 
-/// The problem that a panic stands for: the library that writes workbooks panics where a file cannot be
-/// written, with the error of the system in its words.
+/// The problem for a panic: the library that writes workbooks panics if a file cannot be written, with the
+/// system's error message.
 pub fn of_panic(panic: Box<dyn Any + Send>) -> Problem {
     let text = panic.downcast::<String>().map_or_else(|_| String::new(), |text| *text);
     if text.contains("Os { code:") || text.contains("Custom { kind:") || text.contains("WriteZero") {

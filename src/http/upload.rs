@@ -1,5 +1,4 @@
-//! A body that is a file: bytes that are handed on as they come, however long they take, as long as they
-//! come.
+//! File uploads: bytes are passed on as they arrive, without a time limit as long as they arrive.
 
 use std::time::Duration;
 
@@ -63,7 +62,7 @@ impl Upload {
         body::accepted_media_type(&self.request, &Call::of(&self.request)?)
     }
 
-    /// The file comes in a media type of the document, and in this one; 415 otherwise.
+    /// Checks that the media type is one of the document, and this one; 415 otherwise.
     pub fn check_media_type(&self, expected: &str) -> Result<(), Problem> {
         let given = self.media_type()?;
         if given == expected { Ok(()) } else { Err(body::unsupported(expected.to_owned())) }
@@ -74,9 +73,9 @@ impl Upload {
         self.request.extensions_mut().insert(RawBody(web::Bytes::copy_from_slice(hash.as_ref())));
     }
 
-    /// The next bytes; none at the end. 413 beyond a limit, announced or not; 408 where they come too slowly;
-    /// 429 where the account sends too much at the same time, by what is announced before the first byte and
-    /// by what has come.
+    /// The next bytes; none at the end. 413 above the limit, announced or actual; 408 if they arrive too
+    /// slowly; 429 if the account uploads too much concurrently, by the announced size before the first byte
+    /// and by the actual one.
     pub async fn next(&mut self, limit: u64) -> Result<Option<web::Bytes>, Problem> {
         let announced = self
             .request

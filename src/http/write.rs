@@ -160,7 +160,7 @@ impl Write {
         }
     }
 
-    /// Does what is no change of a record, and answers with what it gives.
+    /// Performs an action that does not change a record, and answers with its result.
     pub async fn perform<V: Serialize>(
         self,
         work: impl AsyncFnOnce(&Transaction) -> Result<V, Problem>,
@@ -178,7 +178,7 @@ impl Write {
         self.transition_with(before, transition, |_| {}).await
     }
 
-    /// Changes the state of a record, and what comes with it. The precondition is part of the work: a
+    /// Changes the state of a record, together with related changes. The precondition is part of the work: a
     /// repeated request gets its first answer, although the version has changed.
     pub async fn transition_with<R: Stateful>(
         self,
@@ -200,7 +200,7 @@ impl Write {
         .await
     }
 
-    /// Leaves a tombstone (204), which repeating it does not change, whatever the ETag.
+    /// Soft-deletes a record (204). Repetition changes nothing, regardless of the ETag.
     pub async fn delete<R: Record>(self, row: &R) -> Result<Answer, Problem> {
         if row.deleted_at().is_some() {
             return Ok(Answer::no_content());
@@ -210,7 +210,7 @@ impl Write {
         let outcome =
             self.run(async |transaction| transaction.delete(row).await.map(|_| Answer::no_content())).await;
         if outcome.as_ref().is_err_and(|problem| problem.code() == problem_types::STALE_VERSION.code) {
-            // Somebody was faster: if with the same deletion, there is nothing left to do.
+            // A concurrent deletion leaves nothing to do.
             let present = R::Entity::find().filter(R::is(row.id())).one(db.get_ref()).await?;
             if present.is_none_or(|present| present.deleted_at().is_some()) {
                 return Ok(Answer::no_content());
@@ -219,8 +219,8 @@ impl Write {
         outcome
     }
 
-    /// Does work in one transaction and gives its answer. With an `Idempotency-Key`, the answer is kept
-    /// in the same transaction for 24 hours, and a repetition gets it without doing the work again.
+    /// Runs work in one transaction, and returns its answer. With an `Idempotency-Key`, the answer is stored
+    /// in the same transaction for 24 hours, and a repeated request gets it without running the work again.
     pub async fn run(
         self,
         work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>,
@@ -249,7 +249,7 @@ impl Write {
         }
     }
 
-    /// Does the work, unless a request with the same key has done it.
+    /// Runs the work, unless a request with the same key has done so.
     async fn once(
         &self,
         key: String,
@@ -331,8 +331,7 @@ impl Write {
         })
     }
 
-    /// The same request has the same method, address and body, and comes from an account that may still see
-    /// the answer.
+    /// Fingerprint of the request: method, address and body, and the account's rights to see the answer.
     fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         hash.update([u8::from(self.caller.may(personal::PERMISSION))]);

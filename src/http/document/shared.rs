@@ -55,7 +55,7 @@ pub fn responses() -> Value {
     })
 }
 
-/// The parameters that the contract knows everywhere.
+/// Parameters accepted by every operation.
 pub fn parameters() -> Value {
     let header = |name: &str, required: bool, description: &str, schema: Value| json!({ "name": name, "in": "header", "required": required, "description": description, "schema": schema });
     let etag = || json!({ "type": "string", "example": "\"1\"" });

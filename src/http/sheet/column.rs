@@ -15,10 +15,10 @@ use crate::{persian::Calendar, problem::Language};
 
 /// The most digits that a column of texts is wide; longer ones take several lines.
 const WIDEST_TEXT: usize = 40;
-/// The button of the filter takes the place of so many digits.
+/// Width of the filter button in digits.
 const ROOM_FOR_FILTER: usize = 4;
 
-/// A column as it is printed; a day has two in the Persian calendar.
+/// A printed column; a day has two in the Persian calendar.
 pub(super) struct Column {
     /// The member of a row that it shows.
     pub name: Cow<'static, str>,
@@ -107,7 +107,7 @@ impl Column {
         lines(&self.title, self.heading_width())
     }
 
-    /// The width at which the heading takes no more than three lines, and no word is broken.
+    /// The width at which the heading takes at most three lines, without breaking words.
     fn heading_width(&self) -> usize {
         let longest_word =
             self.title.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();

@@ -1,11 +1,10 @@
 //! Lists and reports as a spreadsheet (XLSX): real numbers and dates, in Persian from right to left.
 //!
-//! Rows go to disk as they come, so that a long sheet takes no more memory than a short one. All files are
-//! without a name and vanish with the process, whatever happens to it.
+//! Rows are written to disk one by one, so that memory use does not depend on the length. All files are
+//! unnamed and vanish with the process in any case.
 //!
-//! The names of the columns are in the first row, so that filters, pivot tables and other programs find them;
-//! the title is on the tab, over each printed page, and on the last sheet, which says where the rows come
-//! from.
+//! The first row has the column names, so that filters, pivot tables and other programs find them; the title
+//! is on the tab, above each printed page, and on the last sheet, which describes the provenance of the rows.
 
 mod cell;
 mod column;
@@ -68,7 +67,7 @@ pub enum Kind {
     Rials,
     /// A day.
     Day,
-    /// Degrees, and what else has a fraction.
+    /// Degrees, and other numbers with a fraction.
     Number,
 }
 
@@ -83,7 +82,7 @@ pub struct Heading {
     pub kind: Kind,
 }
 
-/// All that the sheets say beside the rows.
+/// Metadata of a workbook.
 #[derive(Clone, Debug)]
 pub struct About {
     /// Title of the sheet.
@@ -95,15 +94,15 @@ pub struct About {
     pub provenance: Vec<(Text, String)>,
     /// The language of headings and labels; Persian also turns the sheets from right to left.
     pub language: Language,
-    /// With the Persian one each day stands twice: as text for people, and as a date for the spreadsheet, as
-    /// no spreadsheet can be relied on to show Persian dates.
+    /// In the Persian calendar each day has two columns: as text for people, and as a date for the
+    /// spreadsheet, because not all spreadsheets can show Persian dates.
     pub calendar: Calendar,
 }
 
-/// A sheet that is being written.
+/// A workbook being written.
 ///
-/// It blocks: it belongs on a blocking thread. Where a temporary file cannot be written, every function fails
-/// with a problem that says so (503), and nothing is left behind.
+/// It blocks, so it belongs on a blocking thread. If a temporary file cannot be written, every function fails
+/// with a problem (503), and nothing is left behind.
 pub struct Sheet {
     about: About,
     book: Workbook,
@@ -134,11 +133,11 @@ impl Sheet {
 
     /// Adds one row: its JSON, with Gregorian days.
     ///
-    /// A spreadsheet keeps 15 significant digits. A number that has more, such as an amount of over a
-    /// quadrillion rials that is not round, is written as text, exactly.
+    /// A spreadsheet keeps 15 significant digits. A number with more, such as an amount over a quadrillion
+    /// rials that is not round, is written as text, exactly.
     ///
     /// # Errors
-    /// 503, as of everything here, when the file cannot be written.
+    /// 503 if the file cannot be written, as in all functions here.
     pub fn row(&mut self, row: &Value) -> Result<(), Problem> {
         written(|| self.add(row))
     }
@@ -235,8 +234,7 @@ impl Sheet {
     }
 }
 
-/// Does work of the library. It keeps rows in files of its own, and panics where one of them cannot be
-/// written.
+/// Calls the library, which keeps rows in files of its own, and panics if one of them cannot be written.
 fn written<T>(work: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, Problem> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(done)) => Ok(done),

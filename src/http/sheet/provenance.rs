@@ -1,4 +1,4 @@
-//! The last sheet: what the rows are, where they come from, and how to check that.
+//! The last sheet: meaning and provenance of the rows, and how to verify them.
 
 use rust_xlsxwriter::{Worksheet, XlsxError};
 
