@@ -1,4 +1,4 @@
-//! The deliveries of a webhook: what was sent when, what came of it, and sending it again.
+//! Deliveries of a webhook: their log, results and replay.
 
 use actix_web::{HttpRequest, get, post};
 use chrono::{DateTime, Utc};
@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// An event on its way to a webhook.
+/// Delivery of an event to a webhook.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Delivery {
     /// The id, which the receiver gets as `webhook-id` at every attempt.
@@ -50,8 +50,8 @@ pub struct Delivery {
     /// Number of attempts started.
     #[schema(minimum = 0, example = 1)]
     attempts: i64,
-    /// Not before this moment is it attempted next; null where it is settled, or waits for an earlier one of
-    /// the same record.
+    /// Earliest time of the next attempt; null if the delivery is settled, or waits for an earlier one of the
+    /// same record.
     #[schema(required)]
     next_attempt_at: Option<DateTime<Utc>>,
     /// Creation time.
@@ -168,10 +168,10 @@ impl DeliveryFilter {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
-    /// Only those in this state; all of them when left out.
+    /// Only deliveries in this state; all by default.
     #[schema(example = "dead")]
     state: Option<ReplayedState>,
-    /// Only those that were made at this moment or later.
+    /// Only deliveries created at this moment or later.
     since: Option<DateTime<Utc>>,
 }
 
@@ -179,9 +179,9 @@ pub struct Replay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayedState {
-    /// Those that were given up.
+    /// Deliveries that were given up.
     Dead,
-    /// Those that have arrived.
+    /// Successful deliveries.
     Delivered,
 }
 

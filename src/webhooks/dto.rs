@@ -47,7 +47,7 @@ pub struct Webhook {
     /// Reason why it is switched off; null while it is on.
     #[schema(required, example = json!(null))]
     disabled_reason: Option<DisabledReason>,
-    /// Since when it is switched off; null while it is not.
+    /// Time at which it was switched off; null while it is on.
     #[schema(required, example = json!(null))]
     disabled_at: Option<DateTime<Utc>>,
 }
@@ -165,9 +165,9 @@ impl WebhookInput {
         Ok(Model { account_id, granted, ..self.onto_row(before)? })
     }
 
-    /// The owner after this input, and what it was granted. The owner renews it with the rights of the token.
-    /// Whoever else sends the events to another address, or switches a webhook on that was switched off for
-    /// its owner's lack of rights (and owns it from then on), leaves it the rights that both have.
+    /// The owner after this input, and the granted permissions. The owner renews them with the rights of the
+    /// token. Anybody else who changes the address, or switches on a webhook that was switched off for its
+    /// owner's lack of rights (and then owns it), leaves it the rights that both have.
     fn granted(&self, caller: &Caller, before: &Model) -> (Uuid, Option<Scopes>) {
         let own = || Scopes(caller.permissions.clone());
         if before.id.is_nil() || before.account_id == caller.id {

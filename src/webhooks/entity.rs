@@ -25,7 +25,7 @@ use crate::{
 crate::store::record_table! {
     /// A webhook.
     "webhook" {
-        /// Its owner: it sees what this account may see.
+        /// Owner: the webhook sees what this account may see.
         account_id: Uuid,
         /// Permissions of the owner at creation: an upper limit for the webhook. None for webhooks from
         /// before these were recorded.
@@ -42,17 +42,17 @@ crate::store::record_table! {
         is_active: bool,
         /// Reason for the switch-off.
         disabled_reason: Option<DisabledReason>,
-        /// Since when it is switched off.
+        /// Time at which it was switched off.
         disabled_at: Option<DateTime<Utc>>,
         /// Signing secrets. Never part of a representation, and therefore never of the history.
         secrets: Secrets,
     }
 }
 
-/// So many webhooks has a province, or the nation, at the most: each change is looked at once for each.
+/// Maximum number of webhooks of a province, or of the nation: each change is checked for each of them.
 const MOST: u64 = 100;
 
-/// The permissions of those who administer accounts.
+/// Permissions to administer accounts.
 const ADMINISTRATION: [&str; 2] = ["users:manage", "api-clients:manage"];
 
 /// Kinds of records.
@@ -64,18 +64,18 @@ pub struct Resources(pub Vec<Kind>);
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum DisabledReason {
-    /// Somebody wanted it so.
+    /// A user has switched it off.
     Requested,
     /// The receiver has answered with 410 (Gone).
     Gone,
     /// The receiver has failed for days.
     Failing,
-    /// The account behind it is shut out, may keep no webhooks any more, or belongs to another province.
+    /// Its account is disabled, may no longer keep webhooks, or belongs to another province.
     NotPermitted,
 }
 
 impl Model {
-    /// Those that a condition lets through, each with the account behind it.
+    /// Webhooks that match a condition, each with its account.
     pub async fn with_accounts(
         db: &impl ConnectionTrait,
         which: Condition,
@@ -115,13 +115,13 @@ impl Model {
             Ok(()) => transaction.commit().await,
             Err(problem) => {
                 transaction.roll_back().await;
-                // Somebody has deleted it meanwhile.
+                // It was deleted meanwhile.
                 if problem.code() == problem_types::NOT_FOUND.code { Ok(()) } else { Err(problem) }
             }
         }
     }
 
-    /// Whether a caller may make a new secret for it: its owner, and who administers accounts.
+    /// Whether a caller may make a new secret for it: its owner, and administrators of accounts.
     pub fn may_renew_secret(&self, caller: &Caller) -> bool {
         caller.id == self.account_id || ADMINISTRATION.iter().any(|permission| caller.may(permission))
     }

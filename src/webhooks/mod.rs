@@ -34,7 +34,7 @@ use crate::{
 
 pub use self::dispatch::Dispatch;
 
-/// The permission to keep webhooks.
+/// Permission to manage webhooks.
 pub const PERMISSION: &str = "webhooks:manage";
 
 /// The routes of this resource.

@@ -28,11 +28,11 @@ const PING: &str = "ping";
 /// Event type suffix for a record that no longer exists for the receiver.
 const OUT_OF_SCOPE: &str = ".out_of_scope";
 
-/// A delivery, and what is sent.
+/// A delivery with its request body.
 pub struct Payload {
     /// The delivery.
     pub delivery: delivery::Model,
-    /// The webhook, as it is by now.
+    /// The current webhook.
     pub webhook: Model,
     /// Whether the account behind it may do nothing for it any more.
     pub is_shut_out: bool,
@@ -66,7 +66,7 @@ pub fn of_change(webhook_id: Uuid, seq: i64, change: &Change, now: DateTime<Utc>
         record_id: Some(change.id),
         version: Some(change.version),
         seq: Some(seq),
-        // Those before it of the same record come first.
+        // Earlier deliveries of the same record come first.
         next_attempt_at: None,
         ..ping(webhook_id, now)
     })
@@ -92,7 +92,7 @@ pub fn ping(webhook_id: Uuid, now: DateTime<Utc>) -> delivery::Model {
     }
 }
 
-/// Makes ready what was claimed, in a number of statements that does not depend on how much it is.
+/// Prepares claimed deliveries, in a constant number of statements.
 pub async fn payloads(
     db: &impl ConnectionTrait,
     claimed: Vec<delivery::Model>,

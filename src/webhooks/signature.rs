@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Time for which the former secret also signs after a new one is made.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 
-/// So many secrets sign at the most: whoever changes them more often loses the oldest early.
+/// Maximum number of signing secrets: more frequent changes drop the oldest early.
 const MOST: usize = 5;
 
 /// Prefix of secrets, common to all libraries.
@@ -38,7 +38,7 @@ impl fmt::Debug for Secret {
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// Adds a new secret of 192 random bits, and gives it. The ones before end with the overlap.
+    /// Adds a new secret of 192 random bits, and returns it. Former ones end with the overlap.
     pub fn renew(&mut self, now: DateTime<Utc>) -> String {
         let secret = format!("{PREFIX}{}", STANDARD.encode(rand::rng().random::<[u8; 24]>()));
         self.0.retain(|old| old.expires_at.is_none_or(|end| end > now));
@@ -54,7 +54,7 @@ impl Secrets {
     pub fn sign(&self, id: &str, now: DateTime<Utc>, body: &str) -> String {
         let current = self.0.iter().filter(|secret| secret.expires_at.is_none_or(|end| end > now));
         let signatures = current.map(|secret| {
-            // What is kept was encoded above.
+            // Stored secrets were encoded above.
             let key = STANDARD.decode(secret.secret.trim_start_matches(PREFIX)).unwrap_or_default();
             let tag = hmac::sign(
                 &hmac::Key::new(hmac::HMAC_SHA256, &key),
