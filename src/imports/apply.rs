@@ -183,7 +183,7 @@ impl<'a> Applier<'a> {
         while !self.is_time(&applied) {
             let Some((rows, end)) = source.next().await? else { break };
             let around = self.look_around::<R>(&rows, &mut seen).await?;
-            // Those that are there already are changed at once, which nothing may cross.
+            // Existing records are changed at once, and in order.
             if !around.present.is_empty() {
                 self.finish(std::mem::take(&mut completed), std::mem::take(&mut ready), &mut applied).await?;
             }
@@ -230,7 +230,7 @@ impl<'a> Applier<'a> {
             if self.is_time(applied) {
                 return Ok(together);
             }
-            // The database may have done with what it was given.
+            // Lets the database task run.
             tokio::task::yield_now().await;
             let (line, end) = (row.line, row.end);
             let outcome = match self.prepare::<R, I>(row, &known, seen, &mut present).await? {
@@ -244,7 +244,7 @@ impl<'a> Applier<'a> {
             applied.rows.push((line, outcome));
             applied.end = end;
         }
-        // Rows that say nothing may follow.
+        // Skips trailing empty rows.
         applied.end = end;
         Ok(together)
     }
@@ -329,7 +329,7 @@ impl<'a> Applier<'a> {
         let present = self.present::<R>(&keys).await?;
         let others = self.import.resource.references().filter(|reference| !reference.is_list);
         let known = Known::of(contents, others, &self.import.system, self.transaction).await?;
-        // Rows that are written one by one look others up in between.
+        // Rows written one by one run lookups in between.
         if self.import.resource.stands_alone() {
             connection::keep_plans(self.transaction).await?;
         }
@@ -519,8 +519,7 @@ fn key_of(row: &Map<String, Value>) -> Option<String> {
     }
 }
 
-/// The lines of a budget that a row has as columns take the place of those of the record; its other lines
-/// stay.
+/// Replaces the budget lines of the record that the row has as columns; other lines stay.
 fn list_budget(row: &mut Map<String, Value>, body: &Value) {
     let Some(Value::Object(given)) = row.get("budget") else { return };
     let mut lines: Vec<Value> = body["budget"]

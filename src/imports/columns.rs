@@ -71,9 +71,9 @@ pub enum By {
 pub struct Reference {
     /// Its name.
     pub column: &'static str,
-    /// The member that takes the id, or the ids.
+    /// Field for the id or ids.
     pub member: &'static str,
-    /// Whether it takes several.
+    /// Whether the field is a list.
     pub is_list: bool,
     /// Kind of the referenced record.
     pub target: Target,
@@ -328,7 +328,7 @@ pub struct Choice {
     /// Its code.
     #[schema(example = "diagnostic")]
     pub code: String,
-    /// Its Persian word, which is taken as well.
+    /// Its Persian term, which is also accepted.
     #[schema(required, example = "مطالعهٔ شناختی")]
     pub word_fa: Option<&'static str>,
 }
@@ -338,7 +338,7 @@ impl Choice {
         Self { code: code.to_owned(), word_fa: glossary::in_persian(code) }
     }
 
-    /// Whether a text means it.
+    /// Whether a text denotes this value.
     pub fn is_meant(&self, written: &str) -> bool {
         let key = text::key(written);
         self.code == written
@@ -389,7 +389,7 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Those of a resource.
+    /// Columns of a resource.
     pub fn of(resource: Resource, contract: &Contract) -> Self {
         let columns = resource.columns(contract);
         let headings = |(place, column): (usize, &Column)| {

@@ -225,7 +225,7 @@ pub struct Order {
 /// Filters of the list of imports.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ImportFilter {
-    /// Those of this kind of record.
+    /// Only imports of this resource.
     #[param(inline)]
     pub resource: Option<Resource>,
     /// Any of these states.

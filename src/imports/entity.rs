@@ -279,8 +279,8 @@ pub mod row {
     ) -> Result<impl Iterator<Item = String>, DbErr> {
         let mut sql = Composer::new(db);
         let import = sql.bind(import);
-        // Of the rows with a key, not the first: by the order of another index PostgreSQL might look through
-        // all rows for it.
+        // Of the rows with a key, not the first: ordered by another index, PostgreSQL might scan all rows for
+        // it.
         let line = |key: &str| {
             format!("SELECT max(line) FROM import_row WHERE import_id = {import} AND reference = {key}")
         };

@@ -47,8 +47,7 @@ impl Fault {
     }
 }
 
-/// Text from a file as it can be kept: what is no character of a text is left out, and what is too long for a
-/// message.
+/// Sanitizes text from a file: removes control characters, and truncates it to the length of a message.
 pub fn kept(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(500).collect()
 }

@@ -75,8 +75,8 @@ impl ToSchema for ImportFile {}
 
 /// List imports
 ///
-/// Those that accounts of your province have sent, of what you may import, newest last; the nation sees all.
-/// They are forgotten after 30 days.
+/// Imports sent by accounts of your province, of resources that you may import, newest last; national
+/// accounts see all. Imports are deleted after 30 days.
 #[utoipa::path(params(ImportFilter, Paging<Model>), responses((status = 200, body = Page<Import>)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports")]
 pub async fn list_imports(
@@ -171,7 +171,7 @@ pub async fn list_import_columns(
 
 /// A file to fill in
 ///
-/// CSV with the headings of all columns and no rows, which Excel opens as it is.
+/// CSV with the headings of all columns and no rows, which opens directly in Excel.
 #[utoipa::path(
     params(TemplateOf),
     responses((status = 200, body = String, content_type = "text/csv", description = "The file")),
@@ -208,9 +208,9 @@ pub async fn get_import(
 
 /// List what became of the rows
 ///
-/// In the order of the file, each with its line, and what is wrong with it by column. `outcome=failed` lists
-/// what has to be seen to; with `format=csv` as a table to download. Where the import only validates, or was
-/// refused, it is what would have become of them.
+/// In the order of the file, each with its line, and its errors by column. `outcome=failed` lists the rows to
+/// correct; with `format=csv` as a table to download. If the import only validates, or was refused, the
+/// outcomes are those that the rows would have had.
 #[utoipa::path(params(RowFilter, Paging<row::Model>), responses((status = 200, body = Page<ImportRow>)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports/{id}/rows")]
 pub async fn list_import_rows(
@@ -233,15 +233,14 @@ pub async fn list_import_rows(
 
 /// Polling interval of the events.
 const PAUSE: Duration = Duration::from_millis(300);
-/// So often something is sent although there is no news, so that no proxy takes the connection for dead.
+/// Interval of messages without news, so that no proxy considers the connection dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Follow an import
 ///
-/// Server-sent events: `progress` with the import as it is at first, and again after each change, until it
-/// has ended; then the stream ends. It also ends with the session or the access token that it was asked for
-/// with: connect again with another token. A browser's `EventSource` that is cut off connects again by
-/// itself, and misses nothing.
+/// Server-sent events: `progress` with the import at first, and again after each change, until it has ended;
+/// then the stream ends. It also ends with the session or the access token of the request: connect again with
+/// another token. A browser's `EventSource` reconnects by itself, and misses nothing.
 #[utoipa::path(
     responses((status = 200, body = String, content_type = "text/event-stream", description = "Events")),
     security(("oauth2" = ["imports:write"])),
@@ -270,7 +269,8 @@ pub async fn follow_import(
                     let import = Entity::find_by_id(id).one(db.get_ref()).await.ok()??;
                     let is_news = told.import.as_ref() != Some(&import);
                     if is_news || told.at.elapsed() > HEARTBEAT {
-                        // Whoever has logged out, is shut out or may do so no more is told no more.
+                        // The stream ends after a logout, when the account is disabled, or without the
+                        // permission.
                         authenticator
                             .caller_now(&db, &token)
                             .await

@@ -23,15 +23,15 @@ use crate::{
     store::{Record, Transaction, external_ref, personal::keys::Keyring, visible_rows},
 };
 
-/// So many are looked up at once: more than a turn has rows, and than a row may name.
+/// References per lookup: more than a turn has rows, and than a row may have references.
 const MOST: usize = 1_000;
 
-/// The ids behind what some rows say in the columns that refer to other records.
+/// Ids of the records that rows refer to.
 #[derive(Default)]
 pub struct Known(HashMap<(&'static str, String), Uuid>);
 
 impl Known {
-    /// Looks up what some rows say, in a number of statements that does not depend on their number.
+    /// Looks up the references of some rows, in a constant number of statements.
     pub async fn of<'a>(
         rows: impl Iterator<Item = &'a Map<String, Value>> + Clone,
         references: impl Iterator<Item = &'static Reference>,
@@ -72,7 +72,7 @@ impl Known {
     }
 }
 
-/// Puts ids in the place of what a row says of other records.
+/// Replaces the references of a row by ids.
 pub fn resolve(
     row: &mut Map<String, Value>,
     resource: Resource,
@@ -179,7 +179,7 @@ fn by_index(keyring: &Keyring, written: HashMap<String, String>) -> HashMap<Stri
     written.into_iter().flat_map(indexes).collect()
 }
 
-/// Puts the code of a province in the place of its name, or holds the one against the other.
+/// Replaces the name of a province by its code, or checks that the two agree.
 pub fn name_province(row: &mut Map<String, Value>) -> Result<(), Fault> {
     let Some(said) = row.shift_remove(PROVINCE_NAME).filter(|said| !said.is_null()) else { return Ok(()) };
     let Some(province) = said.as_str().and_then(provinces::named) else {

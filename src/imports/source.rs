@@ -12,7 +12,7 @@ const ROWS: usize = 250;
 /// The bytes that are looked at for them: more than they have.
 const WINDOW: usize = 256 * 1024;
 
-/// The rows of an import from where work goes on.
+/// The remaining rows of an import.
 pub struct Source<'a> {
     import: &'a Model,
     layout: Layout,

@@ -1,5 +1,5 @@
-//! The work on imports: a turn at a time, each in a transaction that holds its rows, what became of them and
-//! how far the import is. What a turn has done is done once, whenever the process ends.
+//! Import workers: one turn at a time, each in a transaction with its rows, their results and the progress of
+//! the import. A completed turn is never repeated, even after a crash.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -29,14 +29,14 @@ use crate::{
     store::{Database, Transaction, bulk, connection},
 };
 
-/// After so long a turn ends with the row that it is at: others wait for what it has locked.
+/// Maximum duration of a turn, which ends after the current row: others wait for its locks.
 const TURN: Duration = Duration::from_millis(300);
-/// After so many rows that failed the rest is given up: it is another kind of file, and what is kept of each
-/// row is longer than the row.
+/// Number of failed rows after which the rest is skipped: the file must be of another kind, and a stored
+/// result is longer than its row.
 const MOST_FAILED: i64 = 10_000;
 /// Polling interval of an idle worker.
 const PAUSE: Duration = Duration::from_millis(500);
-/// So many that wait are looked at for one that nobody else works on.
+/// Number of waiting imports examined to find one without a worker.
 const CANDIDATES: u64 = 16;
 
 /// Works on all imports, as long as the process runs.
@@ -78,7 +78,8 @@ pub async fn work_on(
     }
 }
 
-/// Does some rows of the import that has waited longest and that nobody else works on. Whether there was one.
+/// Processes some rows of the import that has waited longest and has no other worker. Returns whether there
+/// was one.
 async fn turn(db: &Database, contract: &Contract, only: Option<Uuid>) -> Result<bool, Problem> {
     let open = Entity::find().filter(entity::is_open()).order_by_asc(Column::TouchedAt);
     let open = only.iter().fold(open, |open, id| open.filter(Column::Id.eq(*id))).limit(CANDIDATES);
@@ -99,7 +100,7 @@ async fn turn(db: &Database, contract: &Contract, only: Option<Uuid>) -> Result<
     away.map_or(Ok(false), Err)
 }
 
-/// False where somebody else works on it.
+/// Runs a turn; false if another worker is on it.
 async fn turn_on(import: &Model, db: &Database, contract: &Contract) -> Result<bool, Problem> {
     let author = author(import, db).await?;
     let transaction = Transaction::begin(db, author, import.request_id.clone()).await?;
@@ -120,8 +121,7 @@ async fn turn_on(import: &Model, db: &Database, contract: &Contract) -> Result<b
     }
 }
 
-/// In whose name the rows are written: that of the account as it is by now, with no more than it was allowed
-/// then.
+/// The author of the rows: the current account, limited to the permissions it had when it sent the file.
 async fn author(import: &Model, db: &Database) -> Result<Arc<Caller>, Problem> {
     if import.account_id.is_nil() {
         return Ok(Caller::service());
@@ -159,7 +159,7 @@ async fn drop_parts(id: Uuid, db: &impl ConnectionTrait) -> Result<(), DbErr> {
     part::Entity::delete_many().filter(part::Column::ImportId.eq(id)).exec(db).await.map(|_| ())
 }
 
-/// A turn at an import that nobody else works on.
+/// A turn at a locked import.
 struct Turn<'a> {
     import: Model,
     contract: &'a Contract,
@@ -200,7 +200,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// All rows; taken back where that is asked for, or one of them fails.
+    /// Applies all rows; rolls back for a validation, or if one of them fails.
     async fn whole(&self) -> Result<Applied, Undone> {
         if self.import.mode == Mode::Validate {
             self.transaction.dry_run();
