@@ -12,8 +12,8 @@ pub fn file() -> Result<File, Problem> {
     tempfile::tempfile().map_err(refused)
 }
 
-/// 503: there is no room for a temporary file, or no place. Neither is a fault of the request, and both are
-/// gone as soon as somebody has seen to them; what happened to which path goes to the log only.
+/// 503: there is no room for a temporary file, or no directory. Neither is a fault of the request, and an
+/// operator can fix both; details are only in the log.
 pub fn refused(error: impl fmt::Display) -> Problem {
     tracing::error!(%error, "a temporary file could not be written");
     let detail = Text::new(

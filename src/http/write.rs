@@ -331,7 +331,7 @@ impl Write {
         })
     }
 
-    /// Fingerprint of the request: method, address and body, and the account's rights to see the answer.
+    /// Fingerprint of the request: method, address, body, and whether the account may see personal data.
     fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         hash.update([u8::from(self.caller.may(personal::PERMISSION))]);
