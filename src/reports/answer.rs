@@ -1,6 +1,6 @@
-//! The answer to a report: its rows one by one, in the format asked for, with flat memory however many there
-//! are, and written down before the first byte goes out, so that no connection to the database waits for a
-//! reader; and its ETag, which is known before the report's query is run.
+//! Report responses: rows are streamed in the requested format with constant memory, into a buffer that is
+//! complete before the first byte is sent, so that no database connection waits for a reader. The ETag is
+//! known before the query of the report runs.
 
 use actix_web::{HttpResponse, http::header, web};
 use chrono::SecondsFormat;
@@ -49,7 +49,7 @@ pub struct ReportResponse<I, T> {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ReportHead)]
 pub struct Head {
-    /// The day it speaks of.
+    /// Reporting day.
     as_of: Date,
     /// Only what the service knew at this moment counts; null for the present.
     #[schema(required)]
@@ -62,14 +62,14 @@ pub struct Head {
     period: Option<PersianPeriod>,
 }
 
-/// So many tags of `If-None-Match` are looked at: each of this question may cost a query.
+/// Maximum number of `If-None-Match` tags examined: each one of this question may cost a query.
 const MOST_TAGS: usize = 20;
 
-/// So many bytes are gathered before they are put aside.
+/// Write buffer size in bytes.
 const PART: usize = 64 * 1024;
 
 impl<R: Report> Question<R> {
-    /// The report in the format asked for; 304 where the caller holds it.
+    /// The report in the requested format; 304 if the caller has it.
     pub async fn answer(self) -> Result<HttpResponse, Problem> {
         let format = self.call.format();
         let db = self.long_reads.begin(self.caller.id).await?;
@@ -80,7 +80,7 @@ impl<R: Report> Question<R> {
         let is_known = held.is_some();
         let tag = held.unwrap_or(current);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        // A workbook says when it was made: two of them are equivalent, not the same (RFC 9110, section
+        // A workbook contains its creation time: two of them are equivalent, not identical (RFC 9110, section
         // 8.8.1).
         let weak = if format == Format::Xlsx { "W/" } else { "" };
         response
@@ -102,8 +102,8 @@ impl<R: Report> Question<R> {
         let share = spools.begin(self.caller.id)?;
         let mut out = RowSink::new(&self)?;
         R::tell(&self, &db, &mut out).await?;
-        // The connection is free with the last row, the turn when the answer is made: others need not wait
-        // until it is read.
+        // The connection is released after the last row, the turn once the answer is complete, before it is
+        // read.
         out.finish(&self, db.end()).await?.answer(response, share)
     }
 
@@ -129,8 +129,7 @@ impl<R: Report> Question<R> {
         digest(&format!("{question}{}", api::fingerprint()))
     }
 
-    /// The ETag that the caller holds, where it is still current; `*` holds whatever is current (RFC 9110,
-    /// section 13.1.2).
+    /// The caller's ETag, if it is still current; `*` matches any current one (RFC 9110, section 13.1.2).
     async fn held(
         &self,
         question: &str,
@@ -290,7 +289,7 @@ impl<R: Report> RowSink<R> {
         &mut self.totals
     }
 
-    /// Puts out what the rows of a statement become.
+    /// Writes the rows of a statement.
     pub async fn rows<Row: FromQueryResult + Into<R::Item>>(
         &mut self,
         db: &DatabaseTransaction,
@@ -303,7 +302,7 @@ impl<R: Report> RowSink<R> {
         Ok(())
     }
 
-    /// Puts out one row.
+    /// Writes one row.
     pub async fn put(&mut self, item: R::Item) -> Result<(), Problem> {
         self.totals.add(&item);
         let separator = if self.count == 0 { "" } else { "," };
@@ -328,7 +327,7 @@ impl<R: Report> RowSink<R> {
                 self.buffer.extend_from_slice(csv::row(columns, &self.call.rendered(json)?)?.as_bytes())
             }
             Form::Xlsx(sheet, hash) => {
-                // Days are days in a sheet, whatever calendar they are shown in.
+                // Sheets have real dates, regardless of the calendar in which they are displayed.
                 let value = self.call.rendered(|| calendar::using(Calendar::Gregorian, json))?;
                 hash.update(format!("{value}\n"));
                 sheet.row(&value)?;
@@ -343,7 +342,7 @@ impl<R: Report> RowSink<R> {
         }
         self.count += 1;
         if self.count.is_multiple_of(200) {
-            // Rows that are there at once would keep others of this thread waiting.
+            // Yields, because immediately available rows would block other tasks of this thread.
             tokio::task::yield_now().await;
         }
         if self.buffer.len() < PART {
@@ -352,7 +351,7 @@ impl<R: Report> RowSink<R> {
         self.put_aside()
     }
 
-    /// Keeps what has been gathered. What is under way and comes on is given its whole time again.
+    /// Flushes the buffer, and restarts the timeout of the request.
     fn put_aside(&mut self) -> Result<(), Problem> {
         self.deadline.renew();
         self.spool.write(&self.buffer)?;
@@ -360,7 +359,7 @@ impl<R: Report> RowSink<R> {
         Ok(())
     }
 
-    /// Puts out what comes after the rows; the whole answer.
+    /// Writes the end of the answer, and returns the whole.
     async fn finish(mut self, question: &Question<R>, turn: Turn) -> Result<Spool, Problem> {
         self.totals.finish();
         let totals = self.call.rendered(|| serde_json::to_value(&self.totals)).map_err(Problem::internal)?;

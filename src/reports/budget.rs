@@ -88,7 +88,7 @@ pub struct BudgetTotals {
     paid_bp: Option<i64>,
     /// Earned value: the part of the approved budgets whose work was accepted.
     earned_value_irr: Amount,
-    /// Earned value as a part of what was approved, in basis points, rounded half up.
+    /// Earned value as a share of the approved budgets, in basis points, rounded half up.
     #[schema(required, example = 4150)]
     progress_bp: Option<i64>,
 }

@@ -194,9 +194,8 @@ impl Report for CdaPortfolio {
         } else {
             "c.state IN ('certified', 'suspended', 'expired') OR "
         };
-        // A project has one lead at a time: on a day it is the one who began last, if still there. To go
-        // through each project's days once takes no join of days with spans, of which a planner knows
-        // nothing.
+        // A project has one lead at a time: on a day it is the one who began last, if still active. Scanning
+        // each project's days once avoids a join of days with ranges, for which planners have no estimates.
         let query = format!(
             "WITH task AS (SELECT a.cda_id, a.project_id, a.role, a.valid_from, a.valid_to, p.state FROM {assignments} a \
                  JOIN {projects} p ON p.id = a.project_id WHERE a.valid_from <= {day}), \
@@ -260,9 +259,9 @@ impl From<Row> for Portfolio {
 /// Portfolios of CDAs
 ///
 /// The CDAs of the provinces that were certified, suspended or expired on `as_of`, and all others who had
-/// worked in a project by then. A milestone counts for the CDA who led its project on the day on which it was
-/// accepted or returned; with `period`, when that day lies in it. With `industry` only those projects count,
-/// and only CDAs who had worked in one of them are shown.
+/// worked in a project by then. A milestone counts for the CDA who led its project on the day of its
+/// acceptance or return; with `period`, only if that day is within it. With `industry` only its projects
+/// count, and only CDAs who had worked in one of them are shown.
 #[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<Portfolio, PortfolioTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/cda-portfolio")]
 pub async fn get_cda_portfolio(question: Question<CdaPortfolio>) -> Result<HttpResponse, Problem> {

@@ -45,9 +45,9 @@ pub struct Parameters {
     /// The least employment; 100 when left out.
     #[param(minimum = 0, maximum = 100_000_000)]
     pub min_employment: Option<i64>,
-    /// Whether the answer is to be published: it is then made of the published statistics alone, of the
-    /// newest quarter that ends by `as_of`. Rows of which one of the figures is suppressed are left out. It
-    /// comes by province, for all industries and without `known_at`.
+    /// Whether the answer is for publication: it then uses only the published statistics of the newest
+    /// quarter that ends by `as_of`. Rows with a suppressed figure are omitted. Available by province, for
+    /// all industries and without `known_at`.
     pub for_publication: Option<bool>,
 }
 
@@ -57,7 +57,7 @@ pub struct Parameters {
 pub enum Area {
     /// Provinces.
     Province,
-    /// Counties, of those enterprises whose county is known.
+    /// Counties of the enterprises whose county is known.
     County,
 }
 
@@ -97,7 +97,7 @@ pub struct ClusterCandidate {
     /// Its enterprises in the area.
     #[schema(minimum = 0, example = 42)]
     firms: i64,
-    /// Persons whom they employ, as far as it is known.
+    /// Persons employed, as far as known.
     #[schema(minimum = 0, example = 1310)]
     employment: i64,
     /// The location quotient over enterprises, to four decimals.
@@ -250,11 +250,11 @@ impl Report for ClusterCandidates {
 }
 
 impl Question<ClusterCandidates> {
-    /// The cells of the register, and what they come to by area, by industry and in all: the relations
-    /// `cell`, `area`, `of_nation` and `whole`.
+    /// The cells of the register, with their totals by area, by industry and overall: the relations `cell`,
+    /// `area`, `of_nation` and `whole`.
     fn cells(&self, area: Area, digits: u8, sql: &mut Composer) -> String {
-        // The whole is the nation, also for a question about some of its provinces; a province knows nothing
-        // but itself.
+        // The whole is the nation, even if some provinces are selected; for callers of one province it is the
+        // province.
         let enterprises = match self.scope() {
             None => self.known_everywhere(&ENTERPRISE, sql),
             Some(_) => self.known(&ENTERPRISE, sql),
@@ -272,7 +272,7 @@ impl Question<ClusterCandidates> {
         )
     }
 
-    /// The quarter whose published statistics the answer is made of; none where it is not to be published.
+    /// The quarter of the published statistics to use; none if the answer is not for publication.
     async fn published(&self, db: &DatabaseTransaction) -> Result<Option<PersianPeriod>, Problem> {
         if !self.own.for_publication.unwrap_or(false) {
             return Ok(None);
@@ -294,7 +294,7 @@ impl Question<ClusterCandidates> {
     }
 }
 
-/// The same relations from the published statistics, without what is suppressed.
+/// The same relations from the published statistics, without suppressed cells.
 fn published_cells(quarter: PersianPeriod, level: Level, sql: &mut Composer) -> String {
     let level = match level {
         Level::Division => cells::Level::Division,

@@ -1,4 +1,4 @@
-//! The columns of reports: what each holds, and what it is called.
+//! Columns of reports: meaning and titles.
 
 use serde::Serialize;
 use utoipa::ToSchema;

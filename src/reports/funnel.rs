@@ -128,7 +128,7 @@ impl Report for Funnel {
              AND e.effective_on <= {day}{known}), {registered})"
         );
         let days = sql.days_between(&day, "x.entered");
-        // What was registered later was not a candidate then; other states have their own days.
+        // A cluster registered later was not a candidate then; other states have dates of their own.
         let there = |day: &str| format!("WHERE c.state <> 'candidate' OR {registered} <= {day}");
         let (there_now, there_before) = (there(&day), there(&before));
         let query = format!(
@@ -153,7 +153,7 @@ impl Report for Funnel {
     }
 
     fn chart(question: &Question<Self>, states: &[FunnelState], _: &FunnelTotals) -> Option<Chart> {
-        // Those that have left the programme are no part of the funnel.
+        // Clusters that have left the programme are not in the funnel.
         let within = || {
             states.iter().filter(|row| !matches!(row.state, State::Merged | State::Split | State::Withdrawn))
         };

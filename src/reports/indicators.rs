@@ -50,7 +50,7 @@ pub struct IndicatorChange {
     /// Number of these that are measured: they have an actual value of a later period.
     #[schema(minimum = 0, example = 9)]
     measured: i64,
-    /// The share of those that are measured, in basis points, rounded half up; null without projects.
+    /// Share of measured projects, in basis points, rounded half up; null without projects.
     #[schema(required, minimum = 0, maximum = 10_000, example = 7_500)]
     coverage_bp: Option<i64>,
     /// The mean of the baseline values of the measured projects; each project's earliest counts.
@@ -59,7 +59,7 @@ pub struct IndicatorChange {
     /// Number of measured projects with a target.
     #[schema(minimum = 0, example = 8)]
     targeted: i64,
-    /// The mean of their targets; each project's last one counts, also of a period to come.
+    /// Mean of their targets; the last one of each project counts, even of a future period.
     #[schema(required, example = "2000")]
     target: Option<Decimal>,
     /// The mean of the latest actual values of the measured projects.
@@ -196,7 +196,7 @@ impl Report for Indicators {
         let one = |kind: &str, place: &str| {
             format!("MAX(CASE WHEN v.kind = '{kind}' AND v.{place} = 1 THEN v.value END)")
         };
-        // What is not measured says nothing of before either.
+        // Projects without a measurement do not count in the other means either.
         let sums = ["baseline", "target", "latest"].map(|name| {
             let value = format!("CASE WHEN w.latest IS NOT NULL THEN w.{name} END");
             format!("CAST(SUM({value} / 1000000) AS bigint) AS {name}_whole, CAST(SUM({value} % 1000000) AS bigint) AS {name}_rest")
@@ -315,10 +315,10 @@ impl From<Row> for IndicatorChange {
 
 /// Indicators
 ///
-/// Each indicator of the catalogue that is active or measured, over the projects that have a baseline value
-/// of it. A measurement counts when its period has ended by `as_of`. Means are over the same projects before
-/// and after: those that are measured. With `period` only actual values of periods that end in it. Means are
-/// exact to six decimals, rounded half up.
+/// Each indicator of the catalogue that is active or measured, over the projects with a baseline value of it.
+/// A measurement counts if its period has ended by `as_of`. All means are over the same projects, those that
+/// are measured. With `period` only actual values of periods that end within it. Means are exact to six
+/// decimals, rounded half up.
 #[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<IndicatorChange, IndicatorTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/indicators")]
 pub async fn get_indicators(question: Question<Indicators>) -> Result<HttpResponse, Problem> {

@@ -33,8 +33,8 @@ pub struct Parameters {
     /// The level of ISIC; divisions when left out.
     #[param(inline)]
     pub level: Option<Level>,
-    /// Whether the answer is to be published: enterprises and employment are then those of the published
-    /// statistics, of the newest quarter that ends by `as_of`. It comes for all industries and without
+    /// Whether the answer is for publication: enterprises and employment are then those of the published
+    /// statistics, of the newest quarter that ends by `as_of`. Available for all industries and without
     /// `known_at`.
     pub for_publication: Option<bool>,
 }
@@ -50,20 +50,19 @@ pub struct IndustryInProvince {
     /// their primary class.
     #[schema(minimum = 0, example = 1)]
     clusters: i64,
-    /// Those of them that were in development.
+    /// Number of them in development.
     #[schema(minimum = 0, example = 1)]
     in_development: i64,
-    /// Those that were developed.
+    /// Number of them developed.
     #[schema(minimum = 0, example = 0)]
     developed: i64,
     /// Enterprises of the register by their primary class, members of clusters or not; null if suppressed.
     #[schema(required, minimum = 0, example = 14)]
     enterprises: Option<i64>,
-    /// Persons whom they employ, as far as it is known; null where it is suppressed.
+    /// Persons employed, as far as known; null if suppressed.
     #[schema(required, minimum = 0, example = 320)]
     employment: Option<i64>,
-    /// Whether enterprises, employment or both are suppressed: those that are null. Only in an answer that is
-    /// to be published.
+    /// Whether enterprises, employment or both are suppressed (null). Only in an answer for publication.
     #[schema(example = false)]
     suppressed: bool,
     /// Locations of its clusters.
@@ -101,10 +100,10 @@ pub struct IndustryTotals {
     /// Identified clusters.
     #[schema(minimum = 0)]
     clusters: i64,
-    /// Those in development.
+    /// Number in development.
     #[schema(minimum = 0)]
     in_development: i64,
-    /// Those that were developed.
+    /// Number developed.
     #[schema(minimum = 0)]
     developed: i64,
     /// Enterprises of the cells in which they are not suppressed.
@@ -273,7 +272,7 @@ impl Report for IndustryByProvince {
 }
 
 impl Question<IndustryByProvince> {
-    /// The quarter whose published statistics the answer is made of; none where it is not to be published.
+    /// The quarter of the published statistics to use; none if the answer is not for publication.
     async fn published(&self, db: &DatabaseTransaction) -> Result<Option<PersianPeriod>, Problem> {
         if !self.own.for_publication.unwrap_or(false) {
             return Ok(None);
@@ -282,7 +281,7 @@ impl Question<IndustryByProvince> {
     }
 }
 
-/// So many industries are readable in a chart: those with most.
+/// Maximum number of industries in a chart: the largest.
 const MOST_INDUSTRIES: usize = 20;
 
 impl From<Row> for IndustryInProvince {

@@ -98,7 +98,7 @@ pub trait Report: Sized + 'static {
     type Item: Serialize;
     /// Totals of the rows; [`NoTotals`] for none.
     type Totals: Totals<Self::Item>;
-    /// Whether its chart shows rows. One that shows totals keeps none of them.
+    /// Whether its chart shows rows; otherwise no rows are kept for it.
     const CHARTS_ROWS: bool = true;
 
     /// Dependencies of the answer other than the records that it reads.
@@ -207,7 +207,7 @@ pub struct MenuEntry {
     /// Its title in English.
     #[schema(value_type = String, example = "Identified clusters")]
     title_en: &'static str,
-    /// The query parameters that it takes.
+    /// Its query parameters.
     parameters: Vec<MenuParameter>,
     /// The values of `format`.
     #[schema(value_type = Vec<String>, example = json!(["json", "csv", "xlsx"]))]

@@ -200,9 +200,9 @@ impl From<Row> for ClusterNetworks {
 
 /// Networks and joint actions
 ///
-/// For each cluster and kind of network, and for the joint actions of its projects: how many were formed by
-/// `as_of` and in `period`, how many were active on the day and with how many enterprises, what they cost,
-/// and what of it the enterprises bear. One whose first day is not known counts as formed, but in no period.
+/// For each cluster and kind of network, and for the joint actions of its projects: the number formed by
+/// `as_of` and in `period`, the number active on the day and their enterprises, the cost, and the part of it
+/// that the enterprises bear. One whose first day is not known counts as formed, but in no period.
 #[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<ClusterNetworks, NetworkTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/networks")]
 pub async fn get_networks(question: Question<Networks>) -> Result<HttpResponse, Problem> {

@@ -28,7 +28,7 @@ pub struct OverdueMilestones;
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// Only milestones that are so many days late or more.
+    /// Minimum number of days overdue.
     #[param(minimum = 1, maximum = 36_500, default = 1, example = 31)]
     min_days_late: Option<u64>,
 }
@@ -49,8 +49,8 @@ pub struct OverdueMilestone {
     /// The code of the project.
     #[schema(example = "15-P-0001")]
     project_code: String,
-    /// The state of the project on that day. The milestones of a suspended project are overdue all the same;
-    /// those of a closed or terminated one are not.
+    /// State of the project on that day. Milestones of a suspended project count as overdue; those of a
+    /// closed or terminated one do not.
     project_state: ProjectState,
     /// The name of the cluster in Persian.
     #[schema(example = "سنگ")]
@@ -75,7 +75,7 @@ pub struct OverdueMilestone {
     lead_cda: Option<Leader>,
 }
 
-/// A CDA who leads a project.
+/// The lead CDA of a project.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LeaderOfProject)]
 pub struct Leader {
@@ -272,9 +272,9 @@ impl From<Row> for OverdueMilestone {
 /// Overdue milestones
 ///
 /// The milestones that were due before `as_of` and neither accepted nor cancelled on that day, the longest
-/// overdue first. Due days and weights are those of the plan that was in force: the newest baseline frozen by
-/// then. A suspended project's milestones are overdue as well (see `project_state`); a closed or terminated
-/// project has none. With `period` only what was due in it.
+/// overdue first. Due days and weights are those of the plan in force: the newest baseline frozen by then.
+/// Milestones of a suspended project are included (see `project_state`); a closed or terminated project has
+/// none. With `period` only those due within it.
 #[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<OverdueMilestone, OverdueTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/overdue-milestones")]
 pub async fn get_overdue_milestones(question: Question<OverdueMilestones>) -> Result<HttpResponse, Problem> {

@@ -33,7 +33,7 @@ pub struct Sources {
     /// equal ones the first in the order of their titles.
     #[param(min_length = 1, max_length = 500, pattern = "\\S")]
     pub a: Option<String>,
-    /// The second source, B; when left out the one with most claims beside A.
+    /// Second source, B; by default the one with most claims besides A.
     #[param(min_length = 1, max_length = 500, pattern = "\\S")]
     pub b: Option<String>,
     /// Number of clusters that A states, if it does not name them all.
@@ -49,7 +49,7 @@ pub struct Sources {
 pub struct ReconciledCluster {
     /// The cluster.
     pub cluster: ClaimedCluster,
-    /// Under which name A claims it, or its own name where A gives none; null where A does not claim it.
+    /// Name under which A claims it, or its own name if A gives none; null if A does not claim it.
     #[schema(required, example = "سنگ")]
     pub claimed_name_a: Option<String>,
     /// The same for B.
@@ -224,7 +224,7 @@ impl Question<Reconciliation> {
         format!("(SELECT l.* FROM {claims} l WHERE l.claimed_on IS NULL OR l.claimed_on <= {day})")
     }
 
-    /// The two sources: those asked for, or those with most claims.
+    /// The two sources: the requested ones, or those with most claims.
     async fn sources(&self, db: &DatabaseTransaction) -> Result<[Option<String>; 2], Problem> {
         let [a, b] = [self.own.a.clone(), self.own.b.clone()];
         if a.is_some() && b.is_some() {
@@ -268,13 +268,13 @@ impl From<Row> for Side {
 
 /// Reconciliation of sources
 ///
-/// Each cluster that one of two sources claims, by claims of `as_of` or before, or of no day: what both
-/// claim, what only one claims, and what only one claims but is, by mergers, splits and new names effective
-/// by `as_of`, one that the other claims. Of several claims of a source about a cluster the newest gives the
-/// name.
+/// Each cluster that one of two sources claims, by claims of `as_of` or before, or without a day. The
+/// findings distinguish clusters that both claim, that only one claims, and that only one claims although by
+/// mergers, splits and new names effective by `as_of` it is one that the other claims. Of several claims of a
+/// source about a cluster the newest gives the name.
 ///
-/// A source may state more clusters than it names: `stated_a` and `stated_b`. `totals.difference` is how many
-/// more B states, or else names, than A. It is the sum of three parts:
+/// A source may state more clusters than it names: `stated_a` and `stated_b`. `totals.difference` is the
+/// number that B states, or otherwise names, minus that of A. It is the sum of three parts:
 ///
 /// - `by_lineage`: clusters that only B claims, less those that only A claims, among those explained by
 ///   lineage. Where A claims one that was split into two which B claims, that is 2 − 1 = 1.

@@ -1,5 +1,4 @@
-//! Whether projects report as they should: what was due, what came in time, what is missing, and how long
-//! reviews take.
+//! Compliance of projects with reporting: due, timely and missing reports, and duration of reviews.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult, prelude::Uuid};
@@ -61,7 +60,7 @@ pub struct ProjectReporting {
     /// Number of them not submitted by the day.
     #[schema(minimum = 0, example = 1)]
     missing: i64,
-    /// The share that came in time, in basis points, rounded half up; null where none was due.
+    /// Share submitted on time, in basis points, rounded half up; null if none was due.
     #[schema(required, example = 6250)]
     on_time_bp: Option<i64>,
     /// Number of times that reports were returned.
@@ -104,7 +103,7 @@ pub struct ReportingTotals {
     /// Number missing.
     #[schema(minimum = 0)]
     missing: i64,
-    /// The share that came in time, in basis points, rounded half up.
+    /// Share submitted on time, in basis points, rounded half up.
     #[schema(required, example = 6250)]
     on_time_bp: Option<i64>,
     /// Number of times that reports were returned.

@@ -47,8 +47,7 @@ pub enum Length {
 pub struct CurvePoint {
     /// The period.
     period: PersianPeriod,
-    /// The day that the row speaks of: the last one of the period, or `as_of` in the period in which that
-    /// lies.
+    /// Day of the values: the last one of the period, or `as_of` in the period that contains it.
     on: Date,
     /// Planned value (PV) up to that day, by the baseline in force on it; after `as_of` by the one in force
     /// then.
@@ -213,7 +212,7 @@ struct Change {
     rebaselines: i64,
 }
 
-/// The curves on their way, from period to period.
+/// Accumulates the curves from period to period.
 struct Curves {
     as_of: Date,
     /// Periods outside are summed up, but not shown.
@@ -238,7 +237,7 @@ impl Curves {
         }
     }
 
-    /// Goes on to a day, and gives the points that are passed.
+    /// Advances to a day; returns the points passed.
     fn go_on(&mut self, day: chrono::NaiveDate, change: Change) -> Vec<CurvePoint> {
         let day = Date::from(day);
         let period = PersianPeriod::of(day, self.months);

@@ -32,8 +32,8 @@ impl Axis {
     /// The axis for some values of a chart.
     pub fn new(chart: &Chart, language: Language, values: impl Iterator<Item = f64> + Clone) -> Self {
         let greatest = values.clone().map(f64::abs).fold(0.0, f64::max);
-        // From ten of a factor on: 1,200 billion rather than 1.2 trillion. What six digits can say is said as
-        // it is.
+        // A unit is used from ten of it on: 1,200 billion rather than 1.2 trillion. Numbers of up to six
+        // digits are written in full.
         let named = FACTORS.iter().find(|(factor, ..)| greatest >= 1e6_f64.max(10.0 * factor));
         let factor = named.map_or(1.0, |(factor, ..)| *factor);
         let is_whole = named.is_none() && values.clone().all(|value| value.fract() == 0.0);

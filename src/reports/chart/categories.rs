@@ -1,5 +1,4 @@
-//! The names under a row of bars or columns: in lines where they fit between their neighbours, else turned
-//! upwards.
+//! Category labels below bars or columns: in lines if they fit between their neighbours, otherwise rotated.
 
 use super::{
     Error,

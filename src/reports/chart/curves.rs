@@ -29,7 +29,7 @@ pub struct Curves<'a> {
 /// A hundred years of months, and as many curves as can be distinguished.
 const MOST_PERIODS: usize = 1_200;
 const MOST_CURVES: usize = 10;
-/// Marks whose words stand over the curves, and the rows of words.
+/// Maximum number of marks with labels above the curves, and of label rows.
 const MOST_MARKS: usize = 24;
 const MOST_ROWS: usize = 4;
 const ROW: f64 = 17.0;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::problem::{Language, Text};
 
-/// A part of the page, in places from left to right.
+/// A rectangle of the page, in left-to-right coordinates.
 #[derive(Clone, Copy)]
 pub struct Frame {
     /// Left edge.
@@ -87,7 +87,7 @@ fn draw_legend(canvas: &Canvas, legend: &[(Sample, &Text)], mut y: f64) -> Resul
     Ok(y)
 }
 
-/// Says in the middle of the page that there is nothing to be drawn.
+/// Writes in the middle of the page that there is no data.
 pub fn nothing(canvas: &Canvas, frame: Frame) -> Result<(), Error> {
     let words = match canvas.language {
         Language::Persian => "داده‌ای نیست",
@@ -97,8 +97,7 @@ pub fn nothing(canvas: &Canvas, frame: Frame) -> Result<(), Error> {
     canvas.text(words, middle, Lettering::new(18.0, Anchor::Middle).in_colour(GREY))
 }
 
-/// Says at the foot of the page what did not fit: of so many things only the first so many are shown. Each is
-/// given as the words for it, how many are shown, and how many there are.
+/// Writes omissions at the foot of the page: for each part its words, the number shown, and the total.
 pub fn left_out(canvas: &Canvas, parts: &[(Text, usize, usize)]) -> Result<(), Error> {
     let language = canvas.language;
     let said = parts.iter().filter(|(_, shown, all)| shown < all).map(|(name, shown, all)| match language {

@@ -119,7 +119,7 @@ fn draw_cells(
     under.draw(canvas, frame.top + high * rows.len() as f64, |column| left + wide * (column as f64 + 0.5))
 }
 
-/// Crossed out, so that a missing value is not taken for a small one.
+/// Crosses out a missing value, to distinguish it from a small one.
 fn draw_gap(canvas: &Canvas, (left, top): (f64, f64), (right, bottom): (f64, f64)) -> Result<(), Error> {
     canvas.line(&[(left, bottom), (right, top)], Pen::solid(GAP, 1.0))
 }

@@ -1,12 +1,12 @@
-//! Charts as SVG, of any report and knowing none: a report says in words and numbers what is to be seen, and
-//! the renderer finds the places, the colours and the units.
+//! SVG charts for all reports: a report gives words and numbers, and the renderer chooses positions, colours
+//! and units.
 //!
-//! A chart is one A4 page in landscape, whatever it holds: what goes beyond it is left out, and the page says
-//! so (`heading`). Text stays text, so that the viewer shapes it and a reader can search and copy it; no font
-//! is needed to make it, so widths are estimated (`words`). The library draws and finds the steps of axes; it
-//! knows no direction of writing, so a chart is laid out from left to right and a Persian one is mirrored,
-//! with its words in isolates (`canvas`). Curves alone are not mirrored: ministries and project planners draw
-//! time from left to right in Persian too, and an S-curve that rises to the left would be misread.
+//! A chart is always one A4 page in landscape: what does not fit is omitted, with a note on the page
+//! (`heading`). Text stays text, so that the viewer shapes it and a reader can search and copy it; no font is
+//! needed to create it, so widths are estimated (`words`). The library draws and computes the steps of axes;
+//! it does not support writing directions, so a chart is laid out from left to right and a Persian one is
+//! mirrored, with its words in isolates (`canvas`). Curves are not mirrored: ministries and project planners
+//! draw time from left to right in Persian too, and an S-curve rising to the left would be misread.
 
 mod axis;
 mod bars;
@@ -57,7 +57,7 @@ pub enum Figure {
         periods: Vec<String>,
         /// The curves, each with a point for each period.
         curves: Vec<Curve>,
-        /// The place of the period in which the as-of day lies.
+        /// Index of the period with the as-of day.
         today: Option<usize>,
         /// Events such as a new baseline, by the index of their period.
         marks: Vec<(usize, Text)>,
@@ -123,8 +123,8 @@ fn drawable(value: Option<f64>) -> Option<f64> {
 }
 
 impl Chart {
-    /// The SVG document in a language: Persian from right to left and with Persian digits, English from left
-    /// to right. The same chart gives the same bytes.
+    /// The SVG document in a language: Persian from right to left with Persian digits, English from left to
+    /// right. The output is deterministic.
     pub fn svg(&self, language: Language) -> Result<String, Error> {
         let title = words::clean(language, &self.title);
         let description = [&self.note, &self.unit].map(|text| words::clean(language, text)).join("\n");
