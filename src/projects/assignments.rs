@@ -1,4 +1,4 @@
-//! Assignments (انتصاب): which CDA works in a project, as what, and for how long.
+//! Assignments (انتصاب) of CDAs to projects: role and duration.
 
 use sea_orm::{
     EnumIter,
@@ -37,7 +37,7 @@ crate::store::record_table! {
         province: String,
         /// The CDA.
         cda_id: Uuid,
-        /// As what.
+        /// Role.
         role: Role,
         /// The first day.
         valid_from: ChronoDate,
@@ -61,7 +61,7 @@ pub enum Role {
     /// Directs the project. A project has one at a time.
     #[default]
     Lead,
-    /// Helps the lead.
+    /// Assists the lead.
     Assistant,
 }
 
@@ -86,8 +86,8 @@ impl Record for Model {
         format!("projects/{}/assignments/{}", self.project_id, self.id)
     }
 
-    /// One lead at a time (rule 1 of `domain.md`), and a CDA of the project's own province. The lock on the
-    /// project makes writers wait for each other.
+    /// Checks that there is one lead at a time (rule 1 of `domain.md`), and that the CDA is of the project's
+    /// own province. A lock on the project serializes writers.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -130,7 +130,7 @@ impl Record for Model {
 }
 
 impl Model {
-    /// Whether it says more than it said before: of somebody else, in another role, or of more days.
+    /// Whether it grants more than before: another CDA, another role, or more days.
     fn is_more_than(&self, before: &Self) -> bool {
         let is_longer = before.valid_to.is_some_and(|end| self.valid_to.is_none_or(|later| later > end));
         self.cda_id != before.cda_id

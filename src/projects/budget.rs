@@ -50,7 +50,7 @@ pub async fn remaining(
     Ok(project.budget.approved(line) - paid.iter().find(|paid| paid.line == line).map_or(0, |paid| paid.paid))
 }
 
-/// 409 where a project, which is locked, has a line of which more is paid than it is to have.
+/// 409 if a line of a project has more payments than budget. The project must be locked.
 pub async fn check_paid(transaction: &Transaction, project: &Model) -> Result<(), Problem> {
     let budget = &project.budget;
     let paid = paid(transaction, project.id, Uuid::nil()).await?;

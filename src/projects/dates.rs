@@ -1,5 +1,5 @@
-//! Dates nest: a milestone lies in its phase, a phase in the contract (rule 5 of `domain.md`). What is not
-//! known bounds nothing.
+//! Nesting of dates: a milestone is within its phase, a phase within the contract (rule 5 of `domain.md`).
+//! Unknown dates do not limit.
 
 use chrono::NaiveDate;
 use sea_orm::{
@@ -25,7 +25,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// From the first to the last day that the live rows of a project in a table name, or those of one phase.
+    /// The range of days in a table's live rows of a project, or of one of its phases.
     pub async fn of_rows(
         transaction: &Transaction,
         table: &'static str,

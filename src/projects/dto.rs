@@ -120,11 +120,11 @@ pub struct Project {
     receiving_organisation_id: Option<Uuid>,
     /// State. It changes only by `POST /projects/{id}/transitions`.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they depend on
     /// other records.
     #[schema(example = json!([{"to": "approved", "needs": ["decision_id"], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
-    /// Not part of the history: they follow from other records and the day.
+    /// Not part of the history, because they depend on other records and the day.
     #[serde(flatten)]
     #[schema(value_type = Figures)]
     pub figures: Option<Figures>,

@@ -1,4 +1,4 @@
-//! The table of projects, and what is asked of it.
+//! Projects: table and queries.
 
 use std::collections::HashMap;
 
@@ -354,7 +354,7 @@ impl Stateful for Model {
         };
         let cluster = clusters::entity::Entity::find_by_id(self.cluster_id).one(&**transaction).await?;
         match cluster {
-            // What is terminated before its contract has not changed the cluster.
+            // A project terminated before its contract has not changed the cluster.
             Some(cluster) if cluster.state == Cluster::InDevelopment || to == Cluster::InDevelopment => {
                 lifecycle::follow(transaction, &cluster, to, event).await
             }
@@ -426,8 +426,8 @@ impl ProjectFilter {
     }
 }
 
-/// The condition that a column names a project that is the caller's own work today: for a CDA or a supervisor
-/// one that is assigned to it, for everybody else any.
+/// Condition that a project in a column is the caller's own work today: assigned to it for a CDA or a
+/// supervisor, any for everybody else.
 pub fn assigned_to(caller: &Caller, project: impl IntoColumnRef) -> Condition {
     let assigned = match caller.role {
         Role::Cda => assigned_to_cda(caller.cda_id.unwrap_or_default()),

@@ -21,9 +21,9 @@ pub struct Facts {
     pub cluster_state: String,
     /// Whether another project of the cluster is live.
     pub has_rival: bool,
-    /// Whether a lead CDA who is certified is assigned on the day.
+    /// Whether a certified lead CDA is assigned on the day.
     pub has_lead: bool,
-    /// Whether somebody supervises it on the day.
+    /// Whether it has a supervisor on the day.
     pub has_supervisor: bool,
     /// Whether an endorsed diagnostic study is attached.
     pub has_study: bool,

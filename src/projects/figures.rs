@@ -48,7 +48,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Takes over the sums, and warns of weights that are not whole.
+    /// Sets the sums, and warns if the weights do not total 10,000.
     fn sum_up(&mut self, earned: i64, planned: i64, total: i64, overdue: i64) {
         // Basis points times basis points: a sum is divided once, at its end.
         self.progress_bp = earned / 10_000;
@@ -71,14 +71,14 @@ pub struct NextMilestone {
     /// The title in Persian.
     #[schema(example = "مطالعهٔ شناختی خوشه")]
     title_fa: String,
-    /// The day by which it is due.
+    /// Due day.
     due_on: Date,
     /// State.
     #[schema(schema_with = milestone_state)]
     state: String,
 }
 
-/// By name: the type itself belongs to those who come after projects.
+/// Schema reference by name, because the type is defined in a dependent module.
 fn milestone_state() -> Ref {
     Ref::from_schema_name("MilestoneState")
 }

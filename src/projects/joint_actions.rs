@@ -1,5 +1,4 @@
-//! Joint actions (اقدام مشترک): what enterprises of a cluster have done together in a project, and at whose
-//! cost.
+//! Joint actions (اقدام مشترک) of enterprises of a cluster in a project, with their cost.
 
 use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};

@@ -46,7 +46,7 @@ crate::store::record_table! {
     }
 }
 
-/// The phases of a project, in their order. Trust building runs from start to end beside the others.
+/// The phases of a project, in order. Trust building runs in parallel to the others.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -63,7 +63,7 @@ pub enum PhaseName {
     ActionPlan,
     /// Carrying it out.
     Implementation,
-    /// Evaluating what was reached.
+    /// Evaluation of the results.
     Evaluation,
     /// Handing over.
     Handover,
@@ -125,7 +125,7 @@ impl Record for Model {
     }
 }
 
-/// Trust building begins with the diagnostic study, where it is planned and has not begun.
+/// Starts trust building together with the diagnostic study, if it is planned and has not started.
 pub async fn open_trust_building(transaction: &Transaction, project: Uuid, on: Date) -> Result<(), Problem> {
     let phase = Entity::find()
         .filter(Column::ProjectId.eq(project))

@@ -1,5 +1,5 @@
-//! The states of a project and the rules by which they change, as `domain.md` lists them. What the guards
-//! look at is gathered in [`super::facts`].
+//! States of a project and their transitions, as listed in `domain.md`. Facts for the guards are collected in
+//! [`super::facts`].
 
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};

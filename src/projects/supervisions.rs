@@ -1,4 +1,4 @@
-//! Supervisions (نظارت): who supervises a project, a person or an organisation, and for how long.
+//! Supervisions (نظارت) of projects: person or organisation, and duration.
 
 use sea_orm::{EnumIter, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ crate::store::record_table! {
         kind: Kind,
         /// The organisation that supervises.
         organisation_id: Option<Uuid>,
-        /// The account of the person who supervises.
+        /// Account of the supervisor.
         account_id: Option<Uuid>,
         /// The name of that person.
         person_name: Option<String>,
@@ -153,10 +153,10 @@ pub struct Supervision {
     /// The organisation that supervises.
     #[schema(required)]
     organisation_id: Option<Uuid>,
-    /// The account of the person who supervises: it reviews the milestones of the project.
+    /// Account of the supervisor, which reviews the milestones of the project.
     #[schema(required)]
     account_id: Option<Uuid>,
-    /// The name of the person who supervises.
+    /// Name of the supervisor.
     #[schema(required, example = "ناظر نمونه")]
     person_name: Option<String>,
     /// The first day.
@@ -196,10 +196,10 @@ pub struct SupervisionInput {
     /// The organisation that supervises.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organisation_id: Option<Uuid>,
-    /// The account (role `supervisor`, same province) of the person who supervises.
+    /// Account of the supervisor (role `supervisor`, same province).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Uuid>,
-    /// The name of the person who supervises.
+    /// Name of the supervisor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200, pattern = "\\p{L}", format = "name", example = "ناظر نمونه")]
     pub person_name: Option<String>,
