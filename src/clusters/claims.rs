@@ -1,5 +1,5 @@
-//! Claims: who says that a cluster exists, when, and under which name. Sources contradict each other, so a
-//! cluster keeps what each of them says.
+//! Claims that a cluster exists: source, date and name. Sources contradict each other, so a cluster has a
+//! claim for each of them.
 
 use sea_orm::{
     entity::prelude::*,
@@ -42,7 +42,7 @@ crate::store::record_table! {
         claimed_on: Option<ChronoDate>,
         /// Under which name.
         claimed_name: Option<String>,
-        /// Anything else.
+        /// Note.
         note: Option<String>,
     }
 }
@@ -80,7 +80,7 @@ impl Record for Model {
         format!("clusters/{}/claims/{}", self.cluster_id, self.id)
     }
 
-    /// A claim is of the province of its cluster, which takes it along where it moves.
+    /// A claim belongs to the province of its cluster, and moves with it.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -122,7 +122,7 @@ pub struct Claim {
     /// Under which name.
     #[schema(required, example = "سنگ")]
     claimed_name: Option<String>,
-    /// Anything else.
+    /// Note.
     #[schema(required)]
     note: Option<String>,
 }
@@ -169,7 +169,7 @@ pub struct ClaimInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "سنگ")]
     pub claimed_name: Option<String>,
-    /// Anything else.
+    /// Note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,

@@ -30,7 +30,7 @@ pub struct CurrentProject {
     state: String,
 }
 
-/// By name: the type itself belongs to those who come after clusters.
+/// Schema reference by name, because the type is defined in a dependent module.
 fn project_state() -> Ref {
     Ref::from_schema_name("ProjectState")
 }

@@ -58,7 +58,7 @@ pub struct Cluster {
     isic: Vec<Isic>,
     /// State in the programme. It changes only by `POST /clusters/{id}/transitions`.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they depend on
     /// other records.
     #[schema(example = json!([{"to": "prioritised", "needs": ["decision_id"], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
@@ -91,7 +91,7 @@ pub struct Cluster {
     /// Its opportunities.
     #[schema(example = json!([{"category": "market_knowledge", "text": "بازار سنگ در کشورهای همسایه"}]))]
     opportunities: Vec<Finding>,
-    /// The scores by which it is prioritised; null before.
+    /// Scores for the prioritisation; null before.
     #[schema(required)]
     priority_scores: Option<PriorityScores>,
     /// Its live project: one that is approved and not yet closed or terminated.
@@ -224,7 +224,7 @@ pub struct ClusterInput {
     #[serde(default)]
     #[schema(max_items = 50, example = json!([{"category": "market_knowledge", "text": "بازار سنگ در کشورهای همسایه"}]))]
     pub opportunities: Vec<Finding>,
-    /// The scores by which it is prioritised: all four.
+    /// Scores for the prioritisation: all four.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority_scores: Option<PriorityScores>,
     /// Identifiers of the cluster in other systems.
@@ -247,7 +247,7 @@ impl From<&Model> for ClusterInput {
             identified_on: row.identified_on.map(Date::from),
             identified_precision: row.identified_precision,
             identified_not_later_than: row.identified_not_later_than.map(Date::from).filter(|bound| {
-                // A bound that follows from the day follows a changed day too: it is not an input of its own.
+                // A bound derived from the day follows changes of the day, so it is not an input of its own.
                 row.identified_on
                     .zip(row.identified_precision.and_then(Precision::period))
                     .is_none_or(|(on, period)| Date::from(on).end_of(period) != *bound)

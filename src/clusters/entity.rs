@@ -1,4 +1,4 @@
-//! The table of clusters, and what is asked of it.
+//! Clusters: table and queries.
 
 use std::collections::HashMap;
 
@@ -85,7 +85,7 @@ crate::store::record_table! {
         challenges: Findings,
         /// Its opportunities.
         opportunities: Findings,
-        /// The scores by which it is prioritised.
+        /// Scores for the prioritisation.
         priority_scores: Option<PriorityScores>,
     }
 }
@@ -204,8 +204,8 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    /// Gives out a code where there is none: the province's number and a count, past codes that were given by
-    /// hand. Takes the claims along into another province.
+    /// Assigns a code if there is none: the province's number and a counter, skipping codes assigned
+    /// manually. Moves the claims along into another province.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -251,7 +251,7 @@ impl Stateful for Model {
         self.state
     }
 
-    /// Entering `identified` gives the identification date where none is known.
+    /// Entering `identified` sets the identification date if it is unknown.
     fn apply_state(&mut self, state: State, on: Date) {
         self.state = state;
         if state == State::Identified && self.identified_not_later_than.is_none() {

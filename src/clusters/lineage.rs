@@ -1,5 +1,5 @@
-//! Lineage: what became of a cluster. It was merged into another one, split into others, or renamed; so
-//! counts of different sources and days can be explained.
+//! Lineage of clusters: mergers, splits and new names. It explains different counts of different sources and
+//! days.
 
 use sea_orm::{
     EnumIter,
@@ -38,15 +38,15 @@ crate::store::record_table! {
         province: String,
         /// Kind of event.
         kind: Kind,
-        /// The cluster that it was merged into, or one of those that it was split into.
+        /// Cluster that it was merged into, or one of those it was split into.
         other_cluster_id: Option<Uuid>,
         /// The name that it had.
         former_name: Option<String>,
-        /// Since when it is so.
+        /// Effective date.
         effective_on: ChronoDate,
         /// Title of the source.
         source_title: Option<String>,
-        /// Anything else.
+        /// Note.
         note: Option<String>,
         /// The decision behind it.
         decision_id: Option<Uuid>,
@@ -130,18 +130,18 @@ pub struct LineageEntry {
     /// Kind of event.
     #[schema(example = "renamed")]
     kind: Kind,
-    /// The cluster that it was merged into, or one of those that it was split into.
+    /// Cluster that it was merged into, or one of those it was split into.
     #[schema(required, example = json!(null))]
     other_cluster_id: Option<Uuid>,
     /// The name that it had before.
     #[schema(required, example = "سنگ‌های ساختمانی")]
     former_name: Option<Name>,
-    /// Since when it is so.
+    /// Effective date.
     effective_on: Date,
     /// Title of the source.
     #[schema(required, example = "صورت‌جلسهٔ کارگروه خوشه‌های استان")]
     source_title: Option<String>,
-    /// Anything else.
+    /// Note.
     #[schema(required)]
     note: Option<String>,
     /// The decision behind it.
@@ -176,15 +176,15 @@ pub struct LineageEntryInput {
     /// Kind of event.
     #[schema(example = "renamed")]
     pub kind: Kind,
-    /// The cluster that it was merged into, or one of those that it was split into: another one of the same
-    /// province. Needed with `merged_into` and `split_into`, and only there.
+    /// Cluster that it was merged into, or one of those it was split into: another one of the same province.
+    /// Required with `merged_into` and `split_into`, otherwise not allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_cluster_id: Option<Uuid>,
     /// The name that it had before. Needed with `renamed`, and only there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "سنگ‌های ساختمانی")]
     pub former_name: Option<Name>,
-    /// Since when it is so; not in the future.
+    /// Effective date; not in the future.
     pub effective_on: Date,
     /// Title of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,7 +196,7 @@ pub struct LineageEntryInput {
         example = "صورت‌جلسهٔ کارگروه خوشه‌های استان"
     )]
     pub source_title: Option<String>,
-    /// Anything else.
+    /// Note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,

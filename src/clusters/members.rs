@@ -23,8 +23,8 @@ pub enum Of {
     Province(String),
 }
 
-/// Each of the ids is one of a live enterprise there; the violation at its place otherwise. Nobody deletes or
-/// moves the enterprise before the end of the transaction.
+/// Checks that each id is that of a live enterprise there; otherwise returns the violation at its place. The
+/// enterprises cannot be deleted or moved before the end of the transaction.
 pub async fn check(
     transaction: &Transaction,
     ids: &[Uuid],
@@ -33,7 +33,7 @@ pub async fn check(
 ) -> Result<Vec<Violation>, Problem> {
     // In one order, so that of two writers none waits for the other.
     for id in ids.iter().collect::<BTreeSet<_>>() {
-        // The lock that `Transaction::lock` takes for the record.
+        // The same lock as `Transaction::lock` for the record.
         lock::for_transaction(&**transaction, &format!("enterprise {id}")).await?;
     }
     let column = |name: &'static str| Expr::col(Alias::new(name));

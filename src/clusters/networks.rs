@@ -1,4 +1,4 @@
-//! Networks (شبکه) of enterprises that a cluster has formed: for what, of whom, and at whose cost.
+//! Networks (شبکه) of enterprises in a cluster: purpose, members and cost.
 
 use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};

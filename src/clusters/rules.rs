@@ -23,7 +23,7 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 #[schema(as = ClusterState)]
 pub enum State {
-    /// Named by somebody, not yet identified.
+    /// Named by a source, not yet identified.
     #[default]
     Candidate,
     /// Identified as a cluster.
@@ -51,7 +51,7 @@ pub enum State {
 impl lifecycle::State for State {}
 
 const MANAGER: Who = Who::Holder("clusters:write");
-/// Every state but those that end a cluster.
+/// All states except the final ones.
 const ANY: &[State] = &[
     State::Candidate,
     State::Identified,

@@ -1,5 +1,5 @@
-//! The value chain of a cluster: its stages from raw materials to the final consumer, what each feeds, and
-//! who works there.
+//! Value chain of a cluster: its stages from raw materials to the final consumer, their order, and their
+//! enterprises.
 
 use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ pub enum Stage {
     Marketing,
     /// The final consumer.
     FinalConsumer,
-    /// Services beside the chain.
+    /// Support services outside the chain.
     SupportServices,
 }
 
