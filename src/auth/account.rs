@@ -25,13 +25,13 @@ crate::store::record_table! {
         scopes: Scopes,
         /// The password or client secret, hashed with argon2id (PHC string).
         password_hash: String,
-        /// Whether it is shut out.
+        /// Whether it is disabled.
         disabled: bool,
         /// The CDA that the person is.
         cda_id: Option<Uuid>,
         /// The commitments to the names of the person.
         commitments: Option<Commitments>,
-        /// Whether the password was set by somebody else, and is to be changed before anything else is done.
+        /// Whether the password was set by somebody else, and has to be changed before anything else.
         must_change_password: bool,
     }
 }
@@ -47,12 +47,12 @@ pub enum Kind {
     Client,
 }
 
-/// Scopes that were granted: to an API client, or to a token for which something goes on to be done.
+/// Granted scopes: of an API client, or of a token on whose behalf work continues later.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Scopes(pub Vec<String>);
 
 impl Model {
-    /// The part of the country that exists for the account.
+    /// Scope of the account.
     pub fn scope(&self) -> Scope {
         self.province.clone().map_or(Scope::Nation, Scope::Province)
     }
@@ -62,7 +62,7 @@ impl Model {
         vec![self.username.clone(), self.display_name.clone()]
     }
 
-    /// Gives it a password, by its hash. One that somebody else has set is to be changed at the first login.
+    /// Sets the password hash. A password set by somebody else has to be changed at the first login.
     pub fn set_password(&mut self, hash: String, is_set_by_owner: bool) {
         self.password_hash = hash;
         self.must_change_password = !is_set_by_owner;
@@ -93,8 +93,8 @@ impl Model {
     }
 }
 
-/// Has a new or changed account stand in the security log; of a changed one, with what was changed of what it
-/// may do.
+/// Adds a new or changed account to the security log; for a change, with the changed fields that affect its
+/// permissions.
 pub fn note_change(transaction: &Transaction, resource: &str, id: Uuid, changed: Option<&[(&str, bool)]>) {
     let event = match changed {
         None => transaction.event(security_event::Kind::AccountCreated),
@@ -108,7 +108,7 @@ pub fn note_change(transaction: &Transaction, resource: &str, id: Uuid, changed:
     transaction.note(event.about(resource, id));
 }
 
-/// Has a deleted account stand in the security log.
+/// Adds a deleted account to the security log.
 pub fn note_deletion(transaction: &Transaction, resource: &str, id: Uuid) {
     transaction.note(transaction.event(security_event::Kind::AccountDeleted).about(resource, id));
 }

@@ -1,4 +1,4 @@
-//! Logging out, oneself, and what OAuth 2 clients look up. Logging in is [`grants`].
+//! Endpoints for logout, the own account, and OAuth 2 metadata. Login is in [`grants`].
 
 use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub fn routes(config: &mut ServiceConfig) {
     own_sessions::routes(config);
 }
 
-/// The routes of this module that stand at the root.
+/// Routes of this module at the root.
 pub fn well_known_routes(config: &mut ServiceConfig) {
     config.service(list_signing_keys).service(get_authorization_server);
 }
@@ -89,15 +89,14 @@ pub struct Me {
     /// The province that exists for the caller; null for the nation.
     #[schema(required, example = "IR-15")]
     province: Option<String>,
-    /// The CDA that the caller is; null for everybody else.
+    /// The caller's CDA record; null if the caller is not a CDA.
     #[schema(required, example = json!(null))]
     cda_id: Option<Uuid>,
     /// Permissions of the token.
     #[schema(example = json!(["clusters:read", "clusters:write"]))]
     permissions: Vec<String>,
-    /// Whether somebody else has set the password: before anything else it has to be changed (`POST
-    /// /auth/password`), and everything but that, this and `POST /auth/revoke` is refused (403,
-    /// `password_change_required`).
+    /// Whether somebody else has set the password: it has to be changed first (`POST /auth/password`), and
+    /// everything except that, this and `POST /auth/revoke` is refused (403, `password_change_required`).
     #[schema(example = false)]
     must_change_password: bool,
 }
@@ -133,9 +132,9 @@ pub struct PasswordChange {
 
 /// Change my password
 ///
-/// Ends all sessions of the account: log in again with the new password. The present one, and one that is
-/// easily guessed, are refused. A password that somebody else has set (`must_change_password` of `GET
-/// /auth/me`) is changed here before anything else.
+/// Ends all sessions of the account: log in again with the new password. The current password, and one that
+/// is easily guessed, are refused. A password set by somebody else (`must_change_password` of `GET /auth/me`)
+/// has to be changed here before anything else.
 #[utoipa::path(request_body = PasswordChange, responses((status = 204, description = "Changed")), security(("oauth2" = [])))]
 #[post("/auth/password")]
 pub async fn change_password(

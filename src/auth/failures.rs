@@ -63,7 +63,7 @@ impl ActiveModelBehavior for ActiveModel {}
 /// Failures count for this long.
 const WINDOW: TimeDelta = TimeDelta::minutes(15);
 
-/// A login waits so long for those before it, at the most.
+/// Maximum time that a login waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The first delay. It doubles with each [`STEP`] failures,
@@ -73,11 +73,11 @@ const STEP: u64 = 5;
 /// up to this one, after which it stays.
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
-/// So many logins of an account are delayed at the same time; more wait for them. So no number of addresses
-/// tries more than some passwords a second.
+/// Maximum number of delayed logins of an account at a time; further ones wait. So any number of addresses
+/// can try only some passwords a second.
 const DELAYED_AT_ONCE: usize = 16;
 
-/// An account that is closed for an address stands in the security log so often at the most.
+/// Minimum interval of log entries for an account closed for an address.
 const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 /// Logins that are under way at this instance, and failures that could not be written.
@@ -114,7 +114,7 @@ pub struct Attempt<'a> {
 pub struct Closed {
     /// The answer: 429 with `Retry-After`.
     pub problem: Problem,
-    /// Whether it is to stand in the security log.
+    /// Whether to add it to the security log.
     pub is_news: bool,
 }
 

@@ -48,7 +48,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for OauthForm<T> {
     }
 }
 
-/// A token request, as a form (RFC 6749). Parameters that are not known are ignored, as the RFC asks.
+/// A token request, as a form (RFC 6749). Unknown parameters are ignored, as the RFC requires.
 #[derive(Deserialize, ToSchema)]
 pub struct TokenRequest {
     /// Grant type of the request.
@@ -69,7 +69,7 @@ pub struct TokenRequest {
     /// The client secret, with `client_credentials`; HTTP Basic works as well.
     #[schema(max_length = 200, nullable = false, format = Password)]
     client_secret: Option<String>,
-    /// Permissions asked for, separated by spaces; all that the account has when left out.
+    /// Requested permissions, separated by spaces; by default all that the account has.
     #[schema(max_length = 1000, nullable = false)]
     scope: Option<String>,
 }
@@ -99,8 +99,8 @@ pub struct TokenResponse {
     /// Seconds that the access token lives.
     #[schema(minimum = 1, example = 900)]
     expires_in: i64,
-    /// The refresh token, for people: it gives new tokens once. None while the database takes no writes, and
-    /// where the password has to be changed first.
+    /// Refresh token, for people: it gives new tokens once. Missing while the database is read-only, and
+    /// while the password has to be changed.
     #[schema(required = false, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
@@ -108,8 +108,8 @@ pub struct TokenResponse {
     /// changed first.
     #[schema(example = "reference:read clusters:read reports:read")]
     scope: String,
-    /// `true` where somebody else has set the password: the token is good for `POST /auth/password`, `GET
-    /// /auth/me` and `POST /auth/revoke` alone. Left out otherwise.
+    /// `true` if somebody else has set the password: the token is valid only for `POST /auth/password`, `GET
+    /// /auth/me` and `POST /auth/revoke`. Otherwise omitted.
     #[schema(required = false, example = false)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     must_change_password: bool,
@@ -192,8 +192,8 @@ async fn log_in(
     begin_session(request, db, config, account, scope, Some(TimeDelta::days(config.refresh_token_days))).await
 }
 
-/// Begins a session, with a refresh token that lives so long where one is wanted. While the database takes no
-/// writes there is neither.
+/// Begins a session, with a refresh token of this lifetime if requested. While the database takes no writes
+/// there is neither.
 async fn begin_session(
     request: &HttpRequest,
     db: &Database,
@@ -272,8 +272,8 @@ async fn refresh(
     }
 }
 
-/// Uses up a refresh token and gives the next one. The end of a session whose token was reused, or that is
-/// too old, is committed as well.
+/// Redeems a refresh token, and issues the next one. If the token was reused or the session is too old, its
+/// end is committed as well.
 async fn rotate(
     request: &HttpRequest,
     form: &TokenRequest,
@@ -370,7 +370,7 @@ fn reused() -> Problem {
     oauth(Problem::new(&problem_types::INVALID_GRANT).detail(detail), "invalid_grant")
 }
 
-/// The permissions asked for, which must be held; all that are held where none is named.
+/// The requested permissions, which must be held; by default all held ones.
 fn granted(form: &TokenRequest, held: &[String]) -> Result<String, Problem> {
     let asked: Vec<&str> = form.scope.as_deref().unwrap_or_default().split_ascii_whitespace().collect();
     if asked.iter().any(|asked| held.iter().all(|held| held != asked)) {
@@ -386,7 +386,7 @@ fn granted(form: &TokenRequest, held: &[String]) -> Result<String, Problem> {
     Ok(if asked.is_empty() { held.join(" ") } else { asked.join(" ") })
 }
 
-/// The account, if the secret is its own. Takes as long when there is no such account.
+/// The account, if the secret is correct. Takes as long for an unknown account.
 pub async fn prove(
     request: &HttpRequest,
     db: &Database,
@@ -453,7 +453,7 @@ fn invalid_request(parameter: &'static str) -> Problem {
     oauth(problem, "invalid_request")
 }
 
-/// Adds what clients of RFC 6749 look for.
+/// Adds the error fields of RFC 6749.
 fn oauth(problem: Problem, error: &'static str) -> Problem {
     let description = problem.to_string();
     problem.member("error", error).member("error_description", description)

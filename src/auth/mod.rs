@@ -33,20 +33,20 @@ pub struct Caller {
     pub username: String,
     /// Its role.
     pub role: Role,
-    /// The part of the country that exists for it.
+    /// Its scope.
     pub scope: Scope,
     /// Its permissions.
     pub permissions: Vec<String>,
-    /// The CDA that it is, where it is one.
+    /// Its CDA record, if it is a CDA.
     pub cda_id: Option<Uuid>,
     /// The session of its token, where there is one.
     pub session_id: Option<Uuid>,
-    /// Whether it has to change its password before it does anything else.
+    /// Whether it has to change its password before anything else.
     pub must_change_password: bool,
 }
 
 impl Caller {
-    /// An account as a caller, with those of its permissions that were granted.
+    /// The caller of an account, with its granted permissions.
     pub fn of(account: account::Model, is_granted: impl Fn(&String) -> bool) -> Self {
         Self {
             id: account.id,

@@ -1,6 +1,6 @@
-//! Passwords: argon2id (RFC 9106) with the parameters that OWASP recommends (19 MiB, two passes), and which
-//! new ones are refused (NIST SP 800-63B, section 3.1.1.2): those of 30,000 that are often used, words,
-//! names, dates, repetitions and sequences, and what is put together from a few of them.
+//! Passwords: argon2id (RFC 9106) with the parameters that OWASP recommends (19 MiB, two passes), and rules
+//! for new ones (NIST SP 800-63B, section 3.1.1.2). Refused are 30,000 common ones, words, names, dates,
+//! repetitions and sequences, and short combinations of these.
 
 use std::sync::LazyLock;
 
@@ -14,10 +14,10 @@ use tokio::sync::Semaphore;
 
 use crate::problem::{Problem, Text, Violation};
 
-/// The fewest characters of a password (NIST SP 800-63B asks for 8 at least, 15 where it stands alone).
+/// Minimum length of a password (NIST SP 800-63B requires 8, or 15 as the only factor).
 pub const MIN_LENGTH: usize = 12;
 
-/// Each hash takes 19 MiB and a core for some milliseconds: no more than this many at once.
+/// Maximum number of concurrent hashes: each takes 19 MiB and a core for some milliseconds.
 static RUNNING: Semaphore = Semaphore::const_new(4);
 
 /// Hash to compare with in a login to an unknown account, so that it takes as long.
@@ -27,7 +27,7 @@ static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now(&random()).unwrap_or
 /// than a century.
 const FEWEST_GUESSES: u64 = 100_000_000;
 
-/// Words that stand to reason here.
+/// Words that are obvious for this service.
 const OF_THE_SERVICE: [&str; 4] = ["khoosheh", "khushe", "isipo", "خوشه"];
 
 /// Reasons for refusing a new password.
@@ -61,8 +61,7 @@ impl Refusal {
     }
 }
 
-/// The hash of a new password of somebody who is called by these names; 422 at the pointer where it is
-/// refused.
+/// The hash of a new password of a user with these names; 422 at the pointer if it is refused.
 pub async fn hash_new(
     password: String,
     names: Vec<String>,
@@ -110,7 +109,7 @@ fn is_right(password: &str, hash: &str) -> bool {
         .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
-/// A hash, for the command line and the demo, which have nobody waiting.
+/// Hashes at once, for the command line and the demo, where blocking does not matter.
 pub fn hash_now(password: &str) -> Result<String, argon2::password_hash::Error> {
     Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
 }
@@ -127,7 +126,7 @@ pub fn warm_up() {
 
 async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let permit = RUNNING.acquire().await.map_err(Problem::internal)?;
-    // The work goes on when whoever asked has gone: so does the permit.
+    // The work continues after its caller has gone; so does the permit.
     let permitted = move || {
         let _permit = permit;
         work()
@@ -162,7 +161,7 @@ mod tests {
             "a new password, held against the present one"
         );
         drop(all);
-        // Whoever asked goes; the work goes on, and so does its permit.
+        // The caller goes; the work and its permit continue.
         let (end, ended) = std::sync::mpsc::channel::<()>();
         assert!(tokio::time::timeout(soon, in_background(move || ended.recv())).await.is_err());
         assert_eq!(RUNNING.available_permits(), 3);

@@ -1,9 +1,8 @@
-//! The keys that sign access tokens. All instances share them through the database, where a key from the
-//! configuration encrypts them.
+//! Signing keys of access tokens. All instances share them through the database, where they are encrypted
+//! with a key from the configuration.
 //!
 //! A new key is published before it signs, so that everybody who caches the published keys knows it by then;
-//! the one before goes on to verify until the tokens that it has signed have ended. So a rotation logs nobody
-//! out.
+//! the former one verifies until the tokens that it has signed have expired. So a rotation ends no sessions.
 
 use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -144,7 +143,7 @@ impl Keys {
         self.0.iter().find(|key| key.row.id == id && key.verifies_at(now())).map(|key| &key.verifying)
     }
 
-    /// The public keys (RFC 7517), also of those that do not sign yet.
+    /// The public keys (RFC 7517), including those that do not sign yet.
     pub fn published(&self) -> Value {
         let now = now();
         json!({ "keys": self.0.iter().filter(|key| key.verifies_at(now)).map(|key| &key.published).collect::<Vec<_>>() })
@@ -156,8 +155,8 @@ pub async fn rows(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(db).await
 }
 
-/// Makes the first key where there is none, and seals those that the first key of the configuration has not
-/// sealed. Of several instances that start at once, one does.
+/// Creates the first key if there is none, and re-encrypts those not encrypted with the first configured key.
+/// Of several instances that start at once, one does this.
 pub async fn prepare(db: &Database, sealing: &[SealingKey]) -> Result<(), Problem> {
     let is_right = |rows: &[Model]| {
         !rows.is_empty()
@@ -179,7 +178,7 @@ pub async fn prepare(db: &Database, sealing: &[SealingKey]) -> Result<(), Proble
         } else {
             Some(row.pkcs8.clone())
         };
-        // One that does not open is named where it is to be used.
+        // A key that cannot be opened is reported when it is used.
         let Some(clear) = clear else { continue };
         let sealed = ActiveModel {
             id: Set(row.id.clone()),
@@ -222,9 +221,9 @@ pub struct Rotated {
     pub verify_until: DateTime<Utc>,
 }
 
-/// Makes a new key, which signs after a while; the others verify until their tokens have ended. Where they
-/// are compromised they verify nothing from now on, and the new one signs at once: access tokens end, and
-/// sessions go on with their refresh tokens.
+/// Creates a key that signs after a delay; the others verify until their tokens have expired. If they are
+/// compromised they verify nothing from now on, and the new one signs at once: access tokens become invalid,
+/// and sessions continue with their refresh tokens.
 pub async fn rotate(
     db: &Database,
     config: &Config,

@@ -50,7 +50,7 @@ struct Claims {
     sid: Uuid,
 }
 
-/// For keys that are not known, the database is asked so often at the most: anybody can make up a token.
+/// Minimum interval of database lookups for unknown keys: anybody can make up a token.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Reasons for refusing a token.
@@ -79,10 +79,10 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Loads the keys, and makes the first one where there is none.
+    /// Loads the keys, and creates the first one if there is none.
     ///
     /// # Errors
-    /// A key that is encrypted with another key than the configuration gives.
+    /// A key is encrypted with a key that is not configured.
     pub async fn load(db: &Database, config: &Config) -> Result<Self, Problem> {
         let sealing = signing_key::sealing_keys(&config.secrets.signing_key_encryption)?;
         match signing_key::prepare(db, &sealing).await {
@@ -108,8 +108,8 @@ impl Authenticator {
         })
     }
 
-    /// Reads the keys again where the database holds others. Those of before stay where the new ones cannot
-    /// be read.
+    /// Reloads the keys if those in the database have changed. If the new ones cannot be read, the former
+    /// ones are kept.
     pub async fn follow_keys(&self, db: &Database) -> Result<(), Problem> {
         if self.keys().are_current(db).await? {
             return Ok(());
@@ -183,7 +183,7 @@ impl Authenticator {
         self.caller_now(db, token).await
     }
 
-    /// The same as it is at this moment, also where another instance has ended the session just now.
+    /// The caller without the cache, even if another instance has ended the session just now.
     pub async fn caller_now(&self, db: &Database, token: &str) -> Result<Option<Arc<Caller>>, Problem> {
         let Some(claims) = self.claims(db, token).await? else { return Ok(None) };
         let Some(account) =
@@ -219,7 +219,7 @@ impl Authenticator {
         Ok(self.claims(db, token).await?.map(|claims| (claims.sid, claims.sub)))
     }
 
-    /// Forgets what this instance remembers of tokens, so that a change of an account counts here at once.
+    /// Clears the token cache, so that a change of an account takes effect here at once.
     pub fn forget(&self) {
         self.remembered.invalidate_all();
     }
