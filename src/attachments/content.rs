@@ -1,4 +1,4 @@
-//! The content of an attachment, on its way in and out.
+//! Upload and download of attachment contents.
 
 use actix_web::{HttpRequest, HttpResponse, body::SizedStream, http::header, web};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -45,8 +45,8 @@ async fn hold(transaction: &impl ConnectionTrait, sha256: &str) -> Result<(), Db
     lock::for_transaction(transaction, &format!("content {sha256}")).await
 }
 
-/// Removes the files of some attachments to which no attachment refers any more. It can be repeated: an
-/// attachment keeps the name of its content.
+/// Removes the files of some attachments that no attachment refers to any more. Repeatable: an attachment
+/// keeps the name of its content.
 ///
 /// # Errors
 /// The store or the database does not answer.
@@ -70,8 +70,7 @@ pub async fn remove_unreferred(db: &Database, files: &Files, attachments: &[Uuid
 }
 
 impl AttachmentInput {
-    /// 422 for a file that is larger than the service takes, other than one that was announced under a higher
-    /// limit.
+    /// 422 for a file above the size limit of the service, except one announced under a higher limit.
     pub fn check_size(self, row: &Model, config: &Config) -> Result<Self, Problem> {
         let limit = config.attachment_limit;
         if self.size_bytes == row.size_bytes || self.size_bytes.unsigned_abs() <= limit {
@@ -86,8 +85,8 @@ impl AttachmentInput {
 }
 
 impl Model {
-    /// Receives the content into the store, where it stays only if it is what the record announces. What is
-    /// there already is only held against the record.
+    /// Receives the content into the store, where it stays only if it matches the record. Existing content is
+    /// only compared with the record.
     pub async fn receive(
         &self,
         mut upload: Upload,
@@ -114,12 +113,12 @@ impl Model {
         Ok(content)
     }
 
-    /// The record with its content, if it is the one announced by now. From here to the end of the
-    /// transaction nobody removes the file.
+    /// The record with its content, if this is still the announced one. The file cannot be removed before the
+    /// end of the transaction.
     ///
     /// # Errors
-    /// 422 for another content; 503 where the file was removed meanwhile with the last record that referred
-    /// to it, after which it is to be sent again.
+    /// 422 for another content; 503 if the file was removed meanwhile with the last record that referred to
+    /// it: it has to be sent again.
     pub async fn completed_by(
         &self,
         content: &Content,
@@ -180,8 +179,8 @@ impl Model {
         Recorded { sha256: self.sha256.clone(), size: self.size_bytes.unsigned_abs() }
     }
 
-    /// The content, to be kept as a file and never shown or run by a browser. All of it is held against what
-    /// is recorded before its first byte is sent; of a HEAD, its size alone.
+    /// The content as a download, which a browser never displays or runs. All of it is verified before its
+    /// first byte is sent; for a HEAD, only its size.
     pub async fn send(&self, request: &HttpRequest, files: &Files) -> Result<HttpResponse, Problem> {
         if !self.is_complete() {
             let detail = Text::new(

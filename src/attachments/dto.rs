@@ -35,7 +35,7 @@ pub enum Kind {
     Minutes,
     /// A photograph.
     Photo,
-    /// Anything else.
+    /// Other documents.
     #[default]
     Other,
 }
@@ -48,7 +48,7 @@ pub struct Attachment {
     /// Kind of the record that it is attached to.
     #[schema(example = "project")]
     subject_kind: SubjectKind,
-    /// The record that it is attached to.
+    /// Record that it is attached to.
     subject_id: Uuid,
     /// The project that the record belongs to, if it belongs to one.
     #[schema(required)]
@@ -77,10 +77,10 @@ pub struct Attachment {
     /// The decision that endorses it. The endorsed diagnostic study or action plan is one that has it.
     #[schema(required, example = json!(null))]
     decision_id: Option<Uuid>,
-    /// Anything else.
+    /// Note.
     #[schema(required)]
     note: Option<String>,
-    /// Whether the content is there; until then it is only announced.
+    /// Whether the content has been received; until then it is only announced.
     #[schema(example = false)]
     is_complete: bool,
     /// Time at which the content arrived.
@@ -124,7 +124,7 @@ pub struct AttachmentInput {
     /// Kind of the record that it is attached to.
     #[schema(example = "project")]
     pub subject_kind: SubjectKind,
-    /// The record that it is attached to.
+    /// Record that it is attached to.
     pub subject_id: Uuid,
     /// Kind of document.
     #[schema(example = "minutes")]
@@ -149,7 +149,7 @@ pub struct AttachmentInput {
     /// Media type of the file. Its first bytes must agree.
     #[schema(example = "text/plain")]
     pub media_type: MediaType,
-    /// The SHA-256 of the content to come, in hexadecimal.
+    /// SHA-256 of the content, in hexadecimal.
     #[schema(
         pattern = "^[0-9a-f]{64}$",
         example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -162,7 +162,7 @@ pub struct AttachmentInput {
     /// The decision that endorses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<Uuid>,
-    /// Anything else.
+    /// Note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,
@@ -249,14 +249,14 @@ pub struct AttachmentFilter {
     pub subject_kind: Option<Vec<SubjectKind>>,
     /// Attached to this record.
     pub subject_id: Option<Uuid>,
-    /// Attached to this project, or to what belongs to it.
+    /// Attached to this project, or to one of its records.
     pub project_id: Option<Uuid>,
     /// Any of these kinds.
     #[param(style = Form, explode = false, min_items = 1, max_items = 8)]
     pub kind: Option<Vec<Kind>>,
-    /// Any of these provinces. What is attached to a national record belongs to none.
+    /// Any of these provinces. Attachments of national records have none.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
-    /// With `true` only those whose content is there; with `false` only the others.
+    /// With `true` only those with content; with `false` only the others.
     pub is_complete: Option<bool>,
 }

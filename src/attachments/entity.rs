@@ -1,4 +1,4 @@
-//! The table of attachments, and what is asked of it.
+//! Attachments: table and queries.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ crate::store::record_table! {
     "attachment" {
         /// Kind of the record that it is attached to.
         subject_kind: SubjectKind,
-        /// The record that it is attached to.
+        /// Record that it is attached to.
         subject_id: Uuid,
         /// The cluster of that record, where it belongs to no project.
         cluster_id: Option<Uuid>,
@@ -46,7 +46,7 @@ crate::store::record_table! {
         size_bytes: i64,
         /// The decision that endorses it.
         decision_id: Option<Uuid>,
-        /// Anything else.
+        /// Note.
         note: Option<String>,
         /// Time at which the content arrived.
         received_at: Option<ChronoDateTimeUtc>,
@@ -124,8 +124,8 @@ impl Model {
         self.received_at.is_some()
     }
 
-    /// It lies in the author's scope; and CDAs attach to what belongs to the projects that are assigned to
-    /// them, and to nothing without a project.
+    /// Checks that it is within the author's scope; CDAs may attach only to records of projects assigned to
+    /// them.
     pub async fn check_author(&self, transaction: &Transaction) -> Result<(), Problem> {
         if !self.is_writable_in(&transaction.author().scope) {
             return Err(Problem::new(&problem_types::OUTSIDE_SCOPE));

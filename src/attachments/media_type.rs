@@ -65,7 +65,7 @@ impl MediaType {
         }
     }
 
-    /// Whether a file of this name would be opened as what it is.
+    /// Whether the extension of the name belongs to this type.
     pub fn fits(self, file_name: &str) -> bool {
         let (name, ending) = file_name.rsplit_once('.').unwrap_or_default();
         !name.is_empty() && self.endings().iter().any(|known| ending.eq_ignore_ascii_case(known))
@@ -84,7 +84,7 @@ impl PartialSchema for FileContent {
 
 impl ToSchema for FileContent {}
 
-/// So many bytes of the beginning are looked at.
+/// Number of bytes inspected at the beginning.
 const HEAD: usize = 64 * 1024;
 
 /// Looks at a file as it passes.
@@ -115,7 +115,7 @@ impl Sniffer {
         self.cut.drain(..whole);
     }
 
-    /// Whether the bytes are what they are said to be.
+    /// Whether the bytes agree with the declared type.
     pub fn agrees(&self, said: MediaType) -> bool {
         let found = infer::get(&self.head).map(|found| found.mime_type());
         match said {
@@ -132,8 +132,8 @@ impl Sniffer {
         }
     }
 
-    /// A ZIP archive with an entry in this folder. In which order the entries come depends on the program
-    /// that wrote it, so all of the beginning are looked at.
+    /// Whether it is a ZIP archive with an entry in this folder. The order of entries depends on the program
+    /// that wrote it, so all entries within the inspected bytes are checked.
     fn is_ooxml_with(&self, folder: &[u8]) -> bool {
         const ENTRY: &[u8] = b"PK\x03\x04";
         /// Offset of the name in an entry (APPNOTE of PKWARE, section 4.3.7).

@@ -41,7 +41,7 @@ pub enum SubjectKind {
 /// Cluster, project and province of a record.
 #[derive(Debug, FromQueryResult)]
 pub struct Belonging {
-    /// The cluster, of what belongs to one and to no project.
+    /// Cluster of a record that belongs to a cluster, but to no project.
     pub cluster_id: Option<Uuid>,
     /// The project.
     pub project_id: Option<Uuid>,

@@ -1,4 +1,4 @@
-//! Whether the stored files are those that the attachments announce.
+//! Verifies the stored files against the attachments.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,15 +11,15 @@ use crate::{
     store::{Database, Files, files::ReadError},
 };
 
-/// So many attachments are read at once.
+/// Attachments per page.
 const PAGE: u64 = 500;
 
 /// Files that are whole.
 #[derive(Debug, Default)]
 pub struct WholeFiles {
-    /// So many attachments have their content.
+    /// Number of attachments with content.
     pub attachments: u64,
-    /// So many bytes of files were read.
+    /// Number of bytes read.
     pub bytes: u64,
 }
 
