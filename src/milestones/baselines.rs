@@ -39,7 +39,7 @@ crate::store::record_table! {
         province: String,
         /// 1 for the first one, one more for each re-baseline.
         number: i32,
-        /// Since when it is in force.
+        /// Date from which it is in force.
         frozen_on: ChronoDate,
         /// The decision behind it.
         decision_id: Option<Uuid>,
@@ -66,18 +66,18 @@ pub struct FrozenPlan(pub Vec<FrozenMilestone>);
 pub struct PlanChange {
     /// The milestone, of the same project.
     pub milestone_id: Uuid,
-    /// Its new part of the whole, in basis points.
+    /// New weight in basis points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 10_000, example = 600)]
     pub weight_bp: Option<i32>,
     /// New planned start of work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_start: Option<Date>,
-    /// The day by which it is now to be reached.
+    /// New due day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2014-06-21")]
     pub due_on: Option<Date>,
-    /// Whether it is given up. One that is accepted stays.
+    /// Whether it is cancelled. An accepted one stays.
     #[serde(default)]
     #[schema(example = false)]
     pub cancelled: bool,
@@ -93,7 +93,7 @@ pub struct FrozenMilestone {
     /// Its title in Persian.
     #[schema(example = "مطالعهٔ شناختی خوشه")]
     title_fa: String,
-    /// Its part of the whole, in basis points.
+    /// Weight in basis points.
     #[schema(minimum = 0, maximum = 10_000, example = 500)]
     weight_bp: i32,
     /// Planned start of work.
@@ -157,7 +157,8 @@ impl Record for Model {
         Some(self.project_id)
     }
 
-    /// Freezes the plan: changes the milestones, puts its number on them, and keeps them as they are then.
+    /// Freezes the plan: changes the milestones, sets the baseline number on them, and stores them as they
+    /// are then.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         for milestone in of_project(transaction, self.project_id).await? {
             transaction.lock_row::<milestones::Model>(milestone.id).await?;
@@ -307,7 +308,7 @@ pub struct Baseline {
     /// 1 for the first one, one more for each re-baseline.
     #[schema(minimum = 1, example = 1)]
     number: i32,
-    /// Since when it is in force.
+    /// Date from which it is in force.
     frozen_on: Date,
     /// The decision behind it.
     #[schema(required, example = json!(null))]
@@ -318,8 +319,7 @@ pub struct Baseline {
     /// Changes compared with the former plan.
     #[schema(example = json!([]))]
     changes: Vec<PlanChange>,
-    /// The milestones as it has frozen them, by the day on which they are due; those that are cancelled are
-    /// not among them.
+    /// The frozen milestones in the order of due days, without cancelled ones.
     #[schema(example = json!([]))]
     milestones: Vec<FrozenMilestone>,
 }
@@ -344,8 +344,8 @@ impl From<&Model> for Baseline {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "frozen_on": "2015-04-04" }))]
 pub struct BaselineInput {
-    /// Since when it is in force: today when left out, not in the future, and not before the baseline before
-    /// it.
+    /// Date from which it is in force: today by default, not in the future, and not before the former
+    /// baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_on: Option<Date>,
     /// The decision behind it.

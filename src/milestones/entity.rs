@@ -1,4 +1,4 @@
-//! The table of milestones, and what is asked of it.
+//! Milestones: table and queries.
 
 use std::collections::HashMap;
 
@@ -39,15 +39,15 @@ crate::store::record_table! {
         title_fa: String,
         /// Its English title.
         title_en: Option<String>,
-        /// Its part of the whole project, in basis points.
+        /// Weight in the project, in basis points.
         weight_bp: i32,
         /// Planned start of work.
         planned_start: Option<ChronoDate>,
-        /// The day by which it is to be reached.
+        /// Due day.
         due_on: ChronoDate,
         /// State.
         state: State,
-        /// Since when it is accepted.
+        /// Date of acceptance.
         accepted_on: Option<ChronoDate>,
         /// Accepted fraction, in basis points.
         accepted_fraction_bp: i32,
@@ -185,7 +185,7 @@ impl Retrospective for Model {
     const STATE_FIELDS: &'static [&'static str] = &["state", "accepted_on", "accepted_fraction_bp"];
     type Derived = Overdue;
 
-    /// Its weight and its days are those of the baseline that was in force.
+    /// Sets weight and days from the baseline in force.
     async fn adjust(&self, db: &impl ConnectionTrait, past: Past, fields: &mut Fields) -> Result<(), DbErr> {
         projects::plan::then(db, self.project_id, past).await?.apply(self.id, fields);
         Ok(())

@@ -170,7 +170,7 @@ pub async fn facts(
         .collect())
 }
 
-/// Nobody accepts what the same person has submitted as its CDA.
+/// Checks that nobody but a manager accepts their own submission.
 pub async fn check_reviewer(transaction: &Transaction, row: &Model) -> Result<(), Problem> {
     let is_manager = !matches!(transaction.author().role, Role::Cda | Role::Supervisor);
     if row.state != State::Accepted || is_manager {
@@ -224,12 +224,13 @@ pub async fn check_frozen(
     }
 }
 
-/// 409 for a milestone that stands in a baseline: it is cancelled by a re-baseline, not deleted.
+/// 409 for a milestone in a baseline: it can be cancelled by a re-baseline, but not deleted.
 pub fn check_not_planned(row: &Model) -> Result<(), Problem> {
     if row.baseline_number.is_none() { Ok(()) } else { Err(Problem::new(&problem_types::PLAN_FROZEN)) }
 }
 
-/// A milestone lies in its phase, and in the contract where the phase is not planned (rule 5 of `domain.md`).
+/// Checks that a milestone is within its phase, or within the contract if the phase has no planned days (rule
+/// 5 of `domain.md`).
 pub async fn check_dates(
     transaction: &Transaction,
     project: &projects::entity::Model,
