@@ -50,7 +50,7 @@ impl Machine {
         text
     }
 
-    /// A section of `docs/states.md`: the diagram (Mermaid), the table, and what each guard says.
+    /// A section of `docs/states.md`: the diagram (Mermaid), the table, and the message of each guard.
     pub fn document(&self) -> String {
         let mut text = format!(
             "## {}\n\n`POST /api/v1{}`\n\n```mermaid\nstateDiagram-v2\n    [*] --> {}\n",

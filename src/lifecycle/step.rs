@@ -1,4 +1,4 @@
-//! The parts of the table of states: steps, their guards, and who may take them.
+//! Parts of the state table: steps, guards, and permissions.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,11 +9,11 @@ use crate::{
     problem::{Missing, Problem, Text, Violation, problem_types},
 };
 
-/// One rule of the table: it leads from any of some states to another one.
+/// A rule of the table: a transition from any of some states to another one.
 pub struct Step<R: Stateful> {
-    /// The states that it leads from.
+    /// Source states.
     pub from: &'static [R::State],
-    /// The state that it leads to.
+    /// Target state.
     pub to: R::State,
     /// Who may perform it.
     pub who: Who,
@@ -45,7 +45,7 @@ pub struct Guard<R: Stateful> {
     pub fa: &'static str,
     /// The same in English.
     pub en: &'static str,
-    /// The field of the record that it looks at, where it is one.
+    /// JSON pointer of the field it checks, if it is one.
     pub pointer: Option<&'static str>,
     /// Whether it holds.
     pub holds: fn(&R, &R::Facts) -> bool,
@@ -94,21 +94,21 @@ impl Need {
 /// Who may perform a step.
 #[derive(Clone, Copy, Debug)]
 pub enum Who {
-    /// Whoever holds the permission.
+    /// Holders of the permission.
     Holder(&'static str),
-    /// Whoever holds the permission in a national office.
+    /// Holders of the permission in a national office.
     National(&'static str),
-    /// Nobody: it follows from the change of another record, which this names.
+    /// Nobody: it follows from the change of another record, named here.
     Automatic(&'static str),
 }
 
 impl Who {
-    /// Whether the step is not to be asked for.
+    /// Whether the step cannot be requested.
     pub fn is_nobody(self) -> bool {
         matches!(self, Self::Automatic(_))
     }
 
-    /// 403 for whoever may not.
+    /// 403 if the caller may not perform the step.
     pub fn check(self, caller: &Caller) -> Result<(), Problem> {
         let may = match self {
             Self::Holder(permission) => caller.may(permission),
