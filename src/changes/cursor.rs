@@ -50,7 +50,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The last moment that it knows of.
+    /// The latest moment in it.
     pub fn seen(&self) -> &Seen {
         match self {
             Self::Snapshot { seen, .. } | Self::After { seen } | Self::Between { until: seen, .. } => seen,
@@ -90,7 +90,7 @@ impl Seal {
         Ok(URL_SAFE_NO_PAD.encode([&self.head[..], &sealed].concat()))
     }
 
-    /// The cursor of a text. 410 where it is one of another format or key, 400 where it is none.
+    /// Opens a cursor. 410 if it has another format or key, 400 if it is invalid.
     pub fn open(&self, text: &str) -> Result<Cursor, Problem> {
         let invalid = || Problem::new(&problem_types::INVALID_CURSOR);
         let elsewhere = || Problem::new(&problem_types::RESYNC_REQUIRED);
@@ -109,12 +109,12 @@ impl Seal {
             return Err(elsewhere());
         }
         let opened = self.cipher.open(&self.head, rest).ok_or_else(invalid)?;
-        // It was sealed here: what is not read any more was another format all the same.
+        // It was sealed here, so unreadable content means another format.
         serde_json::from_slice(&opened).map_err(|_| elsewhere())
     }
 }
 
-/// Whether it is a cursor of the first format.
+/// Whether it is a cursor of the first, unencrypted format.
 fn is_unsealed(bytes: &[u8]) -> bool {
     #[derive(Deserialize)]
     #[allow(dead_code)]

@@ -39,7 +39,7 @@ macro_rules! kinds {
             $($(#[$about])* $name,)*
         }
 
-        /// All of them: what others refer to comes before them.
+        /// All kinds; each comes after those it refers to.
         pub const KINDS: &[Entry] = &[$(Entry::of::<$model>(Kind::$name, $permission, kinds!(@$($shared)?)),)*];
     };
     (@) => { false };

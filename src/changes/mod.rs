@@ -48,10 +48,10 @@ pub struct Following {
     #[serde(default)]
     #[param(default = false)]
     pub snapshot: bool,
-    /// Only these kinds of records. The same in each request that goes on from a cursor.
+    /// Only these kinds of records. Must be the same in all requests that continue from a cursor.
     #[param(inline, style = Form, explode = false, min_items = 1, max_items = 30)]
     pub resource: Option<Vec<Kind>>,
-    /// So many changes at the most.
+    /// Maximum number of changes.
     #[param(minimum = 1, maximum = 1000, default = 200)]
     pub page_size: Option<u64>,
     /// Seconds to wait for a change if there is none (long poll).
@@ -59,7 +59,7 @@ pub struct Following {
     pub wait: Option<u64>,
 }
 
-/// Changes, in an order in which none comes before one that it builds on.
+/// Changes in order: each comes after those it depends on.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Changes {
     /// The changes.
@@ -92,8 +92,8 @@ pub struct Change {
     /// Current name of that account.
     #[schema(required, example = "مدیر خوشه‌های لرستان")]
     pub changed_by_name: Option<String>,
-    /// The record with all its own fields, without what follows from other records (such as progress); null
-    /// where it is gone.
+    /// The record with all its own fields, without fields derived from other records (such as progress); null
+    /// if it is gone.
     #[schema(required, value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>, example = json!({"name_fa": "سنگ", "province": "IR-15"}))]
     data: Option<Shown>,
 }
@@ -103,7 +103,7 @@ pub struct Change {
 #[serde(rename_all = "snake_case")]
 #[schema(as = Fate)]
 pub enum FeedEventKind {
-    /// It is new, or changed: keep `data`.
+    /// It is new, or changed: store `data`.
     Upsert,
     /// It was deleted: drop it.
     Deleted,
@@ -135,7 +135,7 @@ impl Change {
     }
 }
 
-/// Adds what the authors of changes are called.
+/// Adds the names of the authors of changes.
 pub async fn name_authors<'a>(
     db: &impl ConnectionTrait,
     changes: impl IntoIterator<Item = &'a mut Change>,
@@ -149,7 +149,7 @@ pub async fn name_authors<'a>(
     Ok(())
 }
 
-/// A part of the way.
+/// A page of the feed.
 struct Step {
     items: Vec<Change>,
     has_more: bool,
@@ -205,7 +205,7 @@ impl<'a> Follower<'a> {
         match place {
             None if is_snapshot => self.records(present, 0, Uuid::nil(), db).await,
             Some(Place::Snapshot { seen, kind, after }) => self.records(seen, *kind, *after, db).await,
-            // Nobody has written anything.
+            // Nothing has been written.
             Some(Place::After { seen }) if seen == present => {
                 Ok((Step { items: Vec::new(), has_more: false }, Place::After { seen: seen.clone() }))
             }
@@ -217,7 +217,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// The cursor of a place that was come to from another one.
+    /// The cursor of a place reached from another one.
     async fn cursor(
         &self,
         place: Place,
@@ -232,7 +232,7 @@ impl<'a> Follower<'a> {
         Ok(Cursor { lineage, question: self.question.clone(), place, trace })
     }
 
-    /// Records as they were at a moment, kind by kind: what others refer to comes before them.
+    /// Records as of a moment, kind by kind: each kind comes after those it refers to.
     async fn records(
         &self,
         seen: &Seen,
@@ -277,19 +277,19 @@ impl<'a> Follower<'a> {
 
 /// Follow the changes
 ///
-/// All that has changed since a cursor, of all records that you may read: each change once, none left out,
-/// however many write at the same time. A change comes after those that it builds on: a project after its
-/// cluster, version 3 after version 2.
+/// All changes since a cursor, of all records that you may read: each change once and none omitted, even with
+/// concurrent writers. A change comes after those it depends on: a project after its cluster, version 3 after
+/// version 2.
 ///
-/// **Begin** with `snapshot=true`: all records as they are now, those that others refer to first. **Go on**
-/// with `since=` and the `next_cursor` of each answer, as long as `has_more` says so at once, and then
-/// whenever you like; with `wait=25` the answer comes when there is one. Keep cursor and data in one
-/// transaction, and nothing is lost or applied twice, whenever your side or ours is cut off.
+/// **Begin** with `snapshot=true`: all current records, each after those it refers to. **Continue** with
+/// `since=` and the `next_cursor` of each answer, at once as long as `has_more` is true, and then whenever
+/// you like; with `wait=25` the answer comes as soon as there is a change. Store cursor and data in one
+/// transaction: then nothing is lost or applied twice, whenever your side or ours is interrupted.
 ///
-/// **410** `resync_required`: the cursor leads nowhere any more, as your scope or permissions or `resource`
-/// are other ones than before, or the database does not hold what you have seen: it was put back to an
-/// earlier state, or has lost its last changes. Drop what you hold and begin with a snapshot. A cursor from
-/// before a backup, and one that has lost nothing when a standby took over, goes on.
+/// **410** `resync_required`: the cursor is no longer usable, because your scope, permissions or `resource`
+/// have changed, or because the database was restored to an earlier state or has lost its last changes. Drop
+/// your data and begin with a snapshot. A cursor from before a backup, and one that has lost nothing when a
+/// standby took over, remains usable.
 #[utoipa::path(
     params(Following),
     responses((status = 200, body = Changes)),
