@@ -14,7 +14,7 @@ pub struct Kind {
     /// The stable name; never changes.
     #[schema(value_type = String, example = "not_found")]
     pub code: &'static str,
-    /// The HTTP status code that it comes with.
+    /// HTTP status code.
     #[schema(minimum = 400, maximum = 599, example = 404)]
     pub status: u16,
     /// Title in Persian.

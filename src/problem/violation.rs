@@ -12,7 +12,7 @@ use super::{Language, Text, cut};
 pub const MOST_VIOLATIONS: usize = 100;
 /// The most characters of a pointer, which may repeat a name that the caller has sent.
 const LONGEST_POINTER: usize = 200;
-/// The most characters of a detail, which may repeat what the caller has sent.
+/// Maximum characters of a detail, which may repeat input of the caller.
 const LONGEST_DETAIL: usize = 600;
 
 /// Locations of refused values.
@@ -27,7 +27,7 @@ pub enum Place {
     Header,
 }
 
-/// One broken rule: where, which, and what is wrong with the value.
+/// A violation: location, rule and message.
 #[derive(Clone, Debug)]
 pub struct Violation {
     place: Place,
@@ -80,8 +80,8 @@ impl Violation {
     }
 }
 
-/// Broken rules, as many as a problem names: further ones are not made at all, so that what is wrong
-/// everywhere is refused as cheaply as what is wrong in one place.
+/// Violations, up to the number that a problem reports: further ones are not created, so that many errors
+/// cost no more than one.
 #[derive(Clone, Debug, Default)]
 pub struct Violations(Vec<Violation>);
 
@@ -98,12 +98,12 @@ impl Violations {
         self.0.len() >= MOST_VIOLATIONS
     }
 
-    /// Puts every pointer below another one.
+    /// Prefixes every pointer.
     pub(super) fn below(&mut self, pointer: &str) {
         self.0.iter_mut().for_each(|violation| violation.pointer.insert_str(0, pointer));
     }
 
-    /// Those that so many bytes of JSON hold, in one language.
+    /// The violations that fit into a number of bytes of JSON, in one language.
     pub(super) fn within(&self, mut room: usize, language: Language) -> Vec<Value> {
         let errors = self.0.iter().map(|violation| {
             json!({
