@@ -18,7 +18,7 @@ use crate::{
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
 
-/// Something that stands in a project's way, and what is done about it.
+/// An obstacle to a project, and the action taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ReportedIssue)]
@@ -49,7 +49,7 @@ pub struct ProgressReport {
     /// The last day of the quarter.
     #[schema(example = "2014-09-22")]
     period_end: Date,
-    /// The day by which it is to be handed in.
+    /// Deadline for submission.
     #[schema(example = "2014-10-07")]
     due_on: Date,
     /// Work done, in Persian.
@@ -59,14 +59,14 @@ pub struct ProgressReport {
     issues: Vec<Issue>,
     /// State. It changes only by `POST /progress-reports/{id}/transitions`.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
-    /// the day too.
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they also depend
+    /// on the day.
     #[schema(example = json!([{"to": "submitted", "needs": [], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
-    /// Since when it is handed in; null while it is being written.
+    /// Date of submission; null while it is a draft.
     #[schema(required, example = json!(null))]
     submitted_on: Option<Date>,
-    /// Since when it is accepted nationally.
+    /// Date of national acceptance.
     #[schema(required, example = json!(null))]
     accepted_on: Option<Date>,
     /// The project; with `include=project`.

@@ -1,4 +1,4 @@
-//! The table of progress reports, and what is asked of it.
+//! Progress reports: table and queries.
 
 use std::collections::HashMap;
 
@@ -43,9 +43,9 @@ crate::store::record_table! {
         issues: Issues,
         /// State.
         state: State,
-        /// Since when it is handed in.
+        /// Date of submission.
         submitted_on: Option<ChronoDate>,
-        /// Since when it is accepted nationally.
+        /// Date of national acceptance.
         accepted_on: Option<ChronoDate>,
     }
 }
@@ -127,7 +127,7 @@ impl Record for Model {
 }
 
 impl Model {
-    /// The day by which it is to be handed in.
+    /// Deadline for submission.
     pub fn due_on(&self) -> ChronoDate {
         self.period_end + Days::new(DAYS_TO_REPORT.into())
     }
