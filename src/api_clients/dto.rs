@@ -40,7 +40,7 @@ impl ToSchema for GrantedScope {}
 pub struct ApiClient {
     #[serde(flatten)]
     info: RecordInfo,
-    /// The `client_id` with which it asks for tokens.
+    /// The `client_id` with which it requests tokens.
     #[schema(example = "lorestan-erp")]
     client_id: String,
     /// The name that people see.
@@ -51,7 +51,7 @@ pub struct ApiClient {
     province: Option<ProvinceCode>,
     /// Granted permissions.
     scopes: Vec<GrantedScope>,
-    /// Whether it is shut out.
+    /// Whether it is disabled.
     #[schema(example = false)]
     disabled: bool,
 }
@@ -103,7 +103,7 @@ pub struct ApiClientInput {
     /// Granted permissions: the least that its work needs.
     #[schema(min_items = 1, max_items = 20, example = json!(["reference:read", "projects:read", "milestones:read"]))]
     pub scopes: Vec<GrantedScope>,
-    /// Whether it is shut out.
+    /// Whether it is disabled.
     #[serde(default)]
     #[schema(example = false)]
     pub disabled: bool,

@@ -33,7 +33,7 @@ crate::store::record_table! {
         scopes: Scopes,
         /// The client secret, hashed with argon2id (PHC string).
         password_hash: String,
-        /// Whether it is shut out.
+        /// Whether it is disabled.
         disabled: bool,
     }
 }

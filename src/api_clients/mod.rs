@@ -1,4 +1,4 @@
-//! API clients: other systems that work with this one. National administrators keep them.
+//! API clients: other systems that use this service. National administrators manage them.
 
 pub mod dto;
 pub mod entity;
@@ -94,7 +94,7 @@ pub async fn update_api_client(
 
 /// Delete an API client
 ///
-/// It gets no more tokens; what it did keeps its name.
+/// It gets no more tokens; its name stays in the history.
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["api-clients:manage"])))]
 #[delete("/api-clients/{id}")]
 pub async fn delete_api_client(
