@@ -1,4 +1,4 @@
-//! The manifest of a backup: what it is of, and the hashes of its parts. It holds no secret.
+//! Manifest of a backup: its source, and the hashes of its parts. It contains no secrets.
 
 use std::{
     fs::File,
@@ -39,7 +39,7 @@ pub struct Manifest {
     pub version: String,
     /// Start of the backup: everything acknowledged before is in it.
     pub created_at: DateTime<Utc>,
-    /// The database that it is of.
+    /// The source database.
     pub database: Database,
     /// The root of all record chains.
     pub root: Root,
@@ -78,9 +78,9 @@ pub struct Files {
     pub count: u64,
     /// Total size in bytes.
     pub bytes: u64,
-    /// Those that could not be read from the store: they are not in the backup.
+    /// Files that could not be read from the store: they are not in the backup.
     pub missing: Vec<String>,
-    /// Those whose content was not what its name says: they are not in the backup.
+    /// Files whose content did not match their name: they are not in the backup.
     pub damaged: Vec<String>,
 }
 
@@ -116,7 +116,7 @@ impl Manifest {
         Ok(serde_json::from_str(&text).map_err(|error| unreadable(&error))?)
     }
 
-    /// Compares all parts and files of a backup with their hashes, and gives the names of the files.
+    /// Verifies all parts and files of a backup by their hashes; returns the names of the files.
     pub fn check(&self, folder: &Path) -> Result<Vec<String>, Failure> {
         for name in [self.database.kind.part(), LIST] {
             let part = self
