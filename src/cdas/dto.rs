@@ -75,7 +75,7 @@ pub struct Cda {
     certificates: Vec<Certificate>,
     /// State of the CDA. It changes only by `POST /cdas/{id}/transitions`.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they depend on
     /// other records.
     #[schema(example = json!([{"to": "certified", "needs": [], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,

@@ -1,4 +1,4 @@
-//! The table of CDAs, and what is asked of it.
+//! CDAs: table and queries.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ crate::store::record_table! {
     "cda" {
         /// The national code; the table holds the commitment to it.
         national_code: NationalCode,
-        /// Its blind index, by which it is unique.
+        /// Blind index of the national code, for uniqueness.
         national_code_index: Option<String>,
         /// The commitments to the personal values.
         commitments: Option<Commitments>,
@@ -94,7 +94,7 @@ impl Record for Model {
         format!("cdas/{}", self.id)
     }
 
-    /// The national code is not among them: whoever sees it masked could guess it digit by digit.
+    /// Without the national code: whoever sees it masked could guess it digit by digit.
     fn terms(&self) -> Vec<(&'static str, String)> {
         search::words([Some(&self.name_fa), self.name_en.as_ref()])
     }

@@ -27,7 +27,7 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 #[schema(as = CdaState)]
 pub enum State {
-    /// Has applied.
+    /// Application submitted.
     #[default]
     Applicant,
     /// May lead projects.
@@ -36,7 +36,7 @@ pub enum State {
     Suspended,
     /// The certificate has expired.
     Expired,
-    /// The certificate was taken away for good.
+    /// The certificate was revoked permanently.
     Revoked,
 }
 
@@ -124,7 +124,7 @@ struct Led {
     last: Option<ChronoDate>,
 }
 
-/// The certificates of a CDA cover what the CDA leads (rule 1 of `domain.md`).
+/// Checks that the certificates of a CDA cover the led projects (rule 1 of `domain.md`).
 pub async fn check_certificates(transaction: &Transaction, row: &Model) -> Result<(), Problem> {
     const SQL: &str = "SELECT a.valid_from, COALESCE(a.valid_to, p.contract_end) AS last FROM assignment a JOIN project p ON p.id = a.project_id \
         WHERE a.cda_id = $1 AND a.role = 'lead' AND a.deleted_at IS NULL AND p.state NOT IN ('closed', 'terminated')";
