@@ -21,11 +21,10 @@ pub struct Erase {
     resource: Subject,
     /// The id of the record.
     record_id: Uuid,
-    /// Why, without personal data: it is kept.
+    /// Reason, without personal data: it is stored.
     #[arg(long)]
     reason: String,
-    /// An attachment that is about the person: it is deleted, and its file removed. Can be given several
-    /// times.
+    /// An attachment about the person: it is deleted, and its file removed. Can be given several times.
     #[arg(long = "attachment", value_name = "ID")]
     attachments: Vec<Uuid>,
 }

@@ -32,7 +32,7 @@ pub async fn run(Generate { scale, seed }: Generate, config: Config) -> Outcome 
     Ok(())
 }
 
-/// Makes data beside the demonstration, or in a database without clusters.
+/// Generates data beside the demonstration, or in a database without clusters.
 pub async fn made(db: &Database, scale: f64, seed: u64) -> Result<demo::scale::Counts, Problem> {
     demo::scale::fill(db, demo::scale::Plan { scale, seed, today: Date::today_in_iran().naive() }).await
 }

@@ -33,7 +33,7 @@ pub struct Import {
     /// The other system, whose keys the rows have, such as `lorestan-erp`.
     #[arg(long, value_parser = system)]
     system: String,
-    /// Only say what would become of the rows.
+    /// Only validate the rows and report the results.
     #[arg(long)]
     validate: bool,
     /// Write all rows or none.
@@ -105,7 +105,7 @@ pub async fn run(arguments: Import, config: Config) -> Outcome {
     }
 }
 
-/// A bar on a line of its own, where there is somebody to see it.
+/// Draws a progress bar, on a terminal only.
 fn show_progress(done: i64, total: i64) {
     use std::io::IsTerminal;
     const WIDTH: i64 = 40;

@@ -19,8 +19,9 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum User {
-    /// Create an account. Its password comes from standard input, else a random one is made and printed. It
-    /// is to be changed at the first login, unless it is the first account and comes from standard input.
+    /// Create an account. Its password is read from standard input, otherwise a random one is generated and
+    /// printed. It has to be changed at the first login, unless it is the first account and the password
+    /// comes from standard input.
     Create {
         #[command(flatten)]
         name: Username,
@@ -49,7 +50,7 @@ pub struct Username {
 
 pub async fn run(command: User, config: Config) -> Outcome {
     let db = &open(&config, 1).await?;
-    // What waits for a person is done before the transaction, which others wait for.
+    // Interactive input comes before the transaction, which others wait for.
     let (name, new_hash) = match command {
         User::Create { name, role, province, display_name } => {
             let mut input = json!({ "username": name.username, "display_name": display_name.unwrap_or(name.username), "role": role });
