@@ -54,10 +54,10 @@ pub struct Decision {
     /// The province; null for a national decision, which exists for everybody.
     #[schema(required)]
     province: Option<ProvinceCode>,
-    /// The cluster that it is about.
+    /// Cluster concerned.
     #[schema(required, example = json!(null))]
     cluster_id: Option<Uuid>,
-    /// The project that it is about.
+    /// Project concerned.
     #[schema(required, example = json!(null))]
     project_id: Option<Uuid>,
 }
@@ -115,10 +115,10 @@ pub struct DecisionInput {
     /// The province: needed, but for a decision of the national council, which has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub province: Option<ProvinceCode>,
-    /// The cluster that it is about; a provincial decision is about one of its own province.
+    /// Cluster concerned; for a provincial decision, one of its own province.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<Uuid>,
-    /// The project that it is about; a provincial decision is about one of its own province.
+    /// Project concerned; for a provincial decision, one of its own province.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<Uuid>,
     /// Identifiers of the decision in other systems.
@@ -185,15 +185,15 @@ impl Input<Model> for DecisionInput {
 /// Filters of the list of decisions.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct DecisionFilter {
-    /// Those of any of these bodies.
+    /// Only decisions of any of these bodies.
     #[param(style = Form, explode = false, min_items = 1, max_items = 3)]
     pub body: Option<Vec<Body>>,
     /// Any of these provinces. National decisions belong to none.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
-    /// Those about this cluster.
+    /// Only decisions about this cluster.
     pub cluster_id: Option<Uuid>,
-    /// Those about this project.
+    /// Only decisions about this project.
     pub project_id: Option<Uuid>,
     /// Decided on this day or later.
     pub decided_from: Option<Date>,

@@ -1,4 +1,4 @@
-//! The table of decisions, and what is asked of it.
+//! Decisions: table and queries.
 
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
@@ -27,9 +27,9 @@ crate::store::record_table! {
         text_fa: Option<String>,
         /// The code of its province; none for a national one.
         province: Option<String>,
-        /// The cluster that it is about.
+        /// Cluster concerned.
         cluster_id: Option<Uuid>,
-        /// The project that it is about.
+        /// Project concerned.
         project_id: Option<Uuid>,
     }
 }
