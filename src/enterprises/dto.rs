@@ -181,8 +181,8 @@ impl From<&Model> for EnterpriseInput {
                 .zip(row.longitude)
                 .map(|(latitude, longitude)| Location { latitude, longitude }),
             isic: row.isic.0,
-            // A size that follows from the persons employed follows their changed number too: it is not an
-            // input of its own.
+            // A size derived from the number of persons follows its changes, so it is not an input of its
+            // own.
             size: row.size.filter(|_| row.employment_total.is_none()),
             employment_total: row.employment_total,
             employment_female: row.employment_female,
@@ -241,7 +241,7 @@ impl Input<Model> for EnterpriseInput {
 /// Filters of the list of enterprises.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct EnterpriseFilter {
-    /// The enterprises of this cluster, also those that have left it; see `member_on`.
+    /// Enterprises of this cluster, including former members; see `member_on`.
     pub cluster_id: Option<Uuid>,
     /// Any of these provinces.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]

@@ -1,4 +1,4 @@
-//! The table of enterprises, and what is asked of it.
+//! Enterprises: table and queries.
 
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
@@ -118,8 +118,8 @@ impl Record for Model {
         Ok(views)
     }
 
-    /// The cluster is of its own province, and the firm is one, of that province or national. What names it
-    /// holds it there.
+    /// Checks that the cluster is of the same province, and that the organisation is a firm, of that province
+    /// or national. Records that refer to the enterprise keep it in its province.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
