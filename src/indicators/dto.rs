@@ -55,7 +55,7 @@ pub enum Direction {
     Down,
 }
 
-/// For which periods of the Persian calendar it is measured.
+/// Measurement periods, in the Persian calendar.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -122,7 +122,7 @@ pub struct Indicator {
     /// Direction of improvement.
     #[schema(example = "up")]
     direction: Direction,
-    /// For which periods it is measured.
+    /// Length of a measurement period.
     #[schema(example = "half_year")]
     frequency: Frequency,
     /// Formula in Persian.
@@ -134,7 +134,7 @@ pub struct Indicator {
     /// Maximum number of decimals of a value.
     #[schema(minimum = 0, maximum = 6, example = 1)]
     decimals: i32,
-    /// Whether it takes new measurements.
+    /// Whether new measurements are accepted.
     #[schema(example = true)]
     is_active: bool,
 }
@@ -205,7 +205,7 @@ pub struct IndicatorInput {
     /// Direction of improvement.
     #[schema(example = "up")]
     pub direction: Direction,
-    /// For which periods it is measured.
+    /// Length of a measurement period.
     #[schema(example = "half_year")]
     pub frequency: Frequency,
     /// Formula in Persian.
@@ -230,7 +230,7 @@ pub struct IndicatorInput {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 6, example = 1)]
     pub decimals: i32,
-    /// Whether it takes new measurements; it does when left out.
+    /// Whether new measurements are accepted; true by default.
     #[serde(default = "active")]
     #[schema(example = true)]
     pub is_active: bool,
@@ -299,6 +299,6 @@ pub struct IndicatorFilter {
     /// Any of these frequencies.
     #[param(style = Form, explode = false, min_items = 1, max_items = 4)]
     pub frequency: Option<Vec<Frequency>>,
-    /// With `true` only those that take new measurements; with `false` only the others.
+    /// With `true` only indicators that accept new measurements; with `false` only the others.
     pub is_active: Option<bool>,
 }

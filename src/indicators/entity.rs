@@ -1,4 +1,4 @@
-//! The table of indicators, and what is asked of it.
+//! Indicators: table and queries.
 
 use std::collections::HashSet;
 
@@ -31,7 +31,7 @@ crate::store::record_table! {
         unit_en: Option<String>,
         /// Direction of improvement.
         direction: Direction,
-        /// For which periods it is measured.
+        /// Length of a measurement period.
         frequency: Frequency,
         /// Formula in Persian.
         formula_fa: Option<String>,
@@ -39,7 +39,7 @@ crate::store::record_table! {
         formula_en: Option<String>,
         /// Maximum number of decimals of a value.
         decimals: i32,
-        /// Whether it takes new measurements.
+        /// Whether new measurements are accepted.
         is_active: bool,
     }
 }
@@ -71,7 +71,7 @@ impl Record for Model {
         None
     }
 
-    /// National offices keep the catalogue.
+    /// Only national accounts may change the catalogue.
     fn is_writable_in(&self, scope: &Scope) -> bool {
         scope.province().is_none()
     }
@@ -143,8 +143,8 @@ impl IndicatorFilter {
     }
 }
 
-/// Adds the indicators of `data/indicators.csv` whose codes no indicator has or ever had: what the nation has
-/// changed, renamed or deleted stays as it is.
+/// Adds the indicators of `data/indicators.csv` whose codes were never used: changes, renames and deletions
+/// by the nation are kept.
 pub async fn load(db: &Database) -> Result<(), Problem> {
     let transaction = Transaction::begin(db, Caller::service(), "migrate".to_owned()).await?;
     // One lock for all: several instances may load at once.
