@@ -109,10 +109,10 @@ pub struct MeasurementInput {
     /// Kind of value.
     #[schema(example = "baseline")]
     pub kind: Kind,
-    /// The period, in the Persian calendar always. For an actual value it is as long as the indicator's
-    /// `frequency` says, and has begun; a baseline or a target may have any period.
+    /// Period, always in the Persian calendar. For an actual value it has the length of the indicator's
+    /// `frequency`, and must have begun; a baseline or a target may have any period.
     pub period: PersianPeriod,
-    /// The value, in the unit of the indicator, with no more decimals than that allows.
+    /// Value in the unit of the indicator, with at most its number of decimals.
     pub value: Decimal,
     /// Source of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,7 +178,7 @@ pub struct MeasurementFilter {
     pub project_id: Option<Uuid>,
     /// The measurements of this indicator.
     pub indicator_id: Option<Uuid>,
-    /// Those of indicators of any of these themes.
+    /// Only those of indicators of any of these themes.
     #[param(style = Form, explode = false, min_items = 1, max_items = 9)]
     pub theme: Option<Vec<Theme>>,
     /// Any of these kinds.
@@ -187,8 +187,8 @@ pub struct MeasurementFilter {
     /// Any of these provinces.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
-    /// Those whose period ends on this day or later.
+    /// Only those whose period ends on this day or later.
     pub period_from: Option<Date>,
-    /// Those whose period ends before this day.
+    /// Only those whose period ends before this day.
     pub period_before: Option<Date>,
 }

@@ -1,4 +1,4 @@
-//! The table of measurements, and what is asked of it.
+//! Measurements: table and queries.
 
 use sea_orm::{
     entity::prelude::*,
