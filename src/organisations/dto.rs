@@ -43,7 +43,7 @@ pub enum Kind {
     Firm,
 }
 
-/// An organisation (سازمان): whoever carries out, supervises, pays for or takes part in a project.
+/// An organisation (سازمان) that carries out, supervises, funds or takes part in a project.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Organisation {
     #[serde(flatten)]
@@ -63,7 +63,7 @@ pub struct Organisation {
     /// The national id (شناسهٔ ملی).
     #[schema(required)]
     legal_id: Option<LegalId>,
-    /// The organisation that it is a part of.
+    /// Parent organisation.
     #[schema(required, example = json!(null))]
     parent_id: Option<Uuid>,
     /// The phone number.
@@ -78,7 +78,7 @@ pub struct Organisation {
     /// The postal address.
     #[schema(required, example = "خرم‌آباد، میدان امام")]
     address: Option<String>,
-    /// The organisation that it is a part of; with `include=parent`.
+    /// Parent organisation; with `include=parent`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, no_recursion)]
     pub parent: Option<Box<Self>>,
@@ -137,7 +137,7 @@ pub struct OrganisationInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "legal-id", example = "10380284790")]
     pub legal_id: Option<LegalId>,
-    /// The organisation that it is a part of.
+    /// Parent organisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<Uuid>,
     /// The phone number; kept in E.164.

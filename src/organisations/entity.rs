@@ -1,4 +1,4 @@
-//! The table of organisations, and what is asked of it.
+//! Organisations: table and queries.
 
 use std::collections::HashSet;
 
@@ -34,11 +34,11 @@ crate::store::record_table! {
         province: Option<String>,
         /// Its national id; the table holds the commitment to it.
         legal_id: Option<LegalId>,
-        /// The blind index of it, by which it is unique and found.
+        /// Blind index of the national id, for uniqueness and search.
         legal_id_index: Option<String>,
         /// The commitments to the personal values.
         commitments: Option<Commitments>,
-        /// The organisation that it is a part of.
+        /// Parent organisation.
         parent_id: Option<Uuid>,
         /// Its phone number.
         phone: Option<Phone>,
@@ -161,7 +161,7 @@ impl Record for Model {
 }
 
 impl Model {
-    /// The parent exists for the author; those above it need not.
+    /// Checks that the parent exists for the author; its ancestors need not.
     async fn check_parents(&self, transaction: &Transaction) -> Result<(), Problem> {
         // One lock for all parents: two writers might close a cycle together.
         transaction.lock::<Self>(Uuid::nil()).await?;
