@@ -27,7 +27,7 @@ pub struct Payment {
     project_id: Uuid,
     /// The province, which is that of the project.
     province: ProvinceCode,
-    /// The budget line that it is paid from.
+    /// Budget line.
     #[schema(example = "cda_fee")]
     line: Line,
     /// Amount in whole rials.
@@ -35,7 +35,7 @@ pub struct Payment {
     amount_irr: Amount,
     /// The day of the payment.
     paid_on: Date,
-    /// The milestone that it is paid for.
+    /// Milestone that is paid for.
     #[schema(required, example = json!(null))]
     milestone_id: Option<Uuid>,
     /// The number of the payment document.
@@ -54,7 +54,7 @@ pub struct Payment {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub project: Option<Project>,
-    /// The milestone that it is paid for; with `include=milestone`.
+    /// Milestone that is paid for; with `include=milestone`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub milestone: Option<Milestone>,
@@ -92,7 +92,7 @@ pub struct PaymentInput {
     /// The project: needed for a new payment. It never changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<Uuid>,
-    /// The budget line that it is paid from.
+    /// Budget line.
     #[schema(example = "cda_fee")]
     pub line: Line,
     /// Amount in whole rials: at most the remaining budget of the line.
@@ -100,7 +100,7 @@ pub struct PaymentInput {
     pub amount_irr: Amount,
     /// The day of the payment, not in the future.
     pub paid_on: Date,
-    /// The milestone of the project that it is paid for.
+    /// Milestone of the project that is paid for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milestone_id: Option<Uuid>,
     /// The number of the payment document.
@@ -204,6 +204,6 @@ pub struct PaymentFilter {
     pub paid_from: Option<Date>,
     /// Paid before this day.
     pub paid_before: Option<Date>,
-    /// With `true` only those that are reconciled with the bank statement; with `false` only the others.
+    /// With `true` only payments reconciled with the bank statement; with `false` only the others.
     pub reconciled: Option<bool>,
 }

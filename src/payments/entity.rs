@@ -1,4 +1,4 @@
-//! The table of payments, and what is asked of it.
+//! Payments: table and queries.
 
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
@@ -20,13 +20,13 @@ crate::store::record_table! {
         project_id: Uuid,
         /// The code of its province, which is the project's.
         province: String,
-        /// The budget line that it is paid from.
+        /// Budget line.
         line: Line,
         /// Amount in rials.
         amount_irr: i64,
         /// The day of the payment.
         paid_on: ChronoDate,
-        /// The milestone that it is paid for.
+        /// Milestone that is paid for.
         milestone_id: Option<Uuid>,
         /// The number of the payment document.
         document_no: String,
@@ -92,7 +92,7 @@ impl Record for Model {
     }
 
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
-        // The milestone before the project, as those who delete milestones lock them.
+        // The milestone before the project, in the same lock order as the deletion of milestones.
         self.check_milestone(transaction).await?;
         let project = self.open_project(transaction).await?;
         self.province = project.province.clone();
@@ -106,7 +106,7 @@ impl Record for Model {
 }
 
 impl Model {
-    /// The project, locked; 409 where it takes no payments.
+    /// The project, locked; 409 if it takes no payments.
     async fn open_project(&self, transaction: &Transaction) -> Result<projects::Model, Problem> {
         let project = belonging::own_project(transaction, self.project_id).await?;
         if !matches!(project.state, State::Draft | State::Approved | State::Closed) {
