@@ -57,7 +57,7 @@ pub struct Directory {
     total: usize,
 }
 
-/// A cluster as it is published.
+/// A published cluster.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PublicCluster {
     /// The code in the programme.

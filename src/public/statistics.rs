@@ -28,7 +28,7 @@ use crate::{
     store::sql::Composer,
 };
 
-/// The formats of a path, where it is one of a table.
+/// Formats of a path, if it is that of a table.
 pub fn formats(path: &str) -> Option<&'static [Format]> {
     path.strip_prefix("/public/statistics/{quarter}/").map(|_| TABLE)
 }
@@ -89,10 +89,10 @@ pub struct ProvinceFigures {
     /// Its identified clusters on the last day of the quarter.
     #[schema(minimum = 0, example = 11)]
     clusters: i64,
-    /// Those of them in development.
+    /// Number of them in development.
     #[schema(minimum = 0, example = 1)]
     in_development: i64,
-    /// Those that were developed.
+    /// Number of them developed.
     #[schema(minimum = 0, example = 0)]
     developed: i64,
     /// Projects under way.
@@ -141,7 +141,7 @@ pub struct EnterpriseFigures {
     /// Whether the number of enterprises is suppressed.
     #[schema(example = false)]
     enterprises_suppressed: bool,
-    /// Persons whom they employ, as far as it is known; null just where `employment_suppressed` is true.
+    /// Persons employed, as far as known; null exactly if `employment_suppressed` is true.
     #[schema(required, minimum = 1, example = 320)]
     employment: Option<i64>,
     /// Whether employment is suppressed.
