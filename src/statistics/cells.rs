@@ -120,7 +120,7 @@ pub struct Firm {
 pub struct Cell {
     /// Key.
     pub key: Key,
-    /// The smallest cells that it is made of: their numbers in [`Table::leaves`].
+    /// Its smallest cells: their indexes in [`Table::leaves`].
     pub leaves: Vec<u32>,
     /// Its firms.
     pub sum: Sum,

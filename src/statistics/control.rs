@@ -24,7 +24,7 @@ pub struct Former {
     pub published: HashSet<Key>,
 }
 
-/// Every cell in which there are firms, and its value where it is published.
+/// Every cell with firms, and its value if it is published.
 pub fn control(firms: &[Firm], former: &[Former]) -> Vec<(Key, Option<i64>)> {
     let (mut ledger, mut known) = (Ledger::default(), Known::default());
     for quarter in former {
@@ -92,7 +92,7 @@ impl State {
         }
     }
 
-    /// The sums that become known with some cells: these, and what is left of the lines that they are in.
+    /// Sums that become known with some cells: these, and the remainders of their lines.
     fn sums_of(&self, cells: &[usize], is_published: &[bool]) -> Vec<Sum> {
         let is_new = |cell: &usize| cells.contains(cell);
         let lines =

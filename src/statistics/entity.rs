@@ -1,4 +1,4 @@
-//! The tables of what is published. Nothing in them is ever changed.
+//! Tables of the published statistics. Their content never changes.
 
 use sea_orm::{DatabaseTransaction, EntityTrait, FromQueryResult, QueryOrder, entity::prelude::*};
 
@@ -49,9 +49,9 @@ pub mod programme {
         pub province: String,
         /// Its identified clusters.
         pub clusters: i64,
-        /// Those of them in development.
+        /// Number of them in development.
         pub in_development: i64,
-        /// Those that were developed.
+        /// Number of them developed.
         pub developed: i64,
         /// Projects under way.
         pub running_projects: i64,
@@ -88,7 +88,7 @@ pub mod cell {
         pub industry: String,
         /// Number of enterprises; none if not published.
         pub enterprises: Option<i64>,
-        /// Persons whom they employ; none where it is not published.
+        /// Persons employed; none if not published.
         pub employment: Option<i64>,
     }
 
@@ -125,7 +125,7 @@ pub async fn heads(db: &impl ConnectionTrait) -> Result<Vec<Head>, DbErr> {
     select.order_by_desc(Column::AsOf).into_model().all(db).await
 }
 
-/// The newest quarter that was published of those that end by a day.
+/// The newest published quarter that ends by a day.
 pub async fn newest_by(db: &DatabaseTransaction, day: ChronoDate) -> Result<Option<PersianPeriod>, DbErr> {
     Ok(heads(db).await?.into_iter().find(|head| head.as_of <= day).map(|head| head.quarter))
 }

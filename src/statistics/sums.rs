@@ -10,8 +10,8 @@ use uuid::Uuid;
 /// The fewest firms that a sum is published of (the threshold rule).
 pub const FEWEST_FIRMS: usize = 3;
 
-/// One firm has at most so many per cent of a sum that is published: the (n, k) dominance rule with n = 1 and
-/// k = 80.
+/// Maximum share of one firm in a published sum, in per cent: the (n, k) dominance rule with n = 1 and k =
+/// 80.
 pub const LARGEST_SHARE_PERCENT: i64 = 80;
 
 /// A firm with a value. The same firm with another value, in a later quarter, is another entry.
@@ -104,14 +104,13 @@ impl Sum {
     }
 }
 
-/// The sums that everybody knows: what is published, and what is left of a published sum without its
-/// published parts, of all quarters.
+/// Publicly known sums: the published ones, and those minus their published parts, of all quarters.
 #[derive(Debug, Default)]
 pub struct Known {
     sums: Vec<Sum>,
     /// The sums that each entry is in.
     by_member: HashMap<u32, Vec<u32>>,
-    /// The sums by the hash of their members: what is the same in two quarters is kept once.
+    /// The sums by the hash of their members, so that equal ones of two quarters are stored once.
     by_hash: HashMap<u64, Vec<u32>>,
 }
 
@@ -126,7 +125,7 @@ impl Known {
         self.sums.is_empty()
     }
 
-    /// Takes back all but the first so many.
+    /// Drops all sums except the first `count`.
     pub fn forget_after(&mut self, count: usize) {
         for sum in self.sums.drain(count..).rev() {
             for member in &sum.members {
@@ -166,7 +165,7 @@ impl Known {
         }
         common.into_iter().all(|(number, common)| {
             let known = &self.sums[number as usize];
-            // A firm is in a difference twice at the most, so that five entries are of three firms.
+            // A firm is in a difference at most twice, so five entries are of at least three firms.
             let entries = sum.members.len() + known.members.len() - 2 * common;
             let (least, largest) = ((sum.total - known.total).abs(), sum.largest.max(known.largest));
             let is_surely_safe = entries >= 2 * FEWEST_FIRMS - 1

@@ -37,7 +37,7 @@ fn inverse(number: u64) -> u64 {
     result
 }
 
-/// A number that looks random and is the same in every process (SplitMix64, Steele, Lea and Flood 2014).
+/// A pseudo-random number, the same in every process (SplitMix64, Steele, Lea and Flood 2014).
 fn scattered(seed: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -63,7 +63,7 @@ pub struct Step {
 }
 
 impl Unseen {
-    /// Nothing is published of so many smallest cells.
+    /// The initial state, with nothing published of a number of smallest cells.
     pub fn new(leaves: usize) -> Self {
         let witness = |number: u64| (0..leaves as u64).map(|leaf| scattered(2 * leaf + number)).collect();
         Self {
