@@ -35,7 +35,7 @@ pub struct User {
     /// Whether the account is shut out.
     #[schema(example = false)]
     disabled: bool,
-    /// The CDA that the user is; null for everybody else.
+    /// CDA record of the user; null for other roles.
     #[schema(required, example = json!(null))]
     cda_id: Option<Uuid>,
 }
@@ -90,7 +90,8 @@ pub struct UserInput {
     #[serde(default)]
     #[schema(example = false)]
     pub disabled: bool,
-    /// The CDA that the user is, for the role `cda`: its assignments say in which projects the user writes.
+    /// CDA record of the user, for the role `cda`: its assignments determine the projects that the user may
+    /// change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cda_id: Option<Uuid>,
     /// Identifiers of the account in other systems.
@@ -146,7 +147,7 @@ impl Input<Model> for UserInput {
         &mut self.external_refs
     }
 
-    /// The province and the CDA must fit the role. A password is not part of the row before it is hashed.
+    /// Checks that province and CDA fit the role. The password is added to the row only after hashing.
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let mut faults = Vec::new();
         match (self.role.province(), &self.province) {
