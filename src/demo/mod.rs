@@ -111,7 +111,7 @@ pub async fn enrich(db: &Database, files: &Files) -> Result<(), Problem> {
     transaction.commit().await
 }
 
-/// Inserts a record from its input as a client would send it, with Persian dates, onto what its address says.
+/// Inserts a record from a client's input, with Persian dates, onto the row given by its address.
 async fn insert<I: Input<R>, R: Record>(
     transaction: &Transaction,
     input: Value,
@@ -132,7 +132,7 @@ async fn record<R: Stateful>(
     record_with(transaction, row, to, on, reason, |_| {}).await
 }
 
-/// The same, with what came along with it.
+/// The same, with related changes.
 async fn record_with<R: Stateful>(
     transaction: &Transaction,
     row: &R,

@@ -190,7 +190,7 @@ async fn plan_milestone(
         .await
 }
 
-/// Records how far a milestone has come.
+/// Records the progress of a milestone.
 async fn work(transaction: &Transaction, id: Uuid, row: &Row) -> Result<(), Problem> {
     let found = milestone::Entity::find_by_id(id).one(&**transaction).await?;
     let (Some(milestone), Some(began_on)) = (found, &row.began_on) else { return Ok(()) };

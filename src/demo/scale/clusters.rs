@@ -87,7 +87,7 @@ impl<'a> Story<'a> {
             outcome => outcome,
         };
         let share = self.projects.div_ceil(left);
-        // Those that are not developed leave their share to the others.
+        // Clusters without development leave their share to the others.
         let projects = match outcome {
             ClusterOutcome::Developing if left == 1 => self.projects,
             ClusterOutcome::Developing => (share * 4 / 3).min(self.projects),

@@ -49,7 +49,7 @@ const TABLES: &[&str] = &[
     "joint_action",
 ];
 
-/// The request that all of it comes from, as the history names it.
+/// Request id of the generated history.
 const REQUEST: &str = "generate";
 
 /// Existing data of the database that generation continues from.
@@ -70,7 +70,7 @@ impl Known {
         self.cluster_names.contains(&(province.to_owned(), key.to_owned()))
     }
 
-    /// As it is.
+    /// Reads the existing data.
     pub async fn read(db: &Database) -> Result<Self, Problem> {
         use sea_orm::{QueryOrder, prelude::*};
         let clusters = clusters::Entity::find().all(db).await?;
@@ -107,7 +107,7 @@ impl Why {
     }
 }
 
-/// Tells what happened, in the order in which it hangs together.
+/// Generates records and their history, in the order of their dependencies.
 pub struct Generator {
     /// Chance.
     pub rng: Rng,
@@ -136,8 +136,8 @@ impl Generator {
         }
     }
 
-    /// A moment at which something that happened on a day was recorded, so many days later: after the moment
-    /// before, and in office hours. Late records are those of today.
+    /// A recording time some days after an event: after the previous one, and in office hours. Later ones are
+    /// recorded today.
     pub fn learned(
         &mut self,
         day: NaiveDate,
@@ -170,7 +170,7 @@ impl Generator {
         self.create(row, at)
     }
 
-    /// Creates a record that stays as it is; returns its id and the moment.
+    /// Creates a record that never changes; returns its id and time.
     pub fn tell<R: Record>(
         &mut self,
         row: R,
@@ -189,7 +189,7 @@ impl Generator {
         self.annals.update(row, at)
     }
 
-    /// Records that a record is in a state since a day, with what came along with it.
+    /// Records a state since a day, with related changes.
     pub fn enter_with<R: Stateful>(
         &mut self,
         row: &mut R,
@@ -226,7 +226,7 @@ impl Generator {
         self.enter_with(row, to, on, at, why, |_| {})
     }
 
-    /// A record is as it is to this day.
+    /// Adds the final row of a record.
     pub fn keep<R: Record>(&mut self, row: R) {
         self.annals.keep(row);
     }
@@ -241,7 +241,7 @@ impl Generator {
         std::mem::replace(&mut self.annals, annals(&self.known)).into_bulk()
     }
 
-    /// The full name of somebody.
+    /// A full name.
     pub fn name(&mut self) -> String {
         use super::vocabulary::{FIRST_NAMES, LAST_NAMES};
         format!("{} {}", self.rng.pick(FIRST_NAMES), self.rng.pick(LAST_NAMES))

@@ -21,7 +21,7 @@ use crate::{
     provinces::{ALL, Province},
 };
 
-/// A province as the story knows it.
+/// Generated data of a province.
 pub struct Place {
     /// The code.
     pub code: String,
@@ -43,7 +43,7 @@ pub struct Place {
     pub cdas: Vec<Leader>,
 }
 
-/// A CDA who may lead a project.
+/// A CDA with its certificate, who may lead a project.
 #[derive(Clone)]
 pub struct Leader {
     /// The id.
@@ -54,7 +54,7 @@ pub struct Leader {
     pub since: NaiveDate,
 }
 
-/// The institutions of a province: kind, what they are called before its name, and how many there are.
+/// The institutions of a province: kind, prefix of the name, and number.
 const INSTITUTIONS: &[(Kind, &str, usize)] = &[
     (Kind::ProvincialCompany, "شرکت شهرک‌های صنعتی", 1),
     (Kind::Agency, "ادارهٔ کل صنعت، معدن و تجارت", 1),
@@ -135,8 +135,8 @@ fn institution(
     Ok(generator.tell(row, day, 0..=20, Default::default())?.0)
 }
 
-/// A CDA. The first ones of a province are certified from the start on, so that somebody can lead its first
-/// project.
+/// Creates a CDA. The first ones of a province are certified from the start, so that its first project has a
+/// lead.
 fn cda(generator: &mut Generator, place: &Place, number: usize) -> Result<Option<Leader>, Problem> {
     let issued = if number < 3 {
         persian(1387, 6, 1)

@@ -39,7 +39,7 @@ use crate::{
     store::{Database, bulk::Bulk, connection, earned_value::summary},
 };
 
-/// So many rows are written in one transaction, or a few more.
+/// Approximate number of rows per transaction.
 const BATCH: usize = 20_000;
 
 /// Parameters of the generation.
@@ -53,7 +53,7 @@ pub struct Plan {
     pub today: NaiveDate,
 }
 
-/// Whether a database holds clusters, also deleted ones: it is none to put made data into.
+/// Whether a database contains clusters, even deleted ones: then no data may be generated.
 pub async fn is_in_use(db: &Database) -> Result<bool, Problem> {
     Ok(entity::Entity::find().count(db).await? > 0)
 }
@@ -69,7 +69,7 @@ pub async fn fill(db: &Database, plan: Plan) -> Result<Counts, Problem> {
         written += bulk.len();
         bulk.counts().for_each(|(table, count)| *counts.entry(table).or_default() += count);
         bulk.write(db).await?;
-        // Nobody may be there to read it.
+        // Standard error may be closed.
         let _ = writeln!(std::io::stderr(), "{province}: {written} rows");
     }
     let known = telling.await.map_err(Problem::internal)??;

@@ -27,7 +27,7 @@ use crate::{
 /// Final stage of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClusterOutcome {
-    /// It was named, and no more.
+    /// It was only named.
     Candidate,
     /// It was identified.
     Identified,
@@ -91,7 +91,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// From the priority to what became of it.
+    /// Records the states from the priority to the outcome.
     pub fn go_up(
         &mut self,
         generator: &mut Generator,

@@ -19,7 +19,7 @@ const PARTS: &[&str] = &["آزمایشگاه مشترک", "تأمین مالی",
 type Stretch = (Leader, Role, NaiveDate, Option<NaiveDate>);
 
 impl Project<'_> {
-    /// One lead at a time; returns the names of those who work in it.
+    /// Assigns one lead at a time; returns the names of the CDAs.
     pub fn assign(&mut self, generator: &mut Generator, contract: &str) -> Result<Vec<String>, Problem> {
         let (from, over) = (self.timeline.contracted, self.timeline.over());
         let first = self.place.leader(generator, from);
@@ -61,7 +61,7 @@ impl Project<'_> {
         Ok(names)
     }
 
-    /// Somebody else supervises.
+    /// Adds a supervisor who is not one of the CDAs.
     pub fn supervise(
         &mut self,
         generator: &mut Generator,

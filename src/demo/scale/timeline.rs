@@ -5,7 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use super::generator::Generator;
 use crate::projects::phases::PhaseName;
 
-/// The days of a project: when what is planned, and when it happens if it comes to it.
+/// Planned and actual days of a project.
 #[derive(Clone, Copy)]
 pub struct Timeline {
     /// Planned duration in months.
@@ -14,7 +14,7 @@ pub struct Timeline {
     pub drafted: NaiveDate,
     /// It was approved.
     pub approved: NaiveDate,
-    /// It came under contract.
+    /// Day of the contract.
     pub contracted: NaiveDate,
     /// The first day of the contract.
     pub start: NaiveDate,
@@ -56,8 +56,8 @@ pub enum Ending {
 }
 
 impl Timeline {
-    /// The days of a project of so many months, of a cluster that is free for it from a day on. Its last
-    /// project is terminated more seldom.
+    /// Creates the timeline of a project of this duration, of a cluster available from a day on. Its last
+    /// project is terminated less often.
     pub fn new(generator: &mut Generator, free_from: NaiveDate, months: i64, is_last: bool) -> Self {
         let mut days = |least: i64, most: i64| TimeDelta::days(generator.rng.between(least..=most));
         let drafted = free_from + days(0, 10);
@@ -124,7 +124,7 @@ impl Timeline {
         }
     }
 
-    /// Whether a day lies behind us, and the project was still going on.
+    /// Whether a day is in the past, and the project was still running.
     pub fn has_happened(&self, day: NaiveDate) -> bool {
         day <= self.horizon
     }
@@ -137,7 +137,7 @@ impl Timeline {
         }
     }
 
-    /// Nothing was evaluated before the last milestone was accepted: what comes after it moves along.
+    /// Moves the evaluation, and what follows it, after the acceptance of the last milestone.
     pub fn evaluate_after(&mut self, day: NaiveDate) {
         let delay = (day - self.evaluating).max(TimeDelta::zero());
         for later in [&mut self.evaluating, &mut self.handed_over, &mut self.closed] {

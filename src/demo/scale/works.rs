@@ -1,4 +1,4 @@
-//! The words of the made data: what projects do, and what is said of it.
+//! Texts of the generated data about projects.
 
 use crate::projects::{phases::PhaseName, pillar::Pillar};
 
