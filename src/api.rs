@@ -164,7 +164,7 @@ pub fn routes(config: &mut ServiceConfig) {
 /// The OpenAPI document, made from the handlers; the same for every database and configuration.
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-        // Middleware keeps the type of the throw-away application small.
+        // Middleware simplifies the type of the temporary application.
         let (_, mut collected) = App::new()
             .wrap(from_fn(crate::http::compress::compress))
             .into_utoipa_app()
@@ -210,8 +210,8 @@ pub fn fingerprint() -> &'static str {
     &FINGERPRINT
 }
 
-/// The document as what requests are held against. It takes a moment to make and never changes: a process
-/// makes it once.
+/// The document for validating requests. It takes a moment to create and never changes, so each process
+/// creates it once.
 pub fn contract() -> Result<web::Data<Contract>, Problem> {
     static CONTRACT: LazyLock<Result<web::Data<Contract>, String>> =
         LazyLock::new(|| Contract::new(document()).map(web::Data::new));
