@@ -30,13 +30,13 @@ static COMPARED: RwLock<Option<Comparison>> = RwLock::new(None);
 /// The last moment that was given, in microseconds since 1970.
 static LAST: AtomicI64 = AtomicI64::new(0);
 
-/// Differences of less say more about the way to the database than about the clocks.
+/// Smaller differences are due to the way to the database rather than to the clocks.
 const NOTICED: Duration = Duration::from_millis(100);
 
-/// A clock of a machine drifts by one part of so many, at the most.
+/// Maximum drift of a machine's clock: one part in this many.
 const DRIFT: u32 = 10_000;
 
-/// Corrections of less never turn the clock back: it goes slowly until it is right.
+/// Smaller corrections never turn the clock back: it slows down until it is right.
 const SMALL: i64 = 1_000_000;
 
 impl Comparison {
@@ -58,8 +58,8 @@ fn compared() -> Option<Comparison> {
     *COMPARED.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The present moment in UTC, cut to the microseconds that both databases keep. Each is later than the one
-/// before, unless the clock was set back by more than a second.
+/// Current time in UTC, truncated to the microseconds that both databases store. Strictly increasing, unless
+/// the clock was set back by more than a second.
 pub fn now() -> DateTime<Utc> {
     let now = compared().map_or_else(Utc::now, Comparison::now).trunc_subsecs(6);
     let micros = now.timestamp_micros();
@@ -105,7 +105,7 @@ mod tests {
         compare(first - TimeDelta::milliseconds(50), Duration::ZERO);
         let (second, third) = (now(), now());
         assert!(first < second && second < third, "{first} {second} {third}");
-        // An answer that was long on its way says less than the last one.
+        // An answer with a long round trip is less precise than the last one.
         assert_eq!(compare(third + TimeDelta::milliseconds(400), Duration::from_secs(1)), None);
         assert!(now() - third < TimeDelta::milliseconds(300));
     }
