@@ -1,5 +1,5 @@
-//! `GET /history`: who changed what when, of all records: by account, day, kind of record and request. That
-//! of one record is under the record.
+//! `GET /history`: changes of all records, by account, day, kind of record and request. The history of one
+//! record is under the record.
 
 use std::collections::HashMap;
 
