@@ -46,8 +46,8 @@ pub fn is_one(text: &str) -> bool {
         || Email::parse(text).is_some()
 }
 
-/// Does `work` with personal data in clear, or masked as it is outside of any such call: for what stays in
-/// the service; what leaves it is [`disclosed`]. It travels like the calendar
+/// Runs `work` with personal data in clear, or masked, which is the default outside of such calls: for data
+/// within the service; for output use [`disclosed`]. The setting is passed like the calendar
 /// ([`crate::persian::calendar::using`]), for the same reason.
 pub fn shown<T>(in_clear: bool, work: impl FnOnce() -> T) -> T {
     struct Restore(bool);
@@ -89,7 +89,7 @@ pub fn mask(value: &str) -> String {
         .collect()
 }
 
-/// Declares a kind of personal data: its format in the document, how it is read, its pattern and example.
+/// Declares a kind of personal data: format in the document, parser, pattern and example.
 macro_rules! personal {
     ($(#[$about:meta])* $name:ident, $format:literal, $parse:expr, $pattern:literal, $example:literal) => {
         $(#[$about])*
@@ -100,7 +100,7 @@ macro_rules! personal {
             /// The name of the format in the document.
             pub const FORMAT: &'static str = $format;
 
-            /// Reads it; none where it is not one.
+            /// Parses it; none if invalid.
             pub fn parse(text: &str) -> Option<Self> {
                 let parse: fn(&str) -> Option<String> = $parse;
                 parse(text).map(Self)
@@ -165,7 +165,7 @@ personal! {
         let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
         let address = EmailAddress::parse_with_options(address, options).ok()?;
         let (user, server) = (address.local_part(), address.domain().to_lowercase());
-        // RFC 5321 allows more; nobody has such an address, and one with `*` in it would be a masked one.
+        // RFC 5321 allows more, which nobody uses; an address with `*` would look like a masked one.
         let is_usual = user.chars().all(|c| c.is_ascii_alphanumeric() || "._%+'-".contains(c)) && server.chars().count() <= 190;
         is_usual.then(|| format!("{user}@{server}"))
     },
