@@ -1,4 +1,4 @@
-//! The service's surface: which resources there are, and the document that describes them.
+//! API surface: the resources, and the document that describes them.
 
 use std::sync::LazyLock;
 
@@ -71,7 +71,7 @@ const DESCRIPTION: &str = "The system of record for industrial-cluster developme
     and `errors` names every broken rule at once. What lies outside your scope does not exist for you (404). \
     The full list of codes is at [/problems](/problems).";
 
-/// Every kind of record that has a history.
+/// All kinds of records with a history.
 pub fn kinds() -> Vec<Kind> {
     vec![
         Kind::of::<account::Model>(),
@@ -103,7 +103,7 @@ pub fn kinds() -> Vec<Kind> {
     ]
 }
 
-/// The tables of states, in the order of `docs/states.md`.
+/// State machines, in the order of `docs/states.md`.
 pub fn machines() -> Vec<Machine> {
     vec![
         Machine::of::<clusters::entity::Model>("Cluster (خوشه)", "/clusters/{id}/transitions"),
@@ -124,7 +124,7 @@ pub fn states_document() -> String {
     format!("{introduction}\n{sections}")
 }
 
-/// Every route that the document describes. Each resource has one line.
+/// All documented routes. Each resource has one line.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(
@@ -161,7 +161,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(problem_types::get_problem_kind);
 }
 
-/// The OpenAPI document, made from the handlers; the same for every database and configuration.
+/// The OpenAPI document, generated from the handlers; independent of database and configuration.
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
         // Middleware simplifies the type of the temporary application.

@@ -1,4 +1,4 @@
-//! API clients as administrators see and write them.
+//! DTOs of API clients: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -17,7 +17,7 @@ use crate::{
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
 
-/// A scope of OAuth 2 that an API client can be granted.
+/// OAuth 2 scopes that can be granted to an API client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct GrantedScope(pub String);
@@ -35,7 +35,7 @@ impl PartialSchema for GrantedScope {
 
 impl ToSchema for GrantedScope {}
 
-/// An API client: another system that works with this one, in one province or in the nation.
+/// An API client: another system that uses this service, in one province or in the nation.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ApiClient {
     #[serde(flatten)]
@@ -97,7 +97,7 @@ pub struct ApiClientInput {
         example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان"
     )]
     pub display_name: String,
-    /// The province that exists for it; the nation when left out.
+    /// Its province; the nation by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub province: Option<ProvinceCode>,
     /// Granted permissions: the least that its work needs.

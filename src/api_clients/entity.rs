@@ -1,5 +1,5 @@
-//! The accounts of systems as records. They share the table of [`crate::auth::account`], which getting tokens
-//! needs.
+//! Accounts of systems as records. They share the table of [`crate::auth::account`], which the token endpoint
+//! uses.
 
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
@@ -19,13 +19,13 @@ use crate::{
 crate::store::record_table! {
     /// The account of a system.
     "account" {
-        /// Always a system here.
+        /// Always a system.
         kind: Kind,
         /// The client id.
         username: String,
         /// The name that people see.
         display_name: String,
-        /// Always an integrator here.
+        /// Always an integrator.
         role: Role,
         /// Its province, where it belongs to one.
         province: Option<String>,

@@ -77,7 +77,7 @@ pub async fn create_api_client(input: Body<ApiClientInput>, write: Write) -> Res
 
 /// Change an API client
 ///
-/// Other scopes, another province, or `disabled` end its sessions.
+/// A change of scopes or province, and `disabled`, end its sessions.
 #[utoipa::path(request_body = ApiClientInput, responses((status = 200, body = ApiClient)), security(("oauth2" = ["api-clients:manage"])))]
 #[patch("/api-clients/{id}")]
 pub async fn update_api_client(
