@@ -39,8 +39,7 @@ pub struct Content {
     media_type: Option<MediaType>,
 }
 
-/// Keeps others from referring to a content for the first time, and from removing its file, until the
-/// transaction ends.
+/// Locks a content until the end of the transaction: no new references to it, and no removal of its file.
 async fn hold(transaction: &impl ConnectionTrait, sha256: &str) -> Result<(), DbErr> {
     lock::for_transaction(transaction, &format!("content {sha256}")).await
 }
@@ -144,7 +143,7 @@ impl Model {
         }
     }
 
-    /// 422 for a content that is not the one announced.
+    /// 422 for a content other than the announced one.
     fn check_content(&self, content: &Content) -> Result<(), Problem> {
         let violation = |code, fa: String, en: String| Violation::body("", code, Text::new(fa, en));
         let mut faults = Vec::new();
@@ -223,7 +222,7 @@ impl Model {
         Ok(response.body(SizedStream::new(recorded.size, content)))
     }
 
-    /// 500 where the stored file is not the recorded one: a fault of its own, and a line in the log.
+    /// 500 if the stored file differs from its record, with a separate problem type and a log line.
     fn refusal(&self, error: ReadError) -> Problem {
         match error {
             ReadError::Away(problem) => problem,

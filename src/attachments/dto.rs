@@ -1,4 +1,4 @@
-//! Attachments as clients see and write them.
+//! DTOs of attachments: representation and input.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
@@ -21,7 +21,7 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 #[schema(as = AttachmentKind)]
 pub enum Kind {
-    /// Evidence that something was reached.
+    /// Evidence of a result.
     Evidence,
     /// The diagnostic study of a cluster.
     DiagnosticStudy,
@@ -40,7 +40,7 @@ pub enum Kind {
     Other,
 }
 
-/// An attachment (پیوست): a document or a piece of evidence, and the record that it belongs to.
+/// An attachment (پیوست): a document or a piece of evidence, with the record that it belongs to.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Attachment {
     #[serde(flatten)]

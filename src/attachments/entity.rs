@@ -26,7 +26,7 @@ crate::store::record_table! {
         subject_kind: SubjectKind,
         /// Record that it is attached to.
         subject_id: Uuid,
-        /// The cluster of that record, where it belongs to no project.
+        /// The cluster of that record, if it belongs to no project.
         cluster_id: Option<Uuid>,
         /// The project of that record.
         project_id: Option<Uuid>,
@@ -85,7 +85,7 @@ impl Record for Model {
         search::words([Some(&self.title_fa), Some(&self.file_name)])
     }
 
-    /// It is deleted, and its content is to be removed.
+    /// Erases the attachment: it is deleted, and its content has to be removed.
     fn erase(&mut self) {
         self.deleted_at.get_or_insert_with(clock::now);
         (self.title_fa, self.file_name) = (ERASED_NAME.to_owned(), "erased".to_owned());
@@ -134,7 +134,7 @@ impl Model {
     }
 }
 
-/// The SHA-256 of each content that was received, also of attachments that are deleted since.
+/// SHA-256 of each received content, including those of deleted attachments.
 pub async fn contents(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
     let names: Vec<String> = Entity::find()
         .select_only()

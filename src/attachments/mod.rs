@@ -1,5 +1,5 @@
-//! Attachments (پیوست): documents and evidence. A record announces a file, and the file follows; both can be
-//! repeated.
+//! Attachments (پیوست): documents and evidence. A record announces a file, which is then uploaded; both steps
+//! are repeatable.
 
 pub mod content;
 pub mod dto;
@@ -112,8 +112,8 @@ pub async fn update_attachment(
 
 /// Create or replace an attachment by another system's reference
 ///
-/// Creates the attachment that the other system calls so (201), or replaces it (200), which needs `If-Match`.
-/// A field that is left out is emptied; the reference itself is always kept.
+/// Creates the attachment with this reference (201), or replaces it (200), which needs `If-Match`. Omitted
+/// fields are cleared; the reference itself is always kept.
 #[utoipa::path(
     request_body = AttachmentInput,
     responses((status = 200, body = Attachment, description = "Replaced"), (status = 201, body = Attachment, description = "Created")),

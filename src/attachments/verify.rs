@@ -14,7 +14,7 @@ use crate::{
 /// Attachments per page.
 const PAGE: u64 = 500;
 
-/// Files that are whole.
+/// Statistics of the verified files.
 #[derive(Debug, Default)]
 pub struct WholeFiles {
     /// Number of attachments with content.
@@ -70,9 +70,8 @@ impl fmt::Display for FileFault {
 
 impl std::error::Error for FileFault {}
 
-/// Reads the file of every attachment that has its content, deleted ones with them, and holds it against size
-/// and SHA-256. A part of a file at a time is in memory. Files that no attachment names are no fault: their
-/// records may have been announced anew.
+/// Verifies size and SHA-256 of the file of every attachment with content, including deleted ones, in
+/// constant memory. Files without an attachment are no fault: their records may have been announced again.
 pub async fn verify(db: &Database, config: &Config) -> Result<WholeFiles, FileFault> {
     let (mut whole, mut after, mut store) = (WholeFiles::default(), Uuid::nil(), None);
     loop {
@@ -97,7 +96,7 @@ pub async fn verify(db: &Database, config: &Config) -> Result<WholeFiles, FileFa
             },
         };
         whole.attachments += page.len() as u64;
-        // A file that several of them have is read once.
+        // A file shared by several attachments is read once.
         let mut named: BTreeMap<_, Vec<Model>> = BTreeMap::new();
         page.into_iter()
             .for_each(|row| named.entry((row.sha256.clone(), row.size_bytes)).or_default().push(row));
