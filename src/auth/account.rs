@@ -68,12 +68,12 @@ impl Model {
         self.must_change_password = !is_set_by_owner;
     }
 
-    /// Whether it may be used at all.
+    /// Whether it can be used.
     pub fn is_usable(&self) -> bool {
         !self.disabled && self.deleted_at.is_none()
     }
 
-    /// Whether it has lost, since `before`, something that running sessions still grant.
+    /// Whether it has lost, since `before`, rights that running sessions still grant.
     pub fn loses_sessions(&self, before: &Self) -> bool {
         !self.is_usable()
             || before.password_hash != self.password_hash

@@ -46,7 +46,7 @@ pub struct RevocationRequest {
 
 /// Log out
 ///
-/// Ends the session that a token belongs to: its refresh token at once, its access tokens within seconds.
+/// Ends the session of a token: its refresh token at once, its access tokens within seconds.
 /// A token that is not known is no error (RFC 7009, section 2.2).
 #[utoipa::path(
     request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
@@ -125,7 +125,7 @@ pub struct PasswordChange {
     /// The password until now.
     #[schema(max_length = 200, format = Password, example = "the password until now")]
     current_password: String,
-    /// The new one, of 12 characters at least.
+    /// New password, at least 12 characters.
     #[schema(min_length = 12, max_length = 200, format = Password, example = "correct horse battery staple")]
     new_password: String,
 }

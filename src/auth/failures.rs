@@ -46,11 +46,11 @@ pub struct Model {
     /// Its id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The hash of the account's name: people type passwords into the wrong field.
+    /// Hash of the account's name, because people type passwords into the wrong field.
     pub subject: String,
     /// The hash of the address.
     pub address: Option<String>,
-    /// When.
+    /// Time of the failure.
     pub failed_at: DateTimeUtc,
 }
 
@@ -60,17 +60,17 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Failures count for this long.
+/// Time for which failures count.
 const WINDOW: TimeDelta = TimeDelta::minutes(15);
 
 /// Maximum time that a login waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The first delay. It doubles with each [`STEP`] failures,
+/// Initial delay. It doubles every [`STEP`] failures,
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 const STEP: u64 = 5;
 
-/// up to this one, after which it stays.
+/// up to this maximum.
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
 /// Maximum number of delayed logins of an account at a time; further ones wait. So any number of addresses
@@ -80,7 +80,7 @@ const DELAYED_AT_ONCE: usize = 16;
 /// Minimum interval of log entries for an account closed for an address.
 const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
-/// Logins that are under way at this instance, and failures that could not be written.
+/// Logins in progress on this instance, and failures that could not be stored.
 pub struct Attempts {
     turns: Cache<String, Arc<Mutex<()>>>,
     delayed: Cache<String, Arc<Semaphore>>,
@@ -150,11 +150,11 @@ impl Names {
 }
 
 impl Attempts {
-    /// Waits for the turn of a login, and for its delay. 429 with `Retry-After` where the account is closed
-    /// for the address, or too many wait.
+    /// Waits for the turn of a login, and for its delay. 429 with `Retry-After` if the account is closed for
+    /// the address, or too many wait.
     ///
     /// # Errors
-    /// The login is not to be looked at, or the database does not answer.
+    /// The login is refused, or the database does not answer.
     pub async fn begin(
         &self,
         db: &impl ConnectionTrait,
@@ -203,7 +203,7 @@ impl Attempts {
 }
 
 impl Attempt<'_> {
-    /// The secret was right: the account starts afresh at this address.
+    /// Resets the failures of the account at this address after a login.
     ///
     /// # Errors
     /// The database does not answer.
@@ -275,7 +275,7 @@ fn hashed(kind: &str, name: &str) -> String {
     format!("{kind}:{}", hex(&hash[..16]))
 }
 
-/// Forgets the failures that no longer count.
+/// Deletes expired failures.
 pub async fn forget_old(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     Ok(Entity::delete_many().filter(Column::FailedAt.lt(now() - WINDOW)).exec(db).await?.rows_affected)
 }

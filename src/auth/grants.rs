@@ -168,7 +168,7 @@ pub async fn create_token(
 /// Result of a token request.
 struct Issued {
     account: account::Model,
-    /// None where the database took no writes.
+    /// None if the database took no writes.
     session: Option<session::Model>,
     scope: String,
     refresh_token: Option<String>,
@@ -261,7 +261,7 @@ async fn refresh(
 ) -> Result<Issued, Problem> {
     let token = form.refresh_token.as_deref().ok_or_else(|| invalid_request("refresh_token"))?;
     match rotate(request, form, token, db, config).await {
-        // The refresh token stays good until it can be used up.
+        // The refresh token stays valid until it can be redeemed.
         Err(error) if fault::takes_no_writes(&error) => {
             let session =
                 session::peek(db.get_ref(), token, config.session_days).await?.ok_or_else(not_granted)?;
@@ -313,7 +313,7 @@ async fn rotate(
     Ok(Ok(Issued { account, session: Some(session), scope, refresh_token: Some(refresh_token) }))
 }
 
-/// Commits the end of a session together with its event, which names the account.
+/// Commits the end of a session together with its event, with the account.
 async fn commit_end(
     transaction: WriteTransaction,
     event: security_event::Model,
@@ -400,7 +400,7 @@ pub async fn prove(
     let found = account::by_username(db.get_ref(), username).await?;
     let event = |kind, reason: &str| {
         let event = security_event::Model::new(kind, &security::origin(request)).because(reason);
-        // A name that is none may be a password.
+        // An unknown name may be a password.
         found.iter().fold(event, |event, account| event.of(account.id, &account.username))
     };
     let attempt =
@@ -433,7 +433,7 @@ pub async fn prove(
     Ok(None)
 }
 
-/// HTTP Basic, as RFC 6749, section 2.3.1, has it: both parts are form-encoded.
+/// HTTP Basic according to RFC 6749, section 2.3.1: both parts are form-encoded.
 fn basic_credentials(request: &HttpRequest) -> Option<(String, String)> {
     let header = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = header.split_once(' ')?;

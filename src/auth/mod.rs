@@ -65,7 +65,7 @@ impl Caller {
         self.permissions.iter().any(|held| held == permission)
     }
 
-    /// The service itself, at the command line and at start-up.
+    /// The service itself, for the command line and at startup.
     pub fn service() -> Arc<Self> {
         let role = Role::NationalAdmin;
         let permissions = role.permissions().iter().map(|permission| (*permission).to_owned()).collect();

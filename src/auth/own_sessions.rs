@@ -1,4 +1,4 @@
-//! The caller's own sessions: listed, and ended from afar.
+//! The caller's own sessions.
 
 use actix_web::{HttpRequest, delete, get, web};
 use chrono::{DateTime, Utc};
@@ -110,7 +110,7 @@ pub async fn list_sessions(
 /// End one of my sessions
 ///
 /// Its refresh token is refused at once, its access tokens and event streams end within seconds. Repeating it
-/// is no error. The present session may be ended as well; `POST /auth/revoke` does the same without a valid
+/// is no error. The current session may be ended as well; `POST /auth/revoke` does the same without a valid
 /// access token.
 #[utoipa::path(responses((status = 204, description = "The session is over")), security(("oauth2" = [])))]
 #[delete("/auth/sessions/{id}")]

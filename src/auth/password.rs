@@ -23,8 +23,8 @@ static RUNNING: Semaphore = Semaphore::const_new(4);
 /// Hash to compare with in a login to an unknown account, so that it takes as long.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now(&random()).unwrap_or_default());
 
-/// Fewer guesses than this find a password that is trivial. With logins slowed as they are, more take longer
-/// than a century.
+/// Number of guesses below which a password is trivial. With delayed logins, more guesses take longer than a
+/// century.
 const FEWEST_GUESSES: u64 = 100_000_000;
 
 /// Words that are obvious for this service.
@@ -33,14 +33,14 @@ const OF_THE_SERVICE: [&str; 4] = ["khoosheh", "khushe", "isipo", "خوشه"];
 /// Reasons for refusing a new password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is found with few guesses.
+    /// Found with few guesses.
     Weak,
-    /// It is the present one.
+    /// The current password.
     Present,
 }
 
 impl Refusal {
-    /// The broken rule, at the pointer of the password.
+    /// The violation, at the pointer of the password.
     pub fn violation(self, pointer: &str) -> Violation {
         match self {
             Self::Weak => Violation::body(
@@ -82,7 +82,7 @@ pub async fn hash_new(
 pub fn refusal(password: &str, names: &[String], present_hash: Option<&str>) -> Option<Refusal> {
     let names: Vec<&str> =
         names.iter().flat_map(|name| name.split_whitespace()).chain(OF_THE_SERVICE).collect();
-    // In small letters, since capitals at the usual places are guessed at once.
+    // In lower case, because capitals at the usual positions are easily guessed.
     if zxcvbn::zxcvbn(&password.to_lowercase(), &names).guesses() < FEWEST_GUESSES {
         return Some(Refusal::Weak);
     }
@@ -94,7 +94,7 @@ pub async fn hash(password: String) -> Result<String, Problem> {
     in_background(move || hash_now(&password)).await?.map_err(Problem::internal)
 }
 
-/// Whether the password is the one behind the hash; without a hash never, but after the same time.
+/// Whether the password matches the hash; never without a hash, but after the same time.
 pub async fn verify(password: String, hash: Option<String>) -> Result<bool, Problem> {
     in_background(move || {
         let exists = hash.is_some();
@@ -119,7 +119,7 @@ pub fn random() -> String {
     rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect()
 }
 
-/// Makes the comparison hash before the first login, which would otherwise be the only slow one.
+/// Computes the comparison hash before the first login, which would otherwise be slow.
 pub fn warm_up() {
     LazyLock::force(&NOBODY);
 }

@@ -210,7 +210,7 @@ pub enum Belonging {
 /// Scope of a caller: the part of the country that is visible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All of it.
+    /// The whole country.
     Nation,
     /// One province, by its code.
     Province(String),

@@ -128,8 +128,8 @@ pub mod refresh_token {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The session of an access token that was given while the database took no writes: there is none, and the
-/// token ends by itself.
+/// The session of an access token issued while the database took no writes: none, and the token expires by
+/// itself.
 pub const NONE: Uuid = Uuid::nil();
 
 /// Begins a session with a lifetime of its tokens.
@@ -203,9 +203,9 @@ pub enum Redeemed {
     Reused(Option<Model>),
     /// Its session has lasted as long as a session may, and is ended.
     TooOld(Model),
-    /// It has expired, or its session has ended before.
+    /// Expired, or the session had ended.
     Ended,
-    /// It is not known.
+    /// Unknown.
     Unknown,
 }
 
@@ -286,7 +286,7 @@ pub async fn revoke_everybody(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     end(db, Column::Id.is_not_null()).await
 }
 
-/// Ends sessions and forgets from where they were used.
+/// Ends sessions and deletes their addresses and programs.
 async fn end(db: &impl ConnectionTrait, which: SimpleExpr) -> Result<u64, DbErr> {
     let ended = ActiveModel {
         revoked_at: Set(Some(now())),
@@ -298,7 +298,7 @@ async fn end(db: &impl ConnectionTrait, which: SimpleExpr) -> Result<u64, DbErr>
     Ok(sessions.exec(db).await?.rows_affected)
 }
 
-/// Forgets refresh tokens that expired before a moment, and sessions that have none left.
+/// Deletes refresh tokens that expired before a moment, and sessions without any left.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
     let tokens = refresh_token::Entity::delete_many()
         .filter(refresh_token::Column::ExpiresAt.lt(before))

@@ -29,13 +29,13 @@ pub struct Model {
     /// The `kid`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
-    /// The private key (PKCS #8), sealed where the configuration has a key for that.
+    /// Private key (PKCS #8), encrypted if the configuration has a key for that.
     pub pkcs8: Vec<u8>,
     /// Creation time.
     pub created_at: DateTimeUtc,
-    /// From when on it signs, until a later one does; from the beginning where there is no moment.
+    /// Start of signing, until that of a later key; if none, the creation time.
     pub active_from: Option<DateTimeUtc>,
-    /// Until when it verifies; without end where there is no moment.
+    /// End of verification; unlimited if none.
     pub verifies_until: Option<DateTimeUtc>,
 }
 
@@ -48,7 +48,7 @@ impl ActiveModelBehavior for ActiveModel {}
 /// Time between publication and first use of a key: longer than the published keys may be cached (300 s).
 pub const PUBLISHED_BEFORE: TimeDelta = TimeDelta::seconds(360);
 
-/// Clocks of instances differ by less.
+/// Maximum difference between the clocks of instances.
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(10);
 
 /// The name of the lock under which keys are made and sealed.
@@ -58,7 +58,7 @@ const LOCK: &str = "signing keys";
 pub const VARIABLE: &str = "KHOOSHEH_SIGNING_KEY_ENCRYPTION";
 
 impl Model {
-    /// From when on it signs.
+    /// Start of signing.
     pub fn begins(&self) -> DateTime<Utc> {
         self.active_from.unwrap_or(self.created_at)
     }
@@ -69,7 +69,7 @@ impl Model {
     }
 }
 
-/// The keys of the configuration that seal signing keys: the first seals, all open.
+/// Configured keys that encrypt signing keys: the first encrypts, all decrypt.
 pub fn sealing_keys(secrets: &[Secret]) -> Result<Vec<SealingKey>, Problem> {
     secrets.iter().map(|secret| SealingKey::derive(secret, "signing keys of access tokens")).collect()
 }
@@ -115,7 +115,7 @@ impl Key {
 pub struct Keys(Vec<Key>);
 
 impl Keys {
-    /// Reads them, the one that signs last first.
+    /// Reads the keys, the latest to sign first.
     ///
     /// # Errors
     /// A key that cannot be opened.
@@ -125,7 +125,7 @@ impl Keys {
         Ok(Self(rows.into_iter().map(|row| Key::new(row, sealing)).collect::<Result<_, _>>()?))
     }
 
-    /// Whether the database holds the same.
+    /// Whether they equal those in the database.
     pub async fn are_current(&self, db: &Database) -> Result<bool, DbErr> {
         let rows = rows(db).await?;
         Ok(rows.len() == self.0.len() && self.0.iter().all(|key| rows.contains(&key.row)))
@@ -257,7 +257,7 @@ pub async fn rotate(
     Ok(Rotated { id, active_from, verify_until })
 }
 
-/// Forgets keys that have verified nothing for a day.
+/// Deletes keys whose verification ended more than a day ago.
 pub async fn forget_old(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     let ended = Column::VerifiesUntil.lt(now() - TimeDelta::days(1));
     Ok(Entity::delete_many().filter(ended).exec(db).await?.rows_affected)

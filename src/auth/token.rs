@@ -28,8 +28,8 @@ use crate::{
 /// The audience of our tokens.
 const AUDIENCE: &str = "khoosheh";
 
-/// Verified tokens are remembered for this long. An account that is disabled, or a session that is ended,
-/// is locked out of every instance after it at the latest.
+/// Time for which verified tokens are cached: the maximum delay after which a disabled account or an ended
+/// session is refused on all instances.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,9 +55,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Reasons for refusing a token.
 enum Refusal {
-    /// It names a key that is not known here.
+    /// Unknown key.
     UnknownKey,
-    /// It is no token of ours, or has ended.
+    /// Foreign, malformed or expired token.
     Invalid,
 }
 
@@ -86,7 +86,7 @@ impl Authenticator {
     pub async fn load(db: &Database, config: &Config) -> Result<Self, Problem> {
         let sealing = signing_key::sealing_keys(&config.secrets.signing_key_encryption)?;
         match signing_key::prepare(db, &sealing).await {
-            // On a standby the primary does so. Without any key, loading them fails.
+            // On a standby, the primary creates it. Without any key, loading fails.
             Err(problem) if problem.is_temporary() => {
                 tracing::warn!(%problem, "the signing keys are used as they are")
             }
@@ -132,7 +132,7 @@ impl Authenticator {
         self.keys().published()
     }
 
-    /// Logins that are under way or have failed.
+    /// Logins in progress, and failures.
     pub fn attempts(&self) -> &Attempts {
         &self.attempts
     }
@@ -142,8 +142,8 @@ impl Authenticator {
         &self.issuer
     }
 
-    /// An access token for an account, with these of its permissions, and the seconds that it lives: it ends
-    /// with its session at the latest.
+    /// An access token for an account with these of its permissions, and its lifetime in seconds, at most
+    /// that of its session.
     pub fn issue(
         &self,
         account: &account::Model,
@@ -192,7 +192,7 @@ impl Authenticator {
             return Ok(None);
         };
         if claims.sid == session::NONE {
-            // There is no session that a new password could end.
+            // No session that a new password could end.
             if account.updated_at.timestamp() > claims.iat {
                 return Ok(None);
             }
@@ -254,7 +254,7 @@ impl Authenticator {
         let key =
             keys.verifying(header.kid.as_deref().ok_or(Refusal::Invalid)?).ok_or(Refusal::UnknownKey)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
-        // By the clock of the database, below.
+        // Checked by the database clock below.
         validation.validate_exp = false;
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[&self.issuer]);
