@@ -1,4 +1,4 @@
-//! CDAs as clients see and write them.
+//! DTOs of CDAs: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

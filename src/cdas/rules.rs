@@ -32,7 +32,7 @@ pub enum State {
     Applicant,
     /// May lead projects.
     Certified,
-    /// Certified, but shut out for a while.
+    /// Certified, but suspended temporarily.
     Suspended,
     /// The certificate has expired.
     Expired,
@@ -44,7 +44,7 @@ impl lifecycle::State for State {}
 
 const MANAGER: Who = Who::Holder("cdas:write");
 
-/// The table.
+/// Transition table.
 pub const STEPS: &[Step<Model>] = &[
     Step {
         from: &[State::Applicant, State::Suspended, State::Expired],
@@ -103,8 +103,8 @@ struct Found {
     leads: bool,
 }
 
-/// The facts of some CDAs on a day, in one statement. Read from the tables of projects without knowing more
-/// of them.
+/// The facts of some CDAs on a day, in one statement. Reads the tables of projects without depending on their
+/// module.
 pub async fn facts(
     db: &impl ConnectionTrait,
     rows: &[Model],
