@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// The format of cursors. The first one was JSON that was not sealed.
+/// Format of cursors. The first one was unencrypted JSON.
 const FORMAT: u8 = 2;
 const KEY_ID: usize = 8;
 
@@ -41,7 +41,7 @@ pub struct Cursor {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// Among the records as they were at a moment, after one of a kind.
+    /// Within the snapshot of a moment, after a record of a kind.
     Snapshot { seen: Seen, kind: usize, after: Uuid },
     /// After all that was seen at a moment.
     After { seen: Seen },
@@ -58,8 +58,8 @@ impl Place {
     }
 }
 
-/// The key that seals cursors, which is read, or made, when the first one is needed: a service that cannot
-/// have it still does all the rest.
+/// The key that encrypts cursors, loaded or created at first use, so that the rest of the service works
+/// without it.
 #[derive(Default)]
 pub struct CursorKey(OnceCell<Seal>);
 
@@ -70,7 +70,7 @@ impl CursorKey {
     }
 }
 
-/// Seals and opens cursors.
+/// Encrypts and decrypts cursors.
 pub struct Seal {
     cipher: Cipher,
     /// Prefix of each cursor: format and key id.

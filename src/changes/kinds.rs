@@ -1,4 +1,4 @@
-//! The kinds of records that can be followed.
+//! Kinds of records in the feed.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub struct Entry {
     pub resource: &'static str,
     /// Permission to read it.
     pub permission: &'static str,
-    /// Whether records without a province exist for everybody.
+    /// Whether national records are visible to everybody.
     pub is_shared: bool,
     /// Converts a log entry for a follower.
     pub show: fn(&Value) -> Shown,

@@ -1,4 +1,4 @@
-//! The feed of changes: how other systems stay in step with this one.
+//! Change feed, by which other systems synchronize with this one.
 
 mod cursor;
 pub mod kinds;
@@ -39,12 +39,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Position and options of a feed request.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct Following {
-    /// The `next_cursor` of the answer before. Without it the feed begins with the first change that there
-    /// ever was.
+    /// The `next_cursor` of the previous answer. Without it the feed begins with the first change ever.
     #[param(max_length = 5_000, pattern = "^[A-Za-z0-9_-]+$")]
     pub since: Option<String>,
-    /// Begin with all records as they are now, instead of with changes: the first answer to a new client.
-    /// Follow `next_cursor` with `since`.
+    /// Begin with all current records instead of changes: the first request of a new client. Continue with
+    /// `next_cursor` as `since`.
     #[serde(default)]
     #[param(default = false)]
     pub snapshot: bool,
@@ -67,7 +66,7 @@ pub struct Changes {
     /// Value of `since` for the next request. Store it together with the changes, in one transaction.
     #[schema(max_length = 5_000)]
     next_cursor: String,
-    /// Whether there is more at once.
+    /// Whether more changes are available at once.
     has_more: bool,
 }
 
@@ -83,10 +82,9 @@ pub struct Change {
     pub version: i64,
     /// Kind of the change.
     pub kind: FeedEventKind,
-    /// When.
+    /// Time of the change.
     pub changed_at: DateTime<Utc>,
-    /// By which account; null for the service itself, and where the record does not exist for the caller any
-    /// more.
+    /// Account of the author; null for the service itself, and if the record no longer exists for the caller.
     #[schema(required)]
     pub changed_by: Option<Uuid>,
     /// Current name of that account.
@@ -105,9 +103,9 @@ pub struct Change {
 pub enum FeedEventKind {
     /// It is new, or changed: store `data`.
     Upsert,
-    /// It was deleted: drop it.
+    /// It was deleted: remove it.
     Deleted,
-    /// It does not exist for the caller any more, as it belongs to another province now: drop it.
+    /// It no longer exists for the caller, because it now belongs to another province: remove it.
     OutOfScope,
 }
 
@@ -185,7 +183,7 @@ impl<'a> Follower<'a> {
         Ok(Self { kinds, followed, question, limit: following.page_size.map_or(200, |size| size as usize) })
     }
 
-    /// 410 where a cursor is of another question, or the log is not the one that it has seen.
+    /// 410 if a cursor belongs to another question, or the log has lost what it has seen.
     async fn check(&self, cursor: &Cursor, lineage: &str, db: &impl ConnectionTrait) -> Result<(), Problem> {
         let is_ours = cursor.lineage == lineage && cursor.question == self.question;
         if is_ours && feed::trace(db, cursor.place.seen()).await? == cursor.trace {
