@@ -40,7 +40,7 @@ crate::store::record_table! {
         source_url: Option<String>,
         /// Date of the claim.
         claimed_on: Option<ChronoDate>,
-        /// Under which name.
+        /// Name of the cluster in the source.
         claimed_name: Option<String>,
         /// Note.
         note: Option<String>,
@@ -61,7 +61,7 @@ impl Record for Model {
         Claim::from(self)
     }
 
-    /// A claim exists for whom its cluster exists.
+    /// A claim is visible to those who see its cluster.
     fn visible_to(scope: &Scope) -> Condition {
         let visible = SqlQuery::select()
             .column(clusters::Column::Id)
@@ -119,7 +119,7 @@ pub struct Claim {
     /// Date of the claim.
     #[schema(required)]
     claimed_on: Option<Date>,
-    /// Under which name.
+    /// Name of the cluster in the source.
     #[schema(required, example = "سنگ")]
     claimed_name: Option<String>,
     /// Note.
@@ -165,7 +165,7 @@ pub struct ClaimInput {
     /// Date of the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_on: Option<Date>,
-    /// Under which name.
+    /// Name of the cluster in the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "سنگ")]
     pub claimed_name: Option<String>,

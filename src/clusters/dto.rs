@@ -1,4 +1,4 @@
-//! Clusters as clients see and write them.
+//! DTOs of clusters: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -68,7 +68,7 @@ pub struct Cluster {
     /// Precision of that day.
     #[schema(required, example = "not_later_than")]
     identified_precision: Option<Precision>,
-    /// The day by which it was identified at the latest. Counts "as of" a day go by it.
+    /// Latest possible identification day, which counts for "as of" a day.
     #[schema(required)]
     identified_not_later_than: Option<Date>,
     /// Persons employed.
@@ -282,7 +282,7 @@ impl Input<Model> for ClusterInput {
         faults.extend(checks::women_among(self.employment_female, self.employment_total));
         let name_key = text::key(&self.name_fa);
         if name_key.len() > 2_000 {
-            // «ﷺ» is one character and folds to eighteen: the index and the cursor have their limits.
+            // «ﷺ» is one character and folds to eighteen: index and cursor have limits.
             faults.push(Violation::body(
                 "/name_fa",
                 "too_long",

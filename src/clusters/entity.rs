@@ -225,7 +225,7 @@ impl Record for Model {
         Ok(())
     }
 
-    /// The claims go with the cluster.
+    /// Deletes the claims together with the cluster.
     async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         for claim in claims::about(&**transaction, self.id).await? {
             transaction.delete(&claim).await?;
@@ -270,7 +270,7 @@ impl Stateful for Model {
     }
 }
 
-/// The live project that a cluster had.
+/// The past live project of a cluster.
 #[derive(Serialize)]
 pub struct ProjectThen {
     current_project: Option<CurrentProject>,

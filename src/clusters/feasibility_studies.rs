@@ -61,7 +61,7 @@ pub enum Outcome {
     Negative,
 }
 
-/// A criterion of a study, and how the cluster scores by it.
+/// A criterion of a study, with the score of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = FeasibilityCriterion)]
@@ -72,7 +72,7 @@ pub struct Criterion {
     /// The score, 0 to 100.
     #[schema(minimum = 0, maximum = 100, example = 70)]
     pub score: i32,
-    /// Why.
+    /// Reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S")]
     pub note: Option<String>,
@@ -100,7 +100,7 @@ impl Record for Model {
         format!("clusters/{}/feasibility-studies/{}", self.cluster_id, self.id)
     }
 
-    /// Executor and decision are of the province of the cluster, or national.
+    /// Checks that executor and decision are of the province of the cluster, or national.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         let executor: organisations::entity::Model =

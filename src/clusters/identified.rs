@@ -29,7 +29,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The period that a date of this precision names; none where only the upper bound is known.
+    /// The period of a date of this precision; none if only the upper bound is known.
     pub fn period(self) -> Option<Period> {
         match self {
             Self::Day => Some(Period::Day),
@@ -47,12 +47,13 @@ pub struct Identified {
     pub on: Option<Date>,
     /// Precision of the date.
     pub precision: Option<Precision>,
-    /// The day by which it was so at the latest.
+    /// Latest possible day.
     pub not_later_than: Option<Date>,
 }
 
 impl Identified {
-    /// "By the end of 1392" is a bound and not a day; a day, month, quarter or year implies its own bound.
+    /// Validates the date: "by the end of 1392" is a bound without a day; a day, month, quarter or year
+    /// implies its own bound.
     pub fn check(
         on: Option<Date>,
         precision: Option<Precision>,

@@ -40,7 +40,7 @@ crate::store::record_table! {
         kind: Kind,
         /// Cluster that it was merged into, or one of those it was split into.
         other_cluster_id: Option<Uuid>,
-        /// The name that it had.
+        /// Former name.
         former_name: Option<String>,
         /// Effective date.
         effective_on: ChronoDate,
@@ -61,11 +61,11 @@ crate::store::record_table! {
 #[serde(rename_all = "snake_case")]
 #[schema(as = LineageKind)]
 pub enum Kind {
-    /// It went into another one.
+    /// Merged into another cluster.
     MergedInto,
-    /// It became several, of which this is one.
+    /// Split into several clusters, of which this is one.
     SplitInto,
-    /// It had another name before.
+    /// Had another name before.
     #[default]
     Renamed,
 }
@@ -91,7 +91,7 @@ impl Record for Model {
         format!("clusters/{}/lineage/{}", self.cluster_id, self.id)
     }
 
-    /// The other cluster is another one of the same province.
+    /// Checks that the other cluster is a different one of the same province.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         let mut faults = Vec::new();
@@ -125,7 +125,7 @@ impl Listed for Model {
 pub struct LineageEntry {
     #[serde(flatten)]
     info: RecordInfo,
-    /// The cluster that it became of.
+    /// Cluster that the entry is about.
     cluster_id: Uuid,
     /// Kind of event.
     #[schema(example = "renamed")]
@@ -133,7 +133,7 @@ pub struct LineageEntry {
     /// Cluster that it was merged into, or one of those it was split into.
     #[schema(required, example = json!(null))]
     other_cluster_id: Option<Uuid>,
-    /// The name that it had before.
+    /// Former name.
     #[schema(required, example = "سنگ‌های ساختمانی")]
     former_name: Option<Name>,
     /// Effective date.
@@ -180,7 +180,7 @@ pub struct LineageEntryInput {
     /// Required with `merged_into` and `split_into`, otherwise not allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_cluster_id: Option<Uuid>,
-    /// The name that it had before. Needed with `renamed`, and only there.
+    /// Former name. Required with `renamed`, otherwise not allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "سنگ‌های ساختمانی")]
     pub former_name: Option<Name>,

@@ -1,5 +1,5 @@
-//! The enterprises that stages of the value chain, networks and joint actions name, read from their table
-//! without knowing more of them.
+//! Enterprises that stages of the value chain, networks and joint actions refer to, read from their table
+//! without depending on its module.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -31,7 +31,7 @@ pub async fn check(
     of: Of,
     pointer: impl Fn(usize) -> String,
 ) -> Result<Vec<Violation>, Problem> {
-    // In one order, so that of two writers none waits for the other.
+    // In a fixed order, to avoid deadlocks between writers.
     for id in ids.iter().collect::<BTreeSet<_>>() {
         // The same lock as `Transaction::lock` for the record.
         lock::for_transaction(&**transaction, &format!("enterprise {id}")).await?;
@@ -61,7 +61,7 @@ pub fn term(enterprise: Uuid) -> (&'static str, String) {
 
 const ENTERPRISE: &str = "enterprise";
 
-/// Whether a live record of a kind names an enterprise.
+/// Whether a live record of a kind refers to an enterprise.
 pub async fn is_named_by<R: Record>(transaction: &Transaction, enterprise: Uuid) -> Result<bool, Problem> {
     let names: SimpleExpr = search::has_any::<R>(ENTERPRISE, [enterprise.to_string()]);
     Ok(R::Entity::find().filter(names).one(&**transaction).await?.is_some())

@@ -104,7 +104,7 @@ impl Record for Model {
         self.members.0.iter().map(|member| members::term(*member)).collect()
     }
 
-    /// The members are enterprises of the province.
+    /// Checks that the members are enterprises of the province.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         checks::all_or_none(

@@ -63,8 +63,8 @@ const ANY: &[State] = &[
     State::Developed,
 ];
 
-/// The table. No two clusters of a province share a folded name in any state, and each has a primary class of
-/// ISIC.
+/// Transition table. Independently of the state, folded names are unique in a province, and each cluster has
+/// a primary class of ISIC.
 pub const STEPS: &[Step<Model>] = &[
     Step { from: &[State::Candidate], to: State::Identified, who: MANAGER, needs: &[], guards: &[CLAIM] },
     Step {
