@@ -40,12 +40,12 @@ pub struct Config {
     pub database_url: DatabaseUrl,
     /// The address that clients use: the issuer of tokens.
     pub public_url: String,
-    /// Seconds that a service which starts waits for a database that is away.
+    /// Seconds to wait at startup for an unavailable database.
     pub database_wait_seconds: u64,
-    /// Threads that handle requests; each has connections of its own.
+    /// Threads that handle requests, each with connections of its own.
     pub workers: usize,
-    /// Connections of one worker for reading. It has half as many for writing; on SQLite, where one writes at
-    /// a time, one.
+    /// Read connections of one worker. It has half as many for writing; on SQLite, with one writer at a time,
+    /// one.
     pub connections_per_worker: u32,
     /// Connections of this process for reports and other long reads, which limit their concurrency.
     pub report_connections: u32,
@@ -53,13 +53,13 @@ pub struct Config {
     pub body_limit: usize,
     /// Seconds a client has to send a body.
     pub body_timeout_seconds: u64,
-    /// Seconds after which a request is given up with 503; while a file is received, seconds without
+    /// Seconds after which a request is cancelled with 503; while a file is received, seconds without
     /// progress.
     pub request_timeout_seconds: u64,
     /// Storage of attached files: `file://FOLDER`, or `s3://BUCKET/PREFIX` with the keys in
     /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     pub attachments_url: String,
-    /// The address of an S3-compatible store; that of Amazon when left out.
+    /// Endpoint of an S3-compatible store; Amazon by default.
     pub attachments_endpoint: Option<String>,
     /// The region of the bucket.
     pub attachments_region: Option<String>,
@@ -79,8 +79,8 @@ pub struct Config {
     pub requests_per_minute: u32,
     /// Requests per minute from an address for public data; 0 for no limit.
     pub public_requests_per_minute: u32,
-    /// Connections of one address (or IPv6 network of 64 bits) at the same time; 0 for any number. Behind a
-    /// proxy, which has them all, it does not count.
+    /// Maximum concurrent connections of one address (or IPv6 /64 network); 0 for unlimited. Not applied
+    /// behind a proxy, which has them all.
     pub connections_per_address: usize,
     /// Bytes of answers that an address may leave unread in memory in addition to one answer; further GET
     /// requests give 429.
@@ -105,19 +105,19 @@ pub struct Config {
     pub login_failures_per_account: u64,
     /// Failed logins from one address within 15 minutes before logins from there are slowed.
     pub login_failures_per_address: u64,
-    /// Days for which the security log is kept.
+    /// Retention of the security log in days.
     pub security_event_days: i64,
     /// Concurrent webhook deliveries of this instance, at most half of them to slow receivers; 0 sends none.
     pub webhook_workers: usize,
-    /// Seconds that a webhook's receiver has to answer.
+    /// Timeout of a webhook's receiver in seconds.
     pub webhook_timeout_seconds: u64,
     /// Seconds before each further attempt at a delivery; after the last one it is given up.
     pub webhook_retry_seconds: Vec<u64>,
-    /// Days for which a webhook's receiver fails at each attempt before the webhook is switched off.
+    /// Days of failed attempts after which a webhook is switched off.
     pub webhook_failing_days: i64,
-    /// Networks that webhooks may send to although they are private, and without TLS.
+    /// Private networks that webhooks may send to, also without TLS.
     pub webhook_networks: Vec<IpNet>,
-    /// Whether this instance publishes the statistics of each quarter by itself. One of several is enough.
+    /// Whether this instance publishes the statistics of each quarter. One of several is enough.
     pub publish_statistics: bool,
     /// Days after the end of a quarter before its statistics are published: time for late data.
     pub statistics_delay_days: u32,

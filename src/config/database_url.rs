@@ -55,7 +55,7 @@ enum Place {
         url: Url,
         /// All hosts that the database may be at, with their ports, in the order in which they are tried.
         hosts: Vec<(String, u16)>,
-        /// The server wanted.
+        /// Requirement on the server.
         wanted: Wanted,
     },
 }
@@ -303,7 +303,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// The server wanted.
+    /// Requirement on the server.
     pub fn wanted(&self) -> Wanted {
         match &self.place {
             Place::Postgres { wanted, .. } => *wanted,
