@@ -1,4 +1,4 @@
-//! Decisions as clients see and write them.
+//! DTOs of decisions: representation and input.
 
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};
