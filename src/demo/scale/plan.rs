@@ -52,7 +52,7 @@ pub struct Step {
     pub on: NaiveDate,
     /// Accepted fraction, in basis points.
     pub fraction_bp: i32,
-    /// Why.
+    /// Reason.
     pub reason: Option<&'static str>,
 }
 
