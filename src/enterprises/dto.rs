@@ -1,4 +1,4 @@
-//! Enterprises as clients see and write them.
+//! DTOs of enterprises: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
