@@ -78,11 +78,11 @@ pub struct Erasure {
     resource: String,
     /// The record.
     record_id: Uuid,
-    /// When.
+    /// Time of the erasure.
     erased_at: chrono::DateTime<chrono::Utc>,
-    /// By which account.
+    /// Account of the author.
     erased_by: Uuid,
-    /// Why.
+    /// Reason.
     #[schema(example = "درخواست صاحب داده")]
     reason: String,
 }
