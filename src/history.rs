@@ -52,9 +52,9 @@ pub struct RecordedChange {
     /// The province that the record belongs to; null for the nation.
     #[schema(required, example = "IR-15")]
     province: Option<String>,
-    /// When.
+    /// Time of the change.
     changed_at: DateTime<Utc>,
-    /// By which account; null for the service itself.
+    /// Account of the author; null for the service itself.
     #[schema(required)]
     changed_by: Option<Uuid>,
     /// Current name of that account.
