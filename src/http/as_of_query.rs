@@ -1,4 +1,4 @@
-//! Looking back: `as_of` and `known_at`.
+//! Point-in-time parameters: `as_of` and `known_at`.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ pub struct AsOfQuery {
 }
 
 impl AsOfQuery {
-    /// The past that it names; none for the present.
+    /// The requested past; none for the present.
     pub fn past(self) -> Result<Option<Past>, Problem> {
         let known_at = self.known_at.unwrap_or_else(now);
         if known_at > now() {

@@ -47,15 +47,15 @@ pub enum Format {
     Xlsx,
     /// A chart.
     Svg,
-    /// Places on the map (RFC 7946).
+    /// Points on the map (RFC 7946).
     GeoJson,
 }
 
 impl Format {
-    /// All of them. Between formats that a caller likes alike, the first wins.
+    /// All formats. Among equally preferred ones, the first wins.
     const ALL: [Self; 5] = [Self::Json, Self::Csv, Self::Xlsx, Self::Svg, Self::GeoJson];
 
-    /// Its name in `format=`, and the end of a file's name.
+    /// Its name in `format=`, and file extension.
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -94,7 +94,7 @@ struct Parts {
 }
 
 impl Call {
-    /// The call that the guard let pass.
+    /// The call admitted by the middleware.
     pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
         request.extensions().get::<Self>().cloned().ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
     }
@@ -124,7 +124,7 @@ impl Call {
         rendered
     }
 
-    /// Counts personal values that the answer shows in clear.
+    /// Adds to the count of personal values shown in clear.
     pub fn shows(&self, count: u64) {
         self.0.shown.fetch_add(count, Ordering::Relaxed);
     }
@@ -144,7 +144,7 @@ impl Call {
         self.0.format
     }
 
-    /// Whether CSV is to begin with a byte order mark.
+    /// Whether CSV begins with a byte order mark.
     pub fn has_byte_order_mark(&self) -> bool {
         self.0.query["bom"].as_bool().unwrap_or(false)
     }
@@ -211,7 +211,7 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
         if request.method() != Method::OPTIONS {
             limit.take(request.request(), &address)?;
         }
-        // Nothing below the prefix may be reached past the document.
+        // All paths below the prefix have to be in the document.
         return if request.path().starts_with(PREFIX) {
             Err(no_operation(contract, request.path()))
         } else {
@@ -354,7 +354,7 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
         });
         offers.max_by_key(|(specificity, _)| *specificity).map_or(0.0, |(_, weight)| weight)
     };
-    // Problems are JSON too: a client that names only their type still gets JSON.
+    // Problems are JSON too: clients that accept only their type still get JSON.
     let problem = "application/problem+json";
     if !operation.formats.iter().map(String::as_str).chain([problem]).any(|format| weight(format) > 0.0) {
         let list = operation.formats.join(", ");

@@ -20,7 +20,7 @@ use crate::{
     store::{self, Input, Record},
 };
 
-/// The query parameters of an operation. Unknown and unacceptable ones were refused by the guard.
+/// Typed query parameters of an operation. The middleware has refused unknown and invalid ones.
 pub struct Query<T>(pub T);
 
 impl<T> Deref for Query<T> {
@@ -40,7 +40,7 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     }
 }
 
-/// The parameters of a query that a type names; others are not its concern.
+/// Parses the query parameters of a type; ignores all others.
 pub(crate) fn typed_query<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     let typed = calendar::using(call.calendar(), || T::deserialize(call.query()));
     typed.map_err(|error| Problem::invalid_query(vec![Violation::query("", "invalid", mistyped(&error))]))
@@ -153,8 +153,8 @@ fn mistyped(error: &serde_json::Error) -> Text {
     Text::new(format!("مقداری پذیرفته نیست: {error}"), format!("A value is not acceptable: {error}"))
 }
 
-/// The most bytes of a body without a token: a login, or the longest token that is to be revoked with all its
-/// characters escaped.
+/// Maximum bytes of a body without a token: a login, or the longest token to be revoked with all characters
+/// escaped.
 const LARGEST_OF_NOBODY: usize = 16 * 1024;
 
 async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Value, Problem> {
@@ -186,7 +186,7 @@ async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Va
         return form(text);
     }
     let value = json::parse(text).map_err(unread)?;
-    // The fingerprint of a repeated request is kept: no fast hash of a password may be part of it.
+    // The fingerprint of a request is stored: it must not include a fast hash of a password.
     let recognised = if call.operation().is_secret { without_passwords(&value).into() } else { bytes };
     request.extensions_mut().insert(RawBody(recognised));
     Ok(value)
@@ -246,7 +246,7 @@ pub(super) fn unsupported(accepted: String) -> Problem {
         .header(header::ACCEPT, accepted)
 }
 
-/// 408, after which the connection is of no use.
+/// 408; the connection is unusable afterwards.
 pub(super) fn too_slow() -> Problem {
     Problem::new(&problem_types::REQUEST_TIMEOUT).header(header::CONNECTION, "close")
 }

@@ -1,5 +1,5 @@
-//! Compression of answers (RFC 9110, section 8.4): above a threshold, and at levels whose cost a list can
-//! bear.
+//! Compression of answers (RFC 9110, section 8.4): above a size threshold, and at levels that are affordable
+//! for lists.
 
 use std::io::Write;
 

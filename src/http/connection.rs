@@ -32,13 +32,13 @@ const SEND_BUFFER: usize = 128 * 1024;
 /// The listener that accepted a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listener {
-    /// That of the API.
+    /// The listener of the API.
     Public,
-    /// That of health and metrics, where they have one of their own.
+    /// The listener of health and metrics, if it is separate.
     Operation,
 }
 
-/// The least pace of a client that reads.
+/// Minimum pace of a reading client.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// Bytes a second.
@@ -50,7 +50,7 @@ pub struct Pace {
 /// The connections that are open, by the networks of their clients.
 #[derive(Debug)]
 pub struct Connections {
-    /// The most of one network.
+    /// Maximum per network.
     most: u64,
     pace: Pace,
     open: Arc<Tally<IpAddr>>,
@@ -126,7 +126,8 @@ impl Connection {
     }
 }
 
-/// Holds a connection to the least pace. Time counts only while bytes wait that the system does not take.
+/// Enforces the minimum pace on a connection. Time counts only while bytes wait that the system does not
+/// accept.
 #[derive(Debug)]
 struct Meter {
     pace: Pace,

@@ -32,7 +32,7 @@ pub enum Access {
     Permissions(Vec<String>),
 }
 
-/// The member of a query parameter of the document that names the permission which each of its values needs.
+/// Member of a query parameter with the permission required by each of its values.
 pub const PERMISSIONS_OF_VALUES: &str = "x-permissions";
 
 /// One method on one path.
@@ -43,16 +43,16 @@ pub struct Operation {
     pub access: Access,
     /// Accepted media types of its body; none if it takes no body.
     pub media_types: Vec<String>,
-    /// The media types that it answers in.
+    /// Media types of its answers.
     pub formats: Vec<String>,
     /// The columns of its list as CSV; `a.b` for a member of a member.
     pub columns: Vec<String>,
     /// Whether an unsupported `Accept` gives 406.
     pub negotiates: bool,
-    /// Whether its body holds a password.
+    /// Whether its body contains a password.
     pub is_secret: bool,
     parameters: HashMap<String, Kind>,
-    /// The permission that a value of a query parameter needs: parameter, value, permission.
+    /// Permissions required by values of query parameters: parameter, value, permission.
     permissions_of_values: Vec<(String, String, String)>,
     required: bool,
     query: Validator,
@@ -261,7 +261,7 @@ impl Kind {
     }
 }
 
-/// The pairs of a query string or of a form; none where an escape is broken or does not give UTF-8.
+/// Parses a query string or form; none if an escape is malformed or is not UTF-8.
 pub fn pairs(raw: &str) -> Option<Vec<(String, String)>> {
     let parts =
         raw.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")));
@@ -270,7 +270,7 @@ pub fn pairs(raw: &str) -> Option<Vec<(String, String)>> {
         .collect()
 }
 
-/// Text without its percent-escapes; none where one is broken or does not give UTF-8.
+/// Decodes percent-escapes; none if one is malformed or the result is not UTF-8.
 pub fn decode(text: &str) -> Option<String> {
     let is_whole = text
         .split('%')
@@ -437,7 +437,7 @@ fn check(
     });
 }
 
-/// The value with the beginnings of its lists only, which are still too long.
+/// The value with lists truncated to a length that is still too long.
 fn shortened(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().take(LONGEST_LIST).map(shortened).collect(),

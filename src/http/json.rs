@@ -7,9 +7,9 @@ use serde_json::{Map, Number, Value};
 
 /// Longer than every list allowed by the document; a list of this length is invalid, like any longer one.
 pub const LONGEST_LIST: usize = 501;
-/// No object of the document has as many members as this.
+/// More members than any object in the document has.
 const MOST_MEMBERS: usize = 1_000;
-/// No body that is right has as many values as this.
+/// More values than any valid body has.
 pub const MOST_VALUES: usize = 100_000;
 
 /// Errors of parsing.

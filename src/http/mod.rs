@@ -55,5 +55,5 @@ pub use write::Write;
 /// The pool of the worker that handles the request.
 pub type Database = actix_web::web::Data<crate::store::Database>;
 
-/// An extractor's answer that is ready at once.
+/// Result type of extractors that complete immediately.
 pub(crate) type Ready<T> = std::future::Ready<Result<T, crate::problem::Problem>>;

@@ -16,7 +16,7 @@ pub fn preferences(list: &str) -> impl Iterator<Item = (&str, f32)> {
     })
 }
 
-/// The language that `Accept-Language` weighs most (RFC 9110, section 12.5.4); Persian when it names neither.
+/// Preferred language of `Accept-Language` (RFC 9110, section 12.5.4); Persian if it has none of the two.
 pub fn language(headers: &HeaderMap) -> Language {
     let accept =
         headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();

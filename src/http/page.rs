@@ -1,4 +1,4 @@
-//! Keyset pages: each begins where the last one ended, so that page 10,000 costs what page 1 costs.
+//! Keyset pagination: each page begins where the last one ended, so that page 10,000 costs as much as page 1.
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -28,7 +28,7 @@ use crate::{
 const MAX_PAGE_SIZE: u64 = 200;
 const DEFAULT_PAGE_SIZE: u64 = 50;
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The records, in the requested order.
@@ -49,7 +49,7 @@ impl<T> Page<T> {
     }
 }
 
-/// Something a list can be sorted by: an SQL expression that is never null and has an index.
+/// Sort key of a list: an SQL expression that is never null and has an index.
 pub struct SortKey<M: 'static> {
     /// Its name in `sort=`.
     pub name: &'static str,
@@ -212,7 +212,7 @@ fn encoded(cursor: &Value) -> String {
     URL_SAFE_NO_PAD.encode(cursor.to_string())
 }
 
-/// A cursor from an address; none where the text is not one.
+/// Decodes a cursor; none if malformed.
 fn decoded<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }

@@ -1,7 +1,7 @@
-//! A limit on requests for each account, or for each address where there is no account yet.
+//! Rate limits per account, or per address without an account.
 //!
-//! The count is kept by each instance for itself, so that it costs no round trip: behind N instances a caller
-//! may get N times as much. The limit on failed logins, which must not grow so, is kept in the database.
+//! Counts are per instance, to avoid round trips: with N instances a caller may get N times as much. The
+//! limit of failed logins, which must not grow in this way, is in the database.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -26,14 +26,13 @@ use crate::problem::{Problem, problem_types};
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 
-/// The limits of all callers seen lately.
+/// Rate limiters of recent callers.
 pub struct RateLimit {
     quota: Option<Quota>,
     callers: Cache<String, Arc<Limiter>>,
 }
 
-/// Middleware before that of CORS, which answers preflights by itself: they count as requests of their
-/// address.
+/// Middleware outside of CORS, which answers preflights by itself: they count as requests of their address.
 pub async fn limit_preflights(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -50,7 +49,7 @@ pub async fn limit_preflights(
 pub struct Remaining {
     /// Requests allowed in a minute.
     pub quota: u32,
-    /// Requests left at this moment.
+    /// Requests remaining.
     pub left: u32,
 }
 

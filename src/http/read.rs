@@ -35,7 +35,7 @@ use crate::{
     },
 };
 
-/// The right to read.
+/// Extractor for reads.
 pub struct Read {
     db: Database,
     long_reads: web::Data<LongReads>,
@@ -63,7 +63,7 @@ impl FromRequest for Read {
 }
 
 impl Read {
-    /// A page of the records that exist for the caller and fulfil a condition and the [`Search`] of the
+    /// A page of the records that are visible to the caller and match a condition and the [`Search`] of the
     /// request.
     pub async fn list<R: Record + Listed>(
         self,
@@ -130,7 +130,7 @@ pub(super) fn database(request: &HttpRequest) -> Result<Database, Problem> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Search {
-    /// Words of the names and codes, or the beginnings of words. «كشاورزي» finds «کشاورزی».
+    /// Words, or beginnings of words, of names and codes. «كشاورزي» finds «کشاورزی».
     #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
     pub q: Option<String>,
     /// Changed at this moment or later.

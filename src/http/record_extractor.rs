@@ -19,7 +19,7 @@ use crate::{
 /// A live record within the caller's scope; 404 otherwise.
 pub struct Visible<R>(pub R);
 
-/// A record within the caller's scope, also one that is deleted.
+/// A record within the caller's scope, even if deleted.
 pub struct VisibleEver<R>(pub R);
 
 impl<R> Deref for Visible<R> {
@@ -55,12 +55,12 @@ impl<R: Record> FromRequest for VisibleEver<R> {
     }
 }
 
-/// The lookups of a request's path that are still under way.
+/// Pending lookups of the records in a request's path.
 #[derive(Clone, Default)]
 struct Lookups(Rc<(Cell<usize>, Notify)>);
 
 impl Lookups {
-    /// Counts a lookup, from the moment at which the request's arguments begin to be made.
+    /// Counts a lookup, from the start of the extraction.
     fn count<T, F: Future<Output = T>>(
         request: &HttpRequest,
         lookup: F,
@@ -91,7 +91,7 @@ pub fn id_in(request: &HttpRequest, part: &str) -> Result<Uuid, Problem> {
     id.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
 }
 
-/// The path names the record by `{id}`, and a record under it by `{<resource>_id}`.
+/// Loads the record in the path: `{id}`, or `{<resource>_id}` for one below another.
 async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
     let (call, db) = (Call::of(&request)?, database(&request)?);
     let own = id_in(&request, R::PATH_PARAMETER)?;

@@ -172,7 +172,7 @@ impl Shape {
         })
     }
 
-    /// Anything that has `items`: as JSON or as CSV, under the hash of its content.
+    /// A value with `items`, as JSON or CSV, with the hash of its content as ETag.
     pub fn items<V: Serialize>(&self, list: &V) -> Result<Answer, Problem> {
         match self.call.format() {
             Format::Csv => {
@@ -191,7 +191,7 @@ impl Shape {
         }
     }
 
-    /// A table as CSV without personal data, to be saved under a name, under the hash of its content.
+    /// A CSV table without personal data, as a download, with the hash of its content as ETag.
     pub fn table(&self, body: String, name: &str) -> Answer {
         self.saved(body, name, Storage::OfTheCaller)
     }
@@ -203,7 +203,7 @@ impl Shape {
             .with_header(header::CONTENT_DISPOSITION, disposition)
     }
 
-    /// Any value, under the hash of its content.
+    /// Any value, with the hash of its content as ETag.
     pub fn value<V: Serialize>(&self, value: &V) -> Result<Answer, Problem> {
         let (body, storage) = self.json(value)?;
         let tag = format!("\"{}\"", digest(&body));

@@ -103,7 +103,7 @@ pub async fn envelope(
     let id = RequestId::take_or_make(request.headers());
     request.extensions_mut().insert(id.clone());
     if request.method() == Method::HEAD {
-        // The dispatcher leaves out the body of the answer to a HEAD by itself.
+        // The dispatcher omits the body of the answer to a HEAD.
         request.head_mut().method = Method::GET;
         request.extensions_mut().insert(HeadersOnly);
     }
@@ -160,11 +160,11 @@ pub async fn envelope(
     span.in_scope(|| {
         tracing::info!(operation, status, milliseconds = elapsed.as_secs_f64() * 1e3, "answered")
     });
-    // Where the request is gone with its future, the finished answer travels as an error.
+    // If the request is dropped with its future, the finished answer is passed as an error.
     outcome.map_err(|response| InternalError::from_response("", response).into())
 }
 
-/// An answer, in which a problem is rendered for the caller, and a library's bare error becomes one.
+/// Renders a problem for the caller, and converts bare errors of libraries.
 fn finished<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
     language: Language,

@@ -1,4 +1,4 @@
-//! Serves an application at its addresses, over connections that are counted and held to a pace.
+//! HTTP server: serves an application at its addresses, with limited connections.
 
 use std::{fmt::Debug, net::TcpListener, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use actix_web::{
 use super::connection::{Connection, Connections, Listener, Pace};
 use crate::{config::Config, problem::Problem};
 
-/// So long a connection may take to be closed by both sides.
+/// Timeout for closing a connection on both sides.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves an application over HTTP/1.1 at some addresses; each worker creates its own instance.

@@ -34,7 +34,7 @@ impl Default for SpoolQuota {
 }
 
 impl SpoolQuota {
-    /// The share of one more answer of an account.
+    /// Quota share for one more answer of an account.
     ///
     /// # Errors
     /// 429 where the account has as many already.

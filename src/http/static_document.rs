@@ -1,5 +1,4 @@
-//! A document that is the same for everybody: its bytes and their compressed forms are made once, however
-//! many read it.
+//! Static documents: bytes and compressed forms are created once for all readers.
 
 use std::sync::OnceLock;
 

@@ -4,7 +4,7 @@ use std::{any::Any, fmt, fs::File};
 
 use crate::problem::{Problem, Text, problem_types};
 
-/// A file without a name, which vanishes with the process.
+/// An unnamed file, which vanishes with the process.
 ///
 /// # Errors
 /// As [`refused`].

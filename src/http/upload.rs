@@ -68,7 +68,7 @@ impl Upload {
         if given == expected { Ok(()) } else { Err(body::unsupported(expected.to_owned())) }
     }
 
-    /// Keeps the hash of the whole file: by it a repeated request is recognised.
+    /// Stores the hash of the whole file, which identifies a repeated request.
     pub fn recognise(&self, hash: impl AsRef<[u8]>) {
         self.request.extensions_mut().insert(RawBody(web::Bytes::copy_from_slice(hash.as_ref())));
     }

@@ -19,7 +19,7 @@ pub struct UploadQuota {
     bytes: Arc<Tally<Uuid>>,
 }
 
-/// The bounds of request bodies that are no files: they are in memory until they are whole.
+/// Limits of request bodies other than files, which are in memory until complete.
 #[derive(Debug)]
 pub struct BodyQuota(pub UploadQuota);
 

@@ -1,4 +1,4 @@
-//! Broken rules of a schema, put into words.
+//! Messages for violations of a schema.
 
 use jsonschema::{
     JsonType, ValidationError,

@@ -1,4 +1,4 @@
-//! Writes that are safe to repeat: one transaction holds the change, its history and its answer.
+//! Idempotent writes: one transaction contains the change, its history and its answer.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::{
 /// The name of the header (IETF draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// The right to write, and the promise to write once.
+/// Extractor for idempotent writes.
 pub struct Write {
     request: HttpRequest,
     db: Database,
@@ -62,7 +62,7 @@ impl Write {
         self.create_with(row, Ok).await
     }
 
-    /// Creates a record, and adds something to the answer.
+    /// Creates a record, and extends the answer.
     pub async fn create_with<R: Record>(
         self,
         row: R,
@@ -81,7 +81,7 @@ impl Write {
         self.update_with(before, row, Ok).await
     }
 
-    /// Changes a record, and adds something to the answer.
+    /// Changes a record, and extends the answer.
     pub async fn update_with<R: Record>(
         self,
         before: &R,
@@ -97,7 +97,7 @@ impl Write {
         .await
     }
 
-    /// Changes a record that is the caller's own and has no ETag that it could have seen.
+    /// Changes a record that is the caller's own and has no visible ETag.
     pub async fn update_own<R: Record>(self, before: &R, row: R) -> Result<Answer, Problem> {
         self.run(async |transaction| transaction.update(before, row).await.map(|_| Answer::no_content()))
             .await

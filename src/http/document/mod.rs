@@ -144,7 +144,7 @@ fn refer_to_items(schemas: &mut Value) {
     }
 }
 
-/// Describes the parameters of the path that the handler leaves to its extractors: ids, and references.
+/// Describes path parameters handled by extractors: ids, and references.
 fn add_path_parameters(path: &str, operation: &mut Value) {
     let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
@@ -178,7 +178,7 @@ fn add_path_parameters(path: &str, operation: &mut Value) {
     }
 }
 
-/// A parameter is there or not; utoipa makes an optional one nullable.
+/// Removes null: utoipa makes optional parameters nullable, but a parameter is only present or absent.
 fn never_null(schema: &mut Value) {
     if let Some(types) = schema["type"].as_array() {
         schema["type"] = types.iter().find(|kind| **kind != "null").cloned().unwrap_or_default();
@@ -202,7 +202,7 @@ fn complete_operation(
 ) {
     operation["tags"] = json!([tag]);
     add_path_parameters(path, operation);
-    // Logging in and out is as OAuth 2 has it; the sessions are a list as any other.
+    // Login and logout follow OAuth 2; the sessions are an ordinary list.
     let is_resource =
         path.starts_with(PREFIX) && (tag != "auth" || method == "get" && lists_items(operation, schemas));
     // Event streams have no complete version.

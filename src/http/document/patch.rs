@@ -33,7 +33,7 @@ pub fn add_patches(document: &mut Value) {
     }
 }
 
-/// An object of which any part may be given, also of the objects in it.
+/// An object with all parts optional, including those of nested objects.
 fn patch_of(object: &Value, schemas: &Value) -> Value {
     let mut patch = object.clone();
     let required = patch["required"].take();

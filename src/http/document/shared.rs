@@ -72,7 +72,7 @@ pub fn parameters() -> Value {
             json!({ "type": "string", "pattern": "^[!-~]{1,200}$" })),
         "IfMatch": header("If-Match", true, "The `ETag` of the version that you have seen.", etag()),
         "IfMatchOnReplace": header("If-Match", false, "The `ETag` of the version that you have seen; needed when the record exists.", etag()),
-        // Without an example: interactive documentation would send it, and get 304.
+        // Without an example: interactive documentation would send it, and receive 304.
         "IfNoneMatch": header("If-None-Match", false, "The `ETag` that you hold; while it is current the answer is 304.",
             json!({ "type": "string" })),
     })

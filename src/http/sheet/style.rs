@@ -150,7 +150,7 @@ fn direction(language: Language) -> u8 {
 
 /// Direction, paper and margins, and the number of the page under it.
 pub(super) fn set_up(sheet: &mut Worksheet, language: Language) {
-    // LibreOffice loses the blanks before a number in Persian text but for the marks.
+    // LibreOffice drops the blanks before a number in Persian text without the marks.
     let page = say(language, "صفحهٔ \u{200e}&P از \u{200e}&N", "Page &P of &N");
     sheet
         .set_right_to_left(language == Language::Persian)
@@ -168,7 +168,7 @@ pub(super) fn page_header(about: &About) -> String {
     let mut header = format!("&C&12&\"{FONT},Bold\"{}\n&8&\"{FONT},Regular\"", plain(&title));
     let mut separator = "";
     for (label, value) in &about.provenance {
-        // A date after a Persian word would be shown with its parts in reverse order but for this mark.
+        // Without this mark, a date after a Persian word would be shown with its parts reversed.
         let mark = if is_right_to_left(value) { "" } else { "\u{200e}" };
         let more = format!("{separator}{}: {mark}{}", plain(label.in_language(about.language)), plain(value));
         if header.encode_utf16().count() + more.encode_utf16().count() > LONGEST_HEADER {
