@@ -151,7 +151,7 @@ impl<'a> Applier<'a> {
 
     /// Applies rows in order until there are no more, or the time is up.
     pub async fn apply(&self, source: Source<'_>) -> Result<Applied, Problem> {
-        // On the heap: each is too large for the stacks through which it would pass.
+        // Boxed, because each is too large for the stack.
         let applied: LocalBoxFuture<'_, _> = match self.import.resource {
             Resource::Clusters => Box::pin(self.apply_as::<clusters::entity::Model, ClusterInput>(source)),
             Resource::Enterprises => {
@@ -340,7 +340,7 @@ impl<'a> Applier<'a> {
     async fn present<R: Record>(&self, keys: &BTreeSet<String>) -> Result<HashMap<String, R>, Problem> {
         let named =
             external_ref::of_keys(&**self.transaction, R::RESOURCE, &self.import.system, keys).await?;
-        // By their ids: from one statement for both, PostgreSQL may make a loop over all records.
+        // By their ids: for one statement with both, PostgreSQL may scan all records.
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
         let mut rows = visible_rows::<R>(&self.transaction.author().scope)
             .filter(id.clone().is_in(named.iter().map(|(_, id)| *id)))
@@ -370,7 +370,7 @@ impl<'a> Applier<'a> {
             Ok(reference) => reference.key,
             Err((key, fault)) => return Ok(Err(Done::failed(key, vec![fault]))),
         };
-        // A row may name a record of its own kind that a row just before it has made.
+        // A row may refer to a record of its own kind created by an earlier row.
         let siblings = self
             .import
             .resource
@@ -513,7 +513,7 @@ impl<'a> Applier<'a> {
 fn key_of(row: &Map<String, Value>) -> Option<String> {
     match row.get(KEY)? {
         Value::String(key) => Some(text::nfc(key.trim()).into_owned()).filter(|key| !key.is_empty()),
-        // Of a larger number not all digits have arrived.
+        // Larger numbers have lost digits.
         Value::Number(key) if key.is_i64() || key.is_u64() => Some(key.to_string()),
         _ => None,
     }

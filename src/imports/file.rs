@@ -1,4 +1,4 @@
-//! Files to import: which columns they have, and their rows, one after the other, from any place on.
+//! Import files: their columns, and their rows one after the other, from any position on.
 
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};
@@ -20,10 +20,10 @@ use crate::problem::{Problem, Text, Violation, Violations};
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportFormat)]
 pub enum Format {
-    /// A table with headings, its cells parted by commas, semicolons or tabs (RFC 4180).
+    /// A table with headings, with commas, semicolons or tabs as delimiters (RFC 4180).
     #[default]
     Csv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
 }
 
@@ -37,7 +37,7 @@ pub struct Layout {
     pub format: Format,
     /// Cell delimiter of a table.
     pub delimiter: u8,
-    /// The column of each cell of a table; none for a cell that is passed over.
+    /// Column of each cell of a table; none for ignored cells.
     pub headings: Vec<Option<String>>,
 }
 

@@ -26,7 +26,7 @@ use crate::{
 /// Maximum number of waiting imports per account.
 const MOST_WAITING: u64 = 20;
 
-/// The most rows that are done in one transaction.
+/// Maximum number of rows in one transaction.
 pub const MOST_ROWS_AT_ONCE: usize = 10_000;
 
 /// An uploaded file.

@@ -1,5 +1,5 @@
-//! Imports (ورود گروهی): files of records from other systems. A file waits in the database, and a worker does
-//! its rows a turn at a time.
+//! Imports (ورود گروهی) of files with records from other systems. A file waits in the database, and a worker
+//! processes its rows in turns.
 
 mod apply;
 pub mod cells;

@@ -1,4 +1,4 @@
-//! Records that rows refer to by codes, national ids or the keys of the other system.
+//! References of rows to records, by codes, national ids or keys of the other system.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -87,7 +87,7 @@ pub fn resolve(
             continue;
         }
         if !reference.is_open_to(author) {
-            // Whether there is such a national id is personal data too.
+            // The existence of a national id is personal data too.
             let detail = Text::new(
                 format!("این ستون به اجازهٔ `{}` نیاز دارد؛ کلید سازمان را بنویسید.", personal::PERMISSION),
                 format!(
@@ -134,7 +134,7 @@ fn texts(value: &Value) -> impl Iterator<Item = String> {
     list.iter().map(said).collect::<Vec<_>>().into_iter()
 }
 
-/// The ids of the records that exist for the author and are called so.
+/// Ids of the records with these identifiers that exist for the author.
 async fn find<R: Record>(
     by: By,
     said: BTreeSet<String>,

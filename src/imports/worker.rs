@@ -89,7 +89,7 @@ async fn turn(db: &Database, contract: &Contract, only: Option<Uuid>) -> Result<
         match done.unwrap_or_else(|_| Err(Problem::internal("an import has panicked"))) {
             Ok(true) => return Ok(true),
             Ok(false) => {}
-            // One that cannot be gone on with for now does not hold up the others.
+            // An import that cannot continue for now does not block the others.
             Err(problem) if problem.is_temporary() => away = Some(problem),
             Err(problem) => {
                 give_up(import.id, problem.code(), db).await?;
@@ -140,7 +140,7 @@ async fn author(import: &Model, db: &Database) -> Result<Arc<Caller>, Problem> {
     }
 }
 
-/// Ends an import that cannot be gone on with.
+/// Ends an import that cannot continue.
 async fn give_up(id: Uuid, code: &str, db: &Database) -> Result<(), Problem> {
     let transaction = db.begin_to_write().await?;
     let ended = entity::ActiveModel {
