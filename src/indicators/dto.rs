@@ -1,4 +1,4 @@
-//! Indicators as clients see and write them.
+//! DTOs of indicators: representation and input.
 
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};
