@@ -123,7 +123,7 @@ pub struct Transition<S> {
     /// The decision behind it. Some states need it.
     #[serde(default)]
     pub decision_id: Option<Uuid>,
-    /// Why. Some states need it.
+    /// Reason, required for some states.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "مصوبهٔ کارگروه استانی")]
     pub reason: Option<String>,

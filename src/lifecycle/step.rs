@@ -58,7 +58,7 @@ pub struct Guard<R: Stateful> {
 pub enum Need {
     /// The decision behind it.
     DecisionId,
-    /// Why.
+    /// Reason.
     Reason,
 }
 
