@@ -1,4 +1,4 @@
-//! Measurements as clients see and write them.
+//! DTOs of measurements: representation and input.
 
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};

@@ -120,8 +120,8 @@ impl Record for Model {
 }
 
 impl Model {
-    /// 409 for an actual value of a quarter of which the project's report is accepted nationally. Read from
-    /// the table of reports without knowing more of them.
+    /// 409 for an actual value of a quarter whose project report is accepted nationally. Reads the table of
+    /// reports without depending on its module.
     async fn check_unlocked(&self, transaction: &Transaction) -> Result<(), Problem> {
         if self.kind != Kind::Actual {
             return Ok(());
