@@ -43,7 +43,7 @@ crate::store::record_table! {
         frozen_on: ChronoDate,
         /// The decision behind it.
         decision_id: Option<Uuid>,
-        /// Why.
+        /// Reason.
         reason: Option<String>,
         /// Changes of the plan.
         changes: Changes,

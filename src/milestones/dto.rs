@@ -1,4 +1,4 @@
-//! Milestones as clients see and write them.
+//! DTOs of milestones: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

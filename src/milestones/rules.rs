@@ -57,7 +57,7 @@ impl lifecycle::State for State {}
 const WRITER: Who = Who::Holder("milestones:write");
 const REVIEWER: Who = Who::Holder("milestones:review");
 
-/// The table.
+/// Transition table.
 pub const STEPS: &[Step<Model>] = &[
     Step {
         from: &[State::Planned, State::Returned],
