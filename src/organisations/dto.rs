@@ -1,4 +1,4 @@
-//! Organisations as clients see and write them.
+//! DTOs of organisations: representation and input.
 
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};
