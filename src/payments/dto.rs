@@ -1,4 +1,4 @@
-//! Payments as clients see and write them.
+//! DTOs of payments: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
