@@ -1,4 +1,4 @@
-//! Progress reports as clients see and write them.
+//! DTOs of progress reports: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -55,7 +55,7 @@ const fn returns(from: &'static [State], who: Who) -> Step<Model> {
     Step { from, to: State::Returned, who, needs: &[Need::Reason], guards: &[] }
 }
 
-/// The table.
+/// Transition table.
 pub const STEPS: &[Step<Model>] = &[
     Step {
         from: &[State::Draft, State::Returned],
