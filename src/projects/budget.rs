@@ -1,5 +1,5 @@
-//! Payments stay within the approved budget line (rule 8 of `domain.md`). Read from the table of payments
-//! without knowing more of it.
+//! Limits payments to the approved budget line (rule 8 of `domain.md`). Reads the table of payments without
+//! depending on its module.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Budget {
-    /// The approved amount of a line, in rials; nothing for a line that it does not have.
+    /// Approved amount of a line, in rials; 0 for a missing line.
     pub fn approved(&self, line: Line) -> i64 {
         self.0.iter().find(|part| part.line == line).map_or(0, |part| part.amount_irr.0)
     }

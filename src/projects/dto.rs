@@ -1,4 +1,4 @@
-//! Projects as clients see and write them.
+//! DTOs of projects: representation and input.
 
 use std::collections::BTreeSet;
 

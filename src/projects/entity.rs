@@ -334,8 +334,8 @@ impl Stateful for Model {
         transaction.lock::<clusters::entity::Model>(self.cluster_id).await
     }
 
-    /// The cluster is in development while its project is under contract, and trust building opens with the
-    /// diagnostic study.
+    /// Moves the cluster into development while its project is under contract, and starts trust building with
+    /// the diagnostic study.
     async fn after_transition(
         &self,
         from: State,
@@ -441,7 +441,7 @@ fn assigned_to_cda(cda: Uuid) -> SelectStatement {
     today(assignments::Entity, assignments::Column::CdaId.eq(cda))
 }
 
-/// The projects that the live rows of an entity name which hold today.
+/// The projects in live rows of an entity that are valid today.
 fn today(entity: impl EntityTrait, whose: Expr) -> SelectStatement {
     let day = Date::today_in_iran().naive();
     Query::select()
@@ -454,7 +454,7 @@ fn today(entity: impl EntityTrait, whose: Expr) -> SelectStatement {
         .to_owned()
 }
 
-/// 403 for a CDA or a supervisor to whom the project is not assigned today.
+/// 403 for a CDA or a supervisor who is not assigned to the project today.
 pub async fn check_assigned(transaction: &Transaction, project: Uuid) -> Result<(), Problem> {
     if !matches!(transaction.author().role, Role::Cda | Role::Supervisor) {
         return Ok(());

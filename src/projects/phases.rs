@@ -1,4 +1,4 @@
-//! Phases (فاز) of a project: when each is planned, and when it was.
+//! Phases (فاز) of a project, with planned and actual days.
 
 use sea_orm::{EnumIter, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,7 @@ impl Record for Model {
         format!("projects/{}/phases/{}", self.project_id, self.id)
     }
 
-    /// Within the contract, and around the milestones of the phase.
+    /// Checks that the phase is within the contract, and contains its milestones.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         let project: projects::Model = transaction.referred(self.project_id, "").await?;
         self.province = project.province.clone();

@@ -1,5 +1,5 @@
-//! The plan that was in force on a day: the newest baseline that was frozen by then. Read from the table of
-//! baselines without knowing more of it.
+//! The plan in force on a day: the newest baseline frozen by then. Reads the table of baselines without
+//! depending on its module.
 
 use std::collections::HashMap;
 

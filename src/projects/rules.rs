@@ -19,7 +19,7 @@ use crate::{
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProjectState)]
 pub enum State {
-    /// Being written.
+    /// Draft.
     #[default]
     Draft,
     /// Approved by decision.
@@ -40,7 +40,7 @@ pub enum State {
     Closed,
     /// Resting; it goes back to the state that it was suspended from.
     Suspended,
-    /// Ended before its aim.
+    /// Ended before reaching its goal.
     Terminated,
 }
 
@@ -62,14 +62,14 @@ impl State {
         Self::HandedOver,
     ];
 
-    /// Whether the plan may still be written: milestones are added, changed and cancelled.
+    /// Whether the plan is open: milestones can be added, changed and cancelled.
     pub fn is_open(self) -> bool {
         use State::*;
         matches!(self, Draft | Approved | Contracted | Diagnostic | Planning | Implementing)
     }
 }
 
-/// 409 while the plan may not be written.
+/// 409 while the plan is closed.
 pub fn check_open(project: &Model) -> Result<(), Problem> {
     if project.state.is_open() { Ok(()) } else { Err(Problem::new(&problem_types::PROJECT_NOT_OPEN)) }
 }
@@ -86,12 +86,12 @@ const fn next(
     Step { from, to, who: MANAGER, needs, guards }
 }
 
-/// A suspended project goes back to where it was suspended: of these steps a row offers one.
+/// A suspended project resumes its former state: only one of these steps applies to a row.
 const fn resume(to: State) -> Step<Model> {
     next(&[State::Suspended], to, &[], &[])
 }
 
-/// The table.
+/// Transition table.
 pub const STEPS: &[Step<Model>] = &[
     next(&[State::Draft], State::Approved, &[Need::DecisionId], &[CLUSTER, BUDGET, ONLY_ONE]),
     next(&[State::Approved], State::Contracted, &[], &[CLUSTER, CONTRACT, LEAD, SUPERVISOR]),
