@@ -26,7 +26,7 @@ pub fn routes(config: &mut ServiceConfig) {
 pub struct SecurityEvent {
     /// Its id. Ids are in the order of events.
     id: Uuid,
-    /// When.
+    /// Time of the event.
     occurred_at: DateTime<Utc>,
     /// Kind of event.
     kind: Kind,
