@@ -1,4 +1,4 @@
-//! Many rows at once.
+//! Bulk inserts.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use super::Database;
 /// Maximum number of parameters of an SQLite statement; PostgreSQL takes twice as many.
 const MOST_PARAMETERS: usize = 32_766;
 
-/// Inserts rows of a table in as few statements as they take.
+/// Inserts rows of a table in as few statements as possible.
 pub async fn insert_all<A: ActiveModelTrait>(db: &impl ConnectionTrait, rows: Vec<A>) -> Result<(), DbErr> {
     for statement in inserts(db.get_database_backend(), rows)? {
         db.execute_raw(statement).await?;
@@ -22,7 +22,7 @@ pub async fn insert_all<A: ActiveModelTrait>(db: &impl ConnectionTrait, rows: Ve
     Ok(())
 }
 
-/// The statements that insert rows of a table, as few as they take.
+/// Insert statements for rows of a table, as few as possible.
 pub fn inserts<A: ActiveModelTrait>(backend: DbBackend, mut rows: Vec<A>) -> Result<Vec<Statement>, DbErr> {
     let most = MOST_PARAMETERS / <A::Entity as EntityTrait>::Column::iter().count();
     let mut statements = Vec::new();
@@ -43,8 +43,7 @@ pub fn inserts<A: ActiveModelTrait>(backend: DbBackend, mut rows: Vec<A>) -> Res
 /// value: the statement text does not depend on the number of rows.
 const FEW: usize = 16;
 
-/// Each column as the text of an array, which PostgreSQL reads in half the time that the same rows take as
-/// JSON.
+/// Inserts each column as an array text, which PostgreSQL parses in half the time of the same rows as JSON.
 fn insert_of_arrays<A: ActiveModelTrait>(rows: Vec<A>) -> Result<Statement, DbErr> {
     let mut columns: Vec<(&str, &str, String)> = Vec::new();
     for (number, mut row) in rows.into_iter().enumerate() {
@@ -76,7 +75,7 @@ fn insert_of_arrays<A: ActiveModelTrait>(rows: Vec<A>) -> Result<Statement, DbEr
     Ok(Statement::from_sql_and_values(DbBackend::Postgres, sql, values))
 }
 
-/// An element of an array as PostgreSQL reads it.
+/// Quotes an array element for PostgreSQL.
 fn quote(array: &mut String, text: &str) {
     array.push('"');
     let mut rest = text;
@@ -106,7 +105,7 @@ fn type_of(value: &Value) -> Result<&'static str, DbErr> {
     })
 }
 
-/// A value as PostgreSQL reads it; nothing where there is none.
+/// PostgreSQL text of a value; none for null.
 fn text(value: &Value) -> Result<Option<Cow<'_, str>>, DbErr> {
     Ok(Some(match value {
         Value::String(Some(text)) => text.as_str().into(),
@@ -204,7 +203,7 @@ impl Bulk {
 }
 
 impl Table {
-    /// In statements of several rows, each as long as it can be.
+    /// Inserts in statements with as many rows as possible.
     async fn insert(self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
         let (width, columns) = (self.columns.len(), self.columns.iter().map(|column| Alias::new(*column)));
         let columns: Vec<_> = columns.collect();

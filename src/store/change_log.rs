@@ -52,11 +52,11 @@ pub struct Model {
     pub province: Option<String>,
     /// The province that it belonged to before, where the change has moved it.
     pub moved_from: Option<String>,
-    /// When.
+    /// Time of the change.
     pub changed_at: DateTimeUtc,
-    /// By which account.
+    /// Account of the author.
     pub changed_by: Uuid,
-    /// In which request.
+    /// Id of the request.
     pub request_id: String,
     /// The record after the change, in full.
     pub data: Json,
@@ -135,14 +135,15 @@ pub async fn is_within(
     Ok(province.flatten().is_none_or(|province| province == *own))
 }
 
-/// Adds a text to a hash with its length before it, so that no two lists of texts give the same.
+/// Adds a text with its length to a hash, so that different lists of texts never collide.
 pub(super) fn add_part(hash: &mut Sha256, part: &str) {
     hash.update(part.len().to_string());
     hash.update(":");
     hash.update(part);
 }
 
-/// JSON with sorted names (after RFC 8785), since a database may give an object's members in another order.
+/// Canonical JSON with sorted names (after RFC 8785), because a database may reorder the members of an
+/// object.
 pub(super) fn canonical(value: &Value) -> String {
     let mut sorted = value.clone();
     sorted.sort_all_objects();
@@ -162,11 +163,11 @@ pub fn data<R: Record>(row: &R) -> Result<Value, serde_json::Error> {
 
 /// When, by whom and in which request an entry is made.
 pub struct Entry<'a> {
-    /// When.
+    /// Time of the change.
     pub at: DateTimeUtc,
-    /// By which account.
+    /// Account of the author.
     pub by: Uuid,
-    /// In which request.
+    /// Id of the request.
     pub request_id: &'a str,
 }
 
@@ -224,9 +225,9 @@ pub struct HistoryEntry {
     pub version: i64,
     /// The kind of change.
     pub kind: ChangeKind,
-    /// When.
+    /// Time of the change.
     pub changed_at: DateTime<Utc>,
-    /// By which account.
+    /// Account of the author.
     pub changed_by: Uuid,
     /// Current name of that account; null for the service itself.
     #[schema(required, example = "مدیر خوشه‌های لرستان")]

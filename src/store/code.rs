@@ -38,7 +38,7 @@ fn numbered(prefix: &str, number: i64) -> String {
 pub struct Counters(BTreeMap<String, i64>);
 
 impl Counters {
-    /// As the database has them.
+    /// Reads the counters from the database.
     pub async fn read(db: &impl ConnectionTrait) -> Result<Self, DbErr> {
         let rows = db
             .query_all_raw(Statement::from_string(
@@ -74,7 +74,7 @@ impl Counters {
     }
 }
 
-/// The next number of a prefix, from 1. Two transactions never get the same one.
+/// The next number of a prefix, from 1, unique across transactions.
 async fn next(transaction: &Transaction, prefix: &str) -> Result<i64, Problem> {
     let sql = "INSERT INTO code_counter (prefix, last) VALUES ($1, 1) \
                ON CONFLICT (prefix) DO UPDATE SET last = code_counter.last + 1 RETURNING last";

@@ -1,4 +1,4 @@
-//! Connections to a database, and how transactions begin.
+//! Database connections, and the start of transactions.
 
 use std::{
     net::IpAddr,
@@ -106,7 +106,7 @@ async fn pool(
 ) -> Result<DatabaseConnection, DbErr> {
     let is_writing = purpose == Use::Writing;
     let waits_in_turn = is_writing && url.file().is_some();
-    // The options are logged at the level of traces: the password is none of them.
+    // The options are logged at trace level, so they must not contain the password.
     let mut options = ConnectOptions::new(url.without_password());
     let (for_postgres, for_sqlite) = (trust.clone(), trust.clone());
     let (password, wanted) = (url.password().cloned(), url.wanted());
@@ -125,7 +125,7 @@ async fn pool(
                 // Never created implicitly: a service whose file is gone would continue with an empty one.
                 .create_if_missing(false)
                 .journal_mode(SqliteJournalMode::Wal)
-                // With WAL, anything less than FULL may lose the last commits when the power fails.
+                // In WAL mode, anything less than FULL may lose the last commits at a power failure.
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(busy_timeout)
                 // Deleted data is overwritten, so that erased values are in no page.
@@ -287,7 +287,7 @@ pub async fn begin_to_survey(db: &Database) -> Result<DatabaseTransaction, DbErr
     Ok(transaction)
 }
 
-/// Begins a transaction that writes much, and may take long.
+/// Begins a large write transaction, which may take long.
 pub async fn begin_to_rebuild(db: &Database) -> Result<WriteTransaction, DbErr> {
     let transaction = db.begin_to_write().await?;
     limit_statements(&transaction, PATIENCE).await?;

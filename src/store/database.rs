@@ -26,7 +26,7 @@ use super::{
 /// Statement timeout: a longer statement would outlive its request.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 
-/// Two pools of connections. Statements that are run on the database itself read.
+/// Two connection pools. Statements run directly on the database read.
 #[derive(Clone, Debug)]
 pub struct Database {
     pools: Arc<Pools>,
@@ -168,7 +168,7 @@ impl Writes<'_> {
         self.trust.observe(work::limited(STATEMENT_TIMEOUT, statement).await)
     }
 
-    /// Runs a statement of upkeep, such as `VACUUM`, which may take long and is no part of a transaction.
+    /// Runs a maintenance statement, such as `VACUUM`, which may take long and runs outside of transactions.
     ///
     /// # Errors
     /// The database refuses it, or does not answer.
@@ -222,7 +222,7 @@ impl WriteTransaction {
         }
     }
 
-    /// Fails where the transaction may be over.
+    /// Fails if the transaction may have ended.
     fn check(&self) -> Result<(), DbErr> {
         if self.is_lost.load(Ordering::Relaxed) {
             return Err(DbErr::Conn(RuntimeErr::Internal(
@@ -293,7 +293,7 @@ mod tests {
 
     use sea_orm::ConnectionTrait;
 
-    /// Of PostgreSQL a test of the service shows it.
+    /// For PostgreSQL, a test of the service covers this.
     #[tokio::test]
     async fn upkeep_of_sqlite_takes_as_long_as_it_takes() {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -1,4 +1,4 @@
-//! The names that other systems have for a record; a system and a key name one record only.
+//! External references: identifiers of records in other systems. A system and a key identify one record.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ pub struct ExternalRef {
 }
 
 impl ExternalRef {
-    /// Reads a reference from the two segments of a path; 404 where no record can be called so.
+    /// Parses a reference from two path segments; 404 if they cannot be one.
     pub fn parse(system: String, key: String) -> Result<Self, Problem> {
         let key = text::nfc(&key).into_owned();
         let is_system = (1..=64).contains(&system.len())
@@ -152,7 +152,7 @@ pub async fn of_keys(
     look_up(db, sql, keys, record).await
 }
 
-/// A query for the record that another system calls so.
+/// Query for the record with a reference.
 pub fn record_ids(resource: &str, reference: &ExternalRef) -> sea_orm::sea_query::SelectStatement {
     sea_orm::sea_query::Query::select()
         .column(Column::RecordId)

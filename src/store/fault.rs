@@ -15,7 +15,7 @@ impl From<DbErr> for Problem {
     }
 }
 
-/// A unique index or a foreign key that a write has hit becomes its own problem.
+/// Maps a violated unique index or foreign key to its problem.
 pub fn of_write(error: DbErr, unique: &[Unique]) -> Problem {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(message)) => {
@@ -34,12 +34,12 @@ pub fn of_write(error: DbErr, unique: &[Unique]) -> Problem {
     }
 }
 
-/// Whether the same statement may succeed in a while.
+/// Whether the same statement may succeed later.
 pub fn is_temporary(error: &DbErr) -> bool {
     is_away(error)
 }
 
-/// The connection could not be had, broke, or the database is too busy, read-only, full or shutting down.
+/// No connection is available, it broke, or the database is too busy, read-only, full or shutting down.
 fn is_away(error: &DbErr) -> bool {
     if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
         return true;

@@ -33,8 +33,8 @@ pub struct Present {
 }
 
 impl Present {
-    /// Whether nothing can have been lost since an earlier moment: the same server answers, and the newest
-    /// entry has the same number.
+    /// Whether nothing can have been lost since an earlier moment: the server and the number of the newest
+    /// entry are the same.
     pub fn is_still(&self, earlier: &Self) -> bool {
         self.server == earlier.server && self.seen.newest == earlier.seen.newest
     }
@@ -150,7 +150,7 @@ pub struct Followed<'a> {
 }
 
 impl Followed<'_> {
-    /// The condition that an entry leaves its record within the scope.
+    /// Condition that the record is within the scope after an entry.
     fn within(&self, sql: &mut Composer) -> String {
         let all = sql.texts(self.kinds.iter().copied());
         let Some(province) = self.province.map(|province| sql.bind(province)) else {
@@ -207,8 +207,8 @@ pub async fn changes(
     let is_new = is_seen(&mut sql, until, since);
     let after = sql.bind(after);
     let (entry, log) = (columns::<change_log::Entity>("c"), sql.by_index("change_log c", "change_log_order"));
-    // By its index also where SQLite believes the log to be short, or the kinds of records to be few. It
-    // numbers no transactions.
+    // By the index, even if SQLite's statistics suggest a short log or few kinds of records. SQLite has no
+    // transaction numbers.
     let of_all = if sql.is_postgres() { "" } else { "c.transaction_id = 0 AND " };
     let query = format!(
         "SELECT {entry}, {within} AS is_within FROM {log} WHERE {of_all}c.seq > {after} AND {is_new} AND ({within} OR {leaving}) ORDER BY c.seq LIMIT {limit}"
@@ -222,8 +222,7 @@ pub async fn changes(
 pub async fn has_news(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<bool, DbErr> {
     let mut sql = Composer::new(db);
     let is_new = is_seen(&mut sql, until, Some(since));
-    // In the order of an index: without it, PostgreSQL may read all of the log for the one entry that it
-    // believes to be near.
+    // In the order of an index: otherwise PostgreSQL may scan the log for one entry that it expects nearby.
     let order = if sql.is_postgres() { "c.transaction_id" } else { "c.seq" };
     let query = format!("SELECT 1 FROM change_log c WHERE {is_new} ORDER BY {order} LIMIT 1");
     Ok(db.query_one_raw(sql.statement(query)).await?.is_some())

@@ -39,7 +39,7 @@ impl Annals {
         }
     }
 
-    /// A record was created at a moment.
+    /// Records the creation of a record.
     pub fn create<R: Record>(&mut self, mut row: R, id: Uuid, at: DateTime<Utc>) -> Result<R, Problem> {
         let columns = row.columns_mut();
         *columns.id = id;
@@ -93,7 +93,7 @@ impl Annals {
         Ok(())
     }
 
-    /// About how many rows there are.
+    /// Approximate number of rows.
     pub fn len(&self) -> usize {
         self.bulk.len() + self.entries.len()
     }

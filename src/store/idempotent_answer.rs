@@ -1,4 +1,4 @@
-//! Answers kept for requests that are repeated with the same `Idempotency-Key`.
+//! Stored answers of requests with an `Idempotency-Key`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{problem::Problem, values::hex};
 
-/// The first answer to a request.
+/// First answer to a request.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotent_answer")]
 pub struct Model {
@@ -30,7 +30,7 @@ pub struct Model {
     pub answer: Json,
     /// Time of the answer.
     pub created_at: DateTimeUtc,
-    /// The SHA-256 over all of it, in hexadecimal; none in rows of versions that kept none.
+    /// SHA-256 over all of it, in hexadecimal; none in rows of older versions.
     pub checksum: Option<String>,
 }
 
@@ -40,7 +40,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The member of a kept answer that holds it encrypted.
+/// Member of a stored answer that contains it encrypted.
 const SEALED: &str = "sealed";
 
 /// Retention of an answer.
@@ -57,10 +57,10 @@ impl Model {
         self.checksum.as_ref().is_none_or(|checksum| *checksum == self.compute_checksum())
     }
 
-    /// The answer itself: it may hold personal values, and is encrypted.
+    /// Decrypts the answer, which may contain personal values.
     ///
     /// # Errors
-    /// The key is missing, or it was changed past the service.
+    /// The key is missing, or it was changed outside the service.
     pub async fn opened(&self, db: &impl ConnectionTrait) -> Result<Json, DbErr> {
         let Some(sealed) = self.answer[SEALED].as_str() else { return Ok(self.answer.clone()) };
         let bytes = keys::open(db, &self.name(), sealed).await?;
@@ -79,7 +79,7 @@ impl Model {
         format!("answer {} {}", self.account_id, self.idempotency_key)
     }
 
-    /// Keeps the answer, encrypted and with its checksum.
+    /// Stores the answer, encrypted and with its checksum.
     ///
     /// # Errors
     /// The database does not answer.
@@ -105,7 +105,7 @@ impl Model {
     }
 }
 
-/// Encrypts the answers that were kept before answers were encrypted, or with a former key.
+/// Encrypts stored answers from before encryption, or with a former key.
 ///
 /// # Errors
 /// There is no key, or the database does not answer.
@@ -128,7 +128,7 @@ pub async fn seal_all(db: &Database) -> Result<(), Problem> {
     Ok(transaction.commit().await?)
 }
 
-/// Whether one of some texts is in the text of some JSON, or in JSON that is text of it.
+/// Whether one of some texts occurs in a JSON value, or in JSON nested as text.
 fn says(value: &Json, said: &BTreeSet<String>) -> bool {
     match value {
         Json::String(text) => said.iter().any(|said| text.contains(said.as_str())),
@@ -138,7 +138,7 @@ fn says(value: &Json, said: &BTreeSet<String>) -> bool {
     }
 }
 
-/// Forgets the answers in which one of some texts is said.
+/// Deletes the answers that contain one of some texts.
 ///
 /// # Errors
 /// The database does not answer.
@@ -153,7 +153,7 @@ pub async fn forget_about(db: &impl ConnectionTrait, said: &BTreeSet<String>) ->
     Ok(())
 }
 
-/// Forgets the answers that are no longer given again.
+/// Deletes expired answers.
 pub async fn forget_old(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     let old = Entity::delete_many().filter(Column::CreatedAt.lt(now() - KEPT)).exec(db).await?;
     Ok(old.rows_affected)

@@ -1,4 +1,4 @@
-//! Looking at a database and at a store of files, without changing either: no file, folder or table is made.
+//! Read-only inspection of a database and a file storage: creates no file, folder or table.
 
 use std::{io::Read, path::Path, time::Duration};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::config::{Config, DatabaseUrl};
 
-/// So long a server may take to answer.
+/// Timeout of a server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Header of every SQLite file.
@@ -31,8 +31,8 @@ pub struct Look {
     pub unknown: usize,
 }
 
-/// Refuses the path of a database that cannot be one, and where `creates` is false one that is missing. A
-/// server is none of its business.
+/// Checks the path of an embedded database; a missing file is an error if `creates` is false. Servers are not
+/// checked.
 pub fn check_file(url: &DatabaseUrl, creates: bool) -> Result<(), String> {
     let Some(path) = url.file() else { return Ok(()) };
     let shown = path.display();

@@ -1,5 +1,4 @@
-//! Locks that are held by a transaction, across all instances. On SQLite a writing transaction is the only
-//! one already.
+//! Transaction locks across all instances. On SQLite the write transaction itself is exclusive.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sha2::{Digest, Sha256};
@@ -30,7 +29,7 @@ pub async fn shared_for_transaction(transaction: &impl ConnectionTrait, name: &s
     Ok(())
 }
 
-/// A lock of PostgreSQL has a number: here the first 64 bits of the name's hash.
+/// A lock id of PostgreSQL: the first 64 bits of the name's hash.
 fn statement(sql: &str, name: &str) -> Statement {
     let hash = Sha256::digest(name.as_bytes());
     let number = hash.iter().take(8).fold(0, |number: i64, byte| (number << 8) | i64::from(*byte));

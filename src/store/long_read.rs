@@ -33,7 +33,7 @@ const PAUSE: u64 = 10;
 #[derive(Debug)]
 pub struct LongReads {
     db: Database,
-    /// One for each connection.
+    /// One permit per connection.
     places: Arc<Semaphore>,
     accounts: Arc<Accounts>,
 }
@@ -55,7 +55,7 @@ impl Accounts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts one more; none where the account has too many already.
+    /// Counts one more; none if the account has too many already.
     fn enter(self: &Arc<Self>, id: Uuid) -> Option<(Asked, Arc<Semaphore>)> {
         let mut accounts = self.lock();
         let account = accounts
@@ -133,7 +133,7 @@ pub struct LongRead {
     turn: Turn,
 }
 
-/// The turn of an account among the long reads. It outlasts the transaction while the answer is still made.
+/// The turn of an account among the long reads. It outlasts the transaction while the answer is being made.
 #[derive(Debug)]
 pub struct Turn {
     _place: OwnedSemaphorePermit,

@@ -30,9 +30,9 @@ pub struct Past {
     pub known_at: DateTime<Utc>,
 }
 
-/// A kind of record that can be seen as it was.
+/// A kind of record with point-in-time views.
 pub trait Retrospective: Record {
-    /// The fields that hold since a change of state, and not since it was learned of.
+    /// Fields that are valid from the effective date of a state change, not from its recording.
     const STATE_FIELDS: &'static [&'static str];
     /// Derived fields as of the past day.
     type Derived: Serialize;
@@ -106,7 +106,7 @@ pub async fn records(
         if state_fields.is_empty() { HashMap::new() } else { entered(db, resource, ids, past).await? };
     let mut found = HashMap::new();
     for (id, mut versions) in versions {
-        // Before its first change of state a record was as it began.
+        // Before its first change of state a record is as created.
         let entered = entered.get(&id).copied().unwrap_or(1);
         let then = versions.iter().find(|entry| entry.version == entered).map(|entry| entry.data.clone());
         let Some(last) = versions.pop().filter(|last| last.kind != ChangeKind::Deleted) else { continue };
@@ -121,7 +121,7 @@ pub async fn records(
     Ok(found)
 }
 
-/// The versions in which some records entered the states in which they were.
+/// The versions in which some records entered their past states.
 async fn entered(
     db: &impl ConnectionTrait,
     resource: &str,

@@ -1,4 +1,4 @@
-//! The probe of readiness: reads how the tables are, and writes a row, on connections of its own.
+//! Readiness probe: checks the schema and writes a row, on connections of its own.
 
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ pub enum Health {
     ReadOnly,
     /// The schema does not fit this build.
     Tables(Schema),
-    /// It does not answer, or fails to write.
+    /// No answer, or failed writes.
     Away,
 }
 

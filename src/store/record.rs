@@ -37,7 +37,7 @@ pub struct Include {
 }
 
 impl Include {
-    /// Records of a kind that `permission` lets read.
+    /// Included records whose kind `permission` allows to read.
     pub const fn new(name: &'static str, about: &'static str, permission: &'static str) -> Self {
         Self { name, about, permission }
     }
@@ -53,7 +53,7 @@ pub trait Record:
 {
     /// The active model of the table.
     type Active: ActiveModelTrait<Entity = Self::Entity> + ActiveModelBehavior + Send;
-    /// The representation that clients see.
+    /// Representation for clients.
     type View: Serialize + Clone;
 
     /// The name in history, change feed and references, such as `cluster`.
@@ -68,7 +68,7 @@ pub trait Record:
     const DERIVED: &'static [&'static str] = &[];
     /// Related records available through `include=`.
     const INCLUDES: &'static [Include] = &[];
-    /// For a record under another: the condition that it belongs to the one in `{id}`.
+    /// For a record below another one: condition that it belongs to the one in `{id}`.
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = None;
     /// Tables and columns whose live rows prevent the deletion of the record.
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[];
@@ -112,7 +112,7 @@ pub trait Record:
     ) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
     }
-    /// The project whose earned value a change of the record moves; `before` is the record as it was.
+    /// The project whose earned value a change of the record affects; `before` is the former record.
     fn affects_earned_value(&self, _before: Option<&Self>) -> Option<Uuid> {
         None
     }
@@ -133,9 +133,9 @@ pub trait Record:
 
 /// Input of a record, for creation, merge patch and replacement.
 pub trait Input<R>: Serialize + DeserializeOwned + for<'a> From<&'a R> {
-    /// The names that other systems have for the record.
+    /// Identifiers of the record in other systems.
     fn external_refs(&mut self) -> &mut ExternalRefs;
-    /// The row with this input. All rules between the fields are checked here, together.
+    /// The row with this input. Validates all rules between the fields at once.
     fn onto_row(self, row: &R) -> Result<R, Problem>;
 }
 
@@ -199,7 +199,7 @@ impl Reading<'_> {
     }
 }
 
-/// The live rows that exist for a scope: where every list begins.
+/// Live rows visible in a scope: the base of every list.
 pub fn visible_rows<R: Record>(scope: &Scope) -> Select<R::Entity> {
     let is_alive = Expr::col((R::Entity::default(), Alias::new("deleted_at"))).is_null();
     R::Entity::find().filter(R::visible_to(scope)).filter(is_alive)
@@ -215,7 +215,7 @@ pub struct Unique {
     pub violation: fn() -> Violation,
 }
 
-/// Access to the columns that every record has; implemented by `record_table!`.
+/// Access to the columns that all records share; implemented by `record_table!`.
 pub trait Columns: Clone + Send + Sync {
     /// The id (UUIDv7).
     fn id(&self) -> Uuid;
@@ -225,13 +225,13 @@ pub trait Columns: Clone + Send + Sync {
     fn deleted_at(&self) -> Option<DateTime<Utc>>;
     /// The hash of the newest history entry.
     fn history_hash(&self) -> &str;
-    /// The names that other systems have for it.
+    /// Identifiers in other systems.
     fn external_refs(&self) -> &[ExternalRef];
-    /// The same columns, to be stamped.
+    /// Mutable access to the same columns, for stamping.
     fn columns_mut(&mut self) -> ColumnsMut<'_>;
 }
 
-/// The columns that every record has, to be stamped at a write.
+/// Mutable access to the columns that all records share, for stamping at a write.
 pub struct ColumnsMut<'a> {
     /// See [`Columns::id`].
     pub id: &'a mut Uuid,

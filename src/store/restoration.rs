@@ -13,7 +13,7 @@ pub struct Model {
     /// The id (UUIDv7).
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// When.
+    /// Time of the restore.
     pub restored_at: DateTimeUtc,
     /// Of which moment the backup was.
     pub backed_up_at: DateTimeUtc,
@@ -27,7 +27,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Keeps that the database was restored.
+/// Records a restore of the database.
 pub async fn keep(db: &impl ConnectionTrait, backed_up_at: DateTimeUtc, root: &Root) -> Result<(), DbErr> {
     let row = ActiveModel {
         id: Set(new_id()),

@@ -19,9 +19,9 @@ pub enum Schema {
         /// Whether there are newer ones.
         is_newer: bool,
     },
-    /// Changes are missing.
+    /// Migrations are missing.
     Behind,
-    /// A newer change is marked as one that older programs cannot serve.
+    /// A newer migration is marked as incompatible with older programs.
     TooNew {
         /// Its name.
         migration: String,
@@ -46,7 +46,7 @@ impl fmt::Display for Schema {
     }
 }
 
-/// A change of the tables.
+/// A schema migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
     /// Its name, which begins with its day and number.
@@ -66,7 +66,7 @@ pub enum State {
     Newer,
 }
 
-/// The names of the changes that are applied; none where there are no tables yet.
+/// Names of the applied migrations; none without tables.
 async fn applied(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
     let is_there = match db.get_database_backend() {
         DbBackend::Postgres => "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL",
@@ -127,7 +127,7 @@ pub async fn migrate(db: &Database) -> Result<bool, DbErr> {
     if has(State::Newer) {
         let missing = has(State::Missing);
         transaction.roll_back().await;
-        // Between the two there is no order in which the missing ones could be applied.
+        // The missing ones cannot be applied between newer ones in a defined order.
         return if missing { Err(newer()) } else { Ok(false) };
     }
     Migrator::up(&*transaction, None).await?;

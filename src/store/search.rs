@@ -1,7 +1,6 @@
-//! The terms that records are found by: words of their names by prefix, and codes such as ISIC classes.
+//! Search terms of records: words of their names by prefix, and codes such as ISIC classes.
 //!
-//! One table with one index serves every resource on both databases, without a `LIKE '%…%'` that would
-//! have to read everything.
+//! One table with one index serves all resources on both databases, without full scans by `LIKE '%…%'`.
 
 use std::collections::BTreeSet;
 
@@ -109,7 +108,7 @@ pub fn has_prefix<R: Record>(field: &str, prefixes: &[impl AsRef<str>]) -> Simpl
         [(from, to)] => {
             found.and_where(Column::Term.gte(from.as_str())).and_where(Column::Term.lt(to.as_str()))
         }
-        // A table of ranges: SQLite has a limit of how deep alternatives may lie.
+        // A table of ranges, because SQLite limits the depth of alternatives.
         _ => {
             let bound = |column: &'static str| Expr::col((RANGES, column));
             let term = || Expr::col((Entity, Column::Term));

@@ -29,7 +29,7 @@ pub struct Model {
     /// Its id (UUIDv7): ids are in the order of events.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// When.
+    /// Time of the event.
     pub occurred_at: DateTimeUtc,
     /// Kind of event.
     pub kind: Kind,
@@ -51,7 +51,7 @@ pub struct Model {
     /// The beginning of the SHA-256 of the `User-Agent`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// In which request.
+    /// Id of the request.
     pub request_id: String,
     /// Operation of the API.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +119,7 @@ pub struct Origin {
     pub user_agent: Option<String>,
     /// The person that an API client says it acts for.
     pub acting_for: Option<String>,
-    /// In which request.
+    /// Id of the request.
     pub request_id: String,
     /// Operation of the API.
     pub operation: Option<String>,
@@ -152,7 +152,7 @@ impl Model {
         if caller.id.is_nil() {
             return self;
         }
-        // A person acts for itself.
+        // A person acts for themselves.
         let acting_for = origin.acting_for.clone().filter(|_| caller.role == crate::auth::Role::Integrator);
         Self { acting_for, ..self.of(caller.id, &caller.username) }
     }
@@ -177,7 +177,7 @@ impl Model {
         Self { count: Some(count.try_into().unwrap_or(i64::MAX)), ..self }
     }
 
-    /// Writes the line of the event to the log of the process.
+    /// Writes the event to the log of the process.
     pub fn tell(&self) {
         let line = serde_json::to_string(self).unwrap_or_default();
         tracing::info!(target: TARGET, event = %line);

@@ -99,8 +99,8 @@ pub async fn look_up<T: TryGetable>(
     Ok(known)
 }
 
-/// The columns of a table, by name: a statement that is kept while a newer program adds one is not to give
-/// another row than before.
+/// The columns of a table, by name: a prepared statement must not return other rows when a newer program adds
+/// a column.
 pub fn columns<E: EntityTrait>(alias: &str) -> String {
     E::Column::iter().map(|column| format!("{alias}.{}", column.as_str())).collect::<Vec<_>>().join(", ")
 }
@@ -110,8 +110,8 @@ pub fn count_where(condition: &str) -> String {
     format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)")
 }
 
-/// A statement that is put together from parts, in the words of the connected database. Values never become
-/// text of it.
+/// Composer of a statement in the dialect of the connected database. Values are always bound, never part of
+/// the text.
 pub struct Composer {
     backend: DbBackend,
     values: Vec<SqlValue>,

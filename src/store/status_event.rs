@@ -1,4 +1,4 @@
-//! Status events: when a record was in which state, and when the service learned of it.
+//! Status events: states of records, with effective date and recording time.
 
 use std::collections::HashMap;
 
@@ -22,19 +22,19 @@ pub struct Model {
     pub record_id: Uuid,
     /// The version of the record that the change made.
     pub version: i64,
-    /// The state before.
+    /// Former state.
     pub from_state: String,
-    /// The state after.
+    /// New state.
     pub to_state: String,
-    /// The day from which it was so.
+    /// Effective date.
     pub effective_on: ChronoDate,
     /// Recording time in the service.
     pub recorded_at: DateTimeUtc,
-    /// From which account.
+    /// Account of the author.
     pub recorded_by: Uuid,
     /// The decision behind it.
     pub decision_id: Option<Uuid>,
-    /// Why.
+    /// Reason.
     pub reason: Option<String>,
 }
 
@@ -47,19 +47,19 @@ impl ActiveModelBehavior for ActiveModel {}
 /// A status event to record.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// The state before.
+    /// Former state.
     pub from: String,
-    /// The state after.
+    /// New state.
     pub to: String,
-    /// The day from which it was so.
+    /// Effective date.
     pub effective_on: Date,
     /// The decision behind it.
     pub decision_id: Option<Uuid>,
-    /// Why.
+    /// Reason.
     pub reason: Option<String>,
 }
 
-/// The day of a record's latest change of state, before which the next one cannot lie.
+/// Effective date of a record's latest change of state, before which the next one cannot be.
 pub async fn latest<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Option<Date>, Problem> {
     let event = Entity::find()
         .filter(Column::Resource.eq(R::RESOURCE))
@@ -74,18 +74,18 @@ pub async fn latest<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Opt
 /// A change of state in the history.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecordedTransition {
-    /// The state before.
+    /// Former state.
     #[schema(example = "submitted")]
     from: String,
-    /// The state after.
+    /// New state.
     #[schema(example = "returned")]
     to: String,
-    /// The day from which it was so.
+    /// Effective date.
     effective_on: Date,
     /// The decision behind it.
     #[schema(required, example = json!(null))]
     decision_id: Option<Uuid>,
-    /// Why.
+    /// Reason.
     #[schema(required, example = "فهرست شرکت‌کنندگان نیست")]
     reason: Option<String>,
 }

@@ -151,7 +151,7 @@ impl Transaction {
         self.keyring.get_or_try_init(|| Keyring::of(&self.inner)).await
     }
 
-    /// Commits to the personal values of a row that is about to be written.
+    /// Creates the commitments of a row before it is written.
     async fn commit_to<R: Record>(
         &self,
         row: &mut R,
@@ -161,7 +161,7 @@ impl Transaction {
             return Ok(Vec::new());
         }
         if personal::names_another(row, before) && !self.author.may(crate::personal::PERMISSION) {
-            // Whether there is a record of this number already is personal data too.
+            // The existence of a record with this number is personal data too.
             return Err(Problem::insufficient_scope(&[crate::personal::PERMISSION]));
         }
         let keyring = self.keyring().await?;

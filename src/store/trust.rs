@@ -24,8 +24,7 @@ use sqlx::{
 use super::{fault, servers, work};
 use crate::config::{DatabaseUrl, Wanted};
 
-/// Since when the connections to a database are trusted. All connections of the process to an embedded
-/// database share it.
+/// Trust in the connections to a database. All connections of the process to an embedded database share it.
 #[derive(Debug, Default)]
 pub struct Trust {
     state: Mutex<State>,
@@ -44,7 +43,7 @@ pub struct Pools {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Connections that were made before are given up.
+    /// Connections made before are dropped.
     since: Option<Instant>,
     file: Option<FileIdentity>,
     /// The file or its log was removed under open connections: no new ones are opened until all are closed.
@@ -73,7 +72,7 @@ const ANSWERS: Duration = Duration::from_millis(500);
 /// milliseconds.
 const LOOKS: u32 = 250;
 
-/// The first version of PostgreSQL that does.
+/// First version of PostgreSQL that supports this.
 const LOOKS_SINCE: u32 = 140_000;
 
 /// Number of instructions between two interrupt checks of SQLite: some thousand checks a second.
@@ -120,7 +119,7 @@ impl Trust {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Knows of these connections for as long as they are there.
+    /// Tracks these connections for as long as they exist.
     pub fn watch(&self, pools: Pools) -> Arc<Pools> {
         let pools = Arc::new(pools);
         if self.path.is_some() {
@@ -214,7 +213,7 @@ impl Trust {
         state.is_kept(age)
     }
 
-    /// Whether a connection that was just made may be used.
+    /// Whether a new connection may be used.
     fn admit(&self, open: &AtomicUsize) -> bool {
         let mut state = self.state();
         if state.is_closing {
@@ -361,7 +360,7 @@ struct Counted {
 }
 
 impl Counted {
-    /// It is used.
+    /// Marks it as used.
     fn goes_on(mut self) {
         self.is_used = true;
     }

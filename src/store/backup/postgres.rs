@@ -105,7 +105,7 @@ pub async fn put_back<T>(
         "--single-transaction",
         "--no-password",
     ]);
-    // A bare name with a `=` in it would be read as more than a name.
+    // A bare name with a `=` would be parsed as a connection string.
     command
         .arg(format!("--dbname=dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'")))
         .arg(part);
@@ -113,7 +113,7 @@ pub async fn put_back<T>(
     run(command, "pg_restore").await?;
     let transaction = db.begin().await?;
     transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
-    // The programs of PostgreSQL have committed by now.
+    // The programs of PostgreSQL have committed already.
     let begun =
         |error: Failure| format!("{error}; drop the database {} and begin again", config.database_url);
     let done = finish(&transaction).await.map_err(begun)?;
@@ -124,8 +124,8 @@ pub async fn put_back<T>(
     Ok(done)
 }
 
-/// A program of PostgreSQL on the server of the configuration. Everything about the connection is in its
-/// environment: arguments can be seen by everybody on the machine.
+/// A command for a PostgreSQL program on the configured server. Connection parameters are in its environment:
+/// arguments are visible to everybody on the machine.
 async fn command(program: &Path, config: &Config) -> Result<Command, Failure> {
     let url = &config.database_url;
     let options = servers::options(url).await?;

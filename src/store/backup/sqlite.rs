@@ -22,7 +22,7 @@ use super::Failure;
 /// Pages copied per step.
 const PAGES: i32 = 1_024;
 
-/// So long others are waited for.
+/// Time to wait for other processes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub async fn copy<T>(

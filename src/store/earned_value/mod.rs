@@ -27,7 +27,7 @@ pub struct Sources {
     pub payments: String,
     /// Later records are excluded.
     pub known_at: Option<DateTime<Utc>>,
-    /// The plan is the one that was in force on this day.
+    /// Day whose plan in force is used.
     pub as_of: Option<NaiveDate>,
     /// Planned value only.
     pub is_plan: bool,
@@ -147,8 +147,8 @@ mod tests {
         temporal_relations::{BASELINE, Knowledge, PAYMENT, PROJECT},
     };
 
-    /// As where tables were nearly empty when SQLite looked at them last: it would read all of the log for
-    /// each of many records.
+    /// Simulates outdated SQLite statistics of nearly empty tables, with which it would scan the log for each
+    /// of many records.
     const FEW_ROWS: &str = "ANALYZE; DELETE FROM sqlite_stat1; INSERT INTO sqlite_stat1 SELECT tbl_name, name, '2 1 1 1 1' FROM sqlite_master \
                             WHERE type = 'index' AND tbl_name IN ('change_log', 'status_event'); ANALYZE sqlite_master";
 
@@ -180,7 +180,7 @@ mod tests {
                 let steps = db.query_all_raw(statement.clone()).await.unwrap();
                 let steps: Vec<String> =
                     steps.iter().map(|step| step.try_get("", "detail").unwrap()).collect();
-                // The log is `r`, `n` and `l` there, and the events of states are `e`.
+                // In the statement the log is `r`, `n` and `l`, and the status events are `e`.
                 let scans: Vec<_> = steps
                     .iter()
                     .filter(|step| ["SCAN r", "SCAN n", "SCAN l", "SCAN e"].contains(&step.as_str()))

@@ -52,7 +52,7 @@ impl Summary {
         }
     }
 
-    /// Adds it to the table, in the order of its keys, so that no two transactions wait for each other.
+    /// Adds it to the table, in the order of its keys, to avoid deadlocks between transactions.
     async fn write(&self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
         let moved: Vec<_> = self.0.iter().filter(|(_, sums)| **sums != [0; 4]).collect();
         for some in moved.chunks(ROWS_AT_ONCE) {
@@ -80,13 +80,13 @@ impl Summary {
 /// the statement.
 const ROWS_AT_ONCE: usize = 100;
 
-/// The same lock for all that writes summaries: many refresh, one rebuilds.
+/// Lock of all writers of summaries: shared for refreshes, exclusive for a rebuild.
 const LOCK: &str = "earned value";
 
 /// Projects per turn: concurrent writers wait for some tenths of a second at most.
 const TURN: u64 = 50;
 
-/// The sources of some projects, as they are known now.
+/// Earned-value input of some projects as known now.
 fn sources(sql: &mut Composer, projects: &BTreeSet<Uuid>) -> Sources {
     let mut of = |column: &str| format!(" AND {column} IN ({})", places(sql, projects));
     Sources {
@@ -113,7 +113,7 @@ fn places(sql: &mut Composer, ids: &BTreeSet<Uuid>) -> String {
 struct Differing {
     /// Values computed from the records.
     live: Vec<ValueDay>,
-    /// As the table has it.
+    /// Values in the table.
     kept: Vec<ValueDay>,
 }
 
@@ -194,7 +194,7 @@ async fn put(transaction: &impl ConnectionTrait, days: &[ValueDay]) -> Result<()
     Ok(())
 }
 
-/// The next projects in the order of their ids, deleted ones with them; none at the end.
+/// The next projects in the order of their ids, including deleted ones; none at the end.
 async fn next_turn(
     db: &impl ConnectionTrait,
     done: &BTreeSet<Uuid>,
@@ -210,8 +210,8 @@ async fn next_turn(
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }
 
-/// Makes all summaries right again, in turns between which others write: first the days of the projects, some
-/// at a time, as every write does it, then the sums of each province.
+/// Rebuilds all summaries in turns between which others write: first the days of the projects, in batches,
+/// like every write, then the sums of each province.
 pub async fn rebuild(db: &Database) -> Result<(), DbErr> {
     rebuild_in_turns(db, TURN).await
 }
@@ -236,7 +236,7 @@ pub async fn rebuild_in_turns(db: &Database, most: u64) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Rebuilds where there is nothing yet, as after the tables were made.
+/// Builds the summaries if there are none, as after their migration.
 pub async fn build(db: &Database) -> Result<(), DbErr> {
     let missing = "SELECT 1 AS missing FROM baseline WHERE NOT EXISTS (SELECT 1 FROM earned_value_day) \
                    UNION ALL SELECT 1 FROM payment WHERE NOT EXISTS (SELECT 1 FROM earned_value_day) LIMIT 1";
@@ -246,7 +246,7 @@ pub async fn build(db: &Database) -> Result<(), DbErr> {
     }
 }
 
-/// All provinces that have sums, or should have some.
+/// All provinces that have sums or projects.
 async fn provinces(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let provinces =
         "SELECT province FROM project UNION SELECT province FROM earned_value_summary ORDER BY province";
@@ -259,7 +259,7 @@ async fn wrong_sums(db: &impl ConnectionTrait, province: &str) -> Result<Summary
     let mut sql = Composer::new(db);
     let sums = SUMMED.map(|name| format!("CAST(SUM(d.{name}) AS bigint) AS {name}")).join(", ");
     let place = sql.bind(province);
-    // By the projects of the province, so that the days of the others are not read.
+    // By the projects of the province, to avoid reading the days of others.
     let statement = sql.statement(format!(
         "SELECT d.province, d.day, {sums} FROM project p CROSS JOIN earned_value_day d \
          WHERE p.province = {place} AND d.project_id = p.id GROUP BY d.province, d.day"

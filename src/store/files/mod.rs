@@ -35,7 +35,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Opens the store of the configuration; a folder that is missing is made.
+    /// Opens the configured file storage; creates a missing folder.
     pub fn open(config: &Config) -> Result<Self, Problem> {
         if let Some(folder) = folder_of(config) {
             std::fs::create_dir_all(folder).map_err(|error| unusable(config, error))?;
@@ -50,7 +50,7 @@ impl Files {
         if is_missing { Ok(None) } else { Self::open(config).map(Some) }
     }
 
-    /// The name of a file that is none of these, where there is one.
+    /// Name of a file other than these, if there is one.
     pub async fn other_than(&self, names: &BTreeSet<String>) -> Result<Option<String>, Problem> {
         let is_other = |name: &String| !names.contains(name);
         let files = self.store.list(None).map_ok(|file| file.location.to_string());
@@ -89,7 +89,7 @@ impl Files {
         Ok(Self { store: Arc::new(PrefixStore::new(builder.build()?, prefix)), part: PART_OF_S3 })
     }
 
-    /// Removes a file; one that is not there is removed already.
+    /// Removes a file; a missing one is no error.
     ///
     /// # Errors
     /// 503 where the store does not answer.
@@ -131,7 +131,7 @@ impl Incoming {
         }
     }
 
-    /// Makes the file durable, and visible under its name.
+    /// Completes the upload: durable, and visible under its name.
     pub async fn finish(mut self) -> Result<(), Problem> {
         match self.writer.take() {
             Some(mut writer) => writer.shutdown().await.map_err(away),
@@ -148,8 +148,7 @@ impl Drop for Incoming {
     }
 }
 
-/// An error without the body of the answer that it repeats, which names keys and signatures: only the code is
-/// kept.
+/// The code of an error, without the body of the answer, which contains keys and signatures.
 pub(super) fn without_body(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let Some((begin, body)) = text.split_once('<') else { return text };

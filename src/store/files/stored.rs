@@ -79,14 +79,14 @@ impl From<object_store::Error> for ReadError {
     fn from(error: object_store::Error) -> Self {
         match error {
             object_store::Error::NotFound { .. } => Self::Damaged(Damage::Missing),
-            // Between two reads another file took its place.
+            // Another file has replaced it between two reads.
             object_store::Error::Precondition { .. } => Self::Damaged(Damage::Content),
             error => Self::Away(away(error)),
         }
     }
 }
 
-/// The content of a file, in its order.
+/// Content of a file in order.
 pub type Parts = BoxStream<'static, Result<Bytes, ReadError>>;
 
 /// A file of the store whose size is the recorded one.
@@ -105,14 +105,13 @@ impl Files {
         Ok(found.into_stream().map_err(ReadError::from).boxed())
     }
 
-    /// The file is there, and has the recorded size. Its content is not read.
+    /// Checks that the file exists with the recorded size, without reading its content.
     pub async fn find(&self, recorded: &Recorded) -> Result<(), ReadError> {
         let found = self.store.head(&Name::from(recorded.sha256.as_str())).await?;
         recorded.check_size(found.size)
     }
 
-    /// The file is there, and its content is the recorded one. A part of it at a time is in memory;
-    /// `progress` hears of each.
+    /// Checks the file with its content, in constant memory; `progress` is called for each part.
     pub async fn check(&self, recorded: &Recorded, progress: impl Fn()) -> Result<(), ReadError> {
         check(self.get(recorded, None).await?.parts, recorded, progress).await
     }
@@ -170,7 +169,7 @@ async fn check(parts: Parts, recorded: &Recorded, progress: impl Fn()) -> Result
     Ok(())
 }
 
-/// The parts of a file, of which the last one is held back until all are known to be right.
+/// Parts of a file; the last one is held back until all are verified.
 struct Checked {
     parts: Fuse<Parts>,
     recorded: Recorded,
@@ -207,7 +206,7 @@ impl Checked {
     }
 }
 
-/// The bytes of an open file from its beginning, wherever others have read it.
+/// The bytes of an open file from its beginning, independently of its position.
 fn parts_of(file: Arc<File>) -> Parts {
     let read = |(file, at): (Arc<File>, u64)| async move {
         let read = tokio::task::spawn_blocking(move || {
@@ -259,7 +258,7 @@ mod tests {
             sent(&[b"one", b"two"], &whole).await,
             (b"one".to_vec(), Some(Damage::Size { recorded: 11, found: 6 }))
         );
-        // Also where the client has all the bytes it was promised before the file ends.
+        // Even if the client has received all announced bytes before the file ends.
         assert_eq!(
             sent(&[b"ONE", b"twothree", b"!"], &whole).await,
             (b"ONE".to_vec(), Some(Damage::Size { recorded: 11, found: 12 }))

@@ -32,7 +32,7 @@ pub struct Model {
     /// Earliest time of the next attempt; none if settled, or waiting for an earlier delivery of the same
     /// record.
     pub next_attempt_at: Option<DateTimeUtc>,
-    /// Until then the attempt under way belongs to the worker that began it.
+    /// Until then the current attempt belongs to its worker.
     pub claimed_until: Option<DateTimeUtc>,
     /// Creation time.
     pub created_at: DateTimeUtc,
@@ -52,9 +52,9 @@ impl ActiveModelBehavior for ActiveModel {}
 #[serde(rename_all = "snake_case")]
 #[schema(as = DeliveryState)]
 pub enum State {
-    /// It is attempted until it succeeds.
+    /// Pending: attempted until it succeeds.
     Pending,
-    /// The receiver has answered with 2xx.
+    /// Delivered: the receiver has answered with 2xx.
     Delivered,
     /// It was given up after the last attempt (a dead letter), until a replay.
     Dead,

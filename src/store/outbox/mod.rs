@@ -53,7 +53,7 @@ struct LaneRow {
     position: Option<i64>,
 }
 
-/// The present moment by the clock of the database, which all instances share.
+/// Current time by the clock of the database, which all instances share.
 pub async fn moment(db: &impl ConnectionTrait) -> Result<DateTime<Utc>, DbErr> {
     if db.get_database_backend() == DbBackend::Sqlite {
         return Ok(now());
@@ -93,7 +93,7 @@ pub async fn cursors(db: &impl ConnectionTrait) -> Result<Vec<SubscriptionCursor
     cursors.collect()
 }
 
-/// Keeps how far a webhook is.
+/// Stores the position of a webhook.
 pub async fn advance(db: &impl ConnectionTrait, cursor: &SubscriptionCursor) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
     let (id, seen) = (sql.bind(cursor.webhook_id), sql.bind(cursor.seen.snapshot()));
@@ -139,7 +139,7 @@ pub async fn add(db: &impl ConnectionTrait, webhook_id: Uuid, deliveries: Vec<Mo
     }
 }
 
-/// Among which deliveries the next ones are found.
+/// Selection of deliveries to reschedule.
 #[derive(Clone, Copy)]
 enum Among<'a> {
     /// All of a webhook.
@@ -300,9 +300,9 @@ async fn claim_of(
 /// Results of a delivery attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has arrived,
+    /// Delivered.
     Delivered {
-        /// but its receiver took its time.
+        /// Whether the receiver was slow.
         slowly: bool,
     },
     /// It failed: retry after this time.
@@ -357,7 +357,7 @@ pub async fn record_outcome(
 async fn succeeded(db: &impl ConnectionTrait, webhook_id: Uuid, slowly: bool) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
     let id = sql.bind(webhook_id);
-    // Who has failed often is not given several at once after the first success.
+    // After many failures, the first success does not permit several deliveries at once.
     let failures = if slowly { "1" } else { "failures / 2" };
     let query = format!(
         "UPDATE webhook_lane SET failures = {failures}, failing_since = NULL \

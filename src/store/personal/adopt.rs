@@ -54,10 +54,10 @@ const TURN: u64 = 100;
 const BROKEN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 impl Table {
-    /// The condition that a record has no commitments yet.
+    /// Condition that a record has no commitments yet.
     fn is_pending(&self) -> SimpleExpr {
         let pending = Expr::col(Alias::new("commitments")).is_null();
-        // The accounts of systems are in the same table, and name no natural person.
+        // Accounts of systems are in the same table, and do not name natural persons.
         if self.name == "account" { pending.and(Expr::col(Alias::new("kind")).eq("person")) } else { pending }
     }
 
@@ -129,7 +129,7 @@ async fn turn(db: &Database, table: &Table, keyring: &Keyring) -> Result<bool, P
 /// Values of a record and their commitments, as collected from its history so far.
 type Known = BTreeMap<&'static str, (Value, String)>;
 
-/// Writes the history of a record anew. Where its chain is broken, it stays so.
+/// Rewrites the history of a record. A broken chain stays broken.
 async fn record(
     db: &WriteTransaction,
     table: &Table,
@@ -282,10 +282,10 @@ pub struct Evidence {
     pub root: Root,
 }
 
-/// The name for which the root is encrypted: from it and all records but one, that one could be computed.
+/// Purpose for encrypting the root: with it and all records except one, that one could be computed.
 pub(super) const ROOT: &str = "former root";
 
-/// The name for which the head of a record is encrypted.
+/// Purpose for encrypting the head of a record.
 pub(super) fn name_of_head(resource: &str, id: Uuid) -> String {
     format!("former head of {resource} {id}")
 }
@@ -318,7 +318,7 @@ async fn keep_evidence(db: &Database, keyring: &Keyring) -> Result<(), Problem> 
     Ok(transaction.commit().await?)
 }
 
-/// The root of all histories as they were before, where there is one.
+/// The root of all former histories, if there is one.
 ///
 /// # Errors
 /// Its key is missing, or the database does not answer.
@@ -338,7 +338,7 @@ pub async fn evidence(db: &impl ConnectionTrait) -> Result<Option<Evidence>, DbE
     }))
 }
 
-/// Keeps the head of a chain as it was.
+/// Stores the former head of a chain.
 async fn keep_head(
     db: &WriteTransaction,
     resource: &str,
@@ -393,7 +393,7 @@ pub(super) async fn purge(db: &Database) -> Result<(), DbErr> {
     let_go(db, "VACUUM (FULL)").await
 }
 
-/// `vacuum` on PostgreSQL, table by table; on SQLite the log is emptied.
+/// Runs `vacuum` on PostgreSQL, table by table; on SQLite empties the log.
 async fn let_go(db: &Database, vacuum: &str) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
         for table in HOLDING {

@@ -30,13 +30,13 @@ pub struct Model {
     pub resource: String,
     /// Of which record.
     pub record_id: Uuid,
-    /// When.
+    /// Time of the erasure.
     pub erased_at: DateTimeUtc,
-    /// By which account.
+    /// Account of the author.
     pub erased_by: Uuid,
-    /// In which request.
+    /// Id of the request.
     pub request_id: String,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 
@@ -152,7 +152,7 @@ async fn forget_rows(transaction: &Transaction, which: SimpleExpr) -> Result<(),
     transaction.execute_statement(&rows).await
 }
 
-/// A value. One whose key is lost is lost already.
+/// Decrypts a value. One whose key is lost is lost anyway.
 async fn value(db: &Transaction, kept: &PersonalValue) -> Option<Value> {
     opened(&**db, kept).await.ok().map(|committed| committed.value)
 }

@@ -1,5 +1,5 @@
-//! The keys of personal values: from one secret of 32 bytes follow the key that encrypts and the key of the
-//! blind index.
+//! Keys of personal values: the encryption key and the key of the blind index are derived from one secret of
+//! 32 bytes.
 
 use std::{
     collections::BTreeMap,
@@ -61,10 +61,10 @@ impl Key {
         })
     }
 
-    /// The key of a secret as a configuration writes it: 64 hexadecimal digits.
+    /// Parses a secret from the configuration: 64 hexadecimal digits.
     ///
     /// # Errors
-    /// It is not written so.
+    /// It is malformed.
     pub fn parse(text: &str) -> Result<Self, String> {
         let fault = || "is to be 64 hexadecimal digits, as `openssl rand -hex 32` makes them".to_owned();
         let text = text.trim();
@@ -84,12 +84,12 @@ impl Key {
         &self.id
     }
 
-    /// Encrypts bytes that belong to a name, and to no other: `key id.nonce and ciphertext in base64url`.
+    /// Encrypts bytes for a name: `key id.nonce and ciphertext in base64url`.
     pub fn seal(&self, name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
         Ok(format!("{}.{}", self.id, URL_SAFE_NO_PAD.encode(self.cipher.seal(name.as_bytes(), bytes)?)))
     }
 
-    /// The bytes again; none where they were changed or belong to another name.
+    /// Decrypts; none if the bytes were changed or belong to another name.
     fn open(&self, name: &str, sealed: &str) -> Option<Vec<u8>> {
         self.cipher.open(name.as_bytes(), &URL_SAFE_NO_PAD.decode(sealed).ok()?)
     }
@@ -157,7 +157,7 @@ impl Keyring {
         &self.0[0]
     }
 
-    /// Whether values may be found by the index of a former key.
+    /// Whether values may have the index of a former key.
     pub fn has_former(&self) -> bool {
         self.0.len() > 1
     }

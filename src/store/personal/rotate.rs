@@ -95,7 +95,7 @@ async fn value(db: &WriteTransaction, row: &Model, key: &Key) -> Result<(), Prob
 
 const NO_UNIQUE: &[Unique] = &[];
 
-/// Encrypts the former root and the former heads anew.
+/// Re-encrypts the former root and the former heads.
 async fn evidence(db: &Database, key: &Key) -> Result<(), Problem> {
     let transaction = connection::begin_to_rebuild(db).await?;
     let is_former = Expr::col(Alias::new("key_id")).ne(key.id());
@@ -137,8 +137,7 @@ async fn seal_row(
     Ok(())
 }
 
-/// The key that the database has kept itself opens nothing any more but files that wait for their import: it
-/// stays until there are none.
+/// Deletes the key stored in the database once no waiting import file needs it.
 async fn forget_kept(db: &Database) -> Result<(), Problem> {
     let transaction = db.begin_to_write().await?;
     let part = Query::select().expr(Expr::val(1)).from(Alias::new("import_part")).limit(1).to_owned();

@@ -1,4 +1,4 @@
-//! Whether each personal value is the one that its record and its history commit to.
+//! Verifies each personal value against the commitments of its record and history.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

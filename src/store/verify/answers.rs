@@ -11,7 +11,7 @@ use crate::store::idempotent_answer::{Column, Entity, Model};
 /// Answers per page; some are long lists.
 const PAGE: u64 = 50;
 
-/// Every answer fits its checksum, as far as it has one.
+/// Checks every answer against its checksum, if it has one.
 pub(super) async fn check(moment: &DatabaseTransaction, intact: &mut Intact) -> Result<(), Fault> {
     let mut after = (Uuid::nil(), String::new());
     loop {

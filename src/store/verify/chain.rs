@@ -15,7 +15,7 @@ impl BrokenLink {
     }
 }
 
-/// The chain of one record, as far as its entries have been seen in their order.
+/// The verified part of a record's chain.
 #[derive(Debug, Default)]
 pub struct Chain {
     version: i64,
@@ -52,7 +52,7 @@ impl Chain {
         self.version
     }
 
-    /// The record is in the version of its newest entry, and carries its hash.
+    /// Checks that the record has the version and the hash of its newest entry.
     pub(super) fn check_end(&self, row: &Row) -> Result<(), BrokenLink> {
         let last = self.version;
         match row.version {

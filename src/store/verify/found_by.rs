@@ -57,7 +57,7 @@ pub(super) async fn check(db: &Database, kinds: &[Kind], intact: &mut Intact) ->
     walks.into_iter().filter_map(|walk| walk.fault).collect()
 }
 
-/// Goes through the records of a kind, as long as one of the tables is without a fault.
+/// Verifies the records of a kind, as long as one of the tables has no fault.
 async fn walk(moment: &DatabaseTransaction, kind: &Kind, kinds: &[Kind], walks: &mut [Walk; 2]) {
     let mut after = None;
     while walks.iter().any(|walk| walk.fault.is_none()) {
@@ -119,7 +119,7 @@ async fn page(
     Ok((records, (results.len() as u64) < PAGE))
 }
 
-/// The way through one of the tables.
+/// Progress through one of the tables.
 struct Walk {
     table: Table,
     count: u64,
