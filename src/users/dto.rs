@@ -1,4 +1,4 @@
-//! Users as clients see and write them.
+//! DTOs of users: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -32,7 +32,7 @@ pub struct User {
     /// The province that exists for the user; null for national roles.
     #[schema(required, example = "IR-15")]
     province: Option<ProvinceCode>,
-    /// Whether the account is shut out.
+    /// Whether the account is disabled.
     #[schema(example = false)]
     disabled: bool,
     /// CDA record of the user; null for other roles.
@@ -86,7 +86,7 @@ pub struct UserInput {
     #[schema(min_length = 12, max_length = 200, format = Password, write_only, example = "correct horse battery staple")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// Whether the account is shut out.
+    /// Whether the account is disabled.
     #[serde(default)]
     #[schema(example = false)]
     pub disabled: bool,
