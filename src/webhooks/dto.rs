@@ -1,4 +1,4 @@
-//! Webhooks as clients see and write them.
+//! DTOs of webhooks: representation and input.
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
