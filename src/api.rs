@@ -1,4 +1,4 @@
-//! The service's surface: which resources there are, and the document that describes them.
+//! API surface: the resources, and the document that describes them.
 
 use crate::security_events;
 use std::sync::LazyLock;
@@ -77,7 +77,7 @@ pub fn registry() -> web::Data<Registry> {
     REGISTRY.clone()
 }
 
-/// Every kind of record that has a history.
+/// All kinds of records with a history.
 pub fn kinds() -> Vec<Kind> {
     vec![
         Kind::of::<account::Model>(),
@@ -109,7 +109,7 @@ pub fn kinds() -> Vec<Kind> {
     ]
 }
 
-/// The tables of states, in the order of `docs/states.md`.
+/// State machines, in the order of `docs/states.md`.
 pub fn machines() -> Vec<Machine> {
     vec![
         Machine::of::<clusters::entity::Model>("Cluster (خوشه)", "/clusters/{id}/transitions"),
@@ -123,14 +123,14 @@ pub fn machines() -> Vec<Machine> {
     ]
 }
 
-/// What `docs/states.md` holds.
+/// Content of `docs/states.md`.
 pub fn states_document() -> String {
     let introduction = "# States\n\nMade by `khoosheh states` from the tables in the code (`src/*/rules.rs`); a test keeps it fresh.\n";
     let sections = machines().iter().map(Machine::document).collect::<Vec<_>>().join("\n");
     format!("{introduction}\n{sections}")
 }
 
-/// Every route that the document describes. Each resource has one line.
+/// All documented routes. Each resource has one line.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(
@@ -167,10 +167,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(problem_types::get_problem_kind);
 }
 
-/// The OpenAPI document, made from the handlers; the same for every database and configuration.
+/// The OpenAPI document, generated from the handlers; independent of database and configuration.
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-        // Middleware keeps the type of the throw-away application small.
+        // Middleware simplifies the type of the temporary application.
         let (_, mut collected) = App::new()
             .wrap(from_fn(crate::http::compress::compress))
             .into_utoipa_app()
@@ -210,8 +210,8 @@ fn formats(path: &str) -> &'static [Format] {
     }
 }
 
-/// The document as what requests are held against. It takes a moment to make and never changes: a process
-/// makes it once.
+/// The document for validating requests. It takes a moment to create and never changes, so each process
+/// creates it once.
 pub fn contract() -> Result<web::Data<Contract>, Problem> {
     static CONTRACT: LazyLock<Result<web::Data<Contract>, String>> =
         LazyLock::new(|| Contract::new(document()).map(web::Data::new));

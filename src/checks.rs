@@ -1,4 +1,4 @@
-//! Rules that several resources have. Each gives the violation of what breaks it.
+//! Rules shared by several resources. Each returns the violation.
 
 use std::collections::{HashMap, HashSet};
 
@@ -75,8 +75,8 @@ pub fn each_once<T: PartialEq>(list: &[T], pointer: impl Fn(usize) -> String) ->
         .collect()
 }
 
-/// The links of a record to others of its kind, in a field, lead to known ones, and along none of them back
-/// to it. `next` gives the links of the others.
+/// Checks that the links of a record to others of its kind, in a field, refer to known ones and form no
+/// cycle. `next` returns the links of the others.
 pub fn links(
     own: Uuid,
     links: &[Uuid],

@@ -1,4 +1,4 @@
-//! Who is at the other end of the connection.
+//! The client address of a connection.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, web};
 
 use crate::config::Config;
 
-/// The address of the client. `X-Forwarded-For` counts only where the configuration says that a proxy
-/// stands in front, and then only the last entry of its last line, which is what the proxy itself wrote.
+/// Client address. `X-Forwarded-For` counts only behind a configured proxy, and then only the last entry of
+/// its last line, which the proxy itself wrote.
 pub fn address(request: &HttpRequest) -> String {
     let behind_proxy = request.app_data::<web::Data<Config>>().is_some_and(|config| config.behind_proxy);
     let line = request.headers().get_all("x-forwarded-for").last().filter(|_| behind_proxy);
@@ -19,8 +19,8 @@ pub fn address(request: &HttpRequest) -> String {
         .unwrap_or_default()
 }
 
-/// Whose requests and connections are counted together: an IPv4 address, or the 64 bits of an IPv6 network,
-/// whose addresses one client has.
+/// Key for counting the requests and connections of a client: an IPv4 address, or the /64 network of an IPv6
+/// address, which belongs to one client.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

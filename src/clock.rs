@@ -1,6 +1,6 @@
-//! The present moment and new ids, by the clock that all instances share: that of the database. Between two
-//! comparisons time is told by how much has passed, so that whoever sets the clock of the machine changes
-//! nothing. `clippy.toml` bans other sources of either.
+//! Current time and new ids, by a clock that all instances share: that of the database. Between two
+//! synchronizations elapsed time is added, so that changes of the machine's clock have no effect.
+//! `clippy.toml` bans other sources of either.
 
 #![allow(clippy::disallowed_methods, reason = "this is the one place")]
 
@@ -20,7 +20,7 @@ use uuid::{ContextV7, Timestamp, Uuid};
 struct Comparison {
     at: Instant,
     told: DateTime<Utc>,
-    /// How long the answer was on its way: the moment that it told is uncertain by half of that.
+    /// Round-trip time of the answer: the time in it is uncertain by half of that.
     on_its_way: Duration,
 }
 
@@ -30,13 +30,13 @@ static COMPARED: RwLock<Option<Comparison>> = RwLock::new(None);
 /// The last moment that was given, in microseconds since 1970.
 static LAST: AtomicI64 = AtomicI64::new(0);
 
-/// Differences of less say more about the way to the database than about the clocks.
+/// Smaller differences are due to the way to the database rather than to the clocks.
 const NOTICED: Duration = Duration::from_millis(100);
 
-/// A clock of a machine drifts by one part of so many, at the most.
+/// Maximum drift of a machine's clock: one part in this many.
 const DRIFT: u32 = 10_000;
 
-/// Corrections of less never turn the clock back: it goes slowly until it is right.
+/// Smaller corrections never turn the clock back: it slows down until it is right.
 const SMALL: i64 = 1_000_000;
 
 impl Comparison {
@@ -44,7 +44,7 @@ impl Comparison {
         self.told + delta(self.at.elapsed())
     }
 
-    /// How long an answer may be on its way that is as sure as this one is by now.
+    /// Present uncertainty, as the round-trip time of an equally certain answer.
     fn uncertain(self) -> Duration {
         self.on_its_way + self.at.elapsed() / DRIFT
     }
@@ -58,8 +58,8 @@ fn compared() -> Option<Comparison> {
     *COMPARED.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The present moment in UTC, cut to the microseconds that both databases keep. Each is later than the one
-/// before, unless the clock was set back by more than a second.
+/// Current time in UTC, truncated to the microseconds that both databases store. Strictly increasing, unless
+/// the clock was set back by more than a second.
 pub fn now() -> DateTime<Utc> {
     let now = compared().map_or_else(Utc::now, Comparison::now).trunc_subsecs(6);
     let micros = now.timestamp_micros();
@@ -81,8 +81,8 @@ pub fn new_id() -> Uuid {
     ))
 }
 
-/// Compares with a moment that the shared clock has just told; the answer was `on_its_way` for so long. Gives
-/// how far the clock of this process was behind, where the difference is too great for the way.
+/// Synchronizes with a time of the shared clock, whose answer took `on_its_way`. Returns by how much the
+/// clock of this process was behind, if the difference is too large for the round trip.
 pub fn compare(told: DateTime<Utc>, on_its_way: Duration) -> Option<TimeDelta> {
     let new = Comparison { at: Instant::now(), told: told + delta(on_its_way / 2), on_its_way };
     let old = compared();
@@ -105,7 +105,7 @@ mod tests {
         compare(first - TimeDelta::milliseconds(50), Duration::ZERO);
         let (second, third) = (now(), now());
         assert!(first < second && second < third, "{first} {second} {third}");
-        // An answer that was long on its way says less than the last one.
+        // An answer with a long round trip is less precise than the last one.
         assert_eq!(compare(third + TimeDelta::milliseconds(400), Duration::from_secs(1)), None);
         assert!(now() - third < TimeDelta::milliseconds(300));
     }

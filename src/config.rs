@@ -26,40 +26,40 @@ pub use self::{
     secrets::{Secret, Secrets},
 };
 
-/// How the service runs. Each field is a key of the TOML file, and in capitals after `KHOOSHEH_` a variable.
+/// Configuration of the service. Each field is a key of the TOML file, and in capitals after `KHOOSHEH_` an
+/// environment variable.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen.
+    /// Address to listen on.
     pub bind: SocketAddr,
-    /// Where `/health/…` and `/metrics` are to be had, and nothing else; with the rest at `bind` where it is
-    /// left out.
+    /// Separate address that serves only `/health/…` and `/metrics`; by default they are served at `bind`.
     pub operation_bind: Option<SocketAddr>,
     /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/DATABASE`; `DATABASE_URL` sets it too. Several hosts
     /// (`HOST:PORT,HOST:PORT`) are tried in their order, by the rule of libpq with `target_session_attrs`.
     pub database_url: DatabaseUrl,
     /// The address that clients use: the issuer of tokens.
     pub public_url: String,
-    /// Seconds that a service which starts waits for a database that is away.
+    /// Seconds to wait at startup for an unavailable database.
     pub database_wait_seconds: u64,
-    /// Threads that handle requests; each has connections of its own.
+    /// Threads that handle requests, each with connections of its own.
     pub workers: usize,
-    /// Connections of one worker for reading. It has half as many for writing; on SQLite, where one writes at
-    /// a time, one.
+    /// Read connections of one worker. It has half as many for writing; on SQLite, with one writer at a time,
+    /// one.
     pub connections_per_worker: u32,
-    /// Connections of this process for reports and other long reads; so many of them run at the same time.
+    /// Connections of this process for reports and other long reads, which limit their concurrency.
     pub report_connections: u32,
     /// The largest request body, in bytes.
     pub body_limit: usize,
     /// Seconds a client has to send a body.
     pub body_timeout_seconds: u64,
-    /// Seconds after which a request is given up with 503; while a file is received, seconds without
+    /// Seconds after which a request is cancelled with 503; while a file is received, seconds without
     /// progress.
     pub request_timeout_seconds: u64,
-    /// Where attached files are kept: `file://FOLDER`, or `s3://BUCKET/PREFIX` with the keys in
+    /// Storage of attached files: `file://FOLDER`, or `s3://BUCKET/PREFIX` with the keys in
     /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     pub attachments_url: String,
-    /// The address of an S3-compatible store; that of Amazon when left out.
+    /// Endpoint of an S3-compatible store; Amazon by default.
     pub attachments_endpoint: Option<String>,
     /// The region of the bucket.
     pub attachments_region: Option<String>,
@@ -69,7 +69,7 @@ pub struct Config {
     pub import_limit: u64,
     /// Files that an account may be sending at the same time to one instance.
     pub uploads_per_account: usize,
-    /// Bytes that they may have together; one file alone may have as many as its own limit says.
+    /// Total bytes of these; a single file may be up to its own limit.
     pub upload_bytes_per_account: u64,
     /// Seconds that requests in flight have to finish at shutdown.
     pub shutdown_timeout_seconds: u64,
@@ -77,20 +77,20 @@ pub struct Config {
     pub shutdown_delay_seconds: u64,
     /// Requests a minute for each account (or address, without a token); 0 for no limit.
     pub requests_per_minute: u32,
-    /// Requests a minute from an address for what is public; 0 for no limit.
+    /// Requests per minute from an address for public data; 0 for no limit.
     pub public_requests_per_minute: u32,
-    /// Connections of one address (or IPv6 network of 64 bits) at the same time; 0 for any number. Behind a
-    /// proxy, which has them all, it does not count.
+    /// Maximum concurrent connections of one address (or IPv6 /64 network); 0 for unlimited. Not applied
+    /// behind a proxy, which has them all.
     pub connections_per_address: usize,
-    /// Bytes of answers that an address may leave unread in memory beside one answer; a GET beyond them is
-    /// 429.
+    /// Bytes of answers that an address may leave unread in memory in addition to one answer; further GET
+    /// requests give 429.
     pub unread_bytes_per_address: u64,
     /// Seconds for which a client may read more slowly than `reader_bytes_per_second` while bytes wait for
     /// it; then it is disconnected.
     pub reader_timeout_seconds: u64,
     /// The least bytes a second that a client has to read on average.
     pub reader_bytes_per_second: u64,
-    /// Whether a proxy stands in front and writes `X-Forwarded-For`.
+    /// Whether a reverse proxy sets `X-Forwarded-For`.
     pub behind_proxy: bool,
     /// Origins whose pages may call the API (CORS); `*` for all.
     pub cors_origins: Vec<String>,
@@ -98,48 +98,47 @@ pub struct Config {
     pub access_token_seconds: i64,
     /// Days a refresh token lives, within its session.
     pub refresh_token_days: i64,
-    /// Days after which a session ends, whatever is refreshed.
+    /// Days after which a session ends, even with refreshes.
     pub session_days: i64,
     /// Failed logins of one account from one address within 15 minutes before it is closed for that address,
-    /// for the rest of them; from wherever they came, logins to the account are slowed then.
+    /// for the rest of them; the same number from any addresses slows logins to the account.
     pub login_failures_per_account: u64,
     /// Failed logins from one address within 15 minutes before logins from there are slowed.
     pub login_failures_per_address: u64,
-    /// Days for which the security log is kept.
+    /// Retention of the security log in days.
     pub security_event_days: i64,
-    /// Webhook deliveries on their way at the same time from this instance, half of them at the most to
-    /// receivers that lag; 0 sends none.
+    /// Concurrent webhook deliveries of this instance, at most half of them to slow receivers; 0 sends none.
     pub webhook_workers: usize,
-    /// Seconds that a webhook's receiver has to answer.
+    /// Timeout of a webhook's receiver in seconds.
     pub webhook_timeout_seconds: u64,
-    /// Seconds before each further attempt at a delivery, after which it is given up.
+    /// Seconds before each further attempt at a delivery; after the last one it is given up.
     pub webhook_retry_seconds: Vec<u64>,
-    /// Days for which a webhook's receiver fails at each attempt before the webhook is switched off.
+    /// Days of failed attempts after which a webhook is switched off.
     pub webhook_failing_days: i64,
-    /// Networks that webhooks may send to although they are private, and without TLS.
+    /// Private networks that webhooks may send to, also without TLS.
     pub webhook_networks: Vec<IpNet>,
-    /// Whether this instance publishes the statistics of each quarter by itself. One of several is enough.
+    /// Whether this instance publishes the statistics of each quarter. One of several is enough.
     pub publish_statistics: bool,
-    /// Days after the end of a quarter before its statistics are published: time for what comes late.
+    /// Days after the end of a quarter before its statistics are published: time for late data.
     pub statistics_delay_days: u32,
     /// The folder of `pg_dump` and `pg_restore`, where they are neither on `PATH` nor where Debian has them.
     pub postgres_tools: Option<PathBuf>,
-    /// The list of erasures, outside of the database and its backups: a line is added for each, and what is
-    /// on it is erased again after a restore.
+    /// File of the list of erasures, outside of the database and its backups: each erasure is appended, and
+    /// all are repeated after a restore.
     pub erasure_list: Option<PathBuf>,
     /// `text` or `json`.
     pub log_format: LogFormat,
-    /// What to log, such as `info` or `khoosheh=debug,warn`.
+    /// Log filter, such as `info` or `khoosheh=debug,warn`.
     pub log_filter: String,
-    /// What is never shown.
+    /// Secrets, which are never shown.
     #[serde(skip)]
     pub secrets: Secrets,
 }
 
-/// What the document says that `attachment_limit` may be at the most.
+/// Maximum of `attachment_limit`, as in the OpenAPI document.
 pub const MOST_BYTES_OF_A_FILE: u64 = 5_368_709_120;
 
-/// Whether it begins with one of the schemes, goes on after it, and holds no user name or password.
+/// Whether it begins with one of the schemes, has more after it, and contains no user name or password.
 fn is_address(url: &str, schemes: &[&str]) -> bool {
     schemes
         .iter()
@@ -152,8 +151,8 @@ fn keys(defaults: &impl Provider) -> Result<Dict, String> {
     Ok(data.into_values().flatten().collect())
 }
 
-/// An error of the configuration without the value that it is about, where that may be a secret. A fault of
-/// the grammar comes with the line that it is in, of which only the place is repeated.
+/// A configuration error without values that may be secret. For a syntax error, which contains its line, only
+/// the position is kept.
 fn without_values(error: &figment::Error) -> String {
     let is_secret = error.path.iter().any(|key| key == "database_url" || key == "DATABASE_URL");
     match &error.kind {
@@ -170,7 +169,7 @@ fn without_values(error: &figment::Error) -> String {
     }
 }
 
-/// How a line of the log looks.
+/// Log formats.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -219,10 +218,10 @@ impl Default for Config {
             security_event_days: 365,
             webhook_workers: 64,
             webhook_timeout_seconds: 15,
-            // 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: what Standard Webhooks recommends.
+            // 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h: as Standard Webhooks recommends.
             webhook_retry_seconds: vec![5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
-            // Standard Webhooks recommends to switch off what has failed for days, and its authors do so
-            // after five.
+            // Standard Webhooks recommends switching off receivers that have failed for days; its authors do
+            // so after five.
             webhook_failing_days: 5,
             webhook_networks: Vec::new(),
             publish_statistics: true,
@@ -237,7 +236,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the configuration. The error says which key is wrong, and where it was set.
+    /// Reads the configuration. The error names the wrong key and its source.
     pub fn load(file: Option<&Path>) -> Result<Self, String> {
         let defaults = Serialized::defaults(Self::default());
         let keys = keys(&defaults)?;
@@ -265,7 +264,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What the types alone cannot say.
+    /// Validates rules that the types cannot express.
     pub fn check(&self) -> Result<(), String> {
         let mut faults = Vec::new();
         let mut require = |holds: bool, fault: &str| {
@@ -359,7 +358,7 @@ impl Config {
         if faults.is_empty() { Ok(()) } else { Err(faults.join("\n")) }
     }
 
-    /// The folders that the service writes to, by what they are for.
+    /// Folders that the service writes to, by purpose.
     pub fn folders(&self) -> Vec<(&'static str, PathBuf)> {
         let database =
             self.database_url.file().map(|file| file.parent().map(Path::to_owned).unwrap_or_default());
@@ -369,12 +368,12 @@ impl Config {
         named.into_iter().filter_map(|(of, folder)| Some((of, here(folder?)))).collect()
     }
 
-    /// How long a client may take to send a body.
+    /// Timeout of a request body.
     pub fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.body_timeout_seconds)
     }
 
-    /// How long a request may take.
+    /// Timeout of a request.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_seconds)
     }

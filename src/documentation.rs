@@ -14,7 +14,7 @@ use crate::{
     problem::{Problem, problem_types},
 };
 
-/// The files that somebody has asked for, each kept once.
+/// Requested files, each stored once.
 static FILES: LazyLock<Mutex<HashMap<String, Arc<StaticDocument>>>> = LazyLock::new(Mutex::default);
 
 /// Below `/docs/`.

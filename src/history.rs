@@ -1,5 +1,5 @@
-//! `GET /history`: who changed what when, of all records: by account, day, kind of record and request. That
-//! of one record is under the record.
+//! `GET /history`: changes of all records, by account, day, kind of record and request. The history of one
+//! record is under the record.
 
 use std::collections::HashMap;
 
@@ -39,7 +39,7 @@ pub struct RecordedChange {
     /// Its place in the order in which changes were made.
     #[schema(minimum = 1, example = 1042)]
     position: i64,
-    /// Which kind of record.
+    /// Kind of record.
     #[schema(example = "cluster")]
     resource: String,
     /// The record.
@@ -47,17 +47,17 @@ pub struct RecordedChange {
     /// The version that the change made.
     #[schema(minimum = 1, example = 2)]
     version: i64,
-    /// What was done.
+    /// Kind of change.
     kind: ChangeKind,
     /// The province that the record belongs to; null for the nation.
     #[schema(required, example = "IR-15")]
     province: Option<String>,
-    /// When.
+    /// Time of the change.
     changed_at: DateTime<Utc>,
-    /// By which account; null for the service itself.
+    /// Account of the author; null for the service itself.
     #[schema(required)]
     changed_by: Option<Uuid>,
-    /// What that account is called at present.
+    /// Current name of that account.
     #[schema(required, example = "مدیر خوشه‌های لرستان")]
     changed_by_name: Option<String>,
     /// The `X-Request-Id` of the request that did it.
@@ -76,7 +76,7 @@ impl Listed for Model {
     }];
 }
 
-/// Which changes to list.
+/// Filters of the list of changes.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct HistoryFilter {
     /// By this account.
@@ -93,7 +93,7 @@ pub struct HistoryFilter {
     request_id: Option<String>,
 }
 
-/// What Iran's clocks are ahead of UTC.
+/// Offset of Iran's time from UTC.
 const AHEAD: TimeDelta = TimeDelta::minutes(210);
 
 impl HistoryFilter {
@@ -112,9 +112,10 @@ impl HistoryFilter {
 
 /// List all changes
 ///
-/// Who changed what when, of records of every kind, accounts and API clients included: by account, day, kind
-/// of record, record and request; in the order in which changes were made, `sort=-position` gives the newest
-/// first. Personal data is masked as everywhere; passwords and secrets are never part of it.
+/// Author, time and content of each change, for records of every kind, accounts and API clients included;
+/// filtered by account, day, kind of record, record and request. In the order in which changes were made;
+/// `sort=-position` gives the newest first. Personal data is masked as everywhere; passwords and secrets are
+/// never included.
 #[utoipa::path(params(HistoryFilter, Paging<Model>), responses((status = 200, body = Page<RecordedChange>)), security(("oauth2" = ["history:read"])))]
 #[get("/history")]
 pub async fn list_history(
@@ -151,7 +152,7 @@ pub async fn list_history(
     shape.page(&page.with(items))
 }
 
-/// What the log kept of records before these changes, by record and version.
+/// Content of the log entries before these changes, by record and version.
 async fn before(
     db: &impl ConnectionTrait,
     entries: &[Model],

@@ -1,4 +1,4 @@
-//! The service itself: is it alive, is it ready, how is it doing, and what can it do.
+//! Endpoints of the service itself: liveness, readiness, metrics, and the OpenAPI document.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -21,7 +21,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(get_liveness).service(get_readiness).service(get_metrics).service(get_openapi_document);
 }
 
-/// How the service is.
+/// Health of the service.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
 pub struct Status {
@@ -33,8 +33,7 @@ pub struct Status {
 
 /// Is it alive
 ///
-/// Answers as long as the process does, whatever the state of the database. For the supervisor that restarts
-/// it.
+/// Answers as long as the process does, whatever the state of the database. For process supervisors.
 #[utoipa::path(responses((status = 200, body = Status, description = "Alive")), security(()))]
 #[get("/health/live")]
 pub async fn get_liveness() -> HttpResponse {
@@ -43,8 +42,8 @@ pub async fn get_liveness() -> HttpResponse {
 
 /// Is it ready
 ///
-/// 200 when the database answers, its tables are up to date and a row could be written, or when it is set to
-/// be read-only; 503 otherwise, and while shutting down. For the load balancer that sends requests.
+/// 200 if the database answers, its schema is up to date and a row could be written, or if it is configured
+/// read-only; otherwise 503, also while shutting down. For load balancers.
 #[utoipa::path(responses((status = 200, body = Status, description = "Ready")), security(()))]
 #[get("/health/ready")]
 pub async fn get_readiness(
@@ -75,7 +74,7 @@ pub async fn get_readiness(
 /// How is it doing
 ///
 /// Metrics for Prometheus: requests by operation and status, and database statements, with their durations;
-/// attempts at webhook deliveries; the free space of the disks of an embedded database, of attached files in
+/// attempts at webhook deliveries; the free space on the disks of an embedded database, of attached files in
 /// a folder, and of temporary files (`disk_free_bytes`).
 #[utoipa::path(responses((status = 200, body = String, content_type = "text/plain", description = "Metrics")), security(()))]
 #[get("/metrics")]
@@ -90,7 +89,7 @@ pub async fn get_metrics(handle: web::Data<PrometheusHandle>, config: web::Data<
 
 /// What can it do
 ///
-/// This document: OpenAPI 3.1, made from the code.
+/// This document: OpenAPI 3.1, generated from the code.
 #[utoipa::path(responses((status = 200, body = serde_json::Value, description = "The document")), security(()))]
 #[get("/openapi.json")]
 pub async fn get_openapi_document(

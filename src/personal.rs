@@ -16,13 +16,13 @@ use crate::persian::text;
 /// The permission to see personal data.
 pub const PERMISSION: &str = "personal-data:read";
 
-/// What stands for a national code that was erased.
+/// Placeholder for an erased national code.
 pub const ERASED: &str = "**********";
 
-/// What stands for the name of a person who was erased.
+/// Placeholder for the name of an erased person.
 pub const ERASED_NAME: &str = "حذف‌شده";
 
-/// What the user name of an account begins with whose person was erased.
+/// Prefix of the user name of an erased account.
 pub const ERASED_USER: &str = "erased-";
 
 thread_local! {
@@ -30,9 +30,8 @@ thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Does `work` for a reader who may see personal data in clear, or may not, and counts the values that it
-/// shows in clear. Everything that leaves the service goes through here, and the security log is told of the
-/// count.
+/// Runs `work` for a reader who may or may not see personal data in clear, and counts the values shown in
+/// clear. All output of the service goes through here, and the count goes to the security log.
 pub fn disclosed<T>(in_clear: bool, work: impl FnOnce() -> T) -> (T, u64) {
     let before = COUNT.replace(0);
     let done = shown(in_clear, work);
@@ -47,8 +46,8 @@ pub fn is_one(text: &str) -> bool {
         || Email::parse(text).is_some()
 }
 
-/// Does `work` with personal data in clear, or masked as it is outside of any such call: for what stays in
-/// the service; what leaves it is [`disclosed`]. It travels like the calendar
+/// Runs `work` with personal data in clear, or masked, which is the default outside of such calls: for data
+/// within the service; for output use [`disclosed`]. The setting is passed like the calendar
 /// ([`crate::persian::calendar::using`]), for the same reason.
 pub fn shown<T>(in_clear: bool, work: impl FnOnce() -> T) -> T {
     struct Restore(bool);
@@ -75,8 +74,8 @@ pub fn serialize<S: Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(value)
 }
 
-/// A value without what tells whose it is: of an email address the server, of anything else the last `kept`
-/// characters.
+/// Masks an identifying value: keeps the server of an email address, and the last `kept` characters of
+/// anything else.
 pub fn mask(value: &str) -> String {
     if let Some((_, server)) = value.split_once('@') {
         return format!("***@{server}");
@@ -90,7 +89,7 @@ pub fn mask(value: &str) -> String {
         .collect()
 }
 
-/// Declares a kind of personal data: its format in the document, how it is read, its pattern and example.
+/// Declares a kind of personal data: format in the document, parser, pattern and example.
 macro_rules! personal {
     ($(#[$about:meta])* $name:ident, $format:literal, $parse:expr, $pattern:literal, $example:literal) => {
         $(#[$about])*
@@ -101,7 +100,7 @@ macro_rules! personal {
             /// The name of the format in the document.
             pub const FORMAT: &'static str = $format;
 
-            /// Reads it; none where it is not one.
+            /// Parses it; none if invalid.
             pub fn parse(text: &str) -> Option<Self> {
                 let parse: fn(&str) -> Option<String> = $parse;
                 parse(text).map(Self)
@@ -166,7 +165,7 @@ personal! {
         let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
         let address = EmailAddress::parse_with_options(address, options).ok()?;
         let (user, server) = (address.local_part(), address.domain().to_lowercase());
-        // RFC 5321 allows more; nobody has such an address, and one with `*` in it would be a masked one.
+        // RFC 5321 allows more, which nobody uses; an address with `*` would look like a masked one.
         let is_usual = user.chars().all(|c| c.is_ascii_alphanumeric() || "._%+'-".contains(c)) && server.chars().count() <= 190;
         is_usual.then(|| format!("{user}@{server}"))
     },

@@ -26,46 +26,46 @@ pub fn routes(config: &mut ServiceConfig) {
 pub struct SecurityEvent {
     /// Its id. Ids are in the order of events.
     id: Uuid,
-    /// When.
+    /// Time of the event.
     occurred_at: DateTime<Utc>,
-    /// What has happened.
+    /// Kind of event.
     kind: Kind,
-    /// Why, as a code: of a failed login `unknown_account`, `wrong_secret`, `disabled` or `wrong_grant`; of a
-    /// login `password_change_required` where somebody else has set the password; of an ended session `one`
-    /// or `others` where its owner has ended it, `too_old` where it has lasted as long as it may; of a
-    /// refusal the code of the problem; of a changed account what was changed, with commas; of an export the
-    /// format; of personal data `webhook` where one was sent it. Null where there is none.
+    /// Reason as a code: for a failed login `unknown_account`, `wrong_secret`, `disabled` or `wrong_grant`;
+    /// for a login `password_change_required` if somebody else has set the password; for an ended session
+    /// `one` or `others` if its owner has ended it, `too_old` if it has reached the maximum duration; for a
+    /// refusal the code of the problem; for a changed account the changed fields, separated by commas; for an
+    /// export the format; for personal data `webhook` if it was sent to one. Null if there is none.
     #[schema(required, example = "wrong_secret")]
     reason: Option<String>,
-    /// The account that did it, or was meant; null where there is none of the name.
+    /// Acting or affected account; null if no account has the name.
     #[schema(required)]
     account_id: Option<Uuid>,
     /// Its user name or client id at that time.
     #[schema(required, example = "lorestan")]
     username: Option<String>,
-    /// The person for whom an API client says that it acts, as its own register knows them (`Acting-For`);
-    /// masked where that is personal data.
+    /// Person that an API client says it acts for, identified as in its own register (`Acting-For`); masked
+    /// if that is personal data.
     #[schema(required, example = json!(null))]
     acting_for: Option<String>,
-    /// The address that it came from; null at the command line.
+    /// Client address; null at the command line.
     #[schema(required, example = "192.0.2.17")]
     address: Option<String>,
     /// The beginning of the SHA-256 of the `User-Agent`, in hexadecimal.
     #[schema(required, example = "9f86d081884c7d65")]
     user_agent: Option<String>,
-    /// The `X-Request-Id` of the request; of what was sent to a webhook, `webhook` and the `webhook-id`.
+    /// `X-Request-Id` of the request; for data sent to a webhook, `webhook` and the `webhook-id`.
     #[schema(example = "0193f0a0-0000-7000-8000-00000000abcd")]
     request_id: String,
     /// The operation of this document.
     #[schema(required, example = "create_token")]
     operation: Option<String>,
-    /// The kind of record that it is about.
+    /// Kind of the record concerned.
     #[schema(required, example = json!(null))]
     resource: Option<String>,
     /// The record.
     #[schema(required, example = json!(null))]
     record_id: Option<Uuid>,
-    /// How many personal values were shown in clear; null where it is not about that.
+    /// Number of personal values shown in clear; null for other kinds of events.
     #[schema(required, minimum = 0, example = json!(null))]
     count: Option<i64>,
 }
@@ -103,7 +103,7 @@ impl Listed for Model {
     ];
 }
 
-/// Which events to list.
+/// Filters of the list of security events.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct SecurityEventFilter {
     /// Of any of these kinds.
@@ -111,7 +111,7 @@ pub struct SecurityEventFilter {
     kind: Option<Vec<Kind>>,
     /// Of this account.
     account_id: Option<Uuid>,
-    /// From this address, as it is in the log.
+    /// Client address, as in the log.
     #[param(max_length = 45, pattern = "^[0-9A-Fa-f:.]+$")]
     address: Option<String>,
     /// In this request.
@@ -145,11 +145,10 @@ impl SecurityEventFilter {
 
 /// List the events of the security log
 ///
-/// Logins, failed logins with their reason, accounts that were closed for an address, sessions that were
-/// ended, refusals (403), refresh tokens that were used again, changes of accounts, reads of personal data,
-/// exports, erasures; oldest first, `sort=-id` gives the newest first. No secret and no personal data is in
-/// it. What happened in a request is here within a second; kept for `security_event_days` of the
-/// configuration.
+/// Logins, failed logins with their reason, accounts closed for an address, ended sessions, refusals (403),
+/// reused refresh tokens, changes of accounts, reads of personal data, exports, erasures; oldest first,
+/// `sort=-id` gives the newest first. It contains no secrets and no personal data. Events of a request appear
+/// within a second, and are kept for `security_event_days` of the configuration.
 #[utoipa::path(params(SecurityEventFilter, Paging<Model>), responses((status = 200, body = Page<SecurityEvent>)), security(("oauth2" = ["security-events:read"])))]
 #[get("/security-events")]
 pub async fn list_security_events(

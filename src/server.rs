@@ -47,8 +47,8 @@ use crate::{
     webhooks::Dispatch,
 };
 
-/// What is under way is given up so long before the workers are stopped by force: a connection can only be
-/// given back while they run.
+/// Time between cancelling the remaining work and stopping the workers by force: connections can only be
+/// returned while they run.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Between two attempts at a database that is away.
@@ -56,9 +56,9 @@ const AWAY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A server that runs.
 pub struct Running {
-    /// Where it listens.
+    /// Listening address.
     pub address: SocketAddr,
-    /// Where health and metrics are, where they have an address of their own.
+    /// Separate address of health and metrics, if there is one.
     pub operation_address: Option<SocketAddr>,
     handle: ServerHandle,
     shutdown: web::Data<Shutdown>,
@@ -72,13 +72,13 @@ pub struct Running {
     timeout: Duration,
 }
 
-/// Brings tables and code lists up to date, and adds what is new in the catalogue of indicators.
+/// Migrates the schema, updates the code lists, and adds new indicators to the catalogue.
 pub async fn migrate(db: &Database) -> Result<(), Problem> {
     let is_changed = schema::migrate(db).await?;
     if !personal::keys::is_configured() {
         secret::get_or_make(db, secret::PERSONAL).await?;
     }
-    // Before anything else is written: the root that is kept is the one that the version before has told.
+    // Before any other write: the stored root has to be the one that the former version reported.
     personal::adopt::adopt(db).await?;
     provinces::entity::load(&db.writes()).await?;
     industries::entity::load(&db.writes()).await?;
@@ -91,10 +91,10 @@ pub async fn migrate(db: &Database) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Checks that the tables are those that the program needs.
+/// Checks that the schema fits this build.
 ///
 /// # Errors
-/// They are not, which the message says how to mend, or the database does not answer.
+/// It does not, and the message says how to fix that; or the database does not answer.
 pub async fn check_migrated(db: &Database) -> Result<(), Problem> {
     connection::follow_clock(db).await?;
     match schema::look(db).await? {
@@ -108,7 +108,7 @@ pub async fn check_migrated(db: &Database) -> Result<(), Problem> {
     }
 }
 
-/// Waits for a database that is away, so long at the most, and checks its tables.
+/// Waits for an unavailable database, with a time limit, and checks its schema.
 async fn await_database(db: &Database, config: &Config) -> Result<(), Problem> {
     let end = Instant::now() + Duration::from_secs(config.database_wait_seconds);
     let url = &config.database_url;
@@ -129,7 +129,7 @@ async fn await_database(db: &Database, config: &Config) -> Result<(), Problem> {
     }
 }
 
-/// Makes the feed readable where the database takes writes; on a standby, the primary has done so.
+/// Makes the feed readable if the database takes writes; on a standby, the primary has done so.
 async fn adopt_feed(db: &Database) -> Result<(), Problem> {
     match feed::adopt(db).await {
         Err(error) if fault::is_read_only(&error) => {
@@ -142,7 +142,7 @@ async fn adopt_feed(db: &Database) -> Result<(), Problem> {
     }
 }
 
-/// Erases again what is on the list of erasures, where the database takes writes.
+/// Repeats the erasures of the list if the database takes writes.
 async fn apply_erasures(db: &Database, config: &Config) -> Result<(), Problem> {
     match erasures::list::apply(db, config).await {
         Err(problem) if problem.is_temporary() => {
@@ -157,7 +157,7 @@ async fn apply_erasures(db: &Database, config: &Config) -> Result<(), Problem> {
     }
 }
 
-/// Starts the service on a database whose tables are up to date. Port 0 takes a free one.
+/// Starts the service on a database with an up-to-date schema. Port 0 selects a free one.
 pub async fn start(config: Config) -> Result<Running, Problem> {
     let first = connection::connect(&config.database_url, config.connections_per_worker).await?;
     await_database(&first, &config).await?;
@@ -184,7 +184,7 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
     let metrics = web::Data::new(metrics_handle()?);
     tokio::task::spawn_blocking(password::warm_up);
 
-    // Each worker takes one pool; its connections are made lazily, on the worker's own thread.
+    // Each worker gets one pool; its connections are made lazily, on the worker's own thread.
     let mut pools = Vec::new();
     for _ in 0..config.workers {
         pools.push(connection::connect(&config.database_url, config.connections_per_worker).await?);
@@ -293,12 +293,12 @@ impl Running {
         }
         let _ = self.ended.await;
         self.security.stop(LAST_WORDS).await;
-        // The last connection to SQLite takes what is in the log into the database itself.
+        // The last SQLite connection to close checkpoints the log.
         let closing = self.databases.into_iter().map(Database::close);
         let _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(closing)).await;
     }
 
-    /// Runs until the process is asked to end (SIGTERM or SIGINT), then stops gracefully.
+    /// Runs until the process is asked to stop (SIGTERM or SIGINT), then shuts down gracefully.
     pub async fn until_signal(self) {
         use tokio::signal::unix::{SignalKind, signal};
         let (Ok(mut terminate), Ok(mut interrupt)) =
@@ -316,7 +316,7 @@ impl Running {
     }
 }
 
-/// What no route answers: 405 where the path has other methods, 404 otherwise.
+/// Handler for paths without a route: 405 if the path has other methods, 404 otherwise.
 async fn not_found(request: HttpRequest, contract: web::Data<Contract>) -> Result<HttpResponse, Problem> {
     Err(authorization::no_operation(&contract, request.path()))
 }
@@ -392,7 +392,7 @@ async fn follow_keys(authenticator: Arc<Authenticator>, db: Database) {
     }
 }
 
-/// Lets go of an embedded database that was taken from under its connections.
+/// Releases an embedded database whose file was removed under its connections.
 async fn follow_file(db: Database) {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -400,7 +400,7 @@ async fn follow_file(db: Database) {
     }
 }
 
-/// Every few minutes, forgets what has expired.
+/// Deletes expired data every few minutes.
 async fn keep_house(db: Database, security_event_days: i64) {
     let mut interval = tokio::time::interval(Duration::from_secs(300));
     loop {

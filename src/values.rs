@@ -50,7 +50,7 @@ pub struct Decimal(pub i64);
 impl Decimal {
     const ONE: u64 = 1_000_000;
 
-    /// How many decimals it needs.
+    /// Number of decimals needed.
     pub fn decimals(self) -> usize {
         self.fraction().len()
     }

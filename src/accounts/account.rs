@@ -27,18 +27,18 @@ crate::store::record_table! {
         scopes: Scopes,
         /// The password or client secret, hashed with argon2id (PHC string).
         password_hash: String,
-        /// Whether it is shut out.
+        /// Whether it is disabled.
         disabled: bool,
         /// The CDA that the person is.
         cda_id: Option<Uuid>,
         /// The commitments to the names of the person.
         commitments: Option<Commitments>,
-        /// Whether the password was set by somebody else, and is to be changed before anything else is done.
+        /// Whether the password was set by somebody else, and has to be changed before anything else.
         must_change_password: bool,
     }
 }
 
-/// Who is behind an account.
+/// Types of account holders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 pub enum Kind {
@@ -49,12 +49,12 @@ pub enum Kind {
     Client,
 }
 
-/// Scopes that were granted: to an API client, or to a token for which something goes on to be done.
+/// Granted scopes: of an API client, or of a token on whose behalf work continues later.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Scopes(pub Vec<String>);
 
 impl Model {
-    /// The part of the country that exists for the account.
+    /// Scope of the account.
     pub fn scope(&self) -> Scope {
         self.province.clone().map_or(Scope::Nation, Scope::Province)
     }
@@ -73,23 +73,23 @@ impl Model {
         }
     }
 
-    /// What it is called, which makes a bad password.
+    /// Names of the account, which are refused in passwords.
     pub fn names(&self) -> Vec<String> {
         vec![self.username.clone(), self.display_name.clone()]
     }
 
-    /// Gives it a password, by its hash. One that somebody else has set is to be changed at the first login.
+    /// Sets the password hash. A password set by somebody else has to be changed at the first login.
     pub fn set_password(&mut self, hash: String, is_set_by_owner: bool) {
         self.password_hash = hash;
         self.must_change_password = !is_set_by_owner;
     }
 
-    /// Whether it may be used at all.
+    /// Whether it can be used.
     pub fn is_usable(&self) -> bool {
         !self.disabled && self.deleted_at.is_none()
     }
 
-    /// Whether it has lost, since `before`, something that running sessions still grant.
+    /// Whether it has lost, since `before`, rights that running sessions still grant.
     pub fn loses_sessions(&self, before: &Self) -> bool {
         !self.is_usable()
             || before.password_hash != self.password_hash
@@ -99,7 +99,7 @@ impl Model {
             || before.scopes != self.scopes
     }
 
-    /// What it may do.
+    /// Its permissions.
     pub fn permissions(&self) -> Vec<String> {
         let of_role = self.role.permissions().iter().map(|permission| (*permission).to_owned());
         match self.kind {
@@ -109,8 +109,8 @@ impl Model {
     }
 }
 
-/// Has a new or changed account stand in the security log; of a changed one, with what was changed of what it
-/// may do.
+/// Adds a new or changed account to the security log; for a change, with the changed fields that affect its
+/// permissions.
 pub fn note_change(transaction: &Transaction, resource: &str, id: Uuid, changed: Option<&[(&str, bool)]>) {
     let event = match changed {
         None => transaction.event(security_event::Kind::AccountCreated),
@@ -124,12 +124,12 @@ pub fn note_change(transaction: &Transaction, resource: &str, id: Uuid, changed:
     transaction.note(event.about(resource, id));
 }
 
-/// Has a deleted account stand in the security log.
+/// Adds a deleted account to the security log.
 pub fn note_deletion(transaction: &Transaction, resource: &str, id: Uuid) {
     transaction.note(transaction.event(security_event::Kind::AccountDeleted).about(resource, id));
 }
 
-/// What some accounts are called, by their ids.
+/// Display names of some accounts, by id.
 pub async fn display_names(
     db: &impl ConnectionTrait,
     ids: BTreeSet<Uuid>,

@@ -1,15 +1,15 @@
-//! What keeps others from guessing passwords, and nobody from logging in with the right one.
+//! Protection against password guessing that never locks out the owner of an account.
 //!
-//! - An account is closed for an address from which so many logins to it have failed, for the rest of 15
-//!   minutes. Other addresses are not touched, so that nobody locks another out. An IPv6 address counts by
-//!   its /64, which is what one subscriber has.
-//! - From so many failures on, from wherever, logins to the account are slowed by a growing delay; so are
-//!   logins from an address at which many have failed, whatever the account. A delay closes nothing.
-//! - Logins of one account from one address are proved one after the other: so those that are under way are
-//!   no failures, and many at once do not slip through.
+//! - After too many failed logins from one address, an account is closed for this address for the rest of 15
+//!   minutes. Other addresses are not affected, so that nobody can lock out others. An IPv6 address counts by
+//!   its /64, which belongs to one subscriber.
+//! - After too many failures from any addresses, logins to the account are slowed by a growing delay; so are
+//!   logins to any account from an address with many failures. A delay closes nothing.
+//! - Logins of one account from one address are checked one at a time: concurrent ones do not count as
+//!   failures, and many at once cannot bypass the limit.
 //!
-//! All of this is the same for names that belong to no account. Failures are kept in the database, so that
-//! they count at every instance; while it takes no writes, in this process.
+//! Names without an account are treated in the same way. Failures are stored in the database, so that they
+//! count on all instances; while it takes no writes, in this process.
 
 use std::{
     sync::{
@@ -46,41 +46,41 @@ pub struct Model {
     /// Its id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// The hash of the account's name: people type passwords into the wrong field.
+    /// Hash of the account's name, because people type passwords into the wrong field.
     pub subject: String,
     /// The hash of the address.
     pub address: Option<String>,
-    /// When.
+    /// Time of the failure.
     pub failed_at: DateTimeUtc,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Failures count for this long.
+/// Time for which failures count.
 const WINDOW: TimeDelta = TimeDelta::minutes(15);
 
-/// A login waits so long for those before it, at the most.
+/// Maximum time that a login waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The first delay. It doubles with each [`STEP`] failures,
+/// Initial delay. It doubles every [`STEP`] failures,
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 const STEP: u64 = 5;
 
-/// up to this one, after which it stays.
+/// up to this maximum.
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
-/// So many logins of an account are delayed at the same time; more wait for them. So no number of addresses
-/// tries more than some passwords a second.
+/// Maximum number of delayed logins of an account at a time; further ones wait. So any number of addresses
+/// can try only some passwords a second.
 const DELAYED_AT_ONCE: usize = 16;
 
-/// An account that is closed for an address stands in the security log so often at the most.
+/// Minimum interval of log entries for an account closed for an address.
 const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
-/// Logins that are under way at this instance, and failures that could not be written.
+/// Logins in progress on this instance, and failures that could not be stored.
 pub struct Attempts {
     turns: Cache<String, Arc<Mutex<()>>>,
     delayed: Cache<String, Arc<Semaphore>>,
@@ -110,11 +110,11 @@ pub struct Attempt<'a> {
     _delayed: Option<OwnedSemaphorePermit>,
 }
 
-/// Why the secret of a login is not looked at.
+/// Reason for refusing a login without checking its secret.
 pub struct Closed {
     /// The answer: 429 with `Retry-After`.
     pub problem: Problem,
-    /// Whether it is to stand in the security log.
+    /// Whether to add it to the security log.
     pub is_news: bool,
 }
 
@@ -130,7 +130,7 @@ impl From<DbErr> for Closed {
     }
 }
 
-/// What failures are counted by.
+/// Keys for counting failures.
 struct Names {
     account: String,
     address: String,
@@ -150,11 +150,11 @@ impl Names {
 }
 
 impl Attempts {
-    /// Waits for the turn of a login, and for its delay. 429 with `Retry-After` where the account is closed
-    /// for the address, or too many wait.
+    /// Waits for the turn of a login, and for its delay. 429 with `Retry-After` if the account is closed for
+    /// the address, or too many wait.
     ///
     /// # Errors
-    /// The login is not to be looked at, or the database does not answer.
+    /// The login is refused, or the database does not answer.
     pub async fn begin(
         &self,
         db: &impl ConnectionTrait,
@@ -203,7 +203,7 @@ impl Attempts {
 }
 
 impl Attempt<'_> {
-    /// The secret was right: the account starts afresh at this address.
+    /// Resets the failures of the account at this address after a login.
     ///
     /// # Errors
     /// The database does not answer.
@@ -218,7 +218,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// The secret was wrong. Gives whether that closes the account for the address.
+    /// Records a wrong secret; returns whether it closes the account for the address.
     ///
     /// # Errors
     /// The database does not answer.
@@ -246,7 +246,7 @@ impl Attempt<'_> {
     }
 }
 
-/// How long a login is delayed after so many failures, of which the first ones are free.
+/// Delay of a login after so many failures, the first `free` of which cause none.
 fn delay(failures: u64, free: u64) -> Duration {
     match failures.checked_sub(free) {
         None => Duration::ZERO,
@@ -275,7 +275,7 @@ fn hashed(kind: &str, name: &str) -> String {
     format!("{kind}:{}", hex(&hash[..16]))
 }
 
-/// Forgets the failures that no longer count.
+/// Deletes expired failures.
 pub async fn forget_old(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     Ok(Entity::delete_many().filter(Column::FailedAt.lt(now() - WINDOW)).exec(db).await?.rows_affected)
 }

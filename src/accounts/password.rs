@@ -1,6 +1,6 @@
-//! Passwords: argon2id (RFC 9106) with the parameters that OWASP recommends (19 MiB, two passes), and which
-//! new ones are refused (NIST SP 800-63B, section 3.1.1.2): those of 30,000 that are often used, words,
-//! names, dates, repetitions and sequences, and what is put together from a few of them.
+//! Passwords: argon2id (RFC 9106) with the parameters that OWASP recommends (19 MiB, two passes), and rules
+//! for new ones (NIST SP 800-63B, section 3.1.1.2). Refused are 30,000 common ones, words, names, dates,
+//! repetitions and sequences, and short combinations of these.
 
 use std::sync::LazyLock;
 
@@ -14,33 +14,33 @@ use tokio::sync::Semaphore;
 
 use crate::problem::{Problem, Text, Violation};
 
-/// The fewest characters of a password (NIST SP 800-63B asks for 8 at least, 15 where it stands alone).
+/// Minimum length of a password (NIST SP 800-63B requires 8, or 15 as the only factor).
 pub const MIN_LENGTH: usize = 12;
 
-/// Each hash takes 19 MiB and a core for some milliseconds: no more than this many at once.
+/// Maximum number of concurrent hashes: each takes 19 MiB and a core for some milliseconds.
 static RUNNING: Semaphore = Semaphore::const_new(4);
 
-/// What a login to an account that does not exist is compared with, so that it takes as long.
+/// Hash to compare with in a login to an unknown account, so that it takes as long.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now(&random()).unwrap_or_default());
 
-/// Fewer guesses than this find a password that is trivial. With logins slowed as they are, more take longer
-/// than a century.
+/// Number of guesses below which a password is trivial. With delayed logins, more guesses take longer than a
+/// century.
 const FEWEST_GUESSES: u64 = 100_000_000;
 
-/// Words that stand to reason here.
+/// Words that are obvious for this service.
 const OF_THE_SERVICE: [&str; 4] = ["khoosheh", "khushe", "isipo", "خوشه"];
 
-/// Why a new password is refused.
+/// Reasons for refusing a new password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is found with few guesses.
+    /// Found with few guesses.
     Weak,
-    /// It is the present one.
+    /// The current password.
     Present,
 }
 
 impl Refusal {
-    /// The broken rule, at the pointer of the password.
+    /// The violation, at the pointer of the password.
     pub fn violation(self, pointer: &str) -> Violation {
         match self {
             Self::Weak => Violation::body(
@@ -61,8 +61,7 @@ impl Refusal {
     }
 }
 
-/// The hash of a new password of somebody who is called by these names; 422 at the pointer where it is
-/// refused.
+/// The hash of a new password of a user with these names; 422 at the pointer if it is refused.
 pub async fn hash_new(
     password: String,
     names: Vec<String>,
@@ -79,11 +78,11 @@ pub async fn hash_new(
         .map_err(|refusal: Refusal| Problem::invalid(vec![refusal.violation(pointer)]))
 }
 
-/// Why a new password is refused, if it is.
+/// Validates a new password; returns the reason for a refusal.
 pub fn refusal(password: &str, names: &[String], present_hash: Option<&str>) -> Option<Refusal> {
     let names: Vec<&str> =
         names.iter().flat_map(|name| name.split_whitespace()).chain(OF_THE_SERVICE).collect();
-    // In small letters, since capitals at the usual places are guessed at once.
+    // In lower case, because capitals at the usual positions are easily guessed.
     if zxcvbn::zxcvbn(&password.to_lowercase(), &names).guesses() < FEWEST_GUESSES {
         return Some(Refusal::Weak);
     }
@@ -95,7 +94,7 @@ pub async fn hash(password: String) -> Result<String, Problem> {
     in_background(move || hash_now(&password)).await?.map_err(Problem::internal)
 }
 
-/// Whether the password is the one behind the hash; without a hash never, but after the same time.
+/// Whether the password matches the hash; never without a hash, but after the same time.
 pub async fn verify(password: String, hash: Option<String>) -> Result<bool, Problem> {
     in_background(move || {
         let exists = hash.is_some();
@@ -110,7 +109,7 @@ fn is_right(password: &str, hash: &str) -> bool {
         .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
-/// A hash, for the command line and the demo, which have nobody waiting.
+/// Hashes at once, for the command line and the demo, where blocking does not matter.
 pub fn hash_now(password: &str) -> Result<String, argon2::password_hash::Error> {
     Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
 }
@@ -120,14 +119,14 @@ pub fn random() -> String {
     rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect()
 }
 
-/// Makes the comparison hash before the first login, which would otherwise be the only slow one.
+/// Computes the comparison hash before the first login, which would otherwise be slow.
 pub fn warm_up() {
     LazyLock::force(&NOBODY);
 }
 
 async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let permit = RUNNING.acquire().await.map_err(Problem::internal)?;
-    // The work goes on when whoever asked has gone: so does the permit.
+    // The work continues after its caller has gone; so does the permit.
     let permitted = move || {
         let _permit = permit;
         work()
@@ -162,7 +161,7 @@ mod tests {
             "a new password, held against the present one"
         );
         drop(all);
-        // Whoever asked goes; the work goes on, and so does its permit.
+        // The caller goes; the work and its permit continue.
         let (end, ended) = std::sync::mpsc::channel::<()>();
         assert!(tokio::time::timeout(soon, in_background(move || ended.recv())).await.is_err());
         assert_eq!(RUNNING.available_permits(), 3);

@@ -21,38 +21,37 @@ pub struct Model {
     /// Its id, which access tokens carry as `sid`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Whose it is.
+    /// The account.
     pub account_id: Uuid,
-    /// The permissions that were granted, separated by spaces; a refresh never gives more (RFC 6749, section
-    /// 6).
+    /// Granted permissions, separated by spaces; a refresh never adds any (RFC 6749, section 6).
     pub scope: String,
-    /// When it began.
+    /// Start time.
     pub created_at: DateTimeUtc,
-    /// When it was ended.
+    /// Time of revocation.
     pub revoked_at: Option<DateTimeUtc>,
-    /// When tokens were last given out in it; none where a program of before has begun it.
+    /// Time of the last login or refresh; none for sessions from an earlier version of the program.
     pub last_used_at: Option<DateTimeUtc>,
-    /// When the last of its tokens ends; none where a program of before has begun it.
+    /// Expiry of the last of its tokens; none for sessions from an earlier version of the program.
     pub expires_at: Option<DateTimeUtc>,
-    /// The address from which it was last used, until it is ended.
+    /// Address of the last use, until the session ends.
     pub address: Option<String>,
-    /// The program with which it was last used, until it is ended.
+    /// Program of the last use, until the session ends.
     pub user_agent: Option<String>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// When tokens were last given out in it.
+    /// Time of the last login or refresh.
     pub fn last_used_at(&self) -> DateTime<Utc> {
         self.last_used_at.unwrap_or(self.created_at)
     }
 
-    /// When it ends, whatever is refreshed.
+    /// Latest end, even with refreshes.
     pub fn ends_at(&self, session_days: i64) -> DateTime<Utc> {
         self.created_at + TimeDelta::days(session_days)
     }
@@ -66,12 +65,12 @@ impl Model {
 /// The most characters of a user agent that are kept.
 const LONGEST_USER_AGENT: usize = 200;
 
-/// By what its owner recognises from where a session is used.
+/// Data by which the owner recognises a session.
 #[derive(Clone, Debug, Default)]
 pub struct Device {
     /// The address.
     pub address: Option<String>,
-    /// The printable characters of the `User-Agent`, 200 at the most.
+    /// Printable characters of the `User-Agent`, at most 200.
     pub user_agent: Option<String>,
 }
 
@@ -93,7 +92,7 @@ impl Device {
     }
 }
 
-/// The condition that a session belongs to an account and goes on.
+/// Condition that a session belongs to an account and is active.
 pub fn is_live(account_id: Uuid, session_days: i64) -> Condition {
     let now = now();
     Condition::all()
@@ -111,29 +110,29 @@ pub mod refresh_token {
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "refresh_token")]
     pub struct Model {
-        /// SHA-256 of the token, which is random enough to need no more.
+        /// SHA-256 of the token, which is random enough to need no salt.
         #[sea_orm(primary_key, auto_increment = false)]
         pub token_hash: String,
         /// Its session.
         pub session_id: Uuid,
         /// Until when it can be used.
         pub expires_at: DateTimeUtc,
-        /// When it was used.
+        /// Time of use.
         pub used_at: Option<DateTimeUtc>,
     }
 
-    /// It stands alone.
+    /// No relations.
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The session of an access token that was given while the database took no writes: there is none, and the
-/// token ends by itself.
+/// The session of an access token issued while the database took no writes: none, and the token expires by
+/// itself.
 pub const NONE: Uuid = Uuid::nil();
 
-/// Begins a session, whose tokens end after so long.
+/// Begins a session with a lifetime of its tokens.
 pub async fn begin(
     db: &impl ConnectionTrait,
     account_id: Uuid,
@@ -157,7 +156,7 @@ pub async fn begin(
     Ok(session)
 }
 
-/// Notes that a session goes on, and until when.
+/// Extends a session.
 pub async fn go_on(
     db: &impl ConnectionTrait,
     session_id: Uuid,
@@ -174,7 +173,7 @@ pub async fn go_on(
     Entity::update_many().set(used).filter(Column::Id.eq(session_id)).exec(db).await.map(|_| ())
 }
 
-/// Gives out a refresh token.
+/// Issues a refresh token.
 pub async fn issue(
     db: &impl ConnectionTrait,
     session_id: Uuid,
@@ -191,26 +190,26 @@ pub async fn issue(
     Ok(token)
 }
 
-/// A refresh token that was used is good once more for so long: its answer may have been lost, or two windows
-/// have used it at once.
+/// Time for which a used refresh token may be used once more: its answer may have been lost, or two windows
+/// may have used it at once.
 const GRACE: TimeDelta = TimeDelta::seconds(30);
 
-/// What a refresh token was worth.
+/// Results of redeeming a refresh token.
 pub enum Redeemed {
-    /// Its session goes on.
+    /// The session continues.
     Live(Model),
-    /// It was used before, and somebody else may hold a copy: its session is ended (RFC 9700, section
+    /// The token was used before, and somebody else may have a copy: the session is ended (RFC 9700, section
     /// 4.14.2).
     Reused(Option<Model>),
     /// Its session has lasted as long as a session may, and is ended.
     TooOld(Model),
-    /// It has expired, or its session has ended before.
+    /// Expired, or the session had ended.
     Ended,
-    /// It is not known.
+    /// Unknown.
     Unknown,
 }
 
-/// Uses up a refresh token, whose session lasts so many days at the most.
+/// Redeems a refresh token; its session lasts at most this number of days.
 pub async fn redeem(db: &impl ConnectionTrait, token: &str, session_days: i64) -> Result<Redeemed, DbErr> {
     let by_hash = || refresh_token::Entity::find_by_id(hash(token));
     let Some(row) = by_hash().one(db).await? else { return Ok(Redeemed::Unknown) };
@@ -222,7 +221,7 @@ pub async fn redeem(db: &impl ConnectionTrait, token: &str, session_days: i64) -
         .await?;
     let session = Entity::find_by_id(row.session_id).one(db).await?;
     if used.rows_affected == 0 {
-        // Somebody else may have used it since it was read.
+        // It may have been used since it was read.
         let used_at = by_hash().one(db).await?.and_then(|row| row.used_at);
         if used_at.is_none_or(|used_at| used_at + GRACE < now()) {
             revoke(db, row.session_id).await?;
@@ -248,7 +247,7 @@ pub async fn peek(db: &impl ConnectionTrait, token: &str, session_days: i64) -> 
     Ok(Entity::find_by_id(row.session_id).one(db).await?.filter(|session| !session.has_ended(session_days)))
 }
 
-/// The session of a refresh token, whether it can still be used or not.
+/// The session of a refresh token, even of an unusable one.
 pub async fn of_refresh_token(db: &impl ConnectionTrait, token: &str) -> Result<Option<Uuid>, DbErr> {
     Ok(refresh_token::Entity::find_by_id(hash(token)).one(db).await?.map(|row| row.session_id))
 }
@@ -273,7 +272,7 @@ pub async fn revoke_all(db: &impl ConnectionTrait, account_id: Uuid) -> Result<(
     end(db, Column::AccountId.eq(account_id)).await.map(|_| ())
 }
 
-/// Ends the sessions of an account but for one, and says how many there were.
+/// Ends all sessions of an account except one; returns their number.
 pub async fn revoke_others(
     db: &impl ConnectionTrait,
     account_id: Uuid,
@@ -282,12 +281,12 @@ pub async fn revoke_others(
     end(db, Column::AccountId.eq(account_id).and(Column::Id.ne(but_for.unwrap_or(NONE)))).await
 }
 
-/// Ends all sessions of all accounts, and says how many there were.
+/// Ends all sessions of all accounts; returns their number.
 pub async fn revoke_everybody(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     end(db, Column::Id.is_not_null()).await
 }
 
-/// Ends sessions and forgets from where they were used.
+/// Ends sessions and deletes their addresses and programs.
 async fn end(db: &impl ConnectionTrait, which: SimpleExpr) -> Result<u64, DbErr> {
     let ended = ActiveModel {
         revoked_at: Set(Some(now())),
@@ -299,7 +298,7 @@ async fn end(db: &impl ConnectionTrait, which: SimpleExpr) -> Result<u64, DbErr>
     Ok(sessions.exec(db).await?.rows_affected)
 }
 
-/// Forgets refresh tokens that expired before a moment, and sessions that have none left.
+/// Deletes refresh tokens that expired before a moment, and sessions without any left.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
     let tokens = refresh_token::Entity::delete_many()
         .filter(refresh_token::Column::ExpiresAt.lt(before))

@@ -1,9 +1,8 @@
-//! The keys that sign access tokens. All instances share them through the database, where a key from the
-//! configuration encrypts them.
+//! Signing keys of access tokens. All instances share them through the database, where they are encrypted
+//! with a key from the configuration.
 //!
 //! A new key is published before it signs, so that everybody who caches the published keys knows it by then;
-//! the one before goes on to verify until the tokens that it has signed have ended. So a rotation logs nobody
-//! out.
+//! the former one verifies until the tokens that it has signed have expired. So a rotation ends no sessions.
 
 use aws_lc_rs::{rand::SystemRandom, signature::Ed25519KeyPair};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,26 +29,26 @@ pub struct Model {
     /// The `kid`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
-    /// The private key (PKCS #8), sealed where the configuration has a key for that.
+    /// Private key (PKCS #8), encrypted if the configuration has a key for that.
     pub pkcs8: Vec<u8>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: DateTimeUtc,
-    /// From when on it signs, until a later one does; from the beginning where there is no moment.
+    /// Start of signing, until that of a later key; if none, the creation time.
     pub active_from: Option<DateTimeUtc>,
-    /// Until when it verifies; without end where there is no moment.
+    /// End of verification; unlimited if none.
     pub verifies_until: Option<DateTimeUtc>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How long a key is published before it signs: longer than the published keys may be cached (300 s).
+/// Time between publication and first use of a key: longer than the published keys may be cached (300 s).
 pub const PUBLISHED_BEFORE: TimeDelta = TimeDelta::seconds(360);
 
-/// Clocks of instances differ by less.
+/// Maximum difference between the clocks of instances.
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(10);
 
 /// The name of the lock under which keys are made and sealed.
@@ -59,7 +58,7 @@ const LOCK: &str = "signing keys";
 pub const VARIABLE: &str = "KHOOSHEH_SIGNING_KEY_ENCRYPTION";
 
 impl Model {
-    /// From when on it signs.
+    /// Start of signing.
     pub fn begins(&self) -> DateTime<Utc> {
         self.active_from.unwrap_or(self.created_at)
     }
@@ -70,7 +69,7 @@ impl Model {
     }
 }
 
-/// The keys of the configuration that seal signing keys: the first seals, all open.
+/// Configured keys that encrypt signing keys: the first encrypts, all decrypt.
 pub fn sealing_keys(secrets: &[Secret]) -> Result<Vec<SealingKey>, Problem> {
     secrets.iter().map(|secret| SealingKey::derive(secret, "signing keys of access tokens")).collect()
 }
@@ -116,7 +115,7 @@ impl Key {
 pub struct Keys(Vec<Key>);
 
 impl Keys {
-    /// Reads them, the one that signs last first.
+    /// Reads the keys, the latest to sign first.
     ///
     /// # Errors
     /// A key that cannot be opened.
@@ -126,7 +125,7 @@ impl Keys {
         Ok(Self(rows.into_iter().map(|row| Key::new(row, sealing)).collect::<Result<_, _>>()?))
     }
 
-    /// Whether the database holds the same.
+    /// Whether they equal those in the database.
     pub async fn are_current(&self, db: &Database) -> Result<bool, DbErr> {
         let rows = rows(db).await?;
         Ok(rows.len() == self.0.len() && self.0.iter().all(|key| rows.contains(&key.row)))
@@ -144,7 +143,7 @@ impl Keys {
         self.0.iter().find(|key| key.row.id == id && key.verifies_at(now())).map(|key| &key.verifying)
     }
 
-    /// The public keys (RFC 7517), also of those that do not sign yet.
+    /// The public keys (RFC 7517), including those that do not sign yet.
     pub fn published(&self) -> Value {
         let now = now();
         json!({ "keys": self.0.iter().filter(|key| key.verifies_at(now)).map(|key| &key.published).collect::<Vec<_>>() })
@@ -156,8 +155,8 @@ pub async fn rows(db: &impl ConnectionTrait) -> Result<Vec<Model>, DbErr> {
     Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(db).await
 }
 
-/// Makes the first key where there is none, and seals those that the first key of the configuration has not
-/// sealed. Of several instances that start at once, one does.
+/// Creates the first key if there is none, and re-encrypts those not encrypted with the first configured key.
+/// Of several instances that start at once, one does this.
 pub async fn prepare(db: &Database, sealing: &[SealingKey]) -> Result<(), Problem> {
     let is_right = |rows: &[Model]| {
         !rows.is_empty()
@@ -179,7 +178,7 @@ pub async fn prepare(db: &Database, sealing: &[SealingKey]) -> Result<(), Proble
         } else {
             Some(row.pkcs8.clone())
         };
-        // One that does not open is named where it is to be used.
+        // A key that cannot be opened is reported when it is used.
         let Some(clear) = clear else { continue };
         let sealed = ActiveModel {
             id: Set(row.id.clone()),
@@ -211,20 +210,20 @@ async fn add(
     Ok(id)
 }
 
-/// What a rotation has done.
+/// Result of a rotation.
 #[derive(Debug)]
 pub struct Rotated {
-    /// The `kid` of the new key.
+    /// Start of signing.
     pub id: String,
-    /// From when on it signs.
+    /// End of verification with the other keys.
     pub active_from: DateTime<Utc>,
     /// Until when the others verify.
     pub verify_until: DateTime<Utc>,
 }
 
-/// Makes a new key, which signs after a while; the others verify until their tokens have ended. Where they
-/// are compromised they verify nothing from now on, and the new one signs at once: access tokens end, and
-/// sessions go on with their refresh tokens.
+/// Creates a key that signs after a delay; the others verify until their tokens have expired. If they are
+/// compromised they verify nothing from now on, and the new one signs at once: access tokens become invalid,
+/// and sessions continue with their refresh tokens.
 pub async fn rotate(
     db: &Database,
     config: &Config,
@@ -258,7 +257,7 @@ pub async fn rotate(
     Ok(Rotated { id, active_from, verify_until })
 }
 
-/// Forgets keys that have verified nothing for a day.
+/// Deletes keys whose verification ended more than a day ago.
 pub async fn forget_old(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     let ended = Column::VerifiesUntil.lt(now() - TimeDelta::days(1));
     Ok(Entity::delete_many().filter(ended).exec(db).await?.rows_affected)

@@ -29,8 +29,8 @@ use crate::{
 /// The audience of our tokens.
 const AUDIENCE: &str = "khoosheh";
 
-/// Verified tokens are remembered for this long. An account that is disabled, or a session that is ended,
-/// is locked out of every instance after it at the latest.
+/// Time for which verified tokens are cached: the maximum delay after which a disabled account or an ended
+/// session is refused on all instances.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -51,18 +51,18 @@ struct Claims {
     sid: Uuid,
 }
 
-/// For keys that are not known, the database is asked so often at the most: anybody can make up a token.
+/// Minimum interval of database lookups for unknown keys: anybody can make up a token.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Why a token is refused.
+/// Reasons for refusing a token.
 enum Refusal {
-    /// It names a key that is not known here.
+    /// Unknown key.
     UnknownKey,
-    /// It is no token of ours, or has ended.
+    /// Foreign, malformed or expired token.
     Invalid,
 }
 
-/// What a token is remembered by.
+/// Cache key of a token.
 fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
@@ -80,14 +80,14 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Loads the keys, and makes the first one where there is none.
+    /// Loads the keys, and creates the first one if there is none.
     ///
     /// # Errors
-    /// A key that is encrypted with another key than the configuration gives.
+    /// A key is encrypted with a key that is not configured.
     pub async fn load(db: &Database, config: &Config) -> Result<Self, Problem> {
         let sealing = signing_key::sealing_keys(&config.secrets.signing_key_encryption)?;
         match signing_key::prepare(db, &sealing).await {
-            // On a standby the primary does so. Without any key, loading them fails.
+            // On a standby, the primary creates it. Without any key, loading fails.
             Err(problem) if problem.is_temporary() => {
                 tracing::warn!(%problem, "the signing keys are used as they are")
             }
@@ -109,8 +109,8 @@ impl Authenticator {
         })
     }
 
-    /// Reads the keys again where the database holds others. Those of before stay where the new ones cannot
-    /// be read.
+    /// Reloads the keys if those in the database have changed. If the new ones cannot be read, the former
+    /// ones are kept.
     pub async fn follow_keys(&self, db: &Database) -> Result<(), Problem> {
         if self.keys().are_current(db).await? {
             return Ok(());
@@ -133,7 +133,7 @@ impl Authenticator {
         self.keys().published()
     }
 
-    /// Logins that are under way or have failed.
+    /// Logins in progress, and failures.
     pub fn attempts(&self) -> &Attempts {
         &self.attempts
     }
@@ -143,8 +143,8 @@ impl Authenticator {
         &self.issuer
     }
 
-    /// An access token for an account, with these of its permissions, and the seconds that it lives: it ends
-    /// with its session at the latest.
+    /// An access token for an account with these of its permissions, and its lifetime in seconds, at most
+    /// that of its session.
     pub fn issue(
         &self,
         account: &account::Model,
@@ -176,7 +176,7 @@ impl Authenticator {
         Ok((jsonwebtoken::encode(&header, &claims, key).map_err(Problem::internal)?, lifetime))
     }
 
-    /// Who sends this token; none when it is not valid, or its account or session no longer is.
+    /// The caller of a token; none if the token, its account or its session is not valid.
     pub async fn caller(&self, db: &Database, token: &str) -> Result<Option<Arc<Caller>>, Problem> {
         if let Some((caller, expires)) = self.remembered.get(&hash(token)) {
             return Ok((now().timestamp() < expires).then_some(caller));
@@ -184,7 +184,7 @@ impl Authenticator {
         self.caller_now(db, token).await
     }
 
-    /// The same as it is at this moment, also where another instance has ended the session just now.
+    /// The caller without the cache, even if another instance has ended the session just now.
     pub async fn caller_now(&self, db: &Database, token: &str) -> Result<Option<Arc<Caller>>, Problem> {
         let Some(claims) = self.claims(db, token).await? else { return Ok(None) };
         let Some(account) =
@@ -193,7 +193,7 @@ impl Authenticator {
             return Ok(None);
         };
         if claims.sid == session::NONE {
-            // There is no session that a new password could end.
+            // No session that a new password could end.
             if account.updated_at.timestamp() > claims.iat {
                 return Ok(None);
             }
@@ -220,12 +220,12 @@ impl Authenticator {
         Ok(self.claims(db, token).await?.map(|claims| (claims.sid, claims.sub)))
     }
 
-    /// Forgets what this instance remembers of tokens, so that a change of an account counts here at once.
+    /// Clears the token cache, so that a change of an account takes effect here at once.
     pub fn forget(&self) {
         self.remembered.invalidate_all();
     }
 
-    /// What a valid token says. Another instance may have signed it with a key that this one has not seen
+    /// The claims of a valid token. Another instance may have signed it with a key that is not loaded here
     /// yet.
     async fn claims(&self, db: &Database, token: &str) -> Result<Option<Claims>, Problem> {
         match self.verify(token) {
@@ -255,7 +255,7 @@ impl Authenticator {
         let key =
             keys.verifying(header.kid.as_deref().ok_or(Refusal::Invalid)?).ok_or(Refusal::UnknownKey)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
-        // By the clock of the database, below.
+        // Checked by the database clock below.
         validation.validate_exp = false;
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[&self.issuer]);

@@ -1,4 +1,4 @@
-//! API clients as administrators see and write them.
+//! DTOs of API clients: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -15,7 +15,7 @@ use crate::{
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
 
-/// A scope of OAuth 2 that an API client can be granted.
+/// OAuth 2 scopes that can be granted to an API client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct GrantedScope(pub String);
@@ -33,12 +33,12 @@ impl PartialSchema for GrantedScope {
 
 impl ToSchema for GrantedScope {}
 
-/// An API client: another system that works with this one, in one province or in the nation.
+/// An API client: another system that uses this service, in one province or in the nation.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ApiClient {
     #[serde(flatten)]
     info: RecordInfo,
-    /// The `client_id` with which it asks for tokens.
+    /// The `client_id` with which it requests tokens.
     #[schema(example = "lorestan-erp")]
     client_id: String,
     /// The name that people see.
@@ -47,9 +47,9 @@ pub struct ApiClient {
     /// The province that exists for it; null for the nation.
     #[schema(required)]
     province: Option<ProvinceCode>,
-    /// What it may do.
+    /// Granted permissions.
     scopes: Vec<GrantedScope>,
-    /// Whether it is shut out.
+    /// Whether it is disabled.
     #[schema(example = false)]
     disabled: bool,
 }
@@ -68,18 +68,18 @@ impl From<&Model> for ApiClient {
     }
 }
 
-/// An API client with its secret, which is told this once.
+/// An API client with its secret, which is shown only once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ApiClientWithSecret {
     #[serde(flatten)]
     client: ApiClient,
-    /// The secret with which it asks for tokens. It is told once and kept only as a hash; a repeated request
-    /// (`Idempotency-Key`) is answered without it: then make a new one.
+    /// The secret with which it requests tokens. It is shown only once and stored only as a hash; the answer
+    /// to a repeated request (`Idempotency-Key`) lacks it. In that case make a new one.
     #[schema(required = false, nullable = false, example = "pX4vN0sQm7RkT2bYc9LwE1aH")]
     client_secret: Option<String>,
 }
 
-/// What an API client is made of. Its secret is made by the service.
+/// Input of an API client. The service generates the secret.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiClientInput {
@@ -95,17 +95,17 @@ pub struct ApiClientInput {
         example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان"
     )]
     pub display_name: String,
-    /// The province that exists for it; the nation when left out.
+    /// Its province; the nation by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub province: Option<ProvinceCode>,
-    /// What it may do: the least that its work needs.
+    /// Granted permissions: the least that its work needs.
     #[schema(min_items = 1, max_items = 20, example = json!(["reference:read", "projects:read", "milestones:read"]))]
     pub scopes: Vec<GrantedScope>,
-    /// Whether it is shut out.
+    /// Whether it is disabled.
     #[serde(default)]
     #[schema(example = false)]
     pub disabled: bool,
-    /// What other systems call the client.
+    /// Identifiers of the client in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -147,7 +147,7 @@ impl Input<Model> for ApiClientInput {
     }
 }
 
-/// Which API clients to list.
+/// Filters of the list of API clients.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ApiClientFilter {
     /// Any of these provinces.

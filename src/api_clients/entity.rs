@@ -11,13 +11,13 @@ use crate::{
 crate::store::record_table! {
     /// The account of a system.
     "account" {
-        /// Always a system here.
+        /// Always a system.
         kind: Kind,
         /// The client id.
         username: String,
         /// The name that people see.
         display_name: String,
-        /// Always an integrator here.
+        /// Always an integrator.
         role: Role,
         /// Its province, where it belongs to one.
         province: Option<String>,
@@ -25,7 +25,7 @@ crate::store::record_table! {
         scopes: Scopes,
         /// The client secret, hashed with argon2id (PHC string).
         password_hash: String,
-        /// Whether it is shut out.
+        /// Whether it is disabled.
         disabled: bool,
     }
 }

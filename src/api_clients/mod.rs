@@ -1,4 +1,4 @@
-//! API clients: other systems that work with this one. National administrators keep them.
+//! API clients: other systems that use this service. National administrators manage them.
 
 pub mod dto;
 pub mod entity;
@@ -67,7 +67,7 @@ impl Collection for Model {
 
 /// Create an API client
 ///
-/// The answer tells its secret, this once: give it to the other system over a safe way.
+/// Only this answer contains its secret: pass it to the other system over a secure channel.
 #[utoipa::path(request_body = ApiClientInput, responses((status = 201, body = ApiClientWithSecret)), security(("oauth2" = ["api-clients:manage"])))]
 #[post("/api-clients")]
 pub async fn create_api_client(input: Body<ApiClientInput>, write: Write) -> Result<Answer, Problem> {
@@ -79,7 +79,7 @@ pub async fn create_api_client(input: Body<ApiClientInput>, write: Write) -> Res
 
 /// Change an API client
 ///
-/// Other scopes, another province, or `disabled` end its sessions.
+/// A change of scopes or province, and `disabled`, end its sessions.
 #[utoipa::path(request_body = ApiClientInput, responses((status = 200, body = ApiClient)), security(("oauth2" = ["api-clients:manage"])))]
 #[patch("/api-clients/{id}")]
 pub async fn update_api_client(
@@ -96,7 +96,7 @@ pub async fn update_api_client(
 
 /// Delete an API client
 ///
-/// It gets no more tokens; what it did keeps its name.
+/// It gets no more tokens; its name stays in the history.
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["api-clients:manage"])))]
 #[delete("/api-clients/{id}")]
 pub async fn delete_api_client(
@@ -111,8 +111,8 @@ pub async fn delete_api_client(
 
 /// Make a new secret for an API client
 ///
-/// The one before ends at once, and with it the sessions of the client. The answer tells the new one, this
-/// once.
+/// The former secret becomes invalid at once, and the sessions of the client end. Only this answer contains
+/// the new one.
 #[utoipa::path(responses((status = 200, body = ApiClientWithSecret)), security(("oauth2" = ["api-clients:manage"])))]
 #[post("/api-clients/{id}/secret")]
 pub async fn create_api_client_secret(

@@ -55,7 +55,7 @@ impl Record for Model {
         search::words([Some(&self.username), Some(&self.display_name)])
     }
 
-    /// What running sessions must no longer grant ends them.
+    /// Ends running sessions if the secret, province, scopes or disabled state changes.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -110,7 +110,7 @@ impl Listed for Model {
 }
 
 impl ApiClientFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))

@@ -1,4 +1,4 @@
-//! The content of an attachment, on its way in and out.
+//! Upload and download of attachment contents.
 
 use actix_web::{HttpRequest, HttpResponse, body::SizedStream, http::header, web};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -31,22 +31,21 @@ use crate::{
     values::hex,
 };
 
-/// What has come in.
+/// An uploaded file.
 pub struct Content {
     sha256: String,
     size_bytes: i64,
-    /// What it was said to be, if its bytes agree.
+    /// The declared type, if the bytes agree.
     media_type: Option<MediaType>,
 }
 
-/// Keeps others from referring to a content for the first time, and from removing its file, until the
-/// transaction ends.
+/// Locks a content until the end of the transaction: no new references to it, and no removal of its file.
 async fn hold(transaction: &impl ConnectionTrait, sha256: &str) -> Result<(), DbErr> {
     lock::for_transaction(transaction, &format!("content {sha256}")).await
 }
 
-/// Removes the files of some attachments to which no attachment refers any more. It can be repeated: an
-/// attachment keeps the name of its content.
+/// Removes the files of some attachments that no attachment refers to any more. Repeatable: an attachment
+/// keeps the name of its content.
 ///
 /// # Errors
 /// The store or the database does not answer.
@@ -70,8 +69,7 @@ pub async fn remove_unreferred(db: &Database, files: &Files, attachments: &[Uuid
 }
 
 impl AttachmentInput {
-    /// 422 for a file that is larger than the service takes, other than one that was announced under a higher
-    /// limit.
+    /// 422 for a file above the size limit of the service, except one announced under a higher limit.
     pub fn check_size(self, row: &Model, config: &Config) -> Result<Self, Problem> {
         let limit = config.attachment_limit;
         if self.size_bytes == row.size_bytes || self.size_bytes.unsigned_abs() <= limit {
@@ -86,8 +84,8 @@ impl AttachmentInput {
 }
 
 impl Model {
-    /// Receives the content into the store, where it stays only if it is what the record announces. What is
-    /// there already is only held against the record.
+    /// Receives the content into the store, where it stays only if it matches the record. Existing content is
+    /// only compared with the record.
     pub async fn receive(
         &self,
         mut upload: Upload,
@@ -114,12 +112,12 @@ impl Model {
         Ok(content)
     }
 
-    /// The record with its content, if it is the one announced by now. From here to the end of the
-    /// transaction nobody removes the file.
+    /// The record with its content, if this is still the announced one. The file cannot be removed before the
+    /// end of the transaction.
     ///
     /// # Errors
-    /// 422 for another content; 503 where the file was removed meanwhile with the last record that referred
-    /// to it, after which it is to be sent again.
+    /// 422 for another content; 503 if the file was removed meanwhile with the last record that referred to
+    /// it: it has to be sent again.
     pub async fn completed_by(
         &self,
         content: &Content,
@@ -145,7 +143,7 @@ impl Model {
         }
     }
 
-    /// 422 for a content that is not the one announced.
+    /// 422 for a content other than the announced one.
     fn check_content(&self, content: &Content) -> Result<(), Problem> {
         let violation = |code, fa: String, en: String| Violation::body("", code, Text::new(fa, en));
         let mut faults = Vec::new();
@@ -175,13 +173,13 @@ impl Model {
         if faults.is_empty() { Ok(()) } else { Err(Problem::invalid(faults)) }
     }
 
-    /// What is recorded of the stored file.
+    /// Recorded properties of the stored file.
     pub fn recorded(&self) -> Recorded {
         Recorded { sha256: self.sha256.clone(), size: self.size_bytes.unsigned_abs() }
     }
 
-    /// The content, to be kept as a file and never shown or run by a browser. All of it is held against what
-    /// is recorded before its first byte is sent; of a HEAD, its size alone.
+    /// The content as a download, which a browser never displays or runs. All of it is verified before its
+    /// first byte is sent; for a HEAD, only its size.
     pub async fn send(&self, request: &HttpRequest, files: &Files) -> Result<HttpResponse, Problem> {
         if !self.is_complete() {
             let detail = Text::new(
@@ -224,7 +222,7 @@ impl Model {
         Ok(response.body(SizedStream::new(recorded.size, content)))
     }
 
-    /// 500 where the stored file is not the recorded one: a fault of its own, and a line in the log.
+    /// 500 if the stored file differs from its record, with a separate problem type and a log line.
     fn refusal(&self, error: ReadError) -> Problem {
         match error {
             ReadError::Away(problem) => problem,

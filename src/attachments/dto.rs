@@ -1,4 +1,4 @@
-//! Attachments as clients see and write them.
+//! DTOs of attachments: representation and input.
 
 pub use super::entity::Kind;
 use chrono::{DateTime, Utc};
@@ -13,15 +13,15 @@ use crate::{
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
 
-/// An attachment (پیوست): a document or a piece of evidence, and the record that it belongs to.
+/// An attachment (پیوست): a document or a piece of evidence, with the record that it belongs to.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Attachment {
     #[serde(flatten)]
     info: RecordInfo,
-    /// What kind of record it is attached to.
+    /// Kind of the record that it is attached to.
     #[schema(example = "project")]
     subject_kind: SubjectKind,
-    /// The record that it is attached to.
+    /// Record that it is attached to.
     subject_id: Uuid,
     /// The project that the record belongs to, if it belongs to one.
     #[schema(required)]
@@ -29,34 +29,34 @@ pub struct Attachment {
     /// The province that the record belongs to; null for a national one.
     #[schema(required)]
     province: Option<ProvinceCode>,
-    /// What it is.
+    /// Kind of document.
     #[schema(example = "minutes")]
     kind: Kind,
     /// The title in Persian, as given.
     #[schema(example = "صورت‌جلسهٔ کمیتهٔ راهبری")]
     title_fa: String,
-    /// What the file is called, and is offered as at the download.
+    /// File name, also offered at the download.
     #[schema(example = "صورت‌جلسه.txt")]
     file_name: String,
-    /// What the file is.
+    /// Media type of the file.
     #[schema(example = "text/plain")]
     media_type: MediaType,
     /// The SHA-256 of the content, in hexadecimal.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     sha256: String,
-    /// How many bytes the content has.
+    /// Size of the content in bytes.
     #[schema(minimum = 1, example = 4)]
     size_bytes: i64,
     /// The decision that endorses it. The endorsed diagnostic study or action plan is one that has it.
     #[schema(required, example = json!(null))]
     decision_id: Option<Uuid>,
-    /// Anything else.
+    /// Note.
     #[schema(required)]
     note: Option<String>,
-    /// Whether the content is there; until then it is only announced.
+    /// Whether the content has been received; until then it is only announced.
     #[schema(example = false)]
     is_complete: bool,
-    /// When the content arrived.
+    /// Time at which the content arrived.
     #[schema(required, example = json!(null))]
     received_at: Option<DateTime<Utc>>,
 }
@@ -84,8 +84,8 @@ impl From<&Model> for Attachment {
     }
 }
 
-/// What an attachment is made of. `decision_id`, `note` and `external_refs` can be left out. What the content
-/// is, and what it is attached to, stays as it is once the content is there.
+/// Input of an attachment. `decision_id`, `note` and `external_refs` are optional. Fields that describe the
+/// content and the subject cannot change once the content is there.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -94,12 +94,12 @@ impl From<&Model> for Attachment {
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "size_bytes": 4,
 }))]
 pub struct AttachmentInput {
-    /// What kind of record it is attached to.
+    /// Kind of the record that it is attached to.
     #[schema(example = "project")]
     pub subject_kind: SubjectKind,
-    /// The record that it is attached to.
+    /// Record that it is attached to.
     pub subject_id: Uuid,
-    /// What it is.
+    /// Kind of document.
     #[schema(example = "minutes")]
     pub kind: Kind,
     /// The title in Persian.
@@ -111,8 +111,7 @@ pub struct AttachmentInput {
         example = "صورت‌جلسهٔ کمیتهٔ راهبری"
     )]
     pub title_fa: String,
-    /// What the file is called: a name without a path, which ends as files of its media type do, such as
-    /// `.txt`.
+    /// File name without a path, with an extension of its media type, such as `.txt`.
     #[schema(
         min_length = 1,
         max_length = 200,
@@ -120,27 +119,27 @@ pub struct AttachmentInput {
         example = "صورت‌جلسه.txt"
     )]
     pub file_name: String,
-    /// What the file is. Its first bytes must say the same.
+    /// Media type of the file. Its first bytes must agree.
     #[schema(example = "text/plain")]
     pub media_type: MediaType,
-    /// The SHA-256 of the content to come, in hexadecimal.
+    /// SHA-256 of the content, in hexadecimal.
     #[schema(
         pattern = "^[0-9a-f]{64}$",
         example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
     )]
     pub sha256: String,
-    /// How many bytes the content to come has. The service may have a lower limit: 25 MiB, unless it is
-    /// configured otherwise.
+    /// Size of the content in bytes. The service may have a lower limit: 25 MiB, unless it is configured
+    /// otherwise.
     #[schema(minimum = 1, maximum = 5_368_709_120_i64, example = 4)]
     pub size_bytes: i64,
     /// The decision that endorses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<Uuid>,
-    /// Anything else.
+    /// Note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,
-    /// What other systems call the attachment.
+    /// Identifiers of the attachment in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -215,7 +214,7 @@ impl Input<Model> for AttachmentInput {
     }
 }
 
-/// Which attachments to list.
+/// Filters of the list of attachments.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct AttachmentFilter {
     /// Attached to any of these kinds of records.
@@ -223,14 +222,14 @@ pub struct AttachmentFilter {
     pub subject_kind: Option<Vec<SubjectKind>>,
     /// Attached to this record.
     pub subject_id: Option<Uuid>,
-    /// Attached to this project, or to what belongs to it.
+    /// Attached to this project, or to one of its records.
     pub project_id: Option<Uuid>,
     /// Any of these kinds.
     #[param(style = Form, explode = false, min_items = 1, max_items = 8)]
     pub kind: Option<Vec<Kind>>,
-    /// Any of these provinces. What is attached to a national record belongs to none.
+    /// Any of these provinces. Attachments of national records have none.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
-    /// With `true` only those whose content is there; with `false` only the others.
+    /// With `true` only those with content; with `false` only the others.
     pub is_complete: Option<bool>,
 }

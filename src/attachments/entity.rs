@@ -1,4 +1,4 @@
-//! The table of attachments, and what is asked of it.
+//! Attachments: table and queries.
 
 use crate::store::Record;
 use sea_orm::QuerySelect;
@@ -19,33 +19,33 @@ use crate::{
 crate::store::record_table! {
     /// An attachment.
     "attachment" {
-        /// What kind of record it is attached to.
+        /// Kind of the record that it is attached to.
         subject_kind: SubjectKind,
-        /// The record that it is attached to.
+        /// Record that it is attached to.
         subject_id: Uuid,
-        /// The cluster of that record, where it belongs to no project.
+        /// The cluster of that record, if it belongs to no project.
         cluster_id: Option<Uuid>,
         /// The project of that record.
         project_id: Option<Uuid>,
         /// The code of that record's province; none for a national one.
         province: Option<String>,
-        /// What it is.
+        /// Kind of document.
         kind: Kind,
         /// Its Persian title as given.
         title_fa: String,
-        /// What the file is called.
+        /// File name.
         file_name: String,
-        /// What the file is.
+        /// Media type.
         media_type: MediaType,
         /// The SHA-256 of the content, in hexadecimal: its name in the store of files.
         sha256: String,
-        /// How many bytes the content has.
+        /// Size of the content in bytes.
         size_bytes: i64,
         /// The decision that endorses it.
         decision_id: Option<Uuid>,
-        /// Anything else.
+        /// Note.
         note: Option<String>,
-        /// When the content arrived.
+        /// Time at which the content arrived.
         received_at: Option<ChronoDateTimeUtc>,
     }
 }
@@ -56,8 +56,8 @@ impl Model {
         self.received_at.is_some()
     }
 
-    /// It lies in the author's scope; and CDAs attach to what belongs to the projects that are assigned to
-    /// them, and to nothing without a project.
+    /// Checks that it is within the author's scope; CDAs may attach only to records of projects assigned to
+    /// them.
     pub async fn check_author(&self, transaction: &Transaction) -> Result<(), Problem> {
         if !self.is_writable_in(&transaction.author().scope) {
             return Err(Problem::new(&problem_types::OUTSIDE_SCOPE));
@@ -66,7 +66,7 @@ impl Model {
     }
 }
 
-/// The SHA-256 of each content that was received, also of attachments that are deleted since.
+/// SHA-256 of each received content, including those of deleted attachments.
 pub async fn contents(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
     let names: Vec<String> = Entity::find()
         .select_only()
@@ -79,7 +79,7 @@ pub async fn contents(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbE
     Ok(names.into_iter().collect())
 }
 
-/// What a document is in the programme.
+/// Kinds of documents in the programme.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -87,7 +87,7 @@ pub async fn contents(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbE
 #[serde(rename_all = "snake_case")]
 #[schema(as = AttachmentKind)]
 pub enum Kind {
-    /// Evidence that something was reached.
+    /// Evidence of a result.
     Evidence,
     /// The diagnostic study of a cluster.
     DiagnosticStudy,
@@ -95,13 +95,13 @@ pub enum Kind {
     ActionPlan,
     /// The licence that a project is completed.
     CompletionLicence,
-    /// Where a claim or a figure comes from.
+    /// Source of a claim or a figure.
     SourceDocument,
     /// The minutes of a meeting.
     Minutes,
     /// A photograph.
     Photo,
-    /// Anything else.
+    /// Other documents.
     #[default]
     Other,
 }

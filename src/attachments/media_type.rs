@@ -1,4 +1,4 @@
-//! Which kinds of files are taken, and what the bytes of one say of its kind.
+//! Accepted media types, and their detection from the bytes of a file.
 
 use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, Iterable, prelude::StringLen};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use utoipa::{
 
 use crate::http::document;
 
-/// What a file is. Archives and what can be run are not taken.
+/// Media types of files. Archives and executables are not accepted.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -51,8 +51,7 @@ pub enum MediaType {
 }
 
 impl MediaType {
-    /// How the names of such files end: by it, and not by the media type, a desktop chooses the program that
-    /// opens one.
+    /// File extensions: by them, not by the media type, a desktop chooses the program that opens a file.
     pub const fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Pdf => &["pdf"],
@@ -66,7 +65,7 @@ impl MediaType {
         }
     }
 
-    /// Whether a file of this name would be opened as what it is.
+    /// Whether the extension of the name belongs to this type.
     pub fn fits(self, file_name: &str) -> bool {
         let (name, ending) = file_name.rsplit_once('.').unwrap_or_default();
         !name.is_empty() && self.endings().iter().any(|known| ending.eq_ignore_ascii_case(known))
@@ -85,7 +84,7 @@ impl PartialSchema for FileContent {
 
 impl ToSchema for FileContent {}
 
-/// So many bytes of the beginning are looked at.
+/// Number of bytes inspected at the beginning.
 const HEAD: usize = 64 * 1024;
 
 /// Looks at a file as it passes.
@@ -116,7 +115,7 @@ impl Sniffer {
         self.cut.drain(..whole);
     }
 
-    /// Whether the bytes are what they are said to be.
+    /// Whether the bytes agree with the declared type.
     pub fn agrees(&self, said: MediaType) -> bool {
         let found = infer::get(&self.head).map(|found| found.mime_type());
         match said {
@@ -133,11 +132,11 @@ impl Sniffer {
         }
     }
 
-    /// A ZIP archive with an entry in this folder. In which order the entries come depends on the program
-    /// that wrote it, so all of the beginning are looked at.
+    /// Whether it is a ZIP archive with an entry in this folder. The order of entries depends on the program
+    /// that wrote it, so all entries within the inspected bytes are checked.
     fn is_ooxml_with(&self, folder: &[u8]) -> bool {
         const ENTRY: &[u8] = b"PK\x03\x04";
-        /// Where the name of an entry begins (APPNOTE of PKWARE, section 4.3.7).
+        /// Offset of the name in an entry (APPNOTE of PKWARE, section 4.3.7).
         const NAME: usize = 30;
         let mut entries = self.head.windows(ENTRY.len()).enumerate().filter(|(_, window)| *window == ENTRY);
         let mut names = entries.by_ref().filter_map(|(at, _)| self.head.get(at + NAME..));
@@ -145,7 +144,7 @@ impl Sniffer {
     }
 }
 
-/// What two letters stand for, `BM` and `MZ`: they say nothing of a text.
+/// Types detected by two letters, `BM` and `MZ`, which prove nothing for a text.
 const TWO_LETTERS: [&str; 2] = ["image/bmp", "application/vnd.microsoft.portable-executable"];
 
 #[cfg(test)]

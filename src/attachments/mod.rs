@@ -1,5 +1,5 @@
-//! Attachments (پیوست): documents and evidence. A record announces a file, and the file follows; both can be
-//! repeated.
+//! Attachments (پیوست): documents and evidence. A record announces a file, which is then uploaded; both steps
+//! are repeatable.
 
 pub mod content;
 pub mod dto;
@@ -82,9 +82,9 @@ impl Collection for Model {
 
 /// Announce an attachment
 ///
-/// The first of two steps: say what the file is, with its size and its SHA-256. The second is `PUT
-/// /attachments/{id}/content`, and each may be repeated after a broken connection. CDAs attach to what
-/// belongs to the projects that are assigned to them.
+/// The first of two steps: describe the file, with its size and its SHA-256. The second is `PUT
+/// /attachments/{id}/content`, and each may be repeated after a broken connection. CDAs may attach only to
+/// records of projects assigned to them.
 #[utoipa::path(request_body = AttachmentInput, responses((status = 201, body = Attachment)), security(("oauth2" = ["attachments:write"])))]
 #[post("/attachments")]
 pub async fn create_attachment(
@@ -98,8 +98,7 @@ pub async fn create_attachment(
 
 /// Change an attachment
 ///
-/// A JSON Merge Patch. Once the content is there, what it is attached to, its SHA-256, size and media type
-/// stay as they are.
+/// A JSON Merge Patch. Once the content is there, subject, SHA-256, size and media type cannot change.
 #[utoipa::path(request_body = AttachmentInput, responses((status = 200, body = Attachment)), security(("oauth2" = ["attachments:write"])))]
 #[patch("/attachments/{id}")]
 pub async fn update_attachment(
@@ -114,8 +113,8 @@ pub async fn update_attachment(
 
 /// Create or replace an attachment by another system's reference
 ///
-/// Creates the attachment that the other system calls so (201), or replaces it (200), which needs `If-Match`.
-/// A field that is left out is emptied; the reference itself is always kept.
+/// Creates the attachment with this reference (201), or replaces it (200), which needs `If-Match`. Omitted
+/// fields are cleared; the reference itself is always kept.
 #[utoipa::path(
     request_body = AttachmentInput,
     responses((status = 200, body = Attachment, description = "Replaced"), (status = 201, body = Attachment, description = "Created")),
@@ -134,9 +133,9 @@ pub async fn put_attachment_by_reference(
 
 /// Download the content
 ///
-/// The file as it was sent, to be saved under its name: never compressed, shown or run. Its ETag is its
-/// SHA-256, against which the stored file is held before its first byte is sent: 500 (`file_damaged`) where
-/// it is missing or has changed. 404 until it has come.
+/// The file as it was sent, to be saved under its name: never compressed, displayed or run. Its ETag is its
+/// SHA-256, by which the stored file is verified before its first byte is sent: 500 (`file_damaged`) if it is
+/// missing or has changed. 404 before it has been received.
 #[utoipa::path(
     responses((status = 200, body = FileContent, content_type = "application/octet-stream", description = "The file")),
     security(("oauth2" = ["attachments:read"])),
@@ -153,9 +152,9 @@ pub async fn get_attachment_content(
 /// Send the content
 ///
 /// The bytes of the file, in the media type of the attachment. Size, SHA-256 and type must be those announced
-/// (422), else nothing changes. It needs no `If-Match`, since the SHA-256 says which content it is; sent
-/// again, it changes nothing. A slow connection may take its time: the service gives up (408) when nothing
-/// comes for some seconds, or less than 8 KiB a second.
+/// (422), otherwise nothing changes. It needs no `If-Match`, because the SHA-256 identifies the content;
+/// sending it again changes nothing. A slow connection may take its time: the service gives up (408) if
+/// nothing arrives for some seconds, or less than 8 KiB a second.
 #[utoipa::path(
     request_body(content = FileContent, content_type = "application/octet-stream"),
     responses((status = 200, body = Attachment, description = "The content is there")),

@@ -26,7 +26,7 @@ impl Record for Model {
         Attachment::from(self)
     }
 
-    /// What is attached to a national record exists for everybody.
+    /// Attachments of national records are visible to everybody.
     fn visible_to(scope: &Scope) -> Condition {
         scope.holds_or_national((Entity, Column::Province))
     }
@@ -35,7 +35,7 @@ impl Record for Model {
         self.province.as_deref()
     }
 
-    /// What is attached to a national record is kept by national offices.
+    /// Only national accounts may change attachments of national records.
     fn is_writable_in(&self, scope: &Scope) -> bool {
         scope.province().is_none() || self.province() == scope.province()
     }
@@ -48,7 +48,7 @@ impl Record for Model {
         search::words([Some(&self.title_fa), Some(&self.file_name)])
     }
 
-    /// It is deleted, and its content is to be removed.
+    /// Erases the attachment: it is deleted, and its content has to be removed.
     fn erase(&mut self) {
         self.deleted_at.get_or_insert_with(clock::now);
         (self.title_fa, self.file_name) = (ERASED_NAME.to_owned(), "erased".to_owned());
@@ -100,7 +100,7 @@ impl Listed for Model {
 }
 
 impl AttachmentFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         let complete = |wanted: bool| {
             if wanted { Column::ReceivedAt.is_not_null() } else { Column::ReceivedAt.is_null() }

@@ -1,4 +1,4 @@
-//! What a document can be attached to, and where that belongs.
+//! Subjects of attachments, and the project, cluster or province they belong to.
 
 use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, FromQueryResult, Statement, prelude::*};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{checks, clusters, problem::Problem, projects, store::Transaction};
 
-/// What kind of record a document is attached to.
+/// Kinds of records that a document can be attached to.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -38,10 +38,10 @@ pub enum SubjectKind {
     Network,
 }
 
-/// Where a record belongs.
+/// Cluster, project and province of a record.
 #[derive(Debug, FromQueryResult)]
 pub struct Belonging {
-    /// The cluster, of what belongs to one and to no project.
+    /// Cluster of a record that belongs to a cluster, but to no project.
     pub cluster_id: Option<Uuid>,
     /// The project.
     pub project_id: Option<Uuid>,
@@ -50,8 +50,8 @@ pub struct Belonging {
 }
 
 impl SubjectKind {
-    /// How a row tells its cluster, its project and, where it has neither, its province. The name of the kind
-    /// is that of the table.
+    /// Column expressions for cluster, project and, if there is neither, province. The name of the kind is
+    /// that of the table.
     fn columns(self) -> [&'static str; 3] {
         match self {
             Self::Cluster => ["id", "NULL", "NULL"],
@@ -66,8 +66,8 @@ impl SubjectKind {
         }
     }
 
-    /// Where a live record of this kind belongs, if it exists for the author; 422 at `pointer` otherwise.
-    /// Nobody deletes or moves it before the end of the transaction.
+    /// Cluster, project and province of a live record of this kind, if it exists for the author; 422 at
+    /// `pointer` otherwise. It cannot be deleted or moved before the end of the transaction.
     pub async fn find(
         self,
         transaction: &Transaction,

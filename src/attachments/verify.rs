@@ -1,4 +1,4 @@
-//! Whether the stored files are those that the attachments announce.
+//! Verifies the stored files against the attachments.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,15 +11,15 @@ use crate::{
     store::{Database, Files, files::ReadError},
 };
 
-/// So many attachments are read at once.
+/// Attachments per page.
 const PAGE: u64 = 500;
 
-/// Files that are whole.
+/// Statistics of the verified files.
 #[derive(Debug, Default)]
 pub struct WholeFiles {
-    /// So many attachments have their content.
+    /// Number of attachments with content.
     pub attachments: u64,
-    /// So many bytes of files were read.
+    /// Number of bytes read.
     pub bytes: u64,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for WholeFiles {
     }
 }
 
-/// Why the files cannot be said to be whole.
+/// Faults of the stored files.
 #[derive(Debug)]
 pub enum FileFault {
     /// The first one that is not.
@@ -38,7 +38,7 @@ pub enum FileFault {
         attachment: Uuid,
         /// Its name in the store.
         sha256: String,
-        /// What is wrong with it.
+        /// The error.
         error: ReadError,
     },
     /// The attachments could not be read.
@@ -70,9 +70,8 @@ impl fmt::Display for FileFault {
 
 impl std::error::Error for FileFault {}
 
-/// Reads the file of every attachment that has its content, deleted ones with them, and holds it against size
-/// and SHA-256. A part of a file at a time is in memory. Files that no attachment names are no fault: their
-/// records may have been announced anew.
+/// Verifies size and SHA-256 of the file of every attachment with content, including deleted ones, in
+/// constant memory. Files without an attachment are no fault: their records may have been announced again.
 pub async fn verify(db: &Database, config: &Config) -> Result<WholeFiles, FileFault> {
     let (mut whole, mut after, mut store) = (WholeFiles::default(), Uuid::nil(), None);
     loop {
@@ -97,7 +96,7 @@ pub async fn verify(db: &Database, config: &Config) -> Result<WholeFiles, FileFa
             },
         };
         whole.attachments += page.len() as u64;
-        // A file that several of them have is read once.
+        // A file shared by several attachments is read once.
         let mut named: BTreeMap<_, Vec<Model>> = BTreeMap::new();
         page.into_iter()
             .for_each(|row| named.entry((row.sha256.clone(), row.size_bytes)).or_default().push(row));

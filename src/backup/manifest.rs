@@ -1,4 +1,4 @@
-//! The manifest of a backup: what it is of, and the hashes of its parts. It holds no secret.
+//! Manifest of a backup: its source, and the hashes of its parts. It contains no secrets.
 
 use std::{
     fs::File,
@@ -37,9 +37,9 @@ pub struct Manifest {
     pub format: u32,
     /// The version of the program that made it.
     pub version: String,
-    /// When it was begun: all that was acknowledged before is in it.
+    /// Start of the backup: everything acknowledged before is in it.
     pub created_at: DateTime<Utc>,
-    /// The database that it is of.
+    /// The source database.
     pub database: Database,
     /// The root of all record chains.
     pub root: Root,
@@ -65,7 +65,7 @@ pub struct Database {
 pub struct Part {
     /// Its name.
     pub name: String,
-    /// How many bytes it has.
+    /// Size in bytes.
     pub bytes: u64,
     /// The SHA-256 of its content, in hexadecimal.
     pub sha256: String,
@@ -74,13 +74,13 @@ pub struct Part {
 /// The attached files.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Files {
-    /// How many there are.
+    /// Number of files.
     pub count: u64,
-    /// How many bytes they have.
+    /// Total size in bytes.
     pub bytes: u64,
-    /// Those that could not be read from the store: they are not in the backup.
+    /// Files that could not be read from the store: they are not in the backup.
     pub missing: Vec<String>,
-    /// Those whose content was not what its name says: they are not in the backup.
+    /// Files whose content did not match their name: they are not in the backup.
     pub damaged: Vec<String>,
 }
 
@@ -116,7 +116,7 @@ impl Manifest {
         Ok(serde_json::from_str(&text).map_err(|error| unreadable(&error))?)
     }
 
-    /// Compares all parts and files of a backup with their hashes, and gives the names of the files.
+    /// Verifies all parts and files of a backup by their hashes; returns the names of the files.
     pub fn check(&self, folder: &Path) -> Result<Vec<String>, Failure> {
         for name in [self.database.kind.part(), LIST] {
             let part = self
@@ -150,7 +150,7 @@ impl Manifest {
     }
 }
 
-/// Where an attached file is in a backup.
+/// Path of an attached file in a backup.
 pub fn file(folder: &Path, name: &str) -> PathBuf {
     folder.join(FILES).join(name)
 }

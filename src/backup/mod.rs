@@ -1,7 +1,7 @@
-//! Backups: the database and the attached files, as they were at one moment, while the service runs.
+//! Online backups: the database and the attached files as of one moment.
 //!
-//! The database is copied first, and then the files that its attachments name. A file is kept under the hash
-//! of its content and never removed, so that what is copied later is what was there at that moment.
+//! The database is copied first, then the files of its attachments. A file is stored under the hash of its
+//! content and never removed, so that a later copy still has the content of that moment.
 
 pub mod manifest;
 pub mod restore;
@@ -30,7 +30,7 @@ use crate::{
     values::hex,
 };
 
-/// Backs up into a folder that is missing or empty. It is there once it is whole.
+/// Backs up into a folder that is missing or empty. The folder appears when the backup is complete.
 pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, Failure> {
     let is_free = match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_none(),
@@ -58,7 +58,7 @@ pub async fn create(config: &Config, folder: &Path) -> Result<Manifest, Failure>
     outcome
 }
 
-/// `.NAME.unfinished` beside the folder. Two backups into the same one get in each other's way here.
+/// `.NAME.unfinished` beside the folder. Two concurrent backups into the same folder conflict here.
 fn unfinished(folder: &Path) -> Result<PathBuf, Failure> {
     let absolute = std::path::absolute(folder)?;
     let name = absolute.file_name().ok_or_else(|| format!("{} is no name of a folder", folder.display()))?;
@@ -86,7 +86,7 @@ async fn fill(config: &Config, folder: &Path) -> Result<Manifest, Failure> {
     Ok(manifest)
 }
 
-/// Copies the files, and writes the list of those that are whole.
+/// Copies the files, and writes the list of the intact ones.
 async fn copy_files(
     config: &Config,
     folder: &Path,
@@ -123,7 +123,7 @@ enum Copied {
     Damaged,
 }
 
-/// The error is that of the backup's own disk: what the store does not give is missing.
+/// Errors are those of the backup's own disk: files that the store cannot read count as missing.
 async fn copy_file(store: &Files, name: &str, to: &Path) -> Result<Copied, Failure> {
     let Ok(bytes) = store.bytes(name).await else { return Ok(Copied::Missing) };
     let (mut file, mut hash, mut size, mut bytes) = (new_file(to)?, Sha256::new(), 0, bytes);

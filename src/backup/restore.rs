@@ -21,24 +21,24 @@ use crate::{
     },
 };
 
-/// What is sent to the store at once.
+/// Size of the chunks sent to the store, in bytes.
 const PIECE: usize = 256 * 1024;
 
 /// A backup that is restored.
 #[derive(Debug)]
 pub struct Restored {
-    /// What it was of.
+    /// Manifest of the backup.
     pub manifest: Manifest,
-    /// How many changes of the tables are newer than it.
+    /// Number of migrations that the backup lacks.
     pub missing: usize,
-    /// How many sessions were ended.
+    /// Number of sessions ended.
     pub sessions: u64,
-    /// How many records were erased again; none where that waits for the tables to be brought up to date.
+    /// Number of records erased again; none if this has to wait for the migrations.
     pub erased: Option<usize>,
 }
 
-/// Restores a backup. All that can be checked beforehand is checked before anything is written. Of one that
-/// is interrupted the files stay, and do not keep it from being begun again.
+/// Restores a backup. Everything that can be checked in advance is checked before anything is written. Files
+/// of an interrupted restore stay, and do not prevent another attempt.
 pub async fn restore(config: &Config, folder: &Path) -> Result<Restored, Failure> {
     let manifest = Manifest::read(&folder.join(manifest::NAME))?;
     let missing = check_kind(config, &manifest)?;
@@ -55,7 +55,7 @@ pub async fn restore(config: &Config, folder: &Path) -> Result<Restored, Failure
             return Err(format!("the root of what was restored is {found}, and that of the manifest {expected}: the backup is not whole").into());
         }
         restoration::keep(db, manifest.created_at, &manifest.root).await?;
-        // Those that were ended since the backup would live again.
+        // Sessions ended since the backup would be active again.
         Ok(session::revoke_everybody(db).await?)
     })
     .await?;
@@ -64,7 +64,7 @@ pub async fn restore(config: &Config, folder: &Path) -> Result<Restored, Failure
     Ok(Restored { manifest, missing, sessions, erased })
 }
 
-/// Erases again what is on the list of erasures.
+/// Repeats the erasures of the list.
 async fn apply_list(config: &Config) -> Result<usize, Failure> {
     let db = connection::connect(&config.database_url, 1).await?;
     let count = erasures::list::apply(&db, config).await?;
@@ -72,8 +72,8 @@ async fn apply_list(config: &Config) -> Result<usize, Failure> {
     Ok(count)
 }
 
-/// Refuses a backup of another kind of database or of a newer version; says how many changes of the tables it
-/// lacks.
+/// Refuses a backup of another database engine or of a newer version; returns the number of migrations that
+/// it lacks.
 fn check_kind(config: &Config, manifest: &Manifest) -> Result<usize, Failure> {
     let name = |kind| if kind == Kind::Sqlite { "SQLite" } else { "PostgreSQL" };
     let (of, into) = (manifest.database.kind, Kind::of(config));

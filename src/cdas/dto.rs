@@ -1,4 +1,4 @@
-//! CDAs as clients see and write them.
+//! DTOs of CDAs: representation and input.
 
 pub use super::entity::Certificate;
 use serde::{Deserialize, Serialize};
@@ -44,9 +44,9 @@ pub struct Cda {
     education: Option<String>,
     /// Certificates and trainings.
     certificates: Vec<Certificate>,
-    /// Where the CDA stands. It changes by `POST /cdas/{id}/transitions` only.
+    /// State of the CDA. It changes only by `POST /cdas/{id}/transitions`.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they depend on
     /// other records.
     #[schema(example = json!([{"to": "certified", "needs": [], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
@@ -71,7 +71,7 @@ impl From<&Model> for Cda {
     }
 }
 
-/// What a CDA's record is made of. Only `national_code`, `name_fa` and `province` are needed.
+/// Input of a CDA. Only `national_code`, `name_fa` and `province` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CdaInput {
@@ -109,7 +109,7 @@ pub struct CdaInput {
     #[serde(default)]
     #[schema(max_items = 50)]
     pub certificates: Vec<Certificate>,
-    /// What other systems call the CDA.
+    /// Identifiers of the CDA in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -168,7 +168,7 @@ impl Input<Model> for CdaInput {
     }
 }
 
-/// Which CDAs to list.
+/// Filters of the list of CDAs.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct CdaFilter {
     /// Any of these states.

@@ -1,4 +1,4 @@
-//! The table of CDAs, and what is asked of it.
+//! CDAs: table and queries.
 
 use sea_orm::{
     DeriveActiveEnum, EnumIter, FromJsonQueryResult,
@@ -20,7 +20,7 @@ crate::store::record_table! {
     "cda" {
         /// The national code; the table holds the commitment to it.
         national_code: NationalCode,
-        /// Its blind index, by which it is unique.
+        /// Blind index of the national code, for uniqueness.
         national_code_index: Option<String>,
         /// The commitments to the personal values.
         commitments: Option<Commitments>,
@@ -40,7 +40,7 @@ crate::store::record_table! {
         education: Option<String>,
         /// The certificates and trainings.
         certificates: Certificates,
-        /// Where the CDA stands.
+        /// State.
         state: State,
     }
 }
@@ -65,7 +65,7 @@ impl Model {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
-    /// What it is.
+    /// Title.
     #[schema(
         min_length = 1,
         max_length = 200,
@@ -74,7 +74,7 @@ pub struct Certificate {
         example = "عامل توسعهٔ خوشهٔ صنعتی"
     )]
     pub title: String,
-    /// Who gave it.
+    /// Issuer.
     #[schema(
         min_length = 1,
         max_length = 200,
@@ -83,7 +83,7 @@ pub struct Certificate {
         example = "سازمان صنایع کوچک و شهرک‌های صنعتی ایران"
     )]
     pub issuer: String,
-    /// When it was given.
+    /// Date of issue.
     pub issued_on: Date,
     /// The last day on which it holds; null where it holds for good.
     #[serde(default)]
@@ -91,7 +91,7 @@ pub struct Certificate {
     pub expires_on: Option<Date>,
 }
 
-/// Where a CDA stands.
+/// States of a CDA.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -99,16 +99,16 @@ pub struct Certificate {
 #[serde(rename_all = "snake_case")]
 #[schema(as = CdaState)]
 pub enum State {
-    /// Has applied.
+    /// Application submitted.
     #[default]
     Applicant,
     /// May lead projects.
     Certified,
-    /// Certified, but shut out for a while.
+    /// Certified, but suspended temporarily.
     Suspended,
     /// The certificate has expired.
     Expired,
-    /// The certificate was taken away for good.
+    /// The certificate was revoked permanently.
     Revoked,
 }
 

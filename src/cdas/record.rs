@@ -60,7 +60,7 @@ impl Record for Model {
         format!("cdas/{}", self.id)
     }
 
-    /// The national code is not among them: whoever sees it masked could guess it digit by digit.
+    /// Without the national code: whoever sees it masked could guess it digit by digit.
     fn terms(&self) -> Vec<(&'static str, String)> {
         search::words([Some(&self.name_fa), self.name_en.as_ref()])
     }
@@ -167,7 +167,7 @@ impl Listed for Model {
 }
 
 impl CdaFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))

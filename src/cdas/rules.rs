@@ -17,7 +17,7 @@ use crate::{
 
 const MANAGER: Who = Who::Holder("cdas:write");
 
-/// The table.
+/// Transition table.
 pub const STEPS: &[Step<Model>] = &[
     Step {
         from: &[State::Applicant, State::Suspended, State::Expired],
@@ -64,7 +64,7 @@ const LEADS_NOTHING: Guard<Model> = Guard {
     holds: |_, facts| !facts.leads,
 };
 
-/// What the guards look at.
+/// Facts that the guards check.
 pub struct Facts {
     on: NaiveDate,
     leads: bool,
@@ -76,8 +76,8 @@ struct Found {
     leads: bool,
 }
 
-/// The facts of some CDAs on a day, in one statement. Read from the tables of projects without knowing more
-/// of them.
+/// The facts of some CDAs on a day, in one statement. Reads the tables of projects without depending on their
+/// module.
 pub async fn facts(
     db: &impl ConnectionTrait,
     rows: &[Model],
@@ -97,7 +97,7 @@ struct Led {
     last: Option<ChronoDate>,
 }
 
-/// The certificates of a CDA cover what the CDA leads (rule 1 of `domain.md`).
+/// Checks that the certificates of a CDA cover the led projects (rule 1 of `domain.md`).
 pub async fn check_certificates(transaction: &Transaction, row: &Model) -> Result<(), Problem> {
     const SQL: &str = "SELECT a.valid_from, COALESCE(a.valid_to, p.contract_end) AS last FROM assignment a JOIN project p ON p.id = a.project_id \
         WHERE a.cda_id = $1 AND a.role = 'lead' AND a.deleted_at IS NULL AND p.state NOT IN ('closed', 'terminated')";

@@ -1,9 +1,9 @@
-//! Where a follower stands, as it keeps it: sealed, so that nobody can make a cursor, or read in one what
-//! others have written.
+//! Cursors of the feed: the position of a follower, encrypted and authenticated, so that nobody can forge a
+//! cursor or read data of others in it.
 //!
-//! A cursor is `format, key, nonce, sealed place`, in base64url. The format and the key's id are in the
-//! clear: a cursor of another format, or of a database with another key, is a sound one that leads nowhere
-//! (410); one that claims our key and does not open is no cursor (400).
+//! A cursor is `format, key, nonce, sealed place`, in base64url. The format and the key's id are in clear: a
+//! cursor of another format, or of a database with another key, is valid but unusable (410); one that has our
+//! key's id and cannot be opened is invalid (400).
 
 use aws_lc_rs::aead::NONCE_LEN;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -22,35 +22,35 @@ use crate::{
     },
 };
 
-/// The format of cursors. The first one was JSON that was not sealed.
+/// Format of cursors. The first one was unencrypted JSON.
 const FORMAT: u8 = 2;
 const KEY_ID: usize = 8;
 
-/// Where a follower stands.
+/// Position of a follower.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Which database it is about.
+    /// Identity of the database.
     pub lineage: String,
-    /// What is followed, and for whom.
+    /// Hash of the followed kinds and the province.
     pub question: String,
     pub place: Place,
-    /// What the follower has seen at its last moment; none where the log was empty.
+    /// Trace of the entries seen; none if the log was empty.
     pub trace: Option<Trace>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// Among the records as they were at a moment, after one of a kind.
+    /// Within the snapshot of a moment, after a record of a kind.
     Snapshot { seen: Seen, kind: usize, after: Uuid },
-    /// All that was seen at a moment has been told.
+    /// After all that was seen at a moment.
     After { seen: Seen },
     /// Between two moments, at a position.
     Between { since: Option<Seen>, until: Seen, position: i64 },
 }
 
 impl Place {
-    /// The last moment that it knows of.
+    /// The latest moment in it.
     pub fn seen(&self) -> &Seen {
         match self {
             Self::Snapshot { seen, .. } | Self::After { seen } | Self::Between { until: seen, .. } => seen,
@@ -58,8 +58,8 @@ impl Place {
     }
 }
 
-/// The key that seals cursors, which is read, or made, when the first one is needed: a service that cannot
-/// have it still does all the rest.
+/// The key that encrypts cursors, loaded or created at first use, so that the rest of the service works
+/// without it.
 #[derive(Default)]
 pub struct CursorKey(OnceCell<Seal>);
 
@@ -70,10 +70,10 @@ impl CursorKey {
     }
 }
 
-/// Seals and opens cursors.
+/// Encrypts and decrypts cursors.
 pub struct Seal {
     cipher: Cipher,
-    /// What stands before each: the format, and which key it is.
+    /// Prefix of each cursor: format and key id.
     head: [u8; 1 + KEY_ID],
 }
 
@@ -90,7 +90,7 @@ impl Seal {
         Ok(URL_SAFE_NO_PAD.encode([&self.head[..], &sealed].concat()))
     }
 
-    /// The cursor of a text. 410 where it is one of another format or key, 400 where it is none.
+    /// Opens a cursor. 410 if it has another format or key, 400 if it is invalid.
     pub fn open(&self, text: &str) -> Result<Cursor, Problem> {
         let invalid = || Problem::new(&problem_types::INVALID_CURSOR);
         let elsewhere = || Problem::new(&problem_types::RESYNC_REQUIRED);
@@ -109,12 +109,12 @@ impl Seal {
             return Err(elsewhere());
         }
         let opened = self.cipher.open(&self.head, rest).ok_or_else(invalid)?;
-        // It was sealed here: what is not read any more was another format all the same.
+        // It was sealed here, so unreadable content means another format.
         serde_json::from_slice(&opened).map_err(|_| elsewhere())
     }
 }
 
-/// Whether it is a cursor of the first format.
+/// Whether it is a cursor of the first, unencrypted format.
 fn is_unsealed(bytes: &[u8]) -> bool {
     #[derive(Deserialize)]
     #[allow(dead_code)]

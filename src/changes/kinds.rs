@@ -1,4 +1,4 @@
-//! The kinds of records that can be followed.
+//! Kinds of records in the feed.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,11 +16,11 @@ pub struct Entry {
     pub kind: Kind,
     /// The same in the change log.
     pub resource: &'static str,
-    /// Who may read it.
+    /// Permission to read it.
     pub permission: &'static str,
-    /// Whether records without a province exist for everybody.
+    /// Whether national records are visible to everybody.
     pub is_shared: bool,
-    /// What a follower sees of what the log keeps.
+    /// Converts a log entry for a follower.
     pub show: fn(&Value) -> Shown,
 }
 
@@ -39,7 +39,7 @@ macro_rules! kinds {
             $($(#[$about])* $name,)*
         }
 
-        /// All of them: what others refer to comes before them.
+        /// All kinds; each comes after those it refers to.
         pub const KINDS: &[Entry] = &[$(Entry::of::<$model>(Kind::$name, $permission, kinds!(@$($shared)?)),)*];
     };
     (@) => { false };
@@ -57,7 +57,7 @@ kinds! {
     Cluster: clusters::entity::Model, "clusters:read";
     /// A claim about a cluster.
     ClusterClaim: clusters::claims::Model, "clusters:read";
-    /// What became of a cluster.
+    /// Lineage of a cluster.
     LineageEntry: clusters::lineage::Model, "clusters:read";
     /// A feasibility study of a cluster.
     FeasibilityStudy: clusters::feasibility_studies::Model, "clusters:read";
@@ -73,7 +73,7 @@ kinds! {
     Project: projects::entity::Model, "projects:read";
     /// An assignment of a CDA to a project.
     Assignment: projects::assignments::Model, "projects:read";
-    /// Who supervises a project.
+    /// Supervision of a project.
     Supervision: projects::supervisions::Model, "projects:read";
     /// A partner of a project.
     Partner: projects::partners::Model, "projects:read";

@@ -1,4 +1,4 @@
-//! The feed of changes: how other systems stay in step with this one.
+//! Change feed, by which other systems synchronize with this one.
 
 mod cursor;
 pub mod kinds;
@@ -33,88 +33,85 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(list_changes);
 }
 
-/// How often those who wait look again.
+/// Polling interval of waiting requests.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Where to go on, and how.
+/// Position and options of a feed request.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct Following {
-    /// The `next_cursor` of the answer before. Without it the feed begins with the first change that there
-    /// ever was.
+    /// The `next_cursor` of the previous answer. Without it the feed begins with the first change ever.
     #[param(max_length = 5_000, pattern = "^[A-Za-z0-9_-]+$")]
     pub since: Option<String>,
-    /// Begin with all records as they are now, instead of with changes: the first answer to a new client.
-    /// Follow `next_cursor` with `since`.
+    /// Begin with all current records instead of changes: the first request of a new client. Continue with
+    /// `next_cursor` as `since`.
     #[serde(default)]
     #[param(default = false)]
     pub snapshot: bool,
-    /// Only these kinds of records. The same in each request that goes on from a cursor.
+    /// Only these kinds of records. Must be the same in all requests that continue from a cursor.
     #[param(inline, style = Form, explode = false, min_items = 1, max_items = 30)]
     pub resource: Option<Vec<Kind>>,
-    /// So many changes at the most.
+    /// Maximum number of changes.
     #[param(minimum = 1, maximum = 1000, default = 200)]
     pub page_size: Option<u64>,
-    /// Where nothing has changed, wait so many seconds for a change (long poll).
+    /// Seconds to wait for a change if there is none (long poll).
     #[param(minimum = 0, maximum = 25, default = 0)]
     pub wait: Option<u64>,
 }
 
-/// Changes, in an order in which none comes before one that it builds on.
+/// Changes in order: each comes after those it depends on.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Changes {
     /// The changes.
     items: Vec<Change>,
-    /// What to send as `since` to go on. Keep it together with what you made of the changes, in one
-    /// transaction.
+    /// Value of `since` for the next request. Store it together with the changes, in one transaction.
     #[schema(max_length = 5_000)]
     next_cursor: String,
-    /// Whether there is more at once.
+    /// Whether more changes are available at once.
     has_more: bool,
 }
 
-/// What has become of a record.
+/// Change of a record.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Change {
-    /// Which kind of record.
+    /// Kind of the record.
     pub resource: Kind,
     /// The record.
     pub id: Uuid,
     /// The version that the change made.
     #[schema(minimum = 1, example = 3)]
     pub version: i64,
-    /// What became of it.
+    /// Kind of the change.
     pub kind: FeedEventKind,
-    /// When.
+    /// Time of the change.
     pub changed_at: DateTime<Utc>,
-    /// By which account; null for the service itself, and where the record does not exist for the caller any
-    /// more.
+    /// Account of the author; null for the service itself, and if the record no longer exists for the caller.
     #[schema(required)]
     pub changed_by: Option<Uuid>,
-    /// What that account is called at present.
+    /// Current name of that account.
     #[schema(required, example = "مدیر خوشه‌های لرستان")]
     pub changed_by_name: Option<String>,
-    /// The record with all its own fields, without what follows from other records (such as progress); null
-    /// where it is gone.
+    /// The record with all its own fields, without fields derived from other records (such as progress); null
+    /// if it is gone.
     #[schema(required, value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>, example = json!({"name_fa": "سنگ", "province": "IR-15"}))]
     data: Option<Shown>,
 }
 
-/// What became of a record.
+/// Kinds of changes in the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Fate)]
 pub enum FeedEventKind {
-    /// It is new, or changed: keep `data`.
+    /// It is new, or changed: store `data`.
     Upsert,
-    /// It was deleted: drop it.
+    /// It was deleted: remove it.
     Deleted,
-    /// It does not exist for the caller any more, as it belongs to another province now: drop it.
+    /// It no longer exists for the caller, because it now belongs to another province: remove it.
     OutOfScope,
 }
 
 impl Change {
-    /// What an entry of the log tells those for whom its record exists afterwards, or exists no more; none
-    /// where nobody follows its kind.
+    /// Feed event of a log entry; `is_within` says whether the record still exists for the follower. None if
+    /// its kind is not in the feed.
     pub fn new(entry: change_log::Model, is_within: bool) -> Option<Self> {
         let kind = KINDS.iter().find(|kind| kind.resource == entry.resource)?;
         let event_kind = match (is_within, entry.kind) {
@@ -136,7 +133,7 @@ impl Change {
     }
 }
 
-/// Adds what the authors of changes are called.
+/// Adds the names of the authors of changes.
 pub async fn name_authors<'a>(
     db: &impl ConnectionTrait,
     changes: impl IntoIterator<Item = &'a mut Change>,
@@ -150,13 +147,13 @@ pub async fn name_authors<'a>(
     Ok(())
 }
 
-/// A part of the way.
+/// A page of the feed.
 struct Step {
     items: Vec<Change>,
     has_more: bool,
 }
 
-/// What one caller follows.
+/// Followed kinds and scope of a caller.
 struct Follower<'a> {
     kinds: Vec<&'static kinds::Entry>,
     followed: Followed<'a>,
@@ -186,7 +183,7 @@ impl<'a> Follower<'a> {
         Ok(Self { kinds, followed, question, limit: following.page_size.map_or(200, |size| size as usize) })
     }
 
-    /// 410 where a cursor is of another question, or the log is not the one that it has seen.
+    /// 410 if a cursor belongs to another question, or the log has lost what it has seen.
     async fn check(&self, cursor: &Cursor, lineage: &str, db: &impl ConnectionTrait) -> Result<(), Problem> {
         let is_ours = cursor.lineage == lineage && cursor.question == self.question;
         if is_ours && feed::trace(db, cursor.place.seen()).await? == cursor.trace {
@@ -195,7 +192,7 @@ impl<'a> Follower<'a> {
         Err(Problem::new(&problem_types::RESYNC_REQUIRED))
     }
 
-    /// What comes next after a place, and where the follower stands then.
+    /// The next changes after a place, and the new place of the follower.
     async fn next(
         &self,
         place: Option<&Place>,
@@ -206,7 +203,7 @@ impl<'a> Follower<'a> {
         match place {
             None if is_snapshot => self.records(present, 0, Uuid::nil(), db).await,
             Some(Place::Snapshot { seen, kind, after }) => self.records(seen, *kind, *after, db).await,
-            // Nobody has written anything.
+            // Nothing has been written.
             Some(Place::After { seen }) if seen == present => {
                 Ok((Step { items: Vec::new(), has_more: false }, Place::After { seen: seen.clone() }))
             }
@@ -218,7 +215,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// The cursor of a place that was come to from another one.
+    /// The cursor of a place reached from another one.
     async fn cursor(
         &self,
         place: Place,
@@ -233,7 +230,7 @@ impl<'a> Follower<'a> {
         Ok(Cursor { lineage, question: self.question.clone(), place, trace })
     }
 
-    /// Records as they were at a moment, kind by kind: what others refer to comes before them.
+    /// Records as of a moment, kind by kind: each kind comes after those it refers to.
     async fn records(
         &self,
         seen: &Seen,
@@ -278,19 +275,19 @@ impl<'a> Follower<'a> {
 
 /// Follow the changes
 ///
-/// All that has changed since a cursor, of all records that you may read: each change once, none left out,
-/// however many write at the same time. A change comes after those that it builds on: a project after its
-/// cluster, version 3 after version 2.
+/// All changes since a cursor, of all records that you may read: each change once and none omitted, even with
+/// concurrent writers. A change comes after those it depends on: a project after its cluster, version 3 after
+/// version 2.
 ///
-/// **Begin** with `snapshot=true`: all records as they are now, those that others refer to first. **Go on**
-/// with `since=` and the `next_cursor` of each answer, as long as `has_more` says so at once, and then
-/// whenever you like; with `wait=25` the answer comes when there is one. Keep cursor and data in one
-/// transaction, and nothing is lost or applied twice, whenever your side or ours is cut off.
+/// **Begin** with `snapshot=true`: all current records, each after those it refers to. **Continue** with
+/// `since=` and the `next_cursor` of each answer, at once as long as `has_more` is true, and then whenever
+/// you like; with `wait=25` the answer comes as soon as there is a change. Store cursor and data in one
+/// transaction: then nothing is lost or applied twice, whenever your side or ours is interrupted.
 ///
-/// **410** `resync_required`: the cursor leads nowhere any more, as your scope or permissions or `resource`
-/// are other ones than before, or the database does not hold what you have seen: it was put back to an
-/// earlier state, or has lost its last changes. Drop what you hold and begin with a snapshot. A cursor from
-/// before a backup, and one that has lost nothing when a standby took over, goes on.
+/// **410** `resync_required`: the cursor is no longer usable, because your scope, permissions or `resource`
+/// have changed, or because the database was restored to an earlier state or has lost its last changes. Drop
+/// your data and begin with a snapshot. A cursor from before a backup, and one that has lost nothing when a
+/// standby took over, remains usable.
 #[utoipa::path(
     params(Following),
     responses((status = 200, body = Changes)),

@@ -14,7 +14,7 @@ use crate::{
 
 #[derive(Args)]
 pub struct Demo {
-    /// Where to listen; a loopback address.
+    /// Address to listen on; a loopback address.
     #[arg(long)]
     bind: Option<SocketAddr>,
     /// The SQLite database.
@@ -39,7 +39,7 @@ pub async fn run(arguments: Demo, mut config: Config) -> Outcome {
         config.attachments_url = files_beside(&config.database_url);
     }
     config.check()?;
-    // A demonstration is also what tools are tried against: they ask faster than people.
+    // A demonstration is also used for testing tools, which send requests faster than people.
     config.requests_per_minute = 600_000;
     config.public_requests_per_minute = 600_000;
     config.public_url = format!("http://{}", config.bind);
@@ -60,7 +60,7 @@ pub async fn run(arguments: Demo, mut config: Config) -> Outcome {
         connection::refresh_statistics(&db).await?;
     }
     let running = server::start(config).await?;
-    // A password that was given is known: it is not repeated.
+    // A given password is known, and not printed.
     let (shown, about) = match (is_new, given.is_some()) {
         (true, false) => (password.as_str(), "The password of all of them"),
         (true, true) => {

@@ -16,16 +16,15 @@ use crate::{
 
 #[derive(Args)]
 pub struct Erase {
-    /// Which kind of record.
+    /// Kind of record.
     #[arg(value_enum)]
     resource: Subject,
     /// The id of the record.
     record_id: Uuid,
-    /// Why, without personal data: it is kept.
+    /// Reason, without personal data: it is stored.
     #[arg(long)]
     reason: String,
-    /// An attachment that is about the person: it is deleted, and its file removed. Can be given several
-    /// times.
+    /// An attachment about the person: it is deleted, and its file removed. Can be given several times.
     #[arg(long = "attachment", value_name = "ID")]
     attachments: Vec<Uuid>,
 }

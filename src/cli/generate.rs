@@ -12,10 +12,10 @@ pub const SEED: u64 = 42;
 
 #[derive(Args)]
 pub struct Generate {
-    /// How much: 1.0 is a whole country, with 3,000 clusters, 20,000 projects and a million milestones.
+    /// Size: 1.0 is a whole country, with 3,000 clusters, 20,000 projects and a million milestones.
     #[arg(long, default_value = "1.0", value_parser = scale)]
     scale: f64,
-    /// Which of the possible ones: the same seed gives the same data.
+    /// Random seed: the same seed gives the same data.
     #[arg(long, default_value_t = SEED)]
     seed: u64,
 }
@@ -32,7 +32,7 @@ pub async fn run(Generate { scale, seed }: Generate, config: Config) -> Outcome 
     Ok(())
 }
 
-/// Makes data beside the demonstration, or in a database without clusters.
+/// Generates data beside the demonstration, or in a database without clusters.
 pub async fn made(db: &Database, scale: f64, seed: u64) -> Result<demo::scale::Counts, Problem> {
     demo::scale::fill(db, demo::scale::Plan { scale, seed, today: Date::today_in_iran().naive() }).await
 }

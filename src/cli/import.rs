@@ -27,13 +27,13 @@ use crate::{
 pub struct Import {
     /// The file: `.ndjson` and `.jsonl` hold one JSON object a line, all others are tables with headings.
     file: PathBuf,
-    /// What it holds: clusters, enterprises, cdas, projects, milestones, measurements or payments.
+    /// Resource of the records: clusters, enterprises, cdas, projects, milestones, measurements or payments.
     #[arg(long, value_parser = named::<Resource>)]
     resource: Resource,
     /// The other system, whose keys the rows have, such as `lorestan-erp`.
     #[arg(long, value_parser = system)]
     system: String,
-    /// Only say what would become of the rows.
+    /// Only validate the rows and report the results.
     #[arg(long)]
     validate: bool,
     /// Write all rows or none.
@@ -51,7 +51,7 @@ fn system(text: &str) -> Result<String, String> {
     })
 }
 
-/// How many failed rows are listed.
+/// Maximum number of failed rows to list.
 const LISTED: u64 = 50;
 
 pub async fn run(arguments: Import, config: Config) -> Outcome {
@@ -105,7 +105,7 @@ pub async fn run(arguments: Import, config: Config) -> Outcome {
     }
 }
 
-/// A bar on a line of its own, where there is somebody to see it.
+/// Draws a progress bar, on a terminal only.
 fn show_progress(done: i64, total: i64) {
     use std::io::IsTerminal;
     const WIDTH: i64 = 40;

@@ -10,22 +10,22 @@ use crate::{accounts::signing_key, config::Config, server, store::personal};
 
 #[derive(Subcommand)]
 pub enum Keys {
-    /// Make a new key, without a logout: it is published at once and signs after a while, and the keys of
-    /// before verify until their tokens have ended. Running instances learn it by themselves.
+    /// Make a new key, without ending sessions: it is published at once and signs after a delay, and the
+    /// former keys verify until their tokens have expired. Running instances load it by themselves.
     Rotate {
-        /// Seconds until the new key signs. Whoever caches the published keys has to know it by then: they
-        /// may be cached for 300 seconds.
+        /// Seconds until the new key signs. Everybody who caches the published keys has to know it by then:
+        /// they may be cached for 300 seconds.
         #[arg(long, default_value_t = signing_key::PUBLISHED_BEFORE.num_seconds(), value_parser = clap::value_parser!(i64).range(0..=86_400))]
         after: i64,
-        /// Somebody else may hold the keys of before: they verify nothing from now on, and the new one signs
-        /// at once. All access tokens end; sessions go on with their refresh tokens.
+        /// The former keys are compromised: they verify nothing from now on, and the new one signs at once.
+        /// All access tokens become invalid; sessions continue with their refresh tokens.
         #[arg(long, conflicts_with = "after")]
         compromised: bool,
     },
     /// List the keys that sign access tokens, oldest first.
     List,
-    /// Encrypt all personal values with the key of the configuration, while the service runs. It can be
-    /// interrupted, and goes on the next time.
+    /// Encrypt all personal values with the configured key, while the service runs. Resumes after an
+    /// interruption.
     RotatePersonal,
 }
 

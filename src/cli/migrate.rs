@@ -17,11 +17,11 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum Migrate {
-    /// Apply what is missing.
+    /// Apply all missing migrations.
     Up,
-    /// Take back the last change, and what it held.
+    /// Revert the last migration, and delete its data.
     Down,
-    /// Say what is applied.
+    /// List the applied migrations.
     Status,
 }
 

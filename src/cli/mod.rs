@@ -54,8 +54,8 @@ enum Command {
     /// Bring the tables of the database up to date, or take them back.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Import a file of records of another system, as `POST /imports` does, with the rights of the service
-    /// itself. What is listed as failed was not written.
+    /// Import a file of records of another system, like `POST /imports`, with the rights of the service
+    /// itself. Failed rows are listed and were not written.
     Import(import::Import),
     /// Verify the history of every record, and name the first link that is broken.
     Verify(verify::Verify),
@@ -66,9 +66,10 @@ enum Command {
     /// The statistics that are published each quarter.
     #[command(subcommand)]
     Statistics(statistics::Statistics),
-    /// Erase the personal data of a record for good. The record and its history stay, and go on to verify.
+    /// Erase the personal data of a record permanently. The record and its history stay, and remain
+    /// verifiable.
     Erase(erase::Erase),
-    /// The sums that reports read, which every write keeps up to date.
+    /// The summaries that reports read and every write updates.
     #[command(subcommand)]
     Summaries(summaries::Summaries),
     /// Print the OpenAPI document; no database is needed.
@@ -88,7 +89,7 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 /// Runs the command that the arguments of the process name.
 pub fn main() -> ExitCode {
     let line = CommandLine::parse();
-    // What is made here, such as a database, its log or a backup, is its owner's alone.
+    // Files created here, such as a database, its log or a backup, are accessible only to their owner.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     match actix_web::rt::System::new().block_on(run(line)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -137,7 +138,7 @@ async fn open(config: &Config, connections: u32) -> Result<Database, Box<dyn std
     Ok(connection::connect(&config.database_url, connections).await?)
 }
 
-/// The same; the file of an embedded database is made where it is missing.
+/// The same; creates the file of an embedded database if it is missing.
 async fn create(config: &Config, connections: u32) -> Result<Database, Box<dyn std::error::Error>> {
     inspect::check_file(&config.database_url, true)?;
     if config.database_url.file().is_none() {
@@ -169,8 +170,7 @@ fn log_to_stderr(config: &Config) {
         .init();
 }
 
-/// The lines of the security log: each is one JSON object and nothing else, whatever the format of the other
-/// lines.
+/// Format of the security log: each line is one JSON object, whatever the format of the other lines.
 struct SecurityLines;
 
 impl<S: tracing::Subscriber> Layer<S> for SecurityLines {

@@ -14,8 +14,8 @@ use crate::{
 
 #[derive(Args)]
 pub struct Serve {
-    /// Only say what the configuration is, and try it: the database and the store of files are looked at, and
-    /// nothing is changed.
+    /// Only show the configuration and test it: database and file storage are checked, and nothing is
+    /// changed.
     #[arg(long)]
     check_config: bool,
 }

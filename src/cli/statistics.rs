@@ -14,8 +14,8 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum Statistics {
-    /// Publish the quarter that ended last, without waiting for late data. What is published stays as it is;
-    /// repeated, it does nothing.
+    /// Publish the most recently ended quarter, without waiting for late data. Published statistics never
+    /// change; repeating it does nothing.
     Publish,
 }
 

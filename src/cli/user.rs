@@ -20,8 +20,9 @@ use crate::{
 
 #[derive(Subcommand)]
 pub enum User {
-    /// Create an account. Its password comes from standard input, else a random one is made and printed. It
-    /// is to be changed at the first login, unless it is the first account and comes from standard input.
+    /// Create an account. Its password is read from standard input, otherwise a random one is generated and
+    /// printed. It has to be changed at the first login, unless it is the first account and the password
+    /// comes from standard input.
     Create {
         #[command(flatten)]
         name: Username,
@@ -50,7 +51,7 @@ pub struct Username {
 
 pub async fn run(command: User, config: Config) -> Outcome {
     let db = &open(&config, 1).await?;
-    // What waits for a person is done before the transaction, which others wait for.
+    // Interactive input comes before the transaction, which others wait for.
     let (name, new_hash) = match command {
         User::Create { name, role, province, display_name } => {
             let mut input = json!({ "username": name.username, "display_name": display_name.unwrap_or(name.username), "role": role });
@@ -109,8 +110,8 @@ fn accepted(new: String, account: &account::Model, present: Option<&str>) -> Res
     }
 }
 
-/// A line of standard input where it is not a terminal, else a random password, printed once; and whether it
-/// was given.
+/// The password and whether it was given: a line of standard input unless that is a terminal, otherwise a
+/// random password, printed once.
 fn new_password() -> Result<(String, bool), Box<dyn std::error::Error>> {
     let mut given = String::new();
     if !std::io::stdin().is_terminal() {

@@ -1,4 +1,4 @@
-//! `khoosheh verify`: whether the database and the files hold what was written into them.
+//! `khoosheh verify`: verifies the integrity of the database and the files.
 
 use std::{io::Write, path::PathBuf};
 
@@ -21,7 +21,7 @@ pub struct Verify {
     /// The manifest of a backup: the database has to hold the very records and versions that it was of.
     #[arg(long)]
     manifest: Option<PathBuf>,
-    /// The root that the records must have, as an earlier `verify` or the manifest of a backup says it.
+    /// Expected root of the records, from an earlier `verify` or the manifest of a backup.
     #[arg(long, value_name = "HEX", visible_alias = "against")]
     root: Option<String>,
     /// Do not read the attached files.

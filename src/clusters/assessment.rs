@@ -1,12 +1,10 @@
-//! How a cluster is assessed: its challenges and opportunities, its firms by size, and what makes it a
-//! priority.
+//! Assessment of a cluster: challenges and opportunities, firms by size, and priority.
 
 use sea_orm::FromJsonQueryResult;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What small and medium enterprises lack, and where opportunities lie: the challenge categories of the
-/// programme.
+/// Challenge categories of the programme: needs of small and medium enterprises, and areas of opportunity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ChallengeCategory)]
@@ -31,10 +29,10 @@ pub enum Category {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
-    /// What it is about.
+    /// Category.
     #[schema(example = "technology")]
     pub category: Category,
-    /// What was found.
+    /// Finding.
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "دستگاه‌های برش قدیمی است")]
     pub text: String,
 }
@@ -43,7 +41,7 @@ pub struct Finding {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Findings(pub Vec<Finding>);
 
-/// How many firms of each size there are.
+/// Number of firms by size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FirmsBySize {
@@ -65,16 +63,16 @@ pub struct FirmsBySize {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriorityScores {
-    /// How much it matters to the province and the nation.
+    /// Importance to the province and the nation.
     #[schema(minimum = 0, maximum = 100, example = 80)]
     pub importance: i32,
-    /// How well it can be promoted.
+    /// Promotability.
     #[schema(minimum = 0, maximum = 100, example = 70)]
     pub promotability: i32,
-    /// How well it can live.
+    /// Viability.
     #[schema(minimum = 0, maximum = 100, example = 65)]
     pub viability: i32,
-    /// How well it can last.
+    /// Sustainability.
     #[schema(minimum = 0, maximum = 100, example = 60)]
     pub sustainability: i32,
 }

@@ -1,5 +1,5 @@
-//! Claims: who says that a cluster exists, when, and under which name. Sources contradict each other, so a
-//! cluster keeps what each of them says.
+//! Claims that a cluster exists: source, date and name. Sources contradict each other, so a cluster has a
+//! claim for each of them.
 
 use sea_orm::{
     entity::prelude::*,
@@ -34,15 +34,15 @@ crate::store::record_table! {
         cluster_id: Uuid,
         /// The code of its province, that of the cluster.
         province: String,
-        /// Who says so.
+        /// Title of the source.
         source_title: String,
-        /// Where it can be read.
+        /// Address of the source.
         source_url: Option<String>,
-        /// When it was said.
+        /// Date of the claim.
         claimed_on: Option<ChronoDate>,
-        /// Under which name.
+        /// Name of the cluster in the source.
         claimed_name: Option<String>,
-        /// Anything else.
+        /// Note.
         note: Option<String>,
     }
 }
@@ -61,7 +61,7 @@ impl Record for Model {
         Claim::from(self)
     }
 
-    /// A claim exists for whom its cluster exists.
+    /// A claim is visible to those who see its cluster.
     fn visible_to(scope: &Scope) -> Condition {
         let visible = SqlQuery::select()
             .column(clusters::Column::Id)
@@ -80,7 +80,7 @@ impl Record for Model {
         format!("clusters/{}/claims/{}", self.cluster_id, self.id)
     }
 
-    /// A claim is of the province of its cluster, which takes it along where it moves.
+    /// A claim belongs to the province of its cluster, and moves with it.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -110,19 +110,19 @@ pub struct Claim {
     info: RecordInfo,
     /// The cluster.
     cluster_id: Uuid,
-    /// Who says so.
+    /// Title of the source.
     #[schema(example = "Provincial company: industrial clusters of Lorestan identified up to late 1392")]
     pub source_title: String,
-    /// Where it can be read.
+    /// Address of the source.
     #[schema(required)]
     source_url: Option<String>,
-    /// When it was said.
+    /// Date of the claim.
     #[schema(required)]
     claimed_on: Option<Date>,
-    /// Under which name.
+    /// Name of the cluster in the source.
     #[schema(required, example = "سنگ")]
     claimed_name: Option<String>,
-    /// Anything else.
+    /// Note.
     #[schema(required)]
     note: Option<String>,
 }
@@ -141,11 +141,11 @@ impl From<&Model> for Claim {
     }
 }
 
-/// What a claim is made of. Only `source_title` is needed.
+/// Input of a claim. Only `source_title` is required.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimInput {
-    /// Who says so.
+    /// Title of the source.
     #[schema(
         min_length = 1,
         max_length = 500,
@@ -154,7 +154,7 @@ pub struct ClaimInput {
         example = "Provincial company: industrial clusters of Lorestan identified up to late 1392"
     )]
     pub source_title: String,
-    /// Where it can be read.
+    /// Address of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         max_length = 2000,
@@ -162,18 +162,18 @@ pub struct ClaimInput {
         example = "https://www.lorestan-industry.example/clusters"
     )]
     pub source_url: Option<String>,
-    /// When it was said.
+    /// Date of the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_on: Option<Date>,
-    /// Under which name.
+    /// Name of the cluster in the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200, pattern = "\\S", format = "name", example = "سنگ")]
     pub claimed_name: Option<String>,
-    /// Anything else.
+    /// Note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,
-    /// What other systems call the claim.
+    /// Identifiers of the claim in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

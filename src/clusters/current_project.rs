@@ -1,4 +1,4 @@
-//! The live project of a cluster, read from the table of projects without knowing more of them.
+//! The live project of a cluster, read from the table of projects without depending on its module.
 
 use std::collections::HashMap;
 
@@ -25,17 +25,17 @@ pub struct CurrentProject {
     /// The title in Persian.
     #[schema(example = "پروژهٔ توسعهٔ خوشهٔ سنگ لرستان")]
     title_fa: String,
-    /// Where it stands.
+    /// State of the project.
     #[schema(schema_with = project_state)]
     state: String,
 }
 
-/// By name: the type itself belongs to those who come after clusters.
+/// Schema reference by name, because the type is defined in a dependent module.
 fn project_state() -> Ref {
     Ref::from_schema_name("ProjectState")
 }
 
-/// The live project that a cluster had.
+/// The past live project of a cluster.
 pub async fn then(
     db: &impl ConnectionTrait,
     cluster: Uuid,
@@ -53,10 +53,10 @@ pub async fn then(
     Ok(live.next())
 }
 
-/// The states of a project that is not live.
+/// States of a project that is not live.
 const CALM: [&str; 3] = ["draft", "closed", "terminated"];
 
-/// The live projects of some clusters, in one statement. A unique index leaves each at most one.
+/// The live projects of some clusters, in one statement. A unique index allows at most one per cluster.
 pub async fn of_clusters(
     db: &impl ConnectionTrait,
     clusters: impl Iterator<Item = Uuid>,

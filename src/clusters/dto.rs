@@ -1,4 +1,4 @@
-//! Clusters as clients see and write them.
+//! DTOs of clusters: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -48,7 +48,7 @@ pub struct Cluster {
     /// The counties.
     #[schema(example = json!(["خرم‌آباد", "ازنا"]))]
     counties: Vec<Name>,
-    /// Where it is.
+    /// Location.
     #[schema(required)]
     location: Option<Location>,
     /// Products and services.
@@ -56,19 +56,19 @@ pub struct Cluster {
     products: Vec<Name>,
     /// The classes of ISIC Rev. 4, the primary one first.
     isic: Vec<Isic>,
-    /// Where it stands in the programme. It changes by `POST /clusters/{id}/transitions` only.
+    /// State in the programme. It changes only by `POST /clusters/{id}/transitions`.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they depend on
     /// other records.
     #[schema(example = json!([{"to": "prioritised", "needs": ["decision_id"], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
     /// The day it was identified, or a day in that month, quarter or year: see `identified_precision`.
     #[schema(required, example = json!(null))]
     identified_on: Option<Date>,
-    /// How precisely that day is known.
+    /// Precision of that day.
     #[schema(required, example = "not_later_than")]
     identified_precision: Option<Precision>,
-    /// The day by which it was identified at the latest. Counts "as of" a day go by it.
+    /// Latest possible identification day, which counts for "as of" a day.
     #[schema(required)]
     identified_not_later_than: Option<Date>,
     /// Persons employed.
@@ -91,7 +91,7 @@ pub struct Cluster {
     /// Its opportunities.
     #[schema(example = json!([{"category": "market_knowledge", "text": "بازار سنگ در کشورهای همسایه"}]))]
     opportunities: Vec<Finding>,
-    /// The scores by which it is prioritised; null before.
+    /// Scores for the prioritisation; null before.
     #[schema(required)]
     priority_scores: Option<PriorityScores>,
     /// Its live project: one that is approved and not yet closed or terminated.
@@ -141,7 +141,7 @@ impl From<&Model> for Cluster {
     }
 }
 
-/// What a cluster is made of. Only `province`, `name_fa` and `isic` are needed.
+/// Input of a cluster. Only `province`, `name_fa` and `isic` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -179,7 +179,7 @@ pub struct ClusterInput {
     #[serde(default)]
     #[schema(max_items = 50, example = json!(["خرم‌آباد", "ازنا"]))]
     pub counties: Vec<Name>,
-    /// Where it is.
+    /// Location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
     /// Products and services.
@@ -192,7 +192,7 @@ pub struct ClusterInput {
     /// The day it was identified, or a day in the month, quarter or year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identified_on: Option<Date>,
-    /// How precisely that day is known; `day` when left out. With `not_later_than` there is no day.
+    /// Precision of that day; `day` by default. With `not_later_than` there is no day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_later_than")]
     pub identified_precision: Option<Precision>,
@@ -224,10 +224,10 @@ pub struct ClusterInput {
     #[serde(default)]
     #[schema(max_items = 50, example = json!([{"category": "market_knowledge", "text": "بازار سنگ در کشورهای همسایه"}]))]
     pub opportunities: Vec<Finding>,
-    /// The scores by which it is prioritised: all four.
+    /// Scores for the prioritisation: all four.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority_scores: Option<PriorityScores>,
-    /// What other systems call the cluster.
+    /// Identifiers of the cluster in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -247,7 +247,7 @@ impl From<&Model> for ClusterInput {
             identified_on: row.identified_on.map(Date::from),
             identified_precision: row.identified_precision,
             identified_not_later_than: row.identified_not_later_than.map(Date::from).filter(|bound| {
-                // A bound that follows from the day follows a changed day too: it is not an input of its own.
+                // A bound derived from the day follows changes of the day, so it is not an input of its own.
                 row.identified_on
                     .zip(row.identified_precision.and_then(Precision::period))
                     .is_none_or(|(on, period)| Date::from(on).end_of(period) != *bound)
@@ -282,7 +282,7 @@ impl Input<Model> for ClusterInput {
         faults.extend(checks::women_among(self.employment_female, self.employment_total));
         let name_key = text::key(&self.name_fa);
         if name_key.len() > 2_000 {
-            // «ﷺ» is one character and folds to eighteen: the index and the cursor have their limits.
+            // «ﷺ» is one character and folds to eighteen: index and cursor have limits.
             faults.push(Violation::body(
                 "/name_fa",
                 "too_long",
@@ -328,7 +328,7 @@ impl Input<Model> for ClusterInput {
     }
 }
 
-/// Which clusters to list.
+/// Filters of the list of clusters.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ClusterFilter {
     /// Any of these states.

@@ -1,4 +1,4 @@
-//! The table of clusters, and what is asked of it.
+//! Clusters: table and queries.
 
 use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, entity::prelude::*, prelude::StringLen};
 use serde::{Deserialize, Serialize};
@@ -38,17 +38,17 @@ crate::store::record_table! {
         latitude: Option<f64>,
         /// Degrees east (WGS 84).
         longitude: Option<f64>,
-        /// What it makes and offers.
+        /// Products and services.
         products: Texts,
         /// Its classes of ISIC, the primary one first.
         isic: Classes,
         /// The primary class.
         primary_isic: String,
-        /// Where it stands.
+        /// State.
         state: State,
         /// The day it was identified, or a day in that month, quarter or year.
         identified_on: Option<ChronoDate>,
-        /// How precisely that is known.
+        /// Precision of that day.
         identified_precision: Option<Precision>,
         /// The day by which it was identified at the latest.
         identified_not_later_than: Option<ChronoDate>,
@@ -66,7 +66,7 @@ crate::store::record_table! {
         challenges: Findings,
         /// Its opportunities.
         opportunities: Findings,
-        /// The scores by which it is prioritised.
+        /// Scores for the prioritisation.
         priority_scores: Option<PriorityScores>,
     }
 }
@@ -76,13 +76,13 @@ crate::store::record_table! {
 pub struct Texts(pub Vec<Name>);
 
 impl Model {
-    /// Where it is.
+    /// Location.
     pub fn location(&self) -> Option<Location> {
         self.latitude.zip(self.longitude).map(|(latitude, longitude)| Location { latitude, longitude })
     }
 }
 
-/// The live project that a cluster had.
+/// The past live project of a cluster.
 #[derive(Serialize)]
 pub struct ProjectThen {
     pub(super) current_project: Option<CurrentProject>,
@@ -90,7 +90,7 @@ pub struct ProjectThen {
 
 pub(super) const COUNTY: &str = "county";
 
-/// Where a cluster stands in the programme.
+/// States of a cluster in the programme.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -98,7 +98,7 @@ pub(super) const COUNTY: &str = "county";
 #[serde(rename_all = "snake_case")]
 #[schema(as = ClusterState)]
 pub enum State {
-    /// Named by somebody, not yet identified.
+    /// Named by a source, not yet identified.
     #[default]
     Candidate,
     /// Identified as a cluster.

@@ -1,5 +1,4 @@
-//! Feasibility studies (امکان‌سنجی): who examined a cluster, by which criteria, and whether its development
-//! was found feasible.
+//! Feasibility studies (امکان‌سنجی) of clusters: executor, criteria and result.
 
 use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
@@ -33,13 +32,13 @@ crate::store::record_table! {
         cluster_id: Uuid,
         /// The code of its province, which is the cluster's.
         province: String,
-        /// Who carries it out.
+        /// Organisation that carries it out.
         executor_id: Uuid,
         /// The criteria with their scores.
         criteria: Criteria,
-        /// What it found.
+        /// Result.
         result: Option<Outcome>,
-        /// When it was approved.
+        /// Date of approval.
         approved_on: Option<ChronoDate>,
         /// The decision that approved it.
         decision_id: Option<Uuid>,
@@ -50,7 +49,7 @@ crate::store::record_table! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Criteria(pub Vec<Criterion>);
 
-/// What a study found.
+/// Results of a study.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -62,18 +61,18 @@ pub enum Outcome {
     Negative,
 }
 
-/// A criterion of a study, and how the cluster scores by it.
+/// A criterion of a study, with the score of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = FeasibilityCriterion)]
 pub struct Criterion {
-    /// What is examined. A study has each criterion once, spaces and letter forms aside.
+    /// Criterion. A study has each criterion once, regardless of spaces and letter forms.
     #[schema(example = "آمادگی واحدها برای همکاری")]
     pub criterion: Name,
     /// The score, 0 to 100.
     #[schema(minimum = 0, maximum = 100, example = 70)]
     pub score: i32,
-    /// Why.
+    /// Reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S")]
     pub note: Option<String>,
@@ -101,7 +100,7 @@ impl Record for Model {
         format!("clusters/{}/feasibility-studies/{}", self.cluster_id, self.id)
     }
 
-    /// Executor and decision are of the province of the cluster, or national.
+    /// Checks that executor and decision are of the province of the cluster, or national.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         let executor: organisations::entity::Model =
@@ -135,10 +134,10 @@ pub struct FeasibilityStudy {
     executor_id: Uuid,
     /// The criteria with their scores.
     criteria: Vec<Criterion>,
-    /// What it found; null while it is under way.
+    /// Result; null while the study is under way.
     #[schema(required, example = "positive")]
     result: Option<Outcome>,
-    /// When it was approved.
+    /// Date of approval.
     #[schema(required)]
     approved_on: Option<Date>,
     /// The decision that approved it.
@@ -161,7 +160,7 @@ impl From<&Model> for FeasibilityStudy {
     }
 }
 
-/// What a feasibility study is made of. Only `executor_id` is needed.
+/// Input of a feasibility study. Only `executor_id` is required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -175,17 +174,17 @@ pub struct FeasibilityStudyInput {
     #[serde(default)]
     #[schema(max_items = 50)]
     pub criteria: Vec<Criterion>,
-    /// What it found; none while it is under way.
+    /// Result; none while the study is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "positive")]
     pub result: Option<Outcome>,
-    /// When it was approved: with a `result` only, and not in the future.
+    /// Date of approval: only with a `result`, and not in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_on: Option<Date>,
     /// The decision that approved it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<Uuid>,
-    /// What other systems call it.
+    /// Identifiers of the study in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

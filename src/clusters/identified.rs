@@ -1,4 +1,4 @@
-//! When a cluster was identified: dates of sources are uncertain, so a date has a precision and a bound.
+//! Identification dates of clusters: sources are uncertain, so a date has a precision and a bound.
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::{
     problem::{Text, Violation},
 };
 
-/// How precisely a date is known.
+/// Precisions of a date.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, utoipa::ToSchema,
 )]
@@ -29,7 +29,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The period that a date of this precision names; none where only the upper bound is known.
+    /// The period of a date of this precision; none if only the upper bound is known.
     pub fn period(self) -> Option<Period> {
         match self {
             Self::Day => Some(Period::Day),
@@ -41,18 +41,19 @@ impl Precision {
     }
 }
 
-/// When a cluster was identified, as far as it is known.
+/// Identification date of a cluster, as far as known.
 pub struct Identified {
     /// The day, or a day in the month, quarter or year.
     pub on: Option<Date>,
-    /// How precisely it is known.
+    /// Precision of the date.
     pub precision: Option<Precision>,
-    /// The day by which it was so at the latest.
+    /// Latest possible day.
     pub not_later_than: Option<Date>,
 }
 
 impl Identified {
-    /// "By the end of 1392" is a bound and not a day; a day, month, quarter or year implies its own bound.
+    /// Validates the date: "by the end of 1392" is a bound without a day; a day, month, quarter or year
+    /// implies its own bound.
     pub fn check(
         on: Option<Date>,
         precision: Option<Precision>,

@@ -1,5 +1,5 @@
-//! Lineage: what became of a cluster. It was merged into another one, split into others, or renamed; so
-//! counts of different sources and days can be explained.
+//! Lineage of clusters: mergers, splits and new names. It explains different counts of different sources and
+//! days.
 
 use sea_orm::{
     EnumIter,
@@ -36,24 +36,24 @@ crate::store::record_table! {
         cluster_id: Uuid,
         /// The code of its province, which is the cluster's.
         province: String,
-        /// What became of it.
+        /// Kind of event.
         kind: Kind,
-        /// The cluster that it was merged into, or one of those that it was split into.
+        /// Cluster that it was merged into, or one of those it was split into.
         other_cluster_id: Option<Uuid>,
-        /// The name that it had.
+        /// Former name.
         former_name: Option<String>,
-        /// Since when it is so.
+        /// Effective date.
         effective_on: ChronoDate,
-        /// Who says so.
+        /// Title of the source.
         source_title: Option<String>,
-        /// Anything else.
+        /// Note.
         note: Option<String>,
         /// The decision behind it.
         decision_id: Option<Uuid>,
     }
 }
 
-/// What became of a cluster.
+/// Kinds of lineage events of a cluster.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -61,11 +61,11 @@ crate::store::record_table! {
 #[serde(rename_all = "snake_case")]
 #[schema(as = LineageKind)]
 pub enum Kind {
-    /// It went into another one.
+    /// Merged into another cluster.
     MergedInto,
-    /// It became several, of which this is one.
+    /// Split into several clusters, of which this is one.
     SplitInto,
-    /// It had another name before.
+    /// Had another name before.
     #[default]
     Renamed,
 }
@@ -91,7 +91,7 @@ impl Record for Model {
         format!("clusters/{}/lineage/{}", self.cluster_id, self.id)
     }
 
-    /// The other cluster is another one of the same province.
+    /// Checks that the other cluster is a different one of the same province.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         let mut faults = Vec::new();
@@ -120,28 +120,28 @@ impl Listed for Model {
     ];
 }
 
-/// What became of a cluster.
+/// A lineage event of a cluster.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LineageEntry {
     #[serde(flatten)]
     info: RecordInfo,
-    /// The cluster that it became of.
+    /// Cluster that the entry is about.
     cluster_id: Uuid,
-    /// What became of it.
+    /// Kind of event.
     #[schema(example = "renamed")]
     kind: Kind,
-    /// The cluster that it was merged into, or one of those that it was split into.
+    /// Cluster that it was merged into, or one of those it was split into.
     #[schema(required, example = json!(null))]
     other_cluster_id: Option<Uuid>,
-    /// The name that it had before.
+    /// Former name.
     #[schema(required, example = "سنگ‌های ساختمانی")]
     former_name: Option<Name>,
-    /// Since when it is so.
+    /// Effective date.
     effective_on: Date,
-    /// Who says so.
+    /// Title of the source.
     #[schema(required, example = "صورت‌جلسهٔ کارگروه خوشه‌های استان")]
     source_title: Option<String>,
-    /// Anything else.
+    /// Note.
     #[schema(required)]
     note: Option<String>,
     /// The decision behind it.
@@ -166,27 +166,27 @@ impl From<&Model> for LineageEntry {
     }
 }
 
-/// What an entry of the lineage is made of. `kind` and `effective_on` are needed, and what the kind asks for.
+/// Input of a lineage entry. `kind` and `effective_on` are required, and the fields that the kind needs.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "kind": "renamed", "former_name": "سنگ‌های ساختمانی", "effective_on": "2014-03-20", "source_title": "صورت‌جلسهٔ کارگروه خوشه‌های استان",
 }))]
 pub struct LineageEntryInput {
-    /// What became of the cluster.
+    /// Kind of event.
     #[schema(example = "renamed")]
     pub kind: Kind,
-    /// The cluster that it was merged into, or one of those that it was split into: another one of the same
-    /// province. Needed with `merged_into` and `split_into`, and only there.
+    /// Cluster that it was merged into, or one of those it was split into: another one of the same province.
+    /// Required with `merged_into` and `split_into`, otherwise not allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_cluster_id: Option<Uuid>,
-    /// The name that it had before. Needed with `renamed`, and only there.
+    /// Former name. Required with `renamed`, otherwise not allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "سنگ‌های ساختمانی")]
     pub former_name: Option<Name>,
-    /// Since when it is so; not in the future.
+    /// Effective date; not in the future.
     pub effective_on: Date,
-    /// Who says so.
+    /// Title of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         min_length = 1,
@@ -196,14 +196,14 @@ pub struct LineageEntryInput {
         example = "صورت‌جلسهٔ کارگروه خوشه‌های استان"
     )]
     pub source_title: Option<String>,
-    /// Anything else.
+    /// Note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4000, pattern = "\\S")]
     pub note: Option<String>,
     /// The decision behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<Uuid>,
-    /// What other systems call it.
+    /// Identifiers of the entry in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

@@ -1,5 +1,5 @@
-//! The enterprises that stages of the value chain, networks and joint actions name, read from their table
-//! without knowing more of them.
+//! Enterprises that stages of the value chain, networks and joint actions refer to, read from their table
+//! without depending on its module.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -15,7 +15,7 @@ use crate::{
     store::{Record, Transaction, lock, search},
 };
 
-/// Where the enterprises have to be.
+/// Required location of enterprises.
 pub enum Of {
     /// In a cluster.
     Cluster(Uuid),
@@ -23,17 +23,17 @@ pub enum Of {
     Province(String),
 }
 
-/// Each of the ids is one of a live enterprise there; the violation at its place otherwise. Nobody deletes or
-/// moves the enterprise before the end of the transaction.
+/// Checks that each id is that of a live enterprise there; otherwise returns the violation at its place. The
+/// enterprises cannot be deleted or moved before the end of the transaction.
 pub async fn check(
     transaction: &Transaction,
     ids: &[Uuid],
     of: Of,
     pointer: impl Fn(usize) -> String,
 ) -> Result<Vec<Violation>, Problem> {
-    // In one order, so that of two writers none waits for the other.
+    // In a fixed order, to avoid deadlocks between writers.
     for id in ids.iter().collect::<BTreeSet<_>>() {
-        // The lock that `Transaction::lock` takes for the record.
+        // The same lock as `Transaction::lock` for the record.
         lock::for_transaction(&**transaction, &format!("enterprise {id}")).await?;
     }
     let column = |name: &'static str| Expr::col(Alias::new(name));
@@ -61,7 +61,7 @@ pub fn term(enterprise: Uuid) -> (&'static str, String) {
 
 const ENTERPRISE: &str = "enterprise";
 
-/// Whether a live record of a kind names an enterprise.
+/// Whether a live record of a kind refers to an enterprise.
 pub async fn is_named_by<R: Record>(transaction: &Transaction, enterprise: Uuid) -> Result<bool, Problem> {
     let names: SimpleExpr = search::has_any::<R>(ENTERPRISE, [enterprise.to_string()]);
     Ok(R::Entity::find().filter(names).one(&**transaction).await?.is_some())

@@ -1,7 +1,8 @@
-//! Industrial clusters: the model resource. Read this folder first; the others are made like it.
+//! Industrial clusters: the model for all resources. Read this folder first; the others have the same
+//! structure.
 //!
-//! A request reads three files: this one (routes and handlers), [`dto`] (what clients send and see, with
-//! the rules between fields) and [`entity`] (the table and its queries). [`rules`] holds the states,
+//! A request involves three files: this one (routes and handlers), [`dto`] (input and representation, with
+//! the rules between fields) and [`entity`] (the table and its queries). [`rules`] has the states,
 //! [`identified`] the uncertain date, [`assessment`] challenges, opportunities and scores.
 
 pub mod assessment;
@@ -30,7 +31,7 @@ use crate::{
     policy::Caller,
 };
 
-/// The routes of this resource. `by-ref` comes before `{id}`, which would match it as well.
+/// Routes of this resource. `by-ref` comes before `{id}`, which would also match it.
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(resource::collection::<Model>().with_past().with_states(&["clusters:write"]))

@@ -1,4 +1,4 @@
-//! Networks (شبکه) of enterprises that a cluster has formed: for what, of whom, and at whose cost.
+//! Networks (شبکه) of enterprises in a cluster: purpose, members and cost.
 
 use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
@@ -34,23 +34,23 @@ crate::store::record_table! {
         cluster_id: Uuid,
         /// The code of its province, which is the cluster's.
         province: String,
-        /// What kind of network it is.
+        /// Kind of network.
         kind: Kind,
         /// Its Persian name as given.
         name_fa: String,
         /// Its English name.
         name_en: Option<String>,
-        /// When it was formed.
+        /// Date of formation.
         formed_on: Option<ChronoDate>,
-        /// When it was dissolved.
+        /// Date of dissolution.
         dissolved_on: Option<ChronoDate>,
         /// The enterprises in it.
         members: Members,
-        /// What it is for.
+        /// Purpose.
         purpose: Option<String>,
-        /// What it cost, in rials.
+        /// Cost in rials.
         cost_irr: Option<i64>,
-        /// Which part of the cost was private, in basis points.
+        /// Private share of the cost, in basis points.
         private_share_bp: Option<i32>,
     }
 }
@@ -104,7 +104,7 @@ impl Record for Model {
         self.members.0.iter().map(|member| members::term(*member)).collect()
     }
 
-    /// The members are enterprises of the province.
+    /// Checks that the members are enterprises of the province.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         checks::all_or_none(
@@ -130,7 +130,7 @@ pub struct Network {
     info: RecordInfo,
     /// The cluster.
     cluster_id: Uuid,
-    /// What kind of network it is.
+    /// Kind of network.
     #[schema(example = "export_consortium")]
     kind: Kind,
     /// The name in Persian, as given.
@@ -139,21 +139,21 @@ pub struct Network {
     /// The name in English.
     #[schema(required, example = "Lorestan Stone Export Consortium")]
     name_en: Option<String>,
-    /// When it was formed.
+    /// Date of formation.
     #[schema(required)]
     formed_on: Option<Date>,
-    /// When it was dissolved.
+    /// Date of dissolution.
     #[schema(required, example = json!(null))]
     dissolved_on: Option<Date>,
     /// The enterprises in it.
     members: Vec<Uuid>,
-    /// What it is for.
+    /// Purpose.
     #[schema(required, example = "صادرات مشترک به کشورهای همسایه")]
     purpose: Option<String>,
-    /// What it cost, in whole rials.
+    /// Cost in whole rials.
     #[schema(required)]
     cost_irr: Option<Amount>,
-    /// Which part of the cost was private, in basis points (10,000 are the whole).
+    /// Private share of the cost, in basis points (10,000 are the whole).
     #[schema(required, minimum = 0, maximum = 10_000, example = 4000)]
     private_share_bp: Option<i32>,
 }
@@ -177,11 +177,11 @@ impl From<&Model> for Network {
     }
 }
 
-/// What a network is made of. `kind`, `name_fa` and `members` are needed.
+/// Input of a network. `kind`, `name_fa` and `members` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkInput {
-    /// What kind of network it is.
+    /// Kind of network.
     #[schema(example = "export_consortium")]
     pub kind: Kind,
     /// The name in Persian.
@@ -203,28 +203,28 @@ pub struct NetworkInput {
         example = "Lorestan Stone Export Consortium"
     )]
     pub name_en: Option<String>,
-    /// When it was formed; not in the future.
+    /// Date of formation; not in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2015-05-22")]
     pub formed_on: Option<Date>,
-    /// When it was dissolved; not in the future, and not before it was formed.
+    /// Date of dissolution; not in the future, and not before the formation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dissolved_on: Option<Date>,
     /// The enterprises in it, of the cluster's province; also of another cluster, or of none.
     #[schema(min_items = 2, max_items = 500, example = json!(["0193f0a0-0000-7000-8000-000000000000", "0193f0a0-0000-7000-8000-000000000001"]))]
     pub members: Vec<Uuid>,
-    /// What it is for.
+    /// Purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "صادرات مشترک به کشورهای همسایه")]
     pub purpose: Option<String>,
-    /// What it cost, in whole rials.
+    /// Cost in whole rials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_irr: Option<Amount>,
-    /// Which part of the cost was private, in basis points (10,000 are the whole).
+    /// Private share of the cost, in basis points (10,000 are the whole).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 10_000, example = 4000)]
     pub private_share_bp: Option<i32>,
-    /// What other systems call it.
+    /// Identifiers of the network in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

@@ -140,8 +140,8 @@ impl Record for Model {
         Ok(rows.iter().map(view).collect())
     }
 
-    /// Gives out a code where there is none: the province's number and a count, past codes that were given by
-    /// hand. Takes the claims along into another province.
+    /// Assigns a code if there is none: the province's number and a counter, skipping codes assigned
+    /// manually. Moves the claims along into another province.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -161,7 +161,7 @@ impl Record for Model {
         Ok(())
     }
 
-    /// The claims go with the cluster.
+    /// Deletes the claims together with the cluster.
     async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         for claim in claims::about(&**transaction, self.id).await? {
             transaction.delete(&claim).await?;
@@ -180,7 +180,7 @@ impl Stateful for Model {
         self.state
     }
 
-    /// Entering `identified` gives the identification date where none is known.
+    /// Entering `identified` sets the identification date if it is unknown.
     fn apply_state(&mut self, state: State, on: Date) {
         self.state = state;
         if state == State::Identified && self.identified_not_later_than.is_none() {
@@ -275,7 +275,7 @@ impl Listed for Model {
 }
 
 impl ClusterFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         let counties = |list: &Vec<Name>| {
             search::has_any::<Model>(COUNTY, list.iter().map(|county| text::key(&county.0)))

@@ -15,7 +15,7 @@ use crate::{
 };
 
 const MANAGER: Who = Who::Holder("clusters:write");
-/// Every state but those that end a cluster.
+/// All states except the final ones.
 const ANY: &[State] = &[
     State::Candidate,
     State::Identified,
@@ -27,8 +27,8 @@ const ANY: &[State] = &[
     State::Developed,
 ];
 
-/// The table. No two clusters of a province share a folded name in any state, and each has a primary class of
-/// ISIC.
+/// Transition table. Independently of the state, folded names are unique in a province, and each cluster has
+/// a primary class of ISIC.
 pub const STEPS: &[Step<Model>] = &[
     Step { from: &[State::Candidate], to: State::Identified, who: MANAGER, needs: &[], guards: &[CLAIM] },
     Step {
@@ -155,7 +155,7 @@ const NO_LIVE_PROJECT: Guard<Model> = Guard {
     holds: |_, facts| !facts.has_live_project,
 };
 
-/// What the guards look at.
+/// Facts that the guards check.
 #[derive(FromQueryResult)]
 pub struct Facts {
     id: Uuid,

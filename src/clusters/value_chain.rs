@@ -1,5 +1,5 @@
-//! The value chain of a cluster: its stages from raw materials to the final consumer, what each feeds, and
-//! who works there.
+//! Value chain of a cluster: its stages from raw materials to the final consumer, their order, and their
+//! enterprises.
 
 use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ crate::store::record_table! {
         cluster_id: Uuid,
         /// The code of its province, which is the cluster's.
         province: String,
-        /// What is done there.
+        /// Kind of stage.
         stage: Stage,
         /// Its Persian name as given.
         name_fa: String,
@@ -58,7 +58,7 @@ pub struct Stages(pub Vec<Uuid>);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Workers(pub Vec<Worker>);
 
-/// What is done in a stage.
+/// Kinds of stages.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -81,7 +81,7 @@ pub enum Stage {
     Marketing,
     /// The final consumer.
     FinalConsumer,
-    /// Services beside the chain.
+    /// Support services outside the chain.
     SupportServices,
 }
 
@@ -92,7 +92,7 @@ pub enum Stage {
 pub struct Worker {
     /// The enterprise, of the same cluster.
     pub enterprise_id: Uuid,
-    /// What it does there.
+    /// Role of the enterprise in the stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "برش و صیقل")]
     pub role: Option<Name>,
@@ -122,8 +122,8 @@ impl Record for Model {
         self.enterprises.0.iter().map(|worker| members::term(worker.enterprise_id)).collect()
     }
 
-    /// What it feeds are stages of the same cluster that do not feed it themselves, however far on; and the
-    /// enterprises are of the cluster.
+    /// Validates that the stages it feeds are of the same cluster and do not feed it in turn, directly or
+    /// indirectly, and that the enterprises are of the cluster.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         let others = self.others(transaction).await?;
@@ -187,7 +187,7 @@ pub struct ValueChainStage {
     info: RecordInfo,
     /// The cluster.
     cluster_id: Uuid,
-    /// What is done there.
+    /// Kind of stage.
     #[schema(example = "processing")]
     stage: Stage,
     /// The name in Persian, as given.
@@ -223,11 +223,11 @@ impl From<&Model> for ValueChainStage {
     }
 }
 
-/// What a stage is made of. Only `stage` and `name_fa` are needed.
+/// Input of a stage. Only `stage` and `name_fa` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValueChainStageInput {
-    /// What is done there.
+    /// Kind of stage.
     #[schema(example = "processing")]
     pub stage: Stage,
     /// The name in Persian.
@@ -261,7 +261,7 @@ pub struct ValueChainStageInput {
     #[serde(default)]
     #[schema(max_items = 500, example = json!([]))]
     pub enterprises: Vec<Worker>,
-    /// What other systems call it.
+    /// Identifiers of the stage in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

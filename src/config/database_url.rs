@@ -1,4 +1,4 @@
-//! The address of the database, without the password that came with it.
+//! Database address, with its password kept separately.
 
 use std::{
     fmt,
@@ -55,20 +55,20 @@ enum Place {
         url: Url,
         /// All hosts that the database may be at, with their ports, in the order in which they are tried.
         hosts: Vec<(String, u16)>,
-        /// Which of them is wanted.
+        /// Requirement on the server.
         wanted: Wanted,
     },
 }
 
-/// Which server is wanted of several, as `target_session_attrs` says (libpq, "Connection Parameters").
+/// Server selection, as in `target_session_attrs` (libpq, "Connection Parameters").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
     /// The first that answers.
     #[default]
     Any,
-    /// One that takes writes.
+    /// A server that takes writes.
     ReadWrite,
-    /// One that takes none.
+    /// A server that takes no writes.
     ReadOnly,
     /// The primary.
     Primary,
@@ -91,7 +91,7 @@ impl Wanted {
         })
     }
 
-    /// Whether a server is what is wanted.
+    /// Whether a server meets the requirement.
     pub fn holds(self, is_standby: bool, is_read_only: bool) -> bool {
         match self {
             Self::Any => true,
@@ -103,13 +103,13 @@ impl Wanted {
     }
 }
 
-/// Why an address is refused. It repeats nothing of it: where the address was taken apart wrongly, any part
-/// may be of the password.
+/// Errors of an address. They contain no part of it: if it was parsed wrongly, any part may be of the
+/// password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadAddress {
     /// It is neither SQLite's nor PostgreSQL's.
     Scheme,
-    /// The driver of PostgreSQL cannot parse it, or takes a part of the password for another part of it.
+    /// The driver of PostgreSQL cannot parse it, or misreads a part of the password.
     Postgres,
     /// It has a parameter that is not known.
     Parameter,
@@ -183,8 +183,8 @@ fn sqlite(text: &str) -> Result<DatabaseUrl, BadAddress> {
     Ok(DatabaseUrl { place: Place::Sqlite { path, address: text.to_owned() }, password: None })
 }
 
-/// The hosts of an address, and the address with the first of them only: a port is a number to who parses
-/// addresses, not a list.
+/// The hosts of an address, and the address with only the first of them: URL parsers accept a single port,
+/// not a list.
 fn hosts(text: &str) -> Result<(String, Vec<(String, u16)>), BadAddress> {
     let start = text.find("://").map_or(0, |scheme| scheme + 3);
     let end = text[start..].find(['/', '?', '#']).map_or(text.len(), |end| start + end);
@@ -214,8 +214,7 @@ fn hosts(text: &str) -> Result<(String, Vec<(String, u16)>), BadAddress> {
 fn postgres(text: &str) -> Result<DatabaseUrl, BadAddress> {
     let (text, hosts) = hosts(text)?;
     let mut url: Url = text.parse().map_err(|_| BadAddress::Postgres)?;
-    // What follows a `#`, `/` or `?` of a password is read as something else, and then holds the `@` before
-    // the host.
+    // After a `#`, `/` or `?` in a password, its rest is misread and contains the `@` before the host.
     let rest = format!("{}{}", url.path(), url.query().unwrap_or_default());
     if url.fragment().is_some()
         || rest.contains('@')
@@ -260,7 +259,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// The address without its password, as the driver takes it.
+    /// The address without its password, in the driver's format.
     pub fn without_password(&self) -> &str {
         match &self.place {
             Place::Sqlite { address, .. } => address,
@@ -288,7 +287,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// A parameter of an address of PostgreSQL, whichever way it is spelt: `sslrootcert` or `ssl-root-cert`.
+    /// A parameter of a PostgreSQL address, in either spelling: `sslrootcert` or `ssl-root-cert`.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let Place::Postgres { url, .. } = &self.place else { return None };
         url.query_pairs()
@@ -304,7 +303,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// Which server is wanted.
+    /// Requirement on the server.
     pub fn wanted(&self) -> Wanted {
         match &self.place {
             Place::Postgres { wanted, .. } => *wanted,

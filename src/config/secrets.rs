@@ -1,4 +1,4 @@
-//! Secrets, and values that come from files: for a variable `X`, `X_FILE` names a file that holds its value.
+//! Secrets, and values from files: instead of a variable `X`, `X_FILE` names a file with its value.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ impl Secret {
         Self(text.to_owned())
     }
 
-    /// The text, for whom it is meant.
+    /// The clear text.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -32,16 +32,14 @@ impl fmt::Debug for Secret {
 /// Secrets that are none of the configuration's own keys.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
-    /// The key of the bucket and what goes with it, as object stores name them, where they come from files.
+    /// The key of the bucket and related values, under the names of object stores, if they come from files.
     /// Otherwise the library of the store reads the variables itself.
     pub bucket: Vec<(&'static str, Secret)>,
     /// The password of the demonstration's accounts.
     pub demo_password: Option<Secret>,
-    /// The keys that encrypt the keys that sign access tokens: the first one encrypts, the others are those
-    /// of before.
+    /// Keys that encrypt the signing keys of access tokens: the current one first, then former ones.
     pub signing_key_encryption: Vec<Secret>,
-    /// The key that encrypts personal values: 64 hexadecimal digits. Without one the database keeps one
-    /// itself.
+    /// Key that encrypts personal values: 64 hexadecimal digits. Without it the database stores a key itself.
     pub personal_key: Option<Secret>,
     /// Keys of before, or of after the next restart, which only open personal values.
     pub former_personal_keys: Vec<Secret>,
@@ -51,14 +49,14 @@ pub struct Secrets {
 pub const NAMES: [&str; 4] =
     ["demo_password", "signing_key_encryption", "personal_key", "former_personal_keys"];
 
-/// The fewest characters of a secret that encrypts: half of what `openssl rand -hex 32` gives.
+/// Minimum length of an encrypting secret: half of the output of `openssl rand -hex 32`.
 const MIN_LENGTH: usize = 32;
 
 /// Variables that the libraries of stores read.
 const OF_THE_BUCKET: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
 impl Secrets {
-    /// Reads those that the environment gives, or files that it names.
+    /// Reads the secrets from the environment, or from files named there.
     pub fn load() -> Result<Self, String> {
         let mut bucket = Vec::new();
         for name in OF_THE_BUCKET {
@@ -77,7 +75,7 @@ impl Secrets {
     }
 }
 
-/// A secret from its file or from the environment; none where it is not set or empty.
+/// A secret from its file or from the environment; none if unset or empty.
 fn given(name: &str) -> Result<Option<Secret>, String> {
     let of_environment = || std::env::var(name).ok().map(|text| Secret::new(&text));
     Ok(of_file(name)?.or_else(of_environment).filter(|secret| !secret.reveal().is_empty()))
@@ -112,7 +110,7 @@ pub fn of_file(name: &str) -> Result<Option<Secret>, String> {
     Ok(Some(Secret::new(text)))
 }
 
-/// The keys of the configuration whose values come from files.
+/// Configuration values from files.
 pub struct OfFiles(Dict);
 
 impl OfFiles {
@@ -121,7 +119,7 @@ impl OfFiles {
         let mut values = Dict::new();
         let mut add = |key: &str, name: &str| {
             if let Some(value) = of_file(name)? {
-                // An address is a text, whatever it looks like.
+                // An address is text, even if it looks like another type.
                 let text = value.reveal();
                 let parsed = if key == "database_url" {
                     Value::from(text)

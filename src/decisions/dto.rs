@@ -1,4 +1,4 @@
-//! Decisions as clients see and write them.
+//! DTOs of decisions: representation and input.
 
 pub use super::entity::Body;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::{
 pub struct Decision {
     #[serde(flatten)]
     info: RecordInfo,
-    /// Who decided.
+    /// Body that decided.
     #[schema(example = "provincial_committee")]
     body: Body,
     /// The number of the meeting.
@@ -28,7 +28,7 @@ pub struct Decision {
     /// The day of the decision.
     #[schema(example = "2014-04-09")]
     decided_on: Date,
-    /// What it is, in one line.
+    /// Summary in one line.
     #[schema(example = "اجرای پروژهٔ توسعهٔ خوشهٔ سنگ تصویب شد")]
     title_fa: String,
     /// The text of the decision.
@@ -37,10 +37,10 @@ pub struct Decision {
     /// The province; null for a national decision, which exists for everybody.
     #[schema(required)]
     province: Option<ProvinceCode>,
-    /// The cluster that it is about.
+    /// Cluster concerned.
     #[schema(required, example = json!(null))]
     cluster_id: Option<Uuid>,
-    /// The project that it is about.
+    /// Project concerned.
     #[schema(required, example = json!(null))]
     project_id: Option<Uuid>,
 }
@@ -62,8 +62,8 @@ impl From<&Model> for Decision {
     }
 }
 
-/// What a decision is made of. `body`, `decided_on` and `title_fa` are needed, and a `province` unless it is
-/// the national council's.
+/// Input of a decision. `body`, `decided_on` and `title_fa` are required, and a `province` unless the
+/// national council decided.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -72,7 +72,7 @@ impl From<&Model> for Decision {
     "text_fa": "کارگروه با اجرای پروژهٔ توسعهٔ خوشهٔ سنگ استان برای سی‌وشش ماه موافقت کرد.",
 }))]
 pub struct DecisionInput {
-    /// Who decided.
+    /// Body that decided.
     #[schema(example = "provincial_committee")]
     pub body: Body,
     /// The number of the meeting.
@@ -82,7 +82,7 @@ pub struct DecisionInput {
     /// The day of the decision, not in the future.
     #[schema(example = "2014-04-09")]
     pub decided_on: Date,
-    /// What it is, in one line.
+    /// Summary in one line.
     #[schema(
         min_length = 1,
         max_length = 300,
@@ -98,13 +98,13 @@ pub struct DecisionInput {
     /// The province: needed, but for a decision of the national council, which has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub province: Option<ProvinceCode>,
-    /// The cluster that it is about; a provincial decision is about one of its own province.
+    /// Cluster concerned; for a provincial decision, one of its own province.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<Uuid>,
-    /// The project that it is about; a provincial decision is about one of its own province.
+    /// Project concerned; for a provincial decision, one of its own province.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<Uuid>,
-    /// What other systems call the decision.
+    /// Identifiers of the decision in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -165,18 +165,18 @@ impl Input<Model> for DecisionInput {
     }
 }
 
-/// Which decisions to list.
+/// Filters of the list of decisions.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct DecisionFilter {
-    /// Those of any of these bodies.
+    /// Only decisions of any of these bodies.
     #[param(style = Form, explode = false, min_items = 1, max_items = 3)]
     pub body: Option<Vec<Body>>,
     /// Any of these provinces. National decisions belong to none.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
-    /// Those about this cluster.
+    /// Only decisions about this cluster.
     pub cluster_id: Option<Uuid>,
-    /// Those about this project.
+    /// Only decisions about this project.
     pub project_id: Option<Uuid>,
     /// Decided on this day or later.
     pub decided_from: Option<Date>,

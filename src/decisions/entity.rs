@@ -1,4 +1,4 @@
-//! The table of decisions, and what is asked of it.
+//! Decisions: table and queries.
 
 use sea_orm::{DeriveActiveEnum, EnumIter, entity::prelude::*, prelude::StringLen};
 use serde::{Deserialize, Serialize};
@@ -13,21 +13,21 @@ use crate::{
 crate::store::record_table! {
     /// A decision.
     "decision" {
-        /// Who decided.
+        /// Body that decided.
         body: Body,
         /// The number of the meeting.
         meeting_no: Option<String>,
         /// The day of the decision.
         decided_on: ChronoDate,
-        /// What it is, in one line.
+        /// Summary in one line.
         title_fa: String,
         /// Its text.
         text_fa: Option<String>,
         /// The code of its province; none for a national one.
         province: Option<String>,
-        /// The cluster that it is about.
+        /// Cluster concerned.
         cluster_id: Option<Uuid>,
-        /// The project that it is about.
+        /// Project concerned.
         project_id: Option<Uuid>,
     }
 }
@@ -44,7 +44,7 @@ impl Model {
     }
 }
 
-/// Who decides.
+/// Bodies that make decisions.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]

@@ -55,8 +55,8 @@ impl Record for Model {
         search::words([Some(&self.title_fa), self.text_fa.as_ref(), self.meeting_no.as_ref()])
     }
 
-    /// A provincial decision is about what is of its province, and one that is referred to does not leave it.
-    /// What is attached to a decision belongs where it does.
+    /// Validates that a provincial decision concerns its own province, and is referred to only from there;
+    /// one with attachments keeps its province and project.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -127,7 +127,7 @@ impl Listed for Model {
 }
 
 impl DecisionFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.body.as_ref().map(|bodies| Column::Body.is_in(bodies.iter().copied())))

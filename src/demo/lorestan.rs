@@ -1,5 +1,5 @@
-//! The eleven clusters of Lorestan: what the first source says of each, and the state that a second one
-//! reports for some.
+//! The eleven clusters of Lorestan: data of the first source, and the states that a second one reports for
+//! some.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -56,6 +56,6 @@ async fn load_one(transaction: &Transaction, row: Row) -> Result<(), Problem> {
             }
             _ => (bound.clone(), row.source),
         };
-    // The sources tell where a cluster stands, not how it came there.
+    // The sources give the state of a cluster, but not its history.
     record(transaction, &candidate, row.state, &effective_on, &reason).await.map(|_| ())
 }

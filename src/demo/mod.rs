@@ -45,10 +45,10 @@ const ACCOUNTS: &[(&str, &str, Role, Option<&str>)] = &[
 const KERMAN: &[(&str, &str, &str)] =
     &[("پسته", "Pistachio", "0125"), ("فرش دستباف", "Hand-woven carpets", "1393")];
 
-/// The reason given for states that no source tells.
+/// Reason given for state changes without a source.
 const ILLUSTRATION: &str = "دادهٔ نمونه";
 
-/// What stands in the way of a demonstration: it makes accounts with a shared password.
+/// Reason for refusing a demonstration: it creates accounts with a shared password.
 pub fn refusal(config: &Config) -> Option<&'static str> {
     if config.database_url.file().is_none() {
         return Some("demo works on SQLite only: its accounts have no place in a production database");
@@ -59,7 +59,7 @@ pub fn refusal(config: &Config) -> Option<&'static str> {
     None
 }
 
-/// Fills a new database. One that has accounts already is left as it is; returns whether it was filled.
+/// Fills a new database, unless it has accounts already; returns whether it was filled.
 pub async fn fill(db: &Database, password: &str) -> Result<bool, Problem> {
     if account::Entity::find().count(db).await? > 0 {
         return Ok(false);
@@ -111,7 +111,7 @@ pub async fn enrich(db: &Database, files: &Files) -> Result<(), Problem> {
     transaction.commit().await
 }
 
-/// Inserts a record from its input as a client would send it, with Persian dates, onto what its address says.
+/// Inserts a record from a client's input, with Persian dates, onto the row given by its address.
 async fn insert<I: Input<R>, R: Record>(
     transaction: &Transaction,
     input: Value,
@@ -120,8 +120,8 @@ async fn insert<I: Input<R>, R: Record>(
     transaction.insert(persian::<I>(input)?.onto_row(&onto)?).await
 }
 
-/// Records a state of a Persian day as somebody tells it: what went before the service is not held against
-/// its rules.
+/// Records a state as of a Persian day according to a source: history from before the service is not
+/// validated by its rules.
 async fn record<R: Stateful>(
     transaction: &Transaction,
     row: &R,
@@ -132,7 +132,7 @@ async fn record<R: Stateful>(
     record_with(transaction, row, to, on, reason, |_| {}).await
 }
 
-/// The same, with what came along with it.
+/// The same, with related changes.
 async fn record_with<R: Stateful>(
     transaction: &Transaction,
     row: &R,

@@ -77,7 +77,7 @@ async fn enter<R: Stateful>(
     lifecycle::change(transaction, row, transition, |_| {}).await
 }
 
-/// Reports a quarter, as far up as it has come.
+/// Records a quarterly report up to its state.
 async fn report(
     transaction: &Transaction,
     project_id: Uuid,
@@ -94,7 +94,7 @@ async fn report(
     Ok(())
 }
 
-/// What the projects of Kerman share.
+/// Context that the projects of Kerman share.
 struct Kerman<'a> {
     transaction: &'a Transaction,
     files: &'a Files,
@@ -290,7 +290,7 @@ impl<'a> Kerman<'a> {
         Ok(())
     }
 
-    /// The pistachio project: everything accepted but what a re-baseline gave up, handed over and closed.
+    /// The pistachio project: everything accepted except cancelled milestones, handed over and closed.
     async fn closed(&self) -> Result<(), Problem> {
         let cluster = self.feasible("Pistachio").await?;
         let project = self.implementing(&cluster, "پروژهٔ توسعهٔ خوشهٔ پستهٔ کرمان", "1395/31").await?;
@@ -367,7 +367,7 @@ impl<'a> Kerman<'a> {
     }
 }
 
-/// The stone cluster of Lorestan: some of its register, its value chain, a network, and what was measured.
+/// The stone cluster of Lorestan: part of its register, value chain, a network, and measurements.
 async fn stone(transaction: &Transaction) -> Result<(), Problem> {
     use clusters::entity::{Column, Entity};
     let stone = Entity::find().filter(Column::NameEn.eq("Stone")).one(&**transaction).await?;
@@ -400,7 +400,7 @@ async fn stone(transaction: &Transaction) -> Result<(), Problem> {
         firms.push(firm.id);
     }
     let mut feeds: Vec<Uuid> = Vec::new();
-    // From the final consumer back to the raw material: each stage names those that it feeds.
+    // From the final consumer back to the raw material, because each stage names those it feeds.
     for (position, stage, name_fa, enterprises) in [
         (4, "final_consumer", "مصرف‌کنندهٔ نهایی", &[][..]),
         (3, "distribution", "بازرگانی و صادرات", &[]),

@@ -31,8 +31,8 @@ use crate::{
     store::Transaction,
 };
 
-/// Who has a part in the project: kind, names, province (none for the nation), national id, and what a
-/// partner does.
+/// Organisations of the project: kind, names, province (none for the nation), national id, and the role of a
+/// partner.
 const ORGANISATIONS: &[[&str; 6]] = &[
     [
         "provincial_company",
@@ -190,7 +190,7 @@ async fn plan_milestone(
         .await
 }
 
-/// Records how far a milestone has come.
+/// Records the progress of a milestone.
 async fn work(transaction: &Transaction, id: Uuid, row: &Row) -> Result<(), Problem> {
     let found = milestone::Entity::find_by_id(id).one(&**transaction).await?;
     let (Some(milestone), Some(began_on)) = (found, &row.began_on) else { return Ok(()) };

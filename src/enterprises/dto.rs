@@ -1,4 +1,4 @@
-//! Enterprises as clients see and write them.
+//! DTOs of enterprises: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -42,7 +42,7 @@ pub struct Enterprise {
     /// The county.
     #[schema(required, example = "خرم‌آباد")]
     county: Option<Name>,
-    /// Where it is.
+    /// Location.
     #[schema(required)]
     location: Option<Location>,
     /// The classes of ISIC Rev. 4, the primary one first.
@@ -96,7 +96,7 @@ impl From<&Model> for Enterprise {
     }
 }
 
-/// What an enterprise is made of. Only `name_fa`, `province` and `isic` are needed.
+/// Input of an enterprise. Only `name_fa`, `province` and `isic` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -137,7 +137,7 @@ pub struct EnterpriseInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "خرم‌آباد")]
     pub county: Option<Name>,
-    /// Where it is.
+    /// Location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
     /// The classes of ISIC Rev. 4; one is primary.
@@ -161,7 +161,7 @@ pub struct EnterpriseInput {
     /// The last day in the cluster; none while there is no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member_to: Option<Date>,
-    /// What other systems call the enterprise.
+    /// Identifiers of the enterprise in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -181,8 +181,8 @@ impl From<&Model> for EnterpriseInput {
                 .zip(row.longitude)
                 .map(|(latitude, longitude)| Location { latitude, longitude }),
             isic: row.isic.0,
-            // A size that follows from the persons employed follows their changed number too: it is not an
-            // input of its own.
+            // A size derived from the number of persons follows its changes, so it is not an input of its
+            // own.
             size: row.size.filter(|_| row.employment_total.is_none()),
             employment_total: row.employment_total,
             employment_female: row.employment_female,
@@ -238,10 +238,10 @@ impl Input<Model> for EnterpriseInput {
     }
 }
 
-/// Which enterprises to list.
+/// Filters of the list of enterprises.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct EnterpriseFilter {
-    /// The enterprises of this cluster, also those that have left it; see `member_on`.
+    /// Enterprises of this cluster, including former members; see `member_on`.
     pub cluster_id: Option<Uuid>,
     /// Any of these provinces.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]

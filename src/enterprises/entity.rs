@@ -1,4 +1,4 @@
-//! The table of enterprises, and what is asked of it.
+//! Enterprises: table and queries.
 
 use crate::store::Record;
 use sea_orm::{entity::prelude::*, sea_query::Condition};

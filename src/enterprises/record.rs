@@ -80,8 +80,8 @@ impl Record for Model {
         Ok(views)
     }
 
-    /// The cluster is of its own province, and the firm is one, of that province or national. What names it
-    /// holds it there.
+    /// Checks that the cluster is of the same province, and that the organisation is a firm, of that province
+    /// or national. Records that refer to the enterprise keep it in its province.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -153,7 +153,7 @@ impl Listed for Model {
 }
 
 impl EnterpriseFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         let counties = |list: &Vec<Name>| {
             search::has_any::<Model>(COUNTY, list.iter().map(|county| text::key(&county.0)))

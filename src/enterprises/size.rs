@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::problem::{Text, Violation};
 
-/// How large an enterprise is.
+/// Size classes of enterprises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -23,7 +23,7 @@ pub enum Size {
 }
 
 impl Size {
-    /// The size that goes with so many persons employed.
+    /// The size class for a number of persons employed.
     pub fn of(employed: i32) -> Self {
         match employed {
             ..10 => Self::Micro,
@@ -33,8 +33,8 @@ impl Size {
         }
     }
 
-    /// The size follows from the persons employed where their number is known, and is what is given
-    /// otherwise. A given one that does not follow is a fault.
+    /// The size derived from the number of persons employed if known, otherwise the given one. A
+    /// contradicting one is a violation.
     pub fn given_or_counted(
         given: Option<Self>,
         employed: Option<i32>,

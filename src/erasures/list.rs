@@ -1,6 +1,5 @@
-//! The list of erasures that is kept outside of the database and its backups: a file with a line of JSON for
-//! each. It holds ids and no personal data. What is on it is erased again where an older backup has brought
-//! it back.
+//! The list of erasures, stored outside of the database and its backups: a file with a line of JSON each. It
+//! contains ids and no personal data. Its erasures are repeated after the restore of an older backup.
 
 use std::{
     fs::{File, OpenOptions},
@@ -27,22 +26,22 @@ const REASON: &str = "فهرست پاک‌شدگان";
 /// A line of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Which kind of record.
+    /// The kind of record.
     pub resource: Subject,
     /// The record.
     pub record_id: Uuid,
     /// The attachments that were about the person.
     #[serde(default)]
     pub attachments: Vec<Uuid>,
-    /// When it was erased.
+    /// Time of the erasure.
     pub erased_at: DateTime<Utc>,
 }
 
 impl Entry {
-    /// Adds the line to a list, and waits until it is on the disk.
+    /// Appends the line to a list, and waits until it is on the disk.
     ///
     /// # Errors
-    /// The file cannot be written: nothing is to be erased then.
+    /// The file cannot be written: then nothing may be erased.
     pub fn add_to(&self, path: &Path) -> Result<(), Problem> {
         let line = serde_json::to_string(self).map_err(Problem::internal)?;
         let written = OpenOptions::new().append(true).create(true).open(path).and_then(|mut file| {

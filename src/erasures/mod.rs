@@ -1,5 +1,5 @@
-//! Erasing the personal data of natural persons for good, with a reason. `docs/personal-data.md` says what
-//! goes and what stays.
+//! Permanent erasure of the personal data of natural persons, with a reason. `docs/personal-data.md`
+//! describes what is erased and what stays.
 
 pub mod list;
 
@@ -47,19 +47,19 @@ pub enum Subject {
     Organisation,
     /// A supervision: the name of the person.
     Supervision,
-    /// The account of a person: user name and display name. Nobody can log in with it any more.
+    /// Account of a person: user name and display name. It can no longer log in.
     User,
 }
 
-/// Whose personal data is to be erased, and why.
+/// Input of an erasure: the record and the reason.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErasureInput {
-    /// Which kind of record.
+    /// Kind of record.
     pub resource: Subject,
     /// The record, be it deleted.
     pub record_id: Uuid,
-    /// Why, without personal data: it is kept.
+    /// Reason, without personal data: it is stored.
     #[schema(min_length = 1, max_length = 1000, pattern = "\\S", example = "درخواست صاحب داده")]
     pub reason: String,
     /// The attachments that are about the person: each is deleted, and its file removed for good.
@@ -73,16 +73,16 @@ pub struct ErasureInput {
 pub struct Erasure {
     /// The id.
     id: Uuid,
-    /// Which kind of record.
+    /// Kind of record.
     #[schema(value_type = Subject)]
     resource: String,
     /// The record.
     record_id: Uuid,
-    /// When.
+    /// Time of the erasure.
     erased_at: chrono::DateTime<chrono::Utc>,
-    /// By which account.
+    /// Account of the author.
     erased_by: Uuid,
-    /// Why.
+    /// Reason.
     #[schema(example = "درخواست صاحب داده")]
     reason: String,
 }
@@ -113,9 +113,9 @@ pub async fn list_erasures(db: Database, shape: Shape) -> Result<Answer, Problem
 
 /// Erase personal data
 ///
-/// Removes the personal values of a record for good, from all its versions: they come back in no answer,
-/// history, search, export or restored backup. The record itself stays, with what hangs on it, as do the
-/// hashes of its history. It can be repeated.
+/// Removes the personal values of a record permanently, from all its versions: they no longer appear in any
+/// answer, history, search, export or restored backup. The record itself stays, with the records that refer
+/// to it and the hashes of its history. It can be repeated.
 #[utoipa::path(request_body = ErasureInput, responses((status = 200, body = Erasure)), security(("oauth2" = ["personal-data:erase"])))]
 #[post("/erasures")]
 pub async fn create_erasure(
@@ -138,11 +138,11 @@ pub async fn create_erasure(
     Ok(answer)
 }
 
-/// Erases in a transaction, and puts it on the list that is kept outside of backups. Once it is committed, it
-/// is to be [finished](finish).
+/// Erases in a transaction, and adds the erasure to the list outside of backups. After the commit,
+/// [finish](finish) has to be called.
 ///
 /// # Errors
-/// 422 where there is no such record or attachment; the list cannot be written.
+/// 422 if there is no such record or attachment; the list cannot be written.
 pub async fn erase(
     transaction: &Transaction,
     input: &ErasureInput,
@@ -198,12 +198,12 @@ async fn erase_one<R: Record>(transaction: &Transaction, id: Uuid, reason: &str)
     Ok(erase::erase(transaction, &before, reason).await?.0)
 }
 
-/// Removes the files of erased attachments that no other one refers to, and has the database let go of the
-/// bytes of what was erased. It can be repeated.
+/// Removes the files of erased attachments that no other one refers to, and makes the database release the
+/// erased bytes. Repeatable.
 ///
 /// # Errors
-/// The store or the database does not answer, or what was erased is still in its files: it is to be repeated
-/// then.
+/// The store or the database does not answer, or the erased values are still in its files: then it has to be
+/// repeated.
 pub async fn finish(db: &store::Database, files: &Files, attachments: &[Uuid]) -> Result<(), Problem> {
     attachments::content::remove_unreferred(db, files, attachments).await?;
     erase::finish_erasures(db).await

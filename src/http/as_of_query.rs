@@ -1,4 +1,4 @@
-//! Looking back: `as_of` and `known_at`.
+//! Point-in-time parameters: `as_of` and `known_at`.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -10,19 +10,18 @@ use crate::{
     store::{Past, now},
 };
 
-/// When to look back to. Together the two give again any answer that was given before.
+/// Point in time to read. The two parameters together reproduce any earlier answer.
 #[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AsOfQuery {
-    /// The day to speak of; the day of `known_at` when left out. The record has the state that it had on that
-    /// day.
+    /// The day whose state the record is shown in; the day of `known_at` by default.
     pub as_of: Option<Date>,
-    /// What the service knew at this moment; now when left out. Not in the future.
+    /// Only what the service knew at this moment counts; now by default. Not in the future.
     pub known_at: Option<DateTime<Utc>>,
 }
 
 impl AsOfQuery {
-    /// The past that it names; none for the present.
+    /// The requested past; none for the present.
     pub fn past(self) -> Result<Option<Past>, Problem> {
         let known_at = self.known_at.unwrap_or_else(now);
         if known_at > now() {

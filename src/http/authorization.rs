@@ -1,5 +1,5 @@
-//! The guard before every handler: it finds the operation in the document, and lets pass only a caller
-//! who may call it, with a query string that it knows.
+//! Authorization middleware: finds the operation in the document, and admits only permitted callers with a
+//! valid query string.
 
 use super::Ready;
 use super::security_log;
@@ -52,15 +52,15 @@ pub enum Format {
     Xlsx,
     /// A chart.
     Svg,
-    /// Places on the map (RFC 7946).
+    /// Points on the map (RFC 7946).
     GeoJson,
 }
 
 impl Format {
-    /// All of them. Between formats that a caller likes alike, the first wins.
+    /// All formats. Among equally preferred ones, the first wins.
     const ALL: [Self; 5] = [Self::Json, Self::Csv, Self::Xlsx, Self::Svg, Self::GeoJson];
 
-    /// Its name in `format=`, and the end of a file's name.
+    /// Its name in `format=`, and file extension.
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -83,12 +83,12 @@ impl Format {
     }
 }
 
-/// What the guard found out about the request, for the extractors.
+/// Results of the authorization middleware, for the extractors.
 #[derive(Clone)]
 pub struct Call(Arc<Parts>);
 
 struct Parts {
-    /// How many personal values were shown in clear.
+    /// Number of personal values shown in clear.
     shown: AtomicU64,
     operation: Arc<Operation>,
     query: Value,
@@ -99,7 +99,7 @@ struct Parts {
 }
 
 impl Call {
-    /// The call that the guard let pass.
+    /// The call admitted by the middleware.
     pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
         request.extensions().get::<Self>().cloned().ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
     }
@@ -114,13 +114,13 @@ impl Call {
         &self.0.query
     }
 
-    /// What `include=` asks for.
+    /// Requested `include=` values.
     pub fn includes(&self) -> Vec<&str> {
         self.0.query["include"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
-    /// Serializes in the calendar and the language that the caller asks for, with personal data in clear
-    /// where it may see that.
+    /// Serializes in the requested calendar and language, with personal data in clear if the caller may see
+    /// it.
     pub fn rendered<T>(&self, work: impl FnOnce() -> T) -> T {
         let in_clear = self.0.caller.as_ref().is_some_and(|caller| caller.may(personal::PERMISSION));
         let render = || speaking(self.0.language, || calendar::using(self.0.calendar, work));
@@ -129,12 +129,12 @@ impl Call {
         rendered
     }
 
-    /// Counts personal values that the answer shows in clear.
+    /// Adds to the count of personal values shown in clear.
     pub fn shows(&self, count: u64) {
         self.0.shown.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// How many personal values the answer shows in clear.
+    /// Number of personal values that the answer shows in clear.
     pub fn shown(&self) -> u64 {
         self.0.shown.load(Ordering::Relaxed)
     }
@@ -149,17 +149,17 @@ impl Call {
         self.0.format
     }
 
-    /// Whether CSV is to begin with a byte order mark.
+    /// Whether CSV begins with a byte order mark.
     pub fn has_byte_order_mark(&self) -> bool {
         self.0.query["bom"].as_bool().unwrap_or(false)
     }
 
-    /// The fields asked for by `fields=`; none for all.
+    /// Fields requested by `fields=`; none for all.
     pub fn fields(&self) -> Option<Vec<&str>> {
         Some(self.0.query["fields"].as_array()?.iter().filter_map(Value::as_str).collect())
     }
 
-    /// The columns of the answer as CSV: those of the operation, or of the fields asked for.
+    /// Columns of the answer as CSV: those of the operation, or the requested fields.
     pub fn columns(&self) -> Vec<&str> {
         let fields = self.fields();
         let is_wanted = |column: &&str| {
@@ -175,7 +175,7 @@ impl Call {
         self.0.language
     }
 
-    /// Who calls; an error on public operations.
+    /// The caller; an error on public operations.
     pub fn caller(&self) -> Result<Arc<Caller>, Problem> {
         self.0.caller.clone().ok_or_else(|| Problem::new(&problem_types::UNAUTHENTICATED))
     }
@@ -205,7 +205,7 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     let contract = request.app_data::<web::Data<Contract>>().ok_or_else(missing)?;
     let limit = request.app_data::<web::Data<RateLimit>>().ok_or_else(missing)?;
     let address = client::key(request.request());
-    // No record has a name that is not text, and no database takes NUL.
+    // No identifier contains bytes that are not UTF-8, and no database accepts NUL.
     if contract::decode(request.path()).is_none_or(|path| path.contains('\0')) || is_elsewhere(request) {
         limit.take(request.request(), &address)?;
         return Err(Problem::new(&problem_types::NOT_FOUND));
@@ -216,7 +216,7 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
         if request.method() != Method::OPTIONS {
             limit.take(request.request(), &address)?;
         }
-        // Nothing below the prefix may be reached past the document.
+        // All paths below the prefix have to be in the document.
         return if request.path().starts_with(PREFIX) {
             Err(no_operation(contract, request.path()))
         } else {
@@ -234,8 +234,8 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
                     .0
                     .take(request.request(), &address)?;
             } else if OPERATION.contains(&request.path()) {
-                // By itself: who is at the same address as a supervisor does not make it believe that the
-                // service is down.
+                // Counted separately, so that other clients at the address of a supervisor cannot make it
+                // believe that the service is down.
                 limit.take(request.request(), &format!("{address} operation"))?;
             } else {
                 limit.take(request.request(), &address)?;
@@ -284,10 +284,10 @@ async fn admit(request: &ServiceRequest) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What supervisors and monitoring read. It may have an address of its own.
+/// Endpoints for supervisors and monitoring, which may have a listener of their own.
 const OPERATION: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
-/// Whether what is asked for is to be had at the other address of the service only.
+/// Whether the path is served only at the other address of the service.
 fn is_elsewhere(request: &ServiceRequest) -> bool {
     let is_apart =
         request.app_data::<web::Data<Config>>().is_some_and(|config| config.operation_bind.is_some());
@@ -322,8 +322,8 @@ async fn authenticate(request: &ServiceRequest) -> Result<Arc<Caller>, Problem> 
     caller.ok_or_else(|| challenge("Bearer realm=\"khoosheh\", error=\"invalid_token\""))
 }
 
-/// Read before the other parameters, since it says how their dates are written. A bad value is refused with
-/// them.
+/// Parsed before the other parameters, because it determines the format of their dates. An invalid value is
+/// refused with them.
 fn calendar_of(query: &str) -> Calendar {
     let is_persian = |(name, value): &(String, String)| name == "calendar" && value == "persian";
     let is_named = query.contains("calendar") || query.contains('%');
@@ -359,7 +359,7 @@ fn format(request: &ServiceRequest, operation: &Operation, query: &Value) -> Res
         });
         offers.max_by_key(|(specificity, _)| *specificity).map_or(0.0, |(_, weight)| weight)
     };
-    // Problems are JSON too: a client that names only their type still gets JSON.
+    // Problems are JSON too: clients that accept only their type still get JSON.
     let problem = "application/problem+json";
     if !operation.formats.iter().map(String::as_str).chain([problem]).any(|format| weight(format) > 0.0) {
         let list = operation.formats.join(", ");

@@ -1,4 +1,5 @@
-//! What a request carries: query, body and merge patch, each held against the document before it is typed.
+//! Request extractors: query, body and merge patch, each validated against the OpenAPI document before
+//! deserialization.
 
 use std::{future::Future, ops::Deref, pin::Pin};
 
@@ -19,7 +20,7 @@ use crate::{
     store::{self, Input, Record},
 };
 
-/// The query parameters of an operation. Unknown and unacceptable ones were refused by the guard.
+/// Typed query parameters of an operation. The middleware has refused unknown and invalid ones.
 pub struct Query<T>(pub T);
 
 impl<T> Deref for Query<T> {
@@ -39,7 +40,7 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     }
 }
 
-/// The parameters of a query that a type names; others are not its concern.
+/// Parses the query parameters of a type; ignores all others.
 pub(crate) fn typed_query<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     let typed = calendar::using(call.calendar(), || T::deserialize(call.query()));
     typed.map_err(|error| Problem::invalid_query(vec![Violation::query("", "invalid", mistyped(&error))]))
@@ -92,7 +93,7 @@ impl FromRequest for Patch {
     }
 }
 
-/// What a body gives, or, once it is known that the records of the path exist, what is wrong with it.
+/// Reports errors of a body only after the records of the path have been looked up.
 async fn refused_last<T>(body: Result<T, Problem>, request: &HttpRequest) -> Result<T, Problem> {
     if body.is_err() {
         record_extractor::looked_up(request).await;
@@ -101,11 +102,11 @@ async fn refused_last<T>(body: Result<T, Problem>, request: &HttpRequest) -> Res
 }
 
 impl Patch {
-    /// The input that the record's present input becomes, held against the same rules as at its creation; 428
-    /// or 412 where the caller has not seen this version.
+    /// Applies the patch to the record's current input, validated by the same rules as at its creation; 428
+    /// or 412 if the caller has not seen this version.
     pub fn onto<R: Record, I: Input<R>>(self, row: &R) -> Result<I, Problem> {
         self.precondition.holds_for(row)?;
-        // Before it is compared: that it is the present one would be told by the answer.
+        // Before the comparison: the answer would reveal that the value is the current one.
         let names_somebody = store::personal::unique_values(row)
             .into_iter()
             .any(|(field, _)| self.members.get(field).is_some());
@@ -147,13 +148,13 @@ fn typed<T: DeserializeOwned>(value: Value, call: &Call) -> Result<T, Problem> {
         .map_err(|error| Problem::invalid(vec![Violation::body("", "invalid", mistyped(&error))]))
 }
 
-/// What the schema let pass and the type does not: the message names no type of ours.
+/// An error of deserialization after schema validation; the message contains no internal type names.
 fn mistyped(error: &serde_json::Error) -> Text {
     Text::new(format!("مقداری پذیرفته نیست: {error}"), format!("A value is not acceptable: {error}"))
 }
 
-/// The most bytes of a body without a token: a login, or the longest token that is to be revoked with all its
-/// characters escaped.
+/// Maximum bytes of a body without a token: a login, or the longest token to be revoked with all characters
+/// escaped.
 const LARGEST_OF_NOBODY: usize = 16 * 1024;
 
 async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Value, Problem> {
@@ -185,7 +186,7 @@ async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Va
         return form(text);
     }
     let value = json::parse(text).map_err(unread)?;
-    // The fingerprint of a repeated request is kept: no fast hash of a password may be part of it.
+    // The fingerprint of a request is stored: it must not include a fast hash of a password.
     let recognised = if call.operation().is_secret { without_passwords(&value).into() } else { bytes };
     request.extensions_mut().insert(RawBody(recognised));
     Ok(value)
@@ -221,7 +222,7 @@ fn without_passwords(body: &Value) -> String {
     shown.to_string()
 }
 
-/// The bytes of the body as they came, but for passwords: from them a repeated request is recognised.
+/// The bytes of the body as received, except passwords: they identify a repeated request.
 #[derive(Clone)]
 pub struct RawBody(pub web::Bytes);
 
@@ -235,7 +236,7 @@ pub(super) fn accepted_media_type(request: &HttpRequest, call: &Call) -> Result<
     Err(unsupported(accepted.join(", ")))
 }
 
-/// 415 with the media types that would be taken.
+/// 415 with the accepted media types.
 pub(super) fn unsupported(accepted: String) -> Problem {
     Problem::new(&problem_types::UNSUPPORTED_MEDIA_TYPE)
         .detail(Text::new(
@@ -245,7 +246,7 @@ pub(super) fn unsupported(accepted: String) -> Problem {
         .header(header::ACCEPT, accepted)
 }
 
-/// 408, after which the connection is of no use.
+/// 408; the connection is unusable afterwards.
 pub(super) fn too_slow() -> Problem {
     Problem::new(&problem_types::REQUEST_TIMEOUT).header(header::CONNECTION, "close")
 }

@@ -1,5 +1,5 @@
-//! Compression of answers (RFC 9110, section 8.4): above a threshold, and at levels whose cost a list can
-//! bear.
+//! Compression of answers (RFC 9110, section 8.4): above a size threshold, and at levels that are affordable
+//! for lists.
 
 use std::io::Write;
 
@@ -17,14 +17,14 @@ use super::{negotiation::preferences, unread::IsShared};
 /// Answers below this many bytes fit into one or two packets anyway.
 const THRESHOLD: u64 = 2_048;
 
-/// The encodings, those first that a caller gets who likes them alike.
+/// Supported encodings, in the order of preference among equal weights.
 pub(super) const ENCODINGS: [&str; 3] = ["zstd", "br", "gzip"];
 
-/// Marks an answer that goes out as it is, such as a file of somebody.
+/// Marks an answer that is sent unchanged, such as an attached file.
 #[derive(Clone, Copy, Debug)]
 pub struct AsItIs;
 
-/// Compresses text that is large enough, by what `Accept-Encoding` prefers.
+/// Compresses sufficiently large text in the encoding that `Accept-Encoding` prefers.
 pub async fn compress(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -59,8 +59,7 @@ pub async fn compress(
     }
 }
 
-/// The encoding that a request prefers, and its place among [`ENCODINGS`]; none where it wants the bytes as
-/// they are.
+/// The preferred encoding of a request, and its index in [`ENCODINGS`]; none for no encoding.
 pub(super) fn encoding_of(request: &HttpRequest) -> Option<(usize, &'static str)> {
     let wanted = preferred(request.headers().get(header::ACCEPT_ENCODING)?.to_str().ok()?)?;
     Some((ENCODINGS.iter().position(|encoding| *encoding == wanted)?, wanted))

@@ -1,10 +1,9 @@
-//! The connections of clients: how many an address may have, and how long one may stay whose client does not
-//! read.
+//! Client connections: a limit per address, and a minimum pace of reading.
 //!
-//! Each holds a place of its address until it ends. While the system takes no more of an answer, because its
-//! client reads too slowly, the time is counted: a client that reads nothing, or less than the least pace, is
-//! disconnected. A connection that has nothing to send, such as a quiet event stream, waits for as long as it
-//! likes.
+//! Each connection occupies a place of its address until it ends. Time counts while the system accepts no
+//! more bytes of an answer, because its client reads too slowly: a client that reads nothing, or less than
+//! the minimum pace, is disconnected. A connection with nothing to send, such as a quiet event stream, may
+//! stay open.
 
 use std::{
     future::Future,
@@ -25,46 +24,46 @@ use tokio::{
 use super::tally::{Held, Tally};
 use crate::client::network;
 
-/// The bytes that the system may keep of an answer. More of it waits in the process, where it is counted.
+/// Send buffer of the system, in bytes. More of an answer waits in the process, where it is counted.
 const SEND_BUFFER: usize = 128 * 1024;
 
-/// Which of the service's addresses a connection came to.
+/// The listener that accepted a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listener {
-    /// That of the API.
+    /// The listener of the API.
     Public,
-    /// That of health and metrics, where they have one of their own.
+    /// The listener of health and metrics, if it is separate.
     Operation,
 }
 
-/// The least pace of a client that reads.
+/// Minimum pace of a reading client.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// Bytes a second.
     pub bytes_per_second: u64,
-    /// For so long, while bytes wait unsent, a client may be slower.
+    /// Time for which a client may be slower while bytes wait unsent.
     pub patience: Duration,
 }
 
 /// The connections that are open, by the networks of their clients.
 #[derive(Debug)]
 pub struct Connections {
-    /// The most of one network.
+    /// Maximum per network.
     most: u64,
     pace: Pace,
     open: Arc<Tally<IpAddr>>,
 }
 
 impl Connections {
-    /// Bounds of so many connections of an address, 0 for any number, and of their pace.
+    /// Limits of the number of connections per address, 0 for unlimited, and of their pace.
     pub fn new(most: usize, pace: Pace) -> Self {
         Self { most: most as u64, pace, open: Arc::default() }
     }
 
-    /// Takes a connection in, with the address of its client.
+    /// Accepts a connection, with its client address.
     ///
     /// # Errors
-    /// Its address has as many already, or it is gone: it is closed without an answer.
+    /// Its address has reached the limit, or the client is gone: it is closed without an answer.
     pub fn admit(
         &self,
         stream: TcpStream,
@@ -76,8 +75,8 @@ impl Connections {
             io::Error::from(io::ErrorKind::ConnectionRefused)
         })?;
         rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER)?;
-        // A client that takes nothing out of the system's buffer, also after the process has written its last
-        // byte.
+        // Detects a client that reads nothing from the system's buffer, even after the process has written
+        // its last byte.
         #[cfg(target_os = "linux")]
         rustix::net::sockopt::set_tcp_user_timeout(
             &stream,
@@ -106,8 +105,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// What a write gives: one that would wait for a client that has gone fails, so that nothing that is
-    /// under way for it is kept.
+    /// Handles the result of a write: after the client has closed its side, a blocked write fails, so that
+    /// the work under way for it is dropped.
     fn written(
         &mut self,
         context: &mut Context<'_>,
@@ -119,21 +118,22 @@ impl Connection {
         self.meter.hold(context, written)
     }
 
-    /// Which of the service's addresses it came to.
+    /// The listener that accepted it.
     pub fn listener(&self) -> Listener {
         self.listener
     }
 }
 
-/// Holds a connection to the least pace. Time counts only while bytes wait that the system does not take.
+/// Enforces the minimum pace on a connection. Time counts only while bytes wait that the system does not
+/// accept.
 #[derive(Debug)]
 struct Meter {
     pace: Pace,
-    /// How long bytes have waited in this window, before the present wait.
+    /// Time that bytes have waited in this window, before the present wait.
     waited: Duration,
-    /// How many bytes were taken in this window.
+    /// Number of bytes taken in this window.
     taken: u64,
-    /// When the present wait began.
+    /// Start of the present wait.
     since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -143,7 +143,7 @@ impl Meter {
         Self { pace, waited: Duration::ZERO, taken: 0, since: None, timer: None }
     }
 
-    /// Takes note of a write; it fails where the client has been too slow for a whole window.
+    /// Records the result of a write; fails if the client has been too slow for a whole window.
     fn hold(
         &mut self,
         context: &mut Context<'_>,

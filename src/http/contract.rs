@@ -1,8 +1,8 @@
-//! The OpenAPI document as law: what it says of an operation is what is checked.
+//! Validation of requests against the OpenAPI document.
 //!
-//! At start the document becomes one [`Operation`] for each method and path: who may call it, which query
-//! parameters it knows, which body it takes. Requests are held against these, so that a bound, a pattern or
-//! a list of values stands once, in the schema that clients read, and every broken rule is found at once.
+//! At startup each method and path of the document becomes an [`Operation`]: access, query parameters, body.
+//! Requests are validated against it, so that each limit, pattern or list of values is defined once, in the
+//! schema that clients read, and all violations are found at once.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -24,7 +24,7 @@ use crate::{
     problem::{Place, Problem, Text, Violation, Violations, problem_types},
 };
 
-/// Who may call an operation.
+/// Access control of an operation.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everybody, without a token.
@@ -33,27 +33,27 @@ pub enum Access {
     Permissions(Vec<String>),
 }
 
-/// The member of a query parameter of the document that names the permission which each of its values needs.
+/// Member of a query parameter with the permission required by each of its values.
 pub const PERMISSIONS_OF_VALUES: &str = "x-permissions";
 
 /// One method on one path.
 pub struct Operation {
     /// The `operationId`.
     pub id: String,
-    /// Who may call it.
+    /// Access control.
     pub access: Access,
-    /// The media types that its body may come in; none when it takes no body.
+    /// Accepted media types of its body; none if it takes no body.
     pub media_types: Vec<String>,
-    /// The media types that it answers in.
+    /// Media types of its answers.
     pub formats: Vec<String>,
     /// The columns of its list as CSV; `a.b` for a member of a member.
     pub columns: Vec<String>,
-    /// Whether it says 406 to an `Accept` that it cannot serve.
+    /// Whether an unsupported `Accept` gives 406.
     pub negotiates: bool,
-    /// Whether its body holds a password.
+    /// Whether its body contains a password.
     pub is_secret: bool,
     parameters: HashMap<String, Kind>,
-    /// The permission that a value of a query parameter needs: parameter, value, permission.
+    /// Permissions required by values of query parameters: parameter, value, permission.
     permissions_of_values: Vec<(String, String, String)>,
     required: bool,
     query: Validator,
@@ -61,7 +61,7 @@ pub struct Operation {
     merged: Option<Validator>,
 }
 
-/// How a parameter's text becomes a JSON value.
+/// Type of a parameter, by which its text is parsed into a JSON value.
 #[derive(Clone, Copy)]
 enum Kind {
     Integer,
@@ -73,7 +73,7 @@ enum Kind {
 
 /// Every operation of the document, and the document itself.
 pub struct Contract {
-    /// The document as it is served.
+    /// The published document.
     pub document: StaticDocument,
     /// The hash of the document, which tells the answers of one build from those of another.
     pub fingerprint: String,
@@ -83,7 +83,7 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// Reads the document. Fails, at start-up, when a schema in it is not a schema.
+    /// Parses the document. Fails, at startup, if a schema in it is invalid.
     pub fn new(document: &Value) -> Result<Self, String> {
         let mut operations = HashMap::new();
         let mut paths = Vec::new();
@@ -182,8 +182,8 @@ impl Operation {
         })
     }
 
-    /// Reads a query string: every parameter typed as the document says. 400 names all that are unknown,
-    /// repeated or not acceptable.
+    /// Parses a query string according to the parameter types of the document. 400 names all unknown,
+    /// repeated or invalid ones.
     pub fn query(&self, raw: &str, calendar: Calendar) -> Result<Value, Problem> {
         if raw.is_empty() && !self.required {
             return Ok(Value::Object(Map::new()));
@@ -210,7 +210,7 @@ impl Operation {
         if violations.is_empty() { Ok(values) } else { Err(Problem::invalid_query(violations)) }
     }
 
-    /// The permissions that the values of a query need beyond what the operation needs.
+    /// Permissions required by values of a query, in addition to those of the operation.
     pub fn permissions_of<'a>(&'a self, query: &'a Value) -> impl Iterator<Item = &'a str> {
         let is_asked = |name: &str, value: &str| {
             query[name].as_array().is_some_and(|values| values.iter().any(|asked| asked == value))
@@ -226,7 +226,7 @@ impl Operation {
         self.refuse(self.body.as_ref(), body, calendar)
     }
 
-    /// Checks what a merge patch has made of a record.
+    /// Validates the result of a merge patch.
     pub fn merged(&self, body: &mut Value, calendar: Calendar) -> Result<(), Problem> {
         self.refuse(self.merged.as_ref(), body, calendar)
     }
@@ -258,7 +258,7 @@ impl Kind {
         }
     }
 
-    /// Text that is not of the kind stays text, and the schema then says what was expected.
+    /// Text that cannot be parsed stays text, and schema validation reports the expected type.
     fn read(self, text: String) -> Value {
         match self {
             Self::Integer => {
@@ -272,7 +272,7 @@ impl Kind {
     }
 }
 
-/// The pairs of a query string or of a form; none where an escape is broken or does not give UTF-8.
+/// Parses a query string or form; none if an escape is malformed or is not UTF-8.
 pub fn pairs(raw: &str) -> Option<Vec<(String, String)>> {
     let parts =
         raw.split('&').filter(|part| !part.is_empty()).map(|part| part.split_once('=').unwrap_or((part, "")));
@@ -281,7 +281,7 @@ pub fn pairs(raw: &str) -> Option<Vec<(String, String)>> {
         .collect()
 }
 
-/// Text without its percent-escapes; none where one is broken or does not give UTF-8.
+/// Decodes percent-escapes; none if one is malformed or the result is not UTF-8.
 pub fn decode(text: &str) -> Option<String> {
     let is_whole = text
         .split('%')
@@ -302,14 +302,13 @@ fn access(operation: &Value) -> Access {
     let permissions = document::permissions(operation);
     match permissions {
         Some(list) => Access::Permissions(list.into_iter().map(str::to_owned).collect()),
-        // Deny by default: an operation is public only where it says so with an empty requirement.
+        // Deny by default: an operation is public only if it has an empty security requirement.
         None if operation["security"] == json!([{}]) => Access::Public,
         None => Access::Permissions(vec!["nobody".to_owned()]),
     }
 }
 
-/// The columns of what an operation lists: the properties that each of its items has, and one level of
-/// theirs.
+/// Columns of an operation's list: the properties of each item, and one nested level.
 fn columns(operation: &Value, schemas: &Value) -> Vec<String> {
     let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
     let lists = document::properties(schema, schemas);
@@ -339,7 +338,7 @@ fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 }
 
 fn validator(document: &Value, schema: &Value) -> Result<Validator, String> {
-    // Each validator keeps its own copy: with all schemas of the document in each, they would fill 100 MB.
+    // Each validator has its own copy: with all schemas of the document in each, they would take 100 MB.
     let mut needed = Map::new();
     collect_schemas(&document["components"]["schemas"], schema, &mut needed);
     let root = json!({ "allOf": [schema], "components": { "schemas": needed } });
@@ -360,7 +359,7 @@ fn validator(document: &Value, schema: &Value) -> Result<Validator, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Adds the schemas that a schema refers to, and those that they refer to.
+/// Collects the schemas that a schema refers to, directly and indirectly.
 fn collect_schemas(schemas: &Value, schema: &Value, found: &mut Map<String, Value>) {
     match schema {
         Value::Object(members) => {
@@ -376,8 +375,8 @@ fn collect_schemas(schemas: &Value, schema: &Value, found: &mut Map<String, Valu
     }
 }
 
-/// Brings all text into NFC and whole floats into integers, and refuses NUL, which no database keeps. It ends
-/// where a problem can name no more: what is refused need not be clean.
+/// Normalizes text to NFC and integral floats to integers, and refuses NUL, which no database accepts. Stops
+/// when the problem is full: refused values need not be normalized.
 fn clean(value: &mut Value, pointer: &mut String, place: Place, violations: &mut Violations) {
     if violations.is_full() {
         return;
@@ -427,7 +426,7 @@ pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// Names what a schema has against a value, as far as there is room for it.
+/// Reports the violations of a schema, as far as there is room.
 fn check(
     validator: &Validator,
     value: &Value,
@@ -442,14 +441,14 @@ fn check(
         if validator.is_valid(value) {
             return;
         }
-        // The library makes all errors before it gives the first one.
+        // The library creates all errors before it returns the first.
         for error in validator.iter_errors(&shortened(value)) {
             validation_messages::explain(&error, place, violations);
         }
     });
 }
 
-/// The value with the beginnings of its lists only, which are still too long.
+/// The value with lists truncated to a length that is still too long.
 fn shortened(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().take(LONGEST_LIST).map(shortened).collect(),

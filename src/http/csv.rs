@@ -1,5 +1,5 @@
-//! Lists and reports as CSV (RFC 4180, UTF-8): stable columns, formulas defused. Row by row, so that a long
-//! one can be streamed.
+//! CSV output of lists and reports (RFC 4180, UTF-8): stable columns, formulas escaped. Row by row, so that
+//! long ones can be streamed.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::problem::Problem;
 
-/// Tells Excel that a file is UTF-8; without it Excel reads the code page of its country.
+/// Marks a file as UTF-8 for Excel, which otherwise assumes the code page of its locale.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A table of rows (a JSON array of objects) under the given columns; `a.b` names a member of a member.
@@ -19,7 +19,7 @@ pub fn table<C: AsRef<str>>(columns: &[C], rows: &Value, bom: bool) -> Result<St
     Ok(table)
 }
 
-/// The first line, with the names of the columns; after a byte order mark where the reader is Excel.
+/// The header line with the column names, after a byte order mark for Excel.
 pub fn header<C: AsRef<str>>(columns: &[C], bom: bool) -> Result<String, Problem> {
     let line = line(columns.iter().map(|column| column.as_ref().into()))?;
     Ok(if bom { format!("{BYTE_ORDER_MARK}{line}") } else { line })
@@ -40,13 +40,13 @@ fn line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Result<String, Problem
     String::from_utf8(bytes).map_err(Problem::internal)
 }
 
-/// What a row holds under a name; `a.b` is a member of a member.
+/// The value of a row under a name; `a.b` is a member of a member.
 pub(super) fn member<'a>(row: &'a Value, name: &str) -> &'a Value {
     name.split('.').fold(row, |value, name| &value[name])
 }
 
-/// A value as the text of one cell. Several values are separated by `;`; of an object its `code` is shown,
-/// its `to`, or its only member. Texts pass through `text`.
+/// A value as the text of one cell. Several values are separated by `;`; an object is shown by its `code`,
+/// its `to`, or its only member. Texts are passed through `text`.
 pub(super) fn flat(value: &Value, text: fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
     match value {
         Value::Null => "".into(),
@@ -64,17 +64,16 @@ pub(super) fn flat(value: &Value, text: fn(&str) -> Cow<'_, str>) -> Cow<'_, str
     }
 }
 
-/// With what a spreadsheet begins a formula.
+/// Characters that start a formula in a spreadsheet.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-/// After what a cell may begin: `;` separates cells where the comma is the decimal sign, and quotes within a
-/// line are none there.
+/// Characters after which a new cell may start: `;` separates cells where the comma is the decimal sign, and
+/// quotes within a line do not count there.
 const BEGINNINGS: [char; 4] = [';', '\t', '\r', '\n'];
-/// With what no text of a cell begins: a spreadsheet may skip it.
+/// Leading characters that a spreadsheet may skip, so that no cell starts with them.
 const BLANKS: [char; 3] = ['\t', '\r', '\n'];
 
-/// A spreadsheet takes text that begins like a formula for one: an apostrophe before it prevents that (OWASP,
-/// CSV injection), at the beginning and wherever a spreadsheet may see another cell begin. Numbers stay
-/// numbers.
+/// Prefixes text that looks like a formula with an apostrophe (OWASP, CSV injection), at the start and
+/// wherever a spreadsheet may see another cell start. Numbers stay numbers.
 fn defuse(text: &str) -> Cow<'_, str> {
     let is_plain = !text.contains(FORMULA) && !text.starts_with(BEGINNINGS);
     if is_plain || text.parse::<f64>().is_ok() {
@@ -95,7 +94,7 @@ fn defuse(text: &str) -> Cow<'_, str> {
     defused.into()
 }
 
-/// What [`defuse`] was given.
+/// The inverse of [`defuse`].
 pub fn undefused(cell: &str) -> Cow<'_, str> {
     if !cell.contains('\'') {
         return cell.into();

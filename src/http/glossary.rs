@@ -1,6 +1,6 @@
-//! The words of the programme in Persian: what the codes of the API are called where people read them.
+//! Persian glossary: display names for the codes of the API.
 
-/// What a code is called; none for what is no word of the programme.
+/// The Persian term for a code; none if it is not in the glossary.
 pub fn in_persian(code: &str) -> Option<&'static str> {
     Some(match code {
         // Clusters.

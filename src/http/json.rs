@@ -1,18 +1,18 @@
-//! JSON of a request, as far as it is worth to be kept: text of a mebibyte would become thirty times as much.
+//! Memory-limited JSON parsing: a mebibyte of text could take thirty times as much as values.
 
 use std::cell::Cell;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// No list of the document takes as many items as this: one that has them is as wrong as a longer one.
+/// Longer than every list allowed by the document; a list of this length is invalid, like any longer one.
 pub const LONGEST_LIST: usize = 501;
-/// No object of the document has as many members as this.
+/// More members than any object in the document has.
 const MOST_MEMBERS: usize = 1_000;
-/// No body that is right has as many values as this.
+/// More values than any valid body has.
 pub const MOST_VALUES: usize = 100_000;
 
-/// Why a text gives no value.
+/// Errors of parsing.
 pub enum Unread {
     /// It is not JSON.
     Malformed(serde_json::Error),
@@ -20,8 +20,8 @@ pub enum Unread {
     TooMany,
 }
 
-/// The value of a text. Lists end with their item [`LONGEST_LIST`], objects with their thousandth member,
-/// whatever follows: both are refused as they are.
+/// Parses a text. Lists end with item [`LONGEST_LIST`], objects with their thousandth member: longer ones are
+/// refused in any case.
 pub fn parse(text: &str) -> Result<Value, Unread> {
     let left = Cell::new(MOST_VALUES);
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -32,7 +32,7 @@ pub fn parse(text: &str) -> Result<Value, Unread> {
     )
 }
 
-/// Keeps a value while so many are left.
+/// Keeps values until the limit is reached.
 #[derive(Clone, Copy)]
 struct Kept<'a>(&'a Cell<usize>);
 

@@ -1,9 +1,9 @@
-//! The HTTP contract, once: what every operation does alike.
+//! HTTP layer: everything that all operations have in common.
 //!
-//! A request passes [`envelope`] (request id, language, limits of time, panics, problems, logging) and
-//! [`guard`] (token, permission, query string, all against the OpenAPI document). A handler then takes what
-//! it needs as extractors ([`body`], [`upload`], [`visible`], [`page`], [`read`], [`write`]) and answers in
-//! the [`shape`] that the caller asked for.
+//! A request passes [`request_middleware`] (request id, language, timeouts, panics, problems, logging) and
+//! [`authorization`] (token, permission, query string, all against the OpenAPI document). A handler then
+//! gets its input from extractors ([`body`], [`upload`], [`record_extractor`], [`page`], [`read`],
+//! [`write`]), and answers in the form requested by the caller ([`render`]).
 
 pub mod as_of_query;
 pub mod authorization;
@@ -63,5 +63,5 @@ pub(crate) fn data<T: 'static>(
     request.app_data::<actix_web::web::Data<T>>().cloned().ok_or_else(missing)
 }
 
-/// An extractor's answer that is ready at once.
+/// Result type of extractors that complete immediately.
 pub(crate) type Ready<T> = std::future::Ready<Result<T, crate::problem::Problem>>;

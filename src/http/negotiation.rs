@@ -1,11 +1,10 @@
-//! What a client prefers: the weighted lists of the `Accept` headers.
+//! Content negotiation: the weighted lists of the `Accept` headers.
 
 use actix_web::http::header::{self, HeaderMap};
 
 use crate::problem::Language;
 
-/// The names of a list and their weights, 1 where none is given, 0 where it is unreadable (RFC 9110, section
-/// 12.4.2).
+/// The names of a list with their weights, 1 by default, 0 if unreadable (RFC 9110, section 12.4.2).
 pub fn preferences(list: &str) -> impl Iterator<Item = (&str, f32)> {
     list.split(',').map(|offer| {
         let mut parts = offer.split(';').map(str::trim);
@@ -17,7 +16,7 @@ pub fn preferences(list: &str) -> impl Iterator<Item = (&str, f32)> {
     })
 }
 
-/// The language that `Accept-Language` weighs most (RFC 9110, section 12.5.4); Persian when it names neither.
+/// Preferred language of `Accept-Language` (RFC 9110, section 12.5.4); Persian if it has none of the two.
 pub fn language(headers: &HeaderMap) -> Language {
     let accept =
         headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Keyset pages: each begins where the last one ended, so that page 10,000 costs what page 1 costs.
+//! Keyset pagination: each page begins where the last one ended, so that page 10,000 costs as much as page 1.
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -28,15 +28,15 @@ use crate::{
 const MAX_PAGE_SIZE: u64 = 200;
 const DEFAULT_PAGE_SIZE: u64 = 50;
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
-    /// The records, in the order asked for.
+    /// The records, in the requested order.
     pub items: Vec<T>,
-    /// What to send as `cursor` for the next page; null on the last one.
+    /// Value of `cursor` for the next page; null on the last page.
     #[schema(required, example = json!(null), max_length = 2000)]
     pub next_cursor: Option<String>,
-    /// How many records there are in all; only with `count=true`.
+    /// Total number of records; only with `count=true`.
     #[schema(required = false, nullable = false, minimum = 0, example = 11)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
@@ -49,7 +49,7 @@ impl<T> Page<T> {
     }
 }
 
-/// Something a list can be sorted by: an SQL expression that is never null and has an index.
+/// Sort key of a list: an SQL expression that is never null and has an index.
 pub struct SortKey<M: 'static> {
     /// Its name in `sort=`.
     pub name: &'static str,
@@ -63,7 +63,7 @@ pub struct SortKey<M: 'static> {
 
 /// A row type with lists.
 pub trait Listed: sea_orm::ModelTrait + sea_orm::FromQueryResult + 'static {
-    /// What the lists can be sorted by. The last one is unique.
+    /// Sort keys of the list. The last one is unique.
     const SORT_KEYS: &'static [SortKey<Self>];
 }
 
@@ -76,7 +76,7 @@ pub struct Paging<M: Listed> {
     filters: String,
 }
 
-/// Where a page ended. The checksum tells a cursor that was damaged, or made for another list.
+/// Position of the end of a page. The checksum detects a damaged cursor, and one of another list.
 #[derive(Deserialize, Serialize)]
 struct Cursor {
     after: Vec<Value>,
@@ -111,8 +111,8 @@ impl<M: Listed> Paging<M> {
         Ok(paging)
     }
 
-    /// The keys asked for, up to the first unique one. Where it is missing it is added, in the direction of
-    /// the key before it, so that one index serves the whole order.
+    /// The requested keys, up to the first unique one. If there is none it is added, in the direction of the
+    /// key before it, so that one index serves the whole order.
     fn order(names: &[&str]) -> Result<Vec<(&'static SortKey<M>, Order)>, Problem> {
         let Some(unique) = M::SORT_KEYS.last() else { return Ok(Vec::new()) };
         let mut sort: Vec<(&'static SortKey<M>, Order)> = Vec::new();
@@ -168,8 +168,8 @@ impl<M: Listed> Paging<M> {
         Ok(Page { items: rows, next_cursor, total })
     }
 
-    /// What comes after these values. In one direction a row comparison says it, which one index answers;
-    /// in mixed directions the first key bounds the range and the rest is compared key by key.
+    /// Condition for the rows after these values. With one direction it is a row comparison, which one index
+    /// answers; with mixed directions the first key bounds the range and the rest is compared key by key.
     fn past(&self, after: &[SqlValue]) -> Condition {
         let expressions: Vec<SimpleExpr> = self.sort.iter().map(|(key, _)| Expr::cust(key.sql)).collect();
         let values: Vec<SimpleExpr> = after.iter().cloned().map(SimpleExpr::from).collect();
@@ -207,17 +207,17 @@ impl<M: Listed> Paging<M> {
     }
 }
 
-/// A cursor as it stands in an address.
+/// Encodes a cursor for a query string.
 fn encoded(cursor: &Value) -> String {
     URL_SAFE_NO_PAD.encode(cursor.to_string())
 }
 
-/// A cursor from an address; none where the text is not one.
+/// Decodes a cursor; none if malformed.
 fn decoded<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
-/// What decides which rows a list has; the shape of the answer may change between pages.
+/// The filters of a list: all parameters that select rows. The others may change between pages.
 fn filters(query: &Value) -> String {
     const OF_THE_ANSWER: [&str; 9] =
         ["bom", "cursor", "page_size", "count", "fields", "format", "calendar", "sort", "include"];

@@ -1,4 +1,4 @@
-//! `If-Match` (RFC 9110, section 13.1.1): no change without having seen the present version.
+//! `If-Match` (RFC 9110, section 13.1.1): only callers who have seen the current version may change it.
 
 use actix_web::{HttpRequest, http::header};
 
@@ -7,7 +7,7 @@ use crate::{
     store::Record,
 };
 
-/// The condition that the caller sets.
+/// Precondition of a request.
 #[derive(Clone)]
 pub struct Precondition {
     if_match: Option<String>,
@@ -15,14 +15,14 @@ pub struct Precondition {
 }
 
 impl Precondition {
-    /// The condition of a request.
+    /// Reads the precondition of a request.
     pub fn of(request: &HttpRequest) -> Self {
         let read = |name| Some(request.headers().get(name)?.to_str().unwrap_or("unreadable").to_owned());
         Self { if_match: read(header::IF_MATCH), if_none_match: read(header::IF_NONE_MATCH) }
     }
 
-    /// The caller has seen this version: 428 without `If-Match`, 412 with the current `ETag` when it is
-    /// stale.
+    /// Checks that the caller has seen this version: 428 without `If-Match`, 412 with the current `ETag` if
+    /// it is stale.
     pub fn holds_for<R: Record>(&self, row: &R) -> Result<(), Problem> {
         if self.if_none_match.as_deref() == Some("*") {
             return Err(Problem::stale(Some(row.version())));
@@ -36,7 +36,7 @@ impl Precondition {
         if is_current { Ok(()) } else { Err(Problem::stale(Some(row.version()))) }
     }
 
-    /// There is no record yet: 412 where the caller expects one.
+    /// Checks the precondition for a missing record: 412 if the caller expects one.
     pub fn holds_for_none(&self) -> Result<(), Problem> {
         if self.if_match.is_some() { Err(Problem::stale(None)) } else { Ok(()) }
     }

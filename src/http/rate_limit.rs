@@ -1,7 +1,7 @@
-//! A limit on requests for each account, or for each address where there is no account yet.
+//! Rate limits per account, or per address without an account.
 //!
-//! The count is kept by each instance for itself, so that it costs no round trip: behind N instances a caller
-//! may get N times as much. The limit on failed logins, which must not grow so, is kept in the database.
+//! Counts are per instance, to avoid round trips: with N instances a caller may get N times as much. The
+//! limit of failed logins, which must not grow in this way, is in the database.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -28,14 +28,13 @@ use crate::{
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
 
-/// The limits of all callers seen lately.
+/// Rate limiters of recent callers.
 pub struct RateLimit {
     quota: Option<Quota>,
     callers: Cache<String, Arc<Limiter>>,
 }
 
-/// Middleware before that of CORS, which answers preflights by itself: they count as requests of their
-/// address.
+/// Middleware outside of CORS, which answers preflights by itself: they count as requests of their address.
 pub async fn limit_preflights(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -47,20 +46,20 @@ pub async fn limit_preflights(
     }
 }
 
-/// What is left to a caller, as the `RateLimit` headers say it.
+/// Remaining quota of a caller, as sent in the `RateLimit` headers.
 #[derive(Clone, Copy)]
 pub struct Remaining {
     /// Requests allowed in a minute.
     pub quota: u32,
-    /// Requests left at this moment.
+    /// Requests remaining.
     pub left: u32,
 }
 
-/// The limits of those who ask for what is public, by their addresses.
+/// Rate limits of public operations, per address.
 pub struct PublicRateLimit(pub RateLimit);
 
 impl RateLimit {
-    /// A limit of so many requests a minute; 0 sets none. A minute's worth may come at once.
+    /// A limit of requests per minute; 0 for unlimited. A minute's worth may come at once.
     pub fn new(per_minute: u32) -> Self {
         let callers = Cache::builder().max_capacity(100_000).time_to_idle(Duration::from_secs(120)).build();
         Self { quota: NonZeroU32::new(per_minute).map(Quota::per_minute), callers }

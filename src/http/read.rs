@@ -1,5 +1,4 @@
-//! Reads: lists, records and histories, as far as they exist for the caller and in the shape that it asks
-//! for.
+//! Reads: lists, records and histories within the caller's scope, in the requested form.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -37,13 +36,13 @@ use crate::{
     },
 };
 
-/// The right to read.
+/// Extractor for reads.
 pub struct Read {
     db: Database,
     long_reads: web::Data<LongReads>,
     call: Call,
     shape: Shape,
-    /// Who reads.
+    /// The caller.
     pub caller: Arc<Caller>,
 }
 
@@ -62,7 +61,7 @@ impl FromRequest for Read {
 }
 
 impl Read {
-    /// A page of the records that exist for the caller and fulfil a condition and the [`Search`] of the
+    /// A page of the records that are visible to the caller and match a condition and the [`Search`] of the
     /// request.
     pub async fn list<R: Record + Listed>(
         self,
@@ -91,7 +90,7 @@ impl Read {
         self.shape.record(row, &self.reading()).await
     }
 
-    /// One record as it is, or as it was at a moment.
+    /// One record, current or at a moment.
     pub async fn record_at<R: Retrospective>(self, row: &R, moment: AsOfQuery) -> Result<Answer, Problem> {
         let not_found = || Problem::new(&problem_types::NOT_FOUND);
         let Some(past) = moment.past()? else {
@@ -125,18 +124,18 @@ pub(super) fn database(request: &HttpRequest) -> Result<Database, Problem> {
     data(request)
 }
 
-/// What every list of records can be asked for.
+/// Search parameters that all lists share.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Search {
-    /// Words of the names and codes, or the beginnings of words. «كشاورزي» finds «کشاورزی».
+    /// Words, or beginnings of words, of names and codes. «كشاورزي» finds «کشاورزی».
     #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
     pub q: Option<String>,
     /// Changed at this moment or later.
     pub updated_since: Option<DateTime<Utc>>,
 }
 
-/// The parameter `include=` of a kind of record: what [`Record::INCLUDES`] lists.
+/// The parameter `include=` of a kind of record, with the values of [`Record::INCLUDES`].
 pub struct Including<R>(PhantomData<R>);
 
 impl<R: Record> IntoParams for Including<R> {

@@ -1,4 +1,4 @@
-//! The record that a path names, if the caller may see it. Whoever holds one may use it.
+//! Extractor of the record in the path, if the caller may see it.
 
 use std::{cell::Cell, future::Future, ops::Deref, pin::Pin, rc::Rc};
 
@@ -19,7 +19,7 @@ use crate::{
 /// A live record within the caller's scope; 404 otherwise.
 pub struct Visible<R>(pub R);
 
-/// A record within the caller's scope, also one that is deleted.
+/// A record within the caller's scope, even if deleted.
 pub struct VisibleEver<R>(pub R);
 
 impl<R> Deref for Visible<R> {
@@ -55,12 +55,12 @@ impl<R: Record> FromRequest for VisibleEver<R> {
     }
 }
 
-/// The lookups of a request's path that are still under way.
+/// Pending lookups of the records in a request's path.
 #[derive(Clone, Default)]
 struct Lookups(Rc<(Cell<usize>, Notify)>);
 
 impl Lookups {
-    /// Counts a lookup, from the moment at which the request's arguments begin to be made.
+    /// Counts a lookup, from the start of the extraction.
     fn count<T, F: Future<Output = T>>(
         request: &HttpRequest,
         lookup: F,
@@ -76,8 +76,8 @@ impl Lookups {
     }
 }
 
-/// Waits until it is known whether the records of the path exist: what is wrong with the body of a request is
-/// told to those who may see them.
+/// Waits for the lookup of the records of the path: errors in the body are reported only to callers who may
+/// see the records.
 pub(super) async fn looked_up(request: &HttpRequest) {
     let Some(lookups) = request.extensions().get::<Lookups>().cloned() else { return };
     while lookups.0.0.get() > 0 {
@@ -85,13 +85,13 @@ pub(super) async fn looked_up(request: &HttpRequest) {
     }
 }
 
-/// The id that a part of a path is; 404 where it is none.
+/// Parses a path segment as an id; 404 if it is none.
 pub fn id_in(request: &HttpRequest, part: &str) -> Result<Uuid, Problem> {
     let id = request.match_info().get(part).and_then(|text| Uuid::parse_str(text).ok());
     id.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
 }
 
-/// The path names the record by `{id}`, and a record under it by `{<resource>_id}`.
+/// Loads the record in the path: `{id}`, or `{<resource>_id}` for one below another.
 async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
     let (call, db) = (Call::of(&request)?, database(&request)?);
     let own = id_in(&request, R::PATH_PARAMETER)?;
@@ -104,10 +104,9 @@ async fn load<R: Record>(request: HttpRequest) -> Result<R, Problem> {
     Ok(row)
 }
 
-/// The record that another system calls as the path says (`by-ref/{system}/{key}`), where it exists for the
-/// caller.
+/// The record with this reference in another system (`by-ref/{system}/{key}`), if it exists for the caller.
 pub struct Referred<R> {
-    /// What the other system calls it.
+    /// Reference to the record in another system.
     pub reference: ExternalRef,
     found: Option<R>,
 }

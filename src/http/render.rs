@@ -1,4 +1,4 @@
-//! Answers in the shape the caller asked for: calendar, fields, format, and ETag.
+//! Rendering of answers: calendar, fields, format, and ETag.
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, Responder,
@@ -25,13 +25,13 @@ use crate::{
     values::hex,
 };
 
-/// A finished answer. It can be kept beside the write that made it, to be given again.
+/// A finished answer. It can be stored with the write that made it, for repeated requests.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Answer {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
-    /// How many personal values it shows in clear.
+    /// Number of personal values shown in clear.
     #[serde(default)]
     shown: u64,
     /// The body with a secret that is shown once.
@@ -54,7 +54,7 @@ impl Answer {
         serde_json::from_str::<Identified>(&self.body).ok().map(|record| record.id)
     }
 
-    /// How many personal values it shows in clear.
+    /// Number of personal values shown in clear.
     pub(super) fn shown(&self) -> u64 {
         self.shown
     }
@@ -65,7 +65,7 @@ impl Answer {
         self
     }
 
-    /// Makes it one that everybody gets alike, and that may be used again for so many seconds.
+    /// Makes it cacheable for everybody, for this number of seconds.
     pub fn public(mut self, seconds: u32) -> Self {
         self.headers.retain(|(name, _)| {
             ![header::CACHE_CONTROL.as_str(), header::VARY.as_str()].contains(&name.as_str())
@@ -74,7 +74,7 @@ impl Answer {
             .with_header(header::VARY, "Accept, Accept-Language")
     }
 
-    /// Adds a member that is told this once and not kept: a repeated request gets the answer without it.
+    /// Adds a member to this response only. It is not stored: a repeated request gets the answer without it.
     pub fn with_secret(mut self, name: &str, secret: &str) -> Result<Self, Problem> {
         let mut body: Value = serde_json::from_str(&self.body).map_err(Problem::internal)?;
         body[name] = Value::from(secret);
@@ -83,7 +83,7 @@ impl Answer {
         Ok(self.with_header(header::CACHE_CONTROL, "no-store"))
     }
 
-    /// Makes it a 201 that says where the new record is.
+    /// Makes it a 201 with the address of the new record.
     pub fn created<R: Record>(self, row: &R) -> Self {
         self.created_at(&row.address())
     }
@@ -108,7 +108,7 @@ impl Responder for Answer {
     }
 }
 
-/// How the caller wants the answer, from `calendar`, `fields`, `format`, `Accept` and `If-None-Match`.
+/// Requested form of the answer: `calendar`, `fields`, `format`, `Accept` and `If-None-Match`.
 #[derive(Clone)]
 pub struct Shape {
     request: HttpRequest,
@@ -124,10 +124,10 @@ impl FromRequest for Shape {
     }
 }
 
-/// Where an answer may be stored on its way (RFC 9111, section 5.2.2).
+/// Cacheability of an answer (RFC 9111, section 5.2.2).
 #[derive(Clone, Copy)]
 enum Storage {
-    /// By the caller alone, who asks each time whether it is still true.
+    /// By the client alone, which revalidates it each time.
     OfTheCaller,
     /// Nowhere: it holds personal data in clear.
     Never,
@@ -148,8 +148,8 @@ impl Shape {
         Self { request: request.clone(), call: call.clone() }
     }
 
-    /// One record, under the ETag of its version; of version and content, where the answer is not what the
-    /// version alone says: with derived or included parts, masked, in another calendar, sparse.
+    /// One record, with the ETag of its version; of version and content, if the answer depends on more than
+    /// the version: with derived or included parts, masked, in another calendar, sparse.
     pub async fn record<R: Record>(&self, row: &R, reading: &Reading<'_>) -> Result<Answer, Problem> {
         let mut views = R::views(std::slice::from_ref(row), reading).await?;
         let (body, storage) = self.json(&views.pop())?;
@@ -172,7 +172,7 @@ impl Shape {
         })
     }
 
-    /// Anything that has `items`: as JSON or as CSV, under the hash of its content.
+    /// A value with `items`, as JSON or CSV, with the hash of its content as ETag.
     pub fn items<V: Serialize>(&self, list: &V) -> Result<Answer, Problem> {
         match self.call.format() {
             Format::Csv => {
@@ -191,7 +191,7 @@ impl Shape {
         }
     }
 
-    /// A table as CSV without personal data, to be saved under a name, under the hash of its content.
+    /// A CSV table without personal data, as a download, with the hash of its content as ETag.
     pub fn table(&self, body: String, name: &str) -> Answer {
         self.saved(body, name, Storage::OfTheCaller)
     }
@@ -203,7 +203,7 @@ impl Shape {
             .with_header(header::CONTENT_DISPOSITION, disposition)
     }
 
-    /// Any value, under the hash of its content.
+    /// Any value, with the hash of its content as ETag.
     pub fn value<V: Serialize>(&self, value: &V) -> Result<Answer, Problem> {
         let (body, storage) = self.json(value)?;
         let tag = format!("\"{}\"", digest(&body));
@@ -214,7 +214,7 @@ impl Shape {
         if self.call.fields().is_some() { SPARSE } else { "application/json" }
     }
 
-    /// Serializes for the caller, and notes whether the answer may be stored on its way.
+    /// Serializes for the caller, and determines the cacheability of the answer.
     fn rendered<T>(&self, work: impl FnOnce() -> serde_json::Result<T>) -> Result<(T, Storage), Problem> {
         let value = self.call.rendered(work).map_err(Problem::internal)?;
         Ok((value, if self.call.shown() > 0 { Storage::Never } else { Storage::OfTheCaller }))
@@ -258,8 +258,8 @@ impl Shape {
     }
 }
 
-/// Whether the caller of a GET holds the representation of this ETag: weak comparison of `If-None-Match` (RFC
-/// 9110, section 13.1.2), whatever the encoding of the answer was.
+/// Whether the caller of a GET has the representation of this ETag: weak comparison of `If-None-Match` (RFC
+/// 9110, section 13.1.2), regardless of the content encoding.
 pub fn knows(request: &HttpRequest, tag: &str) -> bool {
     let header = request
         .headers()
@@ -272,7 +272,7 @@ pub fn knows(request: &HttpRequest, tag: &str) -> bool {
         .any(|known| known == "*" || super::compress::without_encoding(known) == tag)
 }
 
-/// The beginning of a hash, enough to tell contents apart.
+/// The beginning of a hash, long enough to distinguish contents.
 pub fn digest(body: &str) -> String {
     hex(&Sha256::digest(body.as_bytes())[..8])
 }

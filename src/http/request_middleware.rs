@@ -1,5 +1,5 @@
-//! What goes around every request: its id, HEAD, the limit of time, panics, problems in the caller's
-//! language, security headers, metrics and one line in the log.
+//! Middleware of every request: request id, HEAD, timeout, panics, localised problems, security headers,
+//! metrics and one log line.
 
 use std::{
     borrow::Cow,
@@ -40,7 +40,7 @@ use crate::{
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of the request: taken from `X-Request-Id`, or made.
+/// Request id: from `X-Request-Id`, or generated.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
@@ -58,7 +58,7 @@ impl RequestId {
     }
 }
 
-/// The request is a HEAD, which handlers see as a GET: nobody reads the body of the answer.
+/// Marks a HEAD request, which handlers see as a GET: the body of the answer is not sent.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadersOnly;
 
@@ -69,7 +69,7 @@ impl HeadersOnly {
     }
 }
 
-/// When the request is given up. Whoever receives a file renews it with all that arrives.
+/// Deadline of the request. File uploads extend it with each chunk received.
 #[derive(Clone, Debug)]
 pub struct Deadline(Rc<Cell<Instant>>, Duration);
 
@@ -83,7 +83,7 @@ impl Deadline {
         request.extensions().get::<Self>().cloned().unwrap_or_else(|| Self::after(Duration::ZERO))
     }
 
-    /// Gives the request its whole time again.
+    /// Restarts the timeout.
     pub fn renew(&self) {
         self.0.set(Instant::now() + self.1);
     }
@@ -104,7 +104,7 @@ pub async fn envelope(
     let id = RequestId::take_or_make(request.headers());
     request.extensions_mut().insert(id.clone());
     if request.method() == Method::HEAD {
-        // The dispatcher leaves out the body of the answer to a HEAD by itself.
+        // The dispatcher omits the body of the answer to a HEAD.
         request.head_mut().method = Method::GET;
         request.extensions_mut().insert(HeadersOnly);
     }
@@ -161,11 +161,11 @@ pub async fn envelope(
     span.in_scope(|| {
         tracing::info!(operation, status, milliseconds = elapsed.as_secs_f64() * 1e3, "answered")
     });
-    // Where the request is gone with its future, the finished answer travels as an error.
+    // If the request is dropped with its future, the finished answer is passed as an error.
     outcome.map_err(|response| InternalError::from_response("", response).into())
 }
 
-/// An answer, in which a problem is rendered for the caller, and a library's bare error becomes one.
+/// Renders a problem for the caller, and converts bare errors of libraries.
 fn finished<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
     language: Language,
@@ -181,7 +181,7 @@ fn finished<B: MessageBody + 'static>(
     };
     tracing::debug!(%problem, "refused");
     let mut rendered = problem.render(language, response.request().path(), &id.0);
-    // What CORS has said of the answer holds for the problem as well.
+    // CORS headers of the answer apply to the problem as well.
     let kept = response
         .headers()
         .iter()
@@ -190,8 +190,8 @@ fn finished<B: MessageBody + 'static>(
     ServiceResponse::new(response.request().clone(), rendered)
 }
 
-/// An answer in memory, piece by piece, and counted as what its address has not read; 429 for one that may be
-/// asked for again where that is too much.
+/// Sends an answer in memory piece by piece, counted as unread by its address; 429 if that is too much, for
+/// one that can be requested again.
 fn in_pieces(
     response: ServiceResponse<BoxBody>,
     language: Language,
@@ -240,7 +240,7 @@ fn of_error(error: &Error) -> Cow<'_, Problem> {
 }
 
 fn decorate(headers: &mut HeaderMap, id: &RequestId, is_documentation: bool, remaining: Option<Remaining>) {
-    // A handler that says it itself knows better.
+    // A policy set by the handler takes precedence.
     let is_sandboxed = headers.contains_key(header::CONTENT_SECURITY_POLICY);
     let mut set = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -262,7 +262,7 @@ fn decorate(headers: &mut HeaderMap, id: &RequestId, is_documentation: bool, rem
             },
         );
     }
-    // IETF draft-ietf-httpapi-ratelimit-headers: the policy, and what is left of it.
+    // IETF draft-ietf-httpapi-ratelimit-headers: the policy, and the remaining quota.
     if let Some(Remaining { quota, left }) = remaining {
         set(HeaderName::from_static("ratelimit-policy"), &format!("\"default\";q={quota};w=60"));
         set(HeaderName::from_static("ratelimit"), &format!("\"default\";r={left}"));

@@ -1,8 +1,8 @@
-//! The standard operations of records, once: a generic handler for each, and its description in the document.
+//! Standard operations of records: a generic handler for each, and its description in the document.
 //!
-//! A kind of record implements [`Resource`], and [`Collection`] where it has a list of its own or [`Part`]
-//! where it is below another record. [`collection`] and [`part`] are then its routes. An operation that does
-//! more is left out ([`Operations::only`]) and written as a handler beside them.
+//! A kind of record implements [`Resource`], and [`Collection`] if it has a list of its own or [`Part`] if it
+//! is below another record. [`collection`] and [`part`] are then its routes. Special operations are left out
+//! ([`Operations::only`]) and written as separate handlers.
 
 use std::{collections::BTreeMap, marker::PhantomData};
 
@@ -39,7 +39,7 @@ use crate::{
 
 /// A kind of record with standard operations.
 pub trait Resource: Record<View: ToSchema> + Listed + Default {
-    /// The type of what clients write.
+    /// Input type.
     type Input: Input<Self> + ToSchema + 'static;
     /// Its names, and the descriptions of its operations.
     const WORDS: Words;
@@ -55,7 +55,7 @@ pub trait Collection: Resource {
 
 /// A kind of record below another one, which `{id}` in its path names.
 pub trait Part: Resource {
-    /// The record that it is below.
+    /// Parent record.
     type Whole: Record;
     /// A new record below another one.
     fn of(whole: &Self::Whole) -> Self;
@@ -65,7 +65,7 @@ pub trait Part: Resource {
     }
 }
 
-/// The names of a resource, and what is to be said of its operations.
+/// Names of a resource, and descriptions of its operations.
 pub struct Words {
     /// The path of the list, such as `/payments`.
     pub path: &'static str,
@@ -79,7 +79,7 @@ pub struct Words {
     pub reads: &'static str,
     /// The permission to write, such as `payments:write`.
     pub writes: &'static str,
-    /// The descriptions that differ from those that hold for all resources.
+    /// Descriptions that differ from the common ones.
     pub about: &'static [About],
 }
 
@@ -203,7 +203,7 @@ pub fn part<R: Part>() -> Operations<R> {
         .of_one_record()
 }
 
-/// Some of the standard operations of a resource: routes, and their part of the document.
+/// Standard operations of a resource: routes, and their part of the document.
 pub struct Operations<R> {
     routes: BTreeMap<Standard, Box<dyn FnOnce(&mut AppService)>>,
     described: BTreeMap<Standard, Operation>,
@@ -223,14 +223,14 @@ impl<R: Resource> Operations<R> {
         nothing.schema::<R::View>(&view).schema::<R::Input>(&input)
     }
 
-    /// These alone: the others the resource has in its own way, or not at all.
+    /// Keeps only these operations; the resource implements the others itself, or lacks them.
     pub fn only(mut self, standard: &[Standard]) -> Self {
         self.routes.retain(|operation, _| standard.contains(operation));
         self.described.retain(|operation, _| standard.contains(operation));
         self
     }
 
-    /// Those before one, and the rest: the document has a handler of one's own in between.
+    /// Splits into the operations before one and the rest, to place another handler in between.
     pub fn split(mut self, at: Standard) -> (Self, Self) {
         let rest = Self {
             routes: self.routes.split_off(&at),
@@ -241,7 +241,7 @@ impl<R: Resource> Operations<R> {
         (self, rest)
     }
 
-    /// Changes of state, for who has one of these permissions.
+    /// Adds changes of state, for callers with one of these permissions.
     pub fn with_states(self, permissions: &[&str]) -> Self
     where
         R: Stateful<State: ToSchema + DeserializeOwned>,
@@ -318,7 +318,7 @@ impl<R: Resource> Operations<R> {
         self
     }
 
-    /// What every operation has: id, summary, description, permission.
+    /// Parts of every operation: id, summary, description, permission.
     fn begin(&self, standard: Standard) -> OperationBuilder {
         let words = &R::WORDS;
         let usual = standard.usual(words);

@@ -1,9 +1,9 @@
-//! The security log: what is noticed of requests, how it comes into the table, and who reads it.
+//! The security log: events of requests, how they are stored, and how they are read.
 //!
-//! What belongs to a write is written with it ([`crate::store::Transaction::note`]). Everything else goes
-//! through a queue of bounded length, from which one task writes many events at once: no request waits for
-//! the log. Where the queue is full or the database takes no writes, an event is only a line in the log of
-//! the process, and is counted (`security_events_unwritten`).
+//! Events of a write are stored in its transaction ([`crate::store::Transaction::note`]). All others go
+//! through a bounded queue, from which one task writes many events at once: no request waits for the log. If
+//! the queue is full or the database takes no writes, an event is only a line in the log of the process, and
+//! is counted (`security_events_unwritten`).
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,19 +29,19 @@ use crate::{
     values::hex,
 };
 
-/// So many events wait to be written, at the most.
+/// Maximum number of queued events,
 const MOST_WAITING: usize = 10_000;
 
-/// and so many are written at once.
+/// and maximum number written at once.
 const AT_ONCE: usize = 500;
 
-/// Events of so long are gathered before they are written.
+/// Time for which events are collected before they are written.
 const GATHERED: Duration = Duration::from_millis(200);
 
 /// Between two attempts at a database that is away.
 const AWAY: Duration = Duration::from_secs(1);
 
-/// The way into the log for what is no write.
+/// Queue to the log, for events outside of writes.
 #[derive(Clone, Default)]
 pub struct SecurityLog(Option<mpsc::Sender<Model>>);
 
@@ -59,7 +59,7 @@ impl SecurityLog {
         (Self(Some(sender)), Writer { stop, task: tokio::spawn(write(db, events, stopped)) })
     }
 
-    /// Takes an event, and has nobody wait.
+    /// Records an event without waiting.
     pub fn record(&self, event: Model) {
         event.tell();
         if self.0.as_ref().is_none_or(|sender| sender.try_send(event).is_err()) {
@@ -69,7 +69,7 @@ impl SecurityLog {
 }
 
 impl Writer {
-    /// Writes what waits, within a while, and ends.
+    /// Writes the queued events within a time limit, and ends.
     pub async fn stop(self, patience: Duration) {
         let _ = self.stop.send(true);
         let abort = self.task.abort_handle();
@@ -121,15 +121,15 @@ pub fn log(request: &HttpRequest) -> SecurityLog {
     request.app_data::<web::Data<SecurityLog>>().map(|log| log.get_ref().clone()).unwrap_or_default()
 }
 
-/// The caller of a request, also where it is refused.
+/// The caller of a request, even of a refused one.
 #[derive(Clone)]
 pub struct Known(pub Arc<Caller>);
 
-/// The operation of a request, also where it is refused.
+/// The operation of a request, even of a refused one.
 #[derive(Clone)]
 pub struct Asked(pub Arc<Operation>);
 
-/// Where a request comes from.
+/// Origin of a request.
 pub fn origin(request: &HttpRequest) -> Origin {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let user_agent =
@@ -155,8 +155,8 @@ fn acting_for(header: &str) -> Option<String> {
     Some(if personal::is_one(key) { personal::mask(key) } else { key.to_owned() })
 }
 
-/// Notices what the answer to a request means to the log: a refusal with its account, personal data in clear,
-/// a file that was taken out.
+/// Records security events of an answer: a refusal with its account, personal data in clear, an exported
+/// file.
 pub fn notice(request: &HttpRequest, status: StatusCode, problem: Option<&Problem>) {
     let Some(Known(caller)) = request.extensions().get::<Known>().cloned() else { return };
     let event = |kind| {
@@ -186,13 +186,13 @@ pub fn notice(request: &HttpRequest, status: StatusCode, problem: Option<&Proble
     }
 }
 
-/// What an operation is about: `cda` for `get_cda`.
+/// Resource of an operation: `cda` for `get_cda`.
 fn resource_of(operation: &str) -> String {
     operation.split_once('_').map_or(operation, |(_, resource)| resource).to_owned()
 }
 
-/// Has an erasure of personal data stand in the log, with the transaction that erases. `reason` is a code,
-/// such as `request_of_the_person`, and holds nothing personal.
+/// Records an erasure of personal data, within the erasing transaction. `reason` is a code, such as
+/// `request_of_the_person`, and contains nothing personal.
 pub fn note_erasure(transaction: &Transaction, resource: &str, record_id: uuid::Uuid, reason: &str) {
     transaction.note(transaction.event(Kind::PersonalDataErased).because(reason).about(resource, record_id));
 }

@@ -1,4 +1,4 @@
-//! Serves an application at its addresses, over connections that are counted and held to a pace.
+//! HTTP server: serves an application at its addresses, with limited connections.
 
 use std::{fmt::Debug, net::TcpListener, sync::Arc, time::Duration};
 
@@ -13,12 +13,12 @@ use actix_web::{
 use super::connection::{Connection, Connections, Listener, Pace};
 use crate::{config::Config, problem::Problem};
 
-/// So long a connection may take to be closed by both sides.
+/// Timeout for closing a connection on both sides.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Begins to serve an application, which each worker makes for itself, at some addresses, with HTTP/1.1.
+/// Serves an application over HTTP/1.1 at some addresses; each worker creates its own instance.
 ///
-/// It is what `actix_web::HttpServer` does, but for the connections.
+/// Like `actix_web::HttpServer`, except for the connections.
 pub fn serve<F, I, S, B>(
     app: F,
     listeners: Vec<(Listener, TcpListener)>,
@@ -48,7 +48,7 @@ where
             let http = HttpService::build()
                 .client_request_timeout(head_timeout)
                 .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-                // A client that has closed its side has gone: what it has asked for is given up.
+                // A client that has closed its side is gone: its requests are cancelled.
                 .h1_allow_half_closed(false)
                 .graceful_shutdown_signal(move || {
                     let ending = ending.clone();
@@ -68,7 +68,7 @@ where
     Ok(server.run())
 }
 
-/// The bounds of connections. A proxy has those of all clients, and counts them itself.
+/// Connection limits. A proxy has the connections of all clients, and limits them itself.
 fn connections(config: &Config) -> Connections {
     let most = if config.behind_proxy { 0 } else { config.connections_per_address };
     let patience = Duration::from_secs(config.reader_timeout_seconds);

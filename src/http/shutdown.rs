@@ -1,4 +1,4 @@
-//! How far the service is on its way out.
+//! Phases of the shutdown.
 
 use actix_web::web;
 use tokio::sync::watch;
@@ -7,13 +7,13 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Serving,
-    /// Readiness is off; what is under way goes on.
+    /// Readiness is off; requests in progress continue.
     Ending,
-    /// What is still under way is given up, while there is a runtime to give it up in.
+    /// Remaining work is cancelled, while the runtime still exists.
     CutOff,
 }
 
-/// Whether the service is on its way out.
+/// Shutdown phase of the service.
 #[derive(Debug)]
 pub struct Shutdown(watch::Sender<Phase>);
 
@@ -29,7 +29,7 @@ impl Shutdown {
         self.0.send_replace(Phase::Ending);
     }
 
-    /// Gives up what is still under way.
+    /// Cancels the remaining work.
     pub fn cut_off(&self) {
         self.0.send_replace(Phase::CutOff);
     }
@@ -39,7 +39,7 @@ impl Shutdown {
         *self.0.borrow() >= Phase::Ending
     }
 
-    /// Waits until what is under way is to be given up.
+    /// Waits for the cancellation of the remaining work.
     pub async fn cuts_off(&self) {
         let mut phase = self.0.subscribe();
         if phase.wait_for(|phase| *phase == Phase::CutOff).await.is_err() {
@@ -48,7 +48,7 @@ impl Shutdown {
     }
 }
 
-/// Waits until what is under way is to be given up; for ever where nobody will say so.
+/// Waits for the cancellation of the remaining work; forever without a shutdown handle.
 pub async fn cut_off(shutdown: Option<web::Data<Shutdown>>) {
     match shutdown {
         Some(shutdown) => shutdown.cuts_off().await,

@@ -1,5 +1,5 @@
-//! An answer that is written down before its first byte goes out, so that nothing else waits for its reader:
-//! in memory while it is short, in a temporary file beyond that.
+//! An answer that is complete before its first byte is sent, so that nothing else waits for its reader: in
+//! memory if short, otherwise in a temporary file.
 
 use std::{fs::File, io::Write, os::unix::fs::FileExt, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::problem::{Problem, Text, problem_types};
 
 /// The most bytes of an answer that are kept in memory.
 const MOST_IN_MEMORY: usize = 256 * 1024;
-/// So many bytes of a file are read at once.
+/// Read buffer size in bytes.
 const PART: usize = 32 * 1024;
 
 /// The bounds of answers in files that an account has not read.
@@ -34,7 +34,7 @@ impl Default for SpoolQuota {
 }
 
 impl SpoolQuota {
-    /// The share of one more answer of an account.
+    /// Quota share for one more answer of an account.
     ///
     /// # Errors
     /// 429 where the account has as many already.
@@ -89,11 +89,10 @@ impl Spool {
         Ok(Self { memory: Vec::new(), file: Some(file), length })
     }
 
-    /// The answer with this body. One in a file counts in the share of its account until it is read or given
-    /// up.
+    /// The answer with this body. A file counts in the quota of its account until it is read or dropped.
     ///
     /// # Errors
-    /// 429 where the account has too many bytes of such answers unread; 503 where the file cannot be written.
+    /// 429 if the account has too many unread bytes of such answers; 503 if the file cannot be written.
     pub fn answer(
         mut self,
         mut response: HttpResponseBuilder,
@@ -154,7 +153,7 @@ mod tests {
             "too many answers"
         );
         drop(shares);
-        // What is read is given back, and so is what is given up.
+        // Quota is returned after reading, and after dropping.
         assert_eq!(actix_web::body::to_bytes(first).await.unwrap().len(), 600_000);
         drop(made(account).unwrap());
         // One in memory counts among neither.

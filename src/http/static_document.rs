@@ -1,5 +1,4 @@
-//! A document that is the same for everybody: its bytes and their compressed forms are made once, however
-//! many read it.
+//! Static documents: bytes and compressed forms are created once for all readers.
 
 use std::sync::OnceLock;
 
@@ -22,7 +21,7 @@ impl StaticDocument {
         Self { media_type: media_type.into(), plain: plain.into(), encoded: Default::default() }
     }
 
-    /// The answer to a request, in the encoding that it prefers; `cache` says how long it holds.
+    /// The answer to a request, in its preferred encoding; `cache` is the `Cache-Control`.
     pub fn answer(&self, request: &HttpRequest, cache: &'static str) -> Result<HttpResponse, Problem> {
         let mut response = HttpResponse::Ok();
         response

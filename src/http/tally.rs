@@ -1,7 +1,7 @@
-//! Amounts that somebody holds at the same time, such as connections of an address or bytes of an account.
-//! Each is given back when it is dropped.
+//! Amounts held concurrently, such as connections per address or bytes per account. Each is released when
+//! dropped.
 //!
-//! They are kept by each instance for itself, as what they bound is: sockets, memory and temporary files.
+//! They are per instance, like the resources that they limit: sockets, memory and temporary files.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ impl<K: Eq + Hash> Tally<K> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nobody holds anything.
+    /// Whether nothing is held.
     #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.lock().is_empty()
@@ -37,7 +37,7 @@ impl<K: Eq + Hash + Clone> Tally<K> {
         Held { tally: self.clone(), key, amount: 0 }
     }
 
-    /// Takes an amount for a key; none where `fits`, which gets what the key holds besides, says no.
+    /// Takes an amount for a key; none if `fits` returns false for what the key already holds.
     pub fn take(self: &Arc<Self>, key: K, amount: u64, fits: impl FnOnce(u64) -> bool) -> Option<Held<K>> {
         let mut held = self.begin(key);
         held.grow(amount, fits).then_some(held)
@@ -53,12 +53,12 @@ pub struct Held<K: Eq + Hash> {
 }
 
 impl<K: Eq + Hash> Held<K> {
-    /// How much it is.
+    /// The amount held.
     pub fn amount(&self) -> u64 {
         self.amount
     }
 
-    /// Gives a part back.
+    /// Releases a part.
     pub fn release(&mut self, amount: u64) {
         self.amount -= amount;
         let mut all = self.tally.lock();
@@ -71,7 +71,7 @@ impl<K: Eq + Hash> Held<K> {
 }
 
 impl<K: Eq + Hash + Clone> Held<K> {
-    /// Takes more; false where `fits`, which gets what the key holds besides all of this, says no.
+    /// Takes more; false if `fits` returns false for what else the key holds.
     pub fn grow(&mut self, more: u64, fits: impl FnOnce(u64) -> bool) -> bool {
         let mut all = self.tally.lock();
         let held = all.get(&self.key).copied().unwrap_or_default();

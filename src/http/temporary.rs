@@ -1,10 +1,10 @@
-//! Temporary files: what a request puts beside while it is received or answered, in `TMPDIR`.
+//! Temporary files of requests and answers, in `TMPDIR`.
 
 use std::{any::Any, fmt, fs::File};
 
 use crate::problem::{Problem, Text, problem_types};
 
-/// A file without a name, which vanishes with the process.
+/// An unnamed file, which vanishes with the process.
 ///
 /// # Errors
 /// As [`refused`].
@@ -12,8 +12,8 @@ pub fn file() -> Result<File, Problem> {
     tempfile::tempfile().map_err(refused)
 }
 
-/// 503: there is no room for a temporary file, or no place. Neither is a fault of the request, and both are
-/// gone as soon as somebody has seen to them; what happened to which path goes to the log only.
+/// 503: there is no room for a temporary file, or no directory. Neither is a fault of the request, and an
+/// operator can fix both; details are only in the log.
 pub fn refused(error: impl fmt::Display) -> Problem {
     tracing::error!(%error, "a temporary file could not be written");
     let detail = Text::new(
@@ -23,8 +23,8 @@ pub fn refused(error: impl fmt::Display) -> Problem {
     Problem::new(&problem_types::UNAVAILABLE).detail(detail).retry_after(30).cause(error)
 }
 
-/// The problem that a panic stands for: the library that writes workbooks panics where a file cannot be
-/// written, with the error of the system in its words.
+/// The problem for a panic: the library that writes workbooks panics if a file cannot be written, with the
+/// system's error message.
 pub fn of_panic(panic: Box<dyn Any + Send>) -> Problem {
     let text = panic.downcast::<String>().map_or_else(|_| String::new(), |text| *text);
     if text.contains("Os { code:") || text.contains("Custom { kind:") || text.contains("WriteZero") {

@@ -1,4 +1,4 @@
-//! Answers on their way: a piece of each at a time, and so many bytes for one address as it may leave unread.
+//! Answers in progress: sent piece by piece, with a limit of unread bytes per address.
 
 use std::{
     convert::Infallible,
@@ -14,7 +14,7 @@ use actix_web::{
 
 use super::tally::{Held, Tally};
 
-/// So many bytes of an answer are copied for a connection at once.
+/// Bytes of an answer copied for a connection at once.
 const PIECE: usize = 16 * 1024;
 
 /// The answers that addresses have not read yet, as far as they are in memory.
@@ -28,13 +28,13 @@ pub struct Unread {
 pub type Share = Held<String>;
 
 impl Unread {
-    /// A bound of so many bytes for each address.
+    /// A limit of bytes per address.
     pub fn new(most: u64) -> Self {
         Self { most, addresses: Arc::default() }
     }
 
-    /// Counts the bytes of one more answer to an address; none where they would be too many beside others.
-    /// One answer alone may be of any size, and so may one that `must` go out.
+    /// Counts the bytes of one more answer to an address; none if they exceed the limit together with others.
+    /// A single answer may have any size, and so may one that `must` be sent.
     pub fn hold(&self, address: &str, bytes: u64, must: bool) -> Option<Share> {
         self.addresses.take(address.to_owned(), bytes, |others| {
             must || others == 0 || others.saturating_add(bytes) <= self.most
@@ -42,8 +42,7 @@ impl Unread {
     }
 }
 
-/// A body in memory that goes out piece by piece: what a client does not read is not copied for its
-/// connection.
+/// A body in memory, sent piece by piece: unread parts are not copied for the connection.
 #[derive(Debug)]
 pub struct Pieces {
     bytes: Bytes,
@@ -51,10 +50,10 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// An answer of so many bytes is worth to be counted.
+    /// Minimum size of an answer to be counted, in bytes.
     pub const LONG: u64 = PIECE as u64;
 
-    /// A body, with its share of what its address has unread; a body that everybody gets has none.
+    /// A body with its share of its address's unread bytes; a shared body has none.
     pub fn new(bytes: Bytes, share: Option<Share>) -> Self {
         Self { bytes, share }
     }
@@ -80,7 +79,7 @@ impl MessageBody for Pieces {
     }
 }
 
-/// Marks an answer whose bytes are kept once for all who read it.
+/// Marks an answer whose bytes are shared by all readers.
 #[derive(Clone, Copy, Debug)]
 pub struct IsShared;
 

@@ -1,5 +1,4 @@
-//! A body that is a file: bytes that are handed on as they come, however long they take, as long as they
-//! come.
+//! File uploads: bytes are passed on as they arrive, without a time limit as long as they arrive.
 
 use std::time::Duration;
 
@@ -18,14 +17,14 @@ use crate::{
     problem::{Problem, problem_types},
 };
 
-/// How many bytes a second have to come on average: 64 kbit, which the worst mobile network carries.
+/// Minimum average rate in bytes per second: 64 kbit/s, which the worst mobile network carries.
 const PACE: u64 = 8 * 1024;
 
 /// The file that a client sends.
 pub struct Upload {
     request: HttpRequest,
     payload: Payload,
-    /// How long the client may be silent.
+    /// Maximum silence of the client.
     patience: Duration,
     started: Instant,
     received: u64,
@@ -63,20 +62,20 @@ impl Upload {
         body::accepted_media_type(&self.request, &Call::of(&self.request)?)
     }
 
-    /// The file comes in a media type of the document, and in this one; 415 otherwise.
+    /// Checks that the media type is one of the document, and this one; 415 otherwise.
     pub fn check_media_type(&self, expected: &str) -> Result<(), Problem> {
         let given = self.media_type()?;
         if given == expected { Ok(()) } else { Err(body::unsupported(expected.to_owned())) }
     }
 
-    /// Keeps the hash of the whole file: by it a repeated request is recognised.
+    /// Stores the hash of the whole file, which identifies a repeated request.
     pub fn recognise(&self, hash: impl AsRef<[u8]>) {
         self.request.extensions_mut().insert(RawBody(web::Bytes::copy_from_slice(hash.as_ref())));
     }
 
-    /// The next bytes; none at the end. 413 beyond a limit, announced or not; 408 where they come too slowly;
-    /// 429 where the account sends too much at the same time, by what is announced before the first byte and
-    /// by what has come.
+    /// The next bytes; none at the end. 413 above the limit, announced or actual; 408 if they arrive too
+    /// slowly; 429 if the account uploads too much concurrently, by the announced size before the first byte
+    /// and by the actual one.
     pub async fn next(&mut self, limit: u64) -> Result<Option<web::Bytes>, Problem> {
         let announced = self
             .request

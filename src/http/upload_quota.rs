@@ -1,4 +1,4 @@
-//! How much an account may be sending at the same time: files and bytes that are kept before they are whole.
+//! Quota of concurrent uploads per account: files, and bytes buffered before they are complete.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::tally::{Held, Tally};
 use crate::problem::{Problem, Text, problem_types};
 
-/// Seconds after which one who sends too much at once may try again.
+/// `Retry-After` in seconds.
 const RETRY_AFTER: u64 = 5;
 
-/// The bounds for each account, and what each of them sends at this moment.
+/// Limits per account, and its current uploads.
 #[derive(Debug)]
 pub struct UploadQuota {
     most_files: u64,
@@ -19,7 +19,7 @@ pub struct UploadQuota {
     bytes: Arc<Tally<Uuid>>,
 }
 
-/// The bounds of request bodies that are no files: they are in memory until they are whole.
+/// Limits of request bodies other than files, which are in memory until complete.
 #[derive(Debug)]
 pub struct BodyQuota(pub UploadQuota);
 
@@ -31,8 +31,8 @@ impl Default for BodyQuota {
 }
 
 impl UploadQuota {
-    /// Bounds of so many files and so many bytes of an account at the same time. A single file may have more
-    /// bytes: it has a limit of its own.
+    /// Limits of concurrent files and bytes per account. A single file may be larger: it has a limit of its
+    /// own.
     pub fn new(most_files: usize, most_bytes: u64) -> Self {
         Self { most_files: most_files as u64, most_bytes, files: Arc::default(), bytes: Arc::default() }
     }
@@ -53,7 +53,7 @@ impl UploadQuota {
     }
 }
 
-/// The part of one upload in what its account sends. It is given back when it is dropped.
+/// Share of one upload in its account's quota. It is released when dropped.
 #[derive(Debug)]
 pub struct UploadShare {
     most_bytes: u64,
@@ -62,10 +62,10 @@ pub struct UploadShare {
 }
 
 impl UploadShare {
-    /// Counts so many bytes in all, announced or received.
+    /// Counts the total bytes, announced or received.
     ///
     /// # Errors
-    /// 429 where they are too many together with the other uploads of the account.
+    /// 429 if they exceed the limit together with other uploads of the account.
     pub fn cover(&mut self, bytes: u64) -> Result<(), Problem> {
         let (most, all) = (self.most_bytes, bytes.max(self.bytes.amount()));
         if self

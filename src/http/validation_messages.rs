@@ -1,4 +1,4 @@
-//! Broken rules of a schema, put into words.
+//! Messages for violations of a schema.
 
 use jsonschema::{
     JsonType, ValidationError,
@@ -15,14 +15,14 @@ use crate::{
 /// The most characters of a name that is repeated to the caller.
 const LONGEST_NAME: usize = 100;
 
-/// Puts one broken rule of a schema into words, where there is room for it.
+/// Describes one schema violation, if there is room for it.
 pub fn explain(error: &ValidationError<'_>, place: Place, violations: &mut Violations) {
     if violations.is_full() {
         return;
     }
     let at = error.instance_path().to_string();
     let (pointer, code, detail) = match error.kind() {
-        // Of alternatives, the one that has the value's own type says what is wrong inside it.
+        // Of alternatives, the one that matches the value's type gives the errors inside it.
         Rule::AnyOf { context } | Rule::OneOfNotValid { context } => {
             let nearest = context.iter().find(|branch| {
                 !branch

@@ -1,4 +1,4 @@
-//! Writes that are safe to repeat: one transaction holds the change, its history and its answer.
+//! Idempotent writes: one transaction contains the change, its history and its answer.
 
 use super::security_log;
 use std::sync::Arc;
@@ -28,13 +28,13 @@ use crate::{
 /// The name of the header (IETF draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// The right to write, and the promise to write once.
+/// Extractor for idempotent writes.
 pub struct Write {
     request: HttpRequest,
     db: Database,
     precondition: Precondition,
     shape: Shape,
-    /// Who writes.
+    /// The caller.
     pub caller: Arc<Caller>,
 }
 
@@ -64,7 +64,7 @@ impl Write {
         self.create_with(row, Ok).await
     }
 
-    /// Creates a record, and adds something to the answer.
+    /// Creates a record, and extends the answer.
     pub async fn create_with<R: Record>(
         self,
         row: R,
@@ -83,7 +83,7 @@ impl Write {
         self.update_with(before, row, Ok).await
     }
 
-    /// Changes a record, and adds something to the answer.
+    /// Changes a record, and extends the answer.
     pub async fn update_with<R: Record>(
         self,
         before: &R,
@@ -99,13 +99,13 @@ impl Write {
         .await
     }
 
-    /// Changes a record that is the caller's own and has no ETag that it could have seen.
+    /// Changes a record that is the caller's own and has no visible ETag.
     pub async fn update_own<R: Record>(self, before: &R, row: R) -> Result<Answer, Problem> {
         self.run(async |transaction| transaction.update(before, row).await.map(|_| Answer::no_content()))
             .await
     }
 
-    /// Asks the rules of a record whether the caller may write it, before much work is done for it.
+    /// Checks whether the caller may write a record, before expensive work is done for it.
     pub async fn ask(
         &self,
         rule: impl AsyncFnOnce(&Transaction) -> Result<(), Problem>,
@@ -118,8 +118,8 @@ impl Write {
         outcome
     }
 
-    /// Changes a record as it is by now, whatever version the caller has seen: for what is safe to repeat.
-    /// Where the change makes no difference nothing is written.
+    /// Changes the current version of a record, whichever version the caller has seen: for idempotent
+    /// changes. Writes nothing if the change makes no difference.
     pub async fn ensure<R: Record + PartialEq>(
         self,
         id: Uuid,
@@ -162,7 +162,7 @@ impl Write {
         }
     }
 
-    /// Does what is no change of a record, and answers with what it gives.
+    /// Performs an action that does not change a record, and answers with its result.
     pub async fn perform<V: Serialize>(
         self,
         work: impl AsyncFnOnce(&Transaction) -> Result<V, Problem>,
@@ -180,7 +180,7 @@ impl Write {
         self.transition_with(before, transition, |_| {}).await
     }
 
-    /// Changes the state of a record, and what comes with it. The precondition is part of the work: a
+    /// Changes the state of a record, together with related changes. The precondition is part of the work: a
     /// repeated request gets its first answer, although the version has changed.
     pub async fn transition_with<R: Stateful>(
         self,
@@ -202,7 +202,7 @@ impl Write {
         .await
     }
 
-    /// Leaves a tombstone (204), which repeating it does not change, whatever the ETag.
+    /// Soft-deletes a record (204). Repetition changes nothing, regardless of the ETag.
     pub async fn delete<R: Record>(self, row: &R) -> Result<Answer, Problem> {
         if row.deleted_at().is_some() {
             return Ok(Answer::no_content());
@@ -212,7 +212,7 @@ impl Write {
         let outcome =
             self.run(async |transaction| transaction.delete(row).await.map(|_| Answer::no_content())).await;
         if outcome.as_ref().is_err_and(|problem| problem.code() == problem_types::STALE_VERSION.code) {
-            // Somebody was faster: if with the same deletion, there is nothing left to do.
+            // A concurrent deletion leaves nothing to do.
             let present = R::Entity::find().filter(R::is(row.id())).one(db.get_ref()).await?;
             if present.is_none_or(|present| present.deleted_at().is_some()) {
                 return Ok(Answer::no_content());
@@ -221,8 +221,8 @@ impl Write {
         outcome
     }
 
-    /// Does work in one transaction and gives its answer. With an `Idempotency-Key`, the answer is kept
-    /// in the same transaction for 24 hours, and a repetition gets it without doing the work again.
+    /// Runs work in one transaction, and returns its answer. With an `Idempotency-Key`, the answer is stored
+    /// in the same transaction for 24 hours, and a repeated request gets it without running the work again.
     pub async fn run(
         self,
         work: impl AsyncFnOnce(&Transaction) -> Result<Answer, Problem>,
@@ -251,7 +251,7 @@ impl Write {
         }
     }
 
-    /// Does the work, unless a request with the same key has done it.
+    /// Runs the work, unless a request with the same key has done so.
     async fn once(
         &self,
         key: String,
@@ -333,8 +333,7 @@ impl Write {
         })
     }
 
-    /// The same request has the same method, address and body, and comes from an account that may still see
-    /// the answer.
+    /// Fingerprint of the request: method, address, body, and whether the account may see personal data.
     fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         hash.update([u8::from(self.caller.may(personal::PERMISSION))]);
@@ -346,7 +345,7 @@ impl Write {
     }
 }
 
-/// What the author of a write reads of it in the same transaction.
+/// Read context of the author of a write, in the same transaction.
 fn reading<'a>(transaction: &'a Transaction, caller: &'a Caller) -> Reading<'a> {
     Reading { db: (&***transaction).into(), scope: &caller.scope, include: Vec::new() }
 }

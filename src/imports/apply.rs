@@ -1,4 +1,4 @@
-//! Rows become records: each by the rules of the resource, as if it had been sent alone.
+//! Writes rows as records, each validated by the rules of the resource as if it had been sent alone.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -47,15 +47,15 @@ use crate::{
     },
 };
 
-/// What became of a row.
+/// Result of a row.
 pub struct Done {
-    /// What the other system calls the record.
+    /// Key of the record in the other system.
     pub key: Option<String>,
-    /// What became of it.
+    /// Outcome.
     pub outcome: Outcome,
     /// The record.
     pub record: Option<Uuid>,
-    /// What is wrong with it.
+    /// Errors.
     pub faults: Vec<Fault>,
 }
 
@@ -65,16 +65,16 @@ impl Done {
     }
 }
 
-/// What became of some rows, each with its line, and where the ones after them begin.
+/// Results of some rows, each with its line, and the start of the rows after them.
 pub struct Applied {
     /// In the order of the file.
     pub rows: Vec<(usize, Done)>,
-    /// Where work goes on.
+    /// Position of the next row.
     pub end: Place,
 }
 
 impl Applied {
-    /// Puts what has become of some rows in its place.
+    /// Replaces the results of some rows.
     fn tell(&mut self, done: Vec<(usize, Done)>) {
         for (number, done) in done {
             self.rows[number].1 = done;
@@ -82,7 +82,7 @@ impl Applied {
     }
 }
 
-/// The most rows of a turn, however fast they go: their outcomes are kept together.
+/// Maximum number of rows of a turn: their outcomes are kept together.
 const MOST_ROWS: usize = 5_000;
 
 /// The members that a table has in several columns.
@@ -93,36 +93,36 @@ pub struct Applier<'a> {
     import: &'a entity::Model,
     operation: &'a Operation,
     transaction: &'a Transaction,
-    /// When the transaction has taken long enough.
+    /// End of the transaction's time.
     until: Instant,
 }
 
-/// A row that breaks no rule of its own, and the record as it was.
+/// A row that passed its own validation, and the record before it.
 struct Prepared<R> {
     said: Said,
     before: Option<R>,
     row: R,
 }
 
-/// What a row says: its key, what is written then, and which columns it has.
+/// Content of a row: its key, the request body, and the columns it has.
 struct Said {
     key: String,
     body: Value,
     given: HashSet<String>,
 }
 
-/// What other records are to some rows.
+/// Records related to some rows.
 struct Around<R> {
-    /// The records of the rows themselves by their keys, as far as there are any.
+    /// The existing records of the rows themselves, by key.
     present: HashMap<String, R>,
-    /// Those that the rows refer to.
+    /// Records that the rows refer to.
     known: Known,
 }
 
-/// New records on their way: each row, by its number, and what becomes of it.
+/// New records in progress: each row, by its number, and its result so far.
 type Fresh<R> = Vec<(usize, Said, Result<R, Problem>)>;
 
-/// New records with what writes them.
+/// New records with their insert statements.
 struct Ready<R> {
     fresh: Fresh<R>,
     inserts: Inserts,
@@ -135,7 +135,7 @@ impl<R> Default for Ready<R> {
 }
 
 impl<'a> Applier<'a> {
-    /// For an import, in a transaction whose author sent it, which is to go on until some moment.
+    /// An applier for an import, in a transaction of its sender, with a time limit.
     pub fn new(
         import: &'a entity::Model,
         contract: &'a Contract,
@@ -149,9 +149,9 @@ impl<'a> Applier<'a> {
         Ok(Self { import, operation, transaction, until })
     }
 
-    /// Applies rows in their order until there are no more, or it is time.
+    /// Applies rows in order until there are no more, or the time is up.
     pub async fn apply(&self, source: Source<'_>) -> Result<Applied, Problem> {
-        // On the heap: each is too large for the stacks through which it would pass.
+        // Boxed, because each is too large for the stack.
         let applied: LocalBoxFuture<'_, _> = match self.import.resource {
             Resource::Clusters => Box::pin(self.apply_as::<clusters::entity::Model, ClusterInput>(source)),
             Resource::Enterprises => {
@@ -170,9 +170,9 @@ impl<'a> Applier<'a> {
         applied.await
     }
 
-    /// New records that ask nothing of each other go in three steps, each with some rows: held against the
-    /// rules, made ready to be written, written. While the database writes some, the next ones are made ready
-    /// and those after them held against the rules.
+    /// Pipelines new records that do not depend on each other in three stages, each with some rows: validate,
+    /// prepare, write. While the database writes some, the next ones are prepared and those after them
+    /// validated.
     async fn apply_as<R: Record + Default + PartialEq, I: Input<R>>(
         &self,
         mut source: Source<'_>,
@@ -183,7 +183,7 @@ impl<'a> Applier<'a> {
         while !self.is_time(&applied) {
             let Some((rows, end)) = source.next().await? else { break };
             let around = self.look_around::<R>(&rows, &mut seen).await?;
-            // Those that are there already are changed at once, which nothing may cross.
+            // Existing records are changed at once, and in order.
             if !around.present.is_empty() {
                 self.finish(std::mem::take(&mut completed), std::mem::take(&mut ready), &mut applied).await?;
             }
@@ -203,7 +203,7 @@ impl<'a> Applier<'a> {
         Ok(applied)
     }
 
-    /// Whether others have waited long enough for what is locked, or it is too much already. A row is always
+    /// Whether the locks have been held long enough, or are too many already. At least one row is always
     /// done.
     fn is_time(&self, applied: &Applied) -> bool {
         let rows = applied.rows.len();
@@ -215,7 +215,7 @@ impl<'a> Applier<'a> {
         rows > 0 && (is_much || Instant::now() > self.until)
     }
 
-    /// Applies some rows after those before, up to a place, until it is time. New records that can go
+    /// Applies the following rows, up to a place, until the time is up. New records that can be created
     /// together are left.
     async fn apply_some<R: Record + Default + PartialEq, I: Input<R>>(
         &self,
@@ -230,7 +230,7 @@ impl<'a> Applier<'a> {
             if self.is_time(applied) {
                 return Ok(together);
             }
-            // The database may have done with what it was given.
+            // Lets the database task run.
             tokio::task::yield_now().await;
             let (line, end) = (row.line, row.end);
             let outcome = match self.prepare::<R, I>(row, &known, seen, &mut present).await? {
@@ -244,12 +244,12 @@ impl<'a> Applier<'a> {
             applied.rows.push((line, outcome));
             applied.end = end;
         }
-        // Rows that say nothing may follow.
+        // Skips trailing empty rows.
         applied.end = end;
         Ok(together)
     }
 
-    /// Holds new records against the rules that need other records, which stay as they are from then on.
+    /// Validates new records against the rules that need other records, which are locked from then on.
     async fn complete<R: Record>(&self, new: Vec<(usize, Prepared<R>)>) -> Fresh<R> {
         let (said, rows): (Vec<_>, Vec<_>) =
             new.into_iter().map(|(number, prepared)| ((number, prepared.said), prepared.row)).unzip();
@@ -257,14 +257,14 @@ impl<'a> Applier<'a> {
         said.into_iter().zip(completed).map(|((number, said), row)| (number, said, row)).collect()
     }
 
-    /// Makes new records ready to be written.
+    /// Prepares new records for writing.
     async fn make_ready<R: Record>(&self, mut fresh: Fresh<R>) -> Result<Ready<R>, Problem> {
         let inserts =
             self.transaction.inserts(fresh.iter_mut().filter_map(|(.., row)| row.as_mut().ok())).await?;
         Ok(Ready { fresh, inserts })
     }
 
-    /// Writes new records in few statements; one by one where the database refuses that.
+    /// Inserts new records in few statements; one by one if the database refuses that.
     async fn create<R: Record + PartialEq>(
         &self,
         Ready { fresh, inserts }: Ready<R>,
@@ -278,7 +278,7 @@ impl<'a> Applier<'a> {
                 written => written,
             };
         if written.is_err() {
-            // Another import has just made some of them: the next turn finds them there.
+            // Another import has just created some of them: the next turn will find them.
             let keys = fresh.iter().map(|(_, said, _)| said.key.clone()).collect();
             if !self.present::<R>(&keys).await?.is_empty() {
                 return Err(Problem::new(&problem_types::UNAVAILABLE));
@@ -295,7 +295,7 @@ impl<'a> Applier<'a> {
         Ok(done)
     }
 
-    /// The last two steps, for those who are on their way.
+    /// Runs the last two stages for the rows in progress.
     async fn finish<R: Record + PartialEq>(
         &self,
         completed: Fresh<R>,
@@ -308,15 +308,15 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    /// Looks up what rows name, in a number of statements that does not depend on how many they are. The keys
-    /// of rows before are added to those seen.
+    /// Looks up all records that the rows refer to, in a constant number of statements. Adds the keys of
+    /// earlier rows to those seen.
     async fn look_around<R: Record>(
         &self,
         rows: &[Row],
         seen: &mut HashSet<String>,
     ) -> Result<Around<R>, Problem> {
         let contents = rows.iter().filter_map(|row| row.content.as_ref().ok());
-        // What is no key names no record.
+        // An invalid key refers to no record.
         let keys: BTreeSet<String> =
             contents.clone().filter_map(key_of).filter(|key| !key.contains('\0')).collect();
         if keys.is_empty() {
@@ -329,19 +329,18 @@ impl<'a> Applier<'a> {
         let present = self.present::<R>(&keys).await?;
         let others = self.import.resource.references().filter(|reference| !reference.is_list);
         let known = Known::of(contents, others, &self.import.system, self.transaction).await?;
-        // Rows that are written one by one look others up in between.
+        // Rows written one by one run lookups in between.
         if self.import.resource.stands_alone() {
             connection::keep_plans(self.transaction).await?;
         }
         Ok(Around { present, known })
     }
 
-    /// The records that the other system calls by some keys; nobody changes them before the end of the
-    /// transaction.
+    /// Records by their keys in the other system, locked until the end of the transaction.
     async fn present<R: Record>(&self, keys: &BTreeSet<String>) -> Result<HashMap<String, R>, Problem> {
         let named =
             external_ref::of_keys(&**self.transaction, R::RESOURCE, &self.import.system, keys).await?;
-        // By their ids: from one statement for both, PostgreSQL may make a loop over all records.
+        // By their ids: for one statement with both, PostgreSQL may scan all records.
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
         let mut rows = visible_rows::<R>(&self.transaction.author().scope)
             .filter(id.clone().is_in(named.iter().map(|(_, id)| *id)))
@@ -354,7 +353,7 @@ impl<'a> Applier<'a> {
         Ok(named.into_iter().filter_map(|(key, id)| Some((key, rows.get(&id)?.clone()))).collect())
     }
 
-    /// Holds a row against all rules that do not need other records.
+    /// Validates a row against all rules that do not need other records.
     async fn prepare<R: Record + Default + PartialEq, I: Input<R>>(
         &self,
         row: Row,
@@ -371,7 +370,7 @@ impl<'a> Applier<'a> {
             Ok(reference) => reference.key,
             Err((key, fault)) => return Ok(Err(Done::failed(key, vec![fault]))),
         };
-        // A row may name a record of its own kind that a row just before it has made.
+        // A row may refer to a record of its own kind created by an earlier row.
         let siblings = self
             .import
             .resource
@@ -421,7 +420,7 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// What the row is called, which no row before was. The error has the key, if there is one.
+    /// The unique key of a row: no earlier row has it. The error contains the key, if there is one.
     fn check_key(
         &self,
         content: &mut Map<String, Value>,
@@ -465,7 +464,7 @@ impl<'a> Applier<'a> {
         personal::shown(true, || calendar::using(self.import.calendar, || serde_json::to_value(I::from(row))))
     }
 
-    /// Writes one row, or says why not.
+    /// Writes one row, or returns its errors.
     async fn write<R: Record + PartialEq>(
         &self,
         Prepared { said, before, row }: Prepared<R>,
@@ -487,7 +486,7 @@ impl<'a> Applier<'a> {
         self.done(said, outcome, written)
     }
 
-    /// What became of a row that was to be written.
+    /// Result of a row after its write.
     fn done<R: Record>(
         &self,
         said: Said,
@@ -500,7 +499,7 @@ impl<'a> Applier<'a> {
         }
     }
 
-    /// A row that the service refuses; an error where it is no fault of the row.
+    /// Result of a rejected row; an error if the row is not at fault.
     fn refused(&self, Said { key, body, given }: Said, problem: Problem) -> Result<Done, Problem> {
         if problem.is_temporary() {
             return Err(problem);
@@ -510,18 +509,17 @@ impl<'a> Applier<'a> {
     }
 }
 
-/// What the other system calls the record of a row.
+/// Key of a row's record in the other system.
 fn key_of(row: &Map<String, Value>) -> Option<String> {
     match row.get(KEY)? {
         Value::String(key) => Some(text::nfc(key.trim()).into_owned()).filter(|key| !key.is_empty()),
-        // Of a larger number not all digits have arrived.
+        // Larger numbers have lost digits.
         Value::Number(key) if key.is_i64() || key.is_u64() => Some(key.to_string()),
         _ => None,
     }
 }
 
-/// The lines of a budget that a row has as columns take the place of those of the record; its other lines
-/// stay.
+/// Replaces the budget lines of the record that the row has as columns; other lines stay.
 fn list_budget(row: &mut Map<String, Value>, body: &Value) {
     let Some(Value::Object(given)) = row.get("budget") else { return };
     let mut lines: Vec<Value> = body["budget"]

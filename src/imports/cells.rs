@@ -1,15 +1,15 @@
-//! What is written in a cell of a table, as a value of JSON. What cannot be read stays text, and the schema
-//! then says what was expected.
+//! Parses table cells into JSON values. Unreadable cells stay text, so that schema validation reports the
+//! expected type.
 
 use serde_json::{Map, Value, json};
 
 use super::columns::{Column, Kind};
 use crate::{http::csv, persian::text};
 
-/// A cell that says that the record is to have no such value.
+/// A cell that clears the value of the record.
 const CLEARED: &str = "-";
 
-/// Puts what a cell says into a record; an empty one says nothing.
+/// Adds the value of a cell to a record; an empty cell adds nothing.
 pub fn put(record: &mut Map<String, Value>, column: &Column, cell: &str) {
     let written = cell.trim();
     if written.is_empty() {
@@ -57,8 +57,8 @@ fn items(written: &str) -> impl Iterator<Item = &str> {
     written.split([';', '؛', '،', '|', '\n']).map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// A number without what parts its thousands, with ASCII digits and a point before its fraction. `3,5` stays
-/// as it is: it is no number of thousands, and may be meant as a fraction.
+/// Removes thousands separators from a number, with ASCII digits and a decimal point. `3,5` is unchanged: it
+/// has no thousands, and may be a fraction.
 fn number(written: &str) -> String {
     let plain = text::latin_digits(written).replace('٫', ".").replace('−', "-");
     let (whole, fraction) = plain.split_at(plain.find('.').unwrap_or(plain.len()));

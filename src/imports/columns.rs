@@ -1,5 +1,4 @@
-//! Which columns a file may have: their names in both languages, and what stands in them, which the document
-//! says.
+//! Columns of import files: names in both languages and value types, derived from the OpenAPI document.
 
 use std::collections::HashMap;
 
@@ -16,7 +15,7 @@ use crate::{
     policy::Caller,
 };
 
-/// What a file holds.
+/// Resources that can be imported.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -41,7 +40,7 @@ pub enum Resource {
     Payments,
 }
 
-/// A kind of record to which a column may refer otherwise than by its id.
+/// Kinds of records that a column can refer to by something other than an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A cluster.
@@ -56,12 +55,12 @@ pub enum Target {
     Indicator,
 }
 
-/// By what a column refers to a record.
+/// Identifiers by which a column refers to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// Its code in the programme.
     Code,
-    /// What the other system calls it.
+    /// Key in the other system.
     Key,
     /// Its national id.
     LegalId,
@@ -72,18 +71,18 @@ pub enum By {
 pub struct Reference {
     /// Its name.
     pub column: &'static str,
-    /// The member that takes the id, or the ids.
+    /// Field for the id or ids.
     pub member: &'static str,
-    /// Whether it takes several.
+    /// Whether the field is a list.
     pub is_list: bool,
-    /// To what kind of record.
+    /// Kind of the referenced record.
     pub target: Target,
-    /// By what.
+    /// Identifier used.
     pub by: By,
 }
 
 impl Reference {
-    /// Whether an author may use it: a national id is personal data, and so is that there is one.
+    /// Whether an author may use it: a national id is personal data, and so is its existence.
     pub fn is_open_to(&self, author: &Caller) -> bool {
         self.by != By::LegalId || author.may(personal::PERMISSION)
     }
@@ -118,7 +117,7 @@ const REFERENCES: &[Reference] = &[
     },
 ];
 
-/// The column that says what the other system calls the record.
+/// Column with the key of the record in the other system.
 pub const KEY: &str = "key";
 /// The column with the name of the province.
 pub const PROVINCE_NAME: &str = "province_name";
@@ -129,19 +128,19 @@ impl Resource {
         sea_orm::ActiveEnum::to_value(&self)
     }
 
-    /// Whether those may import it who have these permissions: to write it, and to see the personal data that
-    /// a row is held against. The outcome of many rows would tell it.
+    /// Whether these permissions allow importing it: to write it, and to see the personal data that rows are
+    /// validated against, which the outcome of many rows would reveal.
     pub fn is_open_to(self, has: impl Fn(&str) -> bool) -> bool {
         has(&format!("{}:write", self.path())) && (self != Self::Cdas || has(personal::PERMISSION))
     }
 
-    /// Whether the rules of a new record ask nothing of others of its kind, so that many can be created
+    /// Whether validation of a new record is independent of others of its kind, so that many can be created
     /// together.
     pub fn stands_alone(self) -> bool {
         self == Self::Enterprises
     }
 
-    /// The schema of what is written.
+    /// Schema of the input.
     fn input(self) -> &'static str {
         match self {
             Self::Clusters => "ClusterInput",
@@ -192,7 +191,7 @@ impl Resource {
         }
     }
 
-    /// The columns of its that refer to other records otherwise than by their ids.
+    /// Columns that refer to other records by something other than an id.
     pub fn references(self) -> impl Iterator<Item = &'static Reference> {
         REFERENCES.iter().filter(move |reference| self.names().contains(&reference.column))
     }
@@ -246,7 +245,7 @@ impl Resource {
     }
 }
 
-/// The schema behind a reference, and what is not null.
+/// Resolves a schema reference, or the non-null alternative of a schema.
 fn property<'a>(schema: &'a Value, schemas: &'a Value) -> &'a Value {
     if let Some(alternatives) = schema["oneOf"].as_array() {
         return alternatives
@@ -270,7 +269,7 @@ fn about(schema: &Value, schemas: &Value) -> String {
     own.or(property(schema, schemas)["description"].as_str()).unwrap_or_default().replace('\n', " ")
 }
 
-/// What stands in the cells of a column.
+/// Types of column values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportColumnKind)]
@@ -329,7 +328,7 @@ pub struct Choice {
     /// Its code.
     #[schema(example = "diagnostic")]
     pub code: String,
-    /// Its Persian word, which is taken as well.
+    /// Its Persian term, which is also accepted.
     #[schema(required, example = "مطالعهٔ شناختی")]
     pub word_fa: Option<&'static str>,
 }
@@ -339,7 +338,7 @@ impl Choice {
         Self { code: code.to_owned(), word_fa: glossary::in_persian(code) }
     }
 
-    /// Whether a text means it.
+    /// Whether a text denotes this value.
     pub fn is_meant(&self, written: &str) -> bool {
         let key = text::key(written);
         self.code == written
@@ -361,14 +360,14 @@ pub struct Column {
     /// Its heading in English.
     #[schema(example = "Name in Persian")]
     pub title_en: &'static str,
-    /// What stands in its cells.
+    /// Type of the values.
     pub kind: Kind,
-    /// Whether a new record needs it.
+    /// Whether it is required for a new record.
     #[schema(example = true)]
     pub required: bool,
-    /// The values that it may have, where they are listed.
+    /// Allowed values of a `choice` column.
     pub values: Vec<Choice>,
-    /// What it means.
+    /// Description.
     #[schema(example = "The name in Persian.")]
     pub about: String,
 }
@@ -390,7 +389,7 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Those of a resource.
+    /// Columns of a resource.
     pub fn of(resource: Resource, contract: &Contract) -> Self {
         let columns = resource.columns(contract);
         let headings = |(place, column): (usize, &Column)| {

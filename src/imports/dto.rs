@@ -1,4 +1,4 @@
-//! Imports as clients see them.
+//! Import DTOs.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{persian::Calendar, problem::Text, provinces::ProvinceCode};
 
-/// What is to be done with a file.
+/// Modes of an import.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -22,14 +22,14 @@ use crate::{persian::Calendar, problem::Text, provinces::ProvinceCode};
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportMode)]
 pub enum Mode {
-    /// Say what would become of each row, and change nothing.
+    /// Validate each row and report the result, without changes.
     #[default]
     Validate,
     /// Write the rows.
     Apply,
 }
 
-/// How far an import is.
+/// States of an import.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -42,22 +42,22 @@ pub enum State {
     Waiting,
     /// Some rows are done.
     Running,
-    /// Every row is done: written, or seen to be wrong.
+    /// Every row was processed: written or rejected.
     Finished,
-    /// It was atomic and some rows are wrong: nothing was written.
+    /// The import is atomic and some rows are wrong: nothing was written.
     Refused,
-    /// It was given up, see `problem`; rows that are told as done were written.
+    /// It was aborted, see `problem`; rows reported as done were written.
     Failed,
 }
 
 impl State {
-    /// Whether nothing more will come.
+    /// Whether the state is final.
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Waiting | Self::Running)
     }
 }
 
-/// What became of a row; in an import that only validates, or was refused, what would have.
+/// Outcome of a row; for an import that only validates, or was refused, the outcome that it would have had.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -65,31 +65,31 @@ impl State {
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportOutcome)]
 pub enum Outcome {
-    /// It made a new record.
+    /// A record was created.
     Created,
-    /// It changed a record.
+    /// A record was changed.
     Updated,
-    /// The record was already as the row says.
+    /// The record already had these values.
     Unchanged,
-    /// It was refused, and nothing of it was written.
+    /// It was rejected, and nothing of it was written.
     #[default]
     Failed,
 }
 
-/// An import: a file of records, and what has become of it so far.
+/// An import: a file of records, and its progress.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Import {
     /// Its id, a UUIDv7.
     id: Uuid,
-    /// What the file holds.
+    /// Resource of the records.
     resource: Resource,
-    /// How it is written.
+    /// File format.
     format: Format,
-    /// What is to be done with it.
+    /// Mode: validate or apply.
     mode: Mode,
-    /// Whether a row that fails keeps all others from being written.
+    /// Whether one failed row prevents all others from being written.
     atomic: bool,
-    /// The other system, whose keys the rows have.
+    /// The other system, to which the keys of the rows belong.
     #[schema(example = "lorestan-erp")]
     system: String,
     /// The calendar of the dates in the file.
@@ -98,41 +98,41 @@ pub struct Import {
     /// The province of the account that sent it; null for the nation.
     #[schema(required)]
     province: Option<ProvinceCode>,
-    /// How far it is.
+    /// State of the import.
     #[schema(example = "running")]
     state: State,
-    /// The code of the problem that it was given up for.
+    /// Code of the problem that ended it.
     #[schema(required, example = json!(null))]
     problem: Option<String>,
-    /// How many bytes the file has.
+    /// Size of the file in bytes.
     #[schema(minimum = 0, example = 104857)]
     bytes_total: i64,
-    /// How many of them are done with.
+    /// Number of bytes processed.
     #[schema(minimum = 0, example = 52428)]
     bytes_done: i64,
-    /// How many rows are done with.
+    /// Number of rows processed.
     #[schema(minimum = 0, example = 500)]
     rows_done: i64,
-    /// How many of them made a new record, or would have.
+    /// Number of records created, or to be created in a validation.
     #[schema(minimum = 0, example = 480)]
     created: i64,
-    /// How many changed a record, or would have.
+    /// Number of records changed, or to be changed in a validation.
     #[schema(minimum = 0, example = 10)]
     updated: i64,
-    /// How many found the record as they say.
+    /// Number of rows whose record already had their values.
     #[schema(minimum = 0, example = 7)]
     unchanged: i64,
-    /// How many failed.
+    /// Number of failed rows.
     #[schema(minimum = 0, example = 3)]
     failed: i64,
-    /// When the file had come.
+    /// Time at which the upload was complete.
     created_at: DateTime<Utc>,
     /// The account that sent it.
     created_by: Uuid,
-    /// When work on it began.
+    /// Start of processing.
     #[schema(required)]
     started_at: Option<DateTime<Utc>>,
-    /// When nothing was left to do.
+    /// End of processing.
     #[schema(required, example = json!(null))]
     finished_at: Option<DateTime<Utc>>,
 }
@@ -165,27 +165,27 @@ impl From<&Model> for Import {
     }
 }
 
-/// What became of a row of the file.
+/// Result of a row of the file.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ImportRow {
-    /// Which row it is, from 1; headings and empty rows do not count.
+    /// Number of the row, from 1; headings and empty rows do not count.
     #[schema(minimum = 1, example = 1)]
     number: i64,
-    /// The line of the file in which it begins, from 1, as an editor shows it.
+    /// First line of the row in the file, from 1, as an editor shows it.
     #[schema(minimum = 1, example = 2)]
     line: i64,
-    /// What the other system calls the record.
+    /// Key of the record in the other system.
     #[schema(required, example = "K-17")]
     key: Option<String>,
-    /// What became of it.
+    /// Outcome.
     #[schema(example = "failed")]
     outcome: Outcome,
-    /// The record; null where none was written.
+    /// Id of the record; null if none was written.
     #[schema(required, example = json!(null))]
     record_id: Option<Uuid>,
-    /// What is wrong with it.
+    /// Errors of the row.
     errors: Vec<FaultView>,
-    /// The same for people, in one text.
+    /// The errors as one text for people.
     #[schema(required, value_type = Option<String>, example = "name_fa: This field is required.")]
     message: Option<Text>,
 }
@@ -204,28 +204,28 @@ impl From<row::Model> for ImportRow {
     }
 }
 
-/// What a file is, and what is to be done with it.
+/// Parameters of a new import.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct Order {
-    /// What the file holds.
+    /// Resource of the records in the file.
     #[param(inline)]
     pub resource: Resource,
-    /// What is to be done with it: `validate` first, `apply` then.
+    /// Mode: first `validate`, then `apply`.
     #[param(inline)]
     pub mode: Mode,
-    /// Whether one row that fails keeps all others from being written.
+    /// Whether one failed row prevents all others from being written.
     #[serde(default)]
     #[param(default = false)]
     pub atomic: bool,
-    /// The other system, whose keys the rows have.
+    /// The other system, to which the keys of the rows belong.
     #[param(pattern = "^[a-z0-9][a-z0-9._-]{0,63}$", max_length = 64, example = "lorestan-erp")]
     pub system: String,
 }
 
-/// Which imports to list.
+/// Filters of the list of imports.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ImportFilter {
-    /// Those of this kind of record.
+    /// Only imports of this resource.
     #[param(inline)]
     pub resource: Option<Resource>,
     /// Any of these states.
@@ -233,7 +233,7 @@ pub struct ImportFilter {
     pub state: Option<Vec<State>>,
 }
 
-/// Which rows to list.
+/// Filters of the list of rows.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct RowFilter {
     /// Any of these outcomes.
@@ -241,10 +241,10 @@ pub struct RowFilter {
     pub outcome: Option<Vec<Outcome>>,
 }
 
-/// Of what kind of record.
+/// Parameters of the list of columns.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ColumnsOf {
-    /// What the file is to hold.
+    /// Resource of the records.
     #[param(inline)]
     pub resource: Resource,
 }
@@ -262,10 +262,10 @@ pub enum Headings {
     Names,
 }
 
-/// Which template.
+/// Parameters of the template.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct TemplateOf {
-    /// What the file is to hold.
+    /// Resource of the records.
     #[param(inline)]
     pub resource: Resource,
     /// The language of its headings; `persian` when left out.
@@ -274,7 +274,7 @@ pub struct TemplateOf {
     pub headings: Headings,
 }
 
-/// The columns that a file may have.
+/// Columns of an import file.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ImportColumns {
     /// In the order of the template.

@@ -1,4 +1,4 @@
-//! The tables of imports: what is to be done, the file in parts, and what became of each row.
+//! Tables of imports: the imports, their files in parts, and the results of their rows.
 
 use sea_orm::{
     FromJsonQueryResult,
@@ -21,11 +21,11 @@ use crate::{
     store::SqlKind,
 };
 
-/// The columns of the cells of a table, in a column.
+/// JSON column with the columns of the cells of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Headings(pub Vec<Option<String>>);
 
-/// What is wrong with a row, in a column.
+/// JSON column with the errors of a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Faults(pub Vec<Fault>);
 
@@ -36,61 +36,61 @@ pub struct Model {
     /// Its id (UUIDv7).
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// In whose name rows are written; the nil id for the command line.
+    /// The account that the rows are written for; the nil id for the command line.
     pub account_id: Uuid,
     /// The province of the account.
     pub province: Option<String>,
-    /// What the account was allowed when it sent the file: no more is done.
+    /// Permissions of the account when it sent the file; the import never exceeds them.
     pub permissions: Scopes,
     /// The request that sent the file; the history of each record names it.
     pub request_id: String,
-    /// What the file holds.
+    /// Resource of the records.
     pub resource: Resource,
-    /// How it is written.
+    /// File format.
     pub format: Format,
-    /// Whether it is to be applied.
+    /// Mode: validate or apply.
     pub mode: Mode,
-    /// Whether a row that fails keeps all others from being applied.
+    /// Whether one failed row prevents all others from being applied.
     pub is_atomic: bool,
-    /// The other system, whose keys the rows have.
+    /// The other system, to which the keys of the rows belong.
     pub system: String,
     /// The calendar of its dates.
     pub calendar: Calendar,
     /// The column of each cell.
     pub headings: Headings,
-    /// What parts the cells.
+    /// Cell delimiter.
     pub delimiter: i32,
-    /// How far it is.
+    /// State.
     pub state: State,
     /// The code of the problem that ended it.
     pub problem: Option<String>,
-    /// How many bytes the file has.
+    /// Size of the file in bytes.
     pub bytes_total: i64,
-    /// How many of them are done with.
+    /// Number of bytes processed.
     pub bytes_done: i64,
-    /// How many lines are done with.
+    /// Number of lines processed.
     pub lines_done: i64,
-    /// How many rows are done with.
+    /// Number of rows processed.
     pub rows_done: i64,
-    /// How many of them made a new record, or would.
+    /// Number of records created, or to be created.
     pub created: i64,
-    /// How many changed one, or would.
+    /// Number of records changed, or to be changed.
     pub updated: i64,
-    /// How many found everything as they say.
+    /// Number of rows whose record already had their values.
     pub unchanged: i64,
-    /// How many failed.
+    /// Number of failed rows.
     pub failed: i64,
-    /// When the file had come.
+    /// Time at which the upload was complete.
     pub created_at: DateTimeUtc,
-    /// When somebody last worked on it: all that wait take their turns.
+    /// Time of the last turn; waiting imports take turns.
     pub touched_at: DateTimeUtc,
-    /// When work began.
+    /// Start of processing.
     pub started_at: Option<DateTimeUtc>,
-    /// When work ended.
+    /// End of processing.
     pub finished_at: Option<DateTimeUtc>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -102,8 +102,8 @@ impl Listed for Model {
 }
 
 impl Model {
-    /// Those that exist for a caller: for the nation all, for a province its own, of what the caller may
-    /// import.
+    /// Condition for the imports visible to a caller: all for the nation, its own for a province, of
+    /// resources that the caller may import.
     pub fn visible(caller: &Caller) -> Select<Entity> {
         let open =
             Resource::all().filter(|resource| resource.is_open_to(|permission| caller.may(permission)));
@@ -112,7 +112,7 @@ impl Model {
             .filter(Column::Resource.is_in(open))
     }
 
-    /// How its file is to be read.
+    /// Layout of its file.
     pub fn layout(&self) -> Layout {
         Layout {
             format: self.format,
@@ -121,19 +121,18 @@ impl Model {
         }
     }
 
-    /// Where work goes on.
+    /// Position of the next row.
     pub fn place(&self) -> Place {
         Place { bytes: self.bytes_done as usize, lines: self.lines_done as usize }
     }
 
-    /// Whether all of it is done in one transaction: to see what would become of it, or because one row holds
-    /// up all.
+    /// Whether it runs in one transaction: because it only validates, or because it is atomic.
     pub fn is_whole(&self) -> bool {
         self.is_atomic || self.mode == Mode::Validate
     }
 }
 
-/// The condition that work on an import is not over.
+/// Condition for unfinished imports.
 pub fn is_open() -> SimpleExpr {
     Column::State.is_in([State::Waiting, State::Running])
 }
@@ -147,30 +146,30 @@ pub mod part {
         store::personal::keys::{self, Keyring},
     };
 
-    /// A part of a file that waits.
+    /// A part of a waiting file.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "import_part")]
     pub struct Model {
-        /// Whose file.
+        /// The import.
         #[sea_orm(primary_key, auto_increment = false)]
         pub import_id: Uuid,
-        /// Which part of it, from 0.
+        /// Number of the part, from 0.
         #[sea_orm(primary_key, auto_increment = false)]
         pub number: i32,
-        /// Its bytes, encrypted, of which all parts but the last have [`SIZE`].
+        /// Encrypted bytes; all parts but the last have [`SIZE`].
         pub content: Vec<u8>,
     }
 
-    /// How many bytes a part has.
+    /// Size of a part in bytes.
     pub const SIZE: usize = 256 * 1024;
 
-    /// It stands alone.
+    /// No relations.
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 
-    /// What an encrypted part begins with; no text does.
+    /// Prefix of an encrypted part; text never starts with it.
     const SEALED: &[u8] = b"\0sealed\0";
 
     fn name(import: Uuid, number: i32) -> String {
@@ -192,7 +191,7 @@ pub mod part {
             Ok(Self { import_id, number, content: [SEALED, sealed.as_bytes()].concat() })
         }
 
-        /// Its bytes, also where it was kept before parts were encrypted.
+        /// The decrypted bytes, also of a part from before parts were encrypted.
         async fn opened(self, db: &impl ConnectionTrait) -> Result<Vec<u8>, DbErr> {
             let sealed =
                 self.content.strip_prefix(SEALED).and_then(|sealed| std::str::from_utf8(sealed).ok());
@@ -203,7 +202,7 @@ pub mod part {
         }
     }
 
-    /// The bytes of a file from a place on: at least `most` of them, where it has as many.
+    /// The bytes of a file from a place on: at least `most`, unless it ends before.
     pub async fn read(
         db: &impl ConnectionTrait,
         import: Uuid,
@@ -226,7 +225,7 @@ pub mod part {
     }
 }
 
-/// What became of rows.
+/// Results of rows.
 pub mod row {
     use std::collections::BTreeSet;
 
@@ -238,42 +237,42 @@ pub mod row {
         store::sql::{Composer, SqlKind, look_up},
     };
 
-    /// What became of a row.
+    /// Result of a row.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "import_row")]
     pub struct Model {
-        /// Of which import.
+        /// The import.
         #[sea_orm(primary_key, auto_increment = false)]
         pub import_id: Uuid,
-        /// Which row, from 1.
+        /// Number of the row, from 1.
         #[sea_orm(primary_key, auto_increment = false)]
         pub number: i64,
-        /// The line in which it begins.
+        /// First line of the row.
         pub line: i64,
-        /// What the other system calls the record.
+        /// Key of the record in the other system.
         pub reference: Option<String>,
-        /// What became of it.
+        /// Outcome.
         pub outcome: Outcome,
         /// The record.
         pub record_id: Option<Uuid>,
-        /// What is wrong with it.
+        /// Errors.
         pub errors: Faults,
     }
 
-    /// It stands alone.
+    /// No relations.
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}
 
     impl ActiveModelBehavior for ActiveModel {}
 
-    /// The first rows of an import that failed.
+    /// The first failed rows of an import.
     pub async fn failed(db: &impl ConnectionTrait, import: Uuid, most: u64) -> Result<Vec<Model>, DbErr> {
         let failed =
             Entity::find().filter(Column::ImportId.eq(import)).filter(Column::Outcome.eq(Outcome::Failed));
         failed.order_by_asc(Column::Number).limit(most).all(db).await
     }
 
-    /// Which of some keys rows before have had.
+    /// Those of some keys that earlier rows have had.
     pub async fn seen(
         db: &impl ConnectionTrait,
         import: Uuid,
@@ -281,8 +280,8 @@ pub mod row {
     ) -> Result<impl Iterator<Item = String>, DbErr> {
         let mut sql = Composer::new(db);
         let import = sql.bind(import);
-        // Of the rows with a key, not the first: by the order of another index PostgreSQL might look through
-        // all rows for it.
+        // Of the rows with a key, not the first: ordered by another index, PostgreSQL might scan all rows for
+        // it.
         let line = |key: &str| {
             format!("SELECT max(line) FROM import_row WHERE import_id = {import} AND reference = {key}")
         };
@@ -300,7 +299,7 @@ pub mod row {
     }
 }
 
-/// Forgets the imports that began before a moment and do not run, with what became of their rows.
+/// Deletes imports created before a moment that are not running, with the results of their rows.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTimeUtc) -> Result<u64, DbErr> {
     let is_old = Condition::all().add(Column::CreatedAt.lt(before)).add(is_open().not());
     let old = Query::select().column(Column::Id).from(Entity).cond_where(is_old.clone()).to_owned();

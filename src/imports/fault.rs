@@ -1,4 +1,4 @@
-//! What is wrong with a row: the rule, the column and the sentence, as it is kept.
+//! Stored errors of a row: rule, column and message.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,9 +14,9 @@ pub struct Fault {
     pub column: Option<String>,
     /// The stable name of the rule.
     pub code: String,
-    /// What is wrong, in Persian.
+    /// The message in Persian.
     pub fa: String,
-    /// The same in English.
+    /// The message in English.
     pub en: String,
 }
 
@@ -26,8 +26,8 @@ impl Fault {
         Self { column: column.map(kept), code: code.to_owned(), fa: kept(&detail.fa), en: kept(&detail.en) }
     }
 
-    /// The broken rules of a problem with a body, each told by the column that it came from. `is_given` says
-    /// which columns the row has.
+    /// The violations of a problem with a body, each mapped to its column. `is_given` returns whether the row
+    /// has a column.
     pub fn of(
         problem: &Problem,
         body: &Value,
@@ -47,8 +47,7 @@ impl Fault {
     }
 }
 
-/// Text from a file as it can be kept: what is no character of a text is left out, and what is too long for a
-/// message.
+/// Sanitizes text from a file: removes control characters, and truncates it to the length of a message.
 pub fn kept(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(500).collect()
 }
@@ -101,7 +100,7 @@ pub struct FaultView {
     /// The stable name of the rule.
     #[schema(example = "required")]
     code: String,
-    /// What is wrong with the value.
+    /// Error message.
     #[schema(value_type = String, example = "This field is required.")]
     detail: Text,
 }

@@ -1,4 +1,4 @@
-//! Files to import: which columns they have, and their rows, one after the other, from any place on.
+//! Import files: their columns, and their rows one after the other, from any position on.
 
 use sea_orm::{DeriveActiveEnum, EnumIter, prelude::StringLen};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::problem::{Problem, Text, Violation, Violations};
 
-/// How a file is written.
+/// File formats.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -20,24 +20,24 @@ use crate::problem::{Problem, Text, Violation, Violations};
 #[serde(rename_all = "snake_case")]
 #[schema(as = ImportFormat)]
 pub enum Format {
-    /// A table with headings, its cells parted by commas, semicolons or tabs (RFC 4180).
+    /// A table with headings, with commas, semicolons or tabs as delimiters (RFC 4180).
     #[default]
     Csv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
 }
 
-/// The most bytes of a row. Longer is only what a missing quotation mark has swallowed.
+/// Maximum bytes of a row. Longer rows only arise from a missing quotation mark.
 pub const MOST_BYTES_OF_ROW: usize = 64 * 1024;
 
-/// How a file is to be read.
+/// Layout of a file.
 #[derive(Debug)]
 pub struct Layout {
-    /// How it is written.
+    /// File format.
     pub format: Format,
-    /// What parts the cells of a table.
+    /// Cell delimiter of a table.
     pub delimiter: u8,
-    /// The column of each cell of a table; none for a cell that is passed over.
+    /// Column of each cell of a table; none for ignored cells.
     pub headings: Vec<Option<String>>,
 }
 
@@ -55,19 +55,19 @@ pub struct Place {
 pub struct Row {
     /// The number of its first line, from 1.
     pub line: usize,
-    /// Where the next one begins.
+    /// Position of the next row.
     pub end: Place,
-    /// What it says, or what is wrong with it.
+    /// The content, or the error.
     pub content: Result<Map<String, Value>, Fault>,
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl Layout {
-    /// Reads how a file is written from its beginning, and where its first row is.
+    /// Detects the layout from the beginning of a file, and the start of its first row.
     ///
     /// # Errors
-    /// 422 where it is no text in UTF-8, or its headings are not those of the columns.
+    /// 422 if it is not UTF-8 text, or its headings do not match the columns.
     pub fn read(format: Format, columns: &Columns, head: &[u8]) -> Result<(Self, Place), Problem> {
         let start = if head.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || head.contains(&0) {
@@ -117,7 +117,7 @@ impl Layout {
         Ok((layout, Place { bytes: start + length, lines: newlines(&text[..length]) }))
     }
 
-    /// The column of a heading; none where it is empty or begins with `#`, which passes its cells over.
+    /// The column of a heading; none if it is empty or begins with `#`, so that its cells are ignored.
     fn heading(&self, cell: &[u8], columns: &Columns) -> Result<Option<String>, (&'static str, Text)> {
         let Ok(heading) = std::str::from_utf8(cell).map(str::trim) else {
             return Err(("not_utf8", no_text()));
@@ -142,8 +142,8 @@ impl Layout {
         Ok(Some(column.name.to_owned()))
     }
 
-    /// Some rows of a part of the file that begins with a row, at a place: those that are whole. `is_last`
-    /// says that the file ends with the part. The second value is where to go on. Empty rows are passed over.
+    /// The complete rows of a part of the file that begins with a row, at a place. `is_last` means that the
+    /// file ends with the part. The second value is where to continue. Empty rows are skipped.
     pub fn rows(
         &self,
         part: &[u8],
@@ -184,7 +184,7 @@ impl Layout {
                 None
             };
             let (length, content) = if let Some(fault) = swallowed {
-                // What a quotation mark without its pair has swallowed may be whole rows again.
+                // Text swallowed by an unmatched quotation mark may contain complete rows.
                 let length = line_end.unwrap_or(rest.len());
                 offset = start.bytes + length;
                 table = self.table(&part[offset..]);
@@ -208,7 +208,7 @@ impl Layout {
         (rows, before.and(end))
     }
 
-    /// Whether the file ends within quotation marks: then what follows would be of the same row.
+    /// Whether the file ends within quotation marks, so that following text would belong to the same row.
     fn is_open_at_end(&self, row: &[u8]) -> bool {
         row.contains(&b'"') && self.table(&[row, b"\nend"].concat()).byte_records().count() == 1
     }
@@ -234,7 +234,7 @@ impl Place {
     }
 }
 
-/// What the cells of a row say; none where all are empty. A cell without a column is passed over.
+/// Parses the cells of a row; none if all are empty. Cells without a column are ignored.
 fn table_row(
     cells: &csv::ByteRecord,
     columns: &[Option<&Column>],
@@ -271,7 +271,7 @@ fn json_row(line: &[u8]) -> Result<Map<String, Value>, Fault> {
     let line = std::str::from_utf8(line).map_err(|_| Fault::new(None, "not_utf8", no_text()))?;
     serde_json::from_str(line).map_err(|error| {
         let at = error.column();
-        // What the library says would repeat what the line holds.
+        // The library's message would repeat the content of the line.
         let detail = Text::new(
             format!("این سطر در بایت {at} شیء JSON درستی نیست."),
             format!("The line is no well-formed JSON object at byte {at}."),
@@ -280,7 +280,7 @@ fn json_row(line: &[u8]) -> Result<Map<String, Value>, Fault> {
     })
 }
 
-/// What parts the cells of the first line: of comma, semicolon and tab that which is there most often.
+/// Detects the delimiter in the first line: the most frequent of comma, semicolon and tab.
 fn delimiter(text: &[u8]) -> u8 {
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |delimiter: &u8| line.iter().filter(|byte| *byte == delimiter).count();

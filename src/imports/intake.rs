@@ -1,4 +1,4 @@
-//! A file comes in: it is kept beside until it is whole, then waits in the database.
+//! Upload of a file: stored temporarily until complete, then queued in the database.
 
 use std::{
     fs::File,
@@ -23,13 +23,13 @@ use crate::{
     store::{Transaction, bulk},
 };
 
-/// So many imports of an account may wait for their turns.
+/// Maximum number of waiting imports per account.
 const MOST_WAITING: u64 = 20;
 
-/// The most rows that are done in one transaction.
+/// Maximum number of rows in one transaction.
 pub const MOST_ROWS_AT_ONCE: usize = 10_000;
 
-/// A file that has come in.
+/// An uploaded file.
 pub struct Intake {
     file: File,
     bytes: u64,
@@ -58,16 +58,16 @@ impl Intake {
         Ok(Self { file: temporary::file()?, bytes: 0, lines: 0, hash: Sha256::new() })
     }
 
-    /// What tells the file from others.
+    /// SHA-256 of the file.
     pub fn hash(&self) -> impl AsRef<[u8]> + use<> {
         self.hash.clone().finalize()
     }
 
-    /// Puts the file into the database, where it waits for its turn.
+    /// Stores the file in the database, where it waits for its turn.
     ///
     /// # Errors
-    /// 422 where the headings are not those of the columns, or the file is too long to be done at once; 429
-    /// where too many others of the account wait.
+    /// 422 if the headings do not match the columns, or the file is too long for one transaction; 429 if too
+    /// many imports of the account are waiting.
     pub async fn keep(
         mut self,
         order: &Order,

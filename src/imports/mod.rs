@@ -1,5 +1,5 @@
-//! Imports (ورود گروهی): files of records from other systems. A file waits in the database, and a worker does
-//! its rows a turn at a time.
+//! Imports (ورود گروهی) of files with records from other systems. A file waits in the database, and a worker
+//! processes its rows in turns.
 
 mod apply;
 pub mod cells;
@@ -75,8 +75,8 @@ impl ToSchema for ImportFile {}
 
 /// List imports
 ///
-/// Those that accounts of your province have sent, of what you may import, newest last; the nation sees all.
-/// They are forgotten after 30 days.
+/// Imports sent by accounts of your province, of resources that you may import, newest last; national
+/// accounts see all. Imports are deleted after 30 days.
 #[utoipa::path(params(ImportFilter, Paging<Model>), responses((status = 200, body = Page<Import>)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports")]
 pub async fn list_imports(
@@ -100,29 +100,28 @@ pub async fn list_imports(
 
 /// Import a file
 ///
-/// Send the file itself as the body: `text/csv` (a table with headings, its cells parted by `,` `;` or tabs),
-/// or `application/x-ndjson` (one JSON object a line), in UTF-8. You need the permission to write the
-/// resource as well, and for CDAs `personal-data:read`. The answer comes at once; follow the work at `GET
-/// /imports/{id}` or `GET /imports/{id}/events`, and read what became of each row at `GET
-/// /imports/{id}/rows`.
+/// Send the file itself as the body: `text/csv` (a table with headings, cells separated by `,`, `;` or tabs),
+/// or `application/x-ndjson` (one JSON object per line), in UTF-8. You also need the permission to write the
+/// resource, and for CDAs `personal-data:read`. The answer comes at once; follow the progress at `GET
+/// /imports/{id}` or `GET /imports/{id}/events`, and read the result of each row at `GET /imports/{id}/rows`.
 ///
 /// **Headings** are the names of the columns or their titles in Persian or English: see `GET
 /// /imports/columns`, or begin with `GET /imports/template`. ي and ی, ك and ک, spaces and half-spaces do not
-/// matter. A heading that begins with `#` passes its column over. **Cells**: an empty one says nothing, `-`
-/// says that there is no value, `;` or `،` parts several values. Digits may be Persian, days may be written
-/// 1393/1/5 (with `calendar=persian`), thousands may be parted.
+/// matter. A column whose heading begins with `#` is ignored. **Cells**: an empty cell counts as missing, `-`
+/// clears the field, and `;` or `،` separates several values. Digits may be Persian, days may be written
+/// 1393/1/5 (with `calendar=persian`), and numbers may have thousands separators.
 ///
-/// **The key** is what your system calls the record (`system`, `key`). A record that is not there yet is
-/// created; one that is there is changed in the fields that the row names, as by a merge patch; nothing is
-/// written where it is so already. So a file may be sent again. Records that a row refers to are named by
-/// their code, national id, key or id.
+/// **The key** identifies the record in your system (`system`, `key`). A new record is created; an existing
+/// one is changed in the fields that the row has, as by a merge patch; nothing is written if they have these
+/// values already. So a file may be sent again. Records that a row refers to are identified by their code,
+/// national id, key or id.
 ///
-/// **`mode=validate`** writes nothing and tells what would become of each row; **`atomic=true`** writes all
-/// rows or none. Both do the whole file at once, up to 10,000 rows; what takes longer than others can wait is
-/// given up (`too_much_at_once`). Otherwise each row stands for itself, and a file of any length is done in
-/// turns; where the service is restarted meanwhile, it goes on with the next row; after 10,000 rows that
-/// failed the rest is given up (`too_many_failed_rows`). The file is at most 64 MiB, unless the service is
-/// configured otherwise.
+/// **`mode=validate`** writes nothing and reports the result that each row would have; **`atomic=true`**
+/// writes all rows or none. Both process the whole file in one transaction, up to 10,000 rows; one that would
+/// block others for too long is aborted (`too_much_at_once`). Otherwise each row is independent, and a file
+/// of any length is processed in turns; after a restart of the service it continues with the next row; after
+/// 10,000 failed rows the rest is not processed (`too_many_failed_rows`). The file is at most 64 MiB, unless
+/// the service is configured otherwise.
 #[utoipa::path(
     params(Order),
     request_body(content = ImportFile, content_type = "application/octet-stream"),
@@ -159,7 +158,7 @@ pub async fn create_import(
 
 /// Which columns a file may have
 ///
-/// In JSON, or as a table to download: with `format=csv`.
+/// As JSON, or with `format=csv` as a table to download.
 #[utoipa::path(params(ColumnsOf), responses((status = 200, body = ImportColumns)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports/columns")]
 pub async fn list_import_columns(
@@ -172,7 +171,7 @@ pub async fn list_import_columns(
 
 /// A file to fill in
 ///
-/// CSV with the headings of all columns and no rows, which Excel opens as it is.
+/// CSV with the headings of all columns and no rows, which opens directly in Excel.
 #[utoipa::path(
     params(TemplateOf),
     responses((status = 200, body = String, content_type = "text/csv", description = "The file")),
@@ -195,7 +194,7 @@ pub async fn get_import_template(
 
 /// Read an import
 ///
-/// How far it is.
+/// With its state and progress.
 #[utoipa::path(responses((status = 200, body = Import)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports/{id}")]
 pub async fn get_import(
@@ -209,9 +208,9 @@ pub async fn get_import(
 
 /// List what became of the rows
 ///
-/// In the order of the file, each with its line, and what is wrong with it by column. `outcome=failed` lists
-/// what has to be seen to; with `format=csv` as a table to download. Where the import only validates, or was
-/// refused, it is what would have become of them.
+/// In the order of the file, each with its line, and its errors by column. `outcome=failed` lists the rows to
+/// correct; with `format=csv` as a table to download. If the import only validates, or was refused, the
+/// outcomes are those that the rows would have had.
 #[utoipa::path(params(RowFilter, Paging<row::Model>), responses((status = 200, body = Page<ImportRow>)), security(("oauth2" = ["imports:write"])))]
 #[get("/imports/{id}/rows")]
 pub async fn list_import_rows(
@@ -232,17 +231,16 @@ pub async fn list_import_rows(
     shape.page(&page.with(views))
 }
 
-/// How often the events look for news.
+/// Polling interval of the events.
 const PAUSE: Duration = Duration::from_millis(300);
-/// So often something is sent although there is no news, so that no proxy takes the connection for dead.
+/// Interval of messages without news, so that no proxy considers the connection dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Follow an import
 ///
-/// Server-sent events: `progress` with the import as it is at first, and again after each change, until it
-/// has ended; then the stream ends. It also ends with the session or the access token that it was asked for
-/// with: connect again with another token. A browser's `EventSource` that is cut off connects again by
-/// itself, and misses nothing.
+/// Server-sent events: `progress` with the import at first, and again after each change, until it has ended;
+/// then the stream ends. It also ends with the session or the access token of the request: connect again with
+/// another token. A browser's `EventSource` reconnects by itself, and misses nothing.
 #[utoipa::path(
     responses((status = 200, body = String, content_type = "text/event-stream", description = "Events")),
     security(("oauth2" = ["imports:write"])),
@@ -271,7 +269,8 @@ pub async fn follow_import(
                     let import = Entity::find_by_id(id).one(db.get_ref()).await.ok()??;
                     let is_news = told.import.as_ref() != Some(&import);
                     if is_news || told.at.elapsed() > HEARTBEAT {
-                        // Whoever has logged out, is shut out or may do so no more is told no more.
+                        // The stream ends after a logout, when the account is disabled, or without the
+                        // permission.
                         authenticator
                             .caller_now(&db, &token)
                             .await

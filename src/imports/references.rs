@@ -1,4 +1,4 @@
-//! Records that rows refer to by codes, national ids or the keys of the other system.
+//! References of rows to records, by codes, national ids or keys of the other system.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -23,15 +23,15 @@ use crate::{
     store::{Record, Transaction, external_ref, personal::keys::Keyring, visible_rows},
 };
 
-/// So many are looked up at once: more than a turn has rows, and than a row may name.
+/// References per lookup: more than a turn has rows, and than a row may have references.
 const MOST: usize = 1_000;
 
-/// The ids behind what some rows say in the columns that refer to other records.
+/// Ids of the records that rows refer to.
 #[derive(Default)]
 pub struct Known(HashMap<(&'static str, String), Uuid>);
 
 impl Known {
-    /// Looks up what some rows say, in a number of statements that does not depend on their number.
+    /// Looks up the references of some rows, in a constant number of statements.
     pub async fn of<'a>(
         rows: impl Iterator<Item = &'a Map<String, Value>> + Clone,
         references: impl Iterator<Item = &'static Reference>,
@@ -72,7 +72,7 @@ impl Known {
     }
 }
 
-/// Puts ids in the place of what a row says of other records.
+/// Replaces the references of a row by ids.
 pub fn resolve(
     row: &mut Map<String, Value>,
     resource: Resource,
@@ -87,7 +87,7 @@ pub fn resolve(
             continue;
         }
         if !reference.is_open_to(author) {
-            // Whether there is such a national id is personal data too.
+            // The existence of a national id is personal data too.
             let detail = Text::new(
                 format!("این ستون به اجازهٔ `{}` نیاز دارد؛ کلید سازمان را بنویسید.", personal::PERMISSION),
                 format!(
@@ -124,7 +124,7 @@ fn fault(column: &str, violation: &Violation) -> Fault {
     Fault::new(Some(column), violation.code(), violation.detail().clone())
 }
 
-/// What a value says: a text, or each of several.
+/// The texts of a value: one, or each of several.
 fn texts(value: &Value) -> impl Iterator<Item = String> {
     let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     let said = |value: &Value| match value {
@@ -134,7 +134,7 @@ fn texts(value: &Value) -> impl Iterator<Item = String> {
     list.iter().map(said).collect::<Vec<_>>().into_iter()
 }
 
-/// The ids of the records that exist for the author and are called so.
+/// Ids of the records with these identifiers that exist for the author.
 async fn find<R: Record>(
     by: By,
     said: BTreeSet<String>,
@@ -171,7 +171,7 @@ async fn find<R: Record>(
     }
 }
 
-/// What was said of national ids, by their blind indexes.
+/// Cells with national ids, by blind index.
 fn by_index(keyring: &Keyring, written: HashMap<String, String>) -> HashMap<String, String> {
     let indexes = |(id, said): (String, String)| {
         keyring.indexes("legal_id", &id).into_iter().map(move |index| (index, said.clone()))
@@ -179,7 +179,7 @@ fn by_index(keyring: &Keyring, written: HashMap<String, String>) -> HashMap<Stri
     written.into_iter().flat_map(indexes).collect()
 }
 
-/// Puts the code of a province in the place of its name, or holds the one against the other.
+/// Replaces the name of a province by its code, or checks that the two agree.
 pub fn name_province(row: &mut Map<String, Value>) -> Result<(), Fault> {
     let Some(said) = row.shift_remove(PROVINCE_NAME).filter(|said| !said.is_null()) else { return Ok(()) };
     let Some(province) = said.as_str().and_then(provinces::named) else {

@@ -1,4 +1,4 @@
-//! The rows of an import, some at a time.
+//! Reader of the rows of an import, in batches.
 
 use super::{
     columns::Columns,
@@ -9,10 +9,10 @@ use crate::{http::contract::Contract, problem::Problem, store::Transaction};
 
 /// The most rows at a time.
 const ROWS: usize = 250;
-/// The bytes that are looked at for them: more than they have.
+/// Bytes read for them: more than they can have.
 const WINDOW: usize = 256 * 1024;
 
-/// The rows of an import from where work goes on.
+/// The remaining rows of an import.
 pub struct Source<'a> {
     import: &'a Model,
     layout: Layout,
@@ -22,7 +22,7 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// In a transaction that has the import to itself.
+    /// Requires a transaction with exclusive access to the import.
     pub fn new(import: &'a Model, contract: &Contract, transaction: &'a Transaction) -> Self {
         Self {
             import,

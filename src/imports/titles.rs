@@ -1,4 +1,4 @@
-//! What the columns are called.
+//! Column titles in Persian and English.
 
 use super::columns::{KEY, PROVINCE_NAME};
 

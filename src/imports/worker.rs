@@ -1,5 +1,5 @@
-//! The work on imports: a turn at a time, each in a transaction that holds its rows, what became of them and
-//! how far the import is. What a turn has done is done once, whenever the process ends.
+//! Import workers: one turn at a time, each in a transaction with its rows, their results and the progress of
+//! the import. A completed turn is never repeated, even after a crash.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -30,14 +30,14 @@ use crate::{
     store::{Database, Transaction, bulk, connection},
 };
 
-/// After so long a turn ends with the row that it is at: others wait for what it has locked.
+/// Maximum duration of a turn, which ends after the current row: others wait for its locks.
 const TURN: Duration = Duration::from_millis(300);
-/// After so many rows that failed the rest is given up: it is another kind of file, and what is kept of each
-/// row is longer than the row.
+/// Number of failed rows after which the rest is skipped: the file must be of another kind, and a stored
+/// result is longer than its row.
 const MOST_FAILED: i64 = 10_000;
-/// How often a worker that has nothing to do looks again.
+/// Polling interval of an idle worker.
 const PAUSE: Duration = Duration::from_millis(500);
-/// So many that wait are looked at for one that nobody else works on.
+/// Number of waiting imports examined to find one without a worker.
 const CANDIDATES: u64 = 16;
 
 /// Works on all imports, as long as the process runs.
@@ -54,7 +54,7 @@ pub async fn work(db: Database, contract: actix_web::web::Data<Contract>) {
     }
 }
 
-/// Works on one import until it ends, and tells how far it is after each turn.
+/// Works on one import until it ends, and reports the progress after each turn.
 pub async fn work_on(
     id: Uuid,
     db: &Database,
@@ -79,7 +79,8 @@ pub async fn work_on(
     }
 }
 
-/// Does some rows of the import that has waited longest and that nobody else works on. Whether there was one.
+/// Processes some rows of the import that has waited longest and has no other worker. Returns whether there
+/// was one.
 async fn turn(db: &Database, contract: &Contract, only: Option<Uuid>) -> Result<bool, Problem> {
     let open = Entity::find().filter(entity::is_open()).order_by_asc(Column::TouchedAt);
     let open = only.iter().fold(open, |open, id| open.filter(Column::Id.eq(*id))).limit(CANDIDATES);
@@ -89,7 +90,7 @@ async fn turn(db: &Database, contract: &Contract, only: Option<Uuid>) -> Result<
         match done.unwrap_or_else(|_| Err(Problem::internal("an import has panicked"))) {
             Ok(true) => return Ok(true),
             Ok(false) => {}
-            // One that cannot be gone on with for now does not hold up the others.
+            // An import that cannot continue for now does not block the others.
             Err(problem) if problem.is_temporary() => away = Some(problem),
             Err(problem) => {
                 give_up(import.id, problem.code(), db).await?;
@@ -100,7 +101,7 @@ async fn turn(db: &Database, contract: &Contract, only: Option<Uuid>) -> Result<
     away.map_or(Ok(false), Err)
 }
 
-/// False where somebody else works on it.
+/// Runs a turn; false if another worker is on it.
 async fn turn_on(import: &Model, db: &Database, contract: &Contract) -> Result<bool, Problem> {
     let author = author(import, db).await?;
     let transaction = Transaction::begin(db, author, import.request_id.clone()).await?;
@@ -121,8 +122,7 @@ async fn turn_on(import: &Model, db: &Database, contract: &Contract) -> Result<b
     }
 }
 
-/// In whose name the rows are written: that of the account as it is by now, with no more than it was allowed
-/// then.
+/// The author of the rows: the current account, limited to the permissions it had when it sent the file.
 async fn author(import: &Model, db: &Database) -> Result<Arc<Caller>, Problem> {
     if import.account_id.is_nil() {
         return Ok(Caller::service());
@@ -141,7 +141,7 @@ async fn author(import: &Model, db: &Database) -> Result<Arc<Caller>, Problem> {
     }
 }
 
-/// Ends an import that cannot be gone on with.
+/// Ends an import that cannot continue.
 async fn give_up(id: Uuid, code: &str, db: &Database) -> Result<(), Problem> {
     let transaction = db.begin_to_write().await?;
     let ended = entity::ActiveModel {
@@ -160,16 +160,16 @@ async fn drop_parts(id: Uuid, db: &impl ConnectionTrait) -> Result<(), DbErr> {
     part::Entity::delete_many().filter(part::Column::ImportId.eq(id)).exec(db).await.map(|_| ())
 }
 
-/// A turn at an import that nobody else works on.
+/// A turn at a locked import.
 struct Turn<'a> {
     import: Model,
     contract: &'a Contract,
     transaction: &'a Transaction,
 }
 
-/// Why what was written is taken back.
+/// Reasons for a rollback.
 enum Undone {
-    /// It was to be seen only, or a row holds up all.
+    /// It only validates, or is atomic and a row has failed.
     Rehearsed(Applied),
     Problem(Problem),
 }
@@ -201,7 +201,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// All rows; taken back where that is asked for, or one of them fails.
+    /// Applies all rows; rolls back for a validation, or if one of them fails.
     async fn whole(&self) -> Result<Applied, Undone> {
         if self.import.mode == Mode::Validate {
             self.transaction.dry_run();
@@ -220,7 +220,7 @@ impl Turn<'_> {
         Applier::new(&self.import, self.contract, self.transaction, until)?.apply(source).await
     }
 
-    /// How far the import is by now.
+    /// Updates the progress of the import.
     fn note(&mut self, applied: &Applied, is_kept: bool) {
         let now = self.transaction.now();
         let count = |outcome| applied.rows.iter().filter(|(_, done)| done.outcome == outcome).count() as i64;
@@ -245,7 +245,7 @@ impl Turn<'_> {
         import.finished_at = import.state.is_final().then_some(now);
     }
 
-    /// What became of the rows, as it is kept.
+    /// Results of the rows, as stored.
     fn told(&self, applied: Applied, is_kept: bool) -> Vec<row::ActiveModel> {
         let first = self.import.rows_done - applied.rows.len() as i64 + 1;
         let import = self.import.id;

@@ -1,4 +1,4 @@
-//! Indicators as clients see and write them.
+//! DTOs of indicators: representation and input.
 
 pub use super::entity::{Direction, Frequency, Theme};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub struct Indicator {
     /// The code in the programme.
     #[schema(example = "MARKET-EXPORT")]
     code: String,
-    /// What it tells of.
+    /// Benefit theme.
     #[schema(example = "target_market_presence")]
     theme: Theme,
     /// The name in Persian.
@@ -34,22 +34,22 @@ pub struct Indicator {
     /// The unit in English.
     #[schema(required, example = "thousand US dollars")]
     unit_en: Option<String>,
-    /// Which way is better.
+    /// Direction of improvement.
     #[schema(example = "up")]
     direction: Direction,
-    /// For which periods it is measured.
+    /// Length of a measurement period.
     #[schema(example = "half_year")]
     frequency: Frequency,
-    /// How it is computed, in Persian.
+    /// Formula in Persian.
     #[schema(required, example = "مجموع ارزش صادرات قطعی واحدهای عضو خوشه در دوره")]
     formula_fa: Option<String>,
-    /// How it is computed, in English.
+    /// Formula in English.
     #[schema(required, example = "Sum of the value of final exports of the member firms in the period")]
     formula_en: Option<String>,
-    /// How many decimals a value has at the most.
+    /// Maximum number of decimals of a value.
     #[schema(minimum = 0, maximum = 6, example = 1)]
     decimals: i32,
-    /// Whether it takes new measurements.
+    /// Whether new measurements are accepted.
     #[schema(example = true)]
     is_active: bool,
 }
@@ -75,15 +75,14 @@ impl From<&Model> for Indicator {
     }
 }
 
-/// What an indicator is made of. `code`, `theme`, `name_fa`, `unit_fa`, `direction` and `frequency` are
-/// needed.
+/// Input of an indicator. `code`, `theme`, `name_fa`, `unit_fa`, `direction` and `frequency` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IndicatorInput {
     /// The code in the programme.
     #[schema(pattern = "^[A-Z][A-Z0-9_-]{1,39}$", example = "MARKET-EXPORT")]
     pub code: String,
-    /// What it tells of.
+    /// Benefit theme.
     #[schema(example = "target_market_presence")]
     pub theme: Theme,
     /// The name in Persian.
@@ -118,13 +117,13 @@ pub struct IndicatorInput {
         example = "thousand US dollars"
     )]
     pub unit_en: Option<String>,
-    /// Which way is better.
+    /// Direction of improvement.
     #[schema(example = "up")]
     pub direction: Direction,
-    /// For which periods it is measured.
+    /// Length of a measurement period.
     #[schema(example = "half_year")]
     pub frequency: Frequency,
-    /// How it is computed, in Persian.
+    /// Formula in Persian.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         min_length = 1,
@@ -133,7 +132,7 @@ pub struct IndicatorInput {
         example = "مجموع ارزش صادرات قطعی واحدهای عضو خوشه در دوره"
     )]
     pub formula_fa: Option<String>,
-    /// How it is computed, in English.
+    /// Formula in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         min_length = 1,
@@ -142,15 +141,15 @@ pub struct IndicatorInput {
         example = "Sum of the value of final exports of the member firms in the period"
     )]
     pub formula_en: Option<String>,
-    /// How many decimals a value has at the most; none when left out.
+    /// Maximum number of decimals of a value; none by default.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 6, example = 1)]
     pub decimals: i32,
-    /// Whether it takes new measurements; it does when left out.
+    /// Whether new measurements are accepted; true by default.
     #[serde(default = "active")]
     #[schema(example = true)]
     pub is_active: bool,
-    /// What other systems call the indicator.
+    /// Identifiers of the indicator in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -206,7 +205,7 @@ impl Input<Model> for IndicatorInput {
     }
 }
 
-/// Which indicators to list.
+/// Filters of the list of indicators.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct IndicatorFilter {
     /// Any of these themes.
@@ -215,6 +214,6 @@ pub struct IndicatorFilter {
     /// Any of these frequencies.
     #[param(style = Form, explode = false, min_items = 1, max_items = 4)]
     pub frequency: Option<Vec<Frequency>>,
-    /// With `true` only those that take new measurements; with `false` only the others.
+    /// With `true` only indicators that accept new measurements; with `false` only the others.
     pub is_active: Option<bool>,
 }

@@ -1,4 +1,4 @@
-//! The table of indicators, and what is asked of it.
+//! Indicators: table and queries.
 
 use sea_orm::{DeriveActiveEnum, EnumIter, entity::prelude::*, prelude::StringLen};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ crate::store::record_table! {
     "indicator" {
         /// Its code.
         code: String,
-        /// What it tells of.
+        /// Benefit theme.
         theme: Theme,
         /// Its Persian name.
         name_fa: String,
@@ -21,22 +21,22 @@ crate::store::record_table! {
         unit_fa: String,
         /// Its unit in English.
         unit_en: Option<String>,
-        /// Which way is better.
+        /// Direction of improvement.
         direction: Direction,
-        /// For which periods it is measured.
+        /// Length of a measurement period.
         frequency: Frequency,
-        /// How it is computed, in Persian.
+        /// Formula in Persian.
         formula_fa: Option<String>,
-        /// How it is computed, in English.
+        /// Formula in English.
         formula_en: Option<String>,
-        /// How many decimals a value has at the most.
+        /// Maximum number of decimals of a value.
         decimals: i32,
-        /// Whether it takes new measurements.
+        /// Whether new measurements are accepted.
         is_active: bool,
     }
 }
 
-/// Which way is better.
+/// Directions of improvement.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -51,7 +51,7 @@ pub enum Direction {
     Down,
 }
 
-/// For which periods of the Persian calendar it is measured.
+/// Measurement periods, in the Persian calendar.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -71,7 +71,7 @@ pub enum Frequency {
 }
 
 impl Frequency {
-    /// How many months a period has.
+    /// Number of months in a period.
     pub fn months(self) -> u8 {
         match self {
             Self::Month => 1,
@@ -81,7 +81,7 @@ impl Frequency {
         }
     }
 
-    /// What a period is called, in Persian (as in «مقدار ماهانه») and in English.
+    /// Name of a period, in Persian (as in «مقدار ماهانه») and in English.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Month => ("ماهانه", "month"),
@@ -92,7 +92,7 @@ impl Frequency {
     }
 }
 
-/// What a developed cluster should show: the benefit themes of the programme.
+/// Benefit themes of the programme: the expected effects of a developed cluster.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]

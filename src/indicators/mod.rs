@@ -1,5 +1,5 @@
-//! Indicators (شاخص): what a developed cluster should show, by benefit theme. The nation keeps the catalogue;
-//! it begins with that of `data/indicators.csv`.
+//! Indicators (شاخص) of the development of clusters, by benefit theme. National accounts manage the
+//! catalogue; its initial content is `data/indicators.csv`.
 
 pub mod dto;
 pub mod entity;

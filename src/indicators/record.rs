@@ -42,7 +42,7 @@ impl Record for Model {
         None
     }
 
-    /// National offices keep the catalogue.
+    /// Only national accounts may change the catalogue.
     fn is_writable_in(&self, scope: &Scope) -> bool {
         scope.province().is_none()
     }
@@ -55,7 +55,7 @@ impl Record for Model {
         search::words([Some(&self.name_fa), self.name_en.as_ref(), Some(&self.code)])
     }
 
-    /// What is measured already keeps its frequency, and room for its decimals.
+    /// Validates that an indicator with measurements keeps its frequency, and enough decimals for them.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -101,7 +101,7 @@ impl Listed for Model {
 }
 
 impl IndicatorFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.theme.as_ref().map(|themes| Column::Theme.is_in(themes.iter().copied())))
@@ -114,8 +114,8 @@ impl IndicatorFilter {
     }
 }
 
-/// Adds the indicators of `data/indicators.csv` whose codes no indicator has or ever had: what the nation has
-/// changed, renamed or deleted stays as it is.
+/// Adds the indicators of `data/indicators.csv` whose codes were never used: changes, renames and deletions
+/// by the nation are kept.
 pub async fn load(db: &Database) -> Result<(), Problem> {
     let transaction = Transaction::begin(db, Caller::service(), "migrate".to_owned()).await?;
     // One lock for all: several instances may load at once.

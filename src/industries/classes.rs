@@ -16,7 +16,7 @@ use crate::{
 pub struct Isic {
     /// The class.
     pub code: IsicClass,
-    /// Whether it is the main one. Where none is marked, the first is it.
+    /// Whether it is the primary class. If none is marked, it is the first.
     #[serde(default)]
     #[schema(example = true)]
     pub primary: bool,
@@ -27,7 +27,7 @@ pub struct Isic {
 pub struct Classes(pub Vec<Isic>);
 
 impl Classes {
-    /// The classes with the primary one first: the one that is marked, or else the first.
+    /// The classes with the primary one first: the marked one, otherwise the first.
     pub fn ordered(mut classes: Vec<Isic>, faults: &mut Vec<Violation>) -> Self {
         for (index, class) in classes.iter().enumerate() {
             if classes[..index].iter().any(|earlier| earlier.code == class.code) {

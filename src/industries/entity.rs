@@ -19,7 +19,7 @@ pub struct Model {
     pub code: String,
     /// Its level.
     pub level: Level,
-    /// What it belongs to.
+    /// Parent.
     pub parent: Option<String>,
     /// The title in English.
     pub title_en: String,

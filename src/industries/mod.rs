@@ -1,4 +1,4 @@
-//! Industries after ISIC Rev. 4, a code list that comes with the binary (`data/isic4.csv`).
+//! Industries according to ISIC Rev. 4, a code list embedded in the binary (`data/isic4.csv`).
 
 pub mod classes;
 pub mod entity;
@@ -29,13 +29,13 @@ pub fn routes(config: &mut ServiceConfig) {
 pub struct Industry {
     /// The code: a letter for a section, two digits for a division, three for a group, four for a class.
     pub code: IsicCode,
-    /// How deep in the tree it stands.
+    /// Level in the classification.
     #[schema(example = "class")]
     pub level: Level,
-    /// The code of what it belongs to; null for sections.
+    /// Code of the parent; null for sections.
     #[schema(required)]
     pub parent: Option<IsicCode>,
-    /// The title in English, as the United Nations Statistics Division gives it.
+    /// Title in English, as published by the United Nations Statistics Division.
     #[schema(example = "Cutting, shaping and finishing of stone")]
     pub title_en: String,
     /// The title in Persian, where there is one.
@@ -55,7 +55,7 @@ pub enum Level {
     Division,
     /// Three digits.
     Group,
-    /// Four digits: what clusters and enterprises are classified by.
+    /// Four digits: the classification of clusters and enterprises.
     Class,
 }
 
@@ -109,8 +109,7 @@ pub static ALL: LazyLock<Vec<Industry>> = LazyLock::new(|| {
     csv::Reader::from_reader(file.as_bytes()).deserialize().filter_map(Result::ok).collect()
 });
 
-/// The prefixes that the classes of a code of any level begin with: those of its divisions for a section,
-/// the code itself otherwise.
+/// Prefixes of the classes under a code of any level: its divisions for a section, otherwise the code itself.
 fn class_prefixes(code: &str) -> Vec<&str> {
     let divisions: Vec<&str> = ALL
         .iter()
@@ -136,7 +135,7 @@ pub fn prefixes_of(codes: &[IsicCode]) -> Vec<&str> {
         .collect()
 }
 
-/// Which industries to list.
+/// Filters of the list of industries.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct IndustryFilter {
     /// One level of the tree.
@@ -144,7 +143,7 @@ pub struct IndustryFilter {
     pub level: Option<Level>,
     /// The children of this code.
     pub parent: Option<IsicCode>,
-    /// A part of the title.
+    /// Part of the title.
     #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
     pub q: Option<String>,
 }

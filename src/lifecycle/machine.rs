@@ -5,7 +5,7 @@ use super::{State, Stateful, Step};
 
 /// The rules of one kind of record, in words.
 pub struct Machine {
-    /// What it is about, in both languages, such as `Project (پروژه)`.
+    /// Name of the record type in both languages, such as `Project (پروژه)`.
     pub title: &'static str,
     /// The path of the transitions, such as `/projects/{id}/transitions`.
     pub path: &'static str,
@@ -50,7 +50,7 @@ impl Machine {
         text
     }
 
-    /// A section of `docs/states.md`: the diagram (Mermaid), the table, and what each guard says.
+    /// A section of `docs/states.md`: the diagram (Mermaid), the table, and the message of each guard.
     pub fn document(&self) -> String {
         let mut text = format!(
             "## {}\n\n`POST /api/v1{}`\n\n```mermaid\nstateDiagram-v2\n    [*] --> {}\n",

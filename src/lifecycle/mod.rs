@@ -1,8 +1,9 @@
-//! States, the rules by which they change, and the one way in which they do.
+//! State machines: states, rules of transition, and their execution.
 //!
-//! The rules of a kind of record are one table, [`Stateful::STEPS`]: what leads where, who may do it, what
-//! the request must carry and what must hold. From it come the transition itself, the `allowed_transitions`
-//! of each record, the words in the OpenAPI document and the diagrams in `docs/states.md` ([`machine`]).
+//! The rules of a kind of record are one table, [`Stateful::STEPS`]: source and target states, who may
+//! perform the transition, required fields and guards. From it come the transition itself, the
+//! `allowed_transitions` of each record, the descriptions in the OpenAPI document and the diagrams in
+//! `docs/states.md` ([`machine`]).
 
 pub mod machine;
 pub mod step;
@@ -37,38 +38,37 @@ pub trait State: ActiveEnum<Value = String> + Copy + Default + PartialEq + 'stat
 pub trait Stateful: Record {
     /// Its states.
     type State: State;
-    /// What the guards look at besides the row itself.
+    /// Facts that the guards check besides the row itself.
     type Facts;
 
     /// The rules of its states.
     const STEPS: &'static [Step<Self>];
 
-    /// Where it stands.
+    /// Current state.
     fn state(&self) -> Self::State;
 
     /// Enters a state that may follow, on a day.
     fn apply_state(&mut self, state: Self::State, on: Date);
 
-    /// Whether a step leads on from here.
+    /// Whether a step starts from the current state.
     fn is_open(&self, step: &Step<Self>) -> bool {
         step.from.contains(&self.state())
     }
 
-    /// What holds on a day for each of some rows, in a number of statements that does not depend on the
-    /// number of rows.
+    /// Facts about each of some rows on a day, in a constant number of statements.
     fn facts(
         db: &impl ConnectionTrait,
         rows: &[Self],
         on: Date,
     ) -> impl Future<Output = Result<HashMap<Uuid, Self::Facts>, Problem>>;
 
-    /// Before a step: keeps those waiting who write what the guards look at, and those out who do not work on
-    /// it.
+    /// Hook before a step: locks the records that the guards check, and refuses callers who do not work on
+    /// this one.
     fn lock_related(&self, transaction: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         transaction.lock::<Self>(self.id())
     }
 
-    /// After a step: changes what changes with it, since the same day.
+    /// Hook after a step: changes related records, with the same effective date.
     fn after_transition(
         &self,
         _from: Self::State,
@@ -79,20 +79,20 @@ pub trait Stateful: Record {
     }
 }
 
-/// A state that may follow, with what stands in its way.
+/// An allowed transition, with its unmet conditions.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AllowedTransition<S> {
-    /// What to send as `to`.
+    /// Value of `to` in the request.
     pub to: S,
-    /// What the request must carry besides.
+    /// Fields that the request needs besides.
     #[schema(example = json!([]))]
     pub needs: Vec<Need>,
-    /// What has to be seen to first; while there is something the transition is refused.
+    /// Unmet conditions; while there are any, the transition is refused.
     #[schema(example = json!([]))]
     pub missing: Vec<Missing>,
 }
 
-/// What may follow for each of some records today.
+/// Allowed transitions of each of some records today.
 pub async fn allowed<R: Stateful>(
     db: &impl ConnectionTrait,
     rows: &[R],
@@ -123,16 +123,16 @@ pub struct Transition<S> {
     /// The decision behind it. Some states need it.
     #[serde(default)]
     pub decision_id: Option<Uuid>,
-    /// Why. Some states need it.
+    /// Reason, required for some states.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "مصوبهٔ کارگروه استانی")]
     pub reason: Option<String>,
 }
 
-/// Applies a transition that the rules allow, with what comes along with it, and records since when it holds.
+/// Applies an allowed transition together with related changes, and records its effective date.
 ///
-/// The refusals, in this order: 409 where no step leads there, 412 where somebody was faster, 403 where it is
-/// for others to do, 409 with every guard that does not hold, 422 for what the request lacks.
+/// Errors in this order: 409 if no step leads there, 412 if the record was changed concurrently, 403 if the
+/// caller may not perform it, 409 with every unmet guard, 422 for missing fields of the request.
 pub async fn change<R: Stateful>(
     transaction: &Transaction,
     before: &R,
@@ -147,7 +147,7 @@ pub async fn change<R: Stateful>(
     take(transaction, before, step, transition, adjust).await
 }
 
-/// Takes a step that nobody asks for by itself: it follows from the change of another record.
+/// Performs an automatic step, which follows from the change of another record.
 pub async fn follow<R: Stateful>(
     transaction: &Transaction,
     before: &R,
@@ -165,7 +165,7 @@ pub async fn follow<R: Stateful>(
     take(transaction, before, step, transition, |_| {}).await.map(|_| ())
 }
 
-/// The steps that lead on from a row, and that somebody may ask for.
+/// Steps from the current state of a row that can be requested.
 fn open_steps<R: Stateful>(row: &R) -> impl Iterator<Item = &'static Step<R>> {
     R::STEPS.iter().filter(|step| row.is_open(step) && !step.who.is_nobody())
 }

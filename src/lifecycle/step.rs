@@ -1,4 +1,4 @@
-//! The parts of the table of states: steps, their guards, and who may take them.
+//! Parts of the state table: steps, guards, and permissions.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,17 +9,17 @@ use crate::{
     problem::{Missing, Problem, Text, Violation, problem_types},
 };
 
-/// One rule of the table: it leads from any of some states to another one.
+/// A rule of the table: a transition from any of some states to another one.
 pub struct Step<R: Stateful> {
-    /// The states that it leads from.
+    /// Source states.
     pub from: &'static [R::State],
-    /// The state that it leads to.
+    /// Target state.
     pub to: R::State,
-    /// Who may take it.
+    /// Who may perform it.
     pub who: Who,
-    /// What the request must carry.
+    /// Fields that the request needs.
     pub needs: &'static [Need],
-    /// What must hold.
+    /// Conditions.
     pub guards: &'static [Guard<R>],
 }
 
@@ -41,11 +41,11 @@ impl<R: Stateful> Step<R> {
 pub struct Guard<R: Stateful> {
     /// Its stable name.
     pub code: &'static str,
-    /// What is missing where it does not hold, in Persian.
+    /// Message in Persian if the condition is not met.
     pub fa: &'static str,
     /// The same in English.
     pub en: &'static str,
-    /// The field of the record that it looks at, where it is one.
+    /// JSON pointer of the field it checks, if it is one.
     pub pointer: Option<&'static str>,
     /// Whether it holds.
     pub holds: fn(&R, &R::Facts) -> bool,
@@ -58,7 +58,7 @@ pub struct Guard<R: Stateful> {
 pub enum Need {
     /// The decision behind it.
     DecisionId,
-    /// Why.
+    /// Reason.
     Reason,
 }
 
@@ -79,7 +79,7 @@ impl Need {
         }
     }
 
-    /// What to say where it is left out.
+    /// Violation for the missing field.
     pub fn violation(self) -> Violation {
         let detail = match self {
             Self::DecisionId => {
@@ -91,24 +91,24 @@ impl Need {
     }
 }
 
-/// Who may take a step.
+/// Who may perform a step.
 #[derive(Clone, Copy, Debug)]
 pub enum Who {
-    /// Whoever holds the permission.
+    /// Holders of the permission.
     Holder(&'static str),
-    /// Whoever holds the permission in a national office.
+    /// Holders of the permission in a national office.
     National(&'static str),
-    /// Nobody: it follows from the change of another record, which this names.
+    /// Nobody: it follows from the change of another record, named here.
     Automatic(&'static str),
 }
 
 impl Who {
-    /// Whether the step is not to be asked for.
+    /// Whether the step cannot be requested.
     pub fn is_nobody(self) -> bool {
         matches!(self, Self::Automatic(_))
     }
 
-    /// 403 for whoever may not.
+    /// 403 if the caller may not perform the step.
     pub fn check(self, caller: &Caller) -> Result<(), Problem> {
         let may = match self {
             Self::Holder(permission) => caller.may(permission),

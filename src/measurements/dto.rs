@@ -1,4 +1,4 @@
-//! Measurements as clients see and write them.
+//! DTOs of measurements: representation and input.
 
 pub use super::entity::Kind;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct Measurement {
     province: ProvinceCode,
     /// The indicator.
     indicator_id: Uuid,
-    /// What the value is.
+    /// Kind of value.
     #[schema(example = "baseline")]
     kind: Kind,
     /// The period, in the Persian calendar always.
@@ -39,10 +39,10 @@ pub struct Measurement {
     period_end: Date,
     /// The value, in the unit of the indicator.
     value: Decimal,
-    /// Where the value comes from.
+    /// Source of the value.
     #[schema(required, example = "پرسش‌نامهٔ واحدهای عضو")]
     source: Option<String>,
-    /// What else is to be said of it.
+    /// Note.
     #[schema(required, example = "بدون دو واحد تعطیل")]
     note: Option<String>,
     /// The indicator; with `include=indicator`.
@@ -76,7 +76,7 @@ impl From<&Model> for Measurement {
     }
 }
 
-/// What a measurement is made of. All but `source` and `note` is needed.
+/// Input of a measurement. Only `source` and `note` are optional.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -89,23 +89,23 @@ pub struct MeasurementInput {
     pub project_id: Option<Uuid>,
     /// The indicator, an active one.
     pub indicator_id: Uuid,
-    /// What the value is.
+    /// Kind of value.
     #[schema(example = "baseline")]
     pub kind: Kind,
-    /// The period, in the Persian calendar always. For an actual value it is as long as the indicator's
-    /// `frequency` says, and has begun; a baseline or a target may have any period.
+    /// Period, always in the Persian calendar. For an actual value it has the length of the indicator's
+    /// `frequency`, and must have begun; a baseline or a target may have any period.
     pub period: PersianPeriod,
-    /// The value, in the unit of the indicator, with no more decimals than that allows.
+    /// Value in the unit of the indicator, with at most its number of decimals.
     pub value: Decimal,
-    /// Where the value comes from.
+    /// Source of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 500, pattern = "\\S", example = "پرسش‌نامهٔ واحدهای عضو")]
     pub source: Option<String>,
-    /// What else is to be said of it.
+    /// Note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "بدون دو واحد تعطیل")]
     pub note: Option<String>,
-    /// What other systems call the measurement.
+    /// Identifiers of the measurement in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -154,14 +154,14 @@ impl Input<Model> for MeasurementInput {
     }
 }
 
-/// Which measurements to list.
+/// Filters of the list of measurements.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct MeasurementFilter {
     /// The measurements of this project.
     pub project_id: Option<Uuid>,
     /// The measurements of this indicator.
     pub indicator_id: Option<Uuid>,
-    /// Those of indicators of any of these themes.
+    /// Only those of indicators of any of these themes.
     #[param(style = Form, explode = false, min_items = 1, max_items = 9)]
     pub theme: Option<Vec<Theme>>,
     /// Any of these kinds.
@@ -170,8 +170,8 @@ pub struct MeasurementFilter {
     /// Any of these provinces.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
-    /// Those whose period ends on this day or later.
+    /// Only those whose period ends on this day or later.
     pub period_from: Option<Date>,
-    /// Those whose period ends before this day.
+    /// Only those whose period ends before this day.
     pub period_before: Option<Date>,
 }

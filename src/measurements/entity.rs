@@ -1,4 +1,4 @@
-//! The table of measurements, and what is asked of it.
+//! Measurements: table and queries.
 
 use sea_orm::{
     DeriveActiveEnum, EnumIter,
@@ -27,7 +27,7 @@ crate::store::record_table! {
         province: String,
         /// The indicator.
         indicator_id: Uuid,
-        /// What the value is.
+        /// Kind of value.
         kind: Kind,
         /// The period.
         period: PersianPeriod,
@@ -37,16 +37,16 @@ crate::store::record_table! {
         period_end: ChronoDate,
         /// The value, in millionths.
         value: i64,
-        /// Where the value comes from.
+        /// Source of the value.
         source: Option<String>,
-        /// What else is to be said of it.
+        /// Note.
         note: Option<String>,
     }
 }
 
 impl Model {
-    /// 409 for an actual value of a quarter of which the project's report is accepted nationally. Read from
-    /// the table of reports without knowing more of them.
+    /// 409 for an actual value of a quarter whose project report is accepted nationally. Reads the table of
+    /// reports without depending on its module.
     pub(super) async fn check_unlocked(&self, transaction: &Transaction) -> Result<(), Problem> {
         if self.kind != Kind::Actual {
             return Ok(());
@@ -66,7 +66,7 @@ impl Model {
         }
     }
 
-    /// What does not fit the indicator.
+    /// Violations of the rules of the indicator.
     pub(super) fn misfits(&self, before: Option<&Self>, indicator: &indicators::Model) -> Vec<Violation> {
         let mut faults = Vec::new();
         if !indicator.is_active && before.is_none_or(|before| before.indicator_id != self.indicator_id) {
@@ -94,7 +94,7 @@ impl Model {
     }
 }
 
-/// What a value is.
+/// Kinds of measured values.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -102,11 +102,11 @@ impl Model {
 #[serde(rename_all = "snake_case")]
 #[schema(as = MeasurementKind)]
 pub enum Kind {
-    /// Where the cluster stood before.
+    /// Value before the project.
     Baseline,
-    /// Where it is to come.
+    /// Value to be reached.
     Target,
-    /// Where it came.
+    /// Value reached.
     #[default]
     Actual,
 }

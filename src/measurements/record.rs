@@ -119,7 +119,7 @@ impl Listed for Model {
 }
 
 impl MeasurementFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         let of_themes = self.theme.as_ref().map(|themes| {
             let of_themes = Query::select()

@@ -39,13 +39,13 @@ crate::store::record_table! {
         province: String,
         /// 1 for the first one, one more for each re-baseline.
         number: i32,
-        /// Since when it is in force.
+        /// Date from which it is in force.
         frozen_on: ChronoDate,
         /// The decision behind it.
         decision_id: Option<Uuid>,
-        /// Why.
+        /// Reason.
         reason: Option<String>,
-        /// What it has changed.
+        /// Changes of the plan.
         changes: Changes,
         /// The milestones as frozen.
         milestones: FrozenPlan,
@@ -60,24 +60,24 @@ pub struct Changes(pub Vec<PlanChange>);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct FrozenPlan(pub Vec<FrozenMilestone>);
 
-/// What a baseline changes of a milestone. What is left out stays as it is.
+/// Change of a milestone by a baseline. Omitted fields stay as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanChange {
     /// The milestone, of the same project.
     pub milestone_id: Uuid,
-    /// Its new part of the whole, in basis points.
+    /// New weight in basis points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 10_000, example = 600)]
     pub weight_bp: Option<i32>,
-    /// When work on it is now to begin.
+    /// New planned start of work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_start: Option<Date>,
-    /// The day by which it is now to be reached.
+    /// New due day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2014-06-21")]
     pub due_on: Option<Date>,
-    /// Whether it is given up. One that is accepted stays.
+    /// Whether it is cancelled. An accepted one stays.
     #[serde(default)]
     #[schema(example = false)]
     pub cancelled: bool,
@@ -93,16 +93,16 @@ pub struct FrozenMilestone {
     /// Its title in Persian.
     #[schema(example = "مطالعهٔ شناختی خوشه")]
     title_fa: String,
-    /// Its part of the whole, in basis points.
+    /// Weight in basis points.
     #[schema(minimum = 0, maximum = 10_000, example = 500)]
     weight_bp: i32,
-    /// When work on it was to begin.
+    /// Planned start of work.
     #[schema(required)]
     planned_start: Option<Date>,
     /// The day by which it was to be reached.
     #[schema(example = "2014-06-21")]
     due_on: Date,
-    /// What it was allowed to cost, in whole rials.
+    /// Budget in whole rials.
     #[schema(required)]
     budget_irr: Option<Amount>,
 }
@@ -157,7 +157,8 @@ impl Record for Model {
         Some(self.project_id)
     }
 
-    /// Freezes the plan: changes the milestones, puts its number on them, and keeps them as they are then.
+    /// Freezes the plan: changes the milestones, sets the baseline number on them, and stores them as they
+    /// are then.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         for milestone in of_project(transaction, self.project_id).await? {
             transaction.lock_row::<milestones::Model>(milestone.id).await?;
@@ -307,19 +308,18 @@ pub struct Baseline {
     /// 1 for the first one, one more for each re-baseline.
     #[schema(minimum = 1, example = 1)]
     number: i32,
-    /// Since when it is in force.
+    /// Date from which it is in force.
     frozen_on: Date,
     /// The decision behind it.
     #[schema(required, example = json!(null))]
     decision_id: Option<Uuid>,
-    /// Why it was needed.
+    /// Reason for the baseline.
     #[schema(required, example = json!(null))]
     reason: Option<String>,
-    /// What it has changed of the plan before it.
+    /// Changes compared with the former plan.
     #[schema(example = json!([]))]
     changes: Vec<PlanChange>,
-    /// The milestones as it has frozen them, by the day on which they are due; those that are cancelled are
-    /// not among them.
+    /// The frozen milestones in the order of due days, without cancelled ones.
     #[schema(example = json!([]))]
     milestones: Vec<FrozenMilestone>,
 }
@@ -339,27 +339,27 @@ impl From<&Model> for Baseline {
     }
 }
 
-/// What a baseline is made of. The first one needs nothing; a re-baseline needs `decision_id` and `reason`.
+/// Input of a baseline. The first one needs nothing; a re-baseline needs `decision_id` and `reason`.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "frozen_on": "2015-04-04" }))]
 pub struct BaselineInput {
-    /// Since when it is in force: today when left out, not in the future, and not before the baseline before
-    /// it.
+    /// Date from which it is in force: today by default, not in the future, and not before the former
+    /// baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_on: Option<Date>,
     /// The decision behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<Uuid>,
-    /// Why it is needed.
+    /// Reason for the baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "تأخیر در تأمین ماشین‌آلات")]
     pub reason: Option<String>,
-    /// What it changes of the plan; each milestone once. The weights total 10,000 afterwards.
+    /// Changes of the plan; each milestone once. The weights total 10,000 afterwards.
     #[serde(default)]
     #[schema(max_items = 500, example = json!([]))]
     pub changes: Vec<PlanChange>,
-    /// What other systems call it.
+    /// Identifiers of the baseline in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

@@ -1,4 +1,4 @@
-//! Milestones as clients see and write them.
+//! DTOs of milestones: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -19,7 +19,7 @@ use crate::{
     values::Amount,
 };
 
-/// A milestone (نقطهٔ عطف): something that a project has to reach by a day, and what part of the whole it is.
+/// A milestone (نقطهٔ عطف): a result that a project has to reach by a day, with its weight in the project.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Milestone {
     #[serde(flatten)]
@@ -40,31 +40,31 @@ pub struct Milestone {
     /// The title in English.
     #[schema(required, example = "Diagnostic study of the cluster")]
     title_en: Option<String>,
-    /// Its part of the whole project, in basis points (10,000 are the whole).
+    /// Weight in the project, in basis points (10,000 are the whole).
     #[schema(minimum = 0, maximum = 10_000, example = 500)]
     weight_bp: i32,
-    /// When work on it is to begin.
+    /// Planned start of work.
     #[schema(required)]
     planned_start: Option<Date>,
-    /// The day by which it is to be reached.
+    /// Due day.
     #[schema(example = "2014-06-21")]
     due_on: Date,
-    /// Where it stands. It changes by `POST /milestones/{id}/transitions` only.
+    /// State. It changes only by `POST /milestones/{id}/transitions`.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they depend on
     /// other records.
     #[schema(example = json!([{"to": "in_progress", "needs": [], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
-    /// Since when it is accepted.
+    /// Date of acceptance.
     #[schema(required, example = json!(null))]
     accepted_on: Option<Date>,
-    /// How much of it is accepted, in basis points. It changes by being accepted only.
+    /// Accepted fraction, in basis points. It changes only by acceptance.
     #[schema(minimum = 0, maximum = 10_000, example = 0)]
     accepted_fraction_bp: i32,
-    /// What has to be reached before it.
+    /// Milestones that have to be reached before it.
     #[schema(example = json!([]))]
     predecessors: Vec<Uuid>,
-    /// What it may cost, in whole rials.
+    /// Budget in whole rials.
     #[schema(required)]
     budget_irr: Option<Amount>,
     /// Whether it can be handed in with evidence only.
@@ -74,7 +74,8 @@ pub struct Milestone {
     /// changed freely.
     #[schema(required, minimum = 1, example = json!(null))]
     baseline_number: Option<i32>,
-    /// Whether it should have been accepted before today. Not part of the history: it follows from the day.
+    /// Whether it was due before today and is not accepted. Not part of the history, because it depends on
+    /// the day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required, nullable = false, example = false)]
     pub is_overdue: Option<bool>,
@@ -112,7 +113,7 @@ impl From<&Model> for Milestone {
     }
 }
 
-/// What a milestone is made of. `phase`, `title_fa`, `weight_bp` and `due_on` are needed.
+/// Input of a milestone. `phase`, `title_fa`, `weight_bp` and `due_on` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -121,7 +122,7 @@ impl From<&Model> for Milestone {
     "evidence_required": true,
 }))]
 pub struct MilestoneInput {
-    /// The project: needed at `/milestones`; under a project it is the one of the address. It never changes.
+    /// Project: required at `/milestones`; under a project it is the one in the path. It never changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<Uuid>,
     /// The phase that it belongs to.
@@ -150,28 +151,27 @@ pub struct MilestoneInput {
         example = "Diagnostic study of the cluster"
     )]
     pub title_en: Option<String>,
-    /// Its part of the whole project, in basis points (10,000 are the whole).
+    /// Weight in the project, in basis points (10,000 are the whole).
     #[schema(minimum = 0, maximum = 10_000, example = 500)]
     pub weight_bp: i32,
-    /// When work on it is to begin: not after `due_on`, and within its phase.
+    /// Planned start of work: not after `due_on`, and within its phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_start: Option<Date>,
-    /// The day by which it is to be reached, within its phase.
+    /// Due day, within its phase.
     #[schema(example = "2014-06-21")]
     pub due_on: Date,
-    /// What has to be reached before it: milestones of the same project, which do not wait for this one
-    /// themselves.
+    /// Milestones that have to be reached before it: of the same project, and without cycles.
     #[serde(default)]
     #[schema(max_items = 50, example = json!([]))]
     pub predecessors: Vec<Uuid>,
-    /// What it may cost, in whole rials.
+    /// Budget in whole rials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_irr: Option<Amount>,
     /// Whether it can be handed in with evidence only.
     #[serde(default)]
     #[schema(example = true)]
     pub evidence_required: bool,
-    /// What other systems call the milestone.
+    /// Identifiers of the milestone in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -245,7 +245,7 @@ pub struct MilestoneTransition {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "گزارش کامل است")]
     pub reason: Option<String>,
-    /// How much of it is accepted, in basis points; the whole when left out. With `accepted` only.
+    /// Accepted fraction, in basis points; the whole by default. Only with `accepted`.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 10_000)]
     pub accepted_fraction_bp: Option<i32>,
@@ -297,7 +297,7 @@ impl From<PresentPeriod> for Period {
     }
 }
 
-/// Which milestones to list.
+/// Filters of the list of milestones.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct MilestoneFilter {
     /// The milestones of this project.
@@ -321,7 +321,7 @@ pub struct MilestoneFilter {
     /// Due in the present month, quarter or year of the Persian calendar, today in Iran deciding.
     #[param(inline)]
     pub due_in: Option<PresentPeriod>,
-    /// With `true` only those that should have been accepted before today; with `false` only the others.
+    /// With `true` only overdue milestones; with `false` only the others.
     pub overdue: Option<bool>,
     /// With `true` only your own work: for CDAs and supervisors the projects that are assigned to them today.
     pub mine: Option<bool>,

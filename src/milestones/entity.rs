@@ -1,4 +1,4 @@
-//! The table of milestones, and what is asked of it.
+//! Milestones: table and queries.
 
 use sea_orm::{
     DeriveActiveEnum, EntityTrait, EnumIter, FromJsonQueryResult, entity::prelude::*, prelude::StringLen,
@@ -28,21 +28,21 @@ crate::store::record_table! {
         title_fa: String,
         /// Its English title.
         title_en: Option<String>,
-        /// Its part of the whole project, in basis points.
+        /// Weight in the project, in basis points.
         weight_bp: i32,
-        /// When work on it is to begin.
+        /// Planned start of work.
         planned_start: Option<ChronoDate>,
-        /// The day by which it is to be reached.
+        /// Due day.
         due_on: ChronoDate,
-        /// Where it stands.
+        /// State.
         state: State,
-        /// Since when it is accepted.
+        /// Date of acceptance.
         accepted_on: Option<ChronoDate>,
-        /// How much of it is accepted, in basis points.
+        /// Accepted fraction, in basis points.
         accepted_fraction_bp: i32,
-        /// What has to be reached before it.
+        /// Milestones that have to be reached before it.
         predecessors: Predecessors,
-        /// What it may cost, in rials.
+        /// Budget in rials.
         budget_irr: Option<i64>,
         /// Whether it can be handed in with evidence only.
         evidence_required: bool,
@@ -68,7 +68,7 @@ pub struct Overdue {
     pub(super) is_overdue: bool,
 }
 
-/// Where a milestone stands.
+/// States of a milestone.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]

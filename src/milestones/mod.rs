@@ -1,4 +1,4 @@
-//! Milestones (نقطهٔ عطف): what a project has to reach, by when, and how much of it each is.
+//! Milestones (نقطهٔ عطف) of projects: results, due days and weights.
 
 pub mod baselines;
 pub mod dto;
@@ -108,8 +108,8 @@ pub async fn create_project_milestone(
 
 /// Change the state of a milestone
 ///
-/// The only way in which `state` changes. Supervisors and managers accept and return, CDAs and managers do
-/// the rest; national offices reopen what was accepted.
+/// The only way to change `state`. Supervisors and managers accept and return, CDAs and managers do the rest;
+/// national offices reopen accepted ones.
 #[utoipa::path(request_body = MilestoneTransition, responses((status = 200, body = Milestone)), security(("oauth2" = ["milestones:write"]), ("oauth2" = ["milestones:review"])))]
 #[post("/milestones/{id}/transitions")]
 pub async fn transition_milestone(

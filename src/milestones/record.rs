@@ -106,7 +106,7 @@ impl Stateful for Model {
         self.state
     }
 
-    /// What is accepted is accepted in whole, unless the transition says how much.
+    /// Acceptance is complete by default; the transition may set a fraction.
     fn apply_state(&mut self, state: State, on: Date) {
         let is_accepted = state == State::Accepted;
         self.state = state;
@@ -131,7 +131,7 @@ impl Retrospective for Model {
     const STATE_FIELDS: &'static [&'static str] = &["state", "accepted_on", "accepted_fraction_bp"];
     type Derived = Overdue;
 
-    /// Its weight and its days are those of the baseline that was in force.
+    /// Sets weight and days from the baseline in force.
     async fn adjust(&self, db: &impl ConnectionTrait, past: Past, fields: &mut Fields) -> Result<(), DbErr> {
         projects::plan::then(db, self.project_id, past).await?.apply(self.id, fields);
         Ok(())
@@ -171,7 +171,7 @@ impl Listed for Model {
 }
 
 impl MilestoneFilter {
-    /// What the filter lets through for a caller.
+    /// Condition for the matching rows, for a caller.
     pub fn condition(&self, caller: &Caller) -> Condition {
         let today = Date::today_in_iran();
         let overdue = |wanted: bool| {

@@ -28,7 +28,7 @@ use crate::{
 const WRITER: Who = Who::Holder("milestones:write");
 const REVIEWER: Who = Who::Holder("milestones:review");
 
-/// The table.
+/// Transition table.
 pub const STEPS: &[Step<Model>] = &[
     Step {
         from: &[State::Planned, State::Returned],
@@ -90,7 +90,7 @@ const EVIDENCE: Guard<Model> = Guard {
     holds: |row, facts| !row.evidence_required || facts.has_evidence,
 };
 
-/// What the guards look at.
+/// Facts that the guards check.
 pub struct Facts {
     is_implementing: bool,
     has_evidence: bool,
@@ -141,7 +141,7 @@ pub async fn facts(
         .collect())
 }
 
-/// Nobody accepts what the same person has submitted as its CDA.
+/// Checks that nobody but a manager accepts their own submission.
 pub async fn check_reviewer(transaction: &Transaction, row: &Model) -> Result<(), Problem> {
     let is_manager = !matches!(transaction.author().role, Role::Cda | Role::Supervisor);
     if row.state != State::Accepted || is_manager {
@@ -157,8 +157,9 @@ pub async fn check_reviewer(transaction: &Transaction, row: &Model) -> Result<()
     }
 }
 
-/// What a baseline has fixed changes by a baseline only, and what is added after it weighs nothing until the
-/// next one (rule 3 of `domain.md`). A baseline puts its own number on what it changes.
+/// Checks that fields fixed by a baseline change only by a baseline, and that a milestone added later has no
+/// weight until the next one (rule 3 of `domain.md`). A baseline sets its own number on the milestones it
+/// changes.
 pub async fn check_frozen(
     transaction: &Transaction,
     before: Option<&Model>,
@@ -194,12 +195,13 @@ pub async fn check_frozen(
     }
 }
 
-/// 409 for a milestone that stands in a baseline: it is cancelled by a re-baseline, not deleted.
+/// 409 for a milestone in a baseline: it can be cancelled by a re-baseline, but not deleted.
 pub fn check_not_planned(row: &Model) -> Result<(), Problem> {
     if row.baseline_number.is_none() { Ok(()) } else { Err(Problem::new(&problem_types::PLAN_FROZEN)) }
 }
 
-/// A milestone lies in its phase, and in the contract where the phase is not planned (rule 5 of `domain.md`).
+/// Checks that a milestone is within its phase, or within the contract if the phase has no planned days (rule
+/// 5 of `domain.md`).
 pub async fn check_dates(
     transaction: &Transaction,
     project: &projects::entity::Model,

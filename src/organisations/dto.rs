@@ -1,4 +1,4 @@
-//! Organisations as clients see and write them.
+//! DTOs of organisations: representation and input.
 
 pub use super::entity::Kind;
 use serde::{Deserialize, Serialize};
@@ -14,12 +14,12 @@ use crate::{
     store::{Input, RecordInfo, external_ref::ExternalRefs},
 };
 
-/// An organisation (سازمان): whoever carries out, supervises, pays for or takes part in a project.
+/// An organisation (سازمان) that carries out, supervises, funds or takes part in a project.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Organisation {
     #[serde(flatten)]
     info: RecordInfo,
-    /// What it is.
+    /// Kind of organisation.
     #[schema(example = "provincial_company")]
     kind: Kind,
     /// The name in Persian, as given.
@@ -34,7 +34,7 @@ pub struct Organisation {
     /// The national id (شناسهٔ ملی).
     #[schema(required)]
     legal_id: Option<LegalId>,
-    /// The organisation that it is a part of.
+    /// Parent organisation.
     #[schema(required, example = json!(null))]
     parent_id: Option<Uuid>,
     /// The phone number.
@@ -49,7 +49,7 @@ pub struct Organisation {
     /// The postal address.
     #[schema(required, example = "خرم‌آباد، میدان امام")]
     address: Option<String>,
-    /// The organisation that it is a part of; with `include=parent`.
+    /// Parent organisation; with `include=parent`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, no_recursion)]
     pub parent: Option<Box<Self>>,
@@ -75,12 +75,11 @@ impl From<&Model> for Organisation {
     }
 }
 
-/// What an organisation is made of. Only `kind` and `name_fa` are needed; without a province it is a national
-/// one.
+/// Input of an organisation. Only `kind` and `name_fa` are required; without a province it is national.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrganisationInput {
-    /// What it is.
+    /// Kind of organisation.
     #[schema(example = "provincial_company")]
     pub kind: Kind,
     /// The name in Persian.
@@ -109,7 +108,7 @@ pub struct OrganisationInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "legal-id", example = "10380284790")]
     pub legal_id: Option<LegalId>,
-    /// The organisation that it is a part of.
+    /// Parent organisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<Uuid>,
     /// The phone number; kept in E.164.
@@ -132,7 +131,7 @@ pub struct OrganisationInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 500, pattern = "\\S", example = "خرم‌آباد، میدان امام")]
     pub address: Option<String>,
-    /// What other systems call the organisation.
+    /// Identifiers of the organisation in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -180,7 +179,7 @@ impl Input<Model> for OrganisationInput {
     }
 }
 
-/// Which organisations to list.
+/// Filters of the list of organisations.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct OrganisationFilter {
     /// Any of these kinds.

@@ -1,4 +1,4 @@
-//! The table of organisations, and what is asked of it.
+//! Organisations: table and queries.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use crate::{
 crate::store::record_table! {
     /// An organisation.
     "organisation" {
-        /// What it is.
+        /// Kind.
         kind: Kind,
         /// Its Persian name as given.
         name_fa: String,
@@ -28,11 +28,11 @@ crate::store::record_table! {
         province: Option<String>,
         /// Its national id; the table holds the commitment to it.
         legal_id: Option<LegalId>,
-        /// The blind index of it, by which it is unique and found.
+        /// Blind index of the national id, for uniqueness and search.
         legal_id_index: Option<String>,
         /// The commitments to the personal values.
         commitments: Option<Commitments>,
-        /// The organisation that it is a part of.
+        /// Parent organisation.
         parent_id: Option<Uuid>,
         /// Its phone number.
         phone: Option<Phone>,
@@ -46,7 +46,7 @@ crate::store::record_table! {
 }
 
 impl Model {
-    /// The parent exists for the author; those above it need not.
+    /// Checks that the parent exists for the author; its ancestors need not.
     pub(super) async fn check_parents(&self, transaction: &Transaction) -> Result<(), Problem> {
         // One lock for all parents: two writers might close a cycle together.
         transaction.lock::<Self>(Uuid::nil()).await?;
@@ -69,7 +69,7 @@ impl Model {
     }
 }
 
-/// What an organisation is.
+/// Kinds of organisations.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]

@@ -1,4 +1,4 @@
-//! Payments as clients see and write them.
+//! DTOs of payments: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -27,34 +27,34 @@ pub struct Payment {
     project_id: Uuid,
     /// The province, which is that of the project.
     province: ProvinceCode,
-    /// The budget line that it is paid from.
+    /// Budget line.
     #[schema(example = "cda_fee")]
     line: Line,
-    /// How much, in whole rials.
+    /// Amount in whole rials.
     #[schema(example = "450000000")]
     amount_irr: Amount,
     /// The day of the payment.
     paid_on: Date,
-    /// The milestone that it is paid for.
+    /// Milestone that is paid for.
     #[schema(required, example = json!(null))]
     milestone_id: Option<Uuid>,
     /// The number of the payment document.
     #[schema(example = "1393/2208")]
     document_no: String,
-    /// Who was paid, in Persian.
+    /// Payee, in Persian.
     #[schema(required, example = "عامل توسعهٔ نمونه")]
     payee_fa: Option<String>,
     /// The day on which it was reconciled with the bank statement.
     #[schema(required, example = "2014-04-04")]
     reconciled_on: Option<Date>,
-    /// What else is to be said of it.
+    /// Note.
     #[schema(required, example = "قسط نخست قرارداد")]
     note: Option<String>,
     /// The project; with `include=project`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub project: Option<Project>,
-    /// The milestone that it is paid for; with `include=milestone`.
+    /// Milestone that is paid for; with `include=milestone`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub milestone: Option<Milestone>,
@@ -81,7 +81,7 @@ impl From<&Model> for Payment {
     }
 }
 
-/// What a payment is made of. `project_id`, `line`, `amount_irr`, `paid_on` and `document_no` are needed.
+/// Input of a payment. `project_id`, `line`, `amount_irr`, `paid_on` and `document_no` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -92,21 +92,21 @@ pub struct PaymentInput {
     /// The project: needed for a new payment. It never changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project_id: Option<Uuid>,
-    /// The budget line that it is paid from.
+    /// Budget line.
     #[schema(example = "cda_fee")]
     pub line: Line,
-    /// How much, in whole rials: no more than is left of the line.
+    /// Amount in whole rials: at most the remaining budget of the line.
     #[schema(value_type = String, format = "int64", pattern = "^[1-9][0-9]{0,17}$", example = "450000000")]
     pub amount_irr: Amount,
     /// The day of the payment, not in the future.
     pub paid_on: Date,
-    /// The milestone of the project that it is paid for.
+    /// Milestone of the project that is paid for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milestone_id: Option<Uuid>,
     /// The number of the payment document.
     #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/2208")]
     pub document_no: String,
-    /// Who was paid, in Persian.
+    /// Payee, in Persian.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         min_length = 1,
@@ -121,11 +121,11 @@ pub struct PaymentInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2014-04-04")]
     pub reconciled_on: Option<Date>,
-    /// What else is to be said of it.
+    /// Note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "قسط نخست قرارداد")]
     pub note: Option<String>,
-    /// What other systems call the payment.
+    /// Identifiers of the payment in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -187,7 +187,7 @@ impl Input<Model> for PaymentInput {
     }
 }
 
-/// Which payments to list.
+/// Filters of the list of payments.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct PaymentFilter {
     /// The payments of this project.
@@ -204,6 +204,6 @@ pub struct PaymentFilter {
     pub paid_from: Option<Date>,
     /// Paid before this day.
     pub paid_before: Option<Date>,
-    /// With `true` only those that are reconciled with the bank statement; with `false` only the others.
+    /// With `true` only payments reconciled with the bank statement; with `false` only the others.
     pub reconciled: Option<bool>,
 }

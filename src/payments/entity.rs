@@ -1,4 +1,4 @@
-//! The table of payments, and what is asked of it.
+//! Payments: table and queries.
 
 use sea_orm::entity::prelude::*;
 
@@ -17,27 +17,27 @@ crate::store::record_table! {
         project_id: Uuid,
         /// The code of its province, which is the project's.
         province: String,
-        /// The budget line that it is paid from.
+        /// Budget line.
         line: Line,
-        /// How much, in rials.
+        /// Amount in rials.
         amount_irr: i64,
         /// The day of the payment.
         paid_on: ChronoDate,
-        /// The milestone that it is paid for.
+        /// Milestone that is paid for.
         milestone_id: Option<Uuid>,
         /// The number of the payment document.
         document_no: String,
-        /// Who was paid.
+        /// Payee.
         payee_fa: Option<String>,
         /// The day on which it was reconciled with the bank statement.
         reconciled_on: Option<ChronoDate>,
-        /// What else is to be said of it.
+        /// Note.
         note: Option<String>,
     }
 }
 
 impl Model {
-    /// The project, locked; 409 where it takes no payments.
+    /// The project, locked; 409 if it takes no payments.
     pub(super) async fn open_project(&self, transaction: &Transaction) -> Result<projects::Model, Problem> {
         let project = belonging::own_project(transaction, self.project_id).await?;
         if !matches!(project.state, State::Draft | State::Approved | State::Closed) {

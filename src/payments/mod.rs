@@ -1,4 +1,4 @@
-//! Payments (پرداخت): what was paid, when, and from which line of a project's budget.
+//! Payments (پرداخت) from the budget lines of projects.
 
 pub mod dto;
 pub mod entity;

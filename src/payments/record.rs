@@ -68,7 +68,7 @@ impl Record for Model {
     }
 
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
-        // The milestone before the project, as those who delete milestones lock them.
+        // The milestone before the project, in the same lock order as the deletion of milestones.
         self.check_milestone(transaction).await?;
         let project = self.open_project(transaction).await?;
         self.province = project.province.clone();
@@ -112,7 +112,7 @@ impl Listed for Model {
 }
 
 impl PaymentFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         let reconciled =
             |is: bool| if is { Column::ReconciledOn.is_not_null() } else { Column::ReconciledOn.is_null() };

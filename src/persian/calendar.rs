@@ -34,14 +34,12 @@ thread_local! {
     static CURRENT: Cell<Calendar> = const { Cell::new(Calendar::Gregorian) };
 }
 
-/// Does `work` with `calendar` as the one in which a [`Date`] is parsed, serialized and
-/// deserialized.
+/// Runs `work` with `calendar` as the one in which a [`Date`] is parsed, serialized and deserialized.
 ///
-/// serde passes no context to `Serialize` and `Deserialize`, so the calendar travels beside them in
-/// a thread-local. That is sound because `work` is an ordinary closure: it cannot await, so it
-/// begins and ends on this thread and no other request runs in between. The earlier calendar comes
-/// back when `work` returns and also when it panics. A future that `work` merely creates runs after
-/// it, and sees nothing of this.
+/// serde passes no context to `Serialize` and `Deserialize`, so the calendar is in a thread-local. This is
+/// sound because `work` is an ordinary closure: it cannot await, so it begins and ends on this thread without
+/// another request in between. The earlier calendar is restored when `work` returns or panics. A future that
+/// `work` merely creates runs later, and is not affected.
 pub fn using<T>(calendar: Calendar, work: impl FnOnce() -> T) -> T {
     struct Restore(Calendar);
     impl Drop for Restore {
@@ -58,7 +56,7 @@ pub fn current() -> Calendar {
     CURRENT.get()
 }
 
-/// The stretch of the Persian calendar whose end [`Date::end_of`] gives.
+/// A period of the Persian calendar, for [`Date::end_of`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Period {
@@ -75,16 +73,15 @@ pub enum Period {
 
 /// A day, written `YYYY-MM-DD` in the [`current`] calendar.
 ///
-/// Every `Date` lies in the years 1000 to 8377 of the Persian calendar, 1621-03-21 to 8999-03-19 in
-/// the Gregorian one. Hence each has four year digits in both calendars, and what was written in
-/// one can be read back in the other.
+/// Every `Date` is in the years 1000 to 8377 of the Persian calendar, 1621-03-21 to 8999-03-19 in the
+/// Gregorian one. So each has a four-digit year in both calendars, and what was written in one can be read in
+/// the other.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, DeriveValueType)]
 pub struct Date(NaiveDate);
 
 impl Date {
-    /// 1000-01-01 in the Persian calendar. Between here and [`Date::LAST`] both calendars write years that
-    /// begin with 1 to 8, which is what the OpenAPI document says of dates, and no date of the programme lies
-    /// outside.
+    /// 1000-01-01 in the Persian calendar. From here to [`Date::LAST`] years in both calendars begin with 1
+    /// to 8, as the OpenAPI document requires of dates, and all dates of the programme are in this range.
     pub const FIRST: Self = Self::constant(1621, 3, 21);
     /// The last day of the Persian year 8377, the last year that ends within the Gregorian 8999.
     pub const LAST: Self = Self::constant(8999, 3, 19);
@@ -100,8 +97,8 @@ impl Date {
     /// Persian (۰-۹) or Arabic (٠-٩).
     ///
     /// # Errors
-    /// Says whether the text is malformed, the day does not exist (1392-12-30, or 2014-02-29), or
-    /// lies outside [`Date::FIRST`] to [`Date::LAST`].
+    /// The text is malformed, the day does not exist (1392-12-30, or 2014-02-29), or lies outside
+    /// [`Date::FIRST`] to [`Date::LAST`].
     pub fn parse(text: &str) -> Result<Self, DateError> {
         let calendar = current();
         let (year, month, day) = fields(text).ok_or(DateError::Malformed(calendar))?;
@@ -146,8 +143,7 @@ impl Date {
         as_str(&self.written(calendar)).to_owned()
     }
 
-    /// The last day of the *Persian* period that holds this day, in whichever calendar it is
-    /// written.
+    /// The last day of the *Persian* period that contains this day, in whichever calendar it is written.
     pub fn end_of(self, period: Period) -> Self {
         let (year, month, _) = self.persian();
         let last_month = match period {
@@ -156,7 +152,7 @@ impl Date {
             Period::Quarter => month.div_ceil(3) * 3,
             Period::Year => 12,
         };
-        // Every month has a day 29 and no period crosses `LAST`: the fall-back is never taken.
+        // Every month has a day 29 and no period crosses `LAST`: the fallback is never used.
         let last_day = (29..=31).rev().find_map(|day| Self::from_persian(year, last_month, day));
         last_day.unwrap_or(self)
     }
@@ -170,7 +166,7 @@ impl Date {
             Period::Quarter => (month - 1) / 3 * 3 + 1,
             Period::Year => 1,
         };
-        // Every month has a first day and `FIRST` begins a year: the fall-back is never taken.
+        // Every month has a first day and `FIRST` begins a year: the fallback is never used.
         Self::from_persian(year, first_month, 1).unwrap_or(self)
     }
 
@@ -202,7 +198,7 @@ fn fields(text: &str) -> Option<(i32, u8, u8)> {
     Some((year, month, day))
 }
 
-// Lists write several dates a row, and bytes on the stack cost half of what `format!` does.
+// Lists write several dates per row, and bytes on the stack cost half of `format!`.
 fn ascii(year: i32, month: u8, day: u8) -> [u8; 10] {
     let mut text = *b"0000-00-00";
     let pairs = [(year / 100) as u8, (year % 100) as u8, month, day];
@@ -254,7 +250,7 @@ impl<'de> Deserialize<'de> for Date {
     }
 }
 
-/// Why a text is not a [`Date`], and in which calendar it was read.
+/// Errors of parsing a [`Date`], with the calendar in which it was read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DateError {
     /// Not four, two and two digits with hyphens between them.

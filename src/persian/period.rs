@@ -22,12 +22,12 @@ pub struct PersianPeriod {
 }
 
 impl PersianPeriod {
-    /// How many months it has: 1, 3, 6 or 12.
+    /// Number of months: 1, 3, 6 or 12.
     pub fn months(self) -> u8 {
         self.months
     }
 
-    /// The period of so many months (1, 3, 6 or 12) that a day lies in.
+    /// The period of this length (1, 3, 6 or 12 months) that contains a day.
     pub fn of(day: Date, months: u8) -> Self {
         let (year, month, _) = day.persian();
         Self { year, months, number: (month - 1) / months + 1 }
@@ -43,7 +43,7 @@ impl PersianPeriod {
 
     /// Its first day.
     pub fn first_day(self) -> Date {
-        // Every year that can be written has these months: the fall-back is never taken.
+        // Every valid year has these months: the fallback is never used.
         Date::from_persian(self.year, (self.number - 1) * self.months + 1, 1).unwrap_or(Date::FIRST)
     }
 

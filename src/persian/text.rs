@@ -19,18 +19,18 @@ const COMBINING: CanonicalCombiningClassMapBorrowed<'static> = CanonicalCombinin
 /// derive from.
 const ALPHABET: &str = "ابپتثجچحخدذرڕزژسشصضطظعغفڤقکگلڵمنوۆهیێ";
 
-/// Where [`key`] puts the first letter of [`ALPHABET`]: private-use characters, which [`fold`]
-/// never yields.
+/// Character for the first letter of [`ALPHABET`] in [`key`]: private-use characters, which [`fold`] never
+/// yields.
 const FIRST_PLACE: char = '\u{E000}';
 
-/// Where [`order`] puts آ: just before the first letter.
+/// Sort position of آ in [`order`]: just before the first letter.
 const ALEF_WITH_MADDA: &str = "\u{D7FF}";
 
-/// The most characters of [`order`], each of three bytes: an index of PostgreSQL takes about 2,700 bytes of a
+/// Maximum characters of [`order`], each of three bytes: an index of PostgreSQL takes about 2,700 bytes of a
 /// row, a cursor 2,000 characters.
 const LONGEST_ORDER: usize = 400;
 
-/// The text as it is kept: Unicode NFC and otherwise as given. Borrows what already is NFC.
+/// The text as stored: Unicode NFC, otherwise unchanged. Borrows text that is NFC already.
 pub fn nfc(text: &str) -> Cow<'_, str> {
     NFC.normalize(text)
 }
@@ -85,8 +85,8 @@ pub fn key(text: &str) -> String {
     fold(text).chars().filter(|&c| c != ' ').map(place).collect()
 }
 
-/// The [`key`] for order alone: in dictionaries آ comes before every other ا, though in comparison the two
-/// are one letter. Of so many characters only as a database's index takes: what is alike so far is in any
+/// The [`key`] for sorting only: in dictionaries آ comes before every other ا, though in comparison the two
+/// are one letter. It is truncated to what a database's index takes: texts with the same beginning are in any
 /// order.
 pub fn order(text: &str) -> String {
     let order = nfc(text).split('آ').map(key).collect::<Vec<_>>().join(ALEF_WITH_MADDA);
@@ -96,8 +96,8 @@ pub fn order(text: &str) -> String {
     }
 }
 
-/// The words under which a text is found in a prefix index, each once, in byte order: those of its
-/// folded form, and each pair of neighbours joined, so that «قزلآلا» finds «قزل‌آلا».
+/// Index words of a text for prefix search, each once, in byte order: those of its folded form, and each pair
+/// of neighbours joined, so that «قزلآلا» finds «قزل‌آلا».
 pub fn words(text: &str) -> Vec<String> {
     let mut words = query_words(text);
     let pairs: Vec<_> = words.windows(2).map(<[String]>::concat).collect();
@@ -107,20 +107,19 @@ pub fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// The words of a query, folded, in the order given; each is to be a prefix of one of the [`words`]
-/// of what is found.
+/// Folded words of a query, in order; each has to be a prefix of one of the [`words`] of a match.
 pub fn query_words(text: &str) -> Vec<String> {
     fold(text).split_whitespace().map(str::to_owned).collect()
 }
 
-/// The text with its Persian (۰-۹) and Arabic (٠-٩) digits as ASCII ones; all else as it was.
+/// The text with its Persian (۰-۹) and Arabic (٠-٩) digits replaced by ASCII ones.
 pub fn latin_digits(text: &str) -> String {
     text.chars().map(ascii_digit).collect()
 }
 
-/// Whether a text may be a name: it has no control or format characters (Unicode Cc, Cf, Zl, Zp), which show
-/// one name as another (bidirectional overrides, Unicode TR 36) or are seen by nobody; ZWNJ aside, which
-/// Persian is written with.
+/// Whether a text may be a name: it has no control or format characters (Unicode Cc, Cf, Zl, Zp), which
+/// disguise names (bidirectional overrides, Unicode TR 36) or are invisible; except ZWNJ, which Persian
+/// needs.
 pub fn is_name(text: &str) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
     // NUL is no text at all, and told by itself.

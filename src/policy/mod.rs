@@ -17,15 +17,15 @@ pub struct Caller {
     pub username: String,
     /// Its role.
     pub role: Role,
-    /// The part of the country that exists for it.
+    /// Its scope.
     pub scope: Scope,
-    /// What it may do.
+    /// Its permissions.
     pub permissions: Vec<String>,
-    /// The CDA that it is, where it is one.
+    /// Its CDA record, if it is a CDA.
     pub cda_id: Option<Uuid>,
     /// The session of its token, where there is one.
     pub session_id: Option<Uuid>,
-    /// Whether it has to change its password before it does anything else.
+    /// Whether it has to change its password before anything else.
     pub must_change_password: bool,
 }
 
@@ -35,7 +35,7 @@ impl Caller {
         self.permissions.iter().any(|held| held == permission)
     }
 
-    /// The service itself, at the command line and at start-up.
+    /// The service itself, for the command line and at startup.
     pub fn service() -> Arc<Self> {
         let role = Role::NationalAdmin;
         let permissions = role.permissions().iter().map(|permission| (*permission).to_owned()).collect();

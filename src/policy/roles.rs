@@ -1,4 +1,4 @@
-//! The role table: who may do what.
+//! Roles and their permissions.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What an account is in the programme.
+/// Roles of accounts.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -33,13 +33,13 @@ pub enum Role {
     Supervisor,
     /// Reads the province; milestones, evidence, measurements and reports of assigned projects.
     Cda,
-    /// An API client: what its granted scopes say, in one province or the nation. Without a grant it may do
-    /// nothing.
+    /// An API client: its granted scopes, in one province or the nation. Without a grant it has no
+    /// permissions.
     #[default]
     Integrator,
 }
 
-/// Every permission, as an OAuth 2 scope, with what it allows.
+/// All permissions, as OAuth 2 scopes, with descriptions.
 pub const PERMISSIONS: &[(&str, &str)] = &[
     ("reference:read", "Read provinces and industries"),
     (
@@ -145,12 +145,11 @@ const OF_CDAS: [&str; 4] =
 const MANAGE: [&str; 3] = ["personal-data:erase", "users:manage", "api-clients:manage"];
 const AUDIT: [&str; 2] = ["history:read", "security-events:read"];
 
-/// The operations, beside those that need no token, that are left to an account whose password was set by
-/// somebody else.
+/// Operations available to an account whose password was set by somebody else, besides those without a token.
 pub const BEFORE_PASSWORD_CHANGE: [&str; 2] = ["get_me", "change_password"];
 
 impl Role {
-    /// What the role may do. An integrator may do what it was granted, and this at the most.
+    /// Permissions of the role. For an integrator these are the maximum that can be granted.
     pub fn permissions(self) -> &'static [&'static str] {
         static ALL: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &WRITE, &MANAGE, &AUDIT].concat());
         static AUDITOR: LazyLock<Vec<&str>> = LazyLock::new(|| [&READ[..], &AUDIT].concat());
@@ -197,7 +196,7 @@ impl Role {
     }
 }
 
-/// Where an account of a role belongs.
+/// Where accounts of a role may belong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Belonging {
     /// To the nation.
@@ -208,17 +207,17 @@ pub enum Belonging {
     Either,
 }
 
-/// The part of the country that exists for a caller.
+/// Scope of a caller: the part of the country that is visible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All of it.
+    /// The whole country.
     Nation,
     /// One province, by its code.
     Province(String),
 }
 
 impl Scope {
-    /// The condition that a row's province column lies within the scope.
+    /// Condition that the province column of a row is within the scope.
     pub fn holds(&self, province: impl IntoColumnRef) -> Condition {
         match self {
             Self::Nation => Condition::all(),
@@ -226,8 +225,8 @@ impl Scope {
         }
     }
 
-    /// The condition that a row's province column lies within the scope or is empty: what is national exists
-    /// for everybody.
+    /// Condition that the province column of a row is within the scope or empty: national records are visible
+    /// to everybody.
     pub fn holds_or_national(&self, province: impl IntoColumnRef + Clone) -> Condition {
         Condition::any()
             .add(self.holds(province.clone()))

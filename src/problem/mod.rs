@@ -19,9 +19,9 @@ use utoipa::ToSchema;
 pub use self::violation::{MOST_VIOLATIONS, NO_SUCH_DAY, Place, Violation, Violations};
 use self::{problem_types::Kind, violation::ViolationBody};
 
-/// The most bytes of a problem, whatever it refuses.
+/// Maximum size of a problem in bytes.
 const MOST_BYTES: usize = 32 * 1024;
-/// The most characters of a detail. It may repeat what the caller has sent.
+/// Maximum characters of a detail, which may repeat input of the caller.
 const LONGEST_DETAIL: usize = 1_000;
 /// The most characters of the path that a problem repeats; longer is no path of this service.
 const LONGEST_INSTANCE: usize = 8_000;
@@ -40,7 +40,7 @@ thread_local! {
     static LANGUAGE: Cell<Language> = const { Cell::new(Language::Persian) };
 }
 
-/// Does `work` with a [`Text`] serialized in a language. It travels like the calendar
+/// Runs `work` with each [`Text`] serialized in a language. The language is passed like the calendar
 /// ([`crate::persian::calendar::using`]), for the same reason.
 pub fn speaking<T>(language: Language, work: impl FnOnce() -> T) -> T {
     struct Restore(Language);
@@ -74,7 +74,7 @@ impl Text {
         Self { fa: fa.into(), en: en.into() }
     }
 
-    /// The same in so many characters at the most.
+    /// The same text, truncated to a number of characters.
     pub(crate) fn cut(mut self, most: usize) -> Self {
         for form in [&mut self.fa, &mut self.en] {
             if let Cow::Owned(short) = cut(form, most) {
@@ -93,7 +93,7 @@ impl Text {
     }
 }
 
-/// A text in so many characters at the most, the last of which is then an ellipsis.
+/// Truncates a text to a number of characters, with an ellipsis.
 pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     // No character has less than a byte.
     let end = if text.len() <= most { None } else { text.char_indices().nth(most) };
@@ -119,10 +119,10 @@ pub struct Missing {
     /// The stable name of the rule.
     #[schema(value_type = String, example = "no_claim")]
     pub code: &'static str,
-    /// What is missing, in the language of `Accept-Language`.
+    /// The unmet condition, in the language of `Accept-Language`.
     #[schema(value_type = String, example = "The cluster needs a claim: who says that it exists.")]
     pub detail: Text,
-    /// The field of the record to fill in, as a JSON pointer, where it is one.
+    /// JSON pointer to the field of the record to fill in, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false, nullable = false, example = "/budget")]
     pub pointer: Option<&'static str>,
@@ -154,7 +154,7 @@ impl Problem {
         }))
     }
 
-    /// A body that breaks rules (422), all of them at once, as far as [`Violations`] keeps them.
+    /// An invalid body (422) with all its violations, as far as [`Violations`] stores them.
     pub fn invalid(violations: impl Into<Violations>) -> Self {
         let mut problem = Self::new(&problem_types::VALIDATION_FAILED);
         problem.0.violations = violations.into();
@@ -189,25 +189,25 @@ impl Problem {
         present.into_iter().fold(problem, |problem, version| problem.header(header::ETAG, etag(version)))
     }
 
-    /// A fault of ours (500): what happened goes to the log, never to the client.
+    /// An internal error (500): the cause is logged, and never sent to the client.
     pub fn internal(cause: impl fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
         Self::new(&problem_types::INTERNAL_ERROR).cause(cause)
     }
 
-    /// Keeps what was behind it, for the log and the command line.
+    /// Adds the cause, for the log and the command line.
     pub fn cause(mut self, cause: impl fmt::Display) -> Self {
         self.0.cause = Some(cause.to_string());
         self
     }
 
-    /// Says more precisely what happened.
+    /// Sets a more precise detail.
     pub fn detail(mut self, detail: Text) -> Self {
         self.0.detail = Some(detail.cut(LONGEST_DETAIL));
         self
     }
 
-    /// The same with every pointer below another one: what is wrong in a part is told as wrong in the whole.
+    /// Prefixes every pointer: for violations in a part of the body.
     pub fn below(mut self, pointer: &str) -> Self {
         self.0.violations.below(pointer);
         self
@@ -256,12 +256,12 @@ impl Problem {
         self.0.kind.code
     }
 
-    /// Whether it is gone by itself in a while, as the database is away only.
+    /// Whether it is temporary: the database is unavailable.
     pub fn is_temporary(&self) -> bool {
         self.code() == problem_types::UNAVAILABLE.code
     }
 
-    /// The sentence that says what happened.
+    /// The description of what happened.
     pub fn text(&self) -> Text {
         let kind = self.0.kind;
         self.0
@@ -352,7 +352,7 @@ impl ResponseError for Problem {
     }
 }
 
-/// A problem as it is sent: problem details of RFC 9457 with `code`, `request_id` and `errors`.
+/// Problem details (RFC 9457) with `code`, `request_id` and `errors`.
 #[derive(ToSchema)]
 #[schema(as = Problem)]
 #[allow(dead_code)]
@@ -360,13 +360,13 @@ pub struct ProblemBody {
     /// The entry of the error catalogue, relative to this service.
     #[schema(example = "/problems/not_found")]
     r#type: String,
-    /// What kind of problem it is, in the language of `Content-Language`.
+    /// Title of the problem type, in the language of `Content-Language`.
     #[schema(example = "Not found")]
     title: String,
     /// The HTTP status code.
     #[schema(minimum = 400, maximum = 599, example = 404)]
     status: u16,
-    /// What went wrong this time and what can be done.
+    /// Description of this problem, and what can be done.
     #[schema(example = "Nothing is here, or it lies outside what you may see.")]
     detail: String,
     /// The path of the request.
@@ -378,8 +378,7 @@ pub struct ProblemBody {
     /// The `X-Request-Id` of the request; give it to the support.
     #[schema(example = "0193f0a0-0000-7000-8000-00000000abcd")]
     request_id: String,
-    /// Every broken rule at once, where the request itself was at fault; the first 100 of them at the most,
-    /// and as many as 32 KiB hold.
+    /// All violations of the request; at most 100, and at most 32 KiB.
     #[schema(required = false, nullable = false, max_items = 100)]
     errors: Option<Vec<ViolationBody>>,
     /// The error code of OAuth 2 (RFC 6749, section 5.2); at the token endpoints only.
@@ -394,7 +393,7 @@ pub struct ProblemBody {
     /// Everything that has to be seen to first, with `requirements_missing`.
     #[schema(required = false, nullable = false)]
     missing: Option<Vec<Missing>>,
-    /// What kinds of records are in the way, with `still_referred_to`.
+    /// Kinds of the records that refer to it, with `still_referred_to`.
     #[schema(required = false, nullable = false, example = json!(["milestone"]))]
     referred_by: Option<Vec<String>>,
     /// The line of the body, with `malformed_json`.

@@ -14,19 +14,19 @@ pub struct Kind {
     /// The stable name; never changes.
     #[schema(value_type = String, example = "not_found")]
     pub code: &'static str,
-    /// The HTTP status code that it comes with.
+    /// HTTP status code.
     #[schema(minimum = 400, maximum = 599, example = 404)]
     pub status: u16,
-    /// What it is, in Persian.
+    /// Title in Persian.
     #[schema(value_type = String, example = "یافت نشد")]
     pub title_fa: &'static str,
-    /// What it is, in English.
+    /// Title in English.
     #[schema(value_type = String, example = "Not found")]
     pub title_en: &'static str,
-    /// What can be done about it, in Persian.
+    /// Explanation in Persian, with a remedy where there is one.
     #[schema(value_type = String)]
     pub detail_fa: &'static str,
-    /// What can be done about it, in English.
+    /// Explanation in English, with a remedy where there is one.
     #[schema(value_type = String)]
     pub detail_en: &'static str,
 }

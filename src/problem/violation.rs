@@ -1,4 +1,4 @@
-//! Broken rules: where, which, and as many of them as a problem tells.
+//! Violations: location and rule, limited to the number that a problem reports.
 
 use std::{borrow::Cow, ops::Deref};
 
@@ -12,10 +12,10 @@ use super::{Language, Text, cut};
 pub const MOST_VIOLATIONS: usize = 100;
 /// The most characters of a pointer, which may repeat a name that the caller has sent.
 const LONGEST_POINTER: usize = 200;
-/// The most characters of a detail, which may repeat what the caller has sent.
+/// Maximum characters of a detail, which may repeat input of the caller.
 const LONGEST_DETAIL: usize = 600;
 
-/// Where a refused value stood.
+/// Locations of refused values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
@@ -27,7 +27,7 @@ pub enum Place {
     Header,
 }
 
-/// One broken rule: where, which, and what is wrong with the value.
+/// A violation: location, rule and message.
 #[derive(Clone, Debug)]
 pub struct Violation {
     place: Place,
@@ -49,7 +49,7 @@ impl Violation {
         Self { place, pointer, code, detail: detail.cut(LONGEST_DETAIL) }
     }
 
-    /// Where the refused value stood, as a JSON pointer.
+    /// JSON pointer to the refused value.
     pub fn pointer(&self) -> &str {
         &self.pointer
     }
@@ -59,7 +59,7 @@ impl Violation {
         self.code
     }
 
-    /// What is wrong with the value.
+    /// Error message.
     pub fn detail(&self) -> &Text {
         &self.detail
     }
@@ -80,8 +80,8 @@ impl Violation {
     }
 }
 
-/// Broken rules, as many as a problem names: further ones are not made at all, so that what is wrong
-/// everywhere is refused as cheaply as what is wrong in one place.
+/// Violations, up to the number that a problem reports: further ones are not created, so that many errors
+/// cost no more than one.
 #[derive(Clone, Debug, Default)]
 pub struct Violations(Vec<Violation>);
 
@@ -98,12 +98,12 @@ impl Violations {
         self.0.len() >= MOST_VIOLATIONS
     }
 
-    /// Puts every pointer below another one.
+    /// Prefixes every pointer.
     pub(super) fn below(&mut self, pointer: &str) {
         self.0.iter_mut().for_each(|violation| violation.pointer.insert_str(0, pointer));
     }
 
-    /// Those that so many bytes of JSON hold, in one language.
+    /// The violations that fit into a number of bytes of JSON, in one language.
     pub(super) fn within(&self, mut room: usize, language: Language) -> Vec<Value> {
         let errors = self.0.iter().map(|violation| {
             json!({
@@ -143,7 +143,7 @@ impl From<Vec<Violation>> for Violations {
 #[schema(as = Violation)]
 #[allow(dead_code)]
 pub struct ViolationBody {
-    /// Where the refused value stood.
+    /// Location of the refused value.
     r#in: Place,
     /// A JSON pointer (RFC 6901) into the body; for parameters and headers `/` and the name.
     #[schema(example = "/name_fa")]
@@ -151,7 +151,7 @@ pub struct ViolationBody {
     /// The stable name of the rule.
     #[schema(example = "required")]
     code: String,
-    /// What is wrong with the value.
+    /// Error message.
     #[schema(example = "This field is required.")]
     detail: String,
 }

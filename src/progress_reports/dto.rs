@@ -1,4 +1,4 @@
-//! Progress reports as clients see and write them.
+//! DTOs of progress reports: representation and input.
 
 pub use super::entity::Issue;
 use serde::{Deserialize, Serialize};
@@ -36,24 +36,24 @@ pub struct ProgressReport {
     /// The last day of the quarter.
     #[schema(example = "2014-09-22")]
     period_end: Date,
-    /// The day by which it is to be handed in.
+    /// Deadline for submission.
     #[schema(example = "2014-10-07")]
     due_on: Date,
-    /// What was done, in Persian.
+    /// Work done, in Persian.
     #[schema(example = "دو نشست اعتمادسازی برگزار شد.")]
     narrative_fa: String,
-    /// What stands in the way.
+    /// Obstacles.
     issues: Vec<Issue>,
-    /// Where it stands. It changes by `POST /progress-reports/{id}/transitions` only.
+    /// State. It changes only by `POST /progress-reports/{id}/transitions`.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
-    /// the day too.
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they also depend
+    /// on the day.
     #[schema(example = json!([{"to": "submitted", "needs": [], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
-    /// Since when it is handed in; null while it is being written.
+    /// Date of submission; null while it is a draft.
     #[schema(required, example = json!(null))]
     submitted_on: Option<Date>,
-    /// Since when it is accepted nationally.
+    /// Date of national acceptance.
     #[schema(required, example = json!(null))]
     accepted_on: Option<Date>,
     /// The project; with `include=project`.
@@ -84,7 +84,7 @@ impl From<&Model> for ProgressReport {
     }
 }
 
-/// What a progress report is made of. `project_id`, `quarter` and `narrative_fa` are needed.
+/// Input of a progress report. `project_id`, `quarter` and `narrative_fa` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -97,7 +97,7 @@ pub struct ProgressReportInput {
     pub project_id: Option<Uuid>,
     /// The quarter, in the Persian calendar always: one that has begun.
     pub quarter: Quarter,
-    /// What was done, in Persian.
+    /// Work done, in Persian.
     #[schema(
         min_length = 1,
         max_length = 20_000,
@@ -105,11 +105,11 @@ pub struct ProgressReportInput {
         example = "دو نشست اعتمادسازی برگزار شد."
     )]
     pub narrative_fa: String,
-    /// What stands in the way.
+    /// Obstacles.
     #[serde(default)]
     #[schema(max_items = 50)]
     pub issues: Vec<Issue>,
-    /// What other systems call the report.
+    /// Identifiers of the report in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -153,7 +153,7 @@ impl Input<Model> for ProgressReportInput {
     }
 }
 
-/// Which progress reports to list.
+/// Filters of the list of progress reports.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ProgressReportFilter {
     /// The reports of this project.

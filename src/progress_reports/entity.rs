@@ -1,4 +1,4 @@
-//! The table of progress reports, and what is asked of it.
+//! Progress reports: table and queries.
 
 use chrono::Days;
 use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, entity::prelude::*, prelude::StringLen};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{lifecycle, persian::PersianPeriod};
 
-/// How many days after the end of its quarter a report is due (proposed).
+/// Number of days after the end of its quarter by which a report is due (proposed).
 pub const DAYS_TO_REPORT: u32 = 15;
 
 crate::store::record_table! {
@@ -24,15 +24,15 @@ crate::store::record_table! {
         period_start: ChronoDate,
         /// Its last day.
         period_end: ChronoDate,
-        /// What was done.
+        /// Work done.
         narrative_fa: String,
-        /// What stands in the way.
+        /// Obstacles.
         issues: Issues,
-        /// Where it stands.
+        /// State.
         state: State,
-        /// Since when it is handed in.
+        /// Date of submission.
         submitted_on: Option<ChronoDate>,
-        /// Since when it is accepted nationally.
+        /// Date of national acceptance.
         accepted_on: Option<ChronoDate>,
     }
 }
@@ -42,27 +42,27 @@ crate::store::record_table! {
 pub struct Issues(pub Vec<Issue>);
 
 impl Model {
-    /// The day by which it is to be handed in.
+    /// Deadline for submission.
     pub fn due_on(&self) -> ChronoDate {
         self.period_end + Days::new(DAYS_TO_REPORT.into())
     }
 }
 
-/// Something that stands in a project's way, and what is done about it.
+/// An obstacle to a project, and the action taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ReportedIssue)]
 pub struct Issue {
-    /// What it is.
+    /// Description of the issue.
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "تأخیر در تخصیص اعتبار آموزش")]
     pub text: String,
-    /// What is done about it; null where that is not known yet.
+    /// Action taken; null if not known yet.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "پیگیری در کارگروه استانی")]
     pub action: Option<String>,
 }
 
-/// Where a progress report stands.
+/// States of a progress report.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]

@@ -1,5 +1,4 @@
-//! Progress reports (گزارش پیشرفت): what a project has done in a quarter, and the reviews that the report
-//! goes through.
+//! Quarterly progress reports (گزارش پیشرفت) of projects, and their reviews.
 
 pub mod dto;
 pub mod entity;

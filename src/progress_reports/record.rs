@@ -150,7 +150,7 @@ impl Listed for Model {
 }
 
 impl ProgressReportFilter {
-    /// What the filter lets through for a caller.
+    /// Condition for the matching rows, for a caller.
     pub fn condition(&self, caller: &Caller) -> Condition {
         Condition::all()
             .add_option(self.project_id.map(|id| Column::ProjectId.eq(id)))

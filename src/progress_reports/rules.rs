@@ -28,7 +28,7 @@ const fn returns(from: &'static [State], who: Who) -> Step<Model> {
     Step { from, to: State::Returned, who, needs: &[Need::Reason], guards: &[] }
 }
 
-/// The table.
+/// Transition table.
 pub const STEPS: &[Step<Model>] = &[
     Step {
         from: &[State::Draft, State::Returned],
@@ -53,7 +53,7 @@ const QUARTER_OVER: Guard<Model> = Guard {
     holds: |row, facts| row.period_end < facts.on,
 };
 
-/// What the guards look at.
+/// Facts that the guards check.
 pub struct Facts {
     on: NaiveDate,
 }

@@ -1,4 +1,4 @@
-//! Assignments (انتصاب): which CDA works in a project, as what, and for how long.
+//! Assignments (انتصاب) of CDAs to projects: role and duration.
 
 use sea_orm::{
     EnumIter,
@@ -37,7 +37,7 @@ crate::store::record_table! {
         province: String,
         /// The CDA.
         cda_id: Uuid,
-        /// As what.
+        /// Role.
         role: Role,
         /// The first day.
         valid_from: ChronoDate,
@@ -45,12 +45,12 @@ crate::store::record_table! {
         valid_to: Option<ChronoDate>,
         /// The number of the contract.
         contract_no: Option<String>,
-        /// Why it ended.
+        /// Reason for the end.
         end_reason: Option<String>,
     }
 }
 
-/// What a CDA does in a project.
+/// Roles of a CDA in a project.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -61,7 +61,7 @@ pub enum Role {
     /// Directs the project. A project has one at a time.
     #[default]
     Lead,
-    /// Helps the lead.
+    /// Assists the lead.
     Assistant,
 }
 
@@ -86,8 +86,8 @@ impl Record for Model {
         format!("projects/{}/assignments/{}", self.project_id, self.id)
     }
 
-    /// One lead at a time (rule 1 of `domain.md`), and a CDA of the project's own province. The lock on the
-    /// project makes writers wait for each other.
+    /// Checks that there is one lead at a time (rule 1 of `domain.md`), and that the CDA is of the project's
+    /// own province. A lock on the project serializes writers.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -130,7 +130,7 @@ impl Record for Model {
 }
 
 impl Model {
-    /// Whether it says more than it said before: of somebody else, in another role, or of more days.
+    /// Whether it grants more than before: another CDA, another role, or more days.
     fn is_more_than(&self, before: &Self) -> bool {
         let is_longer = before.valid_to.is_some_and(|end| self.valid_to.is_none_or(|later| later > end));
         self.cda_id != before.cda_id
@@ -139,8 +139,8 @@ impl Model {
             || is_longer
     }
 
-    /// Who leads is certified for the whole assignment (rule 1 of `domain.md`); without an end it lasts as
-    /// long as the contract.
+    /// Checks that a lead is certified for the whole assignment (rule 1 of `domain.md`); one without an end
+    /// lasts as long as the contract.
     fn check_certified(&self, cda: &cdas::entity::Model, project: &projects::Model) -> Result<(), Problem> {
         let last = self.valid_to.or(project.contract_end);
         let is_certified =
@@ -174,7 +174,7 @@ pub struct Assignment {
     project_id: Uuid,
     /// The CDA.
     cda_id: Uuid,
-    /// What the CDA does there.
+    /// Role of the CDA.
     role: Role,
     /// The first day.
     valid_from: Date,
@@ -184,7 +184,7 @@ pub struct Assignment {
     /// The number of the contract.
     #[schema(required, example = "1393/112-1")]
     contract_no: Option<String>,
-    /// Why it ended.
+    /// Reason for the end.
     #[schema(required, example = json!(null))]
     end_reason: Option<String>,
 }
@@ -205,13 +205,13 @@ impl From<&Model> for Assignment {
     }
 }
 
-/// What an assignment is made of. `cda_id`, `role` and `valid_from` are needed.
+/// Input of an assignment. `cda_id`, `role` and `valid_from` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssignmentInput {
     /// The CDA, of the same province as the project.
     pub cda_id: Uuid,
-    /// What the CDA does there. A project has one `lead` at a time.
+    /// Role of the CDA. A project has one `lead` at a time.
     pub role: Role,
     /// The first day.
     pub valid_from: Date,
@@ -223,11 +223,11 @@ pub struct AssignmentInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/112-1")]
     pub contract_no: Option<String>,
-    /// Why it ended.
+    /// Reason for the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "پایان قرارداد")]
     pub end_reason: Option<String>,
-    /// What other systems call it.
+    /// Identifiers of the assignment in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

@@ -1,4 +1,4 @@
-//! What the records that belong to a project have in common.
+//! Rules that all records of a project share.
 
 use uuid::Uuid;
 
@@ -8,8 +8,8 @@ use crate::{
     store::Transaction,
 };
 
-/// What is wrong with the project that an input names, for a row of a project or, with the nil id, of none
-/// yet: it is needed at first, and stays the same ever after.
+/// Violation of the project id in an input, for a row of a project or, with the nil id, a new one: it is
+/// required at creation and cannot change.
 pub fn misnamed(given: Option<Uuid>, present: Uuid) -> Option<Violation> {
     match given {
         None if present.is_nil() => Some(Violation::body(

@@ -1,5 +1,5 @@
-//! Payments stay within the approved budget line (rule 8 of `domain.md`). Read from the table of payments
-//! without knowing more of it.
+//! Limits payments to the approved budget line (rule 8 of `domain.md`). Reads the table of payments without
+//! depending on its module.
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use uuid::Uuid;
@@ -14,20 +14,20 @@ use crate::{
 };
 
 impl Budget {
-    /// The approved amount of a line, in rials; nothing for a line that it does not have.
+    /// Approved amount of a line, in rials; 0 for a missing line.
     pub fn approved(&self, line: Line) -> i64 {
         self.0.iter().find(|part| part.line == line).map_or(0, |part| part.amount_irr.0)
     }
 }
 
-/// What is paid on a line.
+/// Payments on a line.
 #[derive(FromQueryResult)]
 struct Paid {
     line: Line,
     paid: i64,
 }
 
-/// What is paid on the lines of a project, without one payment.
+/// Payments on the lines of a project, excluding one payment.
 async fn paid(transaction: &Transaction, project: Uuid, without: Uuid) -> Result<Vec<Paid>, DbErr> {
     let sql = "SELECT line, CAST(SUM(amount_irr) AS bigint) AS paid FROM payment \
                WHERE project_id = $1 AND id <> $2 AND deleted_at IS NULL GROUP BY line";
@@ -39,7 +39,7 @@ async fn paid(transaction: &Transaction, project: Uuid, without: Uuid) -> Result
     Paid::find_by_statement(statement).all(&**transaction).await
 }
 
-/// What is left of a line of a project, which is locked, for one payment.
+/// Remaining budget of a line for one payment. The project must be locked.
 pub async fn remaining(
     transaction: &Transaction,
     project: &Model,
@@ -50,7 +50,7 @@ pub async fn remaining(
     Ok(project.budget.approved(line) - paid.iter().find(|paid| paid.line == line).map_or(0, |paid| paid.paid))
 }
 
-/// 409 where a project, which is locked, has a line of which more is paid than it is to have.
+/// 409 if a line of a project has more payments than budget. The project must be locked.
 pub async fn check_paid(transaction: &Transaction, project: &Model) -> Result<(), Problem> {
     let budget = &project.budget;
     let paid = paid(transaction, project.id, Uuid::nil()).await?;

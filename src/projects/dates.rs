@@ -1,5 +1,5 @@
-//! Dates nest: a milestone lies in its phase, a phase in the contract (rule 5 of `domain.md`). What is not
-//! known bounds nothing.
+//! Nesting of dates: a milestone is within its phase, a phase within the contract (rule 5 of `domain.md`).
+//! Unknown dates do not limit.
 
 use chrono::NaiveDate;
 use sea_orm::{
@@ -25,7 +25,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// From the first to the last day that the live rows of a project in a table name, or those of one phase.
+    /// The range of days in a table's live rows of a project, or of one of its phases.
     pub async fn of_rows(
         transaction: &Transaction,
         table: &'static str,
@@ -45,7 +45,7 @@ impl Span {
         Ok(Self { from: row.try_get("", "first")?, to: row.try_get("", "last")? })
     }
 
-    /// Which of the days, each with its field, lie outside.
+    /// Violations of the days outside the range, each with its field.
     pub fn excludes(self, days: &[(&str, Option<NaiveDate>)], outer: &Text) -> Vec<Violation> {
         let mut faults = Vec::new();
         for (pointer, day) in days {
@@ -68,7 +68,7 @@ impl Span {
         faults
     }
 
-    /// Which of its two ends, each with its field, leaves something of `inner` outside.
+    /// Violations of the ends of the range that exclude a part of `inner`, each with its field.
     pub fn leaves_out(self, inner: Self, pointers: [&str; 2], what: &Text) -> Vec<Violation> {
         let mut faults = Vec::new();
         if let Some((_, first)) = self.from.zip(inner.from).filter(|(from, first)| first < from) {

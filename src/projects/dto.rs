@@ -1,4 +1,4 @@
-//! Projects as clients see and write them.
+//! DTOs of projects: representation and input.
 
 pub use super::entity::{BudgetLine, Line};
 use std::collections::BTreeSet;
@@ -38,7 +38,7 @@ pub struct Project {
     code: String,
     /// The cluster that it develops.
     cluster_id: Uuid,
-    /// Who carries it out.
+    /// Organisation that carries it out.
     organisation_id: Uuid,
     /// The province, which is that of the cluster.
     province: ProvinceCode,
@@ -57,24 +57,24 @@ pub struct Project {
     /// The last day of the contract.
     #[schema(required, example = "2017-03-20")]
     contract_end: Option<Date>,
-    /// How long it is to take, in months.
+    /// Planned duration in months.
     #[schema(minimum = 1, example = 36)]
     planned_months: i32,
     /// The approved budget by line.
     budget: Vec<BudgetLine>,
-    /// What the cluster is to become.
+    /// Vision for the cluster.
     #[schema(required, example = "قطب صادرات سنگ تزئینی کشور")]
     vision: Option<String>,
-    /// Who receives what the project hands over.
+    /// Organisation that receives the results of the project.
     #[schema(required, example = json!(null))]
     receiving_organisation_id: Option<Uuid>,
-    /// Where it stands. It changes by `POST /projects/{id}/transitions` only.
+    /// State. It changes only by `POST /projects/{id}/transitions`.
     state: State,
-    /// The states that may follow, each with what stands in its way. Not part of the history: it follows from
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they depend on
     /// other records.
     #[schema(example = json!([{"to": "approved", "needs": ["decision_id"], "missing": []}]))]
     pub allowed_transitions: Vec<AllowedTransition<State>>,
-    /// Not part of the history: they follow from other records and the day.
+    /// Not part of the history, because they depend on other records and the day.
     #[serde(flatten)]
     #[schema(value_type = Figures)]
     pub figures: Option<Figures>,
@@ -82,7 +82,7 @@ pub struct Project {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub cluster: Option<Cluster>,
-    /// Who carries it out; with `include=organisation`.
+    /// Organisation that carries it out; with `include=organisation`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub organisation: Option<Organisation>,
@@ -135,7 +135,7 @@ impl From<&Model> for Project {
     }
 }
 
-/// What a project is made of. Only `cluster_id`, `organisation_id` and `title_fa` are needed.
+/// Input of a project. Only `cluster_id`, `organisation_id` and `title_fa` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectInput {
@@ -145,7 +145,7 @@ pub struct ProjectInput {
     pub code: Option<String>,
     /// The cluster that it develops.
     pub cluster_id: Uuid,
-    /// Who carries it out: an organisation of the same province, or a national one.
+    /// Organisation that carries it out: of the same province, or a national one.
     pub organisation_id: Uuid,
     /// The title in Persian.
     #[schema(
@@ -177,7 +177,7 @@ pub struct ProjectInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2017-03-20")]
     pub contract_end: Option<Date>,
-    /// How long it is to take, in months; 36 when left out.
+    /// Planned duration in months; 36 by default.
     #[serde(default = "typical_months")]
     #[schema(minimum = 1, maximum = 240, example = 36)]
     pub planned_months: i32,
@@ -185,14 +185,15 @@ pub struct ProjectInput {
     #[serde(default)]
     #[schema(max_items = 4)]
     pub budget: Vec<BudgetLine>,
-    /// What the cluster is to become.
+    /// Vision for the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 4000, pattern = "\\S", example = "قطب صادرات سنگ تزئینی کشور")]
     pub vision: Option<String>,
-    /// Who receives what the project hands over, such as an association: of the same province, or national.
+    /// Organisation that receives the results of the project, such as an association: of the same province,
+    /// or national.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiving_organisation_id: Option<Uuid>,
-    /// What other systems call the project.
+    /// Identifiers of the project in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -257,7 +258,7 @@ impl Input<Model> for ProjectInput {
     }
 }
 
-/// Which projects to list.
+/// Filters of the list of projects.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ProjectFilter {
     /// Any of these states.

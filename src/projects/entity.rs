@@ -1,4 +1,4 @@
-//! The table of projects, and what is asked of it.
+//! Projects: table and queries.
 
 use sea_orm::{
     DeriveActiveEnum, EnumIter, FromJsonQueryResult,
@@ -27,7 +27,7 @@ crate::store::record_table! {
         code: String,
         /// The cluster that it develops.
         cluster_id: Uuid,
-        /// Who carries it out.
+        /// Organisation that carries it out.
         organisation_id: Uuid,
         /// The code of its province, which is its cluster's.
         province: String,
@@ -43,17 +43,17 @@ crate::store::record_table! {
         contract_start: Option<ChronoDate>,
         /// The last day of the contract.
         contract_end: Option<ChronoDate>,
-        /// How long it is to take.
+        /// Planned duration in months.
         planned_months: i32,
         /// The approved budget.
         budget: Budget,
-        /// What the cluster is to become.
+        /// Vision for the cluster.
         vision: Option<String>,
-        /// Where it stands.
+        /// State.
         state: State,
-        /// Where it stood when it was suspended.
+        /// State before the suspension.
         suspended_from: Option<State>,
-        /// Who receives what it hands over.
+        /// Organisation that receives the results.
         receiving_organisation_id: Option<Uuid>,
     }
 }
@@ -69,8 +69,8 @@ impl Model {
     }
 }
 
-/// The condition that a column names a project that is the caller's own work today: for a CDA or a supervisor
-/// one that is assigned to it, for everybody else any.
+/// Condition that a project in a column is the caller's own work today: assigned to it for a CDA or a
+/// supervisor, any for everybody else.
 pub fn assigned_to(caller: &Caller, project: impl IntoColumnRef) -> Condition {
     let assigned = match caller.role {
         Role::Cda => assigned_to_cda(caller.cda_id.unwrap_or_default()),
@@ -84,7 +84,7 @@ pub(super) fn assigned_to_cda(cda: Uuid) -> SelectStatement {
     today(assignments::Entity, assignments::Column::CdaId.eq(cda))
 }
 
-/// The projects that the live rows of an entity name which hold today.
+/// The projects in live rows of an entity that are valid today.
 fn today(entity: impl EntityTrait, whose: Expr) -> SelectStatement {
     let day = Date::today_in_iran().naive();
     Query::select()
@@ -97,7 +97,7 @@ fn today(entity: impl EntityTrait, whose: Expr) -> SelectStatement {
         .to_owned()
 }
 
-/// 403 for a CDA or a supervisor to whom the project is not assigned today.
+/// 403 for a CDA or a supervisor who is not assigned to the project today.
 pub async fn check_assigned(transaction: &Transaction, project: Uuid) -> Result<(), Problem> {
     if !matches!(transaction.author().role, Role::Cda | Role::Supervisor) {
         return Ok(());
@@ -113,14 +113,14 @@ pub async fn check_assigned(transaction: &Transaction, project: Uuid) -> Result<
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetLine {
-    /// What it is for.
+    /// Purpose of the line.
     #[schema(example = "cda_fee")]
     pub line: Line,
     /// The approved amount, in whole rials.
     pub amount_irr: Amount,
 }
 
-/// Where a project stands.
+/// States of a project.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -128,7 +128,7 @@ pub struct BudgetLine {
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProjectState)]
 pub enum State {
-    /// Being written.
+    /// Draft.
     #[default]
     Draft,
     /// Approved by decision.
@@ -141,7 +141,7 @@ pub enum State {
     Planning,
     /// The action plan is being carried out.
     Implementing,
-    /// What was reached is being evaluated.
+    /// The results are being evaluated.
     Evaluating,
     /// Handed over to the receiving body.
     HandedOver,
@@ -149,7 +149,7 @@ pub enum State {
     Closed,
     /// Resting; it goes back to the state that it was suspended from.
     Suspended,
-    /// Ended before its aim.
+    /// Ended before reaching its goal.
     Terminated,
 }
 
@@ -167,7 +167,7 @@ impl State {
         Self::HandedOver,
     ];
 
-    /// Whether the plan may still be written: milestones are added, changed and cancelled.
+    /// Whether the plan is open: milestones can be added, changed and cancelled.
     pub fn is_open(self) -> bool {
         use State::*;
         matches!(self, Draft | Approved | Contracted | Diagnostic | Planning | Implementing)

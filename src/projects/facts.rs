@@ -1,5 +1,5 @@
-//! What the guards of a project's states look at, read from the tables of what belongs to a project without
-//! knowing more of them.
+//! Facts that the guards of a project's states check, read from the tables of its parts without depending on
+//! their modules.
 
 use std::collections::HashMap;
 
@@ -10,20 +10,20 @@ use uuid::Uuid;
 use super::entity::Model;
 use crate::{persian::Date, problem::Problem, store::sql};
 
-/// What holds for a project on a day.
+/// Facts about a project on a day.
 #[derive(FromQueryResult)]
 pub struct Facts {
     id: Uuid,
     /// The day.
     #[sea_orm(skip)]
     pub on: ChronoDate,
-    /// Where its cluster stands.
+    /// State of its cluster.
     pub cluster_state: String,
     /// Whether another project of the cluster is live.
     pub has_rival: bool,
-    /// Whether a lead CDA who is certified is assigned on the day.
+    /// Whether a certified lead CDA is assigned on the day.
     pub has_lead: bool,
-    /// Whether somebody supervises it on the day.
+    /// Whether it has a supervisor on the day.
     pub has_supervisor: bool,
     /// Whether an endorsed diagnostic study is attached.
     pub has_study: bool,
@@ -33,17 +33,17 @@ pub struct Facts {
     pub has_licence: bool,
     /// Whether a baseline value of an indicator is measured.
     pub has_indicator_baseline: bool,
-    /// How many indicators have a baseline value and no actual one of a later period.
+    /// Number of indicators with a baseline value and no actual one of a later period.
     pub unfinished_indicators: i64,
-    /// What the weights of its milestones total, in basis points.
+    /// Total weight of its milestones, in basis points.
     pub weight_total: i64,
-    /// How many milestones are neither accepted nor cancelled.
+    /// Number of milestones that are neither accepted nor cancelled.
     pub open_milestones: i64,
     /// Whether a baseline is frozen.
     pub has_baseline: bool,
-    /// How many payments are not reconciled.
+    /// Number of payments that are not reconciled.
     pub open_payments: i64,
-    /// How many assignments run on beyond the day.
+    /// Number of assignments that continue after the day.
     pub open_assignments: i64,
 }
 

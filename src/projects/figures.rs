@@ -1,5 +1,5 @@
-//! What a project shows and nobody edits: its progress, its milestones ahead and overdue, and its lead CDA,
-//! as they are today. Read from the tables of milestones and assignments without knowing more of them.
+//! Computed, read-only figures of a project as of today: progress, next and overdue milestones, and lead CDA.
+//! Read from the tables of milestones and assignments without depending on their modules.
 
 use std::collections::HashMap;
 
@@ -23,32 +23,32 @@ use crate::{
 /// The figures of a project.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Figures {
-    /// What is reached, in basis points: Σ weight × accepted fraction over all milestones that are not
+    /// Actual progress, in basis points: Σ weight × accepted fraction over all milestones that are not
     /// cancelled, rounded down.
     #[schema(minimum = 0, example = 4150)]
     progress_bp: i64,
-    /// What should be reached by today, in basis points: Σ weight of the milestones due by now.
+    /// Planned progress by today, in basis points: Σ weight of the milestones due by now.
     #[schema(minimum = 0, example = 5000)]
     planned_bp: i64,
     /// Σ weight of all milestones that are not cancelled, in basis points; 10,000 when the plan is whole.
     #[schema(minimum = 0, example = 10_000)]
     weight_total_bp: i64,
-    /// How many milestones should have been accepted before today and are not.
+    /// Number of milestones due before today and not accepted.
     #[schema(minimum = 0, example = 2)]
     overdue_milestones: i64,
     /// Of the milestones still to be accepted the one that is due first.
     #[schema(required)]
     next_milestone: Option<NextMilestone>,
-    /// Who leads the project today.
+    /// Lead CDA of the project today.
     #[schema(required)]
     pub lead_cda: Option<LeadCda>,
-    /// What is not refused yet and will be: while there are milestones, weights that do not total 10,000.
+    /// Conditions that are accepted now and refused later: milestones whose weights do not total 10,000.
     #[schema(example = json!([]))]
     warnings: Vec<Missing>,
 }
 
 impl Figures {
-    /// Takes over the sums, and warns of weights that are not whole.
+    /// Sets the sums, and warns if the weights do not total 10,000.
     fn sum_up(&mut self, earned: i64, planned: i64, total: i64, overdue: i64) {
         // Basis points times basis points: a sum is divided once, at its end.
         self.progress_bp = earned / 10_000;
@@ -71,19 +71,19 @@ pub struct NextMilestone {
     /// The title in Persian.
     #[schema(example = "مطالعهٔ شناختی خوشه")]
     title_fa: String,
-    /// The day by which it is due.
+    /// Due day.
     due_on: Date,
-    /// Where it stands.
+    /// State.
     #[schema(schema_with = milestone_state)]
     state: String,
 }
 
-/// By name: the type itself belongs to those who come after projects.
+/// Schema reference by name, because the type is defined in a dependent module.
 fn milestone_state() -> Ref {
     Ref::from_schema_name("MilestoneState")
 }
 
-/// Who leads a project.
+/// Lead CDA of a project.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LeadCda {
     /// The id.

@@ -15,7 +15,7 @@ struct Name {
     name: Option<String>,
 }
 
-/// 409 where somebody of these names is a CDA of the project.
+/// 409 if a CDA of the project has one of these names.
 pub async fn check_supervisor(
     transaction: &Transaction,
     project: Uuid,
@@ -26,7 +26,7 @@ pub async fn check_supervisor(
     check(transaction, CDAS, project, names, pointer).await
 }
 
-/// 409 where somebody of this name supervises the project.
+/// 409 if a supervisor of the project has this name.
 pub async fn check_cda(
     transaction: &Transaction,
     project: Uuid,

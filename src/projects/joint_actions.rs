@@ -1,5 +1,4 @@
-//! Joint actions (اقدام مشترک): what enterprises of a cluster have done together in a project, and at whose
-//! cost.
+//! Joint actions (اقدام مشترک) of enterprises of a cluster in a project, with their cost.
 
 use sea_orm::{FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
@@ -41,15 +40,15 @@ crate::store::record_table! {
         pillar: Option<Pillar>,
         /// The enterprises that take part.
         participants: Participants,
-        /// When it began.
+        /// Start date.
         started_on: Option<ChronoDate>,
-        /// When it ended.
+        /// End date.
         ended_on: Option<ChronoDate>,
-        /// What it cost, in rials.
+        /// Cost in rials.
         cost_irr: Option<i64>,
-        /// Which part of the cost was private, in basis points.
+        /// Private share of the cost, in basis points.
         private_share_bp: Option<i32>,
-        /// What else is to be said of it.
+        /// Further description.
         description: Option<String>,
     }
 }
@@ -126,19 +125,19 @@ pub struct JointAction {
     pillar: Option<Pillar>,
     /// The enterprises that take part.
     participants: Vec<Uuid>,
-    /// When it began.
+    /// Start date.
     #[schema(required)]
     started_on: Option<Date>,
-    /// When it ended, or is to end.
+    /// Actual or planned end date.
     #[schema(required, example = json!(null))]
     ended_on: Option<Date>,
-    /// What it cost, in whole rials.
+    /// Cost in whole rials.
     #[schema(required)]
     cost_irr: Option<Amount>,
-    /// Which part of the cost was private, in basis points (10,000 are the whole).
+    /// Private share of the cost, in basis points (10,000 are the whole).
     #[schema(required, minimum = 0, maximum = 10_000, example = 6000)]
     private_share_bp: Option<i32>,
-    /// What else is to be said of it.
+    /// Further description.
     #[schema(required, example = "هزینهٔ حمل را واحدها پرداختند")]
     description: Option<String>,
 }
@@ -162,7 +161,7 @@ impl From<&Model> for JointAction {
     }
 }
 
-/// What a joint action is made of. `title_fa` and `participants` are needed.
+/// Input of a joint action. `title_fa` and `participants` are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JointActionInput {
@@ -192,26 +191,26 @@ pub struct JointActionInput {
     /// The enterprises that take part, of the project's province; also of another cluster, or of none.
     #[schema(min_items = 2, max_items = 500, example = json!(["0193f0a0-0000-7000-8000-000000000000", "0193f0a0-0000-7000-8000-000000000001"]))]
     pub participants: Vec<Uuid>,
-    /// When it began; not in the future.
+    /// Start date; not in the future.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2015-05-22")]
     pub started_on: Option<Date>,
-    /// When it ended, or is to end; not before it began.
+    /// Actual or planned end date; not before the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2015-05-26")]
     pub ended_on: Option<Date>,
-    /// What it cost, in whole rials.
+    /// Cost in whole rials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_irr: Option<Amount>,
-    /// Which part of the cost was private, in basis points (10,000 are the whole).
+    /// Private share of the cost, in basis points (10,000 are the whole).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 10_000, example = 6000)]
     pub private_share_bp: Option<i32>,
-    /// What else is to be said of it.
+    /// Further description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "هزینهٔ حمل را واحدها پرداختند")]
     pub description: Option<String>,
-    /// What other systems call it.
+    /// Identifiers of the joint action in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

@@ -1,5 +1,4 @@
-//! Cluster development projects, and what belongs to them: assignments, supervisions, partners, phases and
-//! joint actions.
+//! Cluster development projects, with their assignments, supervisions, partners, phases and joint actions.
 
 pub mod assignments;
 pub mod belonging;

@@ -32,7 +32,7 @@ crate::store::record_table! {
         province: String,
         /// The institution.
         organisation_id: Uuid,
-        /// What it does in the project.
+        /// Role in the project.
         role: String,
     }
 }
@@ -86,7 +86,7 @@ pub struct Partner {
     project_id: Uuid,
     /// The institution.
     organisation_id: Uuid,
-    /// What it does in the project.
+    /// Role in the project.
     #[schema(example = "تأمین مالی مشترک")]
     role: String,
 }
@@ -103,13 +103,13 @@ impl From<&Model> for Partner {
     }
 }
 
-/// What a partner is made of.
+/// Input of a partner.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartnerInput {
     /// The institution.
     pub organisation_id: Uuid,
-    /// What it does in the project.
+    /// Role in the project.
     #[schema(
         min_length = 1,
         max_length = 200,
@@ -118,7 +118,7 @@ pub struct PartnerInput {
         example = "تأمین مالی مشترک"
     )]
     pub role: String,
-    /// What other systems call it.
+    /// Identifiers of the partner in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

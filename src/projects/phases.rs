@@ -1,4 +1,4 @@
-//! Phases (فاز) of a project: when each is planned, and when it was.
+//! Phases (فاز) of a project, with planned and actual days.
 
 use sea_orm::{EnumIter, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
@@ -33,20 +33,20 @@ crate::store::record_table! {
         project_id: Uuid,
         /// The code of its province, which is the project's.
         province: String,
-        /// Which one.
+        /// Name of the phase.
         phase: PhaseName,
         /// Its first day as planned.
         planned_start: ChronoDate,
         /// Its last day as planned.
         planned_end: ChronoDate,
-        /// When it began.
+        /// Actual start.
         actual_start: Option<ChronoDate>,
-        /// When it ended.
+        /// Actual end.
         actual_end: Option<ChronoDate>,
     }
 }
 
-/// The phases of a project, in their order. Trust building runs from start to end beside the others.
+/// The phases of a project, in order. Trust building runs in parallel to the others.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -63,7 +63,7 @@ pub enum PhaseName {
     ActionPlan,
     /// Carrying it out.
     Implementation,
-    /// Evaluating what was reached.
+    /// Evaluation of the results.
     Evaluation,
     /// Handing over.
     Handover,
@@ -101,7 +101,7 @@ impl Record for Model {
         format!("projects/{}/phases/{}", self.project_id, self.id)
     }
 
-    /// Within the contract, and around the milestones of the phase.
+    /// Checks that the phase is within the contract, and contains its milestones.
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         let project: projects::Model = transaction.referred(self.project_id, "").await?;
         self.province = project.province.clone();
@@ -125,7 +125,7 @@ impl Record for Model {
     }
 }
 
-/// Trust building begins with the diagnostic study, where it is planned and has not begun.
+/// Starts trust building together with the diagnostic study, if it is planned and has not started.
 pub async fn open_trust_building(transaction: &Transaction, project: Uuid, on: Date) -> Result<(), Problem> {
     let phase = Entity::find()
         .filter(Column::ProjectId.eq(project))
@@ -148,17 +148,17 @@ pub struct Phase {
     info: RecordInfo,
     /// The project.
     project_id: Uuid,
-    /// Which one.
+    /// Name of the phase.
     phase: PhaseName,
     /// Its first day as planned.
     planned_start: Date,
     /// Its last day as planned.
     #[schema(example = "2014-09-22")]
     planned_end: Date,
-    /// When it began.
+    /// Actual start.
     #[schema(required)]
     actual_start: Option<Date>,
-    /// When it ended.
+    /// Actual end.
     #[schema(required, example = json!(null))]
     actual_end: Option<Date>,
 }
@@ -178,26 +178,26 @@ impl From<&Model> for Phase {
     }
 }
 
-/// What a phase is made of.
+/// Input of a phase.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "phase": "diagnostic", "planned_start": "2014-04-21", "planned_end": "2014-09-22", "actual_start": "2014-04-21" }))]
 pub struct PhaseInput {
-    /// Which one; each once in a project.
+    /// Name of the phase; each once in a project.
     pub phase: PhaseName,
     /// Its first day as planned, within the contract.
     pub planned_start: Date,
     /// Its last day as planned, within the contract. The milestones of the phase lie within it.
     #[schema(example = "2014-09-22")]
     pub planned_end: Date,
-    /// When it began.
+    /// Actual start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual_start: Option<Date>,
-    /// When it ended.
+    /// Actual end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "2014-10-02")]
     pub actual_end: Option<Date>,
-    /// What other systems call it.
+    /// Identifiers of the phase in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

@@ -1,5 +1,5 @@
-//! The plan that was in force on a day: the newest baseline that was frozen by then. Read from the table of
-//! baselines without knowing more of it.
+//! The plan in force on a day: the newest baseline frozen by then. Reads the table of baselines without
+//! depending on its module.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,15 @@ use crate::store::{
     point_in_time::{self, Fields},
 };
 
-/// What a baseline fixes of a milestone.
+/// Fields of a milestone that a baseline fixes.
 const FIXED: [&str; 3] = ["weight_bp", "planned_start", "due_on"];
 
 /// The plan of a project as it was.
 #[derive(Default)]
 pub struct Plan(Option<HashMap<Uuid, Fields>>);
 
-/// The plan that a project had. Before its first baseline it is what that one froze; without one it is what
-/// the milestones say.
+/// The plan of a project at a past time. Before its first baseline it is that one's plan; without one it is
+/// the milestones themselves.
 pub async fn then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Result<Plan, DbErr> {
     let ids = point_in_time::referring(db, "baseline", "project_id", project).await?;
     let mut baselines: Vec<Fields> =
@@ -40,8 +40,7 @@ pub async fn then(db: &impl ConnectionTrait, project: Uuid, past: Past) -> Resul
 }
 
 impl Plan {
-    /// Puts into the fields of a milestone what the plan had fixed of it. What it did not have weighed
-    /// nothing.
+    /// Sets the fields of a milestone that the plan fixed. A milestone outside the plan had no weight.
     pub fn apply(&self, milestone: Uuid, fields: &mut Fields) {
         let Some(plan) = &self.0 else { return };
         match plan.get(&milestone) {

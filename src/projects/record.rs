@@ -267,8 +267,8 @@ impl Stateful for Model {
         transaction.lock::<clusters::entity::Model>(self.cluster_id).await
     }
 
-    /// The cluster is in development while its project is under contract, and trust building opens with the
-    /// diagnostic study.
+    /// Moves the cluster into development while its project is under contract, and starts trust building with
+    /// the diagnostic study.
     async fn after_transition(
         &self,
         from: State,
@@ -287,7 +287,7 @@ impl Stateful for Model {
         };
         let cluster = clusters::entity::Entity::find_by_id(self.cluster_id).one(&**transaction).await?;
         match cluster {
-            // What is terminated before its contract has not changed the cluster.
+            // A project terminated before its contract has not changed the cluster.
             Some(cluster) if cluster.state == Cluster::InDevelopment || to == Cluster::InDevelopment => {
                 lifecycle::follow(transaction, &cluster, to, event).await
             }
@@ -347,7 +347,7 @@ impl Listed for Model {
 }
 
 impl ProjectFilter {
-    /// What the filter lets through for a caller.
+    /// Condition for the matching rows, for a caller.
     pub fn condition(&self, caller: &Caller) -> Condition {
         Condition::all()
             .add_option(self.state.as_ref().map(|states| Column::State.is_in(states.iter().copied())))
@@ -359,7 +359,7 @@ impl ProjectFilter {
     }
 }
 
-/// What belongs to some projects, where `include=` asks for it.
+/// Related records of some projects, if `include=` requests them.
 async fn parts<R: Record>(
     reading: &Reading<'_>,
     name: &str,

@@ -1,5 +1,5 @@
-//! The states of a project and the rules by which they change, as `domain.md` lists them. What the guards
-//! look at is gathered in [`super::facts`].
+//! States of a project and their transitions, as listed in `domain.md`. Facts for the guards are collected in
+//! [`super::facts`].
 
 pub use super::entity::State;
 
@@ -13,7 +13,7 @@ use crate::{
 pub const UNDER_WAY: &str =
     "('contracted', 'diagnostic', 'planning', 'implementing', 'evaluating', 'handed_over')";
 
-/// 409 while the plan may not be written.
+/// 409 while the plan is closed.
 pub fn check_open(project: &Model) -> Result<(), Problem> {
     if project.state.is_open() { Ok(()) } else { Err(Problem::new(&problem_types::PROJECT_NOT_OPEN)) }
 }
@@ -30,12 +30,12 @@ const fn next(
     Step { from, to, who: MANAGER, needs, guards }
 }
 
-/// A suspended project goes back to where it was suspended: of these steps a row offers one.
+/// A suspended project resumes its former state: only one of these steps applies to a row.
 const fn resume(to: State) -> Step<Model> {
     next(&[State::Suspended], to, &[], &[])
 }
 
-/// The table.
+/// Transition table.
 pub const STEPS: &[Step<Model>] = &[
     next(&[State::Draft], State::Approved, &[Need::DecisionId], &[CLUSTER, BUDGET, ONLY_ONE]),
     next(&[State::Approved], State::Contracted, &[], &[CLUSTER, CONTRACT, LEAD, SUPERVISOR]),

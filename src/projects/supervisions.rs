@@ -1,4 +1,4 @@
-//! Supervisions (نظارت): who supervises a project, a person or an organisation, and for how long.
+//! Supervisions (نظارت) of projects: person or organisation, and duration.
 
 use sea_orm::{EnumIter, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
@@ -37,11 +37,11 @@ crate::store::record_table! {
         project_id: Uuid,
         /// The code of its province, which is the project's.
         province: String,
-        /// Which kind.
+        /// Kind of supervision.
         kind: Kind,
         /// The organisation that supervises.
         organisation_id: Option<Uuid>,
-        /// The account of the person who supervises.
+        /// Account of the supervisor.
         account_id: Option<Uuid>,
         /// The name of that person.
         person_name: Option<String>,
@@ -56,7 +56,7 @@ crate::store::record_table! {
     }
 }
 
-/// What a supervision looks at.
+/// Kinds of supervision.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema,
 )]
@@ -149,15 +149,15 @@ pub struct Supervision {
     info: RecordInfo,
     /// The project.
     project_id: Uuid,
-    /// What it looks at.
+    /// Kind of supervision.
     kind: Kind,
     /// The organisation that supervises.
     #[schema(required)]
     organisation_id: Option<Uuid>,
-    /// The account of the person who supervises: it reviews the milestones of the project.
+    /// Account of the supervisor, which reviews the milestones of the project.
     #[schema(required)]
     account_id: Option<Uuid>,
-    /// The name of the person who supervises.
+    /// Name of the supervisor.
     #[schema(required, example = "ناظر نمونه")]
     person_name: Option<String>,
     /// The first day.
@@ -187,20 +187,20 @@ impl From<&Model> for Supervision {
     }
 }
 
-/// What a supervision is made of. `kind`, `valid_from` and one of `organisation_id`, `account_id` and
-/// `person_name` are needed.
+/// Input of a supervision. `kind`, `valid_from` and one of `organisation_id`, `account_id` and `person_name`
+/// are required.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SupervisionInput {
-    /// What it looks at.
+    /// Kind of supervision.
     pub kind: Kind,
     /// The organisation that supervises.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organisation_id: Option<Uuid>,
-    /// The account (role `supervisor`, same province) of the person who supervises.
+    /// Account of the supervisor (role `supervisor`, same province).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Uuid>,
-    /// The name of the person who supervises.
+    /// Name of the supervisor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200, pattern = "\\p{L}", format = "name", example = "ناظر نمونه")]
     pub person_name: Option<String>,
@@ -214,7 +214,7 @@ pub struct SupervisionInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/112-1")]
     pub contract_no: Option<String>,
-    /// What other systems call it.
+    /// Identifiers of the supervision in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }

@@ -1,4 +1,4 @@
-//! The 31 provinces, a code list that comes with the binary (`data/provinces.csv`).
+//! The 31 provinces, a code list embedded in the binary (`data/provinces.csv`).
 
 pub mod entity;
 
@@ -29,7 +29,7 @@ pub fn routes(config: &mut ServiceConfig) {
 pub struct Province {
     /// The code in force since 2020-11-24.
     pub code: ProvinceCode,
-    /// The code before: the same letters may have meant another province then.
+    /// Former code: the same letters may have meant another province then.
     #[schema(pattern = "^IR-[0-9]{2}$", example = "IR-20")]
     pub code_before_2020_11_24: String,
     /// The name in Persian.
@@ -86,10 +86,10 @@ pub fn named(name: &str) -> Option<&'static Province> {
     BY_NAME.get(&text::key(name)).copied()
 }
 
-/// Which provinces to list.
+/// Filters of the list of provinces.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct ProvinceFilter {
-    /// A part of the Persian or English name.
+    /// Part of the Persian or English name.
     #[param(max_length = 100, pattern = "[\\p{L}\\p{N}]")]
     pub q: Option<String>,
     /// The code before 2020-11-24, to translate an old one.

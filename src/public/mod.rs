@@ -1,5 +1,5 @@
-//! What everybody may know, without a token: the directory of clusters, which is live, and the published
-//! statistics. Nothing here is about persons or single firms.
+//! Public data, available without a token: the live directory of clusters, and the published statistics.
+//! Contains nothing about persons or single firms.
 
 pub mod statistics;
 pub mod table;
@@ -33,10 +33,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(statistics::get_published_enterprises);
 }
 
-/// How many seconds an answer may be used again without asking.
+/// Maximum age of a cached answer, in seconds.
 const FRESH_SECONDS: u32 = 300;
 
-/// Which clusters to list.
+/// Filters of the public list of clusters.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct PublicFilter {
     /// Any of these provinces.
@@ -52,12 +52,12 @@ pub struct PublicFilter {
 pub struct Directory {
     /// The clusters, by province and code.
     items: Vec<PublicCluster>,
-    /// How many they are.
+    /// Number of clusters.
     #[schema(minimum = 0, example = 11)]
     total: usize,
 }
 
-/// A cluster as it is published.
+/// A published cluster.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PublicCluster {
     /// The code in the programme.
@@ -77,7 +77,7 @@ pub struct PublicCluster {
     /// The counties.
     #[schema(example = json!(["خرم‌آباد", "ازنا"]))]
     counties: Vec<Name>,
-    /// Where it is.
+    /// Location.
     #[schema(required)]
     location: Option<Location>,
     /// Products and services.
@@ -85,7 +85,7 @@ pub struct PublicCluster {
     products: Vec<Name>,
     /// The classes of ISIC Rev. 4, the primary one first.
     isic: Vec<Isic>,
-    /// Where it stands in the programme.
+    /// State in the programme.
     state: State,
 }
 

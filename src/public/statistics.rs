@@ -28,7 +28,7 @@ use crate::{
     store::sql::Composer,
 };
 
-/// The formats of a path, where it is one of a table.
+/// Formats of a path, if it is that of a table.
 pub fn formats(path: &str) -> Option<&'static [Format]> {
     path.strip_prefix("/public/statistics/{quarter}/").map(|_| TABLE)
 }
@@ -39,10 +39,9 @@ pub fn formats(path: &str) -> Option<&'static [Format]> {
 pub struct Release {
     /// The quarter of the Persian calendar.
     quarter: PersianPeriod,
-    /// Its last day: clusters and projects are told in their states of that day.
+    /// Last day of the quarter: clusters and projects are counted in their states of that day.
     as_of: Date,
-    /// When it was published. What was known then was counted; what was corrected later shows in later
-    /// quarters.
+    /// Time of publication. Figures are from what was known then; later corrections appear in later quarters.
     published_at: DateTime<Utc>,
     /// SHA-256 over its tables: it never changes.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
@@ -90,10 +89,10 @@ pub struct ProvinceFigures {
     /// Its identified clusters on the last day of the quarter.
     #[schema(minimum = 0, example = 11)]
     clusters: i64,
-    /// Those of them in development.
+    /// Number of them in development.
     #[schema(minimum = 0, example = 1)]
     in_development: i64,
-    /// Those that were developed.
+    /// Number of them developed.
     #[schema(minimum = 0, example = 0)]
     developed: i64,
     /// Projects under way.
@@ -139,13 +138,13 @@ pub struct EnterpriseFigures {
     /// It is never 0.
     #[schema(required, minimum = 3, example = 14)]
     enterprises: Option<i64>,
-    /// Whether the number of enterprises is not told.
+    /// Whether the number of enterprises is suppressed.
     #[schema(example = false)]
     enterprises_suppressed: bool,
-    /// Persons whom they employ, as far as it is known; null just where `employment_suppressed` is true.
+    /// Persons employed, as far as known; null exactly if `employment_suppressed` is true.
     #[schema(required, minimum = 1, example = 320)]
     employment: Option<i64>,
-    /// Whether employment is not told.
+    /// Whether employment is suppressed.
     #[schema(example = false)]
     employment_suppressed: bool,
 }
@@ -169,7 +168,7 @@ impl PartialSchema for AreaCode {
 
 impl ToSchema for AreaCode {}
 
-/// Which cells to list. Selecting tells nothing that the whole table does not.
+/// Filters of the list of cells. They reveal nothing that the whole table does not.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct CellFilter {
     /// `IR` for the country, or any of these provinces.
@@ -215,7 +214,7 @@ impl From<Row> for EnterpriseFigures {
     }
 }
 
-/// What an area is called in Persian and English.
+/// Name of an area in Persian and English.
 fn names(area: &str) -> (&'static str, &'static str) {
     let province = ALL.iter().find(|province| province.code.0 == area);
     province
@@ -225,9 +224,9 @@ fn names(area: &str) -> (&'static str, &'static str) {
 /// The published quarters
 ///
 /// The statistics are published once for each quarter of the Persian calendar, some weeks after its end, and
-/// stay as they are: what is corrected later shows in later quarters. Each quarter has two tables,
-/// `programme` and `enterprises`, whose figures together, over all levels, areas and quarters, tell nothing
-/// of single firms. For everybody, without a token.
+/// never change: later corrections appear in later quarters. Each quarter has two tables, `programme` and
+/// `enterprises`, whose figures together, over all levels, areas and quarters, reveal nothing about single
+/// firms. For everybody, without a token.
 #[utoipa::path(responses((status = 200, body = PublishedQuarters)), security(()))]
 #[get("/public/statistics")]
 pub async fn list_published_quarters(db: Database, shape: Shape) -> Result<Answer, Problem> {
@@ -237,8 +236,8 @@ pub async fn list_published_quarters(db: Database, shape: Shape) -> Result<Answe
 
 /// Clusters and projects by province
 ///
-/// How many clusters had been identified by the last day of the quarter and were neither merged nor split nor
-/// withdrawn, and the projects, in their states of that day. For everybody, without a token.
+/// Number of clusters that had been identified by the last day of the quarter and were neither merged nor
+/// split nor withdrawn, and of projects, by their states of that day. For everybody, without a token.
 #[utoipa::path(
     params(("quarter" = String, Path, description = "The quarter, such as `1405-Q2`, or `latest`", example = "latest")),
     responses((status = 200, body = PublishedProgramme)),
@@ -283,11 +282,11 @@ pub async fn get_published_programme(
 
 /// Enterprises and employment by industry and area
 ///
-/// All levels of ISIC Rev. 4 with the total, for the country and each province. A figure that would tell of
-/// fewer than three enterprises, or of one that makes up more than four fifths of it, is not told
-/// (`enterprises_suppressed`, `employment_suppressed`); nor are others, from which it would follow by
-/// whatever additions, subtractions or comparisons with former quarters: which of the two it is is not said.
-/// Cells without enterprises are left out. For everybody, without a token.
+/// All levels of ISIC Rev. 4 with the total, for the country and each province. A figure for fewer than three
+/// enterprises, or dominated by one with more than four fifths of it, is suppressed
+/// (`enterprises_suppressed`, `employment_suppressed`); so are others from which it could be computed by
+/// additions, subtractions or comparisons with former quarters. The two reasons are not distinguished. Cells
+/// without enterprises are left out. For everybody, without a token.
 #[utoipa::path(
     params(("quarter" = String, Path, description = "The quarter, such as `1405-Q2`, or `latest`", example = "latest"), CellFilter),
     responses((status = 200, body = PublishedEnterprises)),

@@ -1,4 +1,4 @@
-//! A table of the published statistics in the format asked for.
+//! Tables of the published statistics in the requested format.
 
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder, dev::Payload, http::header, web};
 use chrono::SecondsFormat;
@@ -23,13 +23,13 @@ use crate::{
     values::hex,
 };
 
-/// How many seconds the tables of a quarter may be used again without asking: they never change.
+/// Maximum age of a cached table of a quarter, in seconds: these never change.
 const IMMUTABLE_SECONDS: u32 = 86_400;
 
 /// The name of the newest quarter.
 pub const LATEST: &str = "latest";
 
-/// How a table is asked for.
+/// Request of a table.
 pub struct Asked {
     request: HttpRequest,
     call: Call,
@@ -49,7 +49,7 @@ impl FromRequest for Asked {
 }
 
 impl Asked {
-    /// The table in the format asked for.
+    /// The table in the requested format.
     pub async fn answer<T: Serialize>(
         self,
         table: &T,
@@ -75,7 +75,7 @@ impl Asked {
         let tag = format!("\"{}\"", digest(&question.to_string()));
         let is_known = knows(&self.request, &tag);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        // A workbook says when it was made: two of them are equivalent, not the same (RFC 9110, section
+        // A workbook contains its creation time: two of them are equivalent, not identical (RFC 9110, section
         // 8.8.1).
         response.insert_header((header::ETAG, format!("W/{tag}")));
         response.insert_header((header::CACHE_CONTROL, format!("public, max-age={seconds}")));
@@ -83,7 +83,7 @@ impl Asked {
         if is_known {
             return Ok(response.finish());
         }
-        // Days are days in a sheet, whatever calendar they are shown in.
+        // Sheets have real dates, regardless of the calendar in which they are displayed.
         let value = self
             .call
             .rendered(|| calendar::using(Calendar::Gregorian, || serde_json::to_value(table)))

@@ -1,6 +1,6 @@
-//! The answer to a report: its rows one by one, in the format asked for, with flat memory however many there
-//! are, and written down before the first byte goes out, so that no connection to the database waits for a
-//! reader; and its ETag, which is known before the report's query is run.
+//! Report responses: rows are streamed in the requested format with constant memory, into a buffer that is
+//! complete before the first byte is sent, so that no database connection waits for a reader. The ETag is
+//! known before the query of the report runs.
 
 use actix_web::{HttpResponse, http::header};
 use chrono::SecondsFormat;
@@ -31,7 +31,7 @@ use crate::{
     values::hex,
 };
 
-/// What a report answers.
+/// Response of a report.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Report)]
 pub struct ReportResponse<I, T> {
@@ -39,20 +39,20 @@ pub struct ReportResponse<I, T> {
     head: Head,
     /// The rows.
     items: Vec<I>,
-    /// How many rows there are.
+    /// Number of rows.
     #[schema(minimum = 0, example = 11)]
     total: u64,
-    /// What they come to, within the scope of the caller and the provinces asked for.
+    /// Totals of the rows, within the scope of the caller and the requested provinces.
     totals: T,
 }
 
-/// What a report says of itself.
+/// Header of a report response.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ReportHead)]
 pub struct Head {
-    /// The day it speaks of.
+    /// Reporting day.
     as_of: Date,
-    /// What was known at this moment is counted; null for what is known now.
+    /// Only what the service knew at this moment counts; null for the present.
     #[schema(required)]
     known_at: Option<chrono::DateTime<chrono::Utc>>,
     /// The province that the caller is confined to; null where it sees the nation. Totals are of this scope.
@@ -63,14 +63,14 @@ pub struct Head {
     period: Option<PersianPeriod>,
 }
 
-/// So many tags of `If-None-Match` are looked at: each of this question may cost a query.
+/// Maximum number of `If-None-Match` tags examined: each one of this question may cost a query.
 const MOST_TAGS: usize = 20;
 
-/// So many bytes are gathered before they are put aside.
+/// Write buffer size in bytes.
 const PART: usize = 64 * 1024;
 
 impl<R: Report> Question<R> {
-    /// The report in the format asked for; 304 where the caller holds it.
+    /// The report in the requested format; 304 if the caller has it.
     pub async fn answer(self) -> Result<HttpResponse, Problem> {
         let format = self.call.format();
         let db = self.long_reads.begin(self.caller.id).await?;
@@ -81,7 +81,7 @@ impl<R: Report> Question<R> {
         let is_known = held.is_some();
         let tag = held.unwrap_or(current);
         let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        // A workbook says when it was made: two of them are equivalent, not the same (RFC 9110, section
+        // A workbook contains its creation time: two of them are equivalent, not identical (RFC 9110, section
         // 8.8.1).
         let weak = if format == Format::Xlsx { "W/" } else { "" };
         response
@@ -99,8 +99,8 @@ impl<R: Report> Question<R> {
         let share = data::<SpoolQuota>(&self.request)?.begin(self.caller.id)?;
         let mut out = RowSink::new(&self)?;
         R::tell(&self, &db, &mut out).await?;
-        // The connection is free with the last row, the turn when the answer is made: others need not wait
-        // until it is read.
+        // The connection is released after the last row, the turn once the answer is complete, before it is
+        // read.
         out.finish(&self, db.end()).await?.answer(response, share)
     }
 
@@ -108,8 +108,8 @@ impl<R: Report> Question<R> {
         Watched { resources: R::ENTRY.reads, provinces, known_at: self.known_at }
     }
 
-    /// What tells this question from all others, and this build from all others: the first part of the ETag.
-    /// The second is the revision of the data.
+    /// Hash of the question and of this build: the first part of the ETag. The second is the revision of the
+    /// data.
     fn fingerprint(&self, edition: &str) -> Result<String, Problem> {
         let may_see = self.call.rendered(crate::personal::is_shown);
         let question = json!([
@@ -127,8 +127,7 @@ impl<R: Report> Question<R> {
         Ok(digest(&format!("{question}{}", contract.fingerprint)))
     }
 
-    /// The ETag that the caller holds, where it is still current; `*` holds whatever is current (RFC 9110,
-    /// section 13.1.2).
+    /// The caller's ETag, if it is still current; `*` matches any current one (RFC 9110, section 13.1.2).
     async fn held(
         &self,
         question: &str,
@@ -175,7 +174,7 @@ impl<R: Report> Question<R> {
         }
     }
 
-    /// What the sheets say beside the rows.
+    /// Title and provenance for the sheets.
     fn about(&self) -> About {
         let (calendar, entry) = (self.call.calendar(), R::ENTRY);
         let day = |day: Date| day.in_calendar(calendar);
@@ -215,7 +214,7 @@ impl<R: Report> Question<R> {
     }
 }
 
-/// Where a report puts its rows.
+/// Output of the rows of a report.
 pub struct RowSink<R: Report> {
     call: Call,
     deadline: Deadline,
@@ -232,7 +231,7 @@ enum Form<I> {
     Csv(Vec<&'static str>),
     /// The sheet, and the hash of its rows so far.
     Xlsx(Box<Sheet>, Sha256),
-    /// What the chart is to show.
+    /// Rows for the chart.
     Svg(Vec<I>),
     GeoJson,
 }
@@ -283,12 +282,12 @@ impl<R: Report> RowSink<R> {
         })
     }
 
-    /// The totals so far: for what a report tells beside the sums of its rows.
+    /// The totals so far: for totals that are not sums of the rows.
     pub fn totals(&mut self) -> &mut R::Totals {
         &mut self.totals
     }
 
-    /// Puts out what the rows of a statement become.
+    /// Writes the rows of a statement.
     pub async fn rows<Row: FromQueryResult + Into<R::Item>>(
         &mut self,
         db: &DatabaseTransaction,
@@ -301,7 +300,7 @@ impl<R: Report> RowSink<R> {
         Ok(())
     }
 
-    /// Puts out one row.
+    /// Writes one row.
     pub async fn put(&mut self, item: R::Item) -> Result<(), Problem> {
         self.totals.add(&item);
         let separator = if self.count == 0 { "" } else { "," };
@@ -326,7 +325,7 @@ impl<R: Report> RowSink<R> {
                 self.buffer.extend_from_slice(csv::row(columns, &self.call.rendered(json)?)?.as_bytes())
             }
             Form::Xlsx(sheet, hash) => {
-                // Days are days in a sheet, whatever calendar they are shown in.
+                // Sheets have real dates, regardless of the calendar in which they are displayed.
                 let value = self.call.rendered(|| calendar::using(Calendar::Gregorian, json))?;
                 hash.update(format!("{value}\n"));
                 sheet.row(&value)?;
@@ -341,7 +340,7 @@ impl<R: Report> RowSink<R> {
         }
         self.count += 1;
         if self.count.is_multiple_of(200) {
-            // Rows that are there at once would keep others of this thread waiting.
+            // Yields, because immediately available rows would block other tasks of this thread.
             tokio::task::yield_now().await;
         }
         if self.buffer.len() < PART {
@@ -350,7 +349,7 @@ impl<R: Report> RowSink<R> {
         self.put_aside()
     }
 
-    /// Keeps what has been gathered. What is under way and comes on is given its whole time again.
+    /// Flushes the buffer, and restarts the timeout of the request.
     fn put_aside(&mut self) -> Result<(), Problem> {
         self.deadline.renew();
         self.spool.write(&self.buffer)?;
@@ -358,7 +357,7 @@ impl<R: Report> RowSink<R> {
         Ok(())
     }
 
-    /// Puts out what comes after the rows; the whole answer.
+    /// Writes the end of the answer, and returns the whole.
     async fn finish(mut self, question: &Question<R>, turn: Turn) -> Result<Spool, Problem> {
         self.totals.finish();
         let totals = self.call.rendered(|| serde_json::to_value(&self.totals)).map_err(Problem::internal)?;

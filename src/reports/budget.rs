@@ -1,4 +1,4 @@
-//! The budget of each project: what was approved, what is paid, and whether progress keeps up with it.
+//! Budget of each project: approved, paid, and payments compared with progress.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult, prelude::Uuid};
@@ -33,25 +33,25 @@ pub struct ProjectBudget {
     cluster_fa: String,
     /// Its province.
     province: ProvinceCode,
-    /// Where it stood.
+    /// State of the project.
     state: State,
-    /// What was approved, over all lines.
+    /// Approved budget, over all lines.
     approved_irr: Amount,
-    /// What was paid by the day.
+    /// Payments up to the day.
     paid_irr: Amount,
-    /// What was paid in the period; with `period` only, else all that was paid.
+    /// Payments in the period; without `period`, all payments.
     paid_in_period_irr: Amount,
-    /// What is left of the approved budget.
+    /// Rest of the approved budget.
     remaining_irr: Amount,
-    /// What is paid of what was approved, in basis points, rounded half up; null without a budget.
+    /// Share of the approved budget that is paid, in basis points, rounded half up; null without a budget.
     #[schema(required, example = 4800)]
     paid_bp: Option<i64>,
     /// Earned value: the part of the approved budget whose work was accepted by the day.
     earned_value_irr: Amount,
-    /// What was reached by the day, in basis points, by the weights of the baseline in force, rounded down.
+    /// Progress up to the day, in basis points, by the weights of the baseline in force, rounded down.
     #[schema(minimum = 0, maximum = 10_000, example = 4150)]
     progress_bp: i64,
-    /// How far payments are ahead of progress, in basis points; negative where progress is ahead.
+    /// Lead of payments over progress, in basis points; negative if progress is ahead.
     #[schema(required, example = 650)]
     paid_ahead_bp: Option<i64>,
 }
@@ -72,23 +72,23 @@ pub struct Row {
     earned_irr: i64,
 }
 
-/// What the budgets come to.
+/// Totals of the budgets.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct BudgetTotals {
-    /// What was approved.
+    /// Approved budget.
     approved_irr: Amount,
-    /// What was paid by the day.
+    /// Payments up to the day.
     paid_irr: Amount,
-    /// What was paid in the period.
+    /// Payments in the period.
     paid_in_period_irr: Amount,
-    /// What is left.
+    /// Rest of the approved budget.
     remaining_irr: Amount,
-    /// What is paid of what was approved, in basis points, rounded half up.
+    /// Share of the approved budget that is paid, in basis points, rounded half up.
     #[schema(required, example = 4800)]
     paid_bp: Option<i64>,
     /// Earned value: the part of the approved budgets whose work was accepted.
     earned_value_irr: Amount,
-    /// Earned value as a part of what was approved, in basis points, rounded half up.
+    /// Earned value as a share of the approved budgets, in basis points, rounded half up.
     #[schema(required, example = 4150)]
     progress_bp: Option<i64>,
 }
@@ -198,8 +198,8 @@ impl From<Row> for ProjectBudget {
 
 /// Budget and payments
 ///
-/// Every project that was approved by the day, with what was approved, what was paid by `as_of` and in
-/// `period`, what is left, and whether payments run ahead of progress. `totals` sum up the rows.
+/// Every project that was approved by the day, with its approved budget, payments up to `as_of` and in
+/// `period`, the rest, and the lead of payments over progress. `totals` are the sums of the rows.
 #[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<ProjectBudget, BudgetTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/budget")]
 pub async fn get_budget(question: Question<Budgets>) -> Result<HttpResponse, Problem> {

@@ -1,5 +1,5 @@
-//! What CDAs have on their hands on a day, how their work was accepted, and how long their certificates hold.
-//! No personal data.
+//! Workload of CDAs on a day, acceptance of their work, and expiry of their certificates. Contains no
+//! personal data.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{ActiveEnum, DatabaseTransaction, FromQueryResult, prelude::Uuid};
@@ -27,7 +27,7 @@ use crate::{
 /// The report.
 pub struct CdaPortfolio;
 
-/// What a project that is led, and one that is assisted, add to a load, in millionths (proposed).
+/// Load of a led and of an assisted project, in millionths (proposed).
 const LOADS: [i64; 2] = [1_000_000, 500_000];
 
 /// A CDA on a day.
@@ -43,9 +43,9 @@ pub struct Portfolio {
     name_en: Option<String>,
     /// The province.
     province: ProvinceCode,
-    /// Where the CDA stood on that day.
+    /// State of the CDA on that day.
     state: State,
-    /// How many live projects (approved to handed over, not resting) the CDA led on that day.
+    /// Number of live projects (approved to handed over, not resting) that the CDA led on that day.
     #[schema(minimum = 0, example = 2)]
     projects_led: i64,
     /// In how many live projects the CDA assisted.
@@ -54,48 +54,48 @@ pub struct Portfolio {
     /// The load: a project that is led counts 1, one that is assisted 0.5 (proposed).
     #[schema(example = "2.5")]
     load: Decimal,
-    /// How many milestones were accepted while the CDA led their project, and still are.
+    /// Number of milestones that were accepted while the CDA led their project, and still are.
     #[schema(minimum = 0, example = 14)]
     accepted: i64,
-    /// How many of them on their due day or before, by the plan in force on `as_of`.
+    /// Number of them accepted by their due day, according to the plan in force on `as_of`.
     #[schema(minimum = 0, example = 9)]
     on_time: i64,
     /// Their share in basis points, rounded half up; null where none was accepted.
     #[schema(required, minimum = 0, maximum = 10_000, example = 6_429)]
     on_time_bp: Option<i64>,
-    /// How often a milestone was returned while the CDA led its project.
+    /// Number of times that a milestone was returned while the CDA led its project.
     #[schema(minimum = 0, example = 1)]
     returns: i64,
-    /// How many certificates and trainings had been issued by that day.
+    /// Number of certificates and trainings issued by that day.
     #[schema(minimum = 0, example = 1)]
     certificates: i64,
     /// The last day on which one of them holds; null where one holds for good, or there is none.
     #[schema(required, example = "2018-03-20")]
     certificate_expires_on: Option<Date>,
-    /// How many days are left until then; negative when it has passed.
+    /// Number of days until then; negative if it has passed.
     #[schema(required, example = 120)]
     days_to_expiry: Option<i64>,
 }
 
-/// What they come to.
+/// Totals of the CDAs.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct PortfolioTotals {
-    /// How many CDAs.
+    /// Number of CDAs.
     #[schema(minimum = 0, example = 3)]
     cdas: u64,
-    /// How many live projects they led.
+    /// Number of live projects that they led.
     #[schema(minimum = 0, example = 4)]
     projects_led: i64,
-    /// How many milestones were accepted.
+    /// Number of accepted milestones.
     #[schema(minimum = 0, example = 30)]
     accepted: i64,
-    /// How many of them in time.
+    /// Number of them accepted on time.
     #[schema(minimum = 0, example = 21)]
     on_time: i64,
     /// Their share in basis points, rounded half up; null where none was accepted.
     #[schema(required, minimum = 0, maximum = 10_000, example = 7_000)]
     on_time_bp: Option<i64>,
-    /// How often milestones were returned.
+    /// Number of times that milestones were returned.
     #[schema(minimum = 0, example = 2)]
     returns: i64,
 }
@@ -194,9 +194,8 @@ impl Report for CdaPortfolio {
         } else {
             "c.state IN ('certified', 'suspended', 'expired') OR "
         };
-        // A project has one lead at a time: on a day it is the one who began last, if still there. To go
-        // through each project's days once takes no join of days with spans, of which a planner knows
-        // nothing.
+        // A project has one lead at a time: on a day it is the one who began last, if still active. Scanning
+        // each project's days once avoids a join of days with ranges, for which planners have no estimates.
         let query = format!(
             "WITH task AS (SELECT a.cda_id, a.project_id, a.role, a.valid_from, a.valid_to, p.state FROM {assignments} a \
                  JOIN {projects} p ON p.id = a.project_id WHERE a.valid_from <= {day}), \
@@ -260,9 +259,9 @@ impl From<Row> for Portfolio {
 /// Portfolios of CDAs
 ///
 /// The CDAs of the provinces that were certified, suspended or expired on `as_of`, and all others who had
-/// worked in a project by then. A milestone counts for the CDA who led its project on the day on which it was
-/// accepted or returned; with `period`, when that day lies in it. With `industry` only those projects count,
-/// and only CDAs who had worked in one of them are shown.
+/// worked in a project by then. A milestone counts for the CDA who led its project on the day of its
+/// acceptance or return; with `period`, only if that day is within it. With `industry` only its projects
+/// count, and only CDAs who had worked in one of them are shown.
 #[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<Portfolio, PortfolioTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/cda-portfolio")]
 pub async fn get_cda_portfolio(question: Question<CdaPortfolio>) -> Result<HttpResponse, Problem> {

@@ -1,4 +1,4 @@
-//! Where enterprises of an industry are concentrated and no cluster is registered yet.
+//! Concentrations of enterprises of an industry without a registered cluster.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult};
@@ -21,18 +21,19 @@ use crate::{
 /// The report.
 pub struct ClusterCandidates;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// What is compared: provinces with the nation, or counties with the nation, for callers of one province
-    /// with their province; provinces when left out, for callers of one province counties.
+    /// Areas to compare: provinces with the nation, or counties with the nation, or, for callers of one
+    /// province, counties with their province. By default provinces, or counties for callers of one province.
     #[param(inline)]
     pub area: Option<Area>,
     /// The level of ISIC; classes when left out.
     #[param(inline)]
     pub level: Option<Level>,
-    /// Which quotient `min_quotient` bounds and the rows are ordered by; that of employment when left out.
+    /// Quotient that `min_quotient_percent` applies to and rows are ordered by; that of employment by
+    /// default.
     #[param(inline)]
     pub basis: Option<Basis>,
     /// The least location quotient, in hundredths; 125 when left out, which is 1.25.
@@ -44,23 +45,23 @@ pub struct Parameters {
     /// The least employment; 100 when left out.
     #[param(minimum = 0, maximum = 100_000_000)]
     pub min_employment: Option<i64>,
-    /// Whether the answer is to be published: it is then made of the published statistics alone, of the
-    /// newest quarter that ends by `as_of`. Rows of which one of the figures is suppressed are left out. It
-    /// comes by province, for all industries and without `known_at`.
+    /// Whether the answer is for publication: it then uses only the published statistics of the newest
+    /// quarter that ends by `as_of`. Rows with a suppressed figure are omitted. Available by province, for
+    /// all industries and without `known_at`.
     pub for_publication: Option<bool>,
 }
 
-/// What is compared.
+/// Areas to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Area {
     /// Provinces.
     Province,
-    /// Counties, of those enterprises whose county is known.
+    /// Counties of the enterprises whose county is known.
     County,
 }
 
-/// How finely industries are told apart.
+/// Levels of the industry classification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = CandidateLevel)]
@@ -73,7 +74,7 @@ pub enum Level {
     Class,
 }
 
-/// What a quotient is of.
+/// Measures for the quotient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -96,7 +97,7 @@ pub struct ClusterCandidate {
     /// Its enterprises in the area.
     #[schema(minimum = 0, example = 42)]
     firms: i64,
-    /// Persons whom they employ, as far as it is known.
+    /// Persons employed, as far as known.
     #[schema(minimum = 0, example = 1310)]
     employment: i64,
     /// The location quotient over enterprises, to four decimals.
@@ -124,13 +125,13 @@ struct Row {
     all_employment: i64,
 }
 
-/// What the quotients compare with.
+/// Reference values of the quotients.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct CandidateTotals {
     /// The province whose enterprises are the whole; null for the nation.
     #[schema(required)]
     reference: Option<ProvinceCode>,
-    /// How many areas have candidates.
+    /// Number of areas with candidates.
     #[schema(minimum = 0, example = 12)]
     areas: i64,
     #[serde(skip)]
@@ -249,11 +250,11 @@ impl Report for ClusterCandidates {
 }
 
 impl Question<ClusterCandidates> {
-    /// The cells of the register, and what they come to by area, by industry and in all: the relations
-    /// `cell`, `area`, `of_nation` and `whole`.
+    /// The cells of the register, with their totals by area, by industry and overall: the relations `cell`,
+    /// `area`, `of_nation` and `whole`.
     fn cells(&self, area: Area, digits: u8, sql: &mut Composer) -> String {
-        // The whole is the nation, also for a question about some of its provinces; a province knows nothing
-        // but itself.
+        // The whole is the nation, even if some provinces are selected; for callers of one province it is the
+        // province.
         let enterprises = match self.scope() {
             None => self.known_everywhere(&ENTERPRISE, sql),
             Some(_) => self.known(&ENTERPRISE, sql),
@@ -271,14 +272,14 @@ impl Question<ClusterCandidates> {
         )
     }
 
-    /// The quarter whose published statistics the answer is made of; none where it is not to be published.
+    /// The quarter of the published statistics to use; none if the answer is not for publication.
     async fn published(&self, db: &DatabaseTransaction) -> Result<Option<PersianPeriod>, Problem> {
         if !self.own.for_publication.unwrap_or(false) {
             return Ok(None);
         }
         self.published_quarter(self.area()? == Area::Province, "area", db).await.map(Some)
     }
-    /// What is compared; 400 where a caller of one province asks to have it compared with the others.
+    /// Areas to compare; 400 if a caller of one province requests a comparison with others.
     fn area(&self) -> Result<Area, Problem> {
         let is_confined = self.scope().is_some();
         let area = self.own.area.unwrap_or(if is_confined { Area::County } else { Area::Province });
@@ -293,7 +294,7 @@ impl Question<ClusterCandidates> {
     }
 }
 
-/// The same relations from the published statistics, without what is suppressed.
+/// The same relations from the published statistics, without suppressed cells.
 fn published_cells(quarter: PersianPeriod, level: Level, sql: &mut Composer) -> String {
     let level = match level {
         Level::Division => cells::Level::Division,
@@ -337,13 +338,13 @@ impl Row {
 
 /// Candidates for clusters
 ///
-/// Industries that are concentrated in a province or a county, above the thresholds given, and in which the
+/// Industries that are concentrated in a province or a county, above the given thresholds, and in which the
 /// province has no cluster yet: none of any class in the industry that is neither merged nor split nor
-/// withdrawn on `as_of`. Concentration is told by the **location quotient** (e_ir / e_r) / (e_i / e): the
+/// withdrawn on `as_of`. Concentration is measured by the **location quotient** (e_ir / e_r) / (e_i / e): the
 /// share of an industry in an area over its share in the whole; above 1 it is over-represented (Isserman
-/// 1977, "The location quotient approach to estimating regional economic impacts"; it is how cluster mappings
-/// find candidates). The register of enterprises is the one known at `known_at`. For callers of one province
-/// the whole is their province: `totals.reference` names it.
+/// 1977, "The location quotient approach to estimating regional economic impacts"; cluster mappings find
+/// candidates in this way). The register of enterprises is the one known at `known_at`. For callers of one
+/// province the whole is their province: see `totals.reference`.
 ///
 /// With `for_publication` all figures, and those that quotients compare with, are those of the published
 /// statistics (`/public/statistics`).

@@ -1,4 +1,4 @@
-//! The columns of reports: what each holds, and what it is called.
+//! Columns of reports: meaning and titles.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,13 +12,13 @@ pub struct Column {
     /// Its name in JSON and CSV; `a.b` for a member of a member.
     #[schema(value_type = String, example = "name_fa")]
     pub name: &'static str,
-    /// What it is called in Persian, as over the column of a sheet.
+    /// Persian title, as in the heading of a sheet.
     #[schema(value_type = String, example = "نام خوشه")]
     pub title_fa: &'static str,
-    /// What it is called in English.
+    /// English title.
     #[schema(value_type = String, example = "Name of the cluster")]
     pub title_en: &'static str,
-    /// What its values are.
+    /// Type of the values.
     pub kind: Kind,
 }
 

@@ -1,4 +1,4 @@
-//! Which quarterly progress reports are due, and what became of them.
+//! Due quarterly progress reports, and their submission.
 
 use super::{Question, Report};
 use crate::{
@@ -8,13 +8,12 @@ use crate::{
 };
 
 impl<R: Report> Question<R> {
-    /// The reports that are due by `as_of`, as a relation: `project_id`, `province`, `quarter`, `deadline`,
-    /// and, where they are there by the day, `submitted_on` (first), `accepted_on` (nationally) and `returns`
-    /// (how often).
+    /// Reports due by `as_of`, as a relation: `project_id`, `province`, `quarter`, `deadline`, and, if they
+    /// exist by the day, `submitted_on` (first), `accepted_on` (nationally) and `returns` (number).
     ///
     /// A report is due for each Persian quarter on whose last day the project was under way: under contract,
-    /// neither resting nor ended. It is due so many days after that; with `period`, for the quarters that lie
-    /// in it.
+    /// neither resting nor ended. The deadline is this number of days later; with `period`, only quarters
+    /// within it.
     pub fn due_reports(&self, deadline_days: u32, sql: &mut Composer) -> String {
         let day = sql.day(self.as_of.naive());
         let known = self
@@ -49,7 +48,7 @@ impl<R: Report> Question<R> {
     /// The quarters whose reports are due by the day, as rows: `quarter`, `last_day`, `deadline`.
     fn quarters(&self, deadline_days: u32, sql: &mut Composer) -> String {
         let mut rows = Vec::new();
-        // What lies ahead is not due yet, whatever day is spoken of.
+        // Future reports are not due yet, whatever the reporting day.
         let day = self.as_of.min(Date::today_in_iran());
         let mut quarter = PersianPeriod::of(
             self.from().map_or_else(programme_begins, |from| from.max(programme_begins())),

@@ -1,4 +1,4 @@
-//! How many clusters are in which state, what has changed since a day, and how long they have been there.
+//! Clusters by state: their number, its change since a day, and the time spent in the state.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult, Iterable};
@@ -21,7 +21,7 @@ use crate::{
 /// The report.
 pub struct Funnel;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
@@ -35,10 +35,10 @@ pub struct Parameters {
 pub struct FunnelState {
     /// The state.
     state: State,
-    /// How many clusters were in it on the day.
+    /// Number of clusters in the state on the day.
     #[schema(minimum = 0, example = 9)]
     count: i64,
-    /// How many were in it on the day that is compared with.
+    /// Number of clusters in the state on the day compared with.
     #[schema(minimum = 0, example = 11)]
     count_before: i64,
     /// The difference.
@@ -65,10 +65,10 @@ pub struct FunnelTotals {
     /// The day that is compared with.
     #[schema(required)]
     since: Option<Date>,
-    /// How many clusters there were on the day, in any state.
+    /// Number of clusters in any state on the day.
     #[schema(minimum = 0, example = 13)]
     count: i64,
-    /// How many there were on the day that is compared with.
+    /// Number of clusters on the day compared with.
     #[schema(minimum = 0, example = 11)]
     count_before: i64,
     /// The difference.
@@ -128,7 +128,7 @@ impl Report for Funnel {
              AND e.effective_on <= {day}{known}), {registered})"
         );
         let days = sql.days_between(&day, "x.entered");
-        // What was registered later was not a candidate then; other states have their own days.
+        // A cluster registered later was not a candidate then; other states have dates of their own.
         let there = |day: &str| format!("WHERE c.state <> 'candidate' OR {registered} <= {day}");
         let (there_now, there_before) = (there(&day), there(&before));
         let query = format!(
@@ -153,7 +153,7 @@ impl Report for Funnel {
     }
 
     fn chart(question: &Question<Self>, states: &[FunnelState], _: &FunnelTotals) -> Option<Chart> {
-        // Those that have left the programme are no part of the funnel.
+        // Clusters that have left the programme are not in the funnel.
         let within = || {
             states.iter().filter(|row| !matches!(row.state, State::Merged | State::Split | State::Withdrawn))
         };
@@ -197,7 +197,7 @@ impl From<Row> for FunnelState {
     }
 }
 
-/// What a state is called: the English name is the code in words.
+/// Name of a state: in English its code in words.
 fn name(state: State) -> Text {
     let code = lifecycle::State::name(state);
     let (first, rest) = code.split_at(1);

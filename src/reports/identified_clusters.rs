@@ -1,5 +1,4 @@
-//! Which clusters had been identified by a day, in which state they were then, who says so, and what became
-//! of them.
+//! Clusters identified by a day, with their state on it, sources and lineage.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{
@@ -48,17 +47,17 @@ pub struct IdentifiedCluster {
     /// The day it was identified, or a day in that month, quarter or year: see `identified_precision`.
     #[schema(required, example = json!(null))]
     identified_on: Option<Date>,
-    /// How precisely that day is known.
+    /// Precision of that day.
     #[schema(required, example = "not_later_than")]
     identified_precision: Option<Precision>,
-    /// The day by which it was identified at the latest: it decides whether the cluster counts.
+    /// The day by which it was identified at the latest: it determines whether the cluster counts.
     identified_not_later_than: Date,
-    /// Who says so.
+    /// Sources of the identification.
     #[schema(example = json!(["Provincial company: industrial clusters of Lorestan identified up to late 1392"]))]
     sources: Vec<String>,
-    /// What became of it by that day: merged with others, split off, renamed.
+    /// Lineage up to that day: merged with others, split off, renamed.
     lineage: Vec<LineageKind>,
-    /// Where it is.
+    /// Location.
     #[schema(required)]
     location: Option<Location>,
 }

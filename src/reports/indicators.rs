@@ -1,5 +1,4 @@
-//! What the projects have changed: of each indicator where the clusters stood before, where they were to come
-//! and where they have come, by benefit theme.
+//! Effects of the projects: baseline, target and actual value of each indicator, by benefit theme.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{ActiveEnum, DatabaseTransaction, FromQueryResult, Iterable};
@@ -42,25 +41,25 @@ pub struct IndicatorChange {
     /// Its unit in English.
     #[schema(required, example = "thousand US dollars")]
     unit_en: Option<String>,
-    /// Which way is better.
+    /// Direction of improvement.
     #[schema(example = "up")]
     direction: Direction,
-    /// How many projects have a baseline value of it.
+    /// Number of projects with a baseline value of it.
     #[schema(minimum = 0, example = 12)]
     projects: i64,
-    /// How many of them are measured: they have an actual value of a later period.
+    /// Number of these that are measured: they have an actual value of a later period.
     #[schema(minimum = 0, example = 9)]
     measured: i64,
-    /// The share of those that are measured, in basis points, rounded half up; null without projects.
+    /// Share of measured projects, in basis points, rounded half up; null without projects.
     #[schema(required, minimum = 0, maximum = 10_000, example = 7_500)]
     coverage_bp: Option<i64>,
     /// The mean of the baseline values of the measured projects; each project's earliest counts.
     #[schema(required, example = "1200.5")]
     baseline: Option<Decimal>,
-    /// How many of the measured projects have a target.
+    /// Number of measured projects with a target.
     #[schema(minimum = 0, example = 8)]
     targeted: i64,
-    /// The mean of their targets; each project's last one counts, also of a period to come.
+    /// Mean of their targets; the last one of each project counts, even of a future period.
     #[schema(required, example = "2000")]
     target: Option<Decimal>,
     /// The mean of the latest actual values of the measured projects.
@@ -70,12 +69,12 @@ pub struct IndicatorChange {
     /// positive, whichever way is better. Rounded half up; null where the baseline is 0.
     #[schema(required, example = 4_579)]
     change_bp: Option<i64>,
-    /// How many of the measured projects stand better than at their baseline.
+    /// Number of measured projects that have improved since their baseline.
     #[schema(minimum = 0, example = 7)]
     improved: i64,
 }
 
-/// The row of the query. Sums are told in two parts, whole units and millionths, which stay within 64 bits.
+/// Row of the query. Sums are split into whole units and millionths, which stay within 64 bits.
 #[derive(FromQueryResult)]
 pub struct Row {
     code: String,
@@ -98,25 +97,25 @@ pub struct Row {
     latest_rest: i64,
 }
 
-/// What the indicators come to.
+/// Totals of the indicators.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct IndicatorTotals {
-    /// How many indicators.
+    /// Number of indicators.
     #[schema(minimum = 0, example = 27)]
     indicators: u64,
-    /// How many of them some project measures.
+    /// Number of indicators that some project measures.
     #[schema(minimum = 0, example = 11)]
     indicators_measured: u64,
-    /// How many pairs of an indicator and a project there are with a baseline value.
+    /// Number of pairs of an indicator and a project with a baseline value.
     #[schema(minimum = 0, example = 40)]
     projects: i64,
-    /// How many of these pairs are measured.
+    /// Number of these pairs that are measured.
     #[schema(minimum = 0, example = 30)]
     measured: i64,
     /// Their share in basis points, rounded half up; null without pairs.
     #[schema(required, minimum = 0, maximum = 10_000, example = 7_500)]
     coverage_bp: Option<i64>,
-    /// How many of the measured pairs stand better than at their baseline.
+    /// Number of measured pairs that have improved since their baseline.
     #[schema(minimum = 0, example = 21)]
     improved: i64,
 }
@@ -197,7 +196,7 @@ impl Report for Indicators {
         let one = |kind: &str, place: &str| {
             format!("MAX(CASE WHEN v.kind = '{kind}' AND v.{place} = 1 THEN v.value END)")
         };
-        // What is not measured says nothing of before either.
+        // Projects without a measurement do not count in the other means either.
         let sums = ["baseline", "target", "latest"].map(|name| {
             let value = format!("CASE WHEN w.latest IS NOT NULL THEN w.{name} END");
             format!("CAST(SUM({value} / 1000000) AS bigint) AS {name}_whole, CAST(SUM({value} % 1000000) AS bigint) AS {name}_rest")
@@ -316,10 +315,10 @@ impl From<Row> for IndicatorChange {
 
 /// Indicators
 ///
-/// Each indicator of the catalogue that is active or measured, over the projects that have a baseline value
-/// of it. A measurement counts when its period has ended by `as_of`. Means are over the same projects before
-/// and after: those that are measured. With `period` only actual values of periods that end in it. Means are
-/// exact to six decimals, rounded half up.
+/// Each indicator of the catalogue that is active or measured, over the projects with a baseline value of it.
+/// A measurement counts if its period has ended by `as_of`. All means are over the same projects, those that
+/// are measured. With `period` only actual values of periods that end within it. Means are exact to six
+/// decimals, rounded half up.
 #[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<IndicatorChange, IndicatorTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/indicators")]
 pub async fn get_indicators(question: Question<Indicators>) -> Result<HttpResponse, Problem> {

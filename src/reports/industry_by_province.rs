@@ -26,15 +26,15 @@ use crate::{
 /// The report.
 pub struct IndustryByProvince;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
     /// The level of ISIC; divisions when left out.
     #[param(inline)]
     pub level: Option<Level>,
-    /// Whether the answer is to be published: enterprises and employment are then those of the published
-    /// statistics, of the newest quarter that ends by `as_of`. It comes for all industries and without
+    /// Whether the answer is for publication: enterprises and employment are then those of the published
+    /// statistics, of the newest quarter that ends by `as_of`. Available for all industries and without
     /// `known_at`.
     pub for_publication: Option<bool>,
 }
@@ -50,24 +50,22 @@ pub struct IndustryInProvince {
     /// their primary class.
     #[schema(minimum = 0, example = 1)]
     clusters: i64,
-    /// Those of them that were in development.
+    /// Number of them in development.
     #[schema(minimum = 0, example = 1)]
     in_development: i64,
-    /// Those that were developed.
+    /// Number of them developed.
     #[schema(minimum = 0, example = 0)]
     developed: i64,
-    /// Enterprises of the register by their primary class, whether members of clusters or not; null where it
-    /// is suppressed.
+    /// Enterprises of the register by their primary class, members of clusters or not; null if suppressed.
     #[schema(required, minimum = 0, example = 14)]
     enterprises: Option<i64>,
-    /// Persons whom they employ, as far as it is known; null where it is suppressed.
+    /// Persons employed, as far as known; null if suppressed.
     #[schema(required, minimum = 0, example = 320)]
     employment: Option<i64>,
-    /// Whether enterprises, employment or both are suppressed: those that are null. Only in an answer that is
-    /// to be published.
+    /// Whether enterprises, employment or both are suppressed (null). Only in an answer for publication.
     #[schema(example = false)]
     suppressed: bool,
-    /// Where its clusters are.
+    /// Locations of its clusters.
     locations: Vec<Location>,
 }
 
@@ -96,16 +94,16 @@ pub struct Row {
     locations: Json,
 }
 
-/// What the cells come to: those that are told.
+/// Totals of the cells that are not suppressed.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct IndustryTotals {
     /// Identified clusters.
     #[schema(minimum = 0)]
     clusters: i64,
-    /// Those in development.
+    /// Number in development.
     #[schema(minimum = 0)]
     in_development: i64,
-    /// Those that were developed.
+    /// Number developed.
     #[schema(minimum = 0)]
     developed: i64,
     /// Enterprises of the cells in which they are not suppressed.
@@ -114,7 +112,7 @@ pub struct IndustryTotals {
     /// Persons employed in the cells in which they are not suppressed.
     #[schema(minimum = 0)]
     employment: i64,
-    /// How many cells have something suppressed.
+    /// Number of cells with a suppressed value.
     #[schema(minimum = 0)]
     suppressed: i64,
 }
@@ -274,7 +272,7 @@ impl Report for IndustryByProvince {
 }
 
 impl Question<IndustryByProvince> {
-    /// The quarter whose published statistics the answer is made of; none where it is not to be published.
+    /// The quarter of the published statistics to use; none if the answer is not for publication.
     async fn published(&self, db: &DatabaseTransaction) -> Result<Option<PersianPeriod>, Problem> {
         if !self.own.for_publication.unwrap_or(false) {
             return Ok(None);
@@ -283,7 +281,7 @@ impl Question<IndustryByProvince> {
     }
 }
 
-/// So many industries are readable in a chart: those with most.
+/// Maximum number of industries in a chart: the largest.
 const MOST_INDUSTRIES: usize = 20;
 
 impl From<Row> for IndustryInProvince {
@@ -304,13 +302,13 @@ impl From<Row> for IndustryInProvince {
 
 /// Industries by province
 ///
-/// A row for each industry, of the `level` asked for, and province in which there are identified clusters or
+/// A row for each industry, at the requested `level`, and province in which there are identified clusters or
 /// enterprises. Clusters are those of `as_of`; the register of enterprises is the one known at `known_at`. As
-/// GeoJSON each row is a feature with the places of its clusters.
+/// GeoJSON each row is a feature with the locations of its clusters.
 ///
 /// With `for_publication` enterprises and employment are those of the published statistics
-/// (`/public/statistics`), in which nothing tells of single firms (rule 9 of the programme); `totals` are the
-/// sums of what is not suppressed.
+/// (`/public/statistics`), which reveal nothing about single firms (rule 9 of the programme); `totals` are
+/// the sums of the values that are not suppressed.
 #[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<IndustryInProvince, IndustryTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/industry-by-province")]
 pub async fn get_industry_by_province(

@@ -1,7 +1,7 @@
 //! Reports: one file each, with its parameters, its row type, its one query and its chart.
 //!
-//! A report says what it tells ([`Report`]); a [`Question`] holds what it is asked, and [`answer`] puts the
-//! rows out as JSON, CSV, a workbook, a chart or GeoJSON, and knows nothing of any report.
+//! A report implements [`Report`]; a [`Question`] holds the parameters of a request, and [`answer`] writes
+//! the rows as JSON, CSV, a workbook, a chart or GeoJSON, independently of the report.
 
 pub mod answer;
 pub mod budget;
@@ -87,48 +87,48 @@ const ENTRIES: &[&Entry] = &[
 
 /// A report.
 pub trait Report: Sized + 'static {
-    /// What it is called, and what it tells.
+    /// Name, titles and columns.
     const ENTRY: Entry;
-    /// Whether it looks at all that the caller may see, whichever provinces it is asked for: to compare them
-    /// with it.
+    /// Whether it reads everything that the caller may see, independent of the requested provinces: to
+    /// compare them with it.
     const LOOKS_BEYOND: bool = false;
-    /// What it can be asked beside [`Common`]; [`NoParameters`] for nothing.
+    /// Parameters in addition to [`Common`]; [`NoParameters`] for none.
     type Parameters: DeserializeOwned;
     /// One row.
     type Item: Serialize;
-    /// What the rows come to; [`NoTotals`] for nothing.
+    /// Totals of the rows; [`NoTotals`] for none.
     type Totals: Totals<Self::Item>;
-    /// Whether its chart shows rows. One that shows totals keeps none of them.
+    /// Whether its chart shows rows; otherwise no rows are kept for it.
     const CHARTS_ROWS: bool = true;
 
-    /// What its answer depends on beside the records that it reads.
+    /// Dependencies of the answer other than the records that it reads.
     fn edition(_: &Question<Self>, _: &DatabaseTransaction) -> impl Future<Output = Result<String, Problem>> {
         std::future::ready(Ok(String::new()))
     }
 
-    /// Puts out its rows.
+    /// Writes its rows to `out`.
     fn tell(
         question: &Question<Self>,
         db: &DatabaseTransaction,
         out: &mut RowSink<Self>,
     ) -> impl Future<Output = Result<(), Problem>>;
 
-    /// Its chart, where [`Entry::formats`] has one.
+    /// Its chart, if [`Entry::formats`] has one.
     fn chart(_: &Question<Self>, _: &[Self::Item], _: &Self::Totals) -> Option<Chart> {
         None
     }
 }
 
-/// What the rows of a report come to.
+/// Totals of the rows of a report.
 pub trait Totals<I>: Default + Serialize {
     /// Adds a row.
     fn add(&mut self, item: &I);
 
-    /// Works out what follows from the sums, such as ratios.
+    /// Computes derived totals, such as ratios.
     fn finish(&mut self) {}
 }
 
-/// A report whose rows come to nothing.
+/// Totals of a report without any.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct NoTotals {}
 
@@ -141,7 +141,7 @@ pub fn list<T: DeserializeOwned>(array: Value) -> Vec<T> {
     serde_json::from_value(array).unwrap_or_default()
 }
 
-/// What a report is called, and what it tells.
+/// Catalogue entry of a report.
 #[derive(Debug)]
 pub struct Entry {
     /// Its name, also in its path.
@@ -150,20 +150,20 @@ pub struct Entry {
     pub title_fa: &'static str,
     /// Its title in English.
     pub title_en: &'static str,
-    /// What it can be had as.
+    /// Available formats.
     pub formats: &'static [Format],
     /// The Persian titles of its own parameters, by name.
     pub parameters: &'static [(&'static str, &'static str)],
     /// The kinds of records that it reads.
     pub reads: &'static [&'static str],
-    /// What its columns mean, in their order.
+    /// Columns in order, with their meanings.
     pub columns: &'static [Column],
 }
 
-/// What a report is had as that is a table and nothing else.
+/// Formats of a report that is only a table.
 pub const TABLE: &[Format] = &[Format::Json, Format::Csv, Format::Xlsx];
 
-/// What a report is had as that has a chart.
+/// Formats of a report with a chart.
 pub const WITH_CHART: &[Format] = &[Format::Json, Format::Csv, Format::Xlsx, Format::Svg];
 
 /// The formats of a report by its path; none where there is no such report.
@@ -198,7 +198,7 @@ pub struct MenuEntry {
     /// Its name.
     #[schema(value_type = String, example = "identified-clusters")]
     name: &'static str,
-    /// Where it is.
+    /// Path.
     #[schema(example = "/api/v1/reports/identified-clusters")]
     path: String,
     /// Its title in Persian.
@@ -207,12 +207,12 @@ pub struct MenuEntry {
     /// Its title in English.
     #[schema(value_type = String, example = "Identified clusters")]
     title_en: &'static str,
-    /// The query parameters that it takes.
+    /// Its query parameters.
     parameters: Vec<MenuParameter>,
     /// The values of `format`.
     #[schema(value_type = Vec<String>, example = json!(["json", "csv", "xlsx"]))]
     formats: Vec<&'static str>,
-    /// What its columns mean.
+    /// Columns with their meanings.
     #[schema(value_type = Vec<Column>)]
     columns: &'static [Column],
 }
@@ -224,10 +224,10 @@ pub struct MenuParameter {
     /// Its name in the query string.
     #[schema(example = "as_of")]
     name: String,
-    /// What it is called in Persian.
+    /// Persian title.
     #[schema(value_type = String, example = "روز گزارش")]
     title_fa: &'static str,
-    /// What it means, in English.
+    /// Meaning, in English.
     #[schema(example = "The day that the report speaks of.")]
     title_en: String,
     /// Its values as a JSON schema.
@@ -244,7 +244,7 @@ pub async fn list_reports(shape: Shape) -> Result<Answer, Problem> {
     shape.items(&Menu { items: ENTRIES.iter().map(|entry| MenuEntry::of(entry)).collect() })
 }
 
-/// What a reference of the document refers to.
+/// Resolves a reference of the document.
 fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     value["$ref"]
         .as_str()

@@ -1,5 +1,4 @@
-//! What the enterprises of clusters do together: networks and joint actions, with their members and what they
-//! cost.
+//! Cooperation of the enterprises of clusters: networks and joint actions, with their members and cost.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult, prelude::Uuid};
@@ -42,21 +41,21 @@ pub struct ClusterNetworks {
         example = "horizontal"
     )]
     kind: String,
-    /// How many there were by the day.
+    /// Number formed by the day.
     #[schema(minimum = 0, example = 3)]
     formed: i64,
-    /// How many were formed, or begun, in the period; with `period` only, else all of which the day is known.
+    /// Number formed, or begun, in the period; without `period`, all whose day is known.
     #[schema(minimum = 0, example = 1)]
     formed_in_period: i64,
-    /// How many were neither dissolved nor ended on the day.
+    /// Number neither dissolved nor ended on the day.
     #[schema(minimum = 0, example = 2)]
     active: i64,
-    /// How many enterprises were members of those: each is counted once.
+    /// Number of enterprises that were members of those; each is counted once.
     #[schema(minimum = 0, example = 24)]
     members: i64,
-    /// What all that were formed cost, in rials.
+    /// Cost of all that were formed, in rials.
     cost_irr: Amount,
-    /// What of it the enterprises themselves bear, in rials, rounded down for each.
+    /// Part of the cost that the enterprises themselves bear, in rials, each rounded down.
     private_irr: Amount,
     /// The same as a share in basis points, rounded half up; null where nothing is known to cost anything.
     #[schema(required, minimum = 0, maximum = 10_000, example = 6000)]
@@ -79,21 +78,21 @@ pub struct Row {
     private_irr: i64,
 }
 
-/// What they come to.
+/// Totals.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct NetworkTotals {
-    /// How many there were by the day.
+    /// Number formed by the day.
     #[schema(minimum = 0)]
     formed: i64,
-    /// How many were formed in the period.
+    /// Number formed in the period.
     #[schema(minimum = 0)]
     formed_in_period: i64,
-    /// How many were active on the day.
+    /// Number active on the day.
     #[schema(minimum = 0)]
     active: i64,
-    /// What they cost, in rials.
+    /// Their cost, in rials.
     cost_irr: Amount,
-    /// What of it the enterprises bear, in rials.
+    /// Part of the cost that the enterprises bear, in rials.
     private_irr: Amount,
     /// The same as a share in basis points, rounded half up.
     #[schema(required, example = 6000)]
@@ -201,9 +200,9 @@ impl From<Row> for ClusterNetworks {
 
 /// Networks and joint actions
 ///
-/// For each cluster and kind of network, and for the joint actions of its projects: how many were formed by
-/// `as_of` and in `period`, how many were active on the day and with how many enterprises, what they cost,
-/// and what of it the enterprises bear. One whose first day is not known counts as formed, but in no period.
+/// For each cluster and kind of network, and for the joint actions of its projects: the number formed by
+/// `as_of` and in `period`, the number active on the day and their enterprises, the cost, and the part of it
+/// that the enterprises bear. One whose first day is not known counts as formed, but in no period.
 #[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<ClusterNetworks, NetworkTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/networks")]
 pub async fn get_networks(question: Question<Networks>) -> Result<HttpResponse, Problem> {

@@ -1,4 +1,4 @@
-//! Which milestones were overdue on a day, for how long, and who led their projects. "Overdue" is derived,
+//! Milestones overdue on a day, with the days overdue and the lead of their project. "Overdue" is derived,
 //! never stored.
 
 use actix_web::{HttpResponse, get};
@@ -24,11 +24,11 @@ use crate::{
 /// The report.
 pub struct OverdueMilestones;
 
-/// What it can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// Only milestones that are so many days late or more.
+    /// Minimum number of days overdue.
     #[param(minimum = 1, maximum = 36_500, default = 1, example = 31)]
     min_days_late: Option<u64>,
 }
@@ -49,8 +49,8 @@ pub struct OverdueMilestone {
     /// The code of the project.
     #[schema(example = "15-P-0001")]
     project_code: String,
-    /// The state of the project on that day. The milestones of a suspended project are overdue all the same;
-    /// those of a closed or terminated one are not.
+    /// State of the project on that day. Milestones of a suspended project count as overdue; those of a
+    /// closed or terminated one do not.
     project_state: ProjectState,
     /// The name of the cluster in Persian.
     #[schema(example = "سنگ")]
@@ -62,20 +62,20 @@ pub struct OverdueMilestone {
     /// The day by which it was due, in the plan that was in force.
     #[schema(example = "2016-09-21")]
     due_on: Date,
-    /// How many days have passed since.
+    /// Number of days overdue.
     #[schema(minimum = 1, example = 45)]
     days_late: i64,
     /// Its part of its project in that plan, in basis points.
     #[schema(minimum = 0, maximum = 10_000, example = 500)]
     weight_bp: i64,
-    /// Where it stood on that day.
+    /// State on that day.
     state: State,
-    /// Who led the project on that day; null where nobody did.
+    /// Lead of the project on that day; null if there was none.
     #[schema(required)]
     lead_cda: Option<Leader>,
 }
 
-/// A CDA who leads a project.
+/// The lead CDA of a project.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LeaderOfProject)]
 pub struct Leader {
@@ -86,20 +86,20 @@ pub struct Leader {
     name_fa: String,
 }
 
-/// What they come to.
+/// Totals.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct OverdueTotals {
-    /// How many milestones.
+    /// Number of milestones.
     #[schema(minimum = 0, example = 6)]
     milestones: u64,
     /// The sum of their weights, each in basis points of its own project.
     #[schema(minimum = 0, example = 2_900)]
     weight_bp: i64,
-    /// How many by age.
+    /// Number of milestones by days overdue.
     by_age: OverdueByAge,
 }
 
-/// How many milestones are how many days late.
+/// Number of milestones by days overdue.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct OverdueByAge {
     /// 1 to 30 days.
@@ -272,9 +272,9 @@ impl From<Row> for OverdueMilestone {
 /// Overdue milestones
 ///
 /// The milestones that were due before `as_of` and neither accepted nor cancelled on that day, the longest
-/// overdue first. Due days and weights are those of the plan that was in force: the newest baseline frozen by
-/// then. A suspended project's milestones are overdue as well (see `project_state`); a closed or terminated
-/// project has none. With `period` only what was due in it.
+/// overdue first. Due days and weights are those of the plan in force: the newest baseline frozen by then.
+/// Milestones of a suspended project are included (see `project_state`); a closed or terminated project has
+/// none. With `period` only those due within it.
 #[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<OverdueMilestone, OverdueTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/overdue-milestones")]
 pub async fn get_overdue_milestones(question: Question<OverdueMilestones>) -> Result<HttpResponse, Problem> {

@@ -1,5 +1,4 @@
-//! The milestones of all projects with the plan that was in force: what `projects::plan` says of one project,
-//! in one statement.
+//! Milestones of all projects with the plan in force: the rules of `projects::plan` as one statement.
 
 use super::{Question, Report};
 use crate::store::{
@@ -7,12 +6,12 @@ use crate::store::{
     temporal_relations::{BASELINE, MILESTONE},
 };
 
-/// Milestones as a relation in parentheses, as they were known and in the provinces spoken of: `id`,
-/// `project_id`, `province`, `phase`, `pillar`, `title_fa`, `title_en`, `state`, and `weight_bp` (64 bits)
-/// and `due_on` of the plan in force on the day. That is the newest baseline frozen by then, else the first
-/// one; without one it is what the milestones say. What a baseline does not have weighs nothing.
+/// Milestones as a relation in parentheses, as known then and in the selected provinces: `id`, `project_id`,
+/// `province`, `phase`, `pillar`, `title_fa`, `title_en`, `state`, and `weight_bp` (64 bits) and `due_on` of
+/// the plan in force on the day. That is the newest baseline frozen by then, otherwise the first one; without
+/// one it is the milestones themselves. Milestones outside the baseline have no weight.
 ///
-/// The table itself holds the newest plan: today it answers without looking at baselines, by its indexes.
+/// The table itself has the newest plan: for today it suffices, with its indexes.
 pub fn milestones<R: Report>(question: &Question<R>, sql: &mut Composer) -> String {
     const COLUMNS: &str =
         "m.id, m.project_id, m.province, m.phase, m.pillar, m.title_fa, m.title_en, m.state";

@@ -1,5 +1,5 @@
-//! Where each project stands: who leads it, in which phase it is, what was planned by the day and what is
-//! reached, and how it will end if it goes on like this.
+//! Status of each project: lead, phase, planned and actual progress by the day, and forecast at the present
+//! pace.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{ActiveEnum, DatabaseTransaction, FromQueryResult, prelude::Uuid};
@@ -24,12 +24,12 @@ use crate::{
 /// The report.
 pub struct ProjectStatus;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// Projects that were in one of these states on the day; those under contract that are not closed or
-    /// terminated when left out.
+    /// Projects in one of these states on the day; by default those under contract that are not closed or
+    /// terminated.
     #[param(style = Form, explode = false, min_items = 1, max_items = 11, inline)]
     pub state: Option<Vec<State>>,
 }
@@ -53,21 +53,21 @@ pub struct ProjectOnDay {
     cluster_fa: String,
     /// Its province.
     province: ProvinceCode,
-    /// Where it stood.
+    /// State of the project.
     state: State,
     /// The phase that belongs to that state; null before the first, and where the project rests or has ended.
     #[schema(required)]
     phase: Option<PhaseName>,
-    /// The lead CDA of the day; null where there was none.
+    /// Lead CDA on the day; null if there was none.
     #[schema(required, example = "عامل توسعهٔ نمونه")]
     lead_cda_fa: Option<String>,
     /// The baseline in force on the day; null while there is none, and nothing is planned or earned.
     #[schema(required, minimum = 1, example = 1)]
     baseline_number: Option<i64>,
-    /// What should have been reached by the day by the baseline in force, in basis points.
+    /// Planned progress by the day, according to the baseline in force, in basis points.
     #[schema(required, minimum = 0, maximum = 10_000, example = 5000)]
     planned_bp: Option<i64>,
-    /// What was reached, in basis points: Σ weight × accepted fraction, rounded down.
+    /// Actual progress, in basis points: Σ weight × accepted fraction, rounded down.
     #[schema(required, minimum = 0, maximum = 10_000, example = 4150)]
     actual_bp: Option<i64>,
     #[serde(flatten)]
@@ -75,7 +75,7 @@ pub struct ProjectOnDay {
     /// The last day of the contract.
     #[schema(required)]
     contract_end: Option<Date>,
-    /// How many days are left until then; negative when it has passed, null for projects that have ended.
+    /// Number of days until then; negative if it has passed, null for projects that have ended.
     #[schema(required, example = 400)]
     days_left: Option<i64>,
 }
@@ -102,10 +102,10 @@ pub struct Row {
     days_left: Option<i64>,
 }
 
-/// What the projects come to.
+/// Totals of the projects.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct ProjectStatusTotals {
-    /// The sums of all rows, and what follows from them.
+    /// Sums of all rows, and figures derived from them.
     #[serde(flatten)]
     value: EarnedValue,
 }
@@ -203,7 +203,7 @@ impl Report for ProjectStatus {
     }
 }
 
-/// The states that are shown when none is asked for.
+/// States shown by default.
 const RUNNING: &[State] = &[
     State::Contracted,
     State::Diagnostic,
@@ -246,11 +246,10 @@ impl From<Row> for ProjectOnDay {
 
 /// Status of projects
 ///
-/// Each project that is under way: who leads it, its phase, what was planned and what is reached, and its
-/// earned value. Planned value comes from the baseline in force on the day, earned value from what was
-/// accepted with its weights, actual cost from the payments (earned value management after ANSI/PMI 19-006
-/// and ISO 21508). Values are parts of the approved budget in whole rials, rounded down for each milestone.
-/// `totals` sum up the rows.
+/// Each project under way: lead, phase, planned and actual progress, and earned value. Planned value comes
+/// from the baseline in force on the day, earned value from acceptances with its weights, actual cost from
+/// the payments (earned value management after ANSI/PMI 19-006 and ISO 21508). Values are parts of the
+/// approved budget in whole rials, rounded down for each milestone. `totals` are the sums of the rows.
 #[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<ProjectOnDay, ProjectStatusTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/project-status")]
 pub async fn get_project_status(question: Question<ProjectStatus>) -> Result<HttpResponse, Problem> {

@@ -1,4 +1,4 @@
-//! How far the provinces have come, side by side.
+//! Progress of the provinces, side by side.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult};
@@ -36,7 +36,7 @@ pub struct LeagueRow {
     /// Clusters that had been identified by the day, as the report `identified-clusters` counts them.
     #[schema(minimum = 0, example = 11)]
     identified: i64,
-    /// Those of them that were found feasible: feasible, in development, or developed.
+    /// Number of them found feasible: feasible, in development, or developed.
     #[schema(minimum = 0, example = 2)]
     feasible: i64,
     /// Projects that were under way: under contract, neither resting nor ended.
@@ -49,19 +49,19 @@ pub struct LeagueRow {
     budget_at_completion_irr: Amount,
     /// The earned value of its projects, in rials.
     earned_value_irr: Amount,
-    /// Progress: earned value as a part of the whole planned value, in basis points, rounded half up; null
+    /// Progress: earned value as a share of the whole planned value, in basis points, rounded half up; null
     /// while nothing is planned.
     #[schema(required, example = 6250)]
     progress_bp: Option<i64>,
     /// Schedule performance index of its projects, EV / PV, to four decimals.
     #[schema(required, example = "0.8333")]
     spi: Option<Decimal>,
-    /// Progress reports that came late or are missing, as the report `reporting-compliance` counts them with
-    /// its usual deadline.
+    /// Late or missing progress reports, counted as in the report `reporting-compliance` with its default
+    /// deadline.
     #[schema(minimum = 0, example = 3)]
     late_reports: i64,
-    /// The place among the provinces: by progress, then by fewer late reports (proposed). Equals share a
-    /// place. Null for callers who see one province only.
+    /// Rank of the province: by progress, then by fewer late reports (proposed). Equal provinces share a
+    /// rank. Null for callers of one province.
     #[schema(required, minimum = 1, example = 4)]
     rank: Option<i64>,
 }
@@ -104,7 +104,7 @@ pub struct LeagueTotals {
     /// Progress of all, in basis points, rounded half up.
     #[schema(required, example = 6250)]
     progress_bp: Option<i64>,
-    /// Progress reports that came late or are missing.
+    /// Late or missing progress reports.
     #[schema(minimum = 0)]
     late_reports: i64,
 }
@@ -190,7 +190,7 @@ impl Report for ProvinceLeague {
             count_where("d.submitted_on IS NULL OR d.submitted_on > d.deadline"),
         );
         let rows: Vec<Row> = Row::find_by_statement(sql.statement(query)).all(db).await?;
-        // There are 31 at the most.
+        // At most 31.
         let mut rows: Vec<LeagueRow> = rows.into_iter().map(LeagueRow::from).collect();
         if question.scope().is_none() {
             rank(&mut rows);
@@ -242,7 +242,7 @@ impl From<Row> for LeagueRow {
     }
 }
 
-/// Orders the provinces by their place; those that plan nothing come last and have none.
+/// Sorts the provinces by rank; those without planned value come last, without a rank.
 fn rank(rows: &mut [LeagueRow]) {
     let merit = |row: &LeagueRow| (row.progress_bp, -row.late_reports);
     let place = |rows: &[LeagueRow], row: &LeagueRow| {
@@ -256,8 +256,8 @@ fn rank(rows: &mut [LeagueRow]) {
 /// League of provinces
 ///
 /// Each province with its clusters, projects, progress and late reports on `as_of`. Progress is earned value
-/// as a part of all that the baselines plan. Callers who see one province get it alone, without a place among
-/// the others.
+/// as a share of the whole planned value of the baselines. Callers of one province get it alone, without a
+/// rank.
 #[utoipa::path(params(Common), responses((status = 200, body = ReportResponse<LeagueRow, LeagueTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/province-league")]
 pub async fn get_province_league(question: Question<ProvinceLeague>) -> Result<HttpResponse, Problem> {

@@ -1,4 +1,4 @@
-//! What a report is asked: the parameters that all reports share, read once, and what follows from them.
+//! Question of a report: the parameters that all reports share, read once, and values derived from them.
 
 use std::sync::Arc;
 
@@ -22,25 +22,25 @@ use crate::{
     },
 };
 
-/// What every report can be asked.
+/// Parameters of all reports.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Common {
     /// Any of these provinces; all of the caller's when left out.
     #[param(style = Form, explode = false, min_items = 1, max_items = 31)]
     pub province: Option<Vec<ProvinceCode>>,
-    /// Clusters whose primary class lies under any of these codes of ISIC Rev. 4, of any level; and what
-    /// belongs to them.
+    /// Only clusters whose primary class is within any of these codes of ISIC Rev. 4, of any level, with
+    /// their projects and other records.
     #[param(style = Form, explode = false, min_items = 1, max_items = 50)]
     pub industry: Option<Vec<IsicCode>>,
-    /// The day that the report speaks of; today when left out, or the day of `known_at`, or the last one of
-    /// `period` where that is earlier.
+    /// Reporting day; by default today, or the day of `known_at`, or the last one of `period` if that is
+    /// earlier.
     pub as_of: Option<Date>,
-    /// What the service knew at this moment; now when left out. With the same `as_of` and `known_at` the
-    /// report says the same for ever.
+    /// Only what the service knew at this moment counts; now by default. The same `as_of` and `known_at`
+    /// always give the same report.
     pub known_at: Option<DateTime<Utc>>,
-    /// A Persian year, half, quarter or month. What is counted over time is counted from its first day to
-    /// `as_of`, which lies in it.
+    /// A Persian year, half, quarter or month. Flows are counted from its first day to `as_of`, which must be
+    /// within it.
     pub period: Option<PersianPeriod>,
 }
 
@@ -48,7 +48,7 @@ pub struct Common {
 #[derive(Debug, Deserialize)]
 pub struct NoParameters {}
 
-/// A question to a report, from a caller who may ask it.
+/// A report request from an authorized caller.
 pub struct Question<R: Report> {
     /// The database.
     pub db: Database,
@@ -56,17 +56,17 @@ pub struct Question<R: Report> {
     pub long_reads: web::Data<LongReads>,
     /// The request.
     pub request: HttpRequest,
-    /// What the guard made of it.
+    /// Result of the authorization middleware.
     pub call: Call,
-    /// Who asks.
+    /// The caller.
     pub caller: Arc<Caller>,
-    /// The day spoken of.
+    /// Reporting day.
     pub as_of: Date,
-    /// What was known at this moment is counted; none for what is known now.
+    /// Only what was known at this moment counts; none for the present.
     pub known_at: Option<DateTime<Utc>>,
     /// The period.
     pub period: Option<PersianPeriod>,
-    /// The provinces spoken of, within the caller's scope; none for the nation.
+    /// Selected provinces within the caller's scope; none for the nation.
     provinces: Option<Vec<String>>,
     industries: Option<Vec<IsicCode>>,
     /// The report's own parameters.
@@ -131,12 +131,12 @@ impl<R: Report> Question<R> {
         Composer::new(self.db.get_ref())
     }
 
-    /// The first day of the period; none where the whole past is meant.
+    /// First day of the period; none for the whole past.
     pub fn from(&self) -> Option<Date> {
         self.period.map(PersianPeriod::first_day)
     }
 
-    /// The provinces spoken of; none for the nation.
+    /// Selected provinces; none for the nation.
     pub fn provinces(&self) -> Option<Vec<&str>> {
         Some(self.provinces.as_ref()?.iter().map(String::as_str).collect())
     }
@@ -150,7 +150,7 @@ impl<R: Report> Question<R> {
         }
     }
 
-    /// What a chart says of itself: the day, and the part of the country.
+    /// Note of a chart: the day, and the part of the country.
     pub fn note(&self) -> Text {
         let day = self.as_of.in_calendar(self.call.calendar());
         let of = |name: fn(&Province) -> &str, nation: &str, several: &str| match self.provinces().as_deref()
@@ -168,12 +168,12 @@ impl<R: Report> Question<R> {
         )
     }
 
-    /// Whether it is asked for some industries only.
+    /// Whether only some industries are selected.
     pub fn has_industries(&self) -> bool {
         self.industries.is_some()
     }
 
-    /// The industries asked for; none for all.
+    /// Selected industries; none for all.
     pub fn industries(&self) -> Option<&[IsicCode]> {
         self.industries.as_deref()
     }
@@ -183,24 +183,25 @@ impl<R: Report> Question<R> {
         self.caller.scope.province().map(|code| ProvinceCode(code.to_owned()))
     }
 
-    /// Whether it is about what is known now, of today or a day to come: the tables themselves hold that.
+    /// Whether it is about present knowledge and today or a future day, for which the tables themselves
+    /// suffice.
     pub fn is_present(&self) -> bool {
         self.known_at.is_none() && self.as_of >= Date::today_in_iran()
     }
 
-    /// What is known, and on which day states are told.
+    /// Knowledge and day for reading states.
     fn knowledge(&self, day: Date) -> Knowledge {
         let is_present = day >= Date::today_in_iran();
         Knowledge { at: self.known_at, on: (!is_present).then(|| day.naive()) }
     }
 
-    /// A kind of record as a relation in parentheses: as it was known, in the states of the day, in the
-    /// provinces spoken of.
+    /// A kind of record as a relation in parentheses: as known then, in the states of the day, in the
+    /// selected provinces.
     pub fn known(&self, relation: &Relation, composer: &mut Composer) -> String {
         self.known_on(self.as_of, relation, composer)
     }
 
-    /// The same wherever its records are: for what may lie outside the scope and shows nothing of it.
+    /// The same for all provinces: for results that reveal nothing about records outside the scope.
     pub fn known_everywhere(&self, relation: &Relation, composer: &mut Composer) -> String {
         relation.known(self.knowledge(self.as_of), "", composer)
     }
@@ -226,13 +227,13 @@ impl<R: Report> Question<R> {
         )
     }
 
-    /// The condition that a column holds a province spoken of; empty for the nation.
+    /// Condition that a column has a selected province; empty for the nation.
     pub fn in_provinces(&self, column: &str, composer: &mut Composer) -> String {
         let list = self.provinces().map(|codes| composer.texts(codes));
         list.map(|list| format!("{column} IN {list}")).unwrap_or_default()
     }
 
-    /// ` AND …`: the condition that a column holds a class of an industry spoken of; empty for all.
+    /// ` AND …`: condition that a column has a class of a selected industry; empty for all.
     pub fn and_in_industries(&self, column: &str, composer: &mut Composer) -> String {
         let Some(codes) = &self.industries else { return String::new() };
         let any: Vec<_> = prefixes_of(codes)
@@ -242,7 +243,7 @@ impl<R: Report> Question<R> {
         if any.is_empty() { " AND 1 = 0".to_owned() } else { format!(" AND ({})", any.join(" OR ")) }
     }
 
-    /// The clusters spoken of: those of the provinces and industries.
+    /// Selected clusters: those of the provinces and industries.
     pub fn clusters(&self, composer: &mut Composer) -> String {
         self.clusters_on(self.as_of, composer)
     }
@@ -254,7 +255,7 @@ impl<R: Report> Question<R> {
         format!("(SELECT c.* FROM {clusters} c WHERE 1 = 1{industries})")
     }
 
-    /// The projects spoken of: those of the clusters spoken of.
+    /// Selected projects: those of the selected clusters.
     pub fn projects(&self, composer: &mut Composer) -> String {
         let projects = self.known(&crate::store::temporal_relations::PROJECT, composer);
         if !self.has_industries() {

@@ -1,5 +1,5 @@
-//! How what two sources claim is held against one another: the explanation of one cluster, and the arithmetic
-//! of their difference.
+//! Reconciliation of the claims of two sources: the explanation of one cluster, and the breakdown of their
+//! difference.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{clusters::lineage::Kind as LineageKind, persian::text};
 
-/// A cluster that is claimed, before it is held against the others.
+/// A claimed cluster before the comparison.
 pub struct Side {
     /// The cluster.
     pub cluster: ClaimedCluster,
     /// Its names in A and in B; none where the source does not claim it.
     pub names: [Option<String>; 2],
-    /// The claimed clusters that it is related to.
+    /// Its lineage relations to claimed clusters.
     pub links: Vec<Link>,
     /// The names that it had.
     pub former_names: Vec<String>,
@@ -42,7 +42,7 @@ impl Side {
         }
     }
 
-    /// What follows for it: a merger or a split explains before a name does.
+    /// Reconciles one cluster: a merger or a split takes precedence over a name as its explanation.
     fn reconciled(&self, by_code: &HashMap<&str, &Self>, by_name: Option<Link>) -> ReconciledCluster {
         let explanation = self.alone().and_then(|(_, other)| {
             let claimed =
@@ -74,7 +74,7 @@ impl Side {
     }
 }
 
-/// What follows for each cluster.
+/// Reconciles each cluster.
 pub fn reconcile(all: &[Side]) -> Vec<ReconciledCluster> {
     let by_code = all.iter().map(|side| (side.cluster.code.as_str(), side)).collect();
     all.iter().zip(former_names(all)).map(|(side, by_name)| side.reconciled(&by_code, by_name)).collect()
@@ -112,7 +112,7 @@ impl Side {
     }
 }
 
-/// How far two sources agree.
+/// Agreement of two sources.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct ReconciliationTotals {
     /// The first source; null where there is no claim.
@@ -121,49 +121,49 @@ pub struct ReconciliationTotals {
         example = "Provincial company: industrial clusters of Lorestan identified up to late 1392"
     )]
     a: Option<String>,
-    /// The second source; null where there is none beside the first.
+    /// Second source; null if there is only one.
     #[schema(required, example = "Head of the provincial company, reported 1392-12-07")]
     b: Option<String>,
-    /// How many clusters A claims.
+    /// Number of clusters that A claims.
     #[schema(minimum = 0, example = 11)]
     named_a: i64,
-    /// How many clusters B claims.
+    /// Number of clusters that B claims.
     #[schema(minimum = 0, example = 2)]
     named_b: i64,
-    /// How many A states, as asked; null where it names all.
+    /// Number that A states, as requested; null if it names all.
     #[schema(required, example = json!(null))]
     stated_a: Option<i64>,
-    /// How many B states, as asked; null where it names all.
+    /// Number that B states, as requested; null if it names all.
     #[schema(required, example = 13)]
     stated_b: Option<i64>,
-    /// How many both claim.
+    /// Number that both claim.
     #[schema(minimum = 0, example = 2)]
     matched: i64,
-    /// How many only A claims, without an explanation.
+    /// Number that only A claims, without an explanation.
     #[schema(minimum = 0, example = 9)]
     only_in_a: i64,
-    /// How many only B claims, without an explanation.
+    /// Number that only B claims, without an explanation.
     #[schema(minimum = 0, example = 0)]
     only_in_b: i64,
-    /// How many only one claims, explained by lineage.
+    /// Number that only one claims, explained by lineage.
     #[schema(minimum = 0, example = 0)]
     explained: i64,
-    /// How many more B states, or else names, than A.
+    /// Number that B states, or otherwise names, minus that of A.
     #[schema(example = 2)]
     difference: i64,
-    /// What of the difference lineage explains.
+    /// Part of the difference that lineage explains.
     #[schema(example = 0)]
     by_lineage: i64,
-    /// What of the difference are clusters that are named, and that the other source does not have.
+    /// Part of the difference from clusters that are named and that the other source does not have.
     #[schema(example = 0)]
     by_name: i64,
-    /// What of the difference neither explains.
+    /// Part of the difference that neither explains.
     #[schema(example = 2)]
     unexplained: i64,
 }
 
 impl ReconciliationTotals {
-    /// Takes down what is compared.
+    /// Sets the compared sources.
     pub fn begin(&mut self, [a, b]: [Option<String>; 2], [stated_a, stated_b]: [Option<i64>; 2]) {
         (self.a, self.b, self.stated_a, self.stated_b) = (a, b, stated_a, stated_b);
     }
@@ -190,7 +190,7 @@ impl Totals<ReconciledCluster> for ReconciliationTotals {
         let unnamed_a = self.stated_a.unwrap_or(self.named_a) - self.named_a;
         let unnamed_b = self.stated_b.unwrap_or(self.named_b) - self.named_b;
         self.difference = self.named_b + unnamed_b - self.named_a - unnamed_a;
-        // What only one names may be among what the other leaves unnamed.
+        // Clusters named by only one source may be among the unnamed ones of the other.
         let (aside_a, aside_b) = (self.only_in_a.min(unnamed_b.max(0)), self.only_in_b.min(unnamed_a.max(0)));
         self.by_name = (self.only_in_b - aside_b) - (self.only_in_a - aside_a);
         self.unexplained = (unnamed_b - aside_a) - (unnamed_a - aside_b);
@@ -201,7 +201,8 @@ impl Totals<ReconciledCluster> for ReconciliationTotals {
 mod tests {
     use super::*;
 
-    /// Named by A, by B, explained of A, of B, stated by A, by B; what the difference comes from.
+    /// Inputs: named by A, by B, explained of A, of B, stated by A, by B. Expected: the parts of the
+    /// difference.
     #[test]
     fn every_part_of_the_difference_has_its_place() {
         for (matched, [only_a, only_b], [explained_a, explained_b], stated, expected) in [
@@ -213,9 +214,9 @@ mod tests {
             (10, [0, 1], [1, 2], [None, None], [2, 1, 1, 0]),
             // Two of A became one of B.
             (3, [0, 0], [2, 1], [None, None], [-1, -1, 0, 0]),
-            // Both leave some unnamed; what only B names may be among those of A.
+            // Both leave some unnamed: those that only B names may be among those of A.
             (5, [1, 2], [0, 0], [Some(8), Some(10)], [2, 0, 0, 2]),
-            // B states fewer than it names: the source contradicts itself, and nothing else explains it.
+            // B states fewer than it names: the source contradicts itself, so the difference is unexplained.
             (4, [0, 0], [0, 0], [None, Some(3)], [-1, 0, 0, -1]),
             (0, [0, 0], [0, 0], [None, None], [0, 0, 0, 0]),
         ] {

@@ -1,5 +1,5 @@
-//! What two sources claim of the clusters, held against one another: what both name, what only one names, and
-//! which of their difference follows from mergers, splits and new names.
+//! Reconciliation of the clusters that two sources claim: those that both name, those that only one names,
+//! and the part of the difference due to mergers, splits and new names.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{
@@ -25,7 +25,7 @@ use crate::{
 /// The report.
 pub struct Reconciliation;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Sources {
@@ -33,13 +33,13 @@ pub struct Sources {
     /// equal ones the first in the order of their titles.
     #[param(min_length = 1, max_length = 500, pattern = "\\S")]
     pub a: Option<String>,
-    /// The second source, B; when left out the one with most claims beside A.
+    /// Second source, B; by default the one with most claims besides A.
     #[param(min_length = 1, max_length = 500, pattern = "\\S")]
     pub b: Option<String>,
-    /// How many clusters A states, where it does not name them all.
+    /// Number of clusters that A states, if it does not name them all.
     #[param(minimum = 0, maximum = 1_000_000)]
     pub stated_a: Option<i64>,
-    /// How many clusters B states, where it does not name them all.
+    /// Number of clusters that B states, if it does not name them all.
     #[param(minimum = 0, maximum = 1_000_000, example = 13)]
     pub stated_b: Option<i64>,
 }
@@ -49,16 +49,15 @@ pub struct Sources {
 pub struct ReconciledCluster {
     /// The cluster.
     pub cluster: ClaimedCluster,
-    /// Under which name A claims it, or its own name where A gives none; null where A does not claim it.
+    /// Name under which A claims it, or its own name if A gives none; null if A does not claim it.
     #[schema(required, example = "سنگ")]
     pub claimed_name_a: Option<String>,
     /// The same for B.
     #[schema(required, example = "سنگ")]
     pub claimed_name_b: Option<String>,
-    /// What follows.
+    /// Finding.
     pub finding: Finding,
-    /// What explains that only one source claims it; null where there is nothing to explain, or no
-    /// explanation.
+    /// Explanation why only one source claims it; null if there is nothing to explain, or no explanation.
     #[schema(required)]
     pub explanation: Option<Explanation>,
 }
@@ -76,7 +75,7 @@ pub struct ClaimedCluster {
     pub name_fa: String,
 }
 
-/// What two sources say of a cluster.
+/// Findings of the comparison of two sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ReconciliationFinding)]
@@ -91,13 +90,13 @@ pub enum Finding {
     ExplainedByLineage,
 }
 
-/// How a cluster is one that the other source claims.
+/// Relation of a cluster to one that the other source claims.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ReconciliationExplanation)]
 pub struct Explanation {
-    /// What happened: of several steps the first one.
+    /// Kind of lineage event; of several steps the first.
     pub kind: LineageKind,
-    /// What the other cluster is to this one.
+    /// Relation of the other cluster to this one.
     pub relation: Relation,
     /// The cluster that the other source claims; of several the first by their codes.
     pub cluster_id: Uuid,
@@ -109,14 +108,14 @@ pub struct Explanation {
     pub name_fa: String,
 }
 
-/// What one cluster is to another.
+/// Relation of one cluster to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = LineageRelation)]
 pub enum Relation {
-    /// It became of the other: the other was merged into it or split into it, or has its present name.
+    /// It emerged from the other: the other was merged or split into it, or has its present name.
     Successor,
-    /// The other became of it.
+    /// The other emerged from it.
     Predecessor,
 }
 
@@ -225,7 +224,7 @@ impl Question<Reconciliation> {
         format!("(SELECT l.* FROM {claims} l WHERE l.claimed_on IS NULL OR l.claimed_on <= {day})")
     }
 
-    /// The two sources: those asked for, or those with most claims.
+    /// The two sources: the requested ones, or those with most claims.
     async fn sources(&self, db: &DatabaseTransaction) -> Result<[Option<String>; 2], Problem> {
         let [a, b] = [self.own.a.clone(), self.own.b.clone()];
         if a.is_some() && b.is_some() {
@@ -269,13 +268,13 @@ impl From<Row> for Side {
 
 /// Reconciliation of sources
 ///
-/// Each cluster that one of two sources claims, by claims of `as_of` or before, or of no day: what both
-/// claim, what only one claims, and what only one claims but is, by mergers, splits and new names effective
-/// by `as_of`, one that the other claims. Of several claims of a source about a cluster the newest gives the
-/// name.
+/// Each cluster that one of two sources claims, by claims of `as_of` or before, or without a day. The
+/// findings distinguish clusters that both claim, that only one claims, and that only one claims although by
+/// mergers, splits and new names effective by `as_of` it is one that the other claims. Of several claims of a
+/// source about a cluster the newest gives the name.
 ///
-/// A source may state more clusters than it names: `stated_a` and `stated_b`. `totals.difference` is how many
-/// more B states, or else names, than A. It is the sum of three parts:
+/// A source may state more clusters than it names: `stated_a` and `stated_b`. `totals.difference` is the
+/// number that B states, or otherwise names, minus that of A. It is the sum of three parts:
 ///
 /// - `by_lineage`: clusters that only B claims, less those that only A claims, among those explained by
 ///   lineage. Where A claims one that was split into two which B claims, that is 2 − 1 = 1.

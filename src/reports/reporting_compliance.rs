@@ -1,5 +1,4 @@
-//! Whether projects report as they should: what was due, what came in time, what is missing, and how long
-//! reviews take.
+//! Compliance of projects with reporting: due, timely and missing reports, and duration of reviews.
 
 use actix_web::{HttpResponse, get};
 use sea_orm::{DatabaseTransaction, FromQueryResult, prelude::Uuid};
@@ -21,17 +20,17 @@ use crate::{
 /// The report.
 pub struct ReportingCompliance;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
-    /// How many days after the end of a quarter its report is due; 15 when left out, as `due_on` of the
-    /// reports says.
+    /// Number of days after the end of a quarter by which its report is due; 15 by default, like `due_on` of
+    /// the reports.
     #[param(minimum = 0, maximum = 365)]
     pub deadline_days: Option<u32>,
 }
 
-/// How a project has reported.
+/// Reporting of a project.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProjectReporting {
     /// The project.
@@ -47,24 +46,24 @@ pub struct ProjectReporting {
     cluster_fa: String,
     /// Its province.
     province: ProvinceCode,
-    /// Where it stood.
+    /// State of the project.
     state: State,
-    /// How many reports were due by the day.
+    /// Number of reports due by the day.
     #[schema(minimum = 0, example = 8)]
     due: i64,
-    /// How many of them were first submitted by their deadline.
+    /// Number of them first submitted by their deadline.
     #[schema(minimum = 0, example = 5)]
     on_time: i64,
-    /// How many were submitted later.
+    /// Number of them submitted later.
     #[schema(minimum = 0, example = 2)]
     late: i64,
-    /// How many were not submitted by the day.
+    /// Number of them not submitted by the day.
     #[schema(minimum = 0, example = 1)]
     missing: i64,
-    /// The share that came in time, in basis points, rounded half up; null where none was due.
+    /// Share submitted on time, in basis points, rounded half up; null if none was due.
     #[schema(required, example = 6250)]
     on_time_bp: Option<i64>,
-    /// How often reports were returned.
+    /// Number of times that reports were returned.
     #[schema(minimum = 0, example = 1)]
     returns: i64,
     /// The median of the days between first submission and national acceptance; null while none is accepted.
@@ -89,25 +88,25 @@ pub struct Row {
     doubled_median: Option<i64>,
 }
 
-/// How all projects have reported.
+/// Reporting of all projects.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct ReportingTotals {
-    /// How many reports were due.
+    /// Number of reports due.
     #[schema(minimum = 0)]
     due: i64,
-    /// How many came in time.
+    /// Number submitted on time.
     #[schema(minimum = 0)]
     on_time: i64,
-    /// How many came later.
+    /// Number submitted late.
     #[schema(minimum = 0)]
     late: i64,
-    /// How many are missing.
+    /// Number missing.
     #[schema(minimum = 0)]
     missing: i64,
-    /// The share that came in time, in basis points, rounded half up.
+    /// Share submitted on time, in basis points, rounded half up.
     #[schema(required, example = 6250)]
     on_time_bp: Option<i64>,
-    /// How often reports were returned.
+    /// Number of times that reports were returned.
     #[schema(minimum = 0)]
     returns: i64,
 }

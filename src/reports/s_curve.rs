@@ -20,7 +20,7 @@ use crate::{
 /// The report.
 pub struct SCurve;
 
-/// What only this report can be asked.
+/// Parameters of this report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Parameters {
@@ -31,7 +31,7 @@ pub struct Parameters {
     pub project_id: Option<Uuid>,
 }
 
-/// How long a period is.
+/// Lengths of a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Length {
@@ -42,13 +42,12 @@ pub enum Length {
     Quarter,
 }
 
-/// Where the curves are at the end of a period.
+/// Values of the curves at the end of a period.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CurvePoint {
     /// The period.
     period: PersianPeriod,
-    /// The day that the row speaks of: the last one of the period, or `as_of` in the period in which that
-    /// lies.
+    /// Day of the values: the last one of the period, or `as_of` in the period that contains it.
     on: Date,
     /// Planned value (PV) up to that day, by the baseline in force on it; after `as_of` by the one in force
     /// then.
@@ -65,18 +64,18 @@ pub struct CurvePoint {
     /// Cost performance index, EV / AC, to four decimals.
     #[schema(required, example = "1.0417")]
     cpi: Option<Decimal>,
-    /// How many re-baselines were frozen in the period, up to `as_of`: where the plan changed.
+    /// Number of re-baselines frozen in the period, up to `as_of`: changes of the plan.
     #[schema(minimum = 0, example = 0)]
     rebaselines: i64,
 }
 
-/// Where the curves are on `as_of`.
+/// Values of the curves on `as_of`.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct SCurveTotals {
     /// The values on that day. The budget at completion is where the planned curve ends.
     #[serde(flatten)]
     value: EarnedValue,
-    /// How many re-baselines there were by then.
+    /// Number of re-baselines by then.
     #[schema(minimum = 0, example = 1)]
     rebaselines: i64,
 }
@@ -185,7 +184,7 @@ impl Report for SCurve {
 }
 
 impl Question<SCurve> {
-    /// What the curves change by, in the order of days.
+    /// Changes of the curves, in the order of days.
     fn changes(&self) -> Statement {
         let mut sql = self.composer();
         let is_present = self.known_at.is_none() && self.as_of >= Date::today_in_iran();
@@ -204,7 +203,7 @@ impl Question<SCurve> {
     }
 }
 
-/// What the curves change by on a day.
+/// Change of the curves on a day.
 #[derive(Clone, Copy, Default)]
 struct Change {
     planned: i64,
@@ -213,15 +212,15 @@ struct Change {
     rebaselines: i64,
 }
 
-/// The curves on their way, from period to period.
+/// Accumulates the curves from period to period.
 struct Curves {
     as_of: Date,
-    /// What lies outside is summed up and not shown.
+    /// Periods outside are summed up, but not shown.
     shown: Option<PersianPeriod>,
     months: u8,
     period: Option<PersianPeriod>,
     sums: Change,
-    /// What is planned after `as_of`, in its period.
+    /// Planned value after `as_of`, in its period.
     ahead: i64,
 }
 
@@ -238,7 +237,7 @@ impl Curves {
         }
     }
 
-    /// Goes on to a day, and gives the points that are passed.
+    /// Advances to a day; returns the points passed.
     fn go_on(&mut self, day: chrono::NaiveDate, change: Change) -> Vec<CurvePoint> {
         let day = Date::from(day);
         let period = PersianPeriod::of(day, self.months);
@@ -300,10 +299,10 @@ impl Curves {
 /// S-curve
 ///
 /// Planned value, earned value and actual cost at the end of each Persian quarter or month, from the first
-/// plan to its end (earned value management after ANSI/PMI 19-006 and ISO 21508). Up to `as_of` each period
-/// is told by the baseline that was in force at its end, so that what was published then stays so, and
-/// `rebaselines` shows where the plan was changed; after it by the one in force on `as_of`. With `period` the
-/// points that lie in it.
+/// plan to its end (earned value management after ANSI/PMI 19-006 and ISO 21508). Each period up to `as_of`
+/// uses the baseline in force at its end, so that published values stay the same, and `rebaselines` shows
+/// where the plan was changed; later periods use the one in force on `as_of`. With `period`, only the points
+/// within it.
 #[utoipa::path(params(Common, Parameters), responses((status = 200, body = ReportResponse<CurvePoint, SCurveTotals>)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports/s-curve")]
 pub async fn get_s_curve(question: Question<SCurve>) -> Result<HttpResponse, Problem> {

@@ -1,8 +1,8 @@
-//! Reports for publication (rule 9 of `domain.md`): what they tell of enterprises is taken from the published
-//! statistics and from nothing else.
+//! Reports for publication (rule 9 of `domain.md`): their data on enterprises comes from the published
+//! statistics only.
 //!
-//! So they tell nothing that is not published already, whatever they are asked for: no count of their own, no
-//! threshold that is compared with the register, and no order by what is not published.
+//! So they reveal nothing unpublished, whatever the parameters: no count of their own, no threshold compared
+//! with the register, and no order by unpublished values.
 
 use sea_orm::DatabaseTransaction;
 
@@ -14,11 +14,11 @@ use crate::{
 };
 
 impl<R: Report> Question<R> {
-    /// The quarter whose published statistics the answer is made of: the newest that ends by `as_of`.
+    /// The quarter whose published statistics are used: the newest that ends by `as_of`.
     ///
     /// # Errors
-    /// 400 where none is published, and for what is no selection of whole published cells; `is_fixed` says
-    /// whether the report's own parameter of this name is as it has to be.
+    /// 400 if none is published, or if the selection does not consist of whole published cells; `is_fixed`
+    /// says whether the report's parameter of this name has its required value.
     pub async fn published_quarter(
         &self,
         is_fixed: bool,

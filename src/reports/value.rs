@@ -1,5 +1,4 @@
-//! Earned value as reports read it: from the summaries where they know the answer, from the records where the
-//! question is of what was known before.
+//! Earned value for reports: from the summaries if they suffice, from the records for past knowledge.
 
 use sea_orm::prelude::Uuid;
 use serde::Serialize;
@@ -17,8 +16,8 @@ use crate::{
 };
 
 impl<R: Report> Question<R> {
-    /// What planned value, earned value and actual cost change by on each day, of the projects spoken of: a
-    /// relation with the columns of [`deltas`]. Its sums up to `as_of` are the values on that day.
+    /// Daily changes of planned value, earned value and actual cost of the selected projects: a relation with
+    /// the columns of [`deltas`]. Its sums up to `as_of` are the values on that day.
     pub fn values(&self, sql: &mut Composer) -> String {
         if self.known_at.is_some() {
             return self.values_then(None, sql);
@@ -28,8 +27,8 @@ impl<R: Report> Question<R> {
     }
 
     /// The same without the projects: `province`, `day`, `planned_irr`, `earned_irr`, `cost_irr`,
-    /// `rebaselines`. What changes within a month may be told on its first day, except in the month of
-    /// `as_of`; so little is read where nothing but provinces is asked for.
+    /// `rebaselines`. Changes may be summed up on the first day of their month, except in the month of
+    /// `as_of`, so that a query by province reads few rows.
     pub fn summed_values(&self, sql: &mut Composer) -> String {
         if self.known_at.is_some() || self.has_industries() {
             return self.values(sql);
@@ -63,8 +62,7 @@ impl<R: Report> Question<R> {
         if !is_plan {
             return live;
         }
-        // What was by the day is summed up already: only the plan of that day for the time after it is worked
-        // out.
+        // Values up to the day are summed already; only that day's plan for the time after it is computed.
         let (summed, day) = (self.values_of(project, sql), sql.day(self.as_of.naive()));
         let columns = "v.day, v.planned_irr, v.earned_irr, v.cost_irr, v.rebaselines";
         format!(
@@ -80,16 +78,16 @@ impl<R: Report> Question<R> {
     }
 }
 
-/// What earned value comes to, in whole rials, and what follows from it.
+/// Earned value in whole rials, and figures derived from it.
 #[derive(Clone, Copy, Debug, Default, Serialize, ToSchema)]
 pub struct EarnedValue {
     /// Budget at completion (BAC): the approved budget.
     pub budget_at_completion_irr: Amount,
-    /// Planned value (PV): what should have been reached.
+    /// Planned value (PV): the work planned up to the day.
     pub planned_value_irr: Amount,
-    /// Earned value (EV): what was accepted.
+    /// Earned value (EV): the work accepted.
     pub earned_value_irr: Amount,
-    /// Actual cost (AC): what was paid.
+    /// Actual cost (AC): the payments.
     pub actual_cost_irr: Amount,
     /// Schedule performance index, EV / PV, to four decimals; null while nothing is planned.
     #[schema(required, example = "0.8333")]
@@ -97,14 +95,14 @@ pub struct EarnedValue {
     /// Cost performance index, EV / AC, to four decimals; null while nothing is paid.
     #[schema(required, example = "1.0417")]
     pub cpi: Option<Decimal>,
-    /// Estimate at completion, BAC × AC / EV: what it will have cost in the end if it goes on as until now,
-    /// rounded to whole rials; null while nothing is earned.
+    /// Estimate at completion, BAC × AC / EV: final cost at the present cost performance, rounded to whole
+    /// rials; null while nothing is earned.
     #[schema(required, example = "115000000000")]
     pub estimate_at_completion_irr: Option<Amount>,
 }
 
 impl EarnedValue {
-    /// Works out what follows from the four sums, in rials.
+    /// Computes the figures derived from the four sums, in rials.
     pub fn new(budget: i64, planned: i64, earned: i64, cost: i64) -> Self {
         let estimate = rounded(i128::from(budget) * i128::from(cost), earned.into());
         Self {
@@ -118,7 +116,7 @@ impl EarnedValue {
         }
     }
 
-    /// Adds other sums, and works out what follows anew.
+    /// Adds other sums, and recomputes the derived figures.
     pub fn plus(self, other: Self) -> Self {
         let sum = |part: fn(&Self) -> Amount| part(&self).0.saturating_add(part(&other).0);
         Self::new(

@@ -1,4 +1,4 @@
-//! Logging out, oneself, and what OAuth 2 clients look up. Logging in is [`grants`].
+//! Endpoints for logout, the own account, and OAuth 2 metadata. Login is in [`grants`].
 
 use crate::http::security_log;
 use crate::policy::roles;
@@ -28,7 +28,7 @@ pub fn routes(config: &mut ServiceConfig) {
     own_sessions::routes(config);
 }
 
-/// The routes of this module that stand at the root.
+/// Routes of this module at the root.
 pub fn well_known_routes(config: &mut ServiceConfig) {
     config.service(list_signing_keys).service(get_authorization_server);
 }
@@ -39,7 +39,7 @@ pub struct RevocationRequest {
     /// The refresh token or access token.
     #[schema(max_length = 4000, min_length = 1)]
     token: String,
-    /// Which of the two it is; not needed.
+    /// Type of the token; ignored.
     #[schema(max_length = 100, nullable = false, example = "refresh_token")]
     #[allow(dead_code)]
     token_type_hint: Option<String>,
@@ -47,7 +47,7 @@ pub struct RevocationRequest {
 
 /// Log out
 ///
-/// Ends the session that a token belongs to: its refresh token at once, its access tokens within seconds.
+/// Ends the session of a token: its refresh token at once, its access tokens within seconds.
 /// A token that is not known is no error (RFC 7009, section 2.2).
 #[utoipa::path(
     request_body(content = RevocationRequest, content_type = "application/x-www-form-urlencoded"),
@@ -76,7 +76,7 @@ pub async fn revoke_token(
     Ok(HttpResponse::Ok().finish())
 }
 
-/// Who the caller is.
+/// The caller.
 #[derive(Serialize, ToSchema)]
 pub struct Me {
     /// The account.
@@ -90,22 +90,21 @@ pub struct Me {
     /// The province that exists for the caller; null for the nation.
     #[schema(required, example = "IR-15")]
     province: Option<String>,
-    /// The CDA that the caller is; null for everybody else.
+    /// The caller's CDA record; null if the caller is not a CDA.
     #[schema(required, example = json!(null))]
     cda_id: Option<Uuid>,
-    /// What the token allows.
+    /// Permissions of the token.
     #[schema(example = json!(["clusters:read", "clusters:write"]))]
     permissions: Vec<String>,
-    /// Whether somebody else has set the password: before anything else it has to be changed (`POST
-    /// /auth/password`), and everything but that, this and `POST /auth/revoke` is refused (403,
-    /// `password_change_required`).
+    /// Whether somebody else has set the password: it has to be changed first (`POST /auth/password`), and
+    /// everything except that, this and `POST /auth/revoke` is refused (403, `password_change_required`).
     #[schema(example = false)]
     must_change_password: bool,
 }
 
 /// Who am I
 ///
-/// The account behind the token, with its role, scope and permissions: draw your menus from it.
+/// The account behind the token, with its role, scope and permissions: use them to build menus.
 #[utoipa::path(responses((status = 200, body = Me, description = "The caller")), security(("oauth2" = [])))]
 #[get("/auth/me")]
 pub async fn get_me(caller: CurrentCaller) -> HttpResponse {
@@ -127,16 +126,16 @@ pub struct PasswordChange {
     /// The password until now.
     #[schema(max_length = 200, format = Password, example = "the password until now")]
     current_password: String,
-    /// The new one, of 12 characters at least.
+    /// New password, at least 12 characters.
     #[schema(min_length = 12, max_length = 200, format = Password, example = "correct horse battery staple")]
     new_password: String,
 }
 
 /// Change my password
 ///
-/// Ends all sessions of the account: log in again with the new password. The present one, and one that is
-/// easily guessed, are refused. A password that somebody else has set (`must_change_password` of `GET
-/// /auth/me`) is changed here before anything else.
+/// Ends all sessions of the account: log in again with the new password. The current password, and one that
+/// is easily guessed, are refused. A password set by somebody else (`must_change_password` of `GET /auth/me`)
+/// has to be changed here before anything else.
 #[utoipa::path(request_body = PasswordChange, responses((status = 204, description = "Changed")), security(("oauth2" = [])))]
 #[post("/auth/password")]
 pub async fn change_password(
@@ -182,7 +181,7 @@ pub async fn list_signing_keys(authenticator: web::Data<Authenticator>) -> HttpR
 
 /// What the authorization server can do
 ///
-/// Metadata after RFC 8414, from which OAuth 2 libraries configure themselves.
+/// Metadata according to RFC 8414, from which OAuth 2 libraries configure themselves.
 #[utoipa::path(responses((status = 200, body = serde_json::Value, description = "The metadata")), security(()))]
 #[get("/.well-known/oauth-authorization-server")]
 pub async fn get_authorization_server(authenticator: web::Data<Authenticator>) -> HttpResponse {

@@ -26,7 +26,7 @@ use crate::{
     store::{WriteTransaction, fault, now, security_event},
 };
 
-/// The form of an OAuth 2 endpoint. What is wrong with it is told as RFC 6749, section 5.2, asks.
+/// The form of an OAuth 2 endpoint. Errors are reported according to RFC 6749, section 5.2.
 pub struct OauthForm<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for OauthForm<T> {
@@ -49,10 +49,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for OauthForm<T> {
     }
 }
 
-/// A token request, as a form (RFC 6749). Parameters that are not known are ignored, as the RFC asks.
+/// A token request, as a form (RFC 6749). Unknown parameters are ignored, as the RFC requires.
 #[derive(Deserialize, ToSchema)]
 pub struct TokenRequest {
-    /// How the caller proves who it is.
+    /// Grant type of the request.
     #[schema(value_type = GrantType, example = "password")]
     grant_type: String,
     /// The user name, with `password`.
@@ -70,7 +70,7 @@ pub struct TokenRequest {
     /// The client secret, with `client_credentials`; HTTP Basic works as well.
     #[schema(max_length = 200, nullable = false, format = Password)]
     client_secret: Option<String>,
-    /// Permissions asked for, separated by spaces; all that the account has when left out.
+    /// Requested permissions, separated by spaces; by default all that the account has.
     #[schema(max_length = 1000, nullable = false)]
     scope: Option<String>,
 }
@@ -100,8 +100,8 @@ pub struct TokenResponse {
     /// Seconds that the access token lives.
     #[schema(minimum = 1, example = 900)]
     expires_in: i64,
-    /// The refresh token, for people: it gives new tokens once. None while the database takes no writes, and
-    /// where the password has to be changed first.
+    /// Refresh token, for people: it gives new tokens once. Missing while the database is read-only, and
+    /// while the password has to be changed.
     #[schema(required = false, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
@@ -109,8 +109,8 @@ pub struct TokenResponse {
     /// changed first.
     #[schema(example = "reference:read clusters:read reports:read")]
     scope: String,
-    /// `true` where somebody else has set the password: the token is good for `POST /auth/password`, `GET
-    /// /auth/me` and `POST /auth/revoke` alone. Left out otherwise.
+    /// `true` if somebody else has set the password: the token is valid only for `POST /auth/password`, `GET
+    /// /auth/me` and `POST /auth/revoke`. Otherwise omitted.
     #[schema(required = false, example = false)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     must_change_password: bool,
@@ -119,21 +119,21 @@ pub struct TokenResponse {
 /// Get tokens
 ///
 /// The token endpoint of OAuth 2: `password` for people, `client_credentials` for API clients,
-/// `refresh_token` to go on. A refresh token works once, and once more within 30 seconds where its answer was
-/// lost; later, using it again ends the session, since somebody else may hold it. After several failed logins
-/// an account is closed for the address that they came from, for some minutes (429); for other addresses
-/// logging in to it takes up to some seconds longer.
+/// `refresh_token` to renew tokens. A refresh token works once, and once more within 30 seconds in case its
+/// answer was lost; later, using it again ends the session, because somebody else may have it. After several
+/// failed logins an account is closed for the address that they came from, for some minutes (429); from other
+/// addresses logging in to it takes up to some seconds longer.
 ///
-/// A login begins a session, which ends after `session_days` of the configuration (90) at the latest,
-/// whatever is refreshed: `invalid_grant` then says so, and the person logs in again. `GET /auth/sessions`
+/// A login begins a session, which ends after `session_days` of the configuration (90) at the latest, even
+/// with refreshes: the answer is then `invalid_grant`, and the person logs in again. `GET /auth/sessions`
 /// lists the sessions of the caller.
 ///
-/// Where somebody else has set the password, `must_change_password` is true: have the person choose a new
-/// one, send it with this token to `POST /auth/password`, and log in again. Everything else is refused until
-/// then (403, `password_change_required`).
+/// If somebody else has set the password, `must_change_password` is true: ask the person for a new one, send
+/// it with this token to `POST /auth/password`, and log in again. Everything else is refused until then (403,
+/// `password_change_required`).
 ///
-/// While the database takes no writes (a standby, a full disk) there are access tokens, but no refresh token:
-/// log in again, or use the one that you have, once the access token has expired.
+/// While the database is read-only (a standby, a full disk) the answer has an access token, but no refresh
+/// token: once it has expired, log in again or use your existing refresh token.
 #[utoipa::path(
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, body = TokenResponse, description = "Tokens")),
@@ -166,10 +166,10 @@ pub async fn create_token(
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
-/// What a token request has come to.
+/// Result of a token request.
 struct Issued {
     account: account::Model,
-    /// None where the database took no writes.
+    /// None if the database took no writes.
     session: Option<session::Model>,
     scope: String,
     refresh_token: Option<String>,
@@ -193,8 +193,8 @@ async fn log_in(
     begin_session(request, db, config, account, scope, Some(TimeDelta::days(config.refresh_token_days))).await
 }
 
-/// Begins a session, with a refresh token that lives so long where one is wanted. While the database takes no
-/// writes there is neither.
+/// Begins a session, with a refresh token of this lifetime if requested. While the database takes no writes
+/// there is neither.
 async fn begin_session(
     request: &HttpRequest,
     db: &Database,
@@ -262,7 +262,7 @@ async fn refresh(
 ) -> Result<Issued, Problem> {
     let token = form.refresh_token.as_deref().ok_or_else(|| invalid_request("refresh_token"))?;
     match rotate(request, form, token, db, config).await {
-        // The refresh token stays good until it can be used up.
+        // The refresh token stays valid until it can be redeemed.
         Err(error) if fault::takes_no_writes(&error) => {
             let session =
                 session::peek(db.get_ref(), token, config.session_days).await?.ok_or_else(not_granted)?;
@@ -273,8 +273,8 @@ async fn refresh(
     }
 }
 
-/// Uses up a refresh token and gives the next one. The end of a session whose token was reused, or that is
-/// too old, is committed as well.
+/// Redeems a refresh token, and issues the next one. If the token was reused or the session is too old, its
+/// end is committed as well.
 async fn rotate(
     request: &HttpRequest,
     form: &TokenRequest,
@@ -314,7 +314,7 @@ async fn rotate(
     Ok(Ok(Issued { account, session: Some(session), scope, refresh_token: Some(refresh_token) }))
 }
 
-/// Commits the end of a session together with its event, which names the account.
+/// Commits the end of a session together with its event, with the account.
 async fn commit_end(
     transaction: WriteTransaction,
     event: security_event::Model,
@@ -329,7 +329,7 @@ async fn commit_end(
     Ok(())
 }
 
-/// Whose session it is, and what is granted of what it holds.
+/// Account of a session, and the granted part of its permissions.
 async fn holder(
     form: &TokenRequest,
     session: &session::Model,
@@ -371,7 +371,7 @@ fn reused() -> Problem {
     oauth(Problem::new(&problem_types::INVALID_GRANT).detail(detail), "invalid_grant")
 }
 
-/// The permissions asked for, which must be held; all that are held where none is named.
+/// The requested permissions, which must be held; by default all held ones.
 fn granted(form: &TokenRequest, held: &[String]) -> Result<String, Problem> {
     let asked: Vec<&str> = form.scope.as_deref().unwrap_or_default().split_ascii_whitespace().collect();
     if asked.iter().any(|asked| held.iter().all(|held| held != asked)) {
@@ -387,7 +387,7 @@ fn granted(form: &TokenRequest, held: &[String]) -> Result<String, Problem> {
     Ok(if asked.is_empty() { held.join(" ") } else { asked.join(" ") })
 }
 
-/// The account, if the secret is its own. Takes as long when there is no such account.
+/// The account, if the secret is correct. Takes as long for an unknown account.
 pub async fn prove(
     request: &HttpRequest,
     db: &Database,
@@ -401,7 +401,7 @@ pub async fn prove(
     let found = account::by_username(db.get_ref(), username).await?;
     let event = |kind, reason: &str| {
         let event = security_event::Model::new(kind, &security_log::origin(request)).because(reason);
-        // A name that is none may be a password.
+        // An unknown name may be a password.
         found.iter().fold(event, |event, account| event.of(account.id, &account.username))
     };
     let attempt =
@@ -434,7 +434,7 @@ pub async fn prove(
     Ok(None)
 }
 
-/// HTTP Basic, as RFC 6749, section 2.3.1, has it: both parts are form-encoded.
+/// HTTP Basic according to RFC 6749, section 2.3.1: both parts are form-encoded.
 fn basic_credentials(request: &HttpRequest) -> Option<(String, String)> {
     let header = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = header.split_once(' ')?;
@@ -454,7 +454,7 @@ fn invalid_request(parameter: &'static str) -> Problem {
     oauth(problem, "invalid_request")
 }
 
-/// Adds what clients of RFC 6749 look for.
+/// Adds the error fields of RFC 6749.
 fn oauth(problem: Problem, error: &'static str) -> Problem {
     let description = problem.to_string();
     problem.member("error", error).member("error_description", description)

@@ -1,4 +1,4 @@
-//! The caller's own sessions: listed, and ended from afar.
+//! The caller's own sessions.
 
 use actix_web::{HttpRequest, delete, get, web};
 use chrono::{DateTime, Utc};
@@ -26,32 +26,30 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(list_sessions).service(delete_other_sessions).service(delete_session);
 }
 
-/// A login that goes on.
+/// An active login.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Session {
     /// Its id, which access tokens carry as `sid`.
     id: Uuid,
-    /// When it began: the login.
+    /// Start of the session: the login.
     created_at: DateTime<Utc>,
-    /// When tokens were last given out in it, by the login or by a refresh. What is done with an access token
-    /// does not count.
+    /// Time of the last login or refresh. Use of access tokens does not count.
     last_used_at: DateTime<Utc>,
-    /// When it ends if nothing is refreshed until then.
+    /// End of the session without a further refresh.
     expires_at: DateTime<Utc>,
-    /// When it ends whatever is refreshed.
+    /// End of the session, even with refreshes.
     ends_at: DateTime<Utc>,
     /// The address from which it was last used.
     #[schema(required, max_length = 45, example = "192.0.2.17")]
     address: Option<String>,
-    /// The `User-Agent` with which it was last used, 200 characters of it at the most: what the sender says,
-    /// which may be anything.
+    /// `User-Agent` of the last use, at most 200 characters; the sender can set it to anything.
     #[schema(
         required,
         max_length = 200,
         example = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     )]
     user_agent: Option<String>,
-    /// Whether it is the one of this request.
+    /// Whether it is the session of this request.
     #[schema(example = true)]
     is_current: bool,
 }
@@ -92,9 +90,9 @@ impl Listed for Model {
 
 /// List my sessions
 ///
-/// The logins of the caller that go on, also on other devices: from where and with what each was last used,
-/// and when it ends. Oldest first; `sort=-last_used_at` gives the last used first. Each token that an API
-/// client gets is a session of its own, which ends with it.
+/// Active logins of the caller, also on other devices: address and program of the last use, and end. Oldest
+/// first; `sort=-last_used_at` gives the last used first. Each token of an API client is a session of its
+/// own, which ends with it.
 #[utoipa::path(params(Paging<Model>), responses((status = 200, body = Page<Session>)), security(("oauth2" = [])))]
 #[get("/auth/sessions")]
 pub async fn list_sessions(
@@ -114,7 +112,7 @@ pub async fn list_sessions(
 /// End one of my sessions
 ///
 /// Its refresh token is refused at once, its access tokens and event streams end within seconds. Repeating it
-/// is no error. The present session may be ended as well; `POST /auth/revoke` does the same without a valid
+/// is no error. The current session may be ended as well; `POST /auth/revoke` does the same without a valid
 /// access token.
 #[utoipa::path(responses((status = 204, description = "The session is over")), security(("oauth2" = [])))]
 #[delete("/auth/sessions/{id}")]
@@ -140,7 +138,7 @@ pub async fn delete_session(
 
 /// End my other sessions
 ///
-/// All but the present one: what "log out everywhere else" does. `POST /auth/revoke` ends the present one.
+/// All except the current one, as for "log out everywhere else". `POST /auth/revoke` ends the current one.
 #[utoipa::path(responses((status = 204, description = "The other sessions are over")), security(("oauth2" = [])))]
 #[delete("/auth/sessions")]
 pub async fn delete_other_sessions(

@@ -20,7 +20,7 @@ pub const COUNTRY: &str = "IR";
 /// The industry that is all industries.
 pub const ALL_INDUSTRIES: &str = "total";
 
-/// How finely a cell tells industries apart.
+/// Levels of the industry classification in a cell.
 #[derive(
     Clone,
     Copy,
@@ -63,7 +63,7 @@ impl From<industries::Level> for Level {
     }
 }
 
-/// Which cell it is.
+/// Key of a cell.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// The level of the industry.
@@ -102,7 +102,7 @@ static SECTIONS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What a firm brings to the table of a quarter.
+/// A firm in the table of a quarter.
 #[derive(Clone, Debug)]
 pub struct Firm {
     /// The enterprise.
@@ -111,16 +111,16 @@ pub struct Firm {
     pub class: String,
     /// Its province.
     pub province: String,
-    /// What it adds to the cells that it is in; at least 0.
+    /// Its contribution to its cells; at least 0.
     pub value: i64,
 }
 
 /// A cell with firms in it.
 #[derive(Debug)]
 pub struct Cell {
-    /// Which one.
+    /// Key.
     pub key: Key,
-    /// The smallest cells that it is made of: their numbers in [`Table::leaves`].
+    /// Its smallest cells: their indexes in [`Table::leaves`].
     pub leaves: Vec<u32>,
     /// Its firms.
     pub sum: Sum,
@@ -141,7 +141,7 @@ pub struct Table {
     /// The cells in which there are firms, the most important first: by level, the country before provinces,
     /// then by the number of firms.
     pub cells: Vec<Cell>,
-    /// What adds up to what.
+    /// Additive relations between the cells.
     pub lines: Vec<Line>,
     /// The number of firms in each class of each province.
     pub leaves: Vec<usize>,
@@ -190,8 +190,7 @@ impl Table {
         Self { lines, cells, leaves: leaves.values().map(Vec::len).collect() }
     }
 
-    /// What is left of the whole of a line without the parts that are published; none where nothing is left,
-    /// or nothing is published.
+    /// The whole of a line minus its published parts; none if nothing is left, or nothing is published.
     pub fn remainder(&self, line: &Line, is_published: &[bool], ledger: &Ledger) -> Option<Sum> {
         let is_open = is_published[line.whole] && line.parts.iter().any(|part| is_published[*part]);
         let parts = line.parts.iter().filter(|part| is_published[**part]).map(|part| &self.cells[*part].sum);

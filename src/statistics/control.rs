@@ -1,13 +1,12 @@
-//! Disclosure control: which cells of a quarter are published.
+//! Disclosure control: selects the cells of a quarter to publish.
 //!
-//! Cells are considered one after another, the most important first, and each is published where, together
-//! with all that was published before, in this quarter and in former ones, it tells nothing of single firms:
-//! neither itself nor any cell that follows from it is of fewer than three firms or of one that dominates
+//! Cells are considered one by one, the most important first. Each is published if, together with everything
+//! published before, in this quarter and in former ones, it reveals nothing about single firms: neither it
+//! nor any cell that can be computed from it is of fewer than three firms or of one that dominates
 //! ([`super::sums`]); no two classes of one firm each are known up to a factor; and no difference of two
 //! known sums, of whatever levels and quarters, is of fewer than three firms or of one whose change
-//! dominates. Known sums are the published cells and what is left of a published cell without its published
-//! parts. So a cell that is left out for the sake of another one is the least important of those that could
-//! be.
+//! dominates. Known sums are the published cells, and a published cell minus its published parts. So a cell
+//! that is suppressed to protect another one is the least important possible.
 
 use std::collections::HashSet;
 
@@ -25,7 +24,7 @@ pub struct Former {
     pub published: HashSet<Key>,
 }
 
-/// Every cell in which there are firms, and its value where it is published.
+/// Every cell with firms, and its value if it is published.
 pub fn control(firms: &[Firm], former: &[Former]) -> Vec<(Key, Option<i64>)> {
     let (mut ledger, mut known) = (Ledger::default(), Known::default());
     for quarter in former {
@@ -67,7 +66,7 @@ struct State {
 }
 
 impl State {
-    /// Publishes a cell and what follows from it, where that tells nothing of single firms.
+    /// Publishes a cell and what follows from it, if that reveals nothing about single firms.
     fn consider(&mut self, number: usize) {
         let cells = &self.table.cells;
         if self.is_published[number] || !cells[number].sum.is_safe() {
@@ -93,7 +92,7 @@ impl State {
         }
     }
 
-    /// The sums that become known with some cells: these, and what is left of the lines that they are in.
+    /// Sums that become known with some cells: these, and the remainders of their lines.
     fn sums_of(&self, cells: &[usize], is_published: &[bool]) -> Vec<Sum> {
         let is_new = |cell: &usize| cells.contains(cell);
         let lines =

@@ -1,4 +1,4 @@
-//! The tables of what is published. Nothing in them is ever changed.
+//! Tables of the published statistics. Their content never changes.
 
 use sea_orm::{DatabaseTransaction, EntityTrait, FromQueryResult, QueryOrder, entity::prelude::*};
 
@@ -15,9 +15,9 @@ pub mod release {
         /// The Persian quarter.
         #[sea_orm(primary_key, auto_increment = false)]
         pub quarter: PersianPeriod,
-        /// Its last day, of which states are told.
+        /// Last day of the quarter, whose states are counted.
         pub as_of: ChronoDate,
-        /// When it was published; what was known then was counted.
+        /// Time of publication; figures are from what was known then.
         pub published_at: DateTimeUtc,
         /// SHA-256 of its tables, in hexadecimal digits.
         pub digest: String,
@@ -49,9 +49,9 @@ pub mod programme {
         pub province: String,
         /// Its identified clusters.
         pub clusters: i64,
-        /// Those of them in development.
+        /// Number of them in development.
         pub in_development: i64,
-        /// Those that were developed.
+        /// Number of them developed.
         pub developed: i64,
         /// Projects under way.
         pub running_projects: i64,
@@ -86,9 +86,9 @@ pub mod cell {
         /// A code of ISIC, or [`super::super::cells::ALL_INDUSTRIES`].
         #[sea_orm(primary_key, auto_increment = false)]
         pub industry: String,
-        /// How many they are; none where it is not published.
+        /// Number of enterprises; none if not published.
         pub enterprises: Option<i64>,
-        /// Persons whom they employ; none where it is not published.
+        /// Persons employed; none if not published.
         pub employment: Option<i64>,
     }
 
@@ -99,14 +99,14 @@ pub mod cell {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// What is told of a release without its basis.
+/// A release without its basis.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Head {
     /// The quarter.
     pub quarter: PersianPeriod,
     /// Its last day.
     pub as_of: ChronoDate,
-    /// When it was published.
+    /// Time of publication.
     pub published_at: DateTimeUtc,
     /// SHA-256 of its tables.
     pub digest: String,
@@ -125,7 +125,7 @@ pub async fn heads(db: &impl ConnectionTrait) -> Result<Vec<Head>, DbErr> {
     select.order_by_desc(Column::AsOf).into_model().all(db).await
 }
 
-/// The newest quarter that was published of those that end by a day.
+/// The newest published quarter that ends by a day.
 pub async fn newest_by(db: &DatabaseTransaction, day: ChronoDate) -> Result<Option<PersianPeriod>, DbErr> {
     Ok(heads(db).await?.into_iter().find(|head| head.as_of <= day).map(|head| head.quarter))
 }

@@ -1,10 +1,8 @@
-//! The statistics that are published: one fixed set of tables for each Persian quarter, made once and never
-//! changed.
+//! Published statistics: one fixed set of tables for each Persian quarter, created once and never changed.
 //!
-//! A quarter is published some days after its end (`statistics_delay_days`), by whichever instance comes
-//! first, or by `khoosheh statistics publish`. What the tables tell of firms goes through [`control()`];
-//! nothing else of single firms leaves the service for the public. `docs/published-statistics.md` explains
-//! the rules.
+//! A quarter is published some days after its end (`statistics_delay_days`), by the first instance to do so,
+//! or by `khoosheh statistics publish`. Figures about firms pass [`control()`]; nothing else about single
+//! firms is published. `docs/published-statistics.md` explains the rules.
 
 pub mod cells;
 pub mod control;
@@ -45,7 +43,7 @@ use crate::{
     values::hex,
 };
 
-/// The states in which a cluster is published: once it is identified, while it is one.
+/// States in which a cluster is published: from its identification to its end.
 pub const PUBLISHED: [State; 7] = [
     State::Identified,
     State::Prioritised,
@@ -62,7 +60,7 @@ pub struct Counted {
     id: Uuid,
     primary_isic: String,
     province: String,
-    /// Persons employed; none where it is not known.
+    /// Persons employed; none if unknown.
     employment_total: Option<i32>,
 }
 
@@ -74,16 +72,15 @@ struct Material {
     programme: Vec<programme::Model>,
 }
 
-/// The quarter that is to be published on a day, so many days after its end; the next one follows when it has
-/// ended as long ago.
+/// The quarter due for publication on a day, with a delay in days after its end.
 pub fn due(today: Date, delay_days: u32) -> PersianPeriod {
     let day = today.naive() - TimeDelta::days(delay_days.into());
     let begun = PersianPeriod::of(Date::from(day), 3).first_day();
     PersianPeriod::of(Date::from(begun.naive() - TimeDelta::days(1)), 3)
 }
 
-/// Publishes a quarter that has ended, from what is known now. One that is published already stays as it is.
-/// Says whether it was not.
+/// Publishes a quarter that has ended, from what is known now, unless it is published already. Returns
+/// whether it published it.
 ///
 /// # Errors
 /// A later quarter was published already, the quarter has not ended, or the database does not answer.
@@ -111,7 +108,7 @@ pub async fn publish(db: &Database, quarter: PersianPeriod) -> Result<bool, Prob
         let (cells, programme) = on_a_thread(move || (cells(&material, quarter), material.programme)).await?;
         let transaction = Transaction::begin(db, Caller::service(), String::new()).await?;
         lock::for_transaction(&*transaction, "published statistics").await?;
-        // Another instance may have been faster, also before this one has read what was published.
+        // Another instance may have been faster, even before this one has read the published quarters.
         let published =
             release::Entity::find().filter(release::Column::Quarter.eq(quarter)).count(&*transaction).await?;
         if published > 0 || release::Entity::find().count(&*transaction).await? as usize != known {
@@ -133,12 +130,12 @@ pub async fn publish(db: &Database, quarter: PersianPeriod) -> Result<bool, Prob
     }
 }
 
-/// Does what takes minutes of work, and writes nothing, on a thread of its own. A process that ends does not
-/// wait for it, as it would for a blocking task of its runtime.
+/// Runs minutes of work that writes nothing on a separate thread. An ending process does not wait for it,
+/// unlike for a blocking task of its runtime.
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let (sender, done) = tokio::sync::oneshot::channel();
     let thread = std::thread::Builder::new().name("statistics".to_owned());
-    // Where nobody waits any more, nobody gets it.
+    // Without a waiting caller, the result is dropped.
     thread.spawn(move || drop(sender.send(work()))).map_err(Problem::internal)?;
     done.await.map_err(Problem::internal)
 }
@@ -166,7 +163,7 @@ fn set_cell(row: cell::Model) -> cell::ActiveModel {
     }
 }
 
-/// Reads what a release is made of, as of one moment.
+/// Reads the data of a release, in one snapshot.
 async fn read(db: &Database, quarter: PersianPeriod) -> Result<Material, Problem> {
     let transaction = connection::begin_to_survey(db).await?;
     let mut former = Vec::new();
@@ -268,13 +265,12 @@ fn digest(cells: &[cell::Model], programme: &[programme::Model]) -> String {
     hex(&hash.finalize())
 }
 
-/// Between two looks at whether a quarter is to be published.
+/// Interval between checks for a quarter to publish.
 const PAUSE: Duration = Duration::from_secs(3_600);
 /// A service that has just started has other things to do.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Publishes each quarter so many days after its end, as long as it is not stopped. Every instance looks; one
-/// publishes.
+/// Publishes each quarter a number of days after its end, until stopped. All instances check; one publishes.
 pub async fn keep_publishing(db: Database, delay_days: u32) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -288,7 +284,7 @@ pub async fn keep_publishing(db: Database, delay_days: u32) {
     }
 }
 
-/// Publishes the quarter that is due, where neither it nor a later one is published. Says which it was.
+/// Publishes the quarter that is due, unless it or a later one is published. Returns it.
 pub async fn publish_due(db: &Database, delay_days: u32) -> Result<Option<PersianPeriod>, Problem> {
     let quarter = due(Date::in_iran(now()), delay_days);
     let newest: Option<NaiveDate> = entity::heads(db).await?.first().map(|head| head.as_of);

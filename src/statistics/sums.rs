@@ -1,4 +1,4 @@
-//! What firms bring to sums, and which sums may be known: alone, and beside all others that are known.
+//! Sums over firms, and which of them may be known: alone, and together with all others that are known.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,8 +10,8 @@ use uuid::Uuid;
 /// The fewest firms that a sum is published of (the threshold rule).
 pub const FEWEST_FIRMS: usize = 3;
 
-/// One firm has at most so many per cent of a sum that is published: the (n, k) dominance rule with n = 1 and
-/// k = 80.
+/// Maximum share of one firm in a published sum, in per cent: the (n, k) dominance rule with n = 1 and k =
+/// 80.
 pub const LARGEST_SHARE_PERCENT: i64 = 80;
 
 /// A firm with a value. The same firm with another value, in a later quarter, is another entry.
@@ -47,9 +47,9 @@ impl Ledger {
         Sum { total: values().sum(), largest: values().max().unwrap_or(0), members }
     }
 
-    /// Whether the difference of two sums tells nothing of single firms: it is always 0, since the same firms
-    /// have the same values in both; or it is of three firms at least, of which none makes up more than 80
-    /// per cent. What a firm makes up is what its value has changed by.
+    /// Whether the difference of two sums reveals nothing about single firms: it is always 0, because the
+    /// same firms have the same values in both; or it is of at least three firms, of which none contributes
+    /// more than 80 per cent. The contribution of a firm is the change of its value.
     pub fn is_safe_difference(&self, one: &Sum, other: &Sum) -> bool {
         let mut changes: HashMap<u32, i64> = HashMap::new();
         let mut add = |member: u32, sign: i64| {
@@ -92,31 +92,30 @@ fn is_safe(firms: usize, largest: i64, total: i64) -> bool {
 pub struct Sum {
     /// The entries, in the order of their numbers.
     pub members: Vec<u32>,
-    /// What they come to.
+    /// Total of their values.
     pub total: i64,
     largest: i64,
 }
 
 impl Sum {
-    /// Whether it tells nothing of single firms by itself.
+    /// Whether it reveals nothing about single firms by itself.
     pub fn is_safe(&self) -> bool {
         is_safe(self.members.len(), self.largest, self.total)
     }
 }
 
-/// The sums that everybody knows: what is published, and what is left of a published sum without its
-/// published parts, of all quarters.
+/// Publicly known sums: the published ones, and those minus their published parts, of all quarters.
 #[derive(Debug, Default)]
 pub struct Known {
     sums: Vec<Sum>,
     /// The sums that each entry is in.
     by_member: HashMap<u32, Vec<u32>>,
-    /// The sums by the hash of their members: what is the same in two quarters is kept once.
+    /// The sums by the hash of their members, so that equal ones of two quarters are stored once.
     by_hash: HashMap<u64, Vec<u32>>,
 }
 
 impl Known {
-    /// How many sums are known: for [`Known::forget_after`].
+    /// Number of known sums: for [`Known::forget_after`].
     pub fn len(&self) -> usize {
         self.sums.len()
     }
@@ -126,7 +125,7 @@ impl Known {
         self.sums.is_empty()
     }
 
-    /// Takes back all but the first so many.
+    /// Drops all sums except the first `count`.
     pub fn forget_after(&mut self, count: usize) {
         for sum in self.sums.drain(count..).rev() {
             for member in &sum.members {
@@ -148,7 +147,7 @@ impl Known {
         self.sums.push(sum);
     }
 
-    /// Adds a sum, where neither it nor its difference from any known one tells of single firms.
+    /// Adds a sum, unless it or its difference from a known one reveals something about single firms.
     pub fn admit(&mut self, sum: Sum, ledger: &Ledger) -> bool {
         let is_safe = sum.is_safe() && self.is_compatible(&sum, ledger);
         if is_safe {
@@ -157,8 +156,8 @@ impl Known {
         is_safe
     }
 
-    /// Whether the difference from no known sum tells of single firms. Two safe sums without a common entry
-    /// are safe together.
+    /// Whether no difference from a known sum reveals anything about single firms. Two safe sums without a
+    /// common entry are safe together.
     fn is_compatible(&self, sum: &Sum, ledger: &Ledger) -> bool {
         let mut common: HashMap<u32, usize> = HashMap::new();
         for number in sum.members.iter().filter_map(|member| self.by_member.get(member)).flatten() {
@@ -166,7 +165,7 @@ impl Known {
         }
         common.into_iter().all(|(number, common)| {
             let known = &self.sums[number as usize];
-            // A firm is in a difference twice at the most, so that five entries are of three firms.
+            // A firm is in a difference at most twice, so five entries are of at least three firms.
             let entries = sum.members.len() + known.members.len() - 2 * common;
             let (least, largest) = ((sum.total - known.total).abs(), sum.largest.max(known.largest));
             let is_surely_safe = entries >= 2 * FEWEST_FIRMS - 1

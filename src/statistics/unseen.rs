@@ -1,11 +1,11 @@
-//! What nobody can work out: all ways in which the cells of a table might be other than they are, while
-//! everything that is published stays the same.
+//! The null space of the published figures: all ways in which the cells of a table could differ while
+//! everything published stays the same.
 //!
-//! A sum follows from published ones, by whatever additions and subtractions, just where it is the same in
-//! all these ways. They form a linear space; a basis of it is kept, and two members of it that are chosen at
-//! random: a sum follows where it is 0 in the first of them, and two cells are known up to a factor between
-//! them where both members have the same ratio in both. Arithmetic is modulo a prime of 61 bits, so that it
-//! is exact, and a mistake as likely as a guess of a number of 18 digits.
+//! A sum can be computed from published ones, by additions and subtractions, exactly if it is the same in all
+//! these ways. They form a linear space; a basis of it is stored, and two random members: a sum can be
+//! computed if it is 0 in the first of them, and two cells are known up to a factor if both members have the
+//! same ratio in both. Arithmetic is modulo a prime of 61 bits, so that it is exact, and a mistake as likely
+//! as a guess of a number of 18 digits.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,7 +37,7 @@ fn inverse(number: u64) -> u64 {
     result
 }
 
-/// A number that looks random and is the same in every process (SplitMix64, Steele, Lea and Flood 2014).
+/// A pseudo-random number, the same in every process (SplitMix64, Steele, Lea and Flood 2014).
 fn scattered(seed: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -54,16 +54,16 @@ pub struct Unseen {
     witnesses: Witnesses,
 }
 
-/// What would be known if one more sum were published.
+/// Effect of publishing one more sum.
 pub struct Step {
-    /// What the sum is in each vector of the basis in which it is not 0.
+    /// The sum in each vector of the basis in which it is not 0.
     products: Vec<(usize, u64)>,
     pivot: usize,
     witnesses: Witnesses,
 }
 
 impl Unseen {
-    /// Nothing is published of so many smallest cells.
+    /// The initial state, with nothing published of a number of smallest cells.
     pub fn new(leaves: usize) -> Self {
         let witness = |number: u64| (0..leaves as u64).map(|leaf| scattered(2 * leaf + number)).collect();
         Self {
@@ -72,8 +72,7 @@ impl Unseen {
         }
     }
 
-    /// What would be known if the sum of some smallest cells were published; none where it follows from what
-    /// is.
+    /// Effect of publishing the sum of some smallest cells; none if it follows from published ones.
     pub fn step(&self, leaves: &[u32]) -> Option<Step> {
         let mut is_in = vec![false; self.witnesses[0].len()];
         leaves.iter().for_each(|leaf| is_in[*leaf as usize] = true);

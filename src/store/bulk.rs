@@ -1,4 +1,4 @@
-//! Many rows at once.
+//! Bulk inserts.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ use sea_orm::{
 
 use super::Database;
 
-/// SQLite takes so many parameters in a statement, PostgreSQL twice as many.
+/// Maximum number of parameters of an SQLite statement; PostgreSQL takes twice as many.
 const MOST_PARAMETERS: usize = 32_766;
 
-/// Inserts rows of a table in as few statements as they take.
+/// Inserts rows of a table in as few statements as possible.
 pub async fn insert_all<A: ActiveModelTrait>(db: &impl ConnectionTrait, rows: Vec<A>) -> Result<(), DbErr> {
     for statement in inserts(db.get_database_backend(), rows)? {
         db.execute_raw(statement).await?;
@@ -22,7 +22,7 @@ pub async fn insert_all<A: ActiveModelTrait>(db: &impl ConnectionTrait, rows: Ve
     Ok(())
 }
 
-/// The statements that insert rows of a table, as few as they take.
+/// Insert statements for rows of a table, as few as possible.
 pub fn inserts<A: ActiveModelTrait>(backend: DbBackend, mut rows: Vec<A>) -> Result<Vec<Statement>, DbErr> {
     let most = MOST_PARAMETERS / <A::Entity as EntityTrait>::Column::iter().count();
     let mut statements = Vec::new();
@@ -39,12 +39,11 @@ pub fn inserts<A: ActiveModelTrait>(backend: DbBackend, mut rows: Vec<A>) -> Res
     Ok(statements)
 }
 
-/// From so many rows on, one parameter for each column is less work for PostgreSQL than one for each value:
-/// the statement has the same text however many rows there are.
+/// From this number of rows on, PostgreSQL works faster with one parameter per column than with one per
+/// value: the statement text does not depend on the number of rows.
 const FEW: usize = 16;
 
-/// Each column as the text of an array, which PostgreSQL reads in half the time that the same rows take as
-/// JSON.
+/// Inserts each column as an array text, which PostgreSQL parses in half the time of the same rows as JSON.
 fn insert_of_arrays<A: ActiveModelTrait>(rows: Vec<A>) -> Result<Statement, DbErr> {
     let mut columns: Vec<(&str, &str, String)> = Vec::new();
     for (number, mut row) in rows.into_iter().enumerate() {
@@ -76,7 +75,7 @@ fn insert_of_arrays<A: ActiveModelTrait>(rows: Vec<A>) -> Result<Statement, DbEr
     Ok(Statement::from_sql_and_values(DbBackend::Postgres, sql, values))
 }
 
-/// An element of an array as PostgreSQL reads it.
+/// Quotes an array element for PostgreSQL.
 fn quote(array: &mut String, text: &str) {
     array.push('"');
     let mut rest = text;
@@ -90,7 +89,7 @@ fn quote(array: &mut String, text: &str) {
     array.push('"');
 }
 
-/// What PostgreSQL calls the type of a value.
+/// The PostgreSQL type name of a value.
 fn type_of(value: &Value) -> Result<&'static str, DbErr> {
     Ok(match value {
         Value::String(_) => "text",
@@ -106,7 +105,7 @@ fn type_of(value: &Value) -> Result<&'static str, DbErr> {
     })
 }
 
-/// A value as PostgreSQL reads it; nothing where there is none.
+/// PostgreSQL text of a value; none for null.
 fn text(value: &Value) -> Result<Option<Cow<'_, str>>, DbErr> {
     Ok(Some(match value {
         Value::String(Some(text)) => text.as_str().into(),
@@ -127,8 +126,7 @@ fn unknown(value: &Value) -> DbErr {
     DbErr::Custom(format!("no record has a column for {value:?}"))
 }
 
-/// Rows of several tables, which go into the database together: for data that is made, not entered. The rules
-/// of the service are not held against it.
+/// Rows of several tables, inserted together, for generated data. The rules of the service are not checked.
 pub struct Bulk {
     tables: Vec<Table>,
 }
@@ -141,8 +139,7 @@ struct Table {
 }
 
 impl Bulk {
-    /// No rows yet. The tables come in the order in which they are to be written: what refers to another one
-    /// after it.
+    /// Creates an empty bulk. `tables` are in write order: a table comes after those it refers to.
     pub fn new(tables: &[&'static str]) -> Self {
         Self {
             tables: tables
@@ -170,7 +167,7 @@ impl Bulk {
         }
     }
 
-    /// How many rows there are of each table.
+    /// Number of rows per table.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, usize)> {
         self.tables
             .iter()
@@ -178,7 +175,7 @@ impl Bulk {
             .map(|table| (table.name, table.values.len() / table.columns.len()))
     }
 
-    /// How many rows there are.
+    /// Total number of rows.
     pub fn len(&self) -> usize {
         self.counts().map(|(_, count)| count).sum()
     }
@@ -206,7 +203,7 @@ impl Bulk {
 }
 
 impl Table {
-    /// In statements of several rows, each as long as it can be.
+    /// Inserts in statements with as many rows as possible.
     async fn insert(self, transaction: &DatabaseTransaction) -> Result<(), DbErr> {
         let (width, columns) = (self.columns.len(), self.columns.iter().map(|column| Alias::new(*column)));
         let columns: Vec<_> = columns.collect();
@@ -225,7 +222,7 @@ impl Table {
     }
 }
 
-/// PostgreSQL takes any number of rows at once in the text format of its `COPY`.
+/// Inserts any number of rows in the text format of PostgreSQL's `COPY`.
 async fn copy(db: &Database, tables: impl Iterator<Item = Table>) -> Result<(), DbErr> {
     let failed = |error: sqlx::Error| DbErr::Exec(RuntimeErr::SqlxError(error.into()));
     let mut transaction =
@@ -260,7 +257,7 @@ impl Table {
     }
 }
 
-/// A value as `COPY` reads it: with a backslash before what would end it.
+/// Escapes a value for `COPY` with backslashes.
 fn escape(lines: &mut String, text: &str) {
     for c in text.chars() {
         match c {

@@ -1,7 +1,7 @@
 //! The change log: one entry for each version of each record, chained by hashes.
 //!
-//! An entry keeps the record as it was after the change, so that history, the change feed and "as it was
-//! known then" all read the same rows.
+//! An entry contains the record after the change, so that history, change feed and point-in-time views read
+//! the same rows.
 
 use std::collections::BTreeMap;
 
@@ -28,29 +28,29 @@ use crate::{persian::Date, personal, policy::Scope, problem::Problem, values::he
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "change_log")]
 pub struct Model {
-    /// Grows with each entry, but is taken before the commit.
+    /// Sequence number; assigned before the commit.
     #[sea_orm(primary_key)]
     pub seq: i64,
     /// The transaction on PostgreSQL, from which the order of commits follows; 0 on SQLite, which has one
     /// writer.
     pub transaction_id: i64,
-    /// Which kind of record.
+    /// The kind of record.
     pub resource: String,
     /// The record.
     pub record_id: Uuid,
     /// The version that the change made.
     pub version: i64,
-    /// What was done.
+    /// The kind of change.
     pub kind: ChangeKind,
     /// The province that the record belongs to.
     pub province: Option<String>,
     /// The province that it belonged to before, where the change has moved it.
     pub moved_from: Option<String>,
-    /// When.
+    /// Time of the change.
     pub changed_at: DateTimeUtc,
-    /// By which account.
+    /// Account of the author.
     pub changed_by: Uuid,
-    /// In which request.
+    /// Id of the request.
     pub request_id: String,
     /// The record after the change, in full.
     pub data: Json,
@@ -60,13 +60,13 @@ pub struct Model {
     pub hash: String,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What was done to a record.
+/// Kinds of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -82,12 +82,12 @@ pub enum ChangeKind {
 }
 
 impl Model {
-    /// The entry as it is to be added: the database says where it stands.
+    /// The entry as an insert: the database assigns its sequence number.
     pub fn into_new(self) -> ActiveModel {
         ActiveModel { seq: NotSet, transaction_id: NotSet, ..self.into_active_model().reset_all() }
     }
 
-    /// The hash of the entry: SHA-256 over the hash before and what the entry says, in hexadecimal.
+    /// Hash of the entry: SHA-256 over the previous hash and the entry's content, in hexadecimal.
     pub fn compute_hash(&self) -> String {
         let mut hash = Sha256::new();
         let changed_at = self.changed_at.to_rfc3339_opts(SecondsFormat::Micros, true);
@@ -109,8 +109,8 @@ impl Model {
     }
 }
 
-/// Whether a record of one of these kinds lies within a scope by the newest entry about it, or is national;
-/// also where nothing is known of it.
+/// Whether a record of one of these kinds is in a scope according to its newest entry, or national; also true
+/// if there is no entry.
 ///
 /// # Errors
 /// The database does not answer.
@@ -129,22 +129,23 @@ pub async fn is_within(
     Ok(province.flatten().is_none_or(|province| province == *own))
 }
 
-/// Adds a text to a hash with its length before it, so that no two lists of texts give the same.
+/// Adds a text with its length to a hash, so that different lists of texts never collide.
 pub(super) fn add_part(hash: &mut Sha256, part: &str) {
     hash.update(part.len().to_string());
     hash.update(":");
     hash.update(part);
 }
 
-/// JSON with sorted names (after RFC 8785), since a database may give an object's members in another order.
+/// Canonical JSON with sorted names (after RFC 8785), because a database may reorder the members of an
+/// object.
 pub(super) fn canonical(value: &Value) -> String {
     let mut sorted = value.clone();
     sorted.sort_all_objects();
     sorted.to_string()
 }
 
-/// What an entry keeps of a record: its representation in full, whoever may see it, without what follows from
-/// other records, and with commitments in the place of personal values.
+/// The content of a history entry: the full, unmasked representation of the record, without fields derived
+/// from other records, and with commitments in place of personal values.
 pub fn data<R: Record>(row: &R) -> Result<Value, serde_json::Error> {
     let mut data = personal::shown(true, || serde_json::to_value(row.view()))?;
     if let Some(fields) = data.as_object_mut() {
@@ -156,15 +157,15 @@ pub fn data<R: Record>(row: &R) -> Result<Value, serde_json::Error> {
 
 /// When, by whom and in which request an entry is made.
 pub struct Entry<'a> {
-    /// When.
+    /// Time of the change.
     pub at: DateTimeUtc,
-    /// By which account.
+    /// Account of the author.
     pub by: Uuid,
-    /// In which request.
+    /// Id of the request.
     pub request_id: &'a str,
 }
 
-/// The entry for a change that has made the row what it is.
+/// The entry for a change that resulted in this row.
 pub fn entry<R: Record>(
     row: &R,
     kind: ChangeKind,
@@ -216,13 +217,13 @@ pub struct HistoryEntry {
     /// The version that the change made.
     #[schema(minimum = 1, example = 2)]
     pub version: i64,
-    /// What was done.
+    /// The kind of change.
     pub kind: ChangeKind,
-    /// When.
+    /// Time of the change.
     pub changed_at: DateTime<Utc>,
-    /// By which account.
+    /// Account of the author.
     pub changed_by: Uuid,
-    /// What that account is called at present; null for the service itself.
+    /// Current name of that account; null for the service itself.
     #[schema(required, example = "مدیر خوشه‌های لرستان")]
     pub changed_by_name: Option<String>,
     /// The `X-Request-Id` of the request that did it.
@@ -237,7 +238,7 @@ pub struct HistoryEntry {
     /// The hash of the entry before; empty for the first.
     #[schema(example = "")]
     pub previous_hash: String,
-    /// The hash of this entry: SHA-256 over the hash before and all that the entry says.
+    /// Hash of this entry: SHA-256 over the previous hash and the content of the entry.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     pub hash: String,
 }
@@ -256,8 +257,8 @@ pub struct FieldChange {
     pub to: Shown,
 }
 
-/// A value as the log keeps it. Days are shown in the calendar that the caller asks for, personal data as the
-/// caller may see it.
+/// A value in the log. Days are shown in the calendar that the caller requests, personal data as the caller
+/// may see it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Shown {
@@ -269,7 +270,7 @@ pub enum Shown {
     List(Vec<Self>),
     /// An object.
     Object(BTreeMap<String, Self>),
-    /// Anything else.
+    /// Any other value.
     Other(Value),
 }
 
@@ -278,7 +279,7 @@ fn masked<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Shown {
-    /// A record as the log keeps it.
+    /// Reads a record from the log.
     pub fn record<R: Record>(data: &Value) -> Self {
         let fields = data.as_object().into_iter().flatten();
         Self::Object(fields.map(|(name, value)| (name.clone(), Self::new::<R>(name, value))).collect())
@@ -305,14 +306,14 @@ impl Shown {
 pub struct History {
     /// One entry for each version.
     pub items: Vec<HistoryEntry>,
-    /// Whether the history is whole: the hashes were computed again, each entry carries the one of the entry
-    /// before, and the newest one is the record's own. False means that somebody has changed the database
-    /// past the service.
+    /// Whether the history is intact: the recomputed hashes agree, each entry has the hash of the previous
+    /// one, and the newest one is the record's own. False means that the database was changed outside the
+    /// service.
     #[schema(example = true)]
     pub is_intact: bool,
 }
 
-/// An entry, who made it, and the hash that its record carries.
+/// An entry with the name of its author, and the hash in its record.
 #[derive(FromQueryResult)]
 struct Told {
     #[sea_orm(nested)]
@@ -326,7 +327,7 @@ pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Hi
     let author = Expr::col((author::Entity, author::Column::Id)).equals((Entity, Column::ChangedBy));
     let name =
         Query::select().column(author::Column::DisplayName).from(author::Entity).and_where(author).to_owned();
-    // In the same statement as the entries: somebody may write meanwhile.
+    // In the same statement as the entries, because of concurrent writes.
     let own_hash = Query::select()
         .column("history_hash")
         .from(R::Entity::default())
@@ -366,8 +367,8 @@ pub async fn history<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Hi
     Ok(History { items: items.collect(), is_intact })
 }
 
-/// What a change has made of the fields of a record, from what the log kept before and after it. What the
-/// entry itself tells is not told again.
+/// Differences between the fields of a record before and after a change, without the fields that the entry
+/// itself contains.
 pub fn differences<R: Record>(before: &Value, after: &Value) -> Vec<FieldChange> {
     const OF_THE_ENTRY: [&str; 7] =
         ["id", "version", "created_at", "created_by", "updated_at", "updated_by", "allowed_transitions"];

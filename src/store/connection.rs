@@ -1,4 +1,4 @@
-//! Connections to a database, and how transactions begin.
+//! Database connections, and the start of transactions.
 
 use std::{
     net::IpAddr,
@@ -26,16 +26,16 @@ use crate::{
     problem::{Problem, problem_types},
 };
 
-/// A long read takes so long at the most: on PostgreSQL each statement of it, on SQLite the whole.
+/// Timeout of a long read: on PostgreSQL per statement, on SQLite as a whole.
 const LONG_READ_TIMEOUT: Duration = Duration::from_secs(60);
-/// A statement that goes through the whole database takes so long at the most (PostgreSQL).
+/// Timeout of a statement that reads the whole database (PostgreSQL).
 const PATIENCE: Duration = Duration::from_secs(600);
-/// A writer waits so long for another one at the most (SQLite).
+/// Maximum time that a writer waits for another one (SQLite).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connections to a database, made when they are first used: so many for reading, and half as many for
-/// writing. SQLite has one writer at a time: those who wait for it do so in their order. Each worker has
-/// pools of its own, so that no connection wanders between threads. A file that is missing stays missing.
+/// Opens pools whose connections are made at first use: `connections` for reading, and half as many for
+/// writing. SQLite has one writer at a time; waiting writers are served in order. Each worker has pools of
+/// its own, so that connections stay on their thread. A missing file is not created.
 ///
 /// # Errors
 /// A file that is missing or cannot be opened (SQLite).
@@ -85,12 +85,12 @@ async fn pools(
     let reads = pool(url, readers, Use::Reading, busy_timeout, &trust).await?;
     let writes = pool(url, writers, Use::Writing, busy_timeout, &trust).await?;
     let database = Database::new(reads, writes, trust);
-    // Where none is found yet, whoever waits for the database tries again.
+    // If none is found yet, callers that wait for the database will retry.
     let _ = servers::choose(url, std::slice::from_ref(&database)).await;
     Ok(database)
 }
 
-/// What connections are for.
+/// Purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     Reading,
@@ -106,7 +106,7 @@ async fn pool(
 ) -> Result<DatabaseConnection, DbErr> {
     let is_writing = purpose == Use::Writing;
     let waits_in_turn = is_writing && url.file().is_some();
-    // The options are logged at the level of traces: the password is none of them.
+    // The options are logged at trace level, so they must not contain the password.
     let mut options = ConnectOptions::new(url.without_password());
     let (for_postgres, for_sqlite) = (trust.clone(), trust.clone());
     let (password, wanted) = (url.password().cloned(), url.wanted());
@@ -122,13 +122,13 @@ async fn pool(
         .map_sqlx_sqlite_opts(move |options| {
             use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
             let options = options
-                // Never by the way: a service whose file is gone would go on with an empty one.
+                // Never created implicitly: a service whose file is gone would continue with an empty one.
                 .create_if_missing(false)
                 .journal_mode(SqliteJournalMode::Wal)
-                // With WAL, anything less than FULL may lose the last commits when the power fails.
+                // In WAL mode, anything less than FULL may lose the last commits at a power failure.
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(busy_timeout)
-                // What is deleted is written over: what was erased is in no page.
+                // Deleted data is overwritten, so that erased values are in no page.
                 .pragma("secure_delete", "ON")
                 .foreign_keys(true);
             if is_writing { options } else { options.pragma("query_only", "ON") }
@@ -159,9 +159,9 @@ fn with_password(options: PgConnectOptions, password: Option<&Secret>) -> PgConn
     password.into_iter().fold(options, |options, password| options.password(password.reveal()))
 }
 
-/// Nothing is encrypted that does not leave the machine, unless the address asks for it: sqlx 0.9.0 sends
-/// encrypted parameters in pieces, of which the system holds back each for up to 40 ms on its way to a server
-/// beside (Nagle; sqlx issue 4335).
+/// Disables encryption for connections within the machine, unless the address requests it: sqlx 0.9.0 sends
+/// encrypted parameters in pieces, each of which the system delays for up to 40 ms on its way to a local
+/// server (Nagle; sqlx issue 4335).
 fn in_clear_on_this_machine(options: PgConnectOptions) -> PgConnectOptions {
     let host = options.get_host();
     let is_here = host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
@@ -172,8 +172,8 @@ fn in_clear_on_this_machine(options: PgConnectOptions) -> PgConnectOptions {
     }
 }
 
-/// Has SQLite look whether the statistics of all tables are still true; PostgreSQL does so by itself. Without
-/// more, SQLite looks at those tables alone that this connection has read, and this one reads few.
+/// Makes SQLite check the statistics of all tables, which PostgreSQL does by itself. By default SQLite checks
+/// only the tables that this connection has read, which are few.
 ///
 /// # Errors
 /// The database does not answer.
@@ -184,8 +184,8 @@ pub async fn keep_statistics(db: &Database) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Has the database look at what its tables hold, so that it plans for that: after much was written at once.
-/// SQLite looks at some thousand rows of each index, while nobody else writes.
+/// Updates the planner statistics after a large write. SQLite samples some thousand rows of each index, and
+/// blocks other writers meanwhile.
 ///
 /// # Errors
 /// The database does not answer.
@@ -222,14 +222,14 @@ pub async fn follow_clock(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Has a transaction plan its statements for the tables as they are by then, until [`keep_plans`]. PostgreSQL
-/// keeps the plans of a connection: one that was made while a table was nearly empty, or for any values,
-/// would go on to read all of it for each of many rows that make it grow.
+/// Makes a transaction plan each statement for the current state of the tables, until [`keep_plans`].
+/// PostgreSQL caches the plans of a connection: one made while a table was nearly empty, or for any values,
+/// would read all of it for each of many rows inserted.
 pub async fn plan_afresh(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     set_plans(transaction, "force_custom_plan").await
 }
 
-/// Has it keep its plans again: those of the checks of foreign keys, which are made for each row, would take
+/// Makes a transaction cache its plans again: those of foreign-key checks, which run for each row, would take
 /// longer to make than to use.
 pub async fn keep_plans(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
     set_plans(transaction, "DEFAULT").await
@@ -242,15 +242,14 @@ async fn set_plans(transaction: &DatabaseTransaction, mode: &str) -> Result<(), 
     Ok(())
 }
 
-/// How long a transaction may write that does a large piece of work at once: others wait for it. On SQLite
-/// everybody does who writes, and gives up after 10 s; on PostgreSQL those do who want the same rows, and
-/// give up after 30 s.
+/// Maximum duration of a bulk write transaction, because others wait for it. On SQLite all writers wait, for
+/// at most 10 s; on PostgreSQL only writers of the same rows, for at most 30 s.
 pub fn longest_write(db: &impl ConnectionTrait) -> Duration {
     Duration::from_secs(if db.get_database_backend() == DbBackend::Sqlite { 7 } else { 20 })
 }
 
-/// Gives a turn of work in the background up after longer than any statement may take: a server that is gone
-/// without a word is waited for without end.
+/// Limits a turn of background work to longer than any statement may take: a server that vanishes would
+/// otherwise be waited for forever.
 ///
 /// # Errors
 /// That of the work, or 503.
@@ -259,23 +258,21 @@ pub async fn in_time<T>(turn: impl Future<Output = Result<T, Problem>>) -> Resul
     tokio::time::timeout(Duration::from_secs(660), work::abandonable(turn)).await.unwrap_or_else(late)
 }
 
-/// Between two large writes: on SQLite, those who wait for their turn to write look for it every 100 ms at
-/// the latest.
+/// Pause between two large writes: on SQLite, waiting writers retry every 100 ms at the latest.
 pub async fn let_others_write(db: &Database) {
     if db.get_database_backend() == DbBackend::Sqlite {
         tokio::time::sleep(Duration::from_millis(120)).await;
     }
 }
 
-/// Begins a transaction that reads, however long it takes, what was there at its beginning; on SQLite every
-/// one does.
+/// Begins a read transaction of any duration that sees one snapshot; on SQLite every transaction does.
 pub async fn begin_to_read(db: &Database) -> Result<DatabaseTransaction, DbErr> {
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     db.begin_to_read(is_postgres.then_some(IsolationLevel::RepeatableRead)).await
 }
 
-/// The same for a long read of somebody who waits for it. It ends with its work, which on SQLite has a limit
-/// as a whole. It goes on after the request has its head of an answer, and is read on.
+/// Begins a long read for a waiting client. It ends with its work, which on SQLite has a time limit as a
+/// whole, and continues after the request has the head of its answer, while the body is read.
 pub(super) async fn begin_long_read(db: &Database) -> Result<(DatabaseTransaction, Work), DbErr> {
     let work = Work::apart(LONG_READ_TIMEOUT);
     let transaction = work.part(begin_to_read(db)).await?;
@@ -283,21 +280,21 @@ pub(super) async fn begin_long_read(db: &Database) -> Result<(DatabaseTransactio
     Ok((transaction, work))
 }
 
-/// The same for one that goes through the whole database, for whoever runs the service.
+/// Begins a read of the whole database, for the operator.
 pub async fn begin_to_survey(db: &Database) -> Result<DatabaseTransaction, DbErr> {
     let transaction = begin_to_read(db).await?;
     limit_statements(&transaction, PATIENCE).await?;
     Ok(transaction)
 }
 
-/// Begins a transaction that writes much, and may take long.
+/// Begins a large write transaction, which may take long.
 pub async fn begin_to_rebuild(db: &Database) -> Result<WriteTransaction, DbErr> {
     let transaction = db.begin_to_write().await?;
     limit_statements(&transaction, PATIENCE).await?;
     Ok(transaction)
 }
 
-/// How long each statement of a transaction takes at the most (PostgreSQL).
+/// Sets the maximum duration of each statement of a transaction (PostgreSQL).
 async fn limit_statements(transaction: &DatabaseTransaction, limit: Duration) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         transaction

@@ -1,5 +1,5 @@
-//! The database as the service holds it: connections for reading and for writing, each in a pool of its own,
-//! so that writers who wait for each other keep nobody from reading, and transactions that write.
+//! The database of the service: separate pools for reading and for writing, so that waiting writers block no
+//! readers, and write transactions.
 
 use std::{
     ops::Deref,
@@ -23,10 +23,10 @@ use super::{
     work::{self, Work},
 };
 
-/// A statement that takes longer would outlive the request that waits for it.
+/// Statement timeout: a longer statement would outlive its request.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 30 });
 
-/// Two pools of connections. Statements that are run on the database itself read.
+/// Two connection pools. Statements run directly on the database read.
 #[derive(Clone, Debug)]
 pub struct Database {
     pools: Arc<Pools>,
@@ -39,18 +39,17 @@ impl Database {
         Self { pools: trust.watch(pools), trust }
     }
 
-    /// Closes the connections to an embedded database that nobody uses, whoever in this process has them,
-    /// while all are to be closed.
+    /// Closes the idle connections of this process to an embedded database while all are being closed.
     pub fn let_go(&self) {
         self.trust.let_go();
     }
 
-    /// The same with one pool for all, and single statements that may write: for who works alone.
+    /// The same with one pool for all purposes, and single statements that may write: for a single user.
     pub fn unguarded(self) -> Self {
         Self::new(self.pools.writes.clone(), self.pools.writes.clone(), self.trust)
     }
 
-    /// Makes all connections to another server from now on, and gives up those that there are.
+    /// Directs all new connections to another server, and drops the existing ones.
     pub(super) fn move_to(&self, host: &str, port: u16) {
         let mut is_moved = false;
         for connections in [&self.pools.reads, &self.pools.writes] {
@@ -67,12 +66,12 @@ impl Database {
         }
     }
 
-    /// Gives up all connections that there are.
+    /// Drops all existing connections.
     pub(super) fn give_up(&self) {
         self.trust.lose();
     }
 
-    /// The connections for reading, which the database itself keeps from writing.
+    /// Connections for reading, which the database itself prevents from writing.
     pub fn reads(&self) -> &DatabaseConnection {
         &self.pools.reads
     }
@@ -88,9 +87,9 @@ impl Database {
         self.begin(&self.pools.reads, TransactionOptions { isolation_level, ..Default::default() }).await
     }
 
-    /// Begins in a task of its own: sqlx 0.9 does not count a transaction whose beginning is given up half
-    /// way, and would hand its connection to others while it is open (sqlx issue 4385). A connection that
-    /// could not begin may be in any state.
+    /// Begins in a separate task: sqlx 0.9 does not count a transaction cancelled while it begins, and would
+    /// hand its connection to others while it is open (sqlx issue 4385). A connection that could not begin
+    /// may be in any state.
     async fn begin(
         &self,
         connections: &DatabaseConnection,
@@ -130,11 +129,11 @@ impl Database {
         self.pools.writes.close_by_ref().await
     }
 
-    /// Begins a transaction that will write. A deferred SQLite transaction that turns writer half way would
-    /// fail instead of waiting for its turn.
+    /// Begins a write transaction. A deferred SQLite transaction that starts to write later would fail
+    /// instead of waiting for its turn.
     ///
     /// # Errors
-    /// No connection could be had, or the database takes no writes.
+    /// No connection is available, or the database takes no writes.
     pub async fn begin_to_write(&self) -> Result<WriteTransaction, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -169,7 +168,7 @@ impl Writes<'_> {
         self.trust.observe(work::limited(STATEMENT_TIMEOUT, statement).await)
     }
 
-    /// Runs a statement of upkeep, such as `VACUUM`, which may take long and is no part of a transaction.
+    /// Runs a maintenance statement, such as `VACUUM`, which may take long and runs outside of transactions.
     ///
     /// # Errors
     /// The database refuses it, or does not answer.
@@ -187,11 +186,11 @@ impl Writes<'_> {
     }
 }
 
-/// A transaction that writes. What is committed is in the file that the address names.
+/// A write transaction. Commits go to the file at the configured address.
 ///
-/// Where a statement fails in a way after which SQLite may have rolled back by itself
-/// (<https://www.sqlite.org/lang_transaction.html>, "Response To Errors Within A Transaction"), all that
-/// follows fails too: it would be written outside of any transaction.
+/// After an error on which SQLite may have rolled back by itself
+/// (<https://www.sqlite.org/lang_transaction.html>, "Response To Errors Within A Transaction"), all later
+/// statements fail too: they would be written outside of any transaction.
 #[derive(Debug)]
 pub struct WriteTransaction {
     inner: DatabaseTransaction,
@@ -202,11 +201,11 @@ pub struct WriteTransaction {
 }
 
 impl WriteTransaction {
-    /// Makes everything durable.
+    /// Commits durably.
     ///
     /// # Errors
-    /// Nothing is acknowledged then: the database may have refused the commit, or its file is no longer where
-    /// its address says.
+    /// Nothing may be acknowledged: the database may have refused the commit, or its file is no longer at its
+    /// address.
     pub async fn commit(self) -> Result<(), DbErr> {
         self.check()?;
         let committed = self.inner.commit().await;
@@ -214,8 +213,8 @@ impl WriteTransaction {
         if self.file == self.trust.present_file()? { Ok(()) } else { Err(self.trust.moved()) }
     }
 
-    /// Takes everything back, and lets others go on before the caller is answered: a transaction that is only
-    /// dropped keeps its locks until its connection is next looked after.
+    /// Rolls back, so that others can go on before the caller is answered: a transaction that is only dropped
+    /// keeps its locks until its connection is used again.
     pub async fn roll_back(self) {
         if let Err(error) = self.inner.rollback().await {
             self.trust.lose();
@@ -223,7 +222,7 @@ impl WriteTransaction {
         }
     }
 
-    /// Fails where the transaction may be over.
+    /// Fails if the transaction may have ended.
     fn check(&self) -> Result<(), DbErr> {
         if self.is_lost.load(Ordering::Relaxed) {
             return Err(DbErr::Conn(RuntimeErr::Internal(
@@ -250,7 +249,7 @@ impl Deref for WriteTransaction {
     }
 }
 
-/// Passes statements on to a field, and looks at the errors that come back.
+/// Forwards statements to a field, and inspects the errors.
 macro_rules! observed {
     ($type:ty, $($inner:ident).+) => {
         #[async_trait]
@@ -294,7 +293,7 @@ mod tests {
 
     use sea_orm::ConnectionTrait;
 
-    /// Of PostgreSQL a test of the service shows it.
+    /// For PostgreSQL, a test of the service covers this.
     #[tokio::test]
     async fn upkeep_of_sqlite_takes_as_long_as_it_takes() {
         let file = tempfile::NamedTempFile::new().unwrap();

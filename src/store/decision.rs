@@ -1,5 +1,5 @@
-//! Decisions, as what refers to them knows them. Changes of state do, and records of clusters, which
-//! decisions themselves are about: so the table is read here by its name.
+//! Access to decisions for the records that refer to them, such as changes of state and records of clusters,
+//! which decisions themselves refer to: so this module reads the table by its name.
 
 use sea_orm::{
     ConnectionTrait,
@@ -13,8 +13,8 @@ use crate::{
     problem::{Problem, Violation},
 };
 
-/// The decision that a record of a province is to refer to exists for the author, and is national or of the
-/// same province; the violation at `/decision_id` otherwise. Nobody deletes it before the end of the
+/// Checks that the decision for a record of a province exists for the author, and is national or of the same
+/// province; otherwise returns the violation at `/decision_id`. It cannot be deleted before the end of the
 /// transaction.
 pub async fn check(
     transaction: &Transaction,
@@ -23,7 +23,7 @@ pub async fn check(
 ) -> Result<Option<Violation>, Problem> {
     const POINTER: &str = "/decision_id";
     let Some(id) = id else { return Ok(None) };
-    // The lock that `Transaction::lock` takes for the record.
+    // The same lock as `Transaction::lock` for the record.
     lock::for_transaction(&**transaction, &format!("decision {id}")).await?;
     let named = Query::select()
         .column(Alias::new("province"))

@@ -1,4 +1,4 @@
-//! The names that other systems have for a record; a system and a key name one record only.
+//! External references: identifiers of records in other systems. A system and a key identify one record.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::{
     problem::{Problem, Text, Violation, problem_types},
 };
 
-/// What another system calls the record.
+/// Reference to the record in another system.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExternalRef {
@@ -36,7 +36,7 @@ pub struct ExternalRef {
 }
 
 impl ExternalRef {
-    /// Reads a reference from the two segments of a path; 404 where no record can be called so.
+    /// Parses a reference from two path segments; 404 if they cannot be one.
     pub fn parse(system: String, key: String) -> Result<Self, Problem> {
         let key = text::nfc(&key).into_owned();
         let is_system = (1..=64).contains(&system.len())
@@ -63,7 +63,7 @@ pub struct ExternalRefs(pub Vec<ExternalRef>);
 const MOST: usize = 20;
 
 impl ExternalRefs {
-    /// Adds one reference, if it is not there; 422 where there are too many then.
+    /// Adds a reference unless it exists; 422 if there are too many then.
     pub fn add(&mut self, reference: ExternalRef) -> Result<(), Problem> {
         if self.0.contains(&reference) {
             return Ok(());
@@ -101,11 +101,11 @@ impl ToSchema for ExternalRefs {
     }
 }
 
-/// The table that keeps them unique and finds a record by one.
+/// Table that keeps references unique and finds a record by one.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "external_ref")]
 pub struct Model {
-    /// Which kind of record.
+    /// The kind of record.
     #[sea_orm(primary_key, auto_increment = false)]
     pub resource: String,
     /// The other system.
@@ -118,7 +118,7 @@ pub struct Model {
     pub record_id: Uuid,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -135,8 +135,7 @@ pub fn of_record<R: Record>(row: &R) -> Vec<ActiveModel> {
     row.external_refs().iter().map(reference).collect()
 }
 
-/// The records of a kind that a system calls by some keys: those of the keys that are known, each with its
-/// record.
+/// Records of a kind by their keys in a system: the known keys, each with its record.
 pub async fn of_keys(
     db: &impl ConnectionTrait,
     resource: &str,
@@ -153,7 +152,7 @@ pub async fn of_keys(
     look_up(db, sql, keys, record).await
 }
 
-/// A query for the record that another system calls so.
+/// Query for the record with a reference.
 pub fn record_ids(resource: &str, reference: &ExternalRef) -> sea_orm::sea_query::SelectStatement {
     sea_orm::sea_query::Query::select()
         .column(Column::RecordId)

@@ -1,4 +1,4 @@
-//! What a database error means to a client.
+//! Maps database errors to problem responses.
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
@@ -15,7 +15,7 @@ impl From<DbErr> for Problem {
     }
 }
 
-/// A unique index or a foreign key that a write has hit becomes its own problem.
+/// Maps a violated unique index or foreign key to its problem.
 pub fn of_write(error: DbErr, unique: &[Unique]) -> Problem {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(message)) => {
@@ -27,19 +27,19 @@ pub fn of_write(error: DbErr, unique: &[Unique]) -> Problem {
                 |unique| Problem::new(&problem_types::DUPLICATE).violation((unique.violation)()),
             )
         }
-        // What a record refers to was looked up before: only its own province, to which others hold, can be
-        // in the way.
+        // References were checked before; only the record's own province, which other records depend on, can
+        // violate a constraint.
         Some(SqlErr::ForeignKeyConstraintViolation(_)) => Problem::new(&problem_types::MOVED_AWAY),
         _ => error.into(),
     }
 }
 
-/// Whether the same statement may succeed in a while.
+/// Whether the same statement may succeed later.
 pub fn is_temporary(error: &DbErr) -> bool {
     is_away(error)
 }
 
-/// The connection could not be had, broke, or the database is too busy, read-only, full or shutting down.
+/// No connection is available, it broke, or the database is too busy, read-only, full or shutting down.
 fn is_away(error: &DbErr) -> bool {
     if matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) {
         return true;
@@ -59,8 +59,8 @@ fn is_away(error: &DbErr) -> bool {
     }
 }
 
-/// Whether a connection that gave this error may go on to give it when its cause is gone: it is read-only,
-/// its server is going down or has become a standby, or its file or disk fails.
+/// Whether the connection may continue to fail after the cause of this error is gone: it is read-only, its
+/// server is shutting down or has become a standby, or its file or disk fails.
 pub fn spoils_connections(error: &DbErr) -> bool {
     match code(error) {
         Code::Sqlite(code) => matches!(code, READONLY | IOERR | CORRUPT | FULL | CANTOPEN | NOTADB),
@@ -80,8 +80,7 @@ pub fn may_roll_back(error: &DbErr) -> bool {
     matches!(code(error), Code::Sqlite(BUSY | NOMEM | INTERRUPT | IOERR | FULL))
 }
 
-/// Whether the database may be read although it takes no writes: it is read-only, or its disk is full or
-/// fails.
+/// Whether the database is readable but takes no writes: it is read-only, or its disk is full or fails.
 pub fn takes_no_writes(error: &DbErr) -> bool {
     is_read_only(error)
         || matches!(code(error), Code::Sqlite(READONLY | IOERR | FULL))
@@ -120,7 +119,7 @@ enum Code<'a> {
     Sqlite(u32),
     /// SQLSTATE.
     Postgres(String),
-    /// The database did not say anything.
+    /// No error code of the database.
     Driver(&'a sqlx::Error),
     None,
 }
@@ -137,6 +136,6 @@ fn code(error: &DbErr) -> Code<'_> {
     if fault.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_none() {
         return Code::Postgres(code.into_owned());
     }
-    // The upper bits say more.
+    // The upper bits are the extended code.
     code.parse::<u32>().map_or(Code::None, |code| Code::Sqlite(code & 0xff))
 }

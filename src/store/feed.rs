@@ -1,11 +1,11 @@
-//! The change log as a feed: what was committed between two moments, in an order in which nothing comes
-//! before what it builds on.
+//! The change log as a feed: the entries committed between two moments, in an order in which no entry
+//! precedes one that it depends on.
 //!
-//! Sequence numbers are taken before the commit: on PostgreSQL a later one may be visible before an earlier
-//! one. So a reader remembers not a number but what it could see (a snapshot, as `pg_snapshot` writes it:
-//! [`Seen`]), and gets what is visible now and was not then. Within that, numbers are an order: whoever
-//! changes or refers to a record has waited for the transaction that wrote it, and takes its number
-//! afterwards. On SQLite one writes at a time, and the last number says all.
+//! Sequence numbers are assigned before the commit: on PostgreSQL a later one may become visible before an
+//! earlier one. So a reader remembers not a number but a snapshot (in the format of `pg_snapshot`: [`Seen`]),
+//! and gets what is visible now and was not then. Within that, numbers give the order: a transaction that
+//! changes or refers to a record has waited for the one that wrote it, and gets its number afterwards. On
+//! SQLite there is one writer at a time, and the last number is sufficient.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, prelude::Uuid};
 use serde::{Deserialize, Serialize};
@@ -19,35 +19,35 @@ use super::{
     sql::{Composer, columns},
 };
 
-/// Where a feed stands.
+/// Position of a feed.
 #[derive(Debug)]
 pub struct Present {
-    /// What can be seen.
+    /// The visible part of the log.
     pub seen: Seen,
-    /// Which database this is, as far as numbers of transactions depend on it: on PostgreSQL the cluster of
-    /// databases, which standbys share with their primary, and the database in it; on SQLite there are no
-    /// such numbers. A [`Trace`] says whether the log is the same.
+    /// Identity of the database for transaction numbers: on PostgreSQL the database cluster, which standbys
+    /// share with their primary, and the database in it; empty on SQLite, which has no such numbers.
+    /// [`Trace`] detects a different log.
     pub lineage: String,
-    /// Which server answers, and since when it runs (PostgreSQL).
+    /// The server and its start time (PostgreSQL).
     server: String,
 }
 
 impl Present {
-    /// Whether nothing can have been lost since an earlier moment: the same server answers, and the newest
-    /// entry has the same number.
+    /// Whether nothing can have been lost since an earlier moment: the server and the number of the newest
+    /// entry are the same.
     pub fn is_still(&self, earlier: &Self) -> bool {
         self.server == earlier.server && self.seen.newest == earlier.seen.newest
     }
 
-    /// Whether something that was seen lies ahead of the log: then the database has been put back. This is
-    /// for places that are kept in the database. It says nothing of a cursor: a server that takes over may
-    /// have lost numbers of transactions, and no entry with them.
+    /// Whether the log ends before something that was seen: then the database has been restored. This is for
+    /// positions stored in the database, not for cursors: a server that takes over may have lost numbers of
+    /// transactions, but no entries.
     pub fn is_behind(&self, seen: &Seen) -> bool {
         seen.next > self.seen.next
     }
 }
 
-/// What can be seen now.
+/// The part of the log that is visible now.
 pub async fn present(db: &impl ConnectionTrait) -> Result<Present, DbErr> {
     let statement = match db.get_database_backend() {
         DbBackend::Postgres => {
@@ -71,21 +71,20 @@ pub async fn present(db: &impl ConnectionTrait) -> Result<Present, DbErr> {
     Ok(Present { seen, lineage: row.try_get("", "lineage")?, server: row.try_get("", "server")? })
 }
 
-/// So many entries are remembered by a digest.
+/// Number of entries in the digest.
 const REMEMBERED: usize = 64;
 
-/// What a follower remembers of what it has seen, by which it notices that the log has lost some of it.
+/// A follower's fingerprint of the entries it has seen; detects that the log has lost some of them.
 ///
-/// The newest entry shows that the log was put back: after a restore its number is missing, or another entry
-/// has it. Where one writes at a time (SQLite), nothing else can be lost before it is. On PostgreSQL, a
-/// standby that takes over without the last commits (asynchronous replication), or a server that crashes
-/// where commits do not wait for the disk, may lose an entry and keep a newer one, which was committed
-/// earlier: therefore the digest over the last entries that were seen. A lost entry escapes it where
-/// [`REMEMBERED`] newer ones, or more, were committed before it and kept: a transaction that wrote long
-/// before it ended.
+/// The newest entry reveals a restore: afterwards its number is missing, or belongs to another entry. With
+/// one writer at a time (SQLite), no older entry can be lost without it. On PostgreSQL, a standby that takes
+/// over without the last commits (asynchronous replication), or a server that crashes with asynchronous
+/// commit, may lose an entry and keep a newer one that was committed earlier: hence the digest over the last
+/// entries seen. It misses a lost entry if [`REMEMBERED`] or more newer ones were committed before it and
+/// kept: a transaction that wrote long before it ended.
 ///
-/// It is compared at each request, not only on another timeline: a crash begins none, and the comparison
-/// takes a tenth of a millisecond.
+/// It is compared at each request, not only on another timeline: a crash does not start a new timeline, and
+/// the comparison takes a tenth of a millisecond.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize, Deserialize)]
 pub struct Trace {
     /// The newest entry.
@@ -102,7 +101,7 @@ pub struct Trace {
     tail: Option<String>,
 }
 
-/// What is there now of what was seen at a moment; none where nothing is.
+/// The trace of the entries seen at a moment, as they are now; none if there are none.
 pub async fn trace(db: &impl ConnectionTrait, seen: &Seen) -> Result<Option<Trace>, DbErr> {
     let mut sql = Composer::new(db);
     let is_postgres = sql.is_postgres();
@@ -122,9 +121,9 @@ pub async fn trace(db: &impl ConnectionTrait, seen: &Seen) -> Result<Option<Trac
     Trace::find_by_statement(sql.statement(query)).one(db).await
 }
 
-/// Makes the log readable as a feed where it was written by another server, as after a dump was restored:
-/// what its numbers said there means nothing here, and all of it is seen. It writes only then, so that an
-/// instance starts where nobody may write.
+/// Makes a log that another server wrote readable as a feed, as after the restore of a dump: its transaction
+/// numbers are meaningless here, so all of it counts as seen. It writes only in this case, so that an
+/// instance can start on a read-only database.
 pub async fn adopt(db: &Database) -> Result<(), DbErr> {
     let foreign = "SELECT 1 FROM change_log WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint ORDER BY transaction_id LIMIT 1";
     let is_foreign = Statement::from_string(DbBackend::Postgres, foreign);
@@ -140,18 +139,18 @@ pub async fn adopt(db: &Database) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Whose changes are meant.
+/// Filter of the followed changes.
 pub struct Followed<'a> {
     /// The kinds of records.
     pub kinds: Vec<&'a str>,
-    /// Those of them that exist for everybody where they belong to no province.
+    /// Those of them whose national records are visible to everybody.
     pub shared: Vec<&'a str>,
     /// The province that is followed; none for the nation.
     pub province: Option<&'a str>,
 }
 
 impl Followed<'_> {
-    /// The condition that an entry leaves its record within the scope.
+    /// Condition that the record is within the scope after an entry.
     fn within(&self, sql: &mut Composer) -> String {
         let all = sql.texts(self.kinds.iter().copied());
         let Some(province) = self.province.map(|province| sql.bind(province)) else {
@@ -163,8 +162,8 @@ impl Followed<'_> {
         )
     }
 
-    /// The condition that an entry takes its record out of the scope: where it was before is told by the
-    /// entry, or, of a national one, by the entry before.
+    /// Condition for entries that take their record out of the scope: the entry contains the former province;
+    /// for a national one, the previous entry does.
     fn leaving(&self, sql: &mut Composer) -> String {
         let Some(province) = self.province.map(|province| sql.bind(province)) else {
             return "1 = 0".to_owned();
@@ -177,7 +176,7 @@ impl Followed<'_> {
     }
 }
 
-/// An entry, and whether it leaves its record in the scope.
+/// An entry, and whether its record is in the scope after it.
 #[derive(FromQueryResult)]
 pub struct Change {
     /// The entry.
@@ -187,7 +186,7 @@ pub struct Change {
     pub is_within: bool,
 }
 
-/// What has come to be seen between two moments, in its order, after a position in it.
+/// Changes that became visible between two moments, in order, after a position.
 pub async fn changes(
     db: &impl ConnectionTrait,
     followed: &Followed<'_>,
@@ -208,8 +207,8 @@ pub async fn changes(
     let is_new = is_seen(&mut sql, until, since);
     let after = sql.bind(after);
     let (entry, log) = (columns::<change_log::Entity>("c"), sql.by_index("change_log c", "change_log_order"));
-    // By its index also where SQLite believes the log to be short, or the kinds of records to be few. It
-    // numbers no transactions.
+    // By the index, even if SQLite's statistics suggest a short log or few kinds of records. SQLite has no
+    // transaction numbers.
     let of_all = if sql.is_postgres() { "" } else { "c.transaction_id = 0 AND " };
     let query = format!(
         "SELECT {entry}, {within} AS is_within FROM {log} WHERE {of_all}c.seq > {after} AND {is_new} AND ({within} OR {leaving}) ORDER BY c.seq LIMIT {limit}"
@@ -219,19 +218,18 @@ pub async fn changes(
     Ok(changes)
 }
 
-/// Whether anything has come to be seen between two moments.
+/// Whether anything became visible between two moments.
 pub async fn has_news(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<bool, DbErr> {
     let mut sql = Composer::new(db);
     let is_new = is_seen(&mut sql, until, Some(since));
-    // In the order of an index: without it, PostgreSQL may read all of the log for the one entry that it
-    // believes to be near.
+    // In the order of an index: otherwise PostgreSQL may scan the log for one entry that it expects nearby.
     let order = if sql.is_postgres() { "c.transaction_id" } else { "c.seq" };
     let query = format!("SELECT 1 FROM change_log c WHERE {is_new} ORDER BY {order} LIMIT 1");
     Ok(db.query_one_raw(sql.statement(query)).await?.is_some())
 }
 
-/// The newest versions, at a moment, of a kind of record, in the order of their ids after one of them;
-/// without those that were deleted then.
+/// The newest versions of a kind of record at a moment, in the order of their ids, after one of them; without
+/// deleted records.
 pub async fn newest(
     db: &impl ConnectionTrait,
     followed: &Followed<'_>,
@@ -254,12 +252,12 @@ pub async fn newest(
     Ok(entries)
 }
 
-/// The position before the first entry that may have come to be seen, so that a long way is read from where
-/// it begins; none where there is no such entry.
+/// The position before the first entry that may have become visible, so that a long read starts there; none
+/// if there is no such entry.
 ///
-/// PostgreSQL would look for the smallest number among all numbers in their order, and so read the whole log
-/// where nothing is new, unless its statistics tell better: the entries of the transactions are found by
-/// their own index first, in its order.
+/// With poor statistics, PostgreSQL would search for the smallest number in number order, and so read the
+/// whole log if nothing is new. Therefore the entries of the transactions are first found by their own index,
+/// in its order.
 async fn before_first(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> Result<Option<i64>, DbErr> {
     let mut sql = Composer::new(db);
     let position = if sql.is_postgres() { "transaction_id" } else { "seq" };
@@ -268,7 +266,7 @@ async fn before_first(db: &impl ConnectionTrait, since: &Seen, until: &Seen) -> 
         "SELECT MIN(t.seq) FROM (SELECT seq FROM change_log WHERE {position} >= {first} AND {position} < {next} ORDER BY {position}{apart}) t"
     );
     let query = match since.newest.filter(|_| sql.is_postgres()) {
-        // An entry after the newest one is new, whatever its transaction is called.
+        // Every entry after the newest one is new, whatever its transaction number.
         Some(newest) => format!(
             "SELECT LEAST(({by_transaction}), (SELECT MIN(seq) FROM change_log WHERE seq > {})) AS first",
             sql.bind(newest)

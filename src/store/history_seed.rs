@@ -1,5 +1,5 @@
-//! Records that are told with the whole of their history, as the service would have kept it: for data that is
-//! made, not entered.
+//! Bulk creation of records with their full history, as the service would have recorded it: for generated
+//! data.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct Annals {
 }
 
 impl Annals {
-    /// Empty ones, of an author who tells them. The tables come in the order in which they are to be written.
+    /// Creates an empty seed with this author. `tables` are in write order.
     pub fn new(tables: &[&'static str], author: Uuid, request_id: &str, keyring: Arc<Keyring>) -> Self {
         Self {
             bulk: Bulk::new(tables),
@@ -39,7 +39,7 @@ impl Annals {
         }
     }
 
-    /// A record was created at a moment.
+    /// Records the creation of a record.
     pub fn create<R: Record>(&mut self, mut row: R, id: Uuid, at: DateTime<Utc>) -> Result<R, Problem> {
         let columns = row.columns_mut();
         *columns.id = id;
@@ -49,13 +49,12 @@ impl Annals {
         Ok(row)
     }
 
-    /// A record was changed at a moment, to what the row says now.
+    /// Records an update of a record to this row.
     pub fn update<R: Record>(&mut self, row: &mut R, at: DateTime<Utc>) -> Result<(), Problem> {
         self.enter(row, ChangeKind::Updated, at)
     }
 
-    /// The state of a record was changed at a moment, to what the row says now. `id` becomes that of the
-    /// status event.
+    /// Records a change of state of a record to this row. `id` becomes that of the status event.
     pub fn transition<R: Record>(
         &mut self,
         row: &mut R,
@@ -68,7 +67,7 @@ impl Annals {
         Ok(())
     }
 
-    /// A record is as the row says to this day. Each that was created is kept once.
+    /// Adds the final row of a record. Each created record needs this once.
     pub fn keep<R: Record>(&mut self, row: R) {
         search::of_record(&row).into_iter().for_each(|term| self.bulk.add(term));
         external_ref::of_record(&row).into_iter().for_each(|reference| self.bulk.add(reference));
@@ -94,7 +93,7 @@ impl Annals {
         Ok(())
     }
 
-    /// About how many rows there are.
+    /// Approximate number of rows.
     pub fn len(&self) -> usize {
         self.bulk.len() + self.entries.len()
     }

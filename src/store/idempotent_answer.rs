@@ -1,4 +1,4 @@
-//! Answers kept for requests that are repeated with the same `Idempotency-Key`.
+//! Stored answers of requests with an `Idempotency-Key`.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{problem::Problem, values::hex};
 
-/// The first answer to a request.
+/// First answer to a request.
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotent_answer")]
 pub struct Model {
-    /// Whose key it is.
+    /// The account that owns the key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub account_id: Uuid,
     /// The key.
@@ -28,39 +28,39 @@ pub struct Model {
     pub fingerprint: String,
     /// The answer.
     pub answer: Json,
-    /// When it was given.
+    /// Time of the answer.
     pub created_at: DateTimeUtc,
-    /// The SHA-256 over all of it, in hexadecimal; none in rows of versions that kept none.
+    /// SHA-256 over all of it, in hexadecimal; none in rows of older versions.
     pub checksum: Option<String>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The member of a kept answer that holds it encrypted.
+/// Member of a stored answer that contains it encrypted.
 const SEALED: &str = "sealed";
 
-/// How long an answer is kept.
+/// Retention of an answer.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
 impl Model {
-    /// Whether it is still given again.
+    /// Whether the answer is still valid for repeated requests.
     pub fn is_current(&self) -> bool {
         now() - self.created_at < KEPT
     }
 
-    /// Whether it is what was kept, as far as there is a checksum to tell by.
+    /// Whether the answer is intact; true if it has no checksum.
     pub fn is_whole(&self) -> bool {
         self.checksum.as_ref().is_none_or(|checksum| *checksum == self.compute_checksum())
     }
 
-    /// The answer itself: it may hold personal values, and is encrypted.
+    /// Decrypts the answer, which may contain personal values.
     ///
     /// # Errors
-    /// The key is missing, or it was changed past the service.
+    /// The key is missing, or it was changed outside the service.
     pub async fn opened(&self, db: &impl ConnectionTrait) -> Result<Json, DbErr> {
         let Some(sealed) = self.answer[SEALED].as_str() else { return Ok(self.answer.clone()) };
         let bytes = keys::open(db, &self.name(), sealed).await?;
@@ -74,12 +74,12 @@ impl Model {
         Ok(())
     }
 
-    /// For what the answer is encrypted.
+    /// Associated data of the encryption.
     fn name(&self) -> String {
         format!("answer {} {}", self.account_id, self.idempotency_key)
     }
 
-    /// Keeps the answer, encrypted and with its checksum.
+    /// Stores the answer, encrypted and with its checksum.
     ///
     /// # Errors
     /// The database does not answer.
@@ -105,7 +105,7 @@ impl Model {
     }
 }
 
-/// Encrypts the answers that were kept before answers were encrypted, or with a former key.
+/// Encrypts stored answers from before encryption, or with a former key.
 ///
 /// # Errors
 /// There is no key, or the database does not answer.
@@ -117,7 +117,7 @@ pub async fn seal_all(db: &Database) -> Result<(), Problem> {
         for mut kept in all {
             let is_current =
                 kept.answer[SEALED].as_str().is_some_and(|sealed| sealed.starts_with(keyring.current().id()));
-            // One whose key is lost, or that was changed, is refused where it is asked for.
+            // One whose key is lost, or that was changed, is refused when it is requested.
             if let (false, Ok(answer)) = (is_current || !kept.is_whole(), kept.opened(&*transaction).await) {
                 kept.answer = answer;
                 kept.seal(keyring.current())?;
@@ -128,7 +128,7 @@ pub async fn seal_all(db: &Database) -> Result<(), Problem> {
     Ok(transaction.commit().await?)
 }
 
-/// Whether one of some texts is in the text of some JSON, or in JSON that is text of it.
+/// Whether one of some texts occurs in a JSON value, or in JSON nested as text.
 fn says(value: &Json, said: &BTreeSet<String>) -> bool {
     match value {
         Json::String(text) => said.iter().any(|said| text.contains(said.as_str())),
@@ -138,13 +138,13 @@ fn says(value: &Json, said: &BTreeSet<String>) -> bool {
     }
 }
 
-/// Forgets the answers in which one of some texts is said.
+/// Deletes the answers that contain one of some texts.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn forget_about(db: &impl ConnectionTrait, said: &BTreeSet<String>) -> Result<(), DbErr> {
     for kept in Entity::find().all(db).await? {
-        // Of one that cannot be opened nobody knows what is in it, and nobody can be given it again.
+        // One that cannot be opened has unknown content, and can never be returned.
         let is_about = kept.opened(db).await.map_or(true, |answer| says(&answer, said));
         if is_about {
             Entity::delete_by_id((kept.account_id, kept.idempotency_key)).exec(db).await?;
@@ -153,7 +153,7 @@ pub async fn forget_about(db: &impl ConnectionTrait, said: &BTreeSet<String>) ->
     Ok(())
 }
 
-/// Forgets the answers that are no longer given again.
+/// Deletes expired answers.
 pub async fn forget_old(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
     let old = Entity::delete_many().filter(Column::CreatedAt.lt(now() - KEPT)).exec(db).await?;
     Ok(old.rows_affected)

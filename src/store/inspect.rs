@@ -1,4 +1,4 @@
-//! Looking at a database and at a store of files, without changing either: no file, folder or table is made.
+//! Read-only inspection of a database and a file storage: creates no file, folder or table.
 
 use std::{io::Read, path::Path, time::Duration};
 
@@ -12,27 +12,27 @@ use super::{
 };
 use crate::config::{Config, DatabaseUrl};
 
-/// So long a server may take to answer.
+/// Timeout of a server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How each file of SQLite begins, and how many bytes that are.
+/// Header of every SQLite file.
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
-/// What a database is.
+/// Inspection result of a database.
 #[derive(Debug)]
 pub struct Look {
     /// Its kind and version, such as `PostgreSQL 15.14`.
     pub version: String,
     /// Whether nothing can be written, as on a standby.
     pub is_read_only: bool,
-    /// How many changes of its tables are missing.
+    /// Number of migrations not applied yet.
     pub missing: usize,
-    /// How many changes of its tables this build does not know.
+    /// Number of applied migrations that this build does not have.
     pub unknown: usize,
 }
 
-/// Refuses the path of a database that cannot be one, and where `creates` is false one that is missing. A
-/// server is none of its business.
+/// Checks the path of an embedded database; a missing file is an error if `creates` is false. Servers are not
+/// checked.
 pub fn check_file(url: &DatabaseUrl, creates: bool) -> Result<(), String> {
     let Some(path) = url.file() else { return Ok(()) };
     let shown = path.display();
@@ -66,7 +66,7 @@ pub fn check_file(url: &DatabaseUrl, creates: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Looks at a database. The error is for whoever runs it, and holds no secret.
+/// Inspects a database. The error is for the operator, and contains no secrets.
 pub async fn database(url: &DatabaseUrl) -> Result<Look, String> {
     check_file(url, false)?;
     let look = async {
@@ -101,8 +101,8 @@ fn is_undefined_table(error: &sqlx::Error) -> bool {
 }
 
 async fn of_sqlite(path: &Path) -> Result<Look, sqlx::Error> {
-    // Whoever has the database open keeps a log beside it. Where there is none it need not be made, as nobody
-    // writes.
+    // A process that has the database open keeps a log beside it. Without a log none has to be created,
+    // because nobody writes.
     let is_open =
         path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().display())).exists();
     let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(!is_open);
@@ -127,7 +127,8 @@ impl Look {
     }
 }
 
-/// Looks at the store of files, and says what it is. The error is for whoever runs it, and holds no secret.
+/// Inspects the file storage; returns its description. The error is for the operator, and contains no
+/// secrets.
 pub async fn files(config: &Config) -> Result<String, String> {
     let url = &config.attachments_url;
     let Some(folder) = url.strip_prefix("file://") else {

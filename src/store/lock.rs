@@ -1,10 +1,9 @@
-//! Locks that are held by a transaction, across all instances. On SQLite a writing transaction is the only
-//! one already.
+//! Transaction locks across all instances. On SQLite the write transaction itself is exclusive.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sha2::{Digest, Sha256};
 
-/// Takes a named lock until the transaction ends; false when another transaction holds it.
+/// Takes a named lock until the end of the transaction; false if another transaction holds it.
 pub async fn try_for_transaction(transaction: &impl ConnectionTrait, name: &str) -> Result<bool, DbErr> {
     if transaction.get_database_backend() == DbBackend::Sqlite {
         return Ok(true);
@@ -22,7 +21,7 @@ pub async fn for_transaction(transaction: &impl ConnectionTrait, name: &str) -> 
     Ok(())
 }
 
-/// Waits until nobody holds a named lock alone, and keeps others from it until the transaction ends.
+/// Takes a named lock in shared mode until the end of the transaction; waits for an exclusive holder.
 pub async fn shared_for_transaction(transaction: &impl ConnectionTrait, name: &str) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         transaction.execute_raw(statement("SELECT pg_advisory_xact_lock_shared($1)", name)).await?;
@@ -30,7 +29,7 @@ pub async fn shared_for_transaction(transaction: &impl ConnectionTrait, name: &s
     Ok(())
 }
 
-/// A lock of PostgreSQL has a number: here the first 64 bits of the name's hash.
+/// A lock id of PostgreSQL: the first 64 bits of the name's hash.
 fn statement(sql: &str, name: &str) -> Statement {
     let hash = Sha256::digest(name.as_bytes());
     let number = hash.iter().take(8).fold(0, |number: i64, byte| (number << 8) | i64::from(*byte));

@@ -1,9 +1,7 @@
-//! Long reads: reports, and what looks back. They have connections of their own, so that however many are
-//! asked for, other reads find theirs; and an account has so many of them at a time, so that no account takes
-//! them from others.
+//! Long reads: reports and point-in-time views. They have connections of their own, so that they never take
+//! those of other reads; and each account has a limit, so that it cannot block others.
 //!
-//! The count is kept by each process for itself, as that of requests is: behind N instances an account may
-//! run N times as many.
+//! The limit is per process, like that of requests: with N instances an account may run N times as many.
 
 use std::{
     collections::HashMap,
@@ -22,32 +20,32 @@ use crate::{
     problem::{Problem, problem_types},
 };
 
-/// So many long reads of an account run at the same time.
+/// Maximum number of running long reads per account.
 const RUNNING: usize = 2;
-/// So many more of it wait for their turn.
+/// Maximum number of waiting ones besides.
 const WAITING: usize = 4;
 /// So long they do.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After so many seconds it is worth another attempt.
+/// `Retry-After` in seconds.
 const PAUSE: u64 = 10;
 
 /// The long reads of this process.
 #[derive(Debug)]
 pub struct LongReads {
     db: Database,
-    /// One for each connection.
+    /// One permit per connection.
     places: Arc<Semaphore>,
     accounts: Arc<Accounts>,
 }
 
-/// The accounts that have asked for long reads.
+/// Accounts with long reads.
 #[derive(Debug, Default)]
 struct Accounts(Mutex<HashMap<Uuid, Account>>);
 
 /// An account and its long reads.
 #[derive(Debug)]
 struct Account {
-    /// How many it has asked for, those that run among them.
+    /// Number of reads requested, including running ones.
     asked: usize,
     turns: Arc<Semaphore>,
 }
@@ -57,7 +55,7 @@ impl Accounts {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts one more; none where the account has too many already.
+    /// Counts one more; none if the account has too many already.
     fn enter(self: &Arc<Self>, id: Uuid) -> Option<(Asked, Arc<Semaphore>)> {
         let mut accounts = self.lock();
         let account = accounts
@@ -71,7 +69,7 @@ impl Accounts {
     }
 }
 
-/// A long read that an account has asked for; dropped when it is done.
+/// A long read requested by an account; dropped when done.
 #[derive(Debug)]
 struct Asked {
     accounts: Arc<Accounts>,
@@ -91,7 +89,7 @@ impl Drop for Asked {
 }
 
 impl LongReads {
-    /// Connections for so many at the same time, made when they are first used.
+    /// Opens a pool with this number of connections, made at first use.
     ///
     /// # Errors
     /// A file that is missing or cannot be opened (SQLite).
@@ -105,11 +103,11 @@ impl LongReads {
         self.db.clone()
     }
 
-    /// Begins a long read of an account, when it is its turn.
+    /// Begins a long read of an account, in its turn.
     ///
     /// # Errors
-    /// 429 where the account has too many already, or those before it have not ended in time; 503 where those
-    /// of others have not, or the database does not answer.
+    /// 429 if the account has too many already, or its earlier ones have not ended in time; 503 if those of
+    /// others have not, or the database does not answer.
     pub async fn begin(&self, account: Uuid) -> Result<LongRead, Problem> {
         let too_many = || Problem::new(&problem_types::TOO_MANY_LONG_READS).retry_after(PAUSE);
         let (asked, turns) = self.accounts.enter(account).ok_or_else(too_many)?;
@@ -127,8 +125,7 @@ impl LongReads {
     }
 }
 
-/// A long read: a transaction that reads what was there at its beginning, and the turn of its account until
-/// it is dropped.
+/// A long read: a transaction with one snapshot, and the turn of its account until dropped.
 #[derive(Debug)]
 pub struct LongRead {
     transaction: DatabaseTransaction,
@@ -136,7 +133,7 @@ pub struct LongRead {
     turn: Turn,
 }
 
-/// The turn of an account among the long reads. It outlasts the transaction while the answer is still made.
+/// The turn of an account among the long reads. It outlasts the transaction while the answer is being made.
 #[derive(Debug)]
 pub struct Turn {
     _place: OwnedSemaphorePermit,
@@ -145,7 +142,7 @@ pub struct Turn {
 }
 
 impl LongRead {
-    /// Ends the transaction, and keeps the turn.
+    /// Ends the transaction, but keeps the turn.
     pub fn end(self) -> Turn {
         self.turn
     }

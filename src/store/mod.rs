@@ -1,8 +1,8 @@
-//! Storage: the connection, and the one way in which records change.
+//! Storage: database connections and [`Transaction`], the only way to change records.
 //!
-//! A record changes through a [`Transaction`] only. It stamps version, time and author, and writes the entry
-//! of the change log, the search terms and the external references with the row itself, so that no resource
-//! can forget them. What SQLite and PostgreSQL do differently stands in this folder and nowhere else.
+//! [`Transaction`] stamps version, time and author, and writes the change-log entry, the search terms and the
+//! external references together with the row, so that no resource can omit them. All differences between
+//! SQLite and PostgreSQL are handled in this folder.
 
 mod author;
 pub mod backup;

@@ -1,7 +1,7 @@
-//! Records as they were: what the service knew of them at a moment, in the state in which they were on a day.
+//! Point-in-time views of records: the knowledge of the service at a moment, and the states on a day.
 //!
-//! The change log says what was known, the status events say which state held: together they give again any
-//! answer that was given then.
+//! The change log contains the knowledge, the status events the states: together they reproduce any earlier
+//! answer.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,23 +21,23 @@ use super::{
 };
 use crate::persian::Date;
 
-/// A day, and the moment up to which is counted what the service has learned.
+/// A day, and the moment up to which knowledge counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Past {
-    /// The day that is spoken of.
+    /// The day whose states are shown.
     pub as_of: Date,
-    /// What was learned later is left out.
+    /// Later records are excluded.
     pub known_at: DateTime<Utc>,
 }
 
-/// A kind of record that can be seen as it was.
+/// A kind of record with point-in-time views.
 pub trait Retrospective: Record {
-    /// The fields that hold since a change of state, and not since it was learned of.
+    /// Fields that are valid from the effective date of a state change, not from its recording.
     const STATE_FIELDS: &'static [&'static str];
-    /// What follows from other records, as it was.
+    /// Derived fields as of the past day.
     type Derived: Serialize;
 
-    /// Puts into the fields what other records had fixed of it.
+    /// Sets the fields that other records determined.
     fn adjust(
         &self,
         _: &impl ConnectionTrait,
@@ -47,7 +47,7 @@ pub trait Retrospective: Record {
         std::future::ready(Ok(()))
     }
 
-    /// What followed then from other records; `fields` is the record itself as it was.
+    /// Computes the derived fields as of the past day; `fields` is the record itself as of then.
     fn derived(
         &self,
         db: &impl ConnectionTrait,
@@ -56,7 +56,7 @@ pub trait Retrospective: Record {
     ) -> impl Future<Output = Result<Self::Derived, DbErr>>;
 }
 
-/// A record as it was: its fields, and what followed from other records. Nothing can be done with it.
+/// A past view of a record: its fields and derived fields. Read-only.
 #[derive(Serialize)]
 pub struct PastView<D> {
     #[serde(flatten)]
@@ -66,7 +66,7 @@ pub struct PastView<D> {
     derived: D,
 }
 
-/// A record as it was; none where nobody knew of it, or it was deleted by then.
+/// The past view of a record; none if it was unknown or deleted then.
 pub async fn view<R: Retrospective>(
     db: &impl ConnectionTrait,
     row: &R,
@@ -83,8 +83,7 @@ pub async fn view<R: Retrospective>(
 /// The fields of a record.
 pub type Fields = Map<String, Value>;
 
-/// The fields of some records of a kind as they were, of those that were known and not deleted, in two
-/// statements.
+/// The past fields of some records of a kind that were known and not deleted, in two statements.
 pub async fn records(
     db: &impl ConnectionTrait,
     resource: &str,
@@ -107,7 +106,7 @@ pub async fn records(
         if state_fields.is_empty() { HashMap::new() } else { entered(db, resource, ids, past).await? };
     let mut found = HashMap::new();
     for (id, mut versions) in versions {
-        // Before its first change of state a record was as it began.
+        // Before its first change of state a record is as created.
         let entered = entered.get(&id).copied().unwrap_or(1);
         let then = versions.iter().find(|entry| entry.version == entered).map(|entry| entry.data.clone());
         let Some(last) = versions.pop().filter(|last| last.kind != ChangeKind::Deleted) else { continue };
@@ -122,7 +121,7 @@ pub async fn records(
     Ok(found)
 }
 
-/// The versions in which some records entered the states in which they were.
+/// The versions in which some records entered their past states.
 async fn entered(
     db: &impl ConnectionTrait,
     resource: &str,
@@ -141,7 +140,7 @@ async fn entered(
     Ok(events.all(db).await?.into_iter().map(|event| (event.record_id, event.version)).collect())
 }
 
-/// The ids of the records of a table that refer to another one, also of those that are deleted by now.
+/// The ids of the records of a table that refer to another one, including deleted ones.
 pub async fn referring(
     db: &impl ConnectionTrait,
     table: &'static str,

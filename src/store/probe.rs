@@ -1,4 +1,4 @@
-//! The probe of readiness: reads how the tables are, and writes a row, on connections of its own.
+//! Readiness probe: checks the schema and writes a row, on connections of its own.
 
 use std::time::Instant;
 
@@ -12,23 +12,23 @@ use super::{
 };
 use crate::config::DatabaseUrl;
 
-/// What the database lets the service do.
+/// Database health.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
     /// It reads and writes.
     Ready,
-    /// It reads; the database takes no writes by its setting, as a standby does.
+    /// Readable, but the database is configured read-only, as a standby is.
     ReadOnly,
-    /// The tables are not those that the program needs.
+    /// The schema does not fit this build.
     Tables(Schema),
-    /// It does not answer, or fails to write.
+    /// No answer, or failed writes.
     Away,
 }
 
 /// A probe of one database.
 pub struct Probe {
     db: Database,
-    /// What was seen last, by a look that began then.
+    /// Result of the last check, with its start time.
     seen: Mutex<Option<(Instant, Health)>>,
 }
 
@@ -46,7 +46,7 @@ impl Probe {
         self.db.clone()
     }
 
-    /// How the database is. Those who ask while somebody looks share the next look.
+    /// Checks the health of the database. Callers during a running check share the next one.
     pub async fn look(&self) -> Health {
         let asked = Instant::now();
         let mut seen = self.seen.lock().await;
@@ -69,7 +69,7 @@ impl Probe {
         }
         match write(&self.db).await {
             Ok(()) => Health::Ready,
-            // Others write: their turn is long, but it is one.
+            // A busy database counts as ready: other writers only take long.
             Err(error) if fault::is_busy(&error) => Health::Ready,
             Err(error) if fault::is_read_only(&error) => Health::ReadOnly,
             Err(error) => away(&error),
@@ -77,8 +77,8 @@ impl Probe {
     }
 }
 
-/// Writes a row that says nothing: whether the database takes writes, only a write tells. A transaction that
-/// will write begins on a standby too.
+/// Writes a probe row: only an actual write shows that the database accepts writes. A standby lets a write
+/// transaction begin.
 ///
 /// # Errors
 /// It takes none, or does not answer.

@@ -1,4 +1,4 @@
-//! What every record has and says of itself.
+//! Traits and columns that all records share.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -32,12 +32,12 @@ pub struct Include {
     pub name: &'static str,
     /// The description in the document.
     pub about: &'static str,
-    /// The permission to read records of their kind: whoever asks for them needs it.
+    /// Permission to read records of their kind, required to include them.
     pub permission: &'static str,
 }
 
 impl Include {
-    /// Records of a kind that `permission` lets read.
+    /// Included records whose kind `permission` allows to read.
     pub const fn new(name: &'static str, about: &'static str, permission: &'static str) -> Self {
         Self { name, about, permission }
     }
@@ -53,7 +53,7 @@ pub trait Record:
 {
     /// The active model of the table.
     type Active: ActiveModelTrait<Entity = Self::Entity> + ActiveModelBehavior + Send;
-    /// The representation that clients see.
+    /// Representation for clients.
     type View: Serialize + Clone;
 
     /// The name in history, change feed and references, such as `cluster`.
@@ -64,23 +64,23 @@ pub trait Record:
     const DAYS: &'static [&'static str] = &[];
     /// The fields of the representation that are personal data.
     const PERSONAL: &'static [&'static str] = &[];
-    /// The fields of the representation that follow from other records: the history does not keep them.
+    /// Fields of the representation derived from other records, which the history omits.
     const DERIVED: &'static [&'static str] = &[];
-    /// What `include=` can bring.
+    /// Related records available through `include=`.
     const INCLUDES: &'static [Include] = &[];
-    /// For a record under another: the condition that it belongs to the one in `{id}`.
+    /// For a record below another one: condition that it belongs to the one in `{id}`.
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = None;
-    /// The tables and columns whose live rows keep the record from being deleted.
+    /// Tables and columns whose live rows prevent the deletion of the record.
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[];
-    /// Whether the values of unique personal fields are unique within each province, so that nobody learns
-    /// that another province has one.
+    /// Whether unique personal fields are unique per province only, so that nobody learns of values in other
+    /// provinces.
     const UNIQUE_IN_PROVINCE: bool = false;
-    /// What each unique index means to a client: its name, its columns as SQLite tells them, the problem.
+    /// Unique indexes: name, columns as SQLite reports them, and the problem for a violation.
     const UNIQUE: &'static [Unique] = &[];
 
-    /// The representation of the row alone, in full, whoever may see it: what history keeps.
+    /// The full, unmasked representation of the row alone, as the history stores it.
     fn view(&self) -> Self::View;
-    /// Which rows a scope holds; those of its province, where the table says nothing else.
+    /// Condition for the rows within a scope; by default the rows of its province.
     fn visible_to(scope: &Scope) -> Condition {
         scope.holds((Self::Entity::default(), Alias::new("province")))
     }
@@ -92,8 +92,8 @@ pub trait Record:
     fn terms(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
-    /// The representations of some rows, with what is derived and what is asked for, in a number of
-    /// statements that does not depend on the number of rows.
+    /// The representations of some rows, with derived and included fields, in a constant number of
+    /// statements.
     fn views(rows: &[Self], _: &Reading<'_>) -> impl Future<Output = Result<Vec<Self::View>, Problem>> {
         std::future::ready(Ok(rows.iter().map(Self::view).collect()))
     }
@@ -101,10 +101,10 @@ pub trait Record:
     fn apart(&mut self) -> Option<Apart<'_>> {
         None
     }
-    /// Takes what is personal out of the row, where it is erased.
+    /// Removes the personal data from the row at erasure.
     fn erase(&mut self) {}
-    /// The last word before a row is written: fills in what follows from other records, and checks the rules
-    /// between them.
+    /// Hook before a write: computes fields that depend on other records, and validates the rules between
+    /// records.
     fn before_write(
         &mut self,
         _before: Option<&Self>,
@@ -112,12 +112,12 @@ pub trait Record:
     ) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
     }
-    /// The project whose earned value a change of the record moves; `before` is the record as it was.
+    /// The project whose earned value a change of the record affects; `before` is the former record.
     fn affects_earned_value(&self, _before: Option<&Self>) -> Option<Uuid> {
         None
     }
 
-    /// The last word before a row becomes a tombstone, beyond what [`Record::REFERRED_BY`] says.
+    /// Validation hook before a soft delete, after the check of [`Record::REFERRED_BY`].
     fn before_delete(&self, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
     }
@@ -131,32 +131,32 @@ pub trait Record:
     }
 }
 
-/// What clients write of a record. The same type serves creation, merge patch and replacement.
+/// Input of a record, for creation, merge patch and replacement.
 pub trait Input<R>: Serialize + DeserializeOwned + for<'a> From<&'a R> {
-    /// The names that other systems have for the record.
+    /// Identifiers of the record in other systems.
     fn external_refs(&mut self) -> &mut ExternalRefs;
-    /// The row with this input. All rules between the fields are checked here, together.
+    /// The row with this input. Validates all rules between the fields at once.
     fn onto_row(self, row: &R) -> Result<R, Problem>;
 }
 
-/// For whom records are read, and what is to come with them.
+/// Context of a read: who reads, and what is included.
 pub struct Reading<'a> {
     /// The pool, or the transaction that has just written.
     pub db: DatabaseExecutor<'a>,
-    /// The part of the country that exists for the caller.
+    /// The caller's scope.
     pub scope: &'a Scope,
-    /// What `include=` asks for.
+    /// Requested `include=` values.
     pub include: Vec<&'a str>,
 }
 
 impl Reading<'_> {
-    /// Whether `include=` asks for this.
+    /// Whether `include=` requests this.
     pub fn includes(&self, name: &str) -> bool {
         self.include.contains(&name)
     }
 
-    /// The representations of the records of these ids that exist for the caller, with what is derived and
-    /// nothing included.
+    /// The representations of the records with these ids that exist for the caller, with derived fields and
+    /// without includes.
     pub async fn by_ids<R: Record>(
         &self,
         ids: impl IntoIterator<Item = Uuid>,
@@ -166,7 +166,7 @@ impl Reading<'_> {
         let mut rows = visible_rows::<R>(self.scope).filter(id.is_in(ids)).all(&self.db).await?;
         personal::reveal(&self.db, &mut rows).await?;
         let plain = Reading { db: self.executor(), scope: self.scope, include: Vec::new() };
-        // Boxed: the representations of one kind of record may ask for those of the same kind.
+        // Boxed, because the representations of a kind may request those of the same kind.
         let views: LocalBoxFuture<'_, _> = Box::pin(R::views(&rows, &plain));
         Ok(rows.iter().map(Columns::id).zip(views.await?).collect())
     }
@@ -179,8 +179,8 @@ impl Reading<'_> {
         }
     }
 
-    /// The representations of the records under some others, oldest first, in one statement. `parent` tells
-    /// whose each is.
+    /// The representations of the child records of some parents, oldest first, in one statement. `parent`
+    /// returns the parent's id of a record.
     pub async fn under<R: Record>(
         &self,
         column: impl ColumnTrait,
@@ -199,51 +199,51 @@ impl Reading<'_> {
     }
 }
 
-/// The live rows that exist for a scope: where every list begins.
+/// Live rows visible in a scope: the base of every list.
 pub fn visible_rows<R: Record>(scope: &Scope) -> Select<R::Entity> {
     let is_alive = Expr::col((R::Entity::default(), Alias::new("deleted_at"))).is_null();
     R::Entity::find().filter(R::visible_to(scope)).filter(is_alive)
 }
 
-/// A unique index and what its violation means.
+/// A unique index and the problem for its violation.
 pub struct Unique {
-    /// Its name, which PostgreSQL tells.
+    /// The name of the index, which PostgreSQL reports.
     pub index: &'static str,
-    /// `table.column, table.column`, which SQLite tells.
+    /// `table.column, table.column`, which SQLite reports.
     pub columns: &'static str,
     /// The broken rule.
     pub violation: fn() -> Violation,
 }
 
-/// Access to the columns that every record has; implemented by `record_table!`.
+/// Access to the columns that all records share; implemented by `record_table!`.
 pub trait Columns: Clone + Send + Sync {
     /// The id (UUIDv7).
     fn id(&self) -> Uuid;
     /// 1 at creation, one more at each change.
     fn version(&self) -> i64;
-    /// When it was deleted, if it was.
+    /// Deletion time; none if live.
     fn deleted_at(&self) -> Option<DateTime<Utc>>;
     /// The hash of the newest history entry.
     fn history_hash(&self) -> &str;
-    /// The names that other systems have for it.
+    /// Identifiers in other systems.
     fn external_refs(&self) -> &[ExternalRef];
-    /// The same columns, to be stamped.
+    /// Mutable access to the same columns, for stamping.
     fn columns_mut(&mut self) -> ColumnsMut<'_>;
 }
 
-/// The columns that every record has, to be stamped at a write.
+/// Mutable access to the columns that all records share, for stamping at a write.
 pub struct ColumnsMut<'a> {
     /// See [`Columns::id`].
     pub id: &'a mut Uuid,
     /// See [`Columns::version`].
     pub version: &'a mut i64,
-    /// When it was created.
+    /// Creation time.
     pub created_at: &'a mut DateTime<Utc>,
-    /// Which account created it.
+    /// The account that created it.
     pub created_by: &'a mut Uuid,
-    /// When it was last changed.
+    /// Time of the last change.
     pub updated_at: &'a mut DateTime<Utc>,
-    /// Which account changed it last.
+    /// The account that changed it last.
     pub updated_by: &'a mut Uuid,
     /// See [`Columns::deleted_at`].
     pub deleted_at: &'a mut Option<DateTime<Utc>>,
@@ -263,24 +263,24 @@ macro_rules! record_table {
             pub id: uuid::Uuid,
             /// 1 at creation, one more at each change.
             pub version: i64,
-            /// When it was created.
+            /// Creation time.
             pub created_at: chrono::DateTime<chrono::Utc>,
-            /// Which account created it.
+            /// The account that created it.
             pub created_by: uuid::Uuid,
-            /// When it was last changed.
+            /// Time of the last change.
             pub updated_at: chrono::DateTime<chrono::Utc>,
-            /// Which account changed it last.
+            /// The account that changed it last.
             pub updated_by: uuid::Uuid,
-            /// When it was deleted, if it was.
+            /// Deletion time; none if live.
             pub deleted_at: Option<chrono::DateTime<chrono::Utc>>,
-            /// What other systems call it.
+            /// Identifiers in other systems.
             pub external_refs: crate::store::external_ref::ExternalRefs,
             /// The hash of its newest history entry.
             pub history_hash: String,
             $($(#[$about_column])* pub $column: $type,)*
         }
 
-        /// What it refers to is read by statements of its own.
+        /// Empty: related records are read by separate statements.
         #[derive(Copy, Clone, Debug, sea_orm::EnumIter, sea_orm::DeriveRelation)]
         pub enum Relation {}
 
@@ -333,7 +333,7 @@ macro_rules! record_table {
 }
 pub(crate) use record_table;
 
-/// What every record tells of itself.
+/// Fields that all records share.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RecordInfo {
     /// The id, a UUIDv7: later records have greater ids.
@@ -341,14 +341,14 @@ pub struct RecordInfo {
     /// 1 at creation, one more at each change; the `ETag` is made of it.
     #[schema(minimum = 1, example = 1)]
     pub version: i64,
-    /// When the service learned of it.
+    /// Creation time in the service.
     pub created_at: DateTime<Utc>,
     /// The account that created it.
     pub created_by: Uuid,
-    /// When it was last changed.
+    /// Time of the last change.
     pub updated_at: DateTime<Utc>,
     /// The account that changed it last.
     pub updated_by: Uuid,
-    /// What other systems call it.
+    /// Identifiers of the record in other systems.
     pub external_refs: ExternalRefs,
 }

@@ -1,5 +1,5 @@
-//! When the database was restored from a backup. Each time makes it another one to whoever follows its
-//! changes: part of what was seen before may not have come back.
+//! Restores of the database from a backup. After each one, followers of its changes must treat it as another
+//! database: some of what they have seen may be missing.
 
 use sea_orm::{ActiveValue::Set, entity::prelude::*};
 
@@ -13,7 +13,7 @@ pub struct Model {
     /// The id (UUIDv7).
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// When.
+    /// Time of the restore.
     pub restored_at: DateTimeUtc,
     /// Of which moment the backup was.
     pub backed_up_at: DateTimeUtc,
@@ -21,13 +21,13 @@ pub struct Model {
     pub root: String,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Keeps that the database was restored.
+/// Records a restore of the database.
 pub async fn keep(db: &impl ConnectionTrait, backed_up_at: DateTimeUtc, root: &Root) -> Result<(), DbErr> {
     let row = ActiveModel {
         id: Set(new_id()),

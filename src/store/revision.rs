@@ -1,5 +1,5 @@
-//! How far the data is: what a reader has seen, so that an answer made before is known to be current without
-//! making it again, by any instance.
+//! Revisions of the data: the entries that a reader has seen. Any instance can use one to validate an earlier
+//! answer without computing it again.
 
 use std::{fmt, str::FromStr};
 
@@ -8,20 +8,21 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 use super::{now, sql::Composer};
 
-/// Which changes an answer depends on.
+/// The changes that an answer depends on.
 pub struct Watched<'a> {
     /// The kinds of records.
     pub resources: &'a [&'a str],
-    /// Their provinces, and those that belong to none; none for the nation.
+    /// Their provinces, plus national records; none for the nation.
     pub provinces: Option<&'a [&'a str]>,
-    /// What was learned later does not matter.
+    /// Later changes are ignored.
     pub known_at: Option<DateTime<Utc>>,
 }
 
-/// What a reader has seen of the change log: all up to a position, but for what was still being written.
+/// The entries of the change log that a reader has seen: all up to a position, except those of running
+/// transactions.
 ///
-/// On PostgreSQL transactions commit in another order than they begin in: behind the newest one that is seen
-/// others may yet commit. They are remembered, and asked for later.
+/// On PostgreSQL transactions do not commit in the order in which they begin: entries before the newest
+/// visible one may still be committed. They are remembered, and checked later.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revision {
     newest: i64,
@@ -53,7 +54,7 @@ impl FromStr for Revision {
 }
 
 impl Watched<'_> {
-    /// What is seen now. Who reads it before the data holds data that is at least as new.
+    /// The current revision. Data read after it is at least as new.
     pub async fn revision(&self, db: &impl ConnectionTrait) -> Result<Revision, DbErr> {
         if self.is_settled() {
             return Ok(Revision::default());
@@ -77,7 +78,7 @@ impl Watched<'_> {
         })
     }
 
-    /// Whether nothing has happened since, neither after a revision nor among what was running then.
+    /// Whether nothing changed since, neither after the revision nor in transactions running then.
     pub async fn is_unchanged_since(
         &self,
         revision: &Revision,
@@ -109,7 +110,7 @@ impl Watched<'_> {
         Ok(row.try_get::<i64>("", "newest")? == revision.newest && row.try_get::<i64>("", "late")? == 0)
     }
 
-    /// What was known an hour ago does not change any more: no transaction takes so long.
+    /// Data known an hour ago is final: no transaction takes so long.
     fn is_settled(&self) -> bool {
         self.known_at.is_some_and(|moment| moment < now() - TimeDelta::hours(1))
     }

@@ -1,5 +1,5 @@
-//! One hash over the heads of all record chains: who keeps it elsewhere can say later that no chain was
-//! exchanged, cut off or removed.
+//! One hash over the heads of all record chains: a copy kept elsewhere proves later that no chain was
+//! exchanged, truncated or removed.
 
 use futures_util::TryStreamExt;
 use sea_orm::{DbErr, Statement, StreamTrait, prelude::Uuid};
@@ -20,11 +20,11 @@ pub struct Root {
     /// SHA-256, in hexadecimal, over a line for each record: kind, id, version and hash of its newest entry,
     /// between tabs.
     pub sha256: String,
-    /// How many records there are.
+    /// Number of records.
     pub chains: u64,
 }
 
-/// Computes the root of what a transaction sees, record by record.
+/// Computes the root of a transaction's snapshot, record by record.
 pub async fn root(db: &impl StreamTrait) -> Result<Root, DbErr> {
     let (mut hash, mut chains) = (Sha256::new(), 0);
     let mut rows =

@@ -1,8 +1,8 @@
-//! The tables: which changes of them are applied, and applying them.
+//! Schema migrations: their state, and applying them.
 //!
-//! Several versions of the program serve one database while an installation is upgraded. So a program serves
-//! a database that has all changes that it knows, and perhaps newer ones, unless one of these is marked: what
-//! `migration/README.md` says about expanding and contracting.
+//! During an upgrade several versions of the program serve one database. So a program serves a database that
+//! has all migrations it knows, and possibly newer ones, unless one of these is marked as breaking: see
+//! expanding and contracting in `migration/README.md`.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -11,17 +11,17 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use super::{Database, connection, lock, personal};
 
-/// How the tables stand to the program.
+/// State of the schema, compared with this build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Schema {
-    /// All changes that the program knows are applied; the newer ones, if any, let it serve.
+    /// All known migrations are applied; newer ones, if any, are compatible.
     Fits {
         /// Whether there are newer ones.
         is_newer: bool,
     },
-    /// Changes are missing.
+    /// Migrations are missing.
     Behind,
-    /// A newer change is marked as one that older programs cannot serve.
+    /// A newer migration is marked as incompatible with older programs.
     TooNew {
         /// Its name.
         migration: String,
@@ -46,16 +46,16 @@ impl fmt::Display for Schema {
     }
 }
 
-/// A change of the tables.
+/// A schema migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
     /// Its name, which begins with its day and number.
     pub name: String,
-    /// Whether it is applied, missing, or not of this program.
+    /// Its state.
     pub state: State,
 }
 
-/// How a change of the tables stands to the database.
+/// State of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It is applied.
@@ -66,7 +66,7 @@ pub enum State {
     Newer,
 }
 
-/// The names of the changes that are applied; none where there are no tables yet.
+/// Names of the applied migrations; none without tables.
 async fn applied(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
     let is_there = match db.get_database_backend() {
         DbBackend::Postgres => "SELECT 1 WHERE to_regclass('seaql_migrations') IS NOT NULL",
@@ -80,13 +80,12 @@ async fn applied(db: &impl ConnectionTrait) -> Result<BTreeSet<String>, DbErr> {
     rows.iter().map(|row| row.try_get("", "version")).collect()
 }
 
-/// The names of the changes that this program knows, oldest first.
+/// Names of the known migrations, oldest first.
 pub fn known() -> Vec<String> {
     Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
 }
 
-/// How the tables stand to the program. It only reads, so that an account without rights on the schema can
-/// serve.
+/// Compares the schema with this build. Read-only, so that an account without rights on the schema can serve.
 ///
 /// # Errors
 /// The database does not answer.
@@ -100,7 +99,7 @@ pub async fn look(db: &impl ConnectionTrait) -> Result<Schema, DbErr> {
         .map_or(Schema::Fits { is_newer: !applied.is_empty() }, |migration| Schema::TooNew { migration }))
 }
 
-/// All changes of the tables, those of newer programs last.
+/// All migrations, those of newer programs last.
 ///
 /// # Errors
 /// The database does not answer.
@@ -115,8 +114,8 @@ pub async fn migrations(db: &impl ConnectionTrait) -> Result<Vec<Migration>, DbE
     Ok(migrations)
 }
 
-/// Brings the tables up to date, in one transaction; says whether anything was to be done. Several instances
-/// may do so at once: one does, the others wait. Nothing is to be done to tables of a newer program.
+/// Applies missing migrations in one transaction; returns whether there were any. Safe to call from several
+/// instances at once: one migrates, the others wait. Schemas of a newer build are left alone.
 ///
 /// # Errors
 /// The database does not answer, or refuses a change: nothing is changed then.
@@ -128,7 +127,7 @@ pub async fn migrate(db: &Database) -> Result<bool, DbErr> {
     if has(State::Newer) {
         let missing = has(State::Missing);
         transaction.roll_back().await;
-        // Between the two there is no order in which the missing ones could be applied.
+        // The missing ones cannot be applied between newer ones in a defined order.
         return if missing { Err(newer()) } else { Ok(false) };
     }
     Migrator::up(&*transaction, None).await?;
@@ -136,10 +135,10 @@ pub async fn migrate(db: &Database) -> Result<bool, DbErr> {
     Ok(has(State::Missing))
 }
 
-/// Takes back the last change of the tables.
+/// Reverts the last migration.
 ///
 /// # Errors
-/// The last change is not one of this program, or the database does not answer.
+/// The last migration is unknown to this program, or the database does not answer.
 pub async fn migrate_down(db: &Database) -> Result<(), DbErr> {
     let transaction = connection::begin_to_rebuild(db).await?;
     lock::for_transaction(&transaction, "migrate").await?;

@@ -1,9 +1,7 @@
-//! Encryption: the cipher of all that the service seals, and values that are encrypted in the database by a
-//! key from the configuration.
+//! Encryption: the cipher for all sealed data, and values encrypted in the database with a configured key.
 //!
-//! Such a sealed value is `format, id of the key, nonce, ciphertext`. Each purpose has a key of its own,
-//! derived from what the configuration gives (HKDF, RFC 5869), and a value opens only for what it was sealed
-//! for (its associated data).
+//! A sealed value is `format, key id, nonce, ciphertext`. Each purpose has a key of its own, derived from the
+//! configured one (HKDF, RFC 5869), and a value opens only for its purpose (its associated data).
 
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
@@ -17,8 +15,8 @@ use crate::{config::Secret, problem::Problem};
 const FORMAT: u8 = 1;
 const KEY_ID: usize = 8;
 
-/// AES-256-GCM-SIV (RFC 8452) with random nonces: one that comes twice, as it may over the years, shows only
-/// that two texts are the same.
+/// AES-256-GCM-SIV (RFC 8452) with random nonces: a repeated nonce, as may occur over the years, reveals only
+/// that two texts are equal.
 pub struct Cipher(RandomizedNonceKey);
 
 impl Cipher {
@@ -40,7 +38,7 @@ impl Cipher {
         Ok([nonce.as_ref().as_slice(), &clear].concat())
     }
 
-    /// The bytes again; none where they were changed or are about something else.
+    /// Decrypts; none if the bytes were changed or sealed for something else.
     pub fn open(&self, about: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut sealed = sealed.to_vec();
@@ -54,11 +52,11 @@ impl Cipher {
 /// A key that seals the values of one purpose.
 pub struct SealingKey {
     cipher: Cipher,
-    /// What stands before each value: the format, and which key it is.
+    /// Prefix of each value: format and key id.
     head: [u8; 1 + KEY_ID],
 }
 
-/// Why a value is not read.
+/// Errors of opening a sealed value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unread {
     /// It was sealed with a key that is not given.

@@ -1,7 +1,6 @@
-//! The terms that records are found by: words of their names by prefix, and codes such as ISIC classes.
+//! Search terms of records: words of their names by prefix, and codes such as ISIC classes.
 //!
-//! One table with one index serves every resource on both databases, without a `LIKE '%…%'` that would
-//! have to read everything.
+//! One table with one index serves all resources on both databases, without full scans by `LIKE '%…%'`.
 
 use std::collections::BTreeSet;
 
@@ -21,13 +20,13 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "search_term")]
 pub struct Model {
-    /// Which kind of record.
+    /// The kind of record.
     #[sea_orm(primary_key, auto_increment = false)]
     pub resource: String,
-    /// What the term is: `word`, `isic`, `county`, …
+    /// The type of the term: `word`, `isic`, `county`, …
     #[sea_orm(primary_key, auto_increment = false)]
     pub field: String,
-    /// The term, folded where it is text.
+    /// The term; text is folded.
     #[sea_orm(primary_key, auto_increment = false)]
     pub term: String,
     /// The record.
@@ -35,7 +34,7 @@ pub struct Model {
     pub record_id: Uuid,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
@@ -44,11 +43,11 @@ impl ActiveModelBehavior for ActiveModel {}
 /// The field that `q=` searches.
 pub const WORD: &str = "word";
 
-/// The most words of a query that are looked up: each costs a look into the index.
+/// Maximum number of query words looked up: each costs an index lookup.
 const MOST_WORDS: usize = 12;
 
-/// The most characters of a term. PostgreSQL's index takes about 2,700 bytes of a row; of a longer word the
-/// beginning is kept, and looked up.
+/// Maximum number of characters of a term. PostgreSQL's index takes about 2,700 bytes of a row; longer words
+/// are stored and looked up truncated.
 const LONGEST_TERM: usize = 100;
 
 fn short(term: impl Into<String>) -> String {
@@ -109,7 +108,7 @@ pub fn has_prefix<R: Record>(field: &str, prefixes: &[impl AsRef<str>]) -> Simpl
         [(from, to)] => {
             found.and_where(Column::Term.gte(from.as_str())).and_where(Column::Term.lt(to.as_str()))
         }
-        // A table of ranges: SQLite has a limit of how deep alternatives may lie.
+        // A table of ranges, because SQLite limits the depth of alternatives.
         _ => {
             let bound = |column: &'static str| Expr::col((RANGES, column));
             let term = || Expr::col((Entity, Column::Term));

@@ -1,9 +1,9 @@
-//! The security log as a table: who logged in or failed to, what was refused, which accounts were changed,
-//! who saw personal data.
+//! The table of the security log: logins and failed logins, refusals, changes of accounts, access to personal
+//! data.
 //!
-//! An event holds no secret and no personal value: people type passwords where their names belong, so a name
-//! stands here only where it is that of an account; a user agent stands here as a hash. Each event is also a
-//! line of JSON in the log of the process, under the target [`TARGET`].
+//! An event contains no secrets and no personal values: people type passwords into name fields, so a name is
+//! stored only if it is that of an account; a user agent is stored as a hash. Each event is also a line of
+//! JSON in the log of the process, under the target [`TARGET`].
 
 use std::collections::BTreeSet;
 
@@ -29,51 +29,51 @@ pub struct Model {
     /// Its id (UUIDv7): ids are in the order of events.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// When.
+    /// Time of the event.
     pub occurred_at: DateTimeUtc,
-    /// What.
+    /// Kind of event.
     pub kind: Kind,
     /// Why, as a code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The account that did it, or was meant.
+    /// The acting or affected account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Uuid>,
     /// Its user name or client id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// The person for whom an API client acts, as its own register knows them.
+    /// The person that an API client acts for, identified as in its own register.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acting_for: Option<String>,
-    /// The address that it came from; none at the command line.
+    /// Client address; none at the command line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// The beginning of the SHA-256 of the `User-Agent`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
-    /// In which request.
+    /// Id of the request.
     pub request_id: String,
-    /// Which operation of the API.
+    /// Operation of the API.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// The kind of record that it is about.
+    /// Kind of the record concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// The record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_id: Option<Uuid>,
-    /// How many values were shown.
+    /// Number of personal values shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<i64>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What has happened.
+/// Kinds of security events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -81,22 +81,22 @@ impl ActiveModelBehavior for ActiveModel {}
 pub enum Kind {
     /// A login that succeeded; of an API client, a token for its secret.
     Login,
-    /// A login that failed; the reason says why.
+    /// A failed login, with the reason.
     LoginFailed,
-    /// So many logins have failed that an account is closed for an address, or was found closed.
+    /// Too many logins have failed: an account was closed for an address, or found closed.
     LoginClosed,
-    /// A session was ended by who holds its token.
+    /// A session was ended by the holder of its token.
     Logout,
     /// A refresh token was used again: its session is ended.
     TokenReused,
-    /// A session, or all others, were ended by their owner, or one has lasted as long as a session may; the
+    /// A session, or all others, were ended by their owner, or one has reached the maximum duration; the
     /// reason says which.
     SessionEnded,
     /// A request was refused with 403; the reason is the code of the problem.
     Forbidden,
     /// An account of a person or of an API client was created.
     AccountCreated,
-    /// One was changed; the reason names what.
+    /// An account was changed; the reason names the fields.
     AccountChanged,
     /// One was deleted.
     AccountDeleted,
@@ -104,24 +104,24 @@ pub enum Kind {
     KeysRotated,
     /// Personal data was shown in clear, by an answer or to a webhook.
     PersonalDataRead,
-    /// Data was taken out as a file, such as CSV or XLSX.
+    /// Data was exported as a file, such as CSV or XLSX.
     Exported,
-    /// The personal data of a person was erased; the reason says why.
+    /// Personal data of a person was erased, with the reason.
     PersonalDataErased,
 }
 
-/// Where an event comes from.
+/// Origin of an event.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
     /// The address.
     pub address: Option<String>,
     /// The beginning of the SHA-256 of the `User-Agent`.
     pub user_agent: Option<String>,
-    /// The person for whom an API client says that it acts.
+    /// The person that an API client says it acts for.
     pub acting_for: Option<String>,
-    /// In which request.
+    /// Id of the request.
     pub request_id: String,
-    /// Which operation of the API.
+    /// Operation of the API.
     pub operation: Option<String>,
 }
 
@@ -147,17 +147,17 @@ impl Model {
         }
     }
 
-    /// What a caller does. The service itself has no account.
+    /// Sets the acting account. The service itself has none.
     pub fn by(self, caller: &Caller, origin: &Origin) -> Self {
         if caller.id.is_nil() {
             return self;
         }
-        // A person acts for itself.
+        // A person acts for themselves.
         let acting_for = origin.acting_for.clone().filter(|_| caller.role == crate::policy::Role::Integrator);
         Self { acting_for, ..self.of(caller.id, &caller.username) }
     }
 
-    /// What an account is meant with.
+    /// Sets the affected account.
     pub fn of(self, account_id: Uuid, username: &str) -> Self {
         Self { account_id: Some(account_id), username: Some(username.to_owned()), ..self }
     }
@@ -167,25 +167,24 @@ impl Model {
         Self { reason: Some(reason.into()), ..self }
     }
 
-    /// The record that it is about.
+    /// Sets the record concerned.
     pub fn about(self, resource: &str, record_id: Uuid) -> Self {
         Self { resource: Some(resource.to_owned()), record_id: Some(record_id), ..self }
     }
 
-    /// How many values were shown.
+    /// Sets the number of values shown.
     pub fn counting(self, count: u64) -> Self {
         Self { count: Some(count.try_into().unwrap_or(i64::MAX)), ..self }
     }
 
-    /// Writes the line of the event to the log of the process.
+    /// Writes the event to the log of the process.
     pub fn tell(&self) {
         let line = serde_json::to_string(self).unwrap_or_default();
         tracing::info!(target: TARGET, event = %line);
     }
 }
 
-/// Inserts events in one statement. Those of accounts that were erased while the events were on their way
-/// have no name.
+/// Inserts events in one statement. Names of accounts erased in the meantime are omitted.
 ///
 /// # Errors
 /// The database does not answer.
@@ -206,7 +205,7 @@ pub async fn insert(db: &impl ConnectionTrait, mut events: Vec<Model>) -> Result
         .from(Alias::new("erasure"))
         .and_where(is_erased)
         .to_owned();
-    // Before they are written, so that no log of the database has a name that is taken back at once.
+    // Before they are written, so that no log of the database contains a name that is removed at once.
     let rows = db.query_all(&erased).await?;
     let known = rows.iter().map(|row| row.try_get("", "record_id")).collect::<Result<BTreeSet<Uuid>, _>>()?;
     events
@@ -221,7 +220,7 @@ pub async fn insert(db: &impl ConnectionTrait, mut events: Vec<Model>) -> Result
     forget_names(db, Column::Id.is_in(ids).and(Column::AccountId.in_subquery(erased))).await
 }
 
-/// Forgets the events before a moment, some thousands at a time, so that nobody waits long.
+/// Deletes events before a moment, in batches of some thousand, so that nobody waits long.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
     use sea_orm::{QueryOrder, QuerySelect, QueryTrait};
     let oldest = Entity::find()
@@ -237,7 +236,7 @@ pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Res
         .rows_affected)
 }
 
-/// Forgets what the accounts of some events are called: they go on to name the ids.
+/// Removes the account names of some events, which keep the ids.
 ///
 /// # Errors
 /// The database does not answer.

@@ -1,13 +1,12 @@
-//! What could be seen of the change log at a moment.
+//! The part of the change log that was visible at a moment.
 //!
-//! On PostgreSQL that is a snapshot: the transactions that had ended by then. A snapshot that is kept outside
-//! of the database needs a second bound, the number of the newest entry that it saw. A server that crashes,
-//! or another one that takes over from it, may give numbers of transactions again, of those that were rolled
-//! back shortly before: nobody waits until that is on the disk or on a standby. The snapshot would take the
-//! new ones for seen. Numbers of entries are not given again after one that is there: the server's own log
-//! moves the sequence on before it commits an entry. A snapshot that is kept in the database, as those of
-//! webhooks are, needs no such bound: its own commit comes after the ends of all transactions that it saw,
-//! and is not there without them.
+//! On PostgreSQL this is a snapshot: the transactions that had ended by then. A snapshot that is stored
+//! outside of the database needs a second bound, the number of its newest entry. A server that crashes, or
+//! one that takes over from it, may reuse the numbers of transactions that were rolled back shortly before: a
+//! rollback does not wait for the disk or a standby. The snapshot would count the new ones as seen. Numbers
+//! of entries are not reused after one that exists: the WAL advances the sequence before it commits an entry.
+//! A snapshot stored in the database, as those of webhooks are, needs no such bound: its own commit follows
+//! the ends of all transactions that it saw, and is lost if they are.
 
 use std::{fmt, str::FromStr};
 
@@ -15,11 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::sql::Composer;
 
-/// A snapshot names so many running transactions at the most, so that a cursor stays short. What began later
-/// than these counts as not yet seen.
+/// Maximum number of running transactions in a snapshot, so that a cursor stays short. Later ones count as
+/// not yet seen.
 const MOST_RUNNING: usize = 100;
 
-/// What could be seen of the log at a moment.
+/// The part of the log that was visible at a moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Seen {
@@ -27,13 +26,13 @@ pub struct Seen {
     pub(super) first_unseen: i64,
     /// Nothing from here on is seen.
     pub(super) next: i64,
-    /// What was still being written in between.
+    /// Transactions in between that were still running.
     running: Vec<i64>,
     /// The number of the newest entry that was seen; none where the snapshot is kept in the database.
     pub(super) newest: Option<i64>,
 }
 
-/// The text does not say what was seen.
+/// The text is not a snapshot.
 #[derive(Debug)]
 pub struct NotSeen;
 
@@ -87,7 +86,7 @@ impl FromStr for Seen {
 }
 
 impl Seen {
-    /// As `pg_snapshot` writes it, without the newest entry: so it is kept in the database.
+    /// In the format of `pg_snapshot`, without the newest entry, as stored in the database.
     pub fn snapshot(&self) -> String {
         let running = self.running.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
         format!("{}:{}:{running}", self.first_unseen, self.next)
@@ -107,7 +106,7 @@ pub(super) fn is_seen(sql: &mut Composer, until: &Seen, since: Option<&Seen>) ->
         let since = since.map(|since| format!(" AND c.seq >= {}", sql.bind(since.next))).unwrap_or_default();
         return format!("c.seq < {next}{since}");
     }
-    // The comparison beside it is for the index.
+    // The first comparison is for the index.
     let until = format!("c.transaction_id < {next} AND {}", was_visible(sql, until));
     let Some(since) = since else { return until };
     let is_later = may_be_later(sql, since);
@@ -123,8 +122,7 @@ fn was_visible(sql: &mut Composer, seen: &Seen) -> String {
     )
 }
 
-/// What holds for each entry `c` that was not visible in a snapshot, and can be looked up in an index
-/// (PostgreSQL).
+/// Indexable condition that holds for each entry `c` that was not visible in a snapshot (PostgreSQL).
 fn may_be_later(sql: &mut Composer, seen: &Seen) -> String {
     let first = format!("c.transaction_id >= {}", sql.bind(seen.first_unseen));
     seen.newest.map_or_else(|| first.clone(), |newest| format!("({first} OR c.seq > {})", sql.bind(newest)))

@@ -1,5 +1,5 @@
-//! The servers of PostgreSQL that an address names: which of several is wanted, and whether something stands
-//! in between that keeps no sessions.
+//! PostgreSQL servers of a connection URL: selects one of several, and detects a connection pooler that does
+//! not keep sessions.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use sqlx::{Connection, Executor, PgConnection, Row, postgres::PgConnectOptions};
 use super::{Database, connection};
 use crate::config::{DatabaseUrl, Wanted};
 
-/// So long a server may take to answer before the next one is asked.
+/// Timeout of a server before the next one is tried.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two looks at the server that is in use.
+/// Interval between checks of the server in use.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether a server is what is wanted of it.
+/// Whether a server meets the requirement.
 ///
 /// # Errors
 /// It does not answer.
@@ -22,25 +22,25 @@ pub(super) async fn is_wanted(connection: &mut PgConnection, wanted: Wanted) -> 
     if wanted == Wanted::Any {
         return Ok(true);
     }
-    // What the session itself was told to be says nothing of the server.
+    // Settings of the session itself reveal nothing about the server.
     let sql = "SELECT pg_is_in_recovery(), pg_is_in_recovery() OR (SELECT reset_val = 'on' AND source <> 'client' \
                FROM pg_settings WHERE name = 'default_transaction_read_only')";
     let row = connection.fetch_one(sql).await?;
     Ok(wanted.holds(row.try_get(0)?, row.try_get(1)?))
 }
 
-/// How the server to use is reached: the only one, or the first that is what is wanted.
+/// Connection options of the server to use: the only one, or the first that is suitable.
 ///
 /// # Errors
-/// None of several is what is wanted.
+/// None of several servers is suitable.
 pub(super) async fn options(url: &DatabaseUrl) -> Result<PgConnectOptions, sqlx::Error> {
     if url.hosts().is_empty() { connection::postgres_options(url) } else { find(url).await }
 }
 
-/// The server to use: the first that answers and is what is wanted.
+/// The server to use: the first that answers and is suitable.
 ///
 /// # Errors
-/// There is none; the error is that of the last one that was asked.
+/// There is none; the error is that of the last one tried.
 async fn find(url: &DatabaseUrl) -> Result<PgConnectOptions, sqlx::Error> {
     let wanted = match url.wanted() {
         Wanted::PreferStandby => vec![Wanted::Standby, Wanted::Any],
@@ -67,10 +67,10 @@ async fn look(options: &PgConnectOptions, wanted: Wanted) -> Result<bool, sqlx::
     Ok(is_wanted)
 }
 
-/// Takes connections to the server to use from now on, where the address names several.
+/// Directs new connections to the server to use, if the address names several.
 ///
 /// # Errors
-/// None of them is what is wanted.
+/// None of them is suitable.
 pub async fn choose(url: &DatabaseUrl, databases: &[Database]) -> Result<(), DbErr> {
     if url.hosts().is_empty() {
         return Ok(());
@@ -80,12 +80,12 @@ pub async fn choose(url: &DatabaseUrl, databases: &[Database]) -> Result<(), DbE
     Ok(())
 }
 
-/// Goes on with another server whenever the one in use no longer answers or is no longer what is wanted.
+/// Switches to another server whenever the one in use stops answering or is no longer suitable.
 pub async fn follow(url: DatabaseUrl, databases: Vec<Database>) {
     if url.hosts().is_empty() {
         return;
     }
-    // Where none is as it is preferred, the one that is there is good.
+    // If no server has the preferred role, any available one is used.
     let wanted = if url.wanted() == Wanted::PreferStandby { Wanted::Any } else { url.wanted() };
     let mut connection: Option<PgConnection> = None;
     loop {
@@ -117,12 +117,11 @@ async fn answers(connection: &mut PgConnection, wanted: Wanted) -> Result<bool, 
     is_wanted(connection, wanted).await
 }
 
-/// Refuses what stands between the service and the server and does not keep sessions apart, as PgBouncer does
-/// when it pools transactions: locks that are held and settings that were made would be those of others,
-/// without an error.
+/// Refuses a connection pooler that does not keep sessions apart, such as PgBouncer with transaction pooling:
+/// locks and settings would silently apply to other clients.
 ///
 /// # Errors
-/// The reason, for whoever runs the service; or the server does not answer.
+/// The reason, for the operator; or the server does not answer.
 pub async fn check_sessions(url: &DatabaseUrl) -> Result<(), DbErr> {
     if url.file().is_some() {
         return Ok(());
@@ -153,7 +152,7 @@ pub async fn check_sessions(url: &DatabaseUrl) -> Result<(), DbErr> {
     if is_kept && told == "31s" { Ok(()) } else { Err(refused()) }
 }
 
-/// Which process of the server serves a connection.
+/// The id of the server process behind a connection.
 async fn process(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
     connection.fetch_one("SELECT pg_backend_pid()").await?.try_get(0)
 }

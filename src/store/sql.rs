@@ -1,4 +1,4 @@
-//! SQL: values as they go into a cursor and come back, and statements that are put together from parts.
+//! SQL: values in cursors, and composed statements.
 
 use std::collections::BTreeSet;
 
@@ -27,11 +27,11 @@ pub enum SqlKind {
     Date,
 }
 
-/// The years that both databases keep and sort.
+/// Years that both databases can store and sort.
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9999;
 
 impl SqlKind {
-    /// The value that a cursor holds as JSON; none where it is of another type.
+    /// Parses the value in a cursor from JSON; none if it has another type.
     pub fn from_json(self, value: &Value) -> Option<SqlValue> {
         Some(match self {
             Self::Text => value.as_str().filter(|text| !text.contains('\0'))?.into(),
@@ -65,21 +65,21 @@ impl SqlKind {
     }
 }
 
-/// `$first, $second, …`: the places of so many values in a statement, counted from one number on.
+/// `$first, $second, …`: `count` placeholders, numbered from `first`.
 pub fn placeholders(first: usize, count: usize) -> String {
     (first..first + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
 }
 
-/// A statement about some records on a day: `$1` is the day, `{ids}` stands for their ids.
+/// A statement about some records on a day: `$1` is the day, `{ids}` is replaced by their ids.
 pub fn about<R: Columns>(db: &impl ConnectionTrait, sql: &str, on: NaiveDate, rows: &[R]) -> Statement {
     let ids = if rows.is_empty() { "NULL".to_owned() } else { placeholders(2, rows.len()) };
     let values = std::iter::once(SqlValue::from(on)).chain(rows.iter().map(|row| row.id().into()));
     Statement::from_sql_and_values(db.get_database_backend(), sql.replace("{ids}", &ids), values)
 }
 
-/// What some texts stand for, those that stand for something: `lookup` makes a query for one value from the
-/// place of a text, with what is bound in `sql`. Each text is looked up by itself: for a list of them,
-/// PostgreSQL may read all of a table that has grown since it was counted.
+/// Looks up the values of some texts, without those that have none: `lookup` builds the query for one value
+/// from the placeholder of a text, with the bindings in `sql`. Each text is looked up separately: for a list,
+/// PostgreSQL may scan a table that has grown since its statistics were computed.
 pub async fn look_up<T: TryGetable>(
     db: &impl ConnectionTrait,
     mut sql: Composer,
@@ -99,19 +99,19 @@ pub async fn look_up<T: TryGetable>(
     Ok(known)
 }
 
-/// The columns of a table, by name: a statement that is kept while a newer program adds one is not to give
-/// another row than before.
+/// The columns of a table, by name: a prepared statement must not return other rows when a newer program adds
+/// a column.
 pub fn columns<E: EntityTrait>(alias: &str) -> String {
     E::Column::iter().map(|column| format!("{alias}.{}", column.as_str())).collect::<Vec<_>>().join(", ")
 }
 
-/// How many rows of a group fulfil a condition.
+/// SQL for the number of rows of a group that meet a condition.
 pub fn count_where(condition: &str) -> String {
     format!("CAST(SUM(CASE WHEN {condition} THEN 1 ELSE 0 END) AS bigint)")
 }
 
-/// A statement that is put together from parts, in the words of the connected database. Values never become
-/// text of it.
+/// Composer of a statement in the dialect of the connected database. Values are always bound, never part of
+/// the text.
 pub struct Composer {
     backend: DbBackend,
     values: Vec<SqlValue>,
@@ -123,7 +123,7 @@ impl Composer {
         Self { backend: db.get_database_backend(), values: Vec::new() }
     }
 
-    /// The place of a value; what it gives can stand in several places.
+    /// Binds a value; the returned placeholder can be used several times.
     pub fn bind(&mut self, value: impl Into<SqlValue>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
@@ -162,7 +162,7 @@ impl Composer {
         match kind {
             // As columns of names and codes do.
             Member::Text => self.bytewise(&format!("({text})")),
-            // What is kept of it is a commitment, unless it was erased by then.
+            // The log contains a commitment, unless the value was erased by then.
             Member::Name => {
                 let value = format!("(SELECT p.name FROM personal_value p WHERE p.token = ({text}))");
                 self.bytewise(&format!(
@@ -220,25 +220,23 @@ impl Composer {
         self.on(&format!("jsonb_build_object({members})"), &format!("json_object({members})"))
     }
 
-    /// The end of a statement in parentheses that is to be worked out by itself, before what stands around
-    /// it.
+    /// Suffix of a subquery that is to be evaluated separately, before the outer statement.
     pub fn kept_apart(&self) -> String {
         self.on(" OFFSET 0", "")
     }
 
-    /// The end of a statement in parentheses that SQLite is to work out once, whatever is joined to it;
-    /// PostgreSQL does so where that is less work.
+    /// Suffix of a subquery that SQLite is to evaluate once, regardless of joins; PostgreSQL chooses by cost.
     pub fn worked_out_once(&self) -> String {
         self.on("", " LIMIT -1")
     }
 
-    /// A table that SQLite is to read by an index, whatever its statistics say; PostgreSQL finds the way by
-    /// its own.
+    /// A table that SQLite is to read by an index, regardless of its statistics; PostgreSQL chooses by
+    /// itself.
     pub fn by_index(&self, table: &str, index: &str) -> String {
         self.on(table, &format!("{table} INDEXED BY {index}"))
     }
 
-    /// How many days lie between two days.
+    /// SQL for the number of days between two days.
     pub fn days_between(&self, later: &str, earlier: &str) -> String {
         self.on(
             &format!("CAST({later} - {earlier} AS bigint)"),
@@ -287,7 +285,7 @@ fn millionths(text: &str) -> String {
     )
 }
 
-/// What a member of JSON is.
+/// Types of JSON members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
     /// Text.

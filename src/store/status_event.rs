@@ -1,4 +1,4 @@
-//! Status events: when a record was in which state, and when the service learned of it.
+//! Status events: states of records, with effective date and recording time.
 
 use std::collections::HashMap;
 
@@ -16,50 +16,50 @@ pub struct Model {
     /// The id (UUIDv7, so that of two events of a day the later recorded one is the greater).
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Which kind of record.
+    /// The kind of record.
     pub resource: String,
     /// The record.
     pub record_id: Uuid,
     /// The version of the record that the change made.
     pub version: i64,
-    /// The state before.
+    /// Former state.
     pub from_state: String,
-    /// The state after.
+    /// New state.
     pub to_state: String,
-    /// The day from which it was so.
+    /// Effective date.
     pub effective_on: ChronoDate,
-    /// When the service learned of it.
+    /// Recording time in the service.
     pub recorded_at: DateTimeUtc,
-    /// From which account.
+    /// Account of the author.
     pub recorded_by: Uuid,
     /// The decision behind it.
     pub decision_id: Option<Uuid>,
-    /// Why.
+    /// Reason.
     pub reason: Option<String>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What is to be recorded.
+/// A status event to record.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// The state before.
+    /// Former state.
     pub from: String,
-    /// The state after.
+    /// New state.
     pub to: String,
-    /// The day from which it was so.
+    /// Effective date.
     pub effective_on: Date,
     /// The decision behind it.
     pub decision_id: Option<Uuid>,
-    /// Why.
+    /// Reason.
     pub reason: Option<String>,
 }
 
-/// The day of a record's latest change of state, before which the next one cannot lie.
+/// Effective date of a record's latest change of state, before which the next one cannot be.
 pub async fn latest<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Option<Date>, Problem> {
     let event = Entity::find()
         .filter(Column::Resource.eq(R::RESOURCE))
@@ -71,21 +71,21 @@ pub async fn latest<R: Record>(db: &impl ConnectionTrait, row: &R) -> Result<Opt
     Ok(event.map(|event| Date::from(event.effective_on)))
 }
 
-/// A change of state as the history tells it.
+/// A change of state in the history.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecordedTransition {
-    /// The state before.
+    /// Former state.
     #[schema(example = "submitted")]
     from: String,
-    /// The state after.
+    /// New state.
     #[schema(example = "returned")]
     to: String,
-    /// The day from which it was so.
+    /// Effective date.
     effective_on: Date,
     /// The decision behind it.
     #[schema(required, example = json!(null))]
     decision_id: Option<Uuid>,
-    /// Why.
+    /// Reason.
     #[schema(required, example = "فهرست شرکت‌کنندگان نیست")]
     reason: Option<String>,
 }

@@ -1,6 +1,5 @@
-//! Kinds of records as relations for reports: as the tables have them, or as the service knew them at a
-//! moment, in the same columns. A statement is written once against these columns, and says the present or
-//! the past.
+//! Records as relations for reports: the present tables, or the knowledge of the service at a moment, in the
+//! same columns. One statement serves both.
 
 use chrono::{DateTime, Utc};
 
@@ -18,7 +17,7 @@ pub struct Relation {
     pub initial_state: Option<&'static str>,
 }
 
-/// A column, and the member of the log's record from which it comes; `a.0.b` names a member of members.
+/// A column, and the member of the log's record that it comes from; `a.0.b` is a nested member.
 pub struct Column(pub &'static str, pub Member, pub &'static str);
 
 /// A column whose member has the same name.
@@ -150,7 +149,7 @@ pub const JOINT_ACTION: Relation = Relation {
     initial_state: None,
 };
 
-/// What became of clusters.
+/// Lineage of clusters.
 pub const LINEAGE: Relation = Relation {
     table: "lineage_entry",
     columns: &[
@@ -180,7 +179,7 @@ pub const MEASUREMENT: Relation = Relation {
     initial_state: None,
 };
 
-/// Milestones. Their weights and days are those of the newest plan: what was in force on a day is told by the
+/// Milestones. Weights and days are those of the newest plan; those in force on an earlier day are in the
 /// baselines.
 pub const MILESTONE: Relation = Relation {
     table: "milestone",
@@ -258,12 +257,12 @@ pub const PROJECT: Relation = Relation {
     initial_state: Some("draft"),
 };
 
-/// Which records a relation holds.
+/// Selects the records and states that a relation contains.
 #[derive(Clone, Copy)]
 pub struct Knowledge {
-    /// What was known at this moment; none for what is known now.
+    /// The moment whose knowledge counts; none for the present.
     pub at: Option<DateTime<Utc>>,
-    /// The day whose states are told; none for the present ones.
+    /// The day whose states are selected; none for the present ones.
     pub on: Option<chrono::NaiveDate>,
 }
 
@@ -296,9 +295,9 @@ impl Relation {
             if condition.is_empty() { "change_log_newest" } else { "change_log_newest_of_province" },
         );
         let newer = composer.by_index("change_log n", "change_log_record");
-        // The newest versions are found first: what is asked of them would else be worked out for all older
-        // ones too. SQLite is to find them once: it would look for them, and read their JSON, again for each
-        // record that is joined to them.
+        // The newest versions are found first: otherwise conditions would be evaluated for all older ones
+        // too. SQLite has to do this once: it would otherwise repeat the search, and parse the JSON, for each
+        // joined record.
         let (apart, once) = (composer.kept_apart(), composer.worked_out_once());
         format!(
             "(SELECT r.record_id AS id{province}{columns}{} FROM (SELECT r.record_id, r.province, r.data FROM {log} \

@@ -1,4 +1,4 @@
-//! The one way in which records change.
+//! Transactions: the only way to change records.
 
 use std::{
     any::Any,
@@ -37,37 +37,37 @@ use crate::{
     problem::{Problem, Text, Violation, problem_types},
 };
 
-/// A transaction that knows who writes, when, and in which request.
+/// A transaction with its author, time and request.
 pub struct Transaction {
     inner: WriteTransaction,
     author: Arc<Caller>,
     request_id: String,
     now: DateTime<Utc>,
     moved: Mutex<BTreeSet<Uuid>>,
-    /// The names of what is locked, in the order in which it was.
+    /// Names of the locks held, in the order of locking.
     locks: Mutex<IndexSet<String>>,
-    /// Whether nothing of it is to stay.
+    /// Whether it must roll back.
     is_rehearsal: AtomicBool,
-    /// Where the request comes from, for the security log.
+    /// Origin of the request, for the security log.
     origin: Origin,
-    /// What is to stand in the security log with what is written.
+    /// Security events to record at commit.
     events: Mutex<Vec<security_event::Model>>,
-    /// What [`Transaction::referred`] has found, once records are created together that refer to the same
-    /// ones. It is locked until the end.
+    /// Cache of [`Transaction::referred`], used while records with the same references are created together.
+    /// Its records are locked until the end.
     found: Mutex<Option<Found>>,
-    /// The keys of personal values, once they are needed.
+    /// Keys of personal values, loaded at first use.
     keyring: OnceCell<Keyring>,
 }
 
-/// PostgreSQL has room for 6,400 locks, of all transactions, as it comes. From so many on a transaction that
-/// can end does so,
+/// PostgreSQL has room for 6,400 locks of all transactions by default. A transaction that can end does so at
+/// this many,
 const MANY_LOCKS: usize = 1_000;
-/// and so many one has at the most.
+/// and has at most this many.
 const MOST_LOCKS: usize = 3_000;
 
 type Found = HashMap<Uuid, Box<dyn Any + Send>>;
 
-/// Statements that insert rows, each with what the unique indexes of its table mean.
+/// Insert statements, each with the unique indexes of its table.
 #[derive(Default)]
 pub struct Inserts(Vec<(Statement, &'static [Unique])>);
 
@@ -93,7 +93,7 @@ impl Deref for Transaction {
 }
 
 impl Transaction {
-    /// Begins to write.
+    /// Begins a write transaction.
     pub async fn begin(db: &Database, author: Arc<Caller>, request_id: String) -> Result<Self, Problem> {
         let inner = db.begin_to_write().await?;
         Ok(Self {
@@ -111,17 +111,17 @@ impl Transaction {
         })
     }
 
-    /// The same, for a request that comes from somewhere.
+    /// Begins a write transaction for a request with an origin.
     pub fn from(self, origin: Origin) -> Self {
         Self { origin, ..self }
     }
 
-    /// An event of the security log that the author of the transaction causes.
+    /// A security event caused by the author of the transaction.
     pub fn event(&self, kind: security_event::Kind) -> security_event::Model {
         security_event::Model::new(kind, &self.origin).by(&self.author, &self.origin)
     }
 
-    /// Has an event stand in the security log where the transaction is committed.
+    /// Adds a security event, recorded at commit.
     pub fn note(&self, event: security_event::Model) {
         self.events().push(event);
     }
@@ -130,7 +130,7 @@ impl Transaction {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Brings the summaries up to date and makes everything durable, with what it means to the security log.
+    /// Updates the summaries, records the security events, and commits.
     pub async fn commit(self) -> Result<(), Problem> {
         let moved = self.moved.into_inner().unwrap_or_default();
         summary::refresh(&self.inner, &moved).await?;
@@ -141,7 +141,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Takes everything back, and lets others go on before the caller is answered.
+    /// Rolls back, so that others can go on before the caller is answered.
     pub async fn roll_back(self) {
         self.inner.roll_back().await;
     }
@@ -151,7 +151,7 @@ impl Transaction {
         self.keyring.get_or_try_init(|| Keyring::of(&self.inner)).await
     }
 
-    /// Commits to the personal values of a row that is about to be written.
+    /// Creates the commitments of a row before it is written.
     async fn commit_to<R: Record>(
         &self,
         row: &mut R,
@@ -161,7 +161,7 @@ impl Transaction {
             return Ok(Vec::new());
         }
         if personal::names_another(row, before) && !self.author.may(crate::personal::PERMISSION) {
-            // Whether there is a record of this number already is personal data too.
+            // The existence of a record with this number is personal data too.
             return Err(Problem::insufficient_scope(&[crate::personal::PERMISSION]));
         }
         let keyring = self.keyring().await?;
@@ -175,23 +175,22 @@ impl Transaction {
         Ok(kept)
     }
 
-    /// The moment of the write.
+    /// Time of the write.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
     }
 
-    /// In which request.
+    /// Id of the request.
     pub fn request_id(&self) -> &str {
         &self.request_id
     }
 
-    /// Who writes.
+    /// The author.
     pub fn author(&self) -> &Caller {
         &self.author
     }
 
-    /// Waits until nobody else writes what hangs together with a record, and keeps others waiting until the
-    /// end.
+    /// Locks everything that belongs to a record until the end of the transaction.
     pub async fn lock<R: Record>(&self, id: Uuid) -> Result<(), Problem> {
         self.lock_named(R::RESOURCE, id).await
     }
@@ -210,12 +209,12 @@ impl Transaction {
         Ok(())
     }
 
-    /// Keeps nobody waiting from here on: nothing of what is done will stay.
+    /// Takes no locks from here on; the transaction must roll back.
     pub fn dry_run(&self) {
         self.is_rehearsal.store(true, Ordering::Relaxed);
     }
 
-    /// Whether so many locks are held that it is time to end.
+    /// Whether so many locks are held that the transaction should end.
     pub fn holds_many_locks(&self) -> bool {
         self.locks().len() > MANY_LOCKS
     }
@@ -224,8 +223,7 @@ impl Transaction {
         self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A live record that exists for the author, as it is now and stays until the transaction changes it; 404
-    /// otherwise.
+    /// A live record that exists for the author, locked until the end of the transaction; 404 otherwise.
     pub async fn present<R: Record>(&self, id: Uuid) -> Result<R, Problem> {
         let mut found = visible_rows::<R>(&self.author.scope)
             .filter(R::is(id))
@@ -236,8 +234,8 @@ impl Transaction {
         found.ok_or_else(|| Problem::new(&problem_types::NOT_FOUND))
     }
 
-    /// The record that another one is to refer to, if it exists for the author; 422 at `pointer` otherwise.
-    /// Nobody deletes it before the end of the transaction.
+    /// The record to refer to, if it exists for the author; 422 at `pointer` otherwise. It cannot be deleted
+    /// before the end of the transaction.
     pub async fn referred<R: Record>(&self, id: Uuid, pointer: &str) -> Result<R, Problem> {
         let known = self.found().as_ref().and_then(|found| found.get(&id)?.downcast_ref::<R>().cloned());
         if let Some(known) = known {
@@ -253,7 +251,7 @@ impl Transaction {
         Ok(row)
     }
 
-    /// Does some work wholly or not at all, whatever becomes of the transaction otherwise.
+    /// Runs `work` in a savepoint; rolls back to it on error.
     pub async fn savepoint<T, E: From<Problem>>(
         &self,
         work: impl AsyncFnOnce(&Self) -> Result<T, E>,
@@ -268,7 +266,7 @@ impl Transaction {
         };
         self.inner.execute_unprepared(end).await.map_err(Problem::from)?;
         if outcome.is_err() {
-            // With the work, the locks are gone that were taken for it.
+            // The rollback has released the locks of the work.
             self.locks().truncate(held);
             self.events().truncate(noted);
             *self.found() = None;
@@ -280,15 +278,15 @@ impl Transaction {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Creates a record. Its columns of identity and version are set here.
+    /// Creates a record, and sets its columns of identity and version.
     pub async fn insert<R: Record>(&self, row: R) -> Result<R, Problem> {
         let mut row = self.complete(row).await?;
         self.execute(self.inserts(std::iter::once(&mut row)).await?).await?;
         Ok(row)
     }
 
-    /// Holds new records whose rules ask nothing of each other against those rules, and says what becomes of
-    /// each. They are to be written in this transaction.
+    /// Validates new records whose rules do not depend on each other; returns a result for each. They must be
+    /// written in this transaction.
     pub async fn complete_all<R: Record>(&self, rows: Vec<R>) -> Vec<Result<R, Problem>> {
         self.found().get_or_insert_default();
         let mut completed = Vec::with_capacity(rows.len());
@@ -298,7 +296,7 @@ impl Transaction {
         completed
     }
 
-    /// A new record as it is to be written, but for its history.
+    /// Completes a new record, except for its history.
     async fn complete<R: Record>(&self, mut row: R) -> Result<R, Problem> {
         let columns = row.columns_mut();
         *columns.id = new_id();
@@ -312,9 +310,8 @@ impl Transaction {
         Ok(row)
     }
 
-    /// What writes new records that keep the rules, with their history, in as few statements as they take. It
-    /// asks the database for no more than the keys of personal values, and lets others go on between two
-    /// rows.
+    /// Builds as few statements as possible that insert new, valid records with their history. Queries only
+    /// the keys of personal values, and yields to other tasks between two rows.
     pub async fn inserts<'a, R: Record>(
         &self,
         rows: impl Iterator<Item = &'a mut R>,
@@ -344,7 +341,7 @@ impl Transaction {
         Ok(inserts)
     }
 
-    /// Writes new records. It fails where the database refuses one of them; then none is to stay.
+    /// Inserts new records. Fails if the database refuses one; the transaction must then roll back.
     pub async fn execute(&self, Inserts(inserts): Inserts) -> Result<(), Problem> {
         for (statement, unique) in inserts {
             self.inner.execute_raw(statement).await.map_err(|error| fault::of_write(error, unique))?;
@@ -352,24 +349,24 @@ impl Transaction {
         Ok(())
     }
 
-    /// Changes a record that was read before. 412 when somebody else has changed it meanwhile.
+    /// Updates a record read before; 412 if it has been changed meanwhile.
     pub async fn update<R: Record>(&self, before: &R, row: R) -> Result<R, Problem> {
         self.change(before, row, ChangeKind::Updated).await
     }
 
-    /// Changes the state of a record that was read before.
+    /// Changes the state of a record read before.
     pub async fn transition<R: Record>(&self, before: &R, row: R) -> Result<R, Problem> {
         self.change(before, row, ChangeKind::Transitioned).await
     }
 
-    /// Leaves a tombstone.
+    /// Soft-deletes a record: leaves a tombstone.
     pub async fn delete<R: Record>(&self, before: &R) -> Result<R, Problem> {
         let mut row = before.clone();
         *row.columns_mut().deleted_at = Some(self.now);
         self.change(before, row, ChangeKind::Deleted).await
     }
 
-    /// Takes what is personal out of a record, be it deleted, whatever its rules say.
+    /// Erases the personal data of a record, even of a deleted one, without checking its rules.
     pub async fn erase<R: Record>(&self, before: &R) -> Result<R, Problem> {
         let mut row = before.clone();
         row.erase();
@@ -379,7 +376,7 @@ impl Transaction {
         self.write(before, row, kind).await
     }
 
-    /// Runs a statement that is no change of a record.
+    /// Runs a statement that does not change a record.
     pub async fn execute_statement(&self, statement: &impl StatementBuilder) -> Result<(), Problem> {
         self.inner.execute(statement).await?;
         Ok(())
@@ -395,8 +392,8 @@ impl Transaction {
 
     async fn change<R: Record>(&self, before: &R, mut row: R, kind: ChangeKind) -> Result<R, Problem> {
         self.stamp(before, &mut row);
-        // The row first: of many writers with the same version, all but one stop here, and learn it before
-        // any other rule.
+        // The row first: of concurrent writers with the same version, all but one fail here, before any other
+        // rule is checked.
         self.lock_version(before).await?;
         self.check_scope(before)?;
         if kind == ChangeKind::Deleted {
@@ -410,7 +407,7 @@ impl Transaction {
         self.write(before, row, kind).await
     }
 
-    /// Writes the version of a record that follows another one, with its history.
+    /// Writes the next version of a record, with its history.
     async fn write<R: Record>(&self, before: &R, mut row: R, kind: ChangeKind) -> Result<R, Problem> {
         let kept = self.commit_to(&mut row, Some(before)).await?;
         row.columns_mut().history_hash.clear();
@@ -442,7 +439,7 @@ impl Transaction {
         }
     }
 
-    /// 403 for what is visible and yet not the author's to write.
+    /// 403 if the record is visible, but not writable for the author.
     fn check_scope<R: Record>(&self, row: &R) -> Result<(), Problem> {
         if row.is_writable_in(&self.author.scope) {
             Ok(())
@@ -451,7 +448,7 @@ impl Transaction {
         }
     }
 
-    /// 409 while live records refer to it. Nobody refers to it anew before the end of the transaction.
+    /// 409 while live records refer to it. New references are blocked until the end of the transaction.
     pub async fn check_unreferred<R: Record>(&self, row: &R) -> Result<(), Problem> {
         if R::REFERRED_BY.is_empty() {
             return Ok(());
@@ -470,7 +467,7 @@ impl Transaction {
         }
     }
 
-    /// Locks a row, whatever its version. Whoever takes several locks takes those of rows first.
+    /// Locks a row of any version. Row locks come before other locks.
     pub async fn lock_row<R: Record>(&self, id: Uuid) -> Result<(), Problem> {
         self.version_of::<R>(id).await?;
         Ok(())
@@ -486,7 +483,7 @@ impl Transaction {
         Ok(self.inner.query_one(&referring(table, column, id)).await?.is_some())
     }
 
-    /// 409 while live records of other provinces refer to one that is to belong to a province. Records of its
+    /// 409 while live records of other provinces refer to a record that moves into a province. Records of its
     /// own kind may.
     pub async fn check_users<R: Record>(&self, row: &R) -> Result<(), Problem> {
         let Some(own) = row.province() else { return Ok(()) };
@@ -502,19 +499,19 @@ impl Transaction {
         Ok(())
     }
 
-    /// Locks the row as it was read before; 412 with the present ETag where somebody has changed it since.
+    /// Locks the row in the version read before; 412 with the current ETag if it has changed since.
     pub async fn lock_version<R: Record>(&self, before: &R) -> Result<(), Problem> {
         let present = self.version_of::<R>(before.id()).await?;
         if present == Some(before.version()) { Ok(()) } else { Err(Problem::stale(present)) }
     }
 
-    /// The present version of a row, which is locked.
+    /// The current version of a locked row.
     async fn version_of<R: Record>(&self, id: Uuid) -> Result<Option<i64>, DbErr> {
         let version = Query::select()
             .column(Alias::new("version"))
             .from(R::Entity::default())
             .and_where(R::is(id))
-            // Not `FOR UPDATE`, which those who only refer to the row would wait for.
+            // Not `FOR UPDATE`: transactions that only refer to the row would wait for it.
             .lock(LockType::NoKeyUpdate)
             .to_owned();
         self.inner.query_one(&version).await?.map(|row| row.try_get("", "version")).transpose()

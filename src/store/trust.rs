@@ -1,9 +1,9 @@
-//! Which connections are trusted. A pool hands out no connection that may be in an open transaction without
-//! knowing it, that its server may go on refusing, or whose file is no longer the one that the address names.
+//! Trust in connections. A pool hands out no connection that may be in an open transaction unnoticed, that
+//! its server may go on refusing, or whose file is no longer at the configured path.
 //!
-//! SQLite rolls back by itself when a disk is full or fails. sqlx 0.9 still counts an open transaction where
-//! the rollback that follows fails with it: the next `BEGIN` becomes a `SAVEPOINT`, the next `COMMIT` a
-//! `RELEASE`, and nothing is committed.
+//! SQLite rolls back by itself when a disk is full or fails. sqlx 0.9 still counts an open transaction if the
+//! rollback that follows fails too: the next `BEGIN` becomes a `SAVEPOINT`, the next `COMMIT` a `RELEASE`,
+//! and nothing is committed.
 
 use std::{
     collections::BTreeMap,
@@ -24,8 +24,7 @@ use sqlx::{
 use super::{fault, servers, work};
 use crate::config::{DatabaseUrl, Wanted};
 
-/// Since when the connections to a database are trusted. All connections of the process to an embedded
-/// database share it.
+/// Trust in the connections to a database. All connections of the process to an embedded database share it.
 #[derive(Debug, Default)]
 pub struct Trust {
     state: Mutex<State>,
@@ -35,7 +34,7 @@ pub struct Trust {
     emptying: tokio::sync::Mutex<()>,
 }
 
-/// The connections of somebody to a database.
+/// Pools of one holder for a database.
 #[derive(Debug)]
 pub struct Pools {
     pub reads: DatabaseConnection,
@@ -44,14 +43,14 @@ pub struct Pools {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Connections that were made before are given up.
+    /// Connections made before are dropped.
     since: Option<Instant>,
     file: Option<FileIdentity>,
-    /// The file or its log was taken from under open connections: until all of them are closed, none is made.
-    /// What is written through one that is open goes where nobody reads it, and the last one takes the log of
-    /// whatever has come in its place along.
+    /// The file or its log was removed under open connections: no new ones are opened until all are closed.
+    /// Writes through an open one are lost, and the last one to close deletes the log of the file that has
+    /// replaced it.
     is_closing: bool,
-    /// How many connections are open in each pool.
+    /// Number of open connections of each pool.
     open: Vec<Weak<AtomicUsize>>,
     pools: Vec<Weak<Pools>>,
     closed_at: Option<Instant>,
@@ -63,22 +62,23 @@ impl State {
     }
 }
 
-/// A connection that was idle for so long may have been cut: it is asked.
+/// Idle time after which a connection may have been cut, and is checked.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// A server that lives, and has nothing else to do for this connection, answers within so long.
+/// Time within which a live, idle server answers.
 const ANSWERS: Duration = Duration::from_millis(500);
 
-/// PostgreSQL looks so often whether a connection is still there for which it works, in milliseconds.
+/// Interval at which PostgreSQL checks that the client of a running statement is still connected, in
+/// milliseconds.
 const LOOKS: u32 = 250;
 
-/// The first version of PostgreSQL that does.
+/// First version of PostgreSQL that supports this.
 const LOOKS_SINCE: u32 = 140_000;
 
-/// SQLite asks after so many instructions whether to go on: some thousand times a second.
+/// Number of instructions between two interrupt checks of SQLite: some thousand checks a second.
 const INSTRUCTIONS: i32 = 10_000;
 
-/// A connection that is given up is closed within so long.
+/// Maximum time for closing a connection.
 const CLOSING: Duration = Duration::from_millis(200);
 
 /// The files of an embedded database, by device and inode: the database itself, and its write-ahead log.
@@ -119,7 +119,7 @@ impl Trust {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Knows of these connections for as long as they are there.
+    /// Tracks these connections for as long as they exist.
     pub fn watch(&self, pools: Pools) -> Arc<Pools> {
         let pools = Arc::new(pools);
         if self.path.is_some() {
@@ -130,19 +130,19 @@ impl Trust {
         pools
     }
 
-    /// Closes the connections that nobody uses, while all are to be closed.
+    /// Closes idle connections while all are being closed.
     pub fn let_go(&self) {
         if self.is_closing() {
             let watched: Vec<Arc<Pools>> = self.state().pools.iter().filter_map(Weak::upgrade).collect();
             for connections in watched.iter().flat_map(|pools| [&pools.reads, &pools.writes]) {
                 let pool = connections.get_sqlite_connection_pool();
-                // Each is looked at when it is given back.
+                // Each is checked when it is returned.
                 while pool.try_acquire().is_some() {}
             }
         }
     }
 
-    /// Gives up all connections that there are by now, each when it is next wanted.
+    /// Distrusts all existing connections; each is closed at its next use.
     pub fn lose(&self) {
         let mut state = self.state();
         state.since = Some(Instant::now());
@@ -150,15 +150,15 @@ impl Trust {
         state.file = state.file.map(|file| FileIdentity { log: None, ..file });
     }
 
-    /// The same after an error of beginning a transaction, unless it says nothing of the connection: there
-    /// was none, or others write.
+    /// The same after an error of beginning a transaction, unless the error does not concern the connection:
+    /// there was none, or others write.
     pub fn lose_after(&self, error: &DbErr) {
         if !matches!(error, DbErr::ConnectionAcquire(_)) && !fault::is_busy(error) {
             self.lose();
         }
     }
 
-    /// Passes an outcome on; an error that a connection may go on to give is the end of trust.
+    /// Returns a result unchanged; after an error that a connection may repeat, all are distrusted.
     pub fn observe<T>(&self, outcome: Result<T, DbErr>) -> Result<T, DbErr> {
         outcome.inspect_err(|error| {
             if fault::spoils_connections(error) {
@@ -213,7 +213,7 @@ impl Trust {
         state.is_kept(age)
     }
 
-    /// Whether a connection that was just made may be used.
+    /// Whether a new connection may be used.
     fn admit(&self, open: &AtomicUsize) -> bool {
         let mut state = self.state();
         if state.is_closing {
@@ -229,9 +229,9 @@ impl Trust {
         true
     }
 
-    /// Writes what is in the log of a connection that is to be closed into the database, where the log cannot
-    /// be found any more by its name. SQLite does so at the close of the last connection, but of several that
-    /// close at the same time each takes another for the last.
+    /// Checkpoints the log of a connection that is to be closed, if the log no longer exists under its name.
+    /// SQLite does this when the last connection closes, but if several close at the same time each assumes
+    /// that another is the last.
     async fn empty_log(&self, connection: &mut SqliteConnection) {
         if self.is_closing() {
             let _turn = self.emptying.lock().await;
@@ -250,8 +250,8 @@ impl Trust {
         self.state().closed_at = Some(Instant::now());
     }
 
-    /// Connections to PostgreSQL: none is taken to a server that is not what is wanted, or kept with a
-    /// transaction open.
+    /// Pool options for PostgreSQL: no connections to an unsuitable server, and none kept with an open
+    /// transaction.
     pub fn postgres(
         self: &Arc<Self>,
         options: PoolOptions<Postgres>,
@@ -283,9 +283,9 @@ impl Trust {
         options.after_release(move |connection, about| {
             let holds = trust.holds(about.age);
             Box::pin(async move {
-                // One that still works for somebody who has gone answers nothing: it is ended by closing the
-                // connection. Neither does one that is gone without a word, and whoever waits for it keeps
-                // its place in the pool.
+                // A connection that still works for a cancelled request does not answer: closing it ends the
+                // work. Nor does one that vanished, and a caller waiting for it would occupy its place in the
+                // pool.
                 let is_kept = holds && !connection.is_in_transaction();
                 Ok(is_kept
                     && tokio::time::timeout(ANSWERS, connection.ping())
@@ -295,8 +295,8 @@ impl Trust {
         })
     }
 
-    /// Connections to SQLite: those that write are asked after each use. Others keep the log, and it can be
-    /// seen that it is the same: none is closed for having been idle.
+    /// Pool options for SQLite: writing connections are checked after each use. The others hold the log open,
+    /// so that its identity can be checked; none is closed for being idle.
     pub fn sqlite(self: &Arc<Self>, options: PoolOptions<Sqlite>, writes: bool) -> PoolOptions<Sqlite> {
         let open = Arc::new(AtomicUsize::new(0));
         let mut state = self.state();
@@ -306,7 +306,7 @@ impl Trust {
         let options = options.idle_timeout(None).max_lifetime(None);
         let (trust, count) = (self.clone(), open.clone());
         let options = options.after_connect(move |connection, _| {
-            // A log that was made just now, after that of the others was taken away, is not theirs.
+            // A log created just now, after that of the others was removed, is not theirs.
             trust.holds(Duration::ZERO);
             let counted = trust.admit(&count).then(|| Counted {
                 trust: trust.clone(),
@@ -352,8 +352,7 @@ impl Trust {
     }
 }
 
-/// An open connection that is about to be used; dropped where it is closed instead, also because whoever
-/// wanted it has gone.
+/// An open connection about to be used; dropped if it is closed instead, also because its caller has gone.
 struct Counted {
     trust: Arc<Trust>,
     open: Arc<AtomicUsize>,
@@ -361,7 +360,7 @@ struct Counted {
 }
 
 impl Counted {
-    /// It is used.
+    /// Marks it as used.
     fn goes_on(mut self) {
         self.is_used = true;
     }
@@ -375,9 +374,9 @@ impl Drop for Counted {
     }
 }
 
-/// Has PostgreSQL end what it does for a connection that is closed, by whoever held it or by the end of this
-/// process: otherwise it notices when it has something to send. Where the server cannot, its statements end
-/// with their time.
+/// Makes PostgreSQL end its work for a connection that is closed, by its holder or by the end of this
+/// process: otherwise it notices only when it sends something. Servers that cannot do this end statements by
+/// timeout.
 async fn end_with_connection(connection: &mut PgConnection) {
     if connection.server_version_num().is_some_and(|version| version >= LOOKS_SINCE) {
         let set = sqlx::AssertSqlSafe(format!("SET client_connection_check_interval = {LOOKS}"));
@@ -387,7 +386,7 @@ async fn end_with_connection(connection: &mut PgConnection) {
     }
 }
 
-/// Has SQLite end the statements of a connection with the work that it is taken for.
+/// Makes SQLite end the statements of a connection with the work that took it.
 async fn end_with_work(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let mut handle = connection.lock_handle().await?;
     match work::present() {
@@ -397,14 +396,14 @@ async fn end_with_work(connection: &mut SqliteConnection) -> Result<(), sqlx::Er
     Ok(())
 }
 
-/// Whether a connection is in no transaction: neither as sqlx counts, nor, where it writes, as SQLite itself
-/// knows, which refuses to begin one within another.
+/// Whether a connection is in no transaction: neither by sqlx's count nor, if it writes, by SQLite itself,
+/// which refuses nested transactions.
 async fn is_at_rest(connection: &mut SqliteConnection, writes: bool) -> Result<bool, sqlx::Error> {
     if writes && connection.execute("BEGIN; ROLLBACK").await.is_err() {
         return Ok(false);
     }
     if connection.is_in_transaction() {
-        // A rollback may be on its way.
+        // A rollback may be pending.
         connection.ping().await?;
     }
     Ok(!connection.is_in_transaction())

@@ -1,10 +1,10 @@
-//! Work on the database that ends when nobody waits for it any more.
+//! Cancellable database work.
 //!
-//! Whoever begins some work holds it. When it is dropped, because the client has gone, the time is up or the
-//! server stops, the statement of it that still runs is ended. SQLite runs a statement on a thread of this
-//! process and asks every few instructions whether to go on: it asks the work that the connection was taken
-//! for. PostgreSQL needs none of this: it ends a statement whose connection is closed (`trust.rs`), and one
-//! that takes too long by itself.
+//! The caller of the work holds it. When it is dropped, because the client has gone, the time is up or the
+//! server stops, its running statement is ended. SQLite runs a statement on a thread of this process and asks
+//! every few instructions whether to continue: it asks the work that took the connection. PostgreSQL needs
+//! none of this: it ends a statement whose connection is closed (`trust.rs`), and one that takes too long by
+//! itself.
 
 use std::{
     sync::{
@@ -23,7 +23,7 @@ tokio::task_local! {
 #[must_use = "work that is dropped is abandoned"]
 pub(super) struct Work(Arc<Goes>);
 
-/// Whether some work goes on.
+/// Whether some work continues.
 #[derive(Debug)]
 pub(super) struct Goes {
     is_abandoned: AtomicBool,
@@ -42,12 +42,12 @@ impl Goes {
 }
 
 impl Work {
-    /// Begins some work, as a part of what is under way in this task, that takes so long at the most.
+    /// Begins work with an optional time limit, as part of the current work of this task.
     pub(super) fn begin(limit: Option<Duration>) -> Self {
         Self::within(present(), limit)
     }
 
-    /// Begins some work that may outlive what is under way in this task: whoever holds it may hand it on.
+    /// Begins work that may outlive the current work of this task: its holder may hand it on.
     pub(super) fn apart(limit: Duration) -> Self {
         Self::within(None, Some(limit))
     }
@@ -57,7 +57,7 @@ impl Work {
         Self(Arc::new(Goes { is_abandoned: AtomicBool::new(false), until, whole }))
     }
 
-    /// Does a part of it: connections that are taken meanwhile, also in another task, are taken for it.
+    /// Runs a part of the work: connections taken meanwhile, also in another task, belong to it.
     pub(super) fn part<T>(&self, part: impl Future<Output = T>) -> impl Future<Output = T> {
         PRESENT.scope(self.0.clone(), part)
     }
@@ -74,7 +74,7 @@ pub(super) fn present() -> Option<Arc<Goes>> {
     PRESENT.try_with(Clone::clone).ok()
 }
 
-/// What is to be done in another task, as a part of the work that is under way in this one.
+/// Runs a future in another task as part of the current work.
 pub(super) fn carried<T>(part: impl Future<Output = T>) -> impl Future<Output = T> {
     let present = present();
     async move {
@@ -85,13 +85,13 @@ pub(super) fn carried<T>(part: impl Future<Output = T>) -> impl Future<Output = 
     }
 }
 
-/// Does what may be dropped half way: its statements end with it.
+/// Runs cancellable work: its statements end when it is dropped.
 pub async fn abandonable<T>(work: impl Future<Output = T>) -> T {
     let whole = Work::begin(None);
     whole.part(work).await
 }
 
-/// The same, and it takes so long at the most.
+/// The same with a time limit.
 pub(super) async fn limited<T>(limit: Duration, work: impl Future<Output = T>) -> T {
     let whole = Work::begin(Some(limit));
     whole.part(work).await

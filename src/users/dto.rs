@@ -1,4 +1,4 @@
-//! Users as clients see and write them.
+//! DTOs of users: representation and input.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,22 +17,22 @@ use crate::{
 pub struct User {
     #[serde(flatten)]
     info: RecordInfo,
-    /// What the user logs in with.
+    /// Login name.
     #[schema(example = "lorestan")]
     username: String,
     /// The name that people see.
     #[schema(example = "مدیر خوشه‌های لرستان")]
     display_name: String,
-    /// What the user is in the programme.
+    /// Role in the programme.
     #[schema(example = "provincial_manager")]
     role: Role,
     /// The province that exists for the user; null for national roles.
     #[schema(required, example = "IR-15")]
     province: Option<ProvinceCode>,
-    /// Whether the account is shut out.
+    /// Whether the account is disabled.
     #[schema(example = false)]
     disabled: bool,
-    /// The CDA that the user is; null for everybody else.
+    /// CDA record of the user; null for other roles.
     #[schema(required, example = json!(null))]
     cda_id: Option<Uuid>,
 }
@@ -51,7 +51,7 @@ impl From<&Model> for User {
     }
 }
 
-/// What a user account is made of.
+/// Input of a user account.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -59,7 +59,7 @@ impl From<&Model> for User {
     "password": "correct horse battery staple",
 }))]
 pub struct UserInput {
-    /// What the user logs in with: small Latin letters, digits, `.`, `_` and `-`.
+    /// Login name: small Latin letters, digits, `.`, `_` and `-`.
     #[schema(pattern = "^[a-z0-9][a-z0-9._-]{1,49}$", example = "lorestan")]
     pub username: String,
     /// The name that people see.
@@ -71,7 +71,7 @@ pub struct UserInput {
         example = "مدیر خوشه‌های لرستان"
     )]
     pub display_name: String,
-    /// What the user is in the programme. API clients are not users.
+    /// Role in the programme. API clients are not users.
     #[schema(value_type = UserRole, example = "provincial_manager")]
     pub role: Role,
     /// The province, for provincial roles, supervisors and CDAs.
@@ -83,14 +83,15 @@ pub struct UserInput {
     #[schema(min_length = 12, max_length = 200, format = Password, write_only, example = "correct horse battery staple")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
-    /// Whether the account is shut out.
+    /// Whether the account is disabled.
     #[serde(default)]
     #[schema(example = false)]
     pub disabled: bool,
-    /// The CDA that the user is, for the role `cda`: its assignments say in which projects the user writes.
+    /// CDA record of the user, for the role `cda`: its assignments determine the projects that the user may
+    /// change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cda_id: Option<Uuid>,
-    /// What other systems call the account.
+    /// Identifiers of the account in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -143,7 +144,7 @@ impl Input<Model> for UserInput {
         &mut self.external_refs
     }
 
-    /// The province and the CDA must fit the role. A password is not part of the row before it is hashed.
+    /// Checks that province and CDA fit the role. The password is added to the row only after hashing.
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let mut faults = Vec::new();
         match (self.role.province(), &self.province) {
@@ -185,7 +186,7 @@ impl Input<Model> for UserInput {
     }
 }
 
-/// Which users to list.
+/// Filters of the list of users.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct UserFilter {
     /// Any of these roles.

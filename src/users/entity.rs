@@ -59,7 +59,7 @@ impl Record for Model {
         Some(Apart { commitments: &mut self.commitments, sealed: Vec::new() })
     }
 
-    /// Nobody logs in any more: no password has an empty hash.
+    /// Makes logins impossible: no password has an empty hash.
     fn erase(&mut self) {
         (self.username, self.display_name) =
             (format!("{ERASED_USER}{}", self.id.simple()), ERASED_NAME.to_owned());
@@ -68,7 +68,8 @@ impl Record for Model {
         self.external_refs.0.clear();
     }
 
-    /// The CDA of an account is one of its province. What running sessions must no longer grant ends them.
+    /// Checks that the CDA of an account is of its province. Ends sessions that grant more than the account
+    /// still has.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -127,7 +128,7 @@ impl Listed for Model {
 }
 
 impl UserFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.role.as_ref().map(|roles| Column::Role.is_in(roles.iter().copied())))

@@ -1,4 +1,4 @@
-//! User accounts: people who work with the service. National administrators keep them.
+//! User accounts: people who work with the service. National administrators manage them.
 
 pub mod dto;
 pub mod entity;
@@ -63,7 +63,7 @@ impl Collection for Model {
 
 /// Create a user
 ///
-/// The province is needed for provincial roles, supervisors and CDAs, and has no place with national ones. A
+/// The province is required for provincial roles, supervisors and CDAs, and not allowed for national ones. A
 /// password that is easily guessed is refused. Until the user has changed it at the first login, the account
 /// may do nothing else (`must_change_password` of `GET /auth/me`).
 #[utoipa::path(request_body = UserInput, responses((status = 201, body = User)), security(("oauth2" = ["users:manage"])))]
@@ -106,7 +106,7 @@ pub async fn update_user(
 
 /// Delete a user
 ///
-/// The account can no longer be used; what it did keeps its name.
+/// The account can no longer be used; its name stays in the history.
 #[utoipa::path(responses((status = 204, description = "Deleted")), security(("oauth2" = ["users:manage"])))]
 #[delete("/users/{id}")]
 pub async fn delete_user(
@@ -122,7 +122,7 @@ pub async fn delete_user(
     Ok(answer)
 }
 
-/// Nobody locks themselves out: another administrator has to do it.
+/// Refuses changes that would lock out the caller: another administrator has to make them.
 fn own_account() -> Problem {
     Problem::new(&problem_types::FORBIDDEN).detail(Text::new(
         "نقش، بستن یا حذف حساب خودتان را مدیر دیگری باید انجام دهد.",

@@ -1,4 +1,4 @@
-//! The deliveries of a webhook: what was sent when, what came of it, and sending it again.
+//! Deliveries of a webhook: their log, results and replay.
 
 use actix_web::{HttpRequest, get, post};
 use chrono::{DateTime, Utc};
@@ -27,15 +27,15 @@ use crate::{
     },
 };
 
-/// An event on its way to a webhook.
+/// Delivery of an event to a webhook.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Delivery {
     /// The id, which the receiver gets as `webhook-id` at every attempt.
     id: Uuid,
-    /// What has happened: the `type` of the event.
+    /// The `type` of the event.
     #[schema(example = "cluster.upsert")]
     event: String,
-    /// Which kind of record it happened to; null for a test.
+    /// Kind of the changed record; null for a test.
     #[schema(required)]
     resource: Option<Kind>,
     /// The record; null for a test.
@@ -44,18 +44,18 @@ pub struct Delivery {
     /// The version of the record; null for a test.
     #[schema(required, minimum = 1, example = 3)]
     version: Option<i64>,
-    /// How far it is.
+    /// Delivery state.
     state: State,
-    /// How many attempts were begun.
+    /// Number of attempts started.
     #[schema(minimum = 0, example = 1)]
     attempts: i64,
-    /// Not before this moment is it attempted next; null where it is settled, or waits for an earlier one of
-    /// the same record.
+    /// Earliest time of the next attempt; null if the delivery is settled, or waits for an earlier one of the
+    /// same record.
     #[schema(required)]
     next_attempt_at: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// Creation time.
     created_at: DateTime<Utc>,
-    /// When it was delivered or given up; null until then.
+    /// Time of delivery or of giving up; null until then.
     #[schema(required, example = json!(null))]
     settled_at: Option<DateTime<Utc>>,
 }
@@ -95,19 +95,19 @@ pub struct DeliveryAttempt {
     /// Counted from 1. A number that is missing is that of an attempt that was cut off.
     #[schema(minimum = 1, example = 1)]
     number: i64,
-    /// When it began.
+    /// Start time.
     attempted_at: DateTime<Utc>,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     #[schema(minimum = 0, example = 84)]
     duration_ms: i64,
     /// The status code of the answer; null where there was none.
     #[schema(required, minimum = 100, maximum = 999, example = 503)]
     status: Option<i64>,
-    /// Why it has failed; null where it has not.
+    /// Reason of the failure; null if it succeeded.
     #[schema(required)]
     fault: Option<Fault>,
-    /// The first 1,024 bytes of the answer; null where there was none, and for those who may not see personal
-    /// data (`personal-data:read`): a receiver may repeat what it was told.
+    /// The first 1,024 bytes of the receiver's response; null if there was none, and for callers without
+    /// `personal-data:read`, because a receiver may echo the event.
     #[schema(required, example = "Down for maintenance")]
     answer: Option<String>,
 }
@@ -134,7 +134,7 @@ impl Listed for delivery::Model {
     }];
 }
 
-/// Which deliveries to list.
+/// Filters of the list of deliveries.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct DeliveryFilter {
     /// In any of these states.
@@ -163,14 +163,14 @@ impl DeliveryFilter {
     }
 }
 
-/// Which deliveries to send again: `state`, `since`, or both.
+/// Deliveries to send again: `state`, `since`, or both.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
-    /// Only those in this state; all of them when left out.
+    /// Only deliveries in this state; all by default.
     #[schema(example = "dead")]
     state: Option<ReplayedState>,
-    /// Only those that were made at this moment or later.
+    /// Only deliveries created at this moment or later.
     since: Option<DateTime<Utc>>,
 }
 
@@ -178,28 +178,28 @@ pub struct Replay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayedState {
-    /// Those that were given up.
+    /// Deliveries that were given up.
     Dead,
-    /// Those that have arrived.
+    /// Successful deliveries.
     Delivered,
 }
 
-/// What is sent again.
+/// Response of a replay.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Replayed {
-    /// How many deliveries.
+    /// Number of deliveries sent again.
     #[schema(minimum = 0, example = 12)]
     count: u64,
-    /// Where there are more than are sent again at once: ask again with this as `since`. Null where there are
-    /// not.
+    /// Value of `since` for the next request if there are more deliveries than one request sends again; null
+    /// otherwise.
     #[schema(required, example = json!(null))]
     next_since: Option<DateTime<Utc>>,
 }
 
 /// Test a webhook
 ///
-/// Sends an event of the type `ping`, signed, logged and repeated as any other. What becomes of it is told by
-/// the delivery. While the webhook is switched off, it waits.
+/// Sends an event of the type `ping`, which is signed, logged and repeated like any other. The result is in
+/// the delivery. While the webhook is switched off, the event waits.
 #[utoipa::path(responses((status = 200, body = Delivery, description = "It is on its way")), security(("oauth2" = ["webhooks:manage"])))]
 #[post("/webhooks/{id}/test")]
 pub async fn test_webhook(webhook: Visible<Model>, write: Write) -> Result<Answer, Problem> {
@@ -214,10 +214,10 @@ pub async fn test_webhook(webhook: Visible<Model>, write: Write) -> Result<Answe
 
 /// Send deliveries again
 ///
-/// Those that were given up, or all since a moment, the oldest 10,000 of them, under their `webhook-id` of
-/// before and in the order of the changes. What a delivery tells is read anew: it holds the version that it
-/// held, masked as the account behind the webhook may see it today. Deliveries that have arrived are kept for
-/// 30 days, those that were given up for 90.
+/// Those that were given up, or all since a moment, at most the oldest 10,000, with their former `webhook-id`
+/// and in the order of the changes. The content of an event is read again: the same version of the record,
+/// masked as the account behind the webhook may see it today. Successful deliveries are kept for 30 days,
+/// those that were given up for 90.
 #[utoipa::path(request_body = Replay, responses((status = 200, body = Replayed)), security(("oauth2" = ["webhooks:manage"])))]
 #[post("/webhooks/{id}/replay")]
 pub async fn replay_webhook(

@@ -1,8 +1,8 @@
-//! Where events may be sent: never to an address that is private or special (SSRF), unless the configuration
-//! allows its network.
+//! Allowed destinations of events: no private or special addresses (SSRF), except in networks that the
+//! configuration allows.
 //!
-//! An address is checked where it is used: a literal one before the request, a name by the resolver through
-//! which alone the HTTP client gets addresses, so that none is connected to that was not checked.
+//! An address is checked where it is used: a literal one before the request, a name by the resolver. The HTTP
+//! client gets addresses from this resolver only, so that it never connects to an unchecked one.
 
 use std::{
     fmt,
@@ -23,8 +23,8 @@ use crate::{
     problem::{Problem, Text, Violation},
 };
 
-/// What is no public address, after the registries of special-purpose addresses of IANA (RFC 6890), and the
-/// metadata service of Azure, which has a public one. Those of other clouds are private or link-local.
+/// Non-public addresses, after the registries of special-purpose addresses of IANA (RFC 6890), and the public
+/// address of Azure's metadata service. Those of other clouds are private or link-local.
 const SPECIAL_V4: &[Ipv4Net] = &[
     v4([0, 0, 0, 0], 8),
     v4([10, 0, 0, 0], 8),
@@ -47,11 +47,11 @@ const SPECIAL_V4: &[Ipv4Net] = &[
     v4([240, 0, 0, 0], 4),
 ];
 
-/// All that is public lies in here,
+/// All public addresses are in here,
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0], 3);
-/// but for these: protocol assignments with Teredo, and what is for documentation.
+/// except these: protocol assignments with Teredo, and documentation.
 const SPECIAL_V6: &[Ipv6Net] = &[v6([0x2001, 0], 23), v6([0x2001, 0xdb8], 32), v6([0x3fff, 0], 20)];
-/// Behind these stands an address of version 4: 6to4, and the well-known prefix of NAT64.
+/// Prefixes with an embedded IPv4 address: 6to4, and the well-known prefix of NAT64.
 const SIX_TO_FOUR: Ipv6Net = v6([0x2002, 0], 16);
 const NAT64: Ipv6Net = v6([0x64, 0xff9b], 96);
 
@@ -81,7 +81,7 @@ fn is_public(address: IpAddr) -> bool {
     GLOBAL_V6.contains(&address) && !SPECIAL_V6.iter().any(|net| net.contains(&address))
 }
 
-/// Which addresses may be sent to.
+/// Rule for allowed addresses.
 #[derive(Clone, Debug)]
 struct Rule {
     /// The networks that are allowed in spite of all.
@@ -137,11 +137,10 @@ fn literal(url: &Url) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// How long an address may be, with all that it escapes.
+/// Maximum length of an address in bytes, including escapes.
 const MOST_BYTES: usize = 2_000;
 
-/// An address for events, as it is kept: absolute, without a user, a password or a fragment, and not one that
-/// is refused.
+/// Validates an address for events: absolute, without user, password or fragment, and not refused.
 pub fn checked(url: &str, networks: &[IpNet]) -> Result<Url, Violation> {
     let refuse =
         |code, fa: &'static str, en: &'static str| Err(Violation::body("/url", code, Text::new(fa, en)));
@@ -228,7 +227,7 @@ impl Clients {
         })
     }
 
-    /// The client for an address. A literal one is checked here, since it is never resolved.
+    /// The client for an address. A literal one is checked here, because it is never resolved.
     pub fn of(&self, url: &str) -> Result<(&Client, Url), AddressRefused> {
         let url = checked(url, &self.networks).map_err(|_| AddressRefused)?;
         Ok((if url.scheme() == "https" { &self.https } else { &self.http }, url))

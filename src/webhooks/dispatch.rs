@@ -30,32 +30,32 @@ use crate::{
     },
 };
 
-/// How often those who have nothing to do look again.
+/// Polling interval of idle workers.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The same where the database is away.
+/// Polling interval while the database is unavailable.
 const LONG_PAUSE: Duration = Duration::from_secs(5);
 
-/// How much longer than an attempt may take it belongs to its worker: for what comes before and after.
+/// Time by which the claim of a worker exceeds the timeout of an attempt: for the work before and after.
 const MARGIN: TimeDelta = TimeDelta::seconds(5);
 
-/// Connections to the database: for the changes, for claiming, and for keeping outcomes.
+/// Database connections: for the changes, for claiming, and for recording results.
 const CONNECTIONS: u32 = 3;
 
-/// So much of an answer is read, in bytes,
+/// Maximum number of bytes read of a response,
 const READ: usize = 65_536;
-/// for so long: a receiver that takes its time would keep a worker from others,
+/// maximum time for reading it, so that a slow receiver does not occupy a worker,
 const READ_FOR: Duration = Duration::from_secs(1);
-/// and so much of it is kept.
+/// and maximum number of bytes stored of it.
 const KEPT: usize = 1_024;
 
-/// A receiver that takes longer than this part of the time it is given lags.
+/// A receiver is slow if it takes longer than this part of the timeout.
 const PROMPT: u32 = 3;
 
-/// What a receiver may ask for with `Retry-After` at the most.
+/// Maximum accepted `Retry-After`.
 const LONGEST: TimeDelta = TimeDelta::days(1);
 
-/// The work of this instance.
+/// The webhook workers of this instance.
 pub struct Dispatch {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -63,7 +63,7 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Begins. An instance without workers does nothing.
+    /// Starts the workers; does nothing on an instance without workers.
     pub async fn start(config: &Config, log: SecurityLog) -> Result<Self, Problem> {
         let (stop, stopped) = watch::channel(false);
         if config.webhook_workers == 0 {
@@ -85,13 +85,13 @@ impl Dispatch {
         Ok(Self { stop, tasks, db: Some(db) })
     }
 
-    /// Its connections.
+    /// Its database connections.
     pub fn database(&self) -> Option<Database> {
         self.db.clone()
     }
 
-    /// Begins nothing more, and waits for what is under way, so long at the most. What is cut off then is
-    /// sent again once its claim lapses.
+    /// Stops starting deliveries, and waits up to a limit for those in progress. Those cut off are sent again
+    /// once their claim lapses.
     pub async fn stop(self, longest: Duration) {
         let _ = self.stop.send(true);
         let end = tokio::time::Instant::now() + longest;
@@ -104,7 +104,7 @@ impl Dispatch {
     }
 }
 
-/// Makes deliveries of changes until it is stopped.
+/// Creates deliveries from changes until stopped.
 async fn fan_out(db: Database, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         let pause = match connection::in_time(fan_out::step(&db)).await {
@@ -119,7 +119,7 @@ async fn fan_out(db: Database, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Those who send.
+/// The sending workers.
 #[derive(Clone)]
 struct Workers {
     db: Database,
@@ -133,7 +133,7 @@ struct Workers {
 }
 
 impl Workers {
-    /// Claims and sends until it is stopped, then waits for what is under way.
+    /// Claims and sends deliveries until stopped, then waits for those in progress.
     async fn work(self, mut stopped: watch::Receiver<bool>) {
         let (mut prompt, mut lagging) = (JoinSet::new(), JoinSet::new());
         while !*stopped.borrow() {
@@ -156,12 +156,12 @@ impl Workers {
         while prompt.join_next().await.is_some() || lagging.join_next().await.is_some() {}
     }
 
-    /// Begins as many deliveries as there are workers for, those that may take long with half of them at the
-    /// most. Whether there were any.
+    /// Starts as many deliveries as there are free workers, slow receivers with at most half of them. Returns
+    /// whether there were any.
     async fn send_some(&self, prompt: &mut JoinSet<()>, lagging: &mut JoinSet<()>) -> Result<bool, Problem> {
         let before = prompt.len() + lagging.len();
         let free = self.most - before;
-        // First: the others get what is left, which is half of all or more.
+        // Slow ones first: the prompt ones get the rest, which is half of all or more.
         let room = free.min((self.most / 2).saturating_sub(lagging.len()));
         self.begin(Lanes::Lagging, room, lagging).await?;
         self.begin(Lanes::Prompt, self.most - prompt.len() - lagging.len(), prompt).await?;
@@ -176,8 +176,8 @@ impl Workers {
         Ok(())
     }
 
-    /// Makes an attempt, and keeps what came of it. Where that fails, the claim lapses, and the attempt is
-    /// made again.
+    /// Makes an attempt and records the result. If recording fails, the claim lapses and the attempt is
+    /// repeated.
     async fn deliver(self, payload: Payload) {
         let (attempted_at, begin) = (now(), Instant::now());
         let answered = self.send(&payload, attempted_at).await;
@@ -234,14 +234,14 @@ impl Workers {
             Err(error) if error.is_timeout() => {
                 Answered { is_sent: !error.is_connect(), ..Answered::failed(Fault::TimedOut) }
             }
-            // A name that stands for a refused address is no other than one that stands for none: it would
-            // tell the names of a private network.
+            // Same error for a name with a refused address and for an unknown name: otherwise it would reveal
+            // the names of a private network.
             Err(error) => Answered { is_sent: !error.is_connect(), ..Answered::failed(Fault::Unreachable) },
         }
     }
 
-    /// What becomes of a delivery: the pause before the next attempt grows, with a tenth of chance, so that
-    /// receivers that were away are not all called at once.
+    /// Result of an attempt. The pause before the next one grows, with 10% jitter, so that receivers that
+    /// were down are not all called at once.
     fn outcome(&self, payload: &Payload, answered: &Answered, took: Duration) -> Outcome {
         match answered.fault {
             None => Outcome::Delivered { slowly: took > self.prompt },
@@ -262,7 +262,7 @@ impl Workers {
     }
 }
 
-/// The event of the security log: personal data was sent in clear.
+/// Security event: personal data was sent in clear.
 fn disclosure(Payload { delivery, account, shown, .. }: &Payload) -> security_event::Model {
     let origin = Origin { request_id: format!("webhook {}", delivery.id), ..Origin::default() };
     let event = security_event::Model::new(Kind::PersonalDataRead, &origin).of(account.id, &account.username);
@@ -270,9 +270,9 @@ fn disclosure(Payload { delivery, account, shown, .. }: &Payload) -> security_ev
     security_event::Model { resource: delivery.resource.clone(), record_id: delivery.record_id, ..event }
 }
 
-/// What came of an attempt.
+/// Response to an attempt.
 struct Answered {
-    /// Whether the body may have reached somebody.
+    /// Whether the body may have reached a receiver.
     is_sent: bool,
     status: Option<u16>,
     fault: Option<Fault>,
@@ -285,8 +285,8 @@ impl Answered {
         Self { is_sent: false, status: None, fault: Some(fault), text: None, retry_after: None }
     }
 
-    /// Reads an answer. Its status says all; of what follows only the beginning is wanted, as far as it comes
-    /// in time.
+    /// Reads a response. Its status decides; only the beginning of the body is read, as far as it arrives in
+    /// time.
     async fn read(mut response: reqwest::Response) -> Self {
         let status = response.status();
         let fault = match status.as_u16() {
@@ -308,13 +308,13 @@ impl Answered {
                 break;
             }
         }
-        // No database takes NUL.
+        // Databases do not accept NUL.
         let text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");
         Self { is_sent: true, status: Some(status.as_u16()), fault, text: Some(text), retry_after }
     }
 }
 
-/// The pause that a `Retry-After` asks for: seconds, or a moment (RFC 9110, section 10.2.3).
+/// The pause requested by `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
 fn pause(value: &str) -> Option<TimeDelta> {
     match value.trim().parse::<u32>() {
         Ok(seconds) => Some(TimeDelta::seconds(seconds.into())),

@@ -1,4 +1,4 @@
-//! Webhooks as clients see and write them.
+//! DTOs of webhooks: representation and input.
 
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
@@ -20,34 +20,35 @@ use crate::{
     store::{Input, RecordInfo, external_ref::ExternalRefs, now},
 };
 
-/// A webhook: an address that is told of changes.
+/// A webhook: an address that receives events about changes.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Webhook {
     #[serde(flatten)]
     info: RecordInfo,
-    /// Where the events go.
+    /// Destination address of the events.
     #[schema(example = "https://erp.example.ir/khoosheh")]
     url: String,
-    /// The kinds of records that it is told of.
+    /// Kinds of records whose changes are sent.
     #[schema(example = json!(["cluster", "project"]))]
     resources: Vec<Kind>,
-    /// What it is for.
+    /// Purpose of the webhook.
     #[schema(required, example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان")]
     description: Option<String>,
-    /// The province whose changes it is told; null for the nation.
+    /// Province whose changes are sent; null for the nation.
     #[schema(required)]
     province: Option<ProvinceCode>,
-    /// Its owner: the account that created it. It is told what this account may see, as far as its token
-    /// allowed it then, and as long as the account may. A change by somebody else widens nothing.
+    /// Owner: the account that created the webhook. Events contain what this account may see, within the
+    /// permissions of its token at creation, and as long as the account has them. A change by somebody else
+    /// never widens this.
     account_id: Uuid,
-    /// Whether events are sent. What is changed while it is switched off is told when it is switched on
-    /// again.
+    /// Whether events are sent. Changes made while the webhook is switched off are sent once it is switched
+    /// on again.
     #[schema(example = true)]
     is_active: bool,
-    /// Why it is switched off; null while it is not.
+    /// Reason why it is switched off; null while it is on.
     #[schema(required, example = json!(null))]
     disabled_reason: Option<DisabledReason>,
-    /// Since when it is switched off; null while it is not.
+    /// Time at which it was switched off; null while it is on.
     #[schema(required, example = json!(null))]
     disabled_at: Option<DateTime<Utc>>,
 }
@@ -69,23 +70,23 @@ impl From<&Model> for Webhook {
     }
 }
 
-/// A webhook with its secret, which is told this once.
+/// A webhook with its secret, which is shown only once.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookWithSecret {
     #[serde(flatten)]
     webhook: Webhook,
-    /// The secret with which events are signed, as the libraries of Standard Webhooks take it. It is told
-    /// once; a repeated request (`Idempotency-Key`) is answered without it: then make a new one.
+    /// The secret that signs the events, in the format of the Standard Webhooks libraries. It is shown only
+    /// once: the answer to a repeated request (`Idempotency-Key`) lacks it. In that case make a new one.
     #[schema(required = false, nullable = false, example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
     secret: Option<String>,
 }
 
-/// What a webhook is made of. Its secret is made by the service.
+/// Input of a webhook. The service generates the secret.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookInput {
-    /// Where the events go: an address with `https`, without user, password and fragment. Private and special
-    /// addresses, and `http`, are refused but for networks that the configuration of the service allows.
+    /// Destination address: `https`, without user, password and fragment. Private and special addresses, and
+    /// `http`, are refused, except for networks that the configuration of the service allows.
     #[schema(
         min_length = 10,
         max_length = 2000,
@@ -93,10 +94,10 @@ pub struct WebhookInput {
         example = "https://erp.example.ir/khoosheh"
     )]
     pub url: String,
-    /// The kinds of records that it is told of. You have to be allowed to read them.
+    /// Kinds of records whose changes are sent. You need permission to read them.
     #[schema(min_items = 1, max_items = 30, example = json!(["cluster", "project"]))]
     pub resources: Vec<Kind>,
-    /// What it is for.
+    /// Purpose of the webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(
         min_length = 1,
@@ -105,15 +106,15 @@ pub struct WebhookInput {
         example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان"
     )]
     pub description: Option<String>,
-    /// The province whose changes it is told; that of your account when left out, and the nation where that
-    /// has none. It does not change.
+    /// Province whose changes are sent; by default that of your account, or the nation if it has none. It
+    /// cannot be changed later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub province: Option<ProvinceCode>,
     /// Whether events are sent.
     #[serde(default = "yes")]
     #[schema(default = true, example = true)]
     pub is_active: bool,
-    /// What other systems call the webhook.
+    /// Identifiers of the webhook in other systems.
     #[serde(default)]
     pub external_refs: ExternalRefs,
 }
@@ -137,9 +138,9 @@ impl From<&Model> for WebhookInput {
 }
 
 impl WebhookInput {
-    /// The row with this input. Who creates it owns it, and it is told what the owner may see; an edit by
-    /// somebody else never widens that ([`Self::granted`]). 403 where the author may not read what it is to
-    /// be told of, 422 where the owner may not.
+    /// The row with this input. Its creator is its owner, and events contain what the owner may see; an edit
+    /// by somebody else never widens that ([`Self::granted`]). 403 if the author may not read the requested
+    /// kinds, 422 if the owner may not.
     pub fn by(mut self, caller: &Caller, networks: &[IpNet], before: &Model) -> Result<Model, Problem> {
         let asked = || KINDS.iter().filter(|entry| self.resources.contains(&entry.kind));
         if let Some(entry) = asked().find(|entry| !caller.may(entry.permission)) {
@@ -165,9 +166,9 @@ impl WebhookInput {
         Ok(Model { account_id, granted, ..self.onto_row(before)? })
     }
 
-    /// The owner after this input, and what it was granted. The owner renews it with the rights of the token.
-    /// Whoever else sends the events to another address, or switches a webhook on that was switched off for
-    /// its owner's lack of rights (and owns it from then on), leaves it the rights that both have.
+    /// The owner after this input, and the granted permissions. The owner renews them with the rights of the
+    /// token. Anybody else who changes the address, or switches on a webhook that was switched off for its
+    /// owner's lack of rights (and then owns it), leaves it the rights that both have.
     fn granted(&self, caller: &Caller, before: &Model) -> (Uuid, Option<Scopes>) {
         let own = || Scopes(caller.permissions.clone());
         if before.id.is_nil() || before.account_id == caller.id {
@@ -229,7 +230,7 @@ impl Input<Model> for WebhookInput {
     }
 }
 
-/// Which webhooks to list.
+/// Filters of the list of webhooks.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct WebhookFilter {
     /// Any of these provinces.

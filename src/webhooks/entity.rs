@@ -19,57 +19,57 @@ use crate::{
 crate::store::record_table! {
     /// A webhook.
     "webhook" {
-        /// Its owner: it sees what this account may see.
+        /// Owner: the webhook sees what this account may see.
         account_id: Uuid,
-        /// What the owner was granted then: the webhook is told no more. Nothing is said of those from before
-        /// this was kept.
+        /// Permissions of the owner at creation: an upper limit for the webhook. None for webhooks from
+        /// before these were recorded.
         granted: Option<account::Scopes>,
-        /// The province whose changes it is told; none for the nation.
+        /// The province whose changes are sent; none for the nation.
         province: Option<String>,
-        /// Where the events go.
+        /// Destination address of the events.
         url: String,
-        /// The kinds of records that it is told of.
+        /// The kinds of records whose changes are sent.
         resources: Resources,
-        /// What it is for.
+        /// Purpose.
         description: Option<String>,
         /// Whether events are sent.
         is_active: bool,
-        /// Why it is switched off.
+        /// Reason for the switch-off.
         disabled_reason: Option<DisabledReason>,
-        /// Since when it is switched off.
+        /// Time at which it was switched off.
         disabled_at: Option<DateTime<Utc>>,
-        /// What its events are signed with. Never part of a representation, and so of no history either.
+        /// Signing secrets. Never part of a representation, and therefore never of the history.
         secrets: Secrets,
     }
 }
 
-/// So many webhooks has a province, or the nation, at the most: each change is looked at once for each.
+/// Maximum number of webhooks of a province, or of the nation: each change is checked for each of them.
 pub(super) const MOST: u64 = 100;
 
-/// The permissions of those who administer accounts.
+/// Permissions to administer accounts.
 const ADMINISTRATION: [&str; 2] = ["users:manage", "api-clients:manage"];
 
 /// Kinds of records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Resources(pub Vec<Kind>);
 
-/// Why a webhook is switched off.
+/// Reasons why a webhook is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum DisabledReason {
-    /// Somebody wanted it so.
+    /// A user has switched it off.
     Requested,
     /// The receiver has answered with 410 (Gone).
     Gone,
     /// The receiver has failed for days.
     Failing,
-    /// The account behind it is shut out, may keep no webhooks any more, or belongs to another province.
+    /// Its account is disabled, may no longer keep webhooks, or belongs to another province.
     NotPermitted,
 }
 
 impl Model {
-    /// Those that a condition lets through, each with the account behind it.
+    /// Webhooks that match a condition, each with its account.
     pub async fn with_accounts(
         db: &impl ConnectionTrait,
         which: Condition,
@@ -85,8 +85,8 @@ impl Model {
         Ok(webhooks.into_iter().filter_map(with_account).collect())
     }
 
-    /// Switches it off, unless somebody has changed it since it was read. What is changed meanwhile is told
-    /// once it is switched on again.
+    /// Switches the webhook off, unless it has been changed since it was read. Changes made meanwhile are
+    /// sent once it is switched on again.
     pub async fn switch_off(&self, db: &Database, reason: DisabledReason) -> Result<(), Problem> {
         let transaction = Transaction::begin(db, Caller::service(), "webhooks".to_owned()).await?;
         let switched = async {
@@ -109,19 +109,19 @@ impl Model {
             Ok(()) => transaction.commit().await,
             Err(problem) => {
                 transaction.roll_back().await;
-                // Somebody has deleted it meanwhile.
+                // It was deleted meanwhile.
                 if problem.code() == problem_types::NOT_FOUND.code { Ok(()) } else { Err(problem) }
             }
         }
     }
 
-    /// Whether a caller may make a new secret for it: its owner, and who administers accounts.
+    /// Whether a caller may make a new secret for it: its owner, and administrators of accounts.
     pub fn may_renew_secret(&self, caller: &Caller) -> bool {
         caller.id == self.account_id || ADMINISTRATION.iter().any(|permission| caller.may(permission))
     }
 
-    /// What the account behind it may do for it: nothing where the account is shut out, may keep no webhooks
-    /// any more, or belongs elsewhere.
+    /// Permissions of the webhook: none if its account is disabled, may no longer keep webhooks, or belongs
+    /// to another province.
     pub fn permissions(&self, account: &account::Model) -> Vec<String> {
         let is_granted =
             |permission: &String| self.granted.as_ref().is_none_or(|granted| granted.0.contains(permission));
@@ -132,7 +132,7 @@ impl Model {
         if stands { permissions } else { Vec::new() }
     }
 
-    /// The kinds of records that it is told of, as far as the account behind it may see them.
+    /// The kinds of records to send, as far as the account of the webhook may see them.
     pub fn kinds(&self, account: &account::Model) -> Vec<&'static Entry> {
         let permissions = self.permissions(account);
         let is_told = |entry: &&Entry| {

@@ -1,6 +1,6 @@
-//! From changes to deliveries. Each webhook follows the feed from where it stands, as any follower does; its
-//! deliveries and its new place are written in one transaction, so that each change becomes one delivery,
-//! whenever the process is cut off.
+//! Creates deliveries from changes. Each webhook follows the feed from its position like any follower; its
+//! deliveries and its new position are written in one transaction, so that each change becomes one delivery,
+//! even after a crash.
 
 use rand::seq::SliceRandom;
 use sea_orm::{ColumnTrait, ConnectionTrait, sea_query::Condition};
@@ -20,13 +20,13 @@ use crate::{
     },
 };
 
-/// So many changes are read for a webhook at a time,
+/// Number of changes read for a webhook at a time,
 const PAGE: usize = 500;
 
-/// and so many deliveries are written in a transaction, about.
+/// and approximate number of deliveries written per transaction.
 const MOST: usize = 2_000;
 
-/// Takes a step, where there is one to take and no other instance is at it; says whether there is more.
+/// Does one step, if there is one and no other instance is doing it; returns whether there is more.
 pub async fn step(db: &Database) -> Result<bool, Problem> {
     if !has_news(db).await? {
         return Ok(false);
@@ -37,9 +37,9 @@ pub async fn step(db: &Database) -> Result<bool, Problem> {
         return Ok(false);
     }
     let mut cursors = outbox::cursors(&transaction).await?;
-    // Where there is more than one step takes, each has its turn.
+    // Random order, so that each webhook has its turn if there is more than one step takes.
     cursors.shuffle(&mut rand::rng());
-    // Before the accounts: nothing is told to who was shut out before it was changed.
+    // Before the accounts are read: an account disabled before a change must not receive it.
     let present = feed::present(&transaction).await?;
     let active =
         Condition::all().add(entity::Column::IsActive.eq(true)).add(entity::Column::DeletedAt.is_null());
@@ -96,8 +96,7 @@ async fn has_news(db: &Database) -> Result<bool, Problem> {
     Ok(false)
 }
 
-/// Writes the deliveries of what comes next for a webhook, and says how many they are and where it stands
-/// then.
+/// Writes the next deliveries of a webhook; returns their number and its new position.
 async fn follow(
     db: &impl ConnectionTrait,
     webhook: &Model,

@@ -1,8 +1,8 @@
-//! Webhooks: addresses that are told of changes, signed after Standard Webhooks.
+//! Webhooks: HTTP endpoints that receive events about changes, signed according to Standard Webhooks.
 //!
-//! The change log is the outbox: [`fan_out`] follows it as any follower of the feed does, and makes of each
-//! change a delivery for each webhook that is to be told of it; [`dispatch`] sends them. What has to hold
-//! between many workers stands in [`crate::store::outbox`].
+//! The change log is the outbox: [`fan_out`] follows it like any follower of the feed, and makes of each
+//! change a delivery for each webhook that receives it; [`dispatch`] sends them. The coordination between
+//! workers is in [`crate::store::outbox`].
 
 pub mod deliveries;
 pub mod destination;
@@ -35,7 +35,7 @@ use crate::{
 
 pub use self::dispatch::Dispatch;
 
-/// The permission to keep webhooks.
+/// Permission to manage webhooks.
 pub const PERMISSION: &str = "webhooks:manage";
 
 /// The routes of this resource.
@@ -91,22 +91,23 @@ impl Collection for Model {
 /// Create a webhook
 ///
 /// From now on, each change of a record of these kinds that you may see is sent to `url` as a POST with the
-/// body `{"type": "cluster.upsert", "timestamp": "…", "data": {…}}`: `data` is what `GET /changes` tells of
-/// the change, and `type` its `resource` and its `kind` (`upsert`, `deleted`, `out_of_scope`). Personal data
-/// is masked unless your account may see it. What was there before is told by `GET /changes?snapshot=true`.
+/// body `{"type": "cluster.upsert", "timestamp": "…", "data": {…}}`: `data` is the change as in `GET
+/// /changes`, and `type` its `resource` and its `kind` (`upsert`, `deleted`, `out_of_scope`). Personal data
+/// is masked unless your account may see it. Existing records are available from `GET
+/// /changes?snapshot=true`.
 ///
 /// **Verify** each event with a library of [Standard Webhooks](https://www.standardwebhooks.com) and the
-/// secret, which the answer tells this once. The headers are `webhook-id`, `webhook-timestamp` and
+/// secret, which only this answer contains. The headers are `webhook-id`, `webhook-timestamp` and
 /// `webhook-signature`.
 ///
 /// **Answer** with 2xx within 15 seconds, and do the work afterwards. Any other answer, also a redirect, is a
-/// failure: the event is sent again, after five seconds the first time and later and later up to the fourth
-/// day (`Retry-After` is heeded up to a day), and then given up (`dead`) until it is asked for again. 410
+/// failure: the event is sent again, first after five seconds, then at growing intervals up to the fourth day
+/// (`Retry-After` is honoured up to a day), and then given up (`dead`) until a replay is requested. 410
 /// switches the webhook off.
 ///
-/// **Each event comes at least once**, with the same `webhook-id` each time: drop what you have had. The
-/// events of one record come in the order of its versions, one after the other; those of different records
-/// may overtake each other.
+/// **Each event comes at least once**, with the same `webhook-id` each time: ignore repeated ones. The events
+/// of one record come one after the other, in the order of its versions; those of different records may come
+/// out of order.
 #[utoipa::path(request_body = WebhookInput, responses((status = 201, body = WebhookWithSecret)), security(("oauth2" = ["webhooks:manage"])))]
 #[post("/webhooks")]
 pub async fn create_webhook(
@@ -121,11 +122,11 @@ pub async fn create_webhook(
 
 /// Change a webhook
 ///
-/// `is_active` switches it off and on: what is changed, and what was still to be sent, waits meanwhile. It is
-/// told what its owner may see, and your change widens nothing of that, unless you are the owner. Where you
-/// give somebody else's webhook another `url`, it is told from then on what both of you may see. Where it was
-/// switched off because its owner may keep it no more (`not_permitted`), whoever switches it on becomes its
-/// owner, also with what both may see.
+/// `is_active` switches it off and on: changes and pending events wait meanwhile. Events contain what the
+/// owner may see, and your change never widens that unless you are the owner. If you give somebody else's
+/// webhook another `url`, its events contain from then on only what both of you may see. If it was switched
+/// off because its owner may no longer keep it (`not_permitted`), whoever switches it on becomes its owner,
+/// again with what both may see.
 #[utoipa::path(request_body = WebhookInput, responses((status = 200, body = Webhook)), security(("oauth2" = ["webhooks:manage"])))]
 #[patch("/webhooks/{id}")]
 pub async fn update_webhook(
@@ -141,8 +142,8 @@ pub async fn update_webhook(
 
 /// Make a new secret for a webhook
 ///
-/// For its owner and for administrators of accounts. The answer tells it, this once. For 24 hours the one
-/// before signs as well: each event then has two signatures, of which the libraries of Standard Webhooks take
+/// For its owner and for administrators of accounts. Only this answer contains it. The former secret signs as
+/// well for 24 hours: each event then has two signatures, of which the libraries of Standard Webhooks accept
 /// either, so that the receiver can change over at any time.
 #[utoipa::path(responses((status = 200, body = WebhookWithSecret)), security(("oauth2" = ["webhooks:manage"])))]
 #[post("/webhooks/{id}/secret")]

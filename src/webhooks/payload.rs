@@ -1,5 +1,5 @@
-//! What is sent: the event that a delivery stands for, as the account behind the webhook may see it, with its
-//! address and its secrets.
+//! Request bodies of webhook deliveries: the event, masked for the account behind the webhook, with its
+//! address and secrets.
 
 use std::collections::HashMap;
 
@@ -25,20 +25,20 @@ use crate::{
 /// The type of an event that tests a webhook.
 const PING: &str = "ping";
 
-/// What the type of an event ends in where the record exists no more for the receiver.
+/// Event type suffix for a record that no longer exists for the receiver.
 const OUT_OF_SCOPE: &str = ".out_of_scope";
 
-/// A delivery, and what is sent.
+/// A delivery with its request body.
 pub struct Payload {
     /// The delivery.
     pub delivery: delivery::Model,
-    /// The webhook, as it is by now.
+    /// The current webhook.
     pub webhook: Model,
     /// Whether the account behind it may do nothing for it any more.
     pub is_shut_out: bool,
     /// The body; none where the account may not see it any more.
     pub body: Option<String>,
-    /// How many personal values the body shows in clear.
+    /// Number of personal values shown in clear.
     pub shown: u64,
     /// The account behind it.
     pub account: account::Model,
@@ -66,7 +66,7 @@ pub fn of_change(webhook_id: Uuid, seq: i64, change: &Change, now: DateTime<Utc>
         record_id: Some(change.id),
         version: Some(change.version),
         seq: Some(seq),
-        // Those before it of the same record come first.
+        // Earlier deliveries of the same record come first.
         next_attempt_at: None,
         ..ping(webhook_id, now)
     })
@@ -92,7 +92,7 @@ pub fn ping(webhook_id: Uuid, now: DateTime<Utc>) -> delivery::Model {
     }
 }
 
-/// Makes ready what was claimed, in a number of statements that does not depend on how much it is.
+/// Prepares claimed deliveries, in a constant number of statements.
 pub async fn payloads(
     db: &impl ConnectionTrait,
     claimed: Vec<delivery::Model>,
@@ -126,7 +126,7 @@ pub async fn payloads(
     payloads.collect()
 }
 
-/// What is sent to an account with these permissions, if anything, and how many personal values it shows in
+/// Event body for an account with these permissions, if any, and the number of personal values shown in
 /// clear.
 fn body(
     delivery: &delivery::Model,

@@ -37,7 +37,7 @@ impl Record for Model {
         search::words([Some(&self.url), self.description.as_ref()])
     }
 
-    /// A new one is told what is changed from now on.
+    /// A new webhook starts at the current end of the change log.
     async fn before_write(
         &mut self,
         before: Option<&Self>,
@@ -62,7 +62,7 @@ impl Record for Model {
         Ok(())
     }
 
-    /// What belongs to the nation is kept by the nation.
+    /// Only national accounts may change national webhooks.
     fn is_writable_in(&self, scope: &Scope) -> bool {
         scope.province().is_none() || self.province() == scope.province()
     }
@@ -87,7 +87,7 @@ impl Listed for Model {
 }
 
 impl WebhookFilter {
-    /// What the filter lets through.
+    /// Condition for the matching rows.
     pub fn condition(&self) -> Condition {
         Condition::all()
             .add_option(self.province.as_ref().map(|list| Column::Province.is_in(provinces::codes(list))))

@@ -10,20 +10,20 @@ use rand::RngExt;
 use sea_orm::FromJsonQueryResult;
 use serde::{Deserialize, Serialize};
 
-/// How long the secret before a new one goes on signing beside it.
+/// Time for which the former secret also signs after a new one is made.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 
-/// So many secrets sign at the most: whoever changes them more often loses the oldest early.
+/// Maximum number of signing secrets: more frequent changes drop the oldest early.
 const MOST: usize = 5;
 
-/// What the secrets of all libraries begin with.
+/// Prefix of secrets, common to all libraries.
 const PREFIX: &str = "whsec_";
 
-/// A secret. It is needed in clear to sign, and is shown nowhere but in the answer that tells it.
+/// A secret. It is kept in clear, because signing needs it, and is shown only in the answer that creates it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
     secret: String,
-    /// Until when it signs; the newest one has no end.
+    /// End of its validity; the newest one has none.
     expires_at: Option<DateTime<Utc>>,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Secret {
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// Adds a new secret of 192 random bits, and gives it. The ones before end with the overlap.
+    /// Adds a new secret of 192 random bits, and returns it. Former ones end with the overlap.
     pub fn renew(&mut self, now: DateTime<Utc>) -> String {
         let secret = format!("{PREFIX}{}", STANDARD.encode(rand::rng().random::<[u8; 24]>()));
         self.0.retain(|old| old.expires_at.is_none_or(|end| end > now));
@@ -54,7 +54,7 @@ impl Secrets {
     pub fn sign(&self, id: &str, now: DateTime<Utc>, body: &str) -> String {
         let current = self.0.iter().filter(|secret| secret.expires_at.is_none_or(|end| end > now));
         let signatures = current.map(|secret| {
-            // What is kept was encoded above.
+            // Stored secrets were encoded above.
             let key = STANDARD.decode(secret.secret.trim_start_matches(PREFIX)).unwrap_or_default();
             let tag = hmac::sign(
                 &hmac::Key::new(hmac::HMAC_SHA256, &key),

@@ -31,14 +31,14 @@ use crate::{
 pub struct Story<'a> {
     place: &'a Place,
     size: Sizes,
-    /// So many clusters are told.
+    /// Number of clusters generated.
     told: usize,
-    /// So many projects and members are still to be told of.
+    /// Number of projects and members still to be generated.
     projects: usize,
     members: usize,
-    /// So many firms are members of those that are told.
+    /// Number of firms that are members of the generated clusters.
     enrolled: usize,
-    /// The clusters that are told and still there, with the day on which they were identified.
+    /// Generated clusters that still exist, with their day of identification.
     standing: Vec<(Uuid, NaiveDate)>,
 }
 
@@ -61,12 +61,12 @@ impl<'a> Story<'a> {
         self.place
     }
 
-    /// The clusters that are told and still there, with the day on which each was identified, newest first.
+    /// Generated clusters that still exist, with their day of identification, newest first.
     pub fn standing(&self) -> impl Iterator<Item = (Uuid, NaiveDate)> {
         self.standing.iter().rev().copied()
     }
 
-    /// How many firms are members of the clusters that are told.
+    /// Number of firms that are members of the generated clusters.
     pub fn enrolled(&self) -> usize {
         self.enrolled
     }
@@ -87,7 +87,7 @@ impl<'a> Story<'a> {
             outcome => outcome,
         };
         let share = self.projects.div_ceil(left);
-        // Those that are not developed leave their share to the others.
+        // Clusters without development leave their share to the others.
         let projects = match outcome {
             ClusterOutcome::Developing if left == 1 => self.projects,
             ClusterOutcome::Developing => (share * 4 / 3).min(self.projects),

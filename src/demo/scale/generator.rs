@@ -1,4 +1,4 @@
-//! Who tells the story: what is learned when, and how it is written down.
+//! Generator of the data: the order and times of records, and their history.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -49,10 +49,10 @@ const TABLES: &[&str] = &[
     "joint_action",
 ];
 
-/// The request that all of it comes from, as the history names it.
+/// Request id of the generated history.
 const REQUEST: &str = "generate";
 
-/// What the database has already, and the story goes on from.
+/// Existing data of the database that generation continues from.
 pub struct Known {
     /// The counts of codes.
     pub counters: Counters,
@@ -70,7 +70,7 @@ impl Known {
         self.cluster_names.contains(&(province.to_owned(), key.to_owned()))
     }
 
-    /// As it is.
+    /// Reads the existing data.
     pub async fn read(db: &Database) -> Result<Self, Problem> {
         use sea_orm::{QueryOrder, prelude::*};
         let clusters = clusters::Entity::find().all(db).await?;
@@ -86,7 +86,7 @@ impl Known {
     }
 }
 
-/// Why a state was changed.
+/// Reason for a change of state.
 #[derive(Clone, Copy, Default)]
 pub struct Why {
     /// The decision behind it.
@@ -107,11 +107,11 @@ impl Why {
     }
 }
 
-/// Tells what happened, in the order in which it hangs together.
+/// Generates records and their history, in the order of their dependencies.
 pub struct Generator {
     /// Chance.
     pub rng: Rng,
-    /// What was there before.
+    /// Existing data.
     pub known: Known,
     /// The last day on which something has happened.
     pub last_day: NaiveDate,
@@ -136,8 +136,8 @@ impl Generator {
         }
     }
 
-    /// A moment at which something that happened on a day was recorded, so many days later: after the moment
-    /// before, and in office hours. Late records are those of today.
+    /// A recording time some days after an event: after the previous one, and in office hours. Later ones are
+    /// recorded today.
     pub fn learned(
         &mut self,
         day: NaiveDate,
@@ -170,7 +170,7 @@ impl Generator {
         self.create(row, at)
     }
 
-    /// Creates a record that stays as it is; returns its id and the moment.
+    /// Creates a record that never changes; returns its id and time.
     pub fn tell<R: Record>(
         &mut self,
         row: R,
@@ -184,12 +184,12 @@ impl Generator {
         Ok(told)
     }
 
-    /// Records what has changed in a row since it was told last.
+    /// Records the changes of a row since it was last written.
     pub fn change<R: Record>(&mut self, row: &mut R, at: DateTime<Utc>) -> Result<(), Problem> {
         self.annals.update(row, at)
     }
 
-    /// Records that a record is in a state since a day, with what came along with it.
+    /// Records a state since a day, with related changes.
     pub fn enter_with<R: Stateful>(
         &mut self,
         row: &mut R,
@@ -226,22 +226,22 @@ impl Generator {
         self.enter_with(row, to, on, at, why, |_| {})
     }
 
-    /// A record is as it is to this day.
+    /// Adds the final row of a record.
     pub fn keep<R: Record>(&mut self, row: R) {
         self.annals.keep(row);
     }
 
-    /// How much is told and not handed over.
+    /// Number of generated rows that are not handed over yet.
     pub fn told(&self) -> usize {
         self.annals.len()
     }
 
-    /// Hands over what was told since the last time.
+    /// Hands over the rows generated since the last time.
     pub fn hand_over(&mut self) -> Bulk {
         std::mem::replace(&mut self.annals, annals(&self.known)).into_bulk()
     }
 
-    /// The full name of somebody.
+    /// A full name.
     pub fn name(&mut self) -> String {
         use super::vocabulary::{FIRST_NAMES, LAST_NAMES};
         format!("{} {}", self.rng.pick(FIRST_NAMES), self.rng.pick(LAST_NAMES))
@@ -267,5 +267,5 @@ pub fn year_of(day: NaiveDate) -> i32 {
     Date::from(day).persian().0
 }
 
-/// How many rows of each table there are.
+/// Number of rows of each table.
 pub type Counts = BTreeMap<&'static str, usize>;

@@ -21,7 +21,7 @@ use crate::{
     provinces::{ALL, Province},
 };
 
-/// A province as the story knows it.
+/// Generated data of a province.
 pub struct Place {
     /// The code.
     pub code: String,
@@ -29,21 +29,21 @@ pub struct Place {
     pub name_fa: &'static str,
     /// The counties.
     pub counties: &'static [&'static str],
-    /// How common each of [`INDUSTRIES`] is here: a few are far more so than elsewhere.
+    /// Weight of each of [`INDUSTRIES`] in the province: a few are much more common than elsewhere.
     pub industries: Vec<u32>,
     /// The classes of which there are one or two firms here.
     pub rare: Vec<&'static str>,
     /// The provincial company.
     pub company: Uuid,
-    /// Who may receive a project: associations.
+    /// Associations, which may receive a project.
     pub associations: Vec<Uuid>,
-    /// Who may help: universities, providers, banks.
+    /// Universities, providers and banks, which may help.
     pub helpers: Vec<Uuid>,
-    /// Who may lead a project, with the day of the certificate.
+    /// CDAs who may lead a project, with the day of their certificate.
     pub cdas: Vec<Leader>,
 }
 
-/// A CDA who may lead a project.
+/// A CDA with its certificate, who may lead a project.
 #[derive(Clone)]
 pub struct Leader {
     /// The id.
@@ -54,7 +54,7 @@ pub struct Leader {
     pub since: NaiveDate,
 }
 
-/// The institutions of a province: kind, what they are called before its name, and how many there are.
+/// The institutions of a province: kind, prefix of the name, and number.
 const INSTITUTIONS: &[(Kind, &str, usize)] = &[
     (Kind::ProvincialCompany, "شرکت شهرک‌های صنعتی", 1),
     (Kind::Agency, "ادارهٔ کل صنعت، معدن و تجارت", 1),
@@ -135,8 +135,8 @@ fn institution(
     Ok(generator.tell(row, day, 0..=20, Default::default())?.0)
 }
 
-/// A CDA. The first ones of a province are certified from the start on, so that somebody can lead its first
-/// project.
+/// Creates a CDA. The first ones of a province are certified from the start, so that its first project has a
+/// lead.
 fn cda(generator: &mut Generator, place: &Place, number: usize) -> Result<Option<Leader>, Problem> {
     let issued = if number < 3 {
         persian(1387, 6, 1)
@@ -193,7 +193,7 @@ fn cda(generator: &mut Generator, place: &Place, number: usize) -> Result<Option
 }
 
 impl Place {
-    /// Who leads a project that begins on a day.
+    /// Picks a lead for a project that begins on a day.
     pub fn leader(&self, generator: &mut Generator, day: NaiveDate) -> Leader {
         let able: Vec<&Leader> = self.cdas.iter().filter(|cda| cda.since < day).collect();
         (*generator.rng.pick(&able)).clone()

@@ -43,8 +43,8 @@ pub fn plan_draft(
     Ok(())
 }
 
-/// Tells of the milestones of a project under contract, as far as they have come. `implementing_at` is when
-/// that was recorded.
+/// Records the milestones of a project under contract, up to the present. `implementing_at` is the recording
+/// time of its implementation.
 pub fn tell(
     generator: &mut Generator,
     project: &Project,
@@ -115,14 +115,14 @@ fn new(project: &Project) -> baselines::Model {
     }
 }
 
-/// The plan as a baseline keeps it.
+/// The plan as frozen by a baseline.
 fn frozen(rows: &[Model]) -> FrozenPlan {
     let mut rows: Vec<&Model> = rows.iter().filter(|row| row.state != State::Cancelled).collect();
     rows.sort_by_key(|row| (row.due_on, row.id));
     FrozenPlan(rows.into_iter().map(FrozenMilestone::from).collect())
 }
 
-/// A re-baseline, with its decision and its reason, puts its number on what it changes.
+/// Records a re-baseline with its decision and reason, and sets its number on changed milestones.
 fn change(
     generator: &mut Generator,
     project: &Project,
@@ -167,8 +167,7 @@ fn change(
     Ok(())
 }
 
-/// The steps of a milestone that have happened. What was reached before the plan was carried out is recorded
-/// then.
+/// Records the past steps of a milestone. Those from before the implementation are recorded at its beginning.
 fn work(
     generator: &mut Generator,
     line: &Timeline,

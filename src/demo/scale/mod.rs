@@ -1,10 +1,10 @@
-//! A large data set that is made: plausible, consistent in itself, and the same for the same seed. It shows
-//! what the service does when a whole country works with it. Nothing in it is true.
+//! Generated large data set: plausible, consistent, and reproducible by its seed. It shows the service with
+//! the data of a whole country. All of it is fictitious.
 //!
-//! A [`generator::Generator`] tells the story of each province: its institutions and CDAs ([`institutions`]), its
+//! A [`generator::Generator`] generates each province: its institutions and CDAs ([`institutions`]), its
 //! clusters one after another ([`clusters`], [`outcomes`]) with their projects ([`projects`], [`people`],
 //! [`plan`], [`milestones`], [`course`]), and the other firms of its register ([`register`]). It writes
-//! histories as the service would have written them, but asks none of its rules.
+//! histories as the service would have written them, but does not validate its rules.
 
 mod clusters;
 mod generator;
@@ -39,27 +39,27 @@ use crate::{
     store::{Database, bulk::Bulk, connection, earned_value::summary},
 };
 
-/// So many rows are written in one transaction, or a few more.
+/// Approximate number of rows per transaction.
 const BATCH: usize = 20_000;
 
-/// What is to be made.
+/// Parameters of the generation.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// How much: 1.0 is the whole country, with 3,000 clusters, 20,000 projects and a million milestones.
+    /// Size: 1.0 is the whole country, with 3,000 clusters, 20,000 projects and a million milestones.
     pub scale: f64,
-    /// Which of the possible ones: the same seed gives the same.
+    /// Random seed: the same seed gives the same data.
     pub seed: u64,
     /// Everything has happened before this day.
     pub today: NaiveDate,
 }
 
-/// Whether a database holds clusters, also deleted ones: it is none to put made data into.
+/// Whether a database contains clusters, even deleted ones: then no data may be generated.
 pub async fn is_in_use(db: &Database) -> Result<bool, Problem> {
     Ok(entity::Entity::find().count(db).await? > 0)
 }
 
-/// Makes the data and writes it, one province after another. The story is told on a thread of its own while
-/// what was told before is being written. Says on standard error how far it is.
+/// Generates the data and writes it, one province after another. Generation runs on a thread of its own while
+/// the previous data is being written. Reports the progress on standard error.
 pub async fn fill(db: &Database, plan: Plan) -> Result<Counts, Problem> {
     let known = Known::read(db).await?;
     let (sender, mut receiver) = mpsc::channel(2);
@@ -69,7 +69,7 @@ pub async fn fill(db: &Database, plan: Plan) -> Result<Counts, Problem> {
         written += bulk.len();
         bulk.counts().for_each(|(table, count)| *counts.entry(table).or_default() += count);
         bulk.write(db).await?;
-        // Nobody may be there to read it.
+        // Standard error may be closed.
         let _ = writeln!(std::io::stderr(), "{province}: {written} rows");
     }
     let known = telling.await.map_err(Problem::internal)??;
@@ -79,7 +79,7 @@ pub async fn fill(db: &Database, plan: Plan) -> Result<Counts, Problem> {
     Ok(counts)
 }
 
-/// What was told of a province.
+/// Generated data of a province.
 struct Told {
     province: &'static str,
     bulk: Bulk,

@@ -1,4 +1,4 @@
-//! What becomes of a cluster, from the claims about it on: how far up it goes, its lineage, and its networks.
+//! Development of a cluster after its first claims: states, lineage, and networks.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
@@ -24,10 +24,10 @@ use crate::{
     values::Name,
 };
 
-/// How far a cluster has come, or what became of it.
+/// Final stage of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClusterOutcome {
-    /// It was named, and no more.
+    /// It was only named.
     Candidate,
     /// It was identified.
     Identified,
@@ -91,7 +91,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// From the priority to what became of it.
+    /// Records the states from the priority to the outcome.
     pub fn go_up(
         &mut self,
         generator: &mut Generator,

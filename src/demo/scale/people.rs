@@ -1,4 +1,4 @@
-//! Who works in a project: CDAs, supervisors, partners.
+//! People of a project: CDAs, supervisors, partners.
 
 use chrono::{NaiveDate, TimeDelta};
 
@@ -12,14 +12,14 @@ use crate::{
     },
 };
 
-/// What partners do.
+/// Roles of partners.
 const PARTS: &[&str] = &["آزمایشگاه مشترک", "تأمین مالی", "آموزش", "مشاوره"];
 
 /// A CDA works in a project as something, from a day to another.
 type Stretch = (Leader, Role, NaiveDate, Option<NaiveDate>);
 
 impl Project<'_> {
-    /// One lead at a time; returns the names of those who work in it.
+    /// Assigns one lead at a time; returns the names of the CDAs.
     pub fn assign(&mut self, generator: &mut Generator, contract: &str) -> Result<Vec<String>, Problem> {
         let (from, over) = (self.timeline.contracted, self.timeline.over());
         let first = self.place.leader(generator, from);
@@ -61,7 +61,7 @@ impl Project<'_> {
         Ok(names)
     }
 
-    /// Somebody else supervises.
+    /// Adds a supervisor who is not one of the CDAs.
     pub fn supervise(
         &mut self,
         generator: &mut Generator,

@@ -1,4 +1,4 @@
-//! The plan of a project: its milestones, what re-baselines change of them, and when each is reached.
+//! Plan of a project: milestones, re-baselines, and days of completion.
 
 use chrono::{NaiveDate, TimeDelta};
 
@@ -12,12 +12,12 @@ use crate::{
     projects::{phases::PhaseName, pillar::Pillar},
 };
 
-/// The milestones of a project with what becomes of them.
+/// The milestones of a project and their course.
 #[derive(Default)]
 pub struct Plan {
     /// The milestones, phase by phase, each phase by the days on which work is to begin.
     pub items: Vec<Item>,
-    /// What re-baselines change, in their order.
+    /// The re-baselines in order.
     pub rebaselines: Vec<Rebaseline>,
 }
 
@@ -33,13 +33,13 @@ pub struct Item {
     pub weight_bp: i32,
     /// The day on which work is to begin.
     pub planned_start: NaiveDate,
-    /// The day by which it is to be reached at first.
+    /// Due day in the first plan.
     pub due_on: NaiveDate,
     /// The place of the milestone that it waits for.
     pub predecessor: Option<usize>,
-    /// The states that it goes through, unless it is cancelled before.
+    /// Its states, unless it is cancelled before.
     pub steps: Vec<Step>,
-    /// Its weight and its day after all re-baselines, and whether one has cancelled it.
+    /// Weight and day after all re-baselines, and whether one has cancelled it.
     present: (i32, NaiveDate),
     is_cancelled: bool,
 }
@@ -50,21 +50,21 @@ pub struct Step {
     pub to: State,
     /// Since when.
     pub on: NaiveDate,
-    /// How much is accepted, in basis points.
+    /// Accepted fraction, in basis points.
     pub fraction_bp: i32,
-    /// Why.
+    /// Reason.
     pub reason: Option<&'static str>,
 }
 
 /// A re-baseline.
 pub struct Rebaseline {
-    /// The day from which it is in force.
+    /// Day from which it is in force.
     pub on: NaiveDate,
-    /// What it changes: no milestone twice.
+    /// Changes; each milestone at most once.
     pub changes: Vec<Change>,
 }
 
-/// What a re-baseline changes of a milestone.
+/// Change of a milestone by a re-baseline.
 pub struct Change {
     /// Its place.
     pub item: usize,
@@ -72,7 +72,7 @@ pub struct Change {
     pub weight_bp: Option<i32>,
     /// Its new day.
     pub due_on: Option<NaiveDate>,
-    /// Whether it is given up.
+    /// Whether it is cancelled.
     pub cancelled: bool,
 }
 
@@ -82,7 +82,7 @@ impl Plan {
         let mut items: Vec<Item> = Vec::new();
         for (phase, titles) in MILESTONES {
             let (first, last) = line.planned(*phase);
-            // What runs beside all other phases is planned for the time after the plan is made.
+            // The phase parallel to all others is planned for the time after the plan is made.
             let first = if *phase == PhaseName::TrustBuilding {
                 line.planned(PhaseName::Implementation).0
             } else {
@@ -134,7 +134,7 @@ impl Plan {
             .max()
     }
 
-    /// A quarter of what is carried out waits for something that is due before.
+    /// Links a quarter of the implementation milestones to an earlier one as predecessor.
     fn link(&mut self, generator: &mut Generator) {
         for place in 0..self.items.len() {
             let item = &self.items[place];
@@ -150,8 +150,8 @@ impl Plan {
         }
     }
 
-    /// A re-baseline moves weights, days, and gives one milestone up now and then: of those on which work is
-    /// not to begin before.
+    /// Creates a re-baseline, which moves weights and days, and sometimes cancels a milestone: only of those
+    /// whose work has not begun.
     fn change(&mut self, generator: &mut Generator, line: &Timeline, on: NaiveDate) {
         let ahead = |item: &Item| {
             item.phase == PhaseName::Implementation && item.planned_start > on && !item.is_cancelled
@@ -193,7 +193,7 @@ impl Plan {
         }
     }
 
-    /// When work begins on each, when it is handed in, and when it is accepted.
+    /// Schedules work on each milestone: start, submission and acceptance.
     fn work(&mut self, generator: &mut Generator, line: &Timeline) {
         for place in 0..self.items.len() {
             let item = &self.items[place];
@@ -208,8 +208,8 @@ impl Plan {
     }
 }
 
-/// The steps of a milestone on which work is to begin on the first of two days and that is due on the second,
-/// and that waits for another one until it is ready. About half are in time.
+/// Steps of a milestone with a planned start and a due day, which waits for its predecessor. About half are
+/// on time.
 fn steps(
     generator: &mut Generator,
     line: &Timeline,

@@ -27,11 +27,11 @@ use crate::{
 
 /// A project that is under way in the story.
 pub struct Project<'a> {
-    /// Where it is.
+    /// Province of the project.
     pub place: &'a Place,
-    /// The project as it is so far.
+    /// The project so far.
     pub row: Model,
-    /// When what happens.
+    /// Timeline.
     pub timeline: Timeline,
     /// Its milestones.
     pub plan: Plan,
@@ -39,13 +39,13 @@ pub struct Project<'a> {
     pub members: &'a [Uuid],
 }
 
-/// No project takes a shorter time, from one to the next.
+/// Minimum time from one project to the next.
 const SHORTEST: TimeDelta = TimeDelta::days(300);
-/// Nor a longer one.
+/// Maximum duration.
 const LONGEST: TimeDelta = TimeDelta::days(1_500);
 
-/// Tells of projects of a feasible cluster, one after another. Every fifth or so is a draft that came to
-/// nothing, and so is what does not fit into the time.
+/// Records the projects of a feasible cluster, one after another. About every fifth is an abandoned draft,
+/// and so is one that does not fit into the time.
 pub fn sequence(
     generator: &mut Generator,
     place: &Place,
@@ -80,7 +80,7 @@ pub fn sequence(
     self::drafts(generator, place, cluster, feasible_on, drafts)
 }
 
-/// Tells of drafts of a cluster. Most are of the last months, others came to nothing.
+/// Records drafts of a cluster. Most are of the last months, others were abandoned.
 pub fn drafts(
     generator: &mut Generator,
     place: &Place,
@@ -199,7 +199,7 @@ impl Project<'_> {
         generator.enter(&mut self.row, State::Approved, on, 4..=30, Why::decided(decision))
     }
 
-    /// It came under contract, with its people and its partners.
+    /// Records the contract, with people and partners.
     fn contract(&mut self, generator: &mut Generator, cluster: &mut clusters::Model) -> Result<(), Problem> {
         let on = self.timeline.contracted;
         let number = format!("{}/{}", year_of(on), generator.rng.between(100..=9_999));
@@ -253,7 +253,8 @@ impl Project<'_> {
         Ok(())
     }
 
-    /// From the diagnostic study to the closing, as far as it has come, with all that belongs to it.
+    /// Records the course from the diagnostic study to the closing, up to the present, with all related
+    /// records.
     fn run(&mut self, generator: &mut Generator) -> Result<(), Problem> {
         let line = self.timeline;
         let mut implementing_at = None;

@@ -21,8 +21,8 @@ use crate::{
     store::{ExternalRef, external_ref::ExternalRefs},
 };
 
-/// Tells of some firms that belong to no cluster; returns how many there are. A hundredth of them works in
-/// what is rare here.
+/// Records firms outside of clusters; returns their number. One per cent are of industries that are rare in
+/// the province.
 pub fn tell(generator: &mut Generator, place: &Place, count: usize) -> Result<usize, Problem> {
     for number in 0..count {
         let rare = place.rare.get(number).filter(|_| number < 12 && generator.rng.percent(15));
@@ -60,7 +60,7 @@ pub fn members(
     Ok(ids)
 }
 
-/// A firm that is not told yet.
+/// Creates a firm, not recorded yet.
 fn firm(
     generator: &mut Generator,
     place: &Place,

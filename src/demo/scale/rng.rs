@@ -1,4 +1,4 @@
-//! Chance that comes out the same each time, and the identities that are made of it.
+//! Reproducible randomness, and ids made of it.
 
 use std::ops::RangeInclusive;
 
@@ -11,7 +11,7 @@ use crate::{
     personal::{LegalId, NationalCode},
 };
 
-/// A seeded source of chance, and of identities that never come twice.
+/// A seeded random generator, also of unique ids.
 pub struct Rng {
     rng: StdRng,
     ids: u32,
@@ -20,7 +20,7 @@ pub struct Rng {
 }
 
 impl Rng {
-    /// The same seed gives the same throws.
+    /// The same seed gives the same values.
     pub fn new(seed: u64) -> Self {
         Self { rng: StdRng::seed_from_u64(seed), ids: 0, people: 0, firms: 0 }
     }
@@ -35,7 +35,7 @@ impl Rng {
         self.rng.random_range(bounds)
     }
 
-    /// Whether something comes true that does so many times in a hundred.
+    /// True with a probability in per cent.
     pub fn percent(&mut self, times: i64) -> bool {
         self.between(1..=100) <= times
     }
@@ -59,8 +59,8 @@ impl Rng {
     pub fn id(&mut self, at: DateTime<Utc>) -> Uuid {
         self.ids += 1;
         let millis = u64::try_from(at.timestamp_millis()).unwrap_or_default();
-        // The twelve bits after the version hold the fraction of the millisecond, what follows the variant a
-        // count and chance.
+        // The twelve bits after the version are the fraction of the millisecond; after the variant come a
+        // counter and random bits.
         let fraction = u64::from(at.timestamp_subsec_micros() % 1_000) * 4_096 / 1_000;
         let tail = u128::from(fraction) << 64
             | u128::from(self.ids) << 30
@@ -77,7 +77,7 @@ impl Rng {
         self.ids
     }
 
-    /// The national code of a person who is not there yet.
+    /// A new national code.
     pub fn national_code(&mut self) -> NationalCode {
         self.people += 1;
         NationalCode(checked(format!("{:09}", 410_000_000 + self.people * 37), text::is_national_code))

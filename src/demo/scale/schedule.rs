@@ -1,4 +1,4 @@
-//! What goes along with a project: measurements, progress reports, payments and joint actions.
+//! Recurring records of a project: measurements, progress reports, payments and joint actions.
 
 use chrono::{NaiveDate, TimeDelta};
 
@@ -37,7 +37,7 @@ pub fn tell(generator: &mut Generator, project: &Project, accepted: &[Accepted])
     joint_actions(generator, project)
 }
 
-/// The period of so many months that holds a day.
+/// The period of this length that contains a day.
 fn period(day: NaiveDate, months: u8) -> PersianPeriod {
     let (year, month, _) = Date::from(day).persian();
     let number = (month - 1) / months + 1;
@@ -50,7 +50,7 @@ fn period(day: NaiveDate, months: u8) -> PersianPeriod {
     name.parse().unwrap_or_default()
 }
 
-/// The periods of so many months from the one that holds a day to the one that holds another.
+/// The periods of this length from one day to another.
 fn periods(first: NaiveDate, last: NaiveDate, months: u8) -> Vec<PersianPeriod> {
     let next = |period_before: &PersianPeriod| {
         Some(period(period_before.last_day().naive() + TimeDelta::days(1), months))
@@ -186,8 +186,8 @@ fn way(generator: &mut Generator, over: NaiveDate) -> Vec<(State, NaiveDate, Opt
     way
 }
 
-/// Instalments from each line of the budget, nine tenths of it in all, of which those have been paid whose
-/// time has come.
+/// Creates instalments from each line of the budget, nine tenths of it in total; those that are due have been
+/// paid.
 fn payments(generator: &mut Generator, project: &Project, accepted: &[Accepted]) -> Result<(), Problem> {
     let line = &project.timeline;
     let end = last_day(generator, project);

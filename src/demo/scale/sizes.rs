@@ -1,8 +1,8 @@
-//! How much of everything there is in each province.
+//! Numbers of records in each province.
 
 use super::vocabulary::PROVINCES;
 
-/// How much of everything there is in a province.
+/// Numbers of records in a province.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     /// Its clusters.
@@ -16,7 +16,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// The sizes of the provinces, in the order of the code list. Each has one of everything at the least.
+    /// Sizes of the provinces, in the order of the code list. Each is at least 1.
     pub fn of_provinces(scale: f64) -> Vec<Self> {
         let [clusters, projects, enterprises] =
             [3_000.0, 20_000.0, 200_000.0].map(|whole| shares(whole * scale));
@@ -32,7 +32,7 @@ impl Sizes {
     }
 }
 
-/// The parts of the provinces in a whole, to which they add up where each gets one.
+/// Shares of the provinces in a whole. They add up to it if each gets at least one.
 fn shares(whole: f64) -> Vec<usize> {
     let total: u32 = PROVINCES.iter().map(|(weight, _)| weight).sum();
     let mut until = 0;

@@ -1,20 +1,20 @@
-//! When what happens in a project.
+//! Timeline of a project.
 
 use chrono::{NaiveDate, TimeDelta};
 
 use super::generator::Generator;
 use crate::projects::phases::PhaseName;
 
-/// The days of a project: when what is planned, and when it happens if it comes to it.
+/// Planned and actual days of a project.
 #[derive(Clone, Copy)]
 pub struct Timeline {
-    /// How long it is to take, in months.
+    /// Planned duration in months.
     pub months: i64,
     /// It was written down.
     pub drafted: NaiveDate,
     /// It was approved.
     pub approved: NaiveDate,
-    /// It came under contract.
+    /// Day of the contract.
     pub contracted: NaiveDate,
     /// The first day of the contract.
     pub start: NaiveDate,
@@ -36,17 +36,17 @@ pub struct Timeline {
     pub closed: NaiveDate,
     /// From when to when it rested.
     pub rest: Option<(NaiveDate, NaiveDate)>,
-    /// Whether its rest is told.
+    /// Whether its suspension is recorded.
     pub has_rested: bool,
-    /// How it ends.
+    /// Its ending.
     pub ending: Ending,
     /// The last day on which something happens in it.
     horizon: NaiveDate,
-    /// How slow its work is, in percent of what is usual.
+    /// Duration of work, in percent of the usual.
     pub slowness: i64,
 }
 
-/// How a project ends.
+/// Endings of a project.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// With its completion licence.
@@ -56,8 +56,8 @@ pub enum Ending {
 }
 
 impl Timeline {
-    /// The days of a project of so many months, of a cluster that is free for it from a day on. Its last
-    /// project is terminated more seldom.
+    /// Creates the timeline of a project of this duration, of a cluster available from a day on. Its last
+    /// project is terminated less often.
     pub fn new(generator: &mut Generator, free_from: NaiveDate, months: i64, is_last: bool) -> Self {
         let mut days = |least: i64, most: i64| TimeDelta::days(generator.rng.between(least..=most));
         let drafted = free_from + days(0, 10);
@@ -116,7 +116,7 @@ impl Timeline {
         line
     }
 
-    /// What would have happened on a day in which the project rested, or later, happens that much later.
+    /// Shifts a day within or after the suspension by its length.
     pub fn after_rest(&self, day: NaiveDate) -> NaiveDate {
         match self.rest {
             Some((from, to)) if day > from => day + (to - from),
@@ -124,12 +124,12 @@ impl Timeline {
         }
     }
 
-    /// Whether a day lies behind us, and the project was still going on.
+    /// Whether a day is in the past, and the project was still running.
     pub fn has_happened(&self, day: NaiveDate) -> bool {
         day <= self.horizon
     }
 
-    /// The day on which it is over, whether that lies behind us or not.
+    /// The day on which it is over, past or future.
     pub fn over(&self) -> Option<NaiveDate> {
         match self.ending {
             Ending::Closed => Some(self.closed),
@@ -137,7 +137,7 @@ impl Timeline {
         }
     }
 
-    /// Nothing was evaluated before the last milestone was accepted: what comes after it moves along.
+    /// Moves the evaluation, and what follows it, after the acceptance of the last milestone.
     pub fn evaluate_after(&mut self, day: NaiveDate) {
         let delay = (day - self.evaluating).max(TimeDelta::zero());
         for later in [&mut self.evaluating, &mut self.handed_over, &mut self.closed] {

@@ -39,13 +39,13 @@ pub const PROVINCES: [(u32, &[&str]); 31] = [
 pub struct Industry {
     /// Its class of ISIC.
     pub class: &'static str,
-    /// What a cluster is called by it.
+    /// Cluster name of the industry.
     pub name_fa: &'static str,
     /// The same in English.
     pub name_en: &'static str,
-    /// What its firms are called by it.
+    /// Firm name prefix of the industry.
     pub works: &'static str,
-    /// How common it is.
+    /// Weight: how common the industry is.
     pub weight: u32,
 }
 
@@ -128,7 +128,7 @@ pub const RARE: &[&str] = &[
     "3092", "3220", "3250",
 ];
 
-/// What firms are called.
+/// Names of firms.
 pub const FIRMS: &[&str] = &[
     "زاگرس",
     "البرز",
@@ -272,7 +272,7 @@ pub const LAST_NAMES: &[&str] = &[
     "شاکری",
 ];
 
-/// What CDAs have studied.
+/// Education of CDAs.
 pub const EDUCATION: &[&str] = &[
     "کارشناسی ارشد مدیریت صنعتی",
     "کارشناسی مهندسی صنایع",

@@ -1,4 +1,4 @@
-//! The words of the made data: what projects do, and what is said of it.
+//! Texts of the generated data about projects.
 
 use crate::projects::{phases::PhaseName, pillar::Pillar};
 
@@ -80,7 +80,7 @@ pub const MILESTONES: &[(PhaseName, Titles)] = &[
     ),
 ];
 
-/// What was done in a quarter.
+/// Work done in a quarter.
 pub const NARRATIVES: &[&str] = &[
     "نشست‌های اعتمادسازی برگزار شد.",
     "آموزش واحدها پایان یافت.",
@@ -90,7 +90,7 @@ pub const NARRATIVES: &[&str] = &[
     "پیشرفت برابر برنامه است.",
 ];
 
-/// What stands in the way, and what is done about it.
+/// Obstacles, and the action taken.
 pub const ISSUES: &[(&str, &str)] = &[
     ("تأخیر در تخصیص اعتبار", "پیگیری در کارگروه استانی"),
     ("کمبود سرمایه در گردش", "معرفی به بانک عامل"),
@@ -98,7 +98,7 @@ pub const ISSUES: &[(&str, &str)] = &[
     ("نوسان نرخ ارز", "خرید مشترک مواد اولیه"),
 ];
 
-/// What enterprises do together.
+/// Joint actions of enterprises.
 pub const JOINT_ACTIONS: &[&str] = &[
     "غرفهٔ مشترک در نمایشگاه",
     "خرید مشترک مواد اولیه",
@@ -108,7 +108,7 @@ pub const JOINT_ACTIONS: &[&str] = &[
     "آموزش مشترک کارکنان",
 ];
 
-/// Why something was sent back.
+/// Reasons for a return.
 pub const RETURNED: &[&str] = &[
     "مستندات کامل نیست",
     "فهرست شرکت‌کنندگان پیوست نیست",

@@ -1,10 +1,10 @@
-//! An example for each body, built from those of its parts.
+//! Examples of bodies, built from those of their parts.
 
 use serde_json::{Value, json};
 
 use super::{members, properties, required_properties, resolve};
 
-/// Gives each media type that has a schema and no example one.
+/// Adds an example to each media type that has a schema and no example.
 pub fn add_examples(content: &mut Value, schemas: &Value) {
     for (media_type, media) in members(content) {
         let is_structured = media_type.contains("json") || media_type.contains("form");
@@ -14,8 +14,8 @@ pub fn add_examples(content: &mut Value, schemas: &Value) {
     }
 }
 
-/// An example: the given one, or one that is built from those of the parts. Parts that may be missing are
-/// shown at the top only: deeper they are noise, and may never end.
+/// The given example, or one built from those of the parts. Optional parts appear at the top level only:
+/// deeper they are noise, and could recurse forever.
 fn example(schema: &Value, schemas: &Value, is_top: bool) -> Value {
     given_example(schema, schemas, is_top).unwrap_or_else(|| {
         let resolved = resolve(schema, schemas);

@@ -1,8 +1,8 @@
 //! Completes the OpenAPI document that utoipa collects from the handlers.
 //!
-//! What holds for every operation of a kind is said here once and not on each handler: tags, common
-//! parameters and headers, shared error responses, the roles behind a permission, merge-patch bodies,
-//! and an example for each body.
+//! Adds what all operations of a kind share, so that no handler repeats it: tags, common parameters and
+//! headers, shared error responses, the roles behind a permission, merge-patch bodies, and an example for
+//! each body.
 
 mod example;
 mod patch;
@@ -17,7 +17,7 @@ use self::{example::add_examples, patch::add_patches};
 use super::authorization::Format;
 use crate::lifecycle::machine::Machine;
 
-/// What the document says beyond its operations.
+/// Parts of the document beyond its operations.
 pub struct Frame<'a> {
     /// The `info` object.
     pub info: Value,
@@ -25,7 +25,7 @@ pub struct Frame<'a> {
     pub tags: &'a [(&'a str, &'a str)],
     /// Name and description of each permission.
     pub permissions: &'a [(&'a str, &'a str)],
-    /// The tables of states, each told with its transitions.
+    /// The state machines, each described with its transitions.
     pub machines: &'a [Machine],
     /// The formats of the lists and reports of a path.
     pub formats: &'a dyn Fn(&str) -> &'static [Format],
@@ -36,13 +36,13 @@ pub struct Frame<'a> {
 /// The prefix of all resources.
 pub const PREFIX: &str = "/api/v1";
 
-/// The media type of an answer to `fields=`: what is required in the full one may be missing there.
+/// Media type of an answer to `fields=`: required fields of the full one may be missing.
 pub const SPARSE: &str = "application/vnd.khoosheh.sparse+json";
 
-/// The member of a schema of bytes that lists the media types in which they come.
+/// Schema member with the media types of a file.
 const MEDIA_TYPES: &str = "x-media-types";
 
-/// The schema of a file, which comes in any of these media types.
+/// Schema of a file in any of these media types.
 pub fn file(about: &str, media_types: &[impl AsRef<str>]) -> RefOr<Schema> {
     let media_types: Vec<&str> = media_types.iter().map(AsRef::as_ref).collect();
     ObjectBuilder::new()
@@ -53,13 +53,13 @@ pub fn file(about: &str, media_types: &[impl AsRef<str>]) -> RefOr<Schema> {
         .into()
 }
 
-/// What the path of a file ends in: its hash says which content it is, so that no version has to.
+/// Path suffix of file contents: the hash in the path identifies the content, so that it needs no version.
 const FILE: &str = "/content";
 
-/// What a POST that changes a record ends in; any other one makes a new record.
+/// Path suffixes of POST operations that change a record; all others create one.
 const CHANGING_POSTS: [&str; 2] = ["/transitions", "/secret"];
 
-/// Completes a document. The result is what clients see and what the [`super::contract`] enforces.
+/// Completes a document. Clients see the result, and [`super::contract`] enforces it.
 pub fn complete(mut document: Value, frame: &Frame<'_>) -> Value {
     document["openapi"] = json!("3.1.0");
     document["info"] = frame.info.clone();
@@ -109,7 +109,7 @@ fn tag_of(path: &str) -> String {
     .to_owned()
 }
 
-/// No date of the programme lies outside the years 1000 to 8999 of either calendar.
+/// Limits dates to the years 1000 to 8999 of either calendar.
 fn bound_dates(value: &mut Value) {
     if value.get("format").is_some_and(|format| format == "date") {
         value["pattern"] = json!("^[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}$");
@@ -121,8 +121,8 @@ fn bound_dates(value: &mut Value) {
     }
 }
 
-/// utoipa spells out the items of a `Page_X`, the rows and totals of a `Report_X_Y` and the states of a
-/// `Transition_X`; a client generator wants them to be `X`.
+/// Replaces inline schemas by references: utoipa inlines the items of a `Page_X`, the rows and totals of a
+/// `Report_X_Y` and the states of a `Transition_X`; client generators need `X`.
 fn refer_to_items(schemas: &mut Value) {
     let all = schemas.clone();
     for (name, schema) in members(schemas) {
@@ -130,21 +130,21 @@ fn refer_to_items(schemas: &mut Value) {
             schema["properties"]["items"]["items"] =
                 json!({ "$ref": format!("#/components/schemas/{item}") });
         }
-        // Of a report its rows and its totals, beside the head that all reports have.
+        // Rows and totals of a report, besides its common head.
         if let Some((item, totals)) = name.strip_prefix("Report_").and_then(|parts| parts.split_once('_')) {
             let own = &mut schema["allOf"][1]["properties"];
             own["items"]["items"] = json!({ "$ref": format!("#/components/schemas/{item}") });
             own["totals"] = json!({ "$ref": format!("#/components/schemas/{totals}"), "description": own["totals"]["description"] });
         }
         if let Some(state) = name.strip_prefix("Transition_").or(name.strip_prefix("AllowedTransition_")) {
-            // As an example the second state: nothing leads to the first.
+            // The example is the second state: no transition leads to the first.
             schema["properties"]["to"] =
                 json!({ "$ref": format!("#/components/schemas/{state}"), "example": all[state]["enum"][1] });
         }
     }
 }
 
-/// Describes the parameters of the path that the handler leaves to its extractors: ids, and references.
+/// Describes path parameters handled by extractors: ids, and references.
 fn add_path_parameters(path: &str, operation: &mut Value) {
     let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
     let segments: Vec<&str> = path.split('/').collect();
@@ -160,7 +160,7 @@ fn add_path_parameters(path: &str, operation: &mut Value) {
             }
             "key" => ("The record's key there".to_owned(), json!({ "type": "string", "example": "K-17" })),
             _ => {
-                // Such as `{claim_id}`; what is `{id}` is named by the list that it belongs to.
+                // Names such as `{claim_id}`; `{id}` is named after its list.
                 let record = name
                     .strip_suffix("_id")
                     .unwrap_or(segments[index - 1].trim_end_matches('s'))
@@ -178,7 +178,7 @@ fn add_path_parameters(path: &str, operation: &mut Value) {
     }
 }
 
-/// A parameter is there or not; utoipa makes an optional one nullable.
+/// Removes null: utoipa makes optional parameters nullable, but a parameter is only present or absent.
 fn never_null(schema: &mut Value) {
     if let Some(types) = schema["type"].as_array() {
         schema["type"] = types.iter().find(|kind| **kind != "null").cloned().unwrap_or_default();
@@ -202,10 +202,10 @@ fn complete_operation(
 ) {
     operation["tags"] = json!([tag]);
     add_path_parameters(path, operation);
-    // Logging in and out is as OAuth 2 has it; the sessions are a list as any other.
+    // Login and logout follow OAuth 2; the sessions are an ordinary list.
     let is_resource =
         path.starts_with(PREFIX) && (tag != "auth" || method == "get" && lists_items(operation, schemas));
-    // Events come as they happen: no version of them is ever complete.
+    // Event streams have no complete version.
     let has_version = is_resource && operation.pointer("/responses/200/content/text~1event-stream").is_none();
     let is_guarded = permissions(operation).is_some();
     let has_body = operation.get("requestBody").is_some();
@@ -303,7 +303,7 @@ fn complete_operation(
             ("422", "ValidationFailed"),
         ]);
     }
-    // An `Idempotency-Key` may have come with another request before.
+    // The `Idempotency-Key` may have been used for another request.
     if is_resource && method == "post" || !has_body && has_date(operation) {
         statuses.push(("422", "ValidationFailed"));
     }
@@ -340,7 +340,7 @@ fn format_schema(format: Format) -> Value {
     }
 }
 
-/// utoipa is told one media type; bytes come in each of those that their schema lists.
+/// utoipa knows one media type per body; this lists all media types of the schema.
 fn spread_media_types(content: Option<&mut Value>, schemas: &Value) {
     let Some(content) = content else { return };
     let media = content["application/octet-stream"].clone();
@@ -395,7 +395,7 @@ fn lists_items(operation: &Value, schemas: &Value) -> bool {
     schema.is_some_and(|schema| properties(schema, schemas).iter().any(|(name, _)| *name == "items"))
 }
 
-/// Lists the fields that `fields=` may name: those of the record, or of the items of a page.
+/// The `fields=` parameter, with the fields of the record, or of the items of a page.
 fn fields_parameter(method: &str, is_resource: bool, operation: &Value, schemas: &Value) -> Option<Value> {
     if method != "get" || !is_resource {
         return None;
@@ -438,7 +438,7 @@ fn resolve<'a>(schema: &'a Value, schemas: &'a Value) -> &'a Value {
     name.map_or(schema, |name| &schemas[name])
 }
 
-/// From the answer that has a record, links lead to what can be done with it (OpenAPI, Link Object).
+/// Adds links from an answer with a record to the operations on it (OpenAPI, Link Object).
 fn add_links(document: &mut Value) {
     let paths = document["paths"].clone();
     for (path, item) in paths.as_object().into_iter().flatten() {
@@ -464,8 +464,7 @@ fn add_links(document: &mut Value) {
     }
 }
 
-/// The permissions of which an operation needs one; none in the list where a token alone is enough, no list
-/// where it is public.
+/// Permissions of which an operation needs one; an empty list if any token is enough, none if it is public.
 pub fn permissions(operation: &Value) -> Option<Vec<&str>> {
     let mut lists = operation["security"]
         .as_array()

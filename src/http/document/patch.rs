@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{members, resolve};
 
-/// For each `XInput` that a PATCH takes, adds `XPatch`: the same properties, none required, and null for
-/// each that the record can be without (RFC 7396: null removes).
+/// Adds an `XPatch` for each `XInput` of a PATCH: the same properties, all optional, and nullable if the
+/// record can be without them (RFC 7396: null removes).
 pub fn add_patches(document: &mut Value) {
     let mut inputs = Vec::new();
     for (_, item) in members(&mut document["paths"]) {
@@ -33,7 +33,7 @@ pub fn add_patches(document: &mut Value) {
     }
 }
 
-/// An object of which any part may be given, also of the objects in it.
+/// An object with all parts optional, including those of nested objects.
 fn patch_of(object: &Value, schemas: &Value) -> Value {
     let mut patch = object.clone();
     let required = patch["required"].take();

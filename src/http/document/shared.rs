@@ -1,4 +1,4 @@
-//! What many operations share, declared once and referred to: responses, parameters, headers, security.
+//! Components that many operations share: responses, parameters, headers, security.
 
 use serde_json::{Map, Value, json};
 
@@ -55,7 +55,7 @@ pub fn responses() -> Value {
     })
 }
 
-/// The parameters that the contract knows everywhere.
+/// Parameters accepted by every operation.
 pub fn parameters() -> Value {
     let header = |name: &str, required: bool, description: &str, schema: Value| json!({ "name": name, "in": "header", "required": required, "description": description, "schema": schema });
     let etag = || json!({ "type": "string", "example": "\"1\"" });
@@ -72,7 +72,7 @@ pub fn parameters() -> Value {
             json!({ "type": "string", "pattern": "^[!-~]{1,200}$" })),
         "IfMatch": header("If-Match", true, "The `ETag` of the version that you have seen.", etag()),
         "IfMatchOnReplace": header("If-Match", false, "The `ETag` of the version that you have seen; needed when the record exists.", etag()),
-        // Without an example: interactive documentation would send it, and get 304.
+        // Without an example: interactive documentation would send it, and receive 304.
         "IfNoneMatch": header("If-None-Match", false, "The `ETag` that you hold; while it is current the answer is 304.",
             json!({ "type": "string" })),
     })

@@ -1,4 +1,4 @@
-//! What stands in a cell: the real value wherever a spreadsheet has one for it.
+//! Cell values: native spreadsheet types wherever there is one.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,7 @@ use crate::persian::{Calendar, Date, calendar::using};
 
 /// The most UTF-16 units that a cell can hold (Excel specifications and limits).
 const LONGEST: usize = 32_767;
-/// A spreadsheet keeps numbers as binary floats and shows so many significant digits of them (Excel
-/// specifications and limits).
+/// Number of significant digits that a spreadsheet keeps of binary floats (Excel specifications and limits).
 const DIGITS: usize = 15;
 
 /// The content of a cell.
@@ -43,7 +42,7 @@ impl<'a> Cell<'a> {
         })
     }
 
-    /// A word of the programme in Persian; as it is where it is none.
+    /// The Persian term for a code, or the value itself if there is none.
     pub fn persian_word(value: &'a Value) -> Self {
         match value {
             Value::Bool(truth) => Self::Truth(*truth),
@@ -61,13 +60,13 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// A text, cut where it is longer than a cell.
+    /// A text cell, truncated to the maximum length.
     pub fn text(text: Cow<'a, str>) -> Self {
         let text = clean(text);
         if text.is_empty() { Self::Empty } else { Self::Text(cut(text, LONGEST)) }
     }
 
-    /// Puts it where it belongs. Text is always text, also when it begins like a formula.
+    /// Writes the cell. Text is always text, even if it looks like a formula.
     pub fn write(
         &self,
         sheet: &mut Worksheet,
@@ -85,7 +84,7 @@ impl<'a> Cell<'a> {
         Ok(())
     }
 
-    /// How many lines it takes in a column of so many digits.
+    /// Number of lines in a column of `width` digits.
     pub fn lines(&self, width: usize) -> usize {
         match self {
             Self::Text(text) => lines(text, width),
@@ -93,7 +92,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// About how many digits wide it is shown.
+    /// Approximate width in digits.
     pub fn width(&self) -> usize {
         match self {
             Self::Empty => 0,
@@ -115,7 +114,7 @@ pub(super) fn clean(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains(is_forbidden) { text.replace(is_forbidden, "").into() } else { text }
 }
 
-/// How many lines a text takes in a width.
+/// Number of lines of a text at a width.
 pub(super) fn lines(text: &str, width: usize) -> usize {
     let of_paragraph = |paragraph: &str| {
         let (lines, _) = paragraph.split_whitespace().map(|word| word.chars().count()).fold(
@@ -131,7 +130,7 @@ pub(super) fn lines(text: &str, width: usize) -> usize {
     text.lines().map(of_paragraph).sum()
 }
 
-/// A text of at most so many UTF-16 units, which ends with an ellipsis where it was longer.
+/// Truncates a text to a number of UTF-16 units, with an ellipsis.
 pub(super) fn cut(text: Cow<'_, str>, most: usize) -> Cow<'_, str> {
     // No text has more UTF-16 units than bytes.
     if text.len() <= most || text.encode_utf16().count() <= most {
@@ -149,8 +148,7 @@ fn day(value: &Value) -> Option<Date> {
     using(Calendar::Gregorian, || Date::parse(value.as_str()?).ok())
 }
 
-/// A number, unless a spreadsheet would show other digits than were given. What is a float already keeps no
-/// more than a float.
+/// A number, unless a spreadsheet would show other digits. Floats have no more precision than a spreadsheet.
 fn number(value: &Value) -> Option<f64> {
     let digits = match value {
         Value::Number(number) if number.is_f64() => return number.as_f64(),
@@ -206,7 +204,7 @@ mod tests {
         assert_eq!(Cell::new(Kind::Day, &json!("1899-12-31")), text("1899-12-31"));
         assert_eq!(Cell::new(Kind::Day, &json!("soon")), text("soon"));
         assert_eq!(Cell::new(Kind::Day, &json!(null)), Cell::Empty);
-        // The calendar of the request does not matter: rows come with Gregorian days.
+        // The calendar of the request does not matter: rows have Gregorian days.
         let day = json!("2014-03-20");
         assert_eq!(using(Calendar::Persian, || Cell::persian_day(&day)), text("1392/12/29"));
     }

@@ -15,10 +15,10 @@ use crate::{persian::Calendar, problem::Language};
 
 /// The most digits that a column of texts is wide; longer ones take several lines.
 const WIDEST_TEXT: usize = 40;
-/// The button of the filter takes the place of so many digits.
+/// Width of the filter button in digits.
 const ROOM_FOR_FILTER: usize = 4;
 
-/// A column as it is printed; a day has two in the Persian calendar.
+/// A printed column; a day has two in the Persian calendar.
 pub(super) struct Column {
     /// The member of a row that it shows.
     pub name: Cow<'static, str>,
@@ -54,7 +54,7 @@ impl Column {
         }
     }
 
-    /// What it shows of a value.
+    /// The cell of a value.
     pub fn cell<'a>(&self, value: &'a Value) -> Cell<'a> {
         match (self.kind, self.is_persian) {
             (Kind::Word, true) => Cell::persian_word(value),
@@ -63,7 +63,7 @@ impl Column {
         }
     }
 
-    /// How many lines a value takes.
+    /// Number of lines of a value.
     pub fn lines(&self, cell: &Cell<'_>) -> usize {
         if self.kind == Kind::Text { cell.lines(WIDEST_TEXT) } else { 1 }
     }
@@ -92,7 +92,7 @@ impl Column {
         cell.write(sheet, row, place, &self.style.of_total())
     }
 
-    /// How wide it should be, in digits: as its values, within limits, and as its heading.
+    /// Column width in digits: that of its values, within limits, and of its heading.
     pub fn width(&self) -> f64 {
         let values = match self.kind {
             Kind::Text => self.widest.min(WIDEST_TEXT),
@@ -102,12 +102,12 @@ impl Column {
         (values + 1).max(self.heading_width() + ROOM_FOR_FILTER) as f64
     }
 
-    /// How many lines its heading takes at the most.
+    /// Maximum number of lines of its heading.
     pub fn heading_lines(&self) -> usize {
         lines(&self.title, self.heading_width())
     }
 
-    /// The width at which the heading takes no more than three lines, and no word is broken.
+    /// The width at which the heading takes at most three lines, without breaking words.
     fn heading_width(&self) -> usize {
         let longest_word =
             self.title.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();

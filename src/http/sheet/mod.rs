@@ -1,11 +1,10 @@
 //! Lists and reports as a spreadsheet (XLSX): real numbers and dates, in Persian from right to left.
 //!
-//! Rows go to disk as they come, so that a long sheet takes no more memory than a short one. All files are
-//! without a name and vanish with the process, whatever happens to it.
+//! Rows are written to disk one by one, so that memory use does not depend on the length. All files are
+//! unnamed and vanish with the process in any case.
 //!
-//! The names of the columns are in the first row, so that filters, pivot tables and other programs find them;
-//! the title is on the tab, over each printed page, and on the last sheet, which says where the rows come
-//! from.
+//! The first row has the column names, so that filters, pivot tables and other programs find them; the title
+//! is on the tab, above each printed page, and on the last sheet, which describes the provenance of the rows.
 
 mod cell;
 mod column;
@@ -39,13 +38,13 @@ use crate::{
 
 /// The most rows of a sheet (Excel specifications and limits).
 const MOST_ROWS: u32 = 1_048_576;
-/// LibreOffice has to be told the height of a row of several lines. The library keeps every height in memory,
-/// so it is told only of so many: of what somebody may print.
+/// LibreOffice needs an explicit height for a row of several lines. The library keeps all heights in memory,
+/// so they are set for at most this many rows: as many as somebody may print.
 const MOST_TALL_ROWS: u32 = 20_000;
 /// The most UTF-16 units of the name of a sheet.
 const LONGEST_NAME: usize = 31;
 
-/// What the values of a column are, so that a front end knows how to show them.
+/// Type of the values of a column, by which a front end chooses how to display them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ReportColumnKind)]
@@ -68,42 +67,42 @@ pub enum Kind {
     Rials,
     /// A day.
     Day,
-    /// Degrees, and what else has a fraction.
+    /// Degrees, and other numbers with a fraction.
     Number,
 }
 
-/// What stands over a column.
+/// Heading of a column.
 #[derive(Clone, Debug)]
 pub struct Heading {
     /// The name of the member that it shows; `a.b` for a member of a member.
     pub name: Cow<'static, str>,
-    /// What people call it.
+    /// Displayed title.
     pub title: Text,
-    /// What its values are.
+    /// Type of the values.
     pub kind: Kind,
 }
 
-/// All that the sheets say beside the rows.
+/// Metadata of a workbook.
 #[derive(Clone, Debug)]
 pub struct About {
-    /// What it is.
+    /// Title of the sheet.
     pub title: Text,
     /// The columns, in their order.
     pub columns: Vec<Heading>,
-    /// Where the rows come from, label and value: who asked, when, for which day, with which parameters.
-    /// Pages are printed under the first few, so the most telling come first.
+    /// Provenance of the rows, as label and value: caller, time, day, parameters. The first few are printed
+    /// as page headers, so the most important come first.
     pub provenance: Vec<(Text, String)>,
     /// The language of headings and labels; Persian also turns the sheets from right to left.
     pub language: Language,
-    /// With the Persian one each day stands twice: as text for people, and as a date for the spreadsheet, as
-    /// no spreadsheet can be relied on to show Persian dates.
+    /// In the Persian calendar each day has two columns: as text for people, and as a date for the
+    /// spreadsheet, because not all spreadsheets can show Persian dates.
     pub calendar: Calendar,
 }
 
-/// A sheet that is being written.
+/// A workbook being written.
 ///
-/// It blocks: it belongs on a blocking thread. Where a temporary file cannot be written, every function fails
-/// with a problem that says so (503), and nothing is left behind.
+/// It blocks, so it belongs on a blocking thread. If a temporary file cannot be written, every function fails
+/// with a problem (503), and nothing is left behind.
 pub struct Sheet {
     about: About,
     book: Workbook,
@@ -134,11 +133,11 @@ impl Sheet {
 
     /// Adds one row: its JSON, with Gregorian days.
     ///
-    /// A spreadsheet keeps 15 significant digits. A number that has more, such as an amount of over a
-    /// quadrillion rials that is not round, is written as text, exactly.
+    /// A spreadsheet keeps 15 significant digits. A number with more, such as an amount over a quadrillion
+    /// rials that is not round, is written as text, exactly.
     ///
     /// # Errors
-    /// 503, as of everything here, when the file cannot be written.
+    /// 503 if the file cannot be written, as in all functions here.
     pub fn row(&mut self, row: &Value) -> Result<(), Problem> {
         written(|| self.add(row))
     }
@@ -163,11 +162,11 @@ impl Sheet {
         Ok(())
     }
 
-    /// Ends with the totals, by the name of their column, and with the sheet of provenance, which tells the
-    /// hash of the rows. The file is ready to be read from its beginning.
+    /// Writes the totals, by column name, and the provenance sheet with the hash of the rows. The file is
+    /// positioned at its beginning.
     ///
-    /// Totals are numbers and no formulas: they are what the service counted, whatever is filtered, and they
-    /// are there in programs that calculate nothing.
+    /// Totals are numbers, not formulas: they are the service's own counts, independent of filters, and are
+    /// visible in programs that calculate nothing.
     pub fn finish(mut self, totals: &Value, hash: &str) -> Result<File, Problem> {
         let mut writer = BufWriter::new(temporary::file()?);
         written(|| {
@@ -235,8 +234,7 @@ impl Sheet {
     }
 }
 
-/// Does work of the library. It keeps rows in files of its own, and panics where one of them cannot be
-/// written.
+/// Calls the library, which keeps rows in files of its own, and panics if one of them cannot be written.
 fn written<T>(work: impl FnOnce() -> Result<T, XlsxError>) -> Result<T, Problem> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(done)) => Ok(done),
@@ -253,7 +251,7 @@ fn last(book: &mut Workbook) -> Result<&mut Worksheet, XlsxError> {
     book.worksheet_from_index(last)
 }
 
-/// What a sheet is called: the title, as far as the rules for such names allow.
+/// Name of a sheet: the title, adapted to Excel's rules for sheet names.
 fn name(about: &About, number: usize) -> String {
     let is_between_words = |c: char| c.is_whitespace() || c.is_control() || r"*?:[]\/'".contains(c);
     let words: Vec<_> = about

@@ -1,4 +1,4 @@
-//! The last sheet: what the rows are, where they come from, and how to check that.
+//! The last sheet: meaning and provenance of the rows, and how to verify them.
 
 use rust_xlsxwriter::{Worksheet, XlsxError};
 
@@ -47,7 +47,7 @@ pub(super) fn write(sheet: &mut Worksheet, about: &About, rows: u64, hash: &str)
     Ok(())
 }
 
-/// What the sheet is called.
+/// Name of the sheet.
 pub(super) fn name(language: Language) -> &'static str {
     say(language, "مشخصات گزارش", "Provenance")
 }

@@ -1,11 +1,11 @@
-//! How the sheets look, on the screen and in print.
+//! Styles of the sheets, for screen and print.
 
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
 
 use super::{About, Kind, cell::cut, say};
 use crate::problem::Language;
 
-/// It has Persian and Latin letters, and Windows and macOS come with it.
+/// A font with Persian and Latin letters that comes with Windows and macOS.
 const FONT: &str = "Tahoma";
 const INK: Color = Color::RGB(0x1F_3A_4D);
 const PALE: Color = Color::RGB(0xE4_ED_F3);
@@ -26,17 +26,16 @@ const LONGEST_HEADER: usize = 255;
 
 /// The formats of the cells of one column.
 pub(super) struct Style {
-    /// Numbers, days, and what has no direction.
+    /// Numbers, days, and other values without a direction.
     pub value: Format,
-    /// Text that is not read from right to left, as it is: never a number or a formula, also after it was
-    /// edited.
+    /// Left-to-right text, kept as text: never a number or a formula, even after editing.
     pub latin: Format,
     /// Text that has right-to-left letters.
     pub persian: Format,
 }
 
 impl Style {
-    /// The look of the values of a column.
+    /// Format of the values of a column.
     pub fn of(kind: Kind, language: Language) -> Self {
         let base = base()
             .set_border(FormatBorder::Hair)
@@ -102,8 +101,8 @@ pub(super) fn heading(language: Language) -> Format {
         .set_reading_direction(direction(language))
 }
 
-/// The height of a row of so many lines, in points. The font is smaller than the one that widths are counted
-/// in, so no more lines come than were counted. 409 are the most (Excel specifications and limits).
+/// Height in points of a row with this number of lines. The font is smaller than the one that widths are
+/// computed for, so no more lines appear. The maximum is 409 (Excel specifications and limits).
 pub(super) fn height(lines: usize) -> f64 {
     (4.0 + 12.0 * lines as f64).min(409.0)
 }
@@ -151,7 +150,7 @@ fn direction(language: Language) -> u8 {
 
 /// Direction, paper and margins, and the number of the page under it.
 pub(super) fn set_up(sheet: &mut Worksheet, language: Language) {
-    // LibreOffice loses the blanks before a number in Persian text but for the marks.
+    // LibreOffice drops the blanks before a number in Persian text without the marks.
     let page = say(language, "صفحهٔ \u{200e}&P از \u{200e}&N", "Page &P of &N");
     sheet
         .set_right_to_left(language == Language::Persian)
@@ -162,14 +161,14 @@ pub(super) fn set_up(sheet: &mut Worksheet, language: Language) {
         .set_footer(format!("&C&8&\"{FONT},Regular\"{page}"));
 }
 
-/// What stands over every page of rows: the title, and as much of the provenance as there is room for.
+/// Page header: the title, and as much of the provenance as fits.
 pub(super) fn page_header(about: &About) -> String {
     let plain = |text: &str| text.replace('&', "&&").replace(char::is_control, " ");
     let title = cut(about.title.in_language(about.language).into(), 100);
     let mut header = format!("&C&12&\"{FONT},Bold\"{}\n&8&\"{FONT},Regular\"", plain(&title));
     let mut separator = "";
     for (label, value) in &about.provenance {
-        // A date after a Persian word would be shown with its parts in reverse order but for this mark.
+        // Without this mark, a date after a Persian word would be shown with its parts reversed.
         let mark = if is_right_to_left(value) { "" } else { "\u{200e}" };
         let more = format!("{separator}{}: {mark}{}", plain(label.in_language(about.language)), plain(value));
         if header.encode_utf16().count() + more.encode_utf16().count() > LONGEST_HEADER {

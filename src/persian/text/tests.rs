@@ -112,7 +112,7 @@ fn legal_ids() {
     assert!(zero_serial.all(|id| !is_legal_id(&id)));
 }
 
-/// The alphabet, once more and by hand: what `key` is checked against.
+/// The alphabet, written independently to check `key`.
 const LETTERS: [char; 32] = [
     'ا', 'ب', 'پ', 'ت', 'ث', 'ج', 'چ', 'ح', 'خ', 'د', 'ذ', 'ر', 'ز', 'ژ', 'س', 'ش', 'ص', 'ض', 'ط', 'ظ', 'ع',
     'غ', 'ف', 'ق', 'ک', 'گ', 'ل', 'م', 'ن', 'و', 'ه', 'ی',

@@ -5,7 +5,7 @@ use plotters::coord::{ranged1d::Ranged, types::RangedCoordf64};
 use super::{Chart, words};
 use crate::problem::{Language, Text};
 
-/// What a unit is counted in, from the greatest: the factor and its words.
+/// Units of large numbers, from the greatest: the factor and its words.
 const FACTORS: [(f64, &str, &str); 5] = [
     (1e15, "میلیون میلیارد", "quadrillion"),
     (1e12, "هزار میلیارد", "trillion"),
@@ -14,7 +14,7 @@ const FACTORS: [(f64, &str, &str); 5] = [
     (1e3, "هزار", "thousand"),
 ];
 
-/// How many steps an axis has at most.
+/// Maximum number of steps of an axis.
 const STEPS: usize = 9;
 
 /// An axis of values. It always has zero on it.
@@ -32,8 +32,8 @@ impl Axis {
     /// The axis for some values of a chart.
     pub fn new(chart: &Chart, language: Language, values: impl Iterator<Item = f64> + Clone) -> Self {
         let greatest = values.clone().map(f64::abs).fold(0.0, f64::max);
-        // From ten of a factor on: 1,200 billion rather than 1.2 trillion. What six digits can say is said as
-        // it is.
+        // A unit is used from ten of it on: 1,200 billion rather than 1.2 trillion. Numbers of up to six
+        // digits are written in full.
         let named = FACTORS.iter().find(|(factor, ..)| greatest >= 1e6_f64.max(10.0 * factor));
         let factor = named.map_or(1.0, |(factor, ..)| *factor);
         let is_whole = named.is_none() && values.clone().all(|value| value.fract() == 0.0);
@@ -61,7 +61,7 @@ impl Axis {
         }
     }
 
-    /// Where a value lies between the places of the two ends.
+    /// Position of a value between the positions of the two ends.
     pub fn place(&self, value: f64, (start, end): (f64, f64)) -> f64 {
         self.place_of_scaled(value / self.factor, (start, end))
     }
@@ -70,7 +70,7 @@ impl Axis {
         start + (value - self.low) / (self.high - self.low) * (end - start)
     }
 
-    /// The steps between the places of the two ends: where, what is written there, and whether it is zero.
+    /// Steps between the positions of the two ends: position, label, and whether it is zero.
     pub fn steps(&self, ends: (f64, f64)) -> Vec<(f64, String, bool)> {
         let (first, last) = ((self.low / self.step).round() as i64, (self.high / self.step).round() as i64);
         let decimals =

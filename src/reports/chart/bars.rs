@@ -177,7 +177,7 @@ fn draw_lying(canvas: &Canvas, bars: &Bars, frame: Frame) -> Result<(), Error> {
     Ok(())
 }
 
-/// What stands at a bar; a dash where there is no value, so that it is not taken for zero.
+/// Label of a bar; a dash if there is no value, to distinguish it from zero.
 fn number(bars: &Bars, value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| bars.axis.number(value))
 }

@@ -21,11 +21,11 @@ pub const HEIGHT: f64 = 792.0;
 /// The space that is left free around the page.
 pub const MARGIN: f64 = 28.0;
 
-/// The library draws at whole units only: tenths of a pixel keep curves smooth.
+/// The library draws at integer coordinates only: tenths of a pixel keep curves smooth.
 const UNITS: f64 = 10.0;
-/// The library takes the height of a line for the size of a font.
+/// The library takes the line height for the font size.
 const LINE_HEIGHT: f64 = 1.24;
-/// Fonts made for Persian, then those that have it.
+/// Persian fonts, then fonts that include Persian.
 const FONTS: &str = "Vazirmatn, Vazir, Tahoma, DejaVu Sans, sans-serif";
 
 /// The size of the letters of names and notes.
@@ -42,14 +42,14 @@ pub const FAINT: RGBColor = RGBColor(0xd8, 0xd8, 0xd8);
 /// The colour of the page.
 pub const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 
-/// How a line is drawn.
+/// Style of a line.
 #[derive(Clone, Copy)]
 pub struct Pen {
     /// Its colour.
     pub colour: RGBColor,
     /// Its width.
     pub width: f64,
-    /// The length of its dashes and of what is between them.
+    /// Lengths of dashes and gaps.
     pub dashes: Option<(f64, f64)>,
 }
 
@@ -69,18 +69,18 @@ impl Pen {
     }
 }
 
-/// Which point of a text is put in its place, in the direction of reading.
+/// Anchor point of a text, in reading direction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
-    /// Where it begins.
+    /// Its start.
     Start,
     /// Its middle.
     Middle,
-    /// Where it ends.
+    /// Its end.
     End,
 }
 
-/// How a text is written.
+/// Style of a text.
 #[derive(Clone, Copy)]
 pub struct Lettering {
     /// The size of its font.
@@ -91,7 +91,7 @@ pub struct Lettering {
     pub bold: bool,
     /// Its point.
     pub anchor: Anchor,
-    /// Whether it runs from the bottom to the top; its anchor is then above it, unless it is the middle.
+    /// Whether it is rotated to run upwards; its anchor is then at the top, unless it is the middle.
     pub turned: bool,
 }
 
@@ -107,7 +107,7 @@ impl Lettering {
     }
 }
 
-/// The page. Its places are those of a text that is written from left to right.
+/// The page. Coordinates are those of the left-to-right layout.
 #[derive(Clone)]
 pub struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
@@ -175,9 +175,9 @@ impl Canvas<'_> {
     }
 }
 
-/// Persian words read from right to left whatever they begin with; in isolates rather than by `direction`,
-/// which not every viewer knows and which would change the sides that texts are anchored at. A bare number
-/// has its sign on the left in both languages.
+/// Isolates Persian text as right-to-left, whatever its first character; not by `direction`, which not every
+/// viewer supports and which would swap the anchors. A bare number has its sign on the left in both
+/// languages.
 fn isolated(language: Language, text: &str) -> String {
     match language {
         Language::Persian if text.chars().any(char::is_alphabetic) => format!("\u{2067}{text}\u{2069}"),
@@ -185,7 +185,7 @@ fn isolated(language: Language, text: &str) -> String {
     }
 }
 
-/// A document with what is drawn. The title and the description are for those who do not see it.
+/// The SVG document. Title and description are for screen readers.
 pub fn document(
     language: Language,
     title: &str,
@@ -207,8 +207,8 @@ pub fn document(
         Language::Persian => "fa",
         Language::English => "en",
     };
-    // The library's own first line knows neither language nor description. The direction is that of the
-    // places, against a page that the picture may stand in.
+    // The library's first line lacks language and description. The direction is that of the layout, whatever
+    // page contains the picture.
     let content = drawn.split_once('\n').map_or("", |(_, content)| content);
     let head = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {width} {height}\" \

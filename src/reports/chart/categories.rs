@@ -1,5 +1,4 @@
-//! The names under a row of bars or columns: in lines where they fit between their neighbours, else turned
-//! upwards.
+//! Category labels below bars or columns: in lines if they fit between their neighbours, otherwise rotated.
 
 use super::{
     Error,
@@ -17,7 +16,7 @@ pub struct Names {
     lines: Vec<Vec<String>>,
     size: f64,
     is_turned: bool,
-    /// How much room they take below the figure.
+    /// Height needed below the figure.
     pub height: f64,
 }
 

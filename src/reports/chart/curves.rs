@@ -22,14 +22,14 @@ pub struct Curves<'a> {
     pub curves: &'a [Curve],
     /// The period of the as-of day.
     pub today: Option<usize>,
-    /// What happened in which period.
+    /// Events, by the index of their period.
     pub marks: &'a [(usize, Text)],
 }
 
-/// A hundred years of months, and as many curves as can be told apart.
+/// A hundred years of months, and as many curves as can be distinguished.
 const MOST_PERIODS: usize = 1_200;
 const MOST_CURVES: usize = 10;
-/// Marks whose words stand over the curves, and the rows of words.
+/// Maximum number of marks with labels above the curves, and of label rows.
 const MOST_MARKS: usize = 24;
 const MOST_ROWS: usize = 4;
 const ROW: f64 = 17.0;
@@ -153,19 +153,18 @@ fn name_periods(canvas: &Canvas, periods: &[String], plot: Frame, place: f64) ->
     Ok(())
 }
 
-/// What is said of a single period, over the curves and to the right of the period's line.
+/// Label of a single period, above the curves and to the right of the period's line.
 struct Flag {
     period: usize,
     words: String,
     is_today: bool,
-    /// The row of its words, counted upwards; none where all rows are taken, and the line has to do without
-    /// words.
+    /// Row of the label, counted upwards; none if all rows are taken, so that the line has no label.
     row: Option<usize>,
-    /// From where to where its words go.
+    /// Start and end of the label.
     span: (f64, f64),
 }
 
-/// What is said, each in a row where neither other words nor the line of another period are in its way.
+/// Places the labels, each in a row without overlapping labels or lines of other periods.
 fn flags(language: Language, all: &Curves, shown: usize, middle: impl Fn(usize) -> f64) -> Vec<Flag> {
     let today = match language {
         Language::Persian => "تاریخ گزارش",

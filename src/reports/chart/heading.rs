@@ -1,5 +1,4 @@
-//! What stands over and under every chart: its title, its note, what its signs mean, the unit, and what was
-//! left out.
+//! Heading and footer of a chart: title, note, legend, unit, and omitted parts.
 
 use plotters::style::RGBColor;
 
@@ -10,12 +9,12 @@ use super::{
 };
 use crate::problem::{Language, Text};
 
-/// A part of the page, in places from left to right.
+/// A rectangle of the page, in left-to-right coordinates.
 #[derive(Clone, Copy)]
 pub struct Frame {
-    /// Where it begins.
+    /// Left edge.
     pub left: f64,
-    /// Where it ends.
+    /// Right edge.
     pub right: f64,
     /// Its top.
     pub top: f64,
@@ -23,7 +22,7 @@ pub struct Frame {
     pub bottom: f64,
 }
 
-/// What stands before a name in the legend.
+/// Symbol of a legend entry.
 #[derive(Clone, Copy)]
 pub enum Sample {
     /// A line.
@@ -34,7 +33,7 @@ pub enum Sample {
 
 const LEGEND: Lettering = Lettering::new(MEDIUM, Anchor::Start);
 
-/// Writes the heading, and says what is left of the page for the figure.
+/// Draws the heading, and returns the area left for the figure.
 pub fn draw(canvas: &Canvas, chart: &Chart, unit: &str, legend: &[(Sample, &Text)]) -> Result<Frame, Error> {
     let language = canvas.language;
     let most = WIDTH - 2.0 * MARGIN;
@@ -88,7 +87,7 @@ fn draw_legend(canvas: &Canvas, legend: &[(Sample, &Text)], mut y: f64) -> Resul
     Ok(y)
 }
 
-/// Says in the middle of the page that there is nothing to be drawn.
+/// Writes in the middle of the page that there is no data.
 pub fn nothing(canvas: &Canvas, frame: Frame) -> Result<(), Error> {
     let words = match canvas.language {
         Language::Persian => "داده‌ای نیست",
@@ -98,8 +97,7 @@ pub fn nothing(canvas: &Canvas, frame: Frame) -> Result<(), Error> {
     canvas.text(words, middle, Lettering::new(18.0, Anchor::Middle).in_colour(GREY))
 }
 
-/// Says at the foot of the page what did not fit: of so many things only the first so many are shown. Each is
-/// given as the words for it, how many are shown, and how many there are.
+/// Writes omissions at the foot of the page: for each part its words, the number shown, and the total.
 pub fn left_out(canvas: &Canvas, parts: &[(Text, usize, usize)]) -> Result<(), Error> {
     let language = canvas.language;
     let said = parts.iter().filter(|(_, shown, all)| shown < all).map(|(name, shown, all)| match language {

@@ -17,7 +17,7 @@ const MOST_ROWS: usize = 40;
 const MOST_COLUMNS: usize = 70;
 const LONGEST_NAME: f64 = 250.0;
 const NUMBER: f64 = 11.0;
-/// The colours of the least and of the greatest value: one hue, so that brightness alone tells.
+/// Colours of the least and of the greatest value: one hue, so that only brightness differs.
 const LIGHT: RGBColor = RGBColor(0xea, 0xf1, 0xf7);
 const GAP: RGBColor = RGBColor(0xb0, 0xb0, 0xb0);
 const DARK: RGBColor = RGBColor(0x0b, 0x2b, 0x52);
@@ -30,7 +30,7 @@ struct Span {
 }
 
 impl Span {
-    /// How far a value is on the way from the least to the greatest.
+    /// Position of a value between the least (0) and the greatest (1).
     fn share(self, value: f64) -> f64 {
         // Halved, so that the difference of two numbers is a number too.
         let length = self.greatest / 2.0 - self.least / 2.0;
@@ -119,7 +119,7 @@ fn draw_cells(
     under.draw(canvas, frame.top + high * rows.len() as f64, |column| left + wide * (column as f64 + 0.5))
 }
 
-/// Crossed out, so that a missing value is not taken for a small one.
+/// Crosses out a missing value, to distinguish it from a small one.
 fn draw_gap(canvas: &Canvas, (left, top): (f64, f64), (right, bottom): (f64, f64)) -> Result<(), Error> {
     canvas.line(&[(left, bottom), (right, top)], Pen::solid(GAP, 1.0))
 }

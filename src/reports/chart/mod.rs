@@ -1,12 +1,12 @@
-//! Charts as SVG, of any report and knowing none: a report says in words and numbers what is to be seen, and
-//! the renderer finds the places, the colours and the units.
+//! SVG charts for all reports: a report gives words and numbers, and the renderer chooses positions, colours
+//! and units.
 //!
-//! A chart is one A4 page in landscape, whatever it holds: what goes beyond it is left out, and the page says
-//! so (`heading`). Text stays text, so that the viewer shapes it and a reader can search and copy it; no font
-//! is needed to make it, so widths are estimated (`words`). The library draws and finds the steps of axes; it
-//! knows no direction of writing, so a chart is laid out from left to right and a Persian one is mirrored,
-//! with its words in isolates (`canvas`). Curves alone are not mirrored: ministries and project planners draw
-//! time from left to right in Persian too, and an S-curve that rises to the left would be misread.
+//! A chart is always one A4 page in landscape: what does not fit is omitted, with a note on the page
+//! (`heading`). Text stays text, so that the viewer shapes it and a reader can search and copy it; no font is
+//! needed to create it, so widths are estimated (`words`). The library draws and computes the steps of axes;
+//! it does not support writing directions, so a chart is laid out from left to right and a Persian one is
+//! mirrored, with its words in isolates (`canvas`). Curves are not mirrored: ministries and project planners
+//! draw time from left to right in Persian too, and an S-curve rising to the left would be misread.
 
 mod axis;
 mod bars;
@@ -30,18 +30,17 @@ use crate::problem::{Language, Text};
 /// The greatest value that is drawn, far beyond any sum of rials.
 pub const GREATEST: f64 = 1e21;
 
-/// Why no chart was drawn. The page is kept in memory, where nothing can fail.
+/// Drawing error. The page is kept in memory, where none can occur.
 pub type Error = DrawingAreaErrorKind<io::Error>;
 
 /// A chart of a report, in words and numbers.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// What is seen.
+    /// Title.
     pub title: Text,
-    /// Its scope and the day as of which it holds.
+    /// Scope, and the day that it is of.
     pub note: Text,
-    /// What the values are, such as rials: the renderer puts thousand, million and so on before it where the
-    /// values are large.
+    /// Unit of the values, such as rials; the renderer adds thousand, million and so on for large values.
     pub unit: Text,
     /// The numbers.
     pub figure: Figure,
@@ -58,14 +57,14 @@ pub enum Figure {
         periods: Vec<String>,
         /// The curves, each with a point for each period.
         curves: Vec<Curve>,
-        /// The place of the period in which the as-of day lies.
+        /// Index of the period with the as-of day.
         today: Option<usize>,
-        /// What happened in periods, by their place, such as a new baseline.
+        /// Events such as a new baseline, by the index of their period.
         marks: Vec<(usize, Text)>,
     },
     /// Bars side by side.
     Bars {
-        /// What the bars are of; a group of bars for each.
+        /// Labels of the groups of bars.
         labels: Vec<Text>,
         /// The bars of each group, each series with a value for each label.
         series: Vec<Series>,
@@ -74,9 +73,9 @@ pub enum Figure {
     },
     /// Cells that are darker the greater their value is.
     HeatMap {
-        /// What the rows are.
+        /// Row labels.
         rows: Vec<Text>,
-        /// What the columns are.
+        /// Column labels.
         columns: Vec<Text>,
         /// The values, row by row.
         cells: Vec<Vec<Option<f64>>>,
@@ -86,33 +85,33 @@ pub enum Figure {
 /// A curve.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    /// What it is called in the legend.
+    /// Legend entry.
     pub name: Text,
     /// A point for each period. A missing one ends or interrupts it.
     pub points: Vec<Option<f64>>,
-    /// How it is drawn.
+    /// Line style.
     pub line: Line,
 }
 
-/// What a curve tells, by which it looks.
+/// Kind of a curve, which determines its line style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// What was to be: dashed.
+    /// Planned: dashed.
     Planned,
-    /// What a plan said that is no longer in force: thin dashes in grey.
+    /// A plan no longer in force: thin grey dashes.
     Superseded,
-    /// What was earned: solid and thick.
+    /// Earned: solid and thick.
     Earned,
-    /// What was paid: solid and thin.
+    /// Paid: solid and thin.
     Cost,
-    /// What is expected: dotted.
+    /// Forecast: dotted.
     Forecast,
 }
 
 /// Bars of one kind.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// What it is called in the legend.
+    /// Legend entry.
     pub name: Text,
     /// A value for each label.
     pub values: Vec<Option<f64>>,
@@ -124,8 +123,8 @@ fn drawable(value: Option<f64>) -> Option<f64> {
 }
 
 impl Chart {
-    /// The SVG document in a language: Persian from right to left and with Persian digits, English from left
-    /// to right. The same chart gives the same bytes.
+    /// The SVG document in a language: Persian from right to left with Persian digits, English from left to
+    /// right. The output is deterministic.
     pub fn svg(&self, language: Language) -> Result<String, Error> {
         let title = words::clean(language, &self.title);
         let description = [&self.note, &self.unit].map(|text| words::clean(language, text)).join("\n");

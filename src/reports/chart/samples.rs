@@ -1,4 +1,4 @@
-//! One chart of each kind, and those that are at the edge of what can be drawn, for tests and for the eye.
+//! Sample charts of each kind, and edge cases, for tests and visual inspection.
 
 use super::{Chart, Curve, Figure, Line, Series};
 use crate::problem::Text;
@@ -81,7 +81,8 @@ pub fn bars(labels: Vec<Text>, series: Vec<Series>, horizontal: bool) -> Chart {
     )
 }
 
-/// An S-curve of so many months from 1390/04 on; in the month after a third of them the cost is not known.
+/// An S-curve of this number of months from 1390/04 on; in the month after a third of them the cost is
+/// unknown.
 pub fn s_curve(months: usize) -> Chart {
     let today = months * 2 / 3;
     let value = |month: usize, share: f64| {
@@ -215,7 +216,7 @@ fn heat_map() -> Chart {
     chart("خوشه‌ها به تفکیک صنعت و استان", "Clusters by industry and province", ("خوشه", "clusters"), figure)
 }
 
-/// Bars of so many clusters with names that would be harmful if they were not escaped.
+/// Bars of this number of clusters, with names that need escaping.
 pub fn many(count: usize, horizontal: bool) -> Chart {
     let name = |number: usize| {
         Text::new(format!("خوشهٔ <script>&\" شمارهٔ {number}"), format!("Cluster <script>&\" number {number}"))

@@ -15,7 +15,7 @@ use crate::problem::{Language, Text};
 
 const LANGUAGES: [Language; 2] = [Language::Persian, Language::English];
 
-/// What was drawn: the name of an element, its numbers, and its words.
+/// A drawn element: name, numbers and words.
 #[derive(Debug, Default)]
 struct Shape {
     name: String,

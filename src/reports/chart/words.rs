@@ -3,8 +3,8 @@
 
 use crate::problem::{Language, Text};
 
-/// The form of a text in a language as it may stand in a document: without what XML forbids and what would
-/// change the direction of its surroundings, in Persian with Persian digits.
+/// The text in a language, safe for a document: without characters that XML forbids or that change the
+/// surrounding direction, in Persian with Persian digits.
 pub fn clean(language: Language, text: &Text) -> String {
     digits(language, text.in_language(language))
 }
@@ -74,8 +74,7 @@ pub fn period(language: Language, period: &str) -> String {
     digits(language, &words)
 }
 
-/// About how wide a text is at a font size. It errs on the side of too wide for the fonts that charts ask
-/// for.
+/// Approximate width of a text at a font size. Rather too wide for the fonts that charts request.
 pub fn width(text: &str, size: f64) -> f64 {
     text.chars().map(em).sum::<f64>() * size
 }
@@ -93,7 +92,7 @@ fn em(c: char) -> f64 {
     }
 }
 
-/// A text in at most so many lines of at most this width; where it does not fit it ends in an ellipsis.
+/// Wraps a text into a maximum number of lines and width, with an ellipsis if it does not fit.
 pub fn lines(text: &str, size: f64, most: f64, count: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -112,7 +111,7 @@ pub fn lines(text: &str, size: f64, most: f64, count: usize) -> Vec<String> {
     lines.iter().map(|line| cut(line, size, most)).collect()
 }
 
-/// A text in one line, cut where it is wider than it may be.
+/// Truncates a text to one line of a maximum width.
 pub fn cut(text: &str, size: f64, most: f64) -> String {
     if width(text, size) <= most {
         return text.to_owned();

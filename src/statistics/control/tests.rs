@@ -1,5 +1,5 @@
-//! What is published holds against whoever computes: all pairs, all lines and all linear combinations, worked
-//! out here by other ways than the control itself takes.
+//! Attacks on the published tables: all pairs, all lines and all linear combinations, computed by other
+//! methods than those of the control itself.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::statistics::cells::{ALL_INDUSTRIES, COUNTRY, Level};
 
-/// Firms with their values, as one who knows all would see a sum.
+/// Firms with their values: a sum with full knowledge.
 type Seen = BTreeMap<Uuid, i64>;
 
 fn firm(number: u128, class: &str, province: &str, value: i64) -> Firm {
@@ -30,7 +30,7 @@ fn seen(firms: &[Firm], key: &Key) -> Seen {
     firms.iter().filter(|firm| is_in(firm, key)).map(|firm| (firm.id, firm.value)).collect()
 }
 
-/// Whether a sum, or a difference, tells nothing of single firms.
+/// Whether a sum, or a difference, reveals nothing about single firms.
 fn is_safe(changes: &Seen) -> bool {
     let (largest, total) = (
         changes.values().map(|c| c.abs()).max().unwrap_or(0),
@@ -45,7 +45,7 @@ fn difference(one: &Seen, other: &Seen) -> Seen {
     ids.into_iter().map(|id| (id, one.get(&id).unwrap_or(&0) - other.get(&id).unwrap_or(&0))).collect()
 }
 
-/// A quarter as it was published, and as one who knows all sees it.
+/// A published quarter, with full knowledge of its firms.
 struct Quarter {
     firms: Vec<Firm>,
     cells: Vec<(Key, Option<i64>)>,
@@ -56,7 +56,7 @@ impl Quarter {
         self.cells.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key)
     }
 
-    /// Published cells, and what is left of each without the published parts of one kind.
+    /// Published cells, and what remains of each without its published parts of one kind.
     fn known(&self) -> Vec<(String, Seen)> {
         let mut known = Vec::new();
         for whole in self.published() {
@@ -83,8 +83,8 @@ impl Quarter {
         known
     }
 
-    /// That no cell that may not be told follows from the published ones by additions and subtractions, found
-    /// by elimination.
+    /// Checks by elimination that no suppressed cell follows from the published ones by additions and
+    /// subtractions.
     fn check_combinations(&self) {
         let leaves: Vec<_> = self
             .firms

@@ -1,4 +1,4 @@
-//! Copying a whole database at one moment, while others write, and putting the copy back.
+//! Consistent copies of the whole database during writes, and their restore.
 //!
 //! SQLite is copied by its backup API, PostgreSQL by its own programs `pg_dump` and `pg_restore`.
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 
-/// Which database a copy is of. It can be put back into one of the same kind only.
+/// Database engine of a backup. A backup can be restored only to the same engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -37,10 +37,10 @@ impl Kind {
     }
 }
 
-/// Why it could not be done, for whoever runs it. It holds no secret.
+/// Error shown to the operator; contains no secrets.
 pub type Failure = Box<dyn std::error::Error>;
 
-/// Refuses where the programs are missing that copy a database.
+/// Fails if the programs for copying the database are missing.
 pub async fn check_tools(config: &Config) -> Result<(), Failure> {
     match Kind::of(config) {
         Kind::Sqlite => Ok(()),
@@ -48,8 +48,7 @@ pub async fn check_tools(config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// Copies the database to a file that is there and empty, and has `read` see the very moment that the copy is
-/// of.
+/// Copies the database to an existing empty file; `read` sees the same snapshot.
 pub async fn copy<T>(
     config: &Config,
     part: &Path,
@@ -61,7 +60,7 @@ pub async fn copy<T>(
     }
 }
 
-/// Refuses a database that holds anything.
+/// Fails if the database is not empty.
 pub async fn check_empty(config: &Config) -> Result<(), Failure> {
     match config.database_url.file() {
         Some(database) => sqlite::check_empty(database),
@@ -69,7 +68,7 @@ pub async fn check_empty(config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// Puts a copy into an empty database, and has `finish` check and change it before anybody else does.
+/// Restores a copy into an empty database; `finish` checks and changes it before anybody else can use it.
 pub async fn put_back<T>(
     config: &Config,
     part: &Path,
@@ -81,7 +80,7 @@ pub async fn put_back<T>(
     }
 }
 
-/// The changes of the tables that are applied.
+/// Names of the applied migrations.
 pub async fn migrations(db: &DatabaseTransaction) -> Result<Vec<String>, DbErr> {
     #[derive(FromQueryResult)]
     struct Applied {

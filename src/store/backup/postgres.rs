@@ -15,7 +15,7 @@ use sqlx::postgres::{PgPoolOptions, PgSslMode};
 use super::Failure;
 use crate::{config::Config, store::servers};
 
-/// Where Debian keeps the programs of each version of PostgreSQL.
+/// Debian's directory of PostgreSQL programs, one subdirectory per version.
 const OF_DEBIAN: &str = "/usr/lib/postgresql";
 
 async fn open(config: &Config) -> Result<DatabaseConnection, sqlx::Error> {
@@ -71,7 +71,7 @@ pub async fn copy<T>(
 }
 
 pub async fn check_empty(config: &Config) -> Result<(), Failure> {
-    // What an extension brings does not count.
+    // Objects of extensions do not count.
     let sql = "SELECT COALESCE((SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c \
                JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') \
                AND n.nspname !~ '^pg_(toast|temp)' AND NOT EXISTS (SELECT 1 FROM pg_depend d \
@@ -105,7 +105,7 @@ pub async fn put_back<T>(
         "--single-transaction",
         "--no-password",
     ]);
-    // A bare name with a `=` in it would be read as more than a name.
+    // A bare name with a `=` would be parsed as a connection string.
     command
         .arg(format!("--dbname=dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'")))
         .arg(part);
@@ -113,19 +113,19 @@ pub async fn put_back<T>(
     run(command, "pg_restore").await?;
     let transaction = db.begin().await?;
     transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
-    // The programs of PostgreSQL have committed by now.
+    // The programs of PostgreSQL have committed already.
     let begun =
         |error: Failure| format!("{error}; drop the database {} and begin again", config.database_url);
     let done = finish(&transaction).await.map_err(begun)?;
     transaction.commit().await?;
-    // Nothing is known yet of what the tables hold.
+    // There are no statistics yet.
     db.execute_unprepared("ANALYZE").await?;
     db.close().await?;
     Ok(done)
 }
 
-/// A program of PostgreSQL on the server of the configuration. Everything about the connection is in its
-/// environment: arguments can be seen by everybody on the machine.
+/// A command for a PostgreSQL program on the configured server. Connection parameters are in its environment:
+/// arguments are visible to everybody on the machine.
 async fn command(program: &Path, config: &Config) -> Result<Command, Failure> {
     let url = &config.database_url;
     let options = servers::options(url).await?;
@@ -178,8 +178,8 @@ async fn run(mut command: Command, name: &str) -> Result<(), Failure> {
         .into())
 }
 
-/// A program that is as new as the server: of `postgres_tools` where that is set, else of `PATH`, else the
-/// newest of Debian's.
+/// Finds a program of at least the server's version: in `postgres_tools` if that is set, otherwise in `PATH`,
+/// otherwise the newest of Debian's.
 fn tool(name: &str, server: u32, config: &Config) -> Result<PathBuf, Failure> {
     let folders = folders(config);
     let mut newest = None;
@@ -220,7 +220,7 @@ fn folders(config: &Config) -> Vec<PathBuf> {
     folders
 }
 
-/// The major version that a program says it has: 15 of `pg_dump (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`.
+/// The major version that a program reports: 15 for `pg_dump (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`.
 fn version(program: &Path) -> Option<u32> {
     let output = Command::new(program).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

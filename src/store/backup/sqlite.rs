@@ -1,9 +1,9 @@
 //! SQLite: its backup API, within one read transaction of the source.
 //!
-//! Left to itself the API begins anew whenever another process has written between two steps, and under load
-//! comes to no end. A transaction that is open meanwhile keeps its snapshot, so that each page is copied
-//! once; the log grows for as long. `VACUUM INTO` would give the same moment, but writes each row anew: a
-//! copy of pages is faster, and numbers rows as they were.
+//! By default the API restarts whenever another process has written between two steps, and never ends under
+//! load. An open read transaction keeps its snapshot, so that each page is copied once; meanwhile the log
+//! grows. `VACUUM INTO` would give the same snapshot, but writes each row anew: a copy of pages is faster,
+//! and keeps row ids.
 
 use std::{
     fs::File,
@@ -19,10 +19,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 
 use super::Failure;
 
-/// So many pages are copied at a step.
+/// Pages copied per step.
 const PAGES: i32 = 1_024;
 
-/// So long others are waited for.
+/// Time to wait for other processes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub async fn copy<T>(
@@ -56,7 +56,7 @@ fn copy_pages(from: &Path, to: &Path) -> Result<(), Box<dyn std::error::Error + 
         Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     Backup::new(&source, &mut copy)?.run_to_completion(PAGES, Duration::ZERO, None)?;
     source.execute_batch("ROLLBACK")?;
-    // In one file, which needs no log beside it.
+    // A single file, without a log beside it.
     copy.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0))?;
     let found: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found != "ok" {
@@ -109,19 +109,19 @@ pub async fn put_back<T>(
     done
 }
 
-/// Nobody sees the database before it is finished.
+/// Finishes the database at a temporary path, invisible until it is complete.
 async fn finish_beside<T>(
     unfinished: &Path,
     part: &Path,
     finish: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    // It has the permissions of the part: it is its owner's alone.
+    // It inherits the permissions of the part, which only its owner can read.
     std::fs::copy(part, unfinished)
         .map_err(|error| format!("{} cannot be written: {error}", unfinished.display()))?;
     let db = pool(SqliteConnectOptions::new().filename(unfinished).foreign_keys(true));
     let transaction = db.begin().await?;
     let done = finish(&transaction).await?;
-    // The statistics of the backup are those of its time, if there are any.
+    // The statistics in the backup, if any, may be outdated.
     transaction.execute_unprepared("ANALYZE").await?;
     transaction.commit().await?;
     db.close().await?;

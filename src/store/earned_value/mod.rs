@@ -1,15 +1,15 @@
-//! Earned value: what is planned, earned and spent, day by day.
+//! Earned value: planned value, earned value and actual cost by day.
 //!
 //! After the standard for earned value management of PMI (ANSI/PMI 19-006) and ISO 21508. The **planned
-//! value** of a day is what the baseline in force on that day had planned to be reached by it, the **earned
-//! value** what was accepted by then with the weights of that baseline, the **actual cost** what was paid. A
-//! baseline is in force until the next one is frozen; the first one also before it was frozen. A project that
-//! is terminated plans nothing more.
+//! value** of a day is what the baseline in force on that day had planned up to it, the **earned value** what
+//! was accepted by then with the weights of that baseline, the **actual cost** what was paid. A baseline is
+//! in force until the next one is frozen; the first one also before it was frozen. A terminated project plans
+//! nothing more.
 //!
-//! All three are kept as what they change by on a day ([`deltas`]): their sum up to a day is their value on
-//! it, and a re-baseline is a change like others, that leaves what was before as it was. Values in rials are
-//! parts of the approved budget, each rounded down to whole rials, so that they sum up exactly. Read from the
-//! tables of projects, baselines, milestones and payments without knowing more of them.
+//! All three are stored as daily changes ([`deltas`]): the sum up to a day is the value on it, and a
+//! re-baseline is a change like any other that leaves earlier values as they were. Values in rials are parts
+//! of the approved budget, each rounded down to whole rials, so that they add up exactly. Read from the
+//! tables of projects, baselines, milestones and payments without depending on their modules.
 
 pub mod summary;
 
@@ -17,7 +17,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::sql::{Composer, Member};
 
-/// Whose earned value, and what is known of it.
+/// Input of the earned-value calculation.
 pub struct Sources {
     /// Projects, in parentheses: `id`, `province`, `budget`.
     pub projects: String,
@@ -25,24 +25,23 @@ pub struct Sources {
     pub baselines: String,
     /// Their payments: `project_id`, `amount_irr`, `paid_on`.
     pub payments: String,
-    /// What was recorded later is left out.
+    /// Later records are excluded.
     pub known_at: Option<DateTime<Utc>>,
-    /// The plan is the one that was in force on this day.
+    /// Day whose plan in force is used.
     pub as_of: Option<NaiveDate>,
     /// Planned value only.
     pub is_plan: bool,
 }
 
-/// The columns of [`deltas`] beside `project_id`, `province` and `day`: weights in basis points (`earned_bp`
-/// times the accepted fraction, also in basis points), rials, and how many re-baselines were frozen.
+/// The columns of [`deltas`] besides `project_id`, `province` and `day`: weights in basis points (`earned_bp`
+/// times the accepted fraction, also in basis points), rials, and the number of re-baselines frozen.
 pub const MEASURES: [&str; 6] =
     ["planned_bp", "earned_bp", "planned_irr", "earned_irr", "cost_irr", "rebaselines"];
 
-/// What planned value, earned value and actual cost of each project change by on each day: a statement in
-/// parentheses.
+/// Daily changes of planned value, earned value and actual cost per project: a statement in parentheses.
 ///
-/// Each part is worked out once: SQLite would put the text of a part wherever it is named, and read the JSON
-/// of the plans again each time.
+/// Each part is materialized: SQLite would otherwise inline its text at each reference, and parse the JSON of
+/// the plans again each time.
 pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
     let Sources { projects, baselines, payments, .. } = sources;
     let known = sources
@@ -60,7 +59,7 @@ pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
     let (weight, due) =
         (sql.member("m.value", "weight_bp", Member::Integer), sql.member("m.value", "due_on", Member::Date));
     let acceptances = acceptances(sql, &known);
-    // A part of the budget in whole rials, without a product that does not fit.
+    // Part of the budget in whole rials, without an overflowing product.
     let part = |share: &str, whole: u64| {
         format!("((x.budget / {whole}) * {share} + (x.budget % {whole}) * {share} / {whole})")
     };
@@ -98,11 +97,11 @@ pub fn deltas(sources: &Sources, sql: &mut Composer) -> String {
     )
 }
 
-/// For how long milestones were accepted, and what that earned under each plan.
+/// Periods of acceptance of milestones, with the value earned under each plan.
 ///
-/// PostgreSQL compares the milestones of the plans with the acceptances as a whole. SQLite would compare each
-/// with each: there the events of each milestone are asked for by their index, in the order of the `CROSS
-/// JOIN`, which SQLite takes as it is written, whatever its statistics say.
+/// PostgreSQL joins milestones of plans and acceptances as a whole. SQLite would compare each with each:
+/// there the events of each milestone are looked up by their index, in the order of the `CROSS JOIN`, which
+/// SQLite keeps regardless of its statistics.
 fn acceptances(sql: &Composer, known: &str) -> String {
     let fraction = sql.member("l.data", "accepted_fraction_bp", Member::Integer);
     let events =
@@ -148,8 +147,8 @@ mod tests {
         temporal_relations::{BASELINE, Knowledge, PAYMENT, PROJECT},
     };
 
-    /// As where tables were nearly empty when SQLite looked at them last: it would read all of the log for
-    /// each of many records.
+    /// Simulates outdated SQLite statistics of nearly empty tables, with which it would scan the log for each
+    /// of many records.
     const FEW_ROWS: &str = "ANALYZE; DELETE FROM sqlite_stat1; INSERT INTO sqlite_stat1 SELECT tbl_name, name, '2 1 1 1 1' FROM sqlite_master \
                             WHERE type = 'index' AND tbl_name IN ('change_log', 'status_event'); ANALYZE sqlite_master";
 
@@ -181,7 +180,7 @@ mod tests {
                 let steps = db.query_all_raw(statement.clone()).await.unwrap();
                 let steps: Vec<String> =
                     steps.iter().map(|step| step.try_get("", "detail").unwrap()).collect();
-                // The log is `r`, `n` and `l` there, and the events of states are `e`.
+                // In the statement the log is `r`, `n` and `l`, and the status events are `e`.
                 let scans: Vec<_> = steps
                     .iter()
                     .filter(|step| ["SCAN r", "SCAN n", "SCAN l", "SCAN e"].contains(&step.as_str()))

@@ -1,6 +1,6 @@
-//! The earned value as it is known now, kept beside the records: of each project day by day, and of each
-//! province by day and by Persian month. The transaction that changes what it follows from brings it up to
-//! date before it commits, so that it is never behind.
+//! Materialized earned value as known now: per project and day, and per province by day and by Persian month.
+//! The transaction that changes the underlying records updates it before it commits, so that it is never
+//! outdated.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -13,7 +13,7 @@ use crate::{
     store::{Database, connection, lock, sql::Composer},
 };
 
-/// What the values of a project change by on a day, as the table has it.
+/// Daily changes of a project's values: a row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
 pub struct ValueDay {
     project_id: Uuid,
@@ -39,7 +39,7 @@ type Key = (&'static str, String, NaiveDate);
 /// The measures that are summed up, in the order of [`ValueDay::sums`].
 const SUMMED: [&str; 4] = ["planned_irr", "earned_irr", "cost_irr", "rebaselines"];
 
-/// What sums change by.
+/// Changes of the sums.
 #[derive(Default)]
 struct Summary(BTreeMap<Key, [i64; 4]>);
 
@@ -52,7 +52,7 @@ impl Summary {
         }
     }
 
-    /// Adds it to the table, in the order of its keys, so that no two transactions wait for each other.
+    /// Adds it to the table, in the order of its keys, to avoid deadlocks between transactions.
     async fn write(&self, db: &impl ConnectionTrait) -> Result<(), DbErr> {
         let moved: Vec<_> = self.0.iter().filter(|(_, sums)| **sums != [0; 4]).collect();
         for some in moved.chunks(ROWS_AT_ONCE) {
@@ -76,18 +76,17 @@ impl Summary {
     }
 }
 
-/// So many rows are written in one statement: to SQLite each parameter is a name, which it looks for among
-/// all others of the statement.
+/// Rows per insert statement: in SQLite each parameter is a name, which it searches for among all others of
+/// the statement.
 const ROWS_AT_ONCE: usize = 100;
 
-/// The same lock for all that writes summaries: many refresh, one rebuilds.
+/// Lock of all writers of summaries: shared for refreshes, exclusive for a rebuild.
 const LOCK: &str = "earned value";
 
-/// So many projects are done in one turn: those who write meanwhile wait no longer than for some tenths of a
-/// second.
+/// Projects per turn: concurrent writers wait for some tenths of a second at most.
 const TURN: u64 = 50;
 
-/// The sources of some projects, as they are known now.
+/// Earned-value input of some projects as known now.
 fn sources(sql: &mut Composer, projects: &BTreeSet<Uuid>) -> Sources {
     let mut of = |column: &str| format!(" AND {column} IN ({})", places(sql, projects));
     Sources {
@@ -110,15 +109,15 @@ fn places(sql: &mut Composer, ids: &BTreeSet<Uuid>) -> String {
     ids.iter().map(|id| sql.bind(*id)).collect::<Vec<_>>().join(", ")
 }
 
-/// The days of some projects on which the table does not have what the records say.
+/// Days of some projects for which the table differs from the records.
 struct Differing {
-    /// As the records say it.
+    /// Values computed from the records.
     live: Vec<ValueDay>,
-    /// As the table has it.
+    /// Values in the table.
     kept: Vec<ValueDay>,
 }
 
-/// Compares in the database, so that only what differs comes out of it.
+/// Compares in the database, so that only differences are transferred.
 async fn differing(db: &impl ConnectionTrait, projects: &BTreeSet<Uuid>) -> Result<Differing, DbErr> {
     let mut sql = Composer::new(db);
     let sources = sources(&mut sql, projects);
@@ -139,8 +138,8 @@ async fn differing(db: &impl ConnectionTrait, projects: &BTreeSet<Uuid>) -> Resu
     Ok(found)
 }
 
-/// Brings the values of some projects up to date, as the transaction leaves them. It comes last in a
-/// transaction: its locks are taken in one order, and nothing is waited for after them.
+/// Updates the values of some projects at the end of a transaction: its locks are taken in one order, and
+/// nothing is waited for after them.
 pub async fn refresh(transaction: &impl ConnectionTrait, projects: &BTreeSet<Uuid>) -> Result<(), DbErr> {
     if projects.is_empty() {
         return Ok(());
@@ -195,7 +194,7 @@ async fn put(transaction: &impl ConnectionTrait, days: &[ValueDay]) -> Result<()
     Ok(())
 }
 
-/// The next projects in the order of their ids, deleted ones with them; none at the end.
+/// The next projects in the order of their ids, including deleted ones; none at the end.
 async fn next_turn(
     db: &impl ConnectionTrait,
     done: &BTreeSet<Uuid>,
@@ -211,13 +210,13 @@ async fn next_turn(
     rows.iter().map(|row| row.try_get("", "id")).collect()
 }
 
-/// Makes all summaries right again, in turns between which others write: first the days of the projects, some
-/// at a time, as every write does it, then the sums of each province.
+/// Rebuilds all summaries in turns between which others write: first the days of the projects, in batches,
+/// like every write, then the sums of each province.
 pub async fn rebuild(db: &Database) -> Result<(), DbErr> {
     rebuild_in_turns(db, TURN).await
 }
 
-/// The same with so many projects in a turn.
+/// The same with a given number of projects per turn.
 pub async fn rebuild_in_turns(db: &Database, most: u64) -> Result<(), DbErr> {
     let mut projects = next_turn(db, &BTreeSet::new(), most).await?;
     while !projects.is_empty() {
@@ -237,7 +236,7 @@ pub async fn rebuild_in_turns(db: &Database, most: u64) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Rebuilds where there is nothing yet, as after the tables were made.
+/// Builds the summaries if there are none, as after their migration.
 pub async fn build(db: &Database) -> Result<(), DbErr> {
     let missing = "SELECT 1 AS missing FROM baseline WHERE NOT EXISTS (SELECT 1 FROM earned_value_day) \
                    UNION ALL SELECT 1 FROM payment WHERE NOT EXISTS (SELECT 1 FROM earned_value_day) LIMIT 1";
@@ -247,7 +246,7 @@ pub async fn build(db: &Database) -> Result<(), DbErr> {
     }
 }
 
-/// All provinces that have sums, or should have some.
+/// All provinces that have sums or projects.
 async fn provinces(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     let provinces =
         "SELECT province FROM project UNION SELECT province FROM earned_value_summary ORDER BY province";
@@ -255,12 +254,12 @@ async fn provinces(db: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
     rows.iter().map(|row| row.try_get("", "province")).collect()
 }
 
-/// What the sums of a province lack to be those of the days that are kept of its projects.
+/// Differences between the sums of a province and those of the daily rows of its projects.
 async fn wrong_sums(db: &impl ConnectionTrait, province: &str) -> Result<Summary, DbErr> {
     let mut sql = Composer::new(db);
     let sums = SUMMED.map(|name| format!("CAST(SUM(d.{name}) AS bigint) AS {name}")).join(", ");
     let place = sql.bind(province);
-    // By the projects of the province, so that the days of the others are not read.
+    // By the projects of the province, to avoid reading the days of others.
     let statement = sql.statement(format!(
         "SELECT d.province, d.day, {sums} FROM project p CROSS JOIN earned_value_day d \
          WHERE p.province = {place} AND d.project_id = p.id GROUP BY d.province, d.day"
@@ -294,8 +293,8 @@ fn sums_of(row: &QueryResult) -> Result<[i64; 4], DbErr> {
     Ok(sums)
 }
 
-/// How many rows of the summaries differ from what the records say: none, unless somebody has changed the
-/// database past the service. It reads one moment of the database, and keeps nobody from writing.
+/// Number of summary rows that differ from the records: 0, unless the database was changed outside the
+/// service. Reads one snapshot and blocks no writers.
 pub async fn differences(db: &Database) -> Result<u64, DbErr> {
     let transaction = connection::begin_to_survey(db).await?;
     let mut count = 0;

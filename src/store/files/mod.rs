@@ -1,6 +1,6 @@
-//! The store of files: a local folder, or a bucket of an S3-compatible store. A file is kept under the
-//! SHA-256 of its content, so that to store it again changes nothing, and never before it is whole. It is
-//! read again only as what it was ([`stored`]).
+//! File storage: a local folder, or a bucket of an S3-compatible store. A file is stored under the SHA-256 of
+//! its content, so that storing it again changes nothing, and becomes visible only when complete. Reads
+//! verify it ([`stored`]).
 
 mod stored;
 
@@ -21,21 +21,21 @@ use crate::{
 
 pub use stored::{Damage, Parts, ReadError, Recorded, SMALL};
 
-/// What S3 takes as one part of a larger object at the least.
+/// Minimum part size of an S3 multipart upload, in bytes.
 const PART_OF_S3: usize = 5 * 1024 * 1024;
-/// What is written to a disk at once.
+/// Write buffer size for a folder, in bytes.
 const PART_OF_FOLDER: usize = 256 * 1024;
 
-/// Where files are kept.
+/// File storage.
 #[derive(Clone)]
 pub struct Files {
     pub(super) store: Arc<dyn ObjectStore>,
-    /// How many bytes are gathered before they are sent to the store.
+    /// Number of bytes buffered before they are sent to the store.
     part: usize,
 }
 
 impl Files {
-    /// Opens the store of the configuration; a folder that is missing is made.
+    /// Opens the configured file storage; creates a missing folder.
     pub fn open(config: &Config) -> Result<Self, Problem> {
         if let Some(folder) = folder_of(config) {
             std::fs::create_dir_all(folder).map_err(|error| unusable(config, error))?;
@@ -44,13 +44,13 @@ impl Files {
         opened.map_err(|error| unusable(config, without_body(&error)))
     }
 
-    /// Opens it where it is; none where its folder is missing.
+    /// Opens existing storage; none if its folder is missing.
     pub fn open_existing(config: &Config) -> Result<Option<Self>, Problem> {
         let is_missing = folder_of(config).is_some_and(|folder| !folder.exists());
         if is_missing { Ok(None) } else { Self::open(config).map(Some) }
     }
 
-    /// The name of a file that is none of these, where there is one.
+    /// Name of a file other than these, if there is one.
     pub async fn other_than(&self, names: &BTreeSet<String>) -> Result<Option<String>, Problem> {
         let is_other = |name: &String| !names.contains(name);
         let files = self.store.list(None).map_ok(|file| file.location.to_string());
@@ -59,7 +59,7 @@ impl Files {
     }
 
     fn folder(folder: &Path) -> Result<Self, object_store::Error> {
-        // What is acknowledged is on the disk, as with the database.
+        // Acknowledged data is on the disk, as with the database.
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Self { store: Arc::new(store), part: PART_OF_FOLDER })
     }
@@ -67,8 +67,7 @@ impl Files {
     pub(super) fn bucket(config: &Config) -> Result<Self, object_store::Error> {
         let address = config.attachments_url.trim_start_matches("s3://");
         let (bucket, prefix) = address.split_once('/').unwrap_or((address, ""));
-        // A request waits for it, and is given up itself after a while. What a slow client downloads has no
-        // limit in all.
+        // A request waits for it, and has a timeout itself. Downloads by slow clients have no total limit.
         let client = ClientOptions::new()
             .with_allow_http(true)
             .with_timeout_disabled()
@@ -90,7 +89,7 @@ impl Files {
         Ok(Self { store: Arc::new(PrefixStore::new(builder.build()?, prefix)), part: PART_OF_S3 })
     }
 
-    /// Removes a file; one that is not there is removed already.
+    /// Removes a file; a missing one is no error.
     ///
     /// # Errors
     /// 503 where the store does not answer.
@@ -101,7 +100,7 @@ impl Files {
         }
     }
 
-    /// Begins to store a file under a name. Nobody sees it before it is finished.
+    /// Begins to store a file under a name. It is invisible until finished.
     pub fn begin(&self, name: &str) -> Incoming {
         let writer =
             BufWriter::with_capacity(self.store.clone(), Name::from(name), self.part).with_max_concurrency(1);
@@ -118,13 +117,13 @@ fn unusable(config: &Config, error: impl std::fmt::Display) -> Problem {
     Problem::internal(format!("the files cannot be kept at {}: {error}", config.attachments_url))
 }
 
-/// A file on its way into the store. Where it is dropped before its end, nothing is left of it.
+/// An upload into the store. If dropped before its end, it leaves nothing behind.
 pub struct Incoming {
     writer: Option<BufWriter>,
 }
 
 impl Incoming {
-    /// Adds bytes; waits where the store is slower than they come.
+    /// Adds bytes; waits if the store is slow.
     pub async fn put(&mut self, bytes: Bytes) -> Result<(), Problem> {
         match &mut self.writer {
             Some(writer) => writer.put(bytes).await.map_err(away),
@@ -132,7 +131,7 @@ impl Incoming {
         }
     }
 
-    /// Makes the file durable, and visible under its name.
+    /// Completes the upload: durable, and visible under its name.
     pub async fn finish(mut self) -> Result<(), Problem> {
         match self.writer.take() {
             Some(mut writer) => writer.shutdown().await.map_err(away),
@@ -149,8 +148,7 @@ impl Drop for Incoming {
     }
 }
 
-/// An error without the body of the answer that it repeats, which names keys and signatures: only the code is
-/// kept.
+/// The code of an error, without the body of the answer, which contains keys and signatures.
 pub(super) fn without_body(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     let Some((begin, body)) = text.split_once('<') else { return text };
@@ -159,7 +157,7 @@ pub(super) fn without_body(error: &impl std::fmt::Display) -> String {
     format!("{begin}{code}")
 }
 
-/// 503: what happened to which path goes to the log only.
+/// 503: details are only in the log.
 fn away(error: impl std::fmt::Display) -> Problem {
     tracing::error!(error = without_body(&error), "the store of files failed");
     let detail = Text::new(

@@ -1,5 +1,5 @@
-//! A stored file as it is read again: held against what is recorded of it, all of it before its first byte
-//! goes on.
+//! Verified reads of stored files: the whole content is checked against its record before the first byte is
+//! sent.
 
 use std::{fmt, fs::File, os::unix::fs::FileExt, sync::Arc};
 
@@ -14,34 +14,34 @@ use sha2::{Digest, Sha256};
 use super::{Files, away};
 use crate::{problem::Problem, values::hex};
 
-/// Up to so many bytes are kept in memory between the check and the answer; what is larger is read twice.
+/// Maximum size in bytes of a file kept in memory between check and answer; larger files are read twice.
 pub const SMALL: u64 = 1024 * 1024;
 
-/// So many bytes of a file are read at once: each answer on its way holds as many.
+/// Read buffer size in bytes, for each answer in progress.
 const PART: usize = 64 * 1024;
 
-/// What is recorded of a stored file.
+/// Recorded properties of a stored file.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     /// The SHA-256 of its content, in hexadecimal: its name in the store.
     pub sha256: String,
-    /// How many bytes it has.
+    /// Size in bytes.
     pub size: u64,
 }
 
-/// Why a stored file is not the one that was stored.
+/// Ways in which a stored file differs from its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Damage {
     /// It is not in the store.
     Missing,
     /// It has another number of bytes.
     Size {
-        /// How many were recorded.
+        /// Recorded size in bytes.
         recorded: u64,
-        /// How many are there, as far as they were counted.
+        /// Actual size in bytes, as far as counted.
         found: u64,
     },
-    /// Its bytes are not those that were recorded.
+    /// The content differs.
     Content,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// Why a stored file is not given.
+/// Errors of reading a stored file.
 #[derive(Debug)]
 pub enum ReadError {
     /// It is not the one that was stored.
@@ -79,46 +79,45 @@ impl From<object_store::Error> for ReadError {
     fn from(error: object_store::Error) -> Self {
         match error {
             object_store::Error::NotFound { .. } => Self::Damaged(Damage::Missing),
-            // Between two reads another file took its place.
+            // Another file has replaced it between two reads.
             object_store::Error::Precondition { .. } => Self::Damaged(Damage::Content),
             error => Self::Away(away(error)),
         }
     }
 }
 
-/// The content of a file, in its order.
+/// Content of a file in order.
 pub type Parts = BoxStream<'static, Result<Bytes, ReadError>>;
 
 /// A file of the store whose size is the recorded one.
 struct Found {
     parts: Parts,
-    /// The open file of a folder: it is read twice, and nobody puts another one in its place meanwhile.
+    /// The open file of a folder: it is read twice, and cannot be replaced meanwhile.
     file: Option<Arc<File>>,
-    /// By it a bucket knows whether the file is still the same.
+    /// Entity tag of the object in a bucket; detects changes.
     e_tag: Option<String>,
 }
 
 impl Files {
-    /// The bytes under a name as they come from the store, for one who checks them.
+    /// The unverified bytes under a name, for a caller that checks them.
     pub async fn bytes(&self, name: &str) -> Result<Parts, ReadError> {
         let found = self.store.get(&Name::from(name)).await?;
         Ok(found.into_stream().map_err(ReadError::from).boxed())
     }
 
-    /// The file is there, and has the recorded size. Its content is not read.
+    /// Checks that the file exists with the recorded size, without reading its content.
     pub async fn find(&self, recorded: &Recorded) -> Result<(), ReadError> {
         let found = self.store.head(&Name::from(recorded.sha256.as_str())).await?;
         recorded.check_size(found.size)
     }
 
-    /// The file is there, and its content is the recorded one. A part of it at a time is in memory;
-    /// `progress` hears of each.
+    /// Checks the file with its content, in constant memory; `progress` is called for each part.
     pub async fn check(&self, recorded: &Recorded, progress: impl Fn()) -> Result<(), ReadError> {
         check(self.get(recorded, None).await?.parts, recorded, progress).await
     }
 
-    /// The content, after all of it was found to be the recorded one. What is larger than a mebibyte is read
-    /// once more to be sent: should it change meanwhile, it ends with an error before its last part.
+    /// The content after a successful check. A file larger than a mebibyte is read again to be sent: if it
+    /// changes meanwhile, it ends with an error before its last part.
     pub async fn read(&self, recorded: &Recorded, progress: impl Fn()) -> Result<Parts, ReadError> {
         let found = self.get(recorded, None).await?;
         if recorded.size <= SMALL {
@@ -161,7 +160,7 @@ impl Recorded {
     }
 }
 
-/// Reads a file to its end, and holds it against what is recorded of it.
+/// Reads a file to its end, and checks it against its record.
 async fn check(parts: Parts, recorded: &Recorded, progress: impl Fn()) -> Result<(), ReadError> {
     let mut checked = Checked::new(parts, recorded.clone());
     while checked.next().await?.is_some() {
@@ -170,7 +169,7 @@ async fn check(parts: Parts, recorded: &Recorded, progress: impl Fn()) -> Result
     Ok(())
 }
 
-/// The parts of a file, of which the last one is held back until all are known to be right.
+/// Parts of a file; the last one is held back until all are verified.
 struct Checked {
     parts: Fuse<Parts>,
     recorded: Recorded,
@@ -207,7 +206,7 @@ impl Checked {
     }
 }
 
-/// The bytes of an open file from its beginning, wherever others have read it.
+/// The bytes of an open file from its beginning, independently of its position.
 fn parts_of(file: Arc<File>) -> Parts {
     let read = |(file, at): (Arc<File>, u64)| async move {
         let read = tokio::task::spawn_blocking(move || {
@@ -259,7 +258,7 @@ mod tests {
             sent(&[b"one", b"two"], &whole).await,
             (b"one".to_vec(), Some(Damage::Size { recorded: 11, found: 6 }))
         );
-        // Also where the client has all the bytes it was promised before the file ends.
+        // Even if the client has received all announced bytes before the file ends.
         assert_eq!(
             sent(&[b"ONE", b"twothree", b"!"], &whole).await,
             (b"ONE".to_vec(), Some(Damage::Size { recorded: 11, found: 12 }))

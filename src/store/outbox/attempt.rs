@@ -1,4 +1,4 @@
-//! One attempt at a delivery, and what came of it.
+//! Delivery attempts and their results.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,46 +11,46 @@ pub struct Model {
     /// The delivery.
     #[sea_orm(primary_key, auto_increment = false)]
     pub delivery_id: Uuid,
-    /// Counted from 1; a number that is missing is that of an attempt that was cut off.
+    /// Number of the attempt, from 1; a missing number is that of an interrupted attempt.
     #[sea_orm(primary_key, auto_increment = false)]
     pub number: i64,
-    /// When it began.
+    /// Start time.
     pub attempted_at: DateTimeUtc,
-    /// How long it took.
+    /// Duration in milliseconds.
     pub duration_ms: i64,
-    /// The status code of the answer, where there was one.
+    /// Status code of the response, if there was one.
     pub status: Option<i64>,
-    /// Why it has failed; none where it has not.
+    /// Reason of the failure; none if it succeeded.
     pub fault: Option<Fault>,
-    /// The beginning of the answer.
+    /// Beginning of the response.
     pub answer: Option<String>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Why an attempt has failed.
+/// Reasons for a failed delivery attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = DeliveryFault)]
 pub enum Fault {
-    /// The receiver has answered with another status code than 2xx.
+    /// Response with a status code other than 2xx.
     Refused,
-    /// It has answered with a redirect, which is not followed.
+    /// Redirect, which is not followed.
     Redirected,
-    /// It has answered with 410: the webhook is switched off.
+    /// Response 410: the webhook is switched off.
     Gone,
-    /// It has not answered in time.
+    /// No response in time.
     TimedOut,
-    /// There was no connection, or it broke, or the certificate was not right; or the name stands for no
-    /// address, or for one that is private or special, to which nothing was sent.
+    /// No connection, a broken connection, or an invalid certificate; or a name without an address, or with a
+    /// private or special one, to which nothing was sent.
     Unreachable,
-    /// The address itself is private or special: nothing was sent.
+    /// Private or special address: nothing was sent.
     AddressRefused,
-    /// The account behind the webhook may not see the record any more: nothing was sent.
+    /// The account of the webhook may no longer see the record: nothing was sent.
     NotPermitted,
 }

@@ -1,4 +1,4 @@
-//! One event on its way to one webhook.
+//! Deliveries: one event for one webhook.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,49 +13,49 @@ pub struct Model {
     pub id: Uuid,
     /// The webhook.
     pub webhook_id: Uuid,
-    /// What has happened, such as `cluster.upsert`.
+    /// Event type, such as `cluster.upsert`.
     pub event: String,
-    /// Which kind of record it happened to; none of a test.
+    /// Kind of the changed record; none for a test.
     pub resource: Option<String>,
     /// The record.
     pub record_id: Option<Uuid>,
     /// The version that the change made.
     pub version: Option<i64>,
-    /// The entry of the change log, from which what is sent is made.
+    /// The change-log entry from which the body is made.
     pub seq: Option<i64>,
-    /// How far it is.
+    /// Delivery state.
     pub state: State,
-    /// How many attempts were begun.
+    /// Number of attempts started.
     pub attempts: i64,
-    /// How many of them since it was made or was last asked for again.
+    /// Number of attempts since the delivery was created or last replayed.
     pub tries: i64,
-    /// Not before this moment is it attempted next; none where it is settled, or waits for an earlier one of
-    /// the same record.
+    /// Earliest time of the next attempt; none if settled, or waiting for an earlier delivery of the same
+    /// record.
     pub next_attempt_at: Option<DateTimeUtc>,
-    /// Until then the attempt under way belongs to the worker that began it.
+    /// Until then the current attempt belongs to its worker.
     pub claimed_until: Option<DateTimeUtc>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: DateTimeUtc,
-    /// When it was delivered or given up.
+    /// Time of delivery or of giving up.
     pub settled_at: Option<DateTimeUtc>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// How far a delivery is.
+/// Delivery states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schema(as = DeliveryState)]
 pub enum State {
-    /// It is attempted until it succeeds.
+    /// Pending: attempted until it succeeds.
     Pending,
-    /// The receiver has answered with 2xx.
+    /// Delivered: the receiver has answered with 2xx.
     Delivered,
-    /// It was given up after the last attempt (a dead letter), until somebody asks for it again.
+    /// It was given up after the last attempt (a dead letter), until a replay.
     Dead,
 }

@@ -1,10 +1,10 @@
-//! The outbox: how far each webhook has followed the change log, what is on its way to it, and who is sending
-//! it.
+//! The outbox: the position of each webhook in the change log, its pending deliveries, and the claims of
+//! workers.
 //!
-//! Each webhook has a lane. Whoever claims deliveries of a webhook holds its lane meanwhile, and a lane that
-//! somebody else holds is passed over (`FOR UPDATE SKIP LOCKED`; on SQLite one writes at a time): so many
-//! workers, in many instances, claim each delivery once, and no more of one webhook at a time than its share.
-//! Nothing is held while a delivery is sent: the claim lapses by itself when its worker is gone.
+//! Each webhook has a lane. A worker locks the lane while it claims deliveries, and skips lanes locked by
+//! others (`FOR UPDATE SKIP LOCKED`; SQLite has one writer at a time): so any number of workers, in many
+//! instances, claim each delivery once, and no more of one webhook at a time than its share. Nothing is
+//! locked while a delivery is sent: the claim lapses by itself if its worker is gone.
 
 pub mod attempt;
 pub mod delivery;
@@ -28,20 +28,20 @@ use super::{
     sql::{Composer, columns},
 };
 
-/// How many deliveries of one webhook are on their way at the same time.
+/// Maximum number of concurrent deliveries per webhook.
 const IN_FLIGHT: i64 = 4;
 
-/// How many deliveries are asked for again at once: it is one write.
+/// Maximum number of deliveries replayed at once: it is one write.
 const REPLAYED: u64 = 10_000;
 
-/// How far a webhook has followed the change log.
+/// Position of a webhook in the change log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubscriptionCursor {
     /// The webhook.
     pub webhook_id: Uuid,
-    /// What it has been told of is all that was seen then,
+    /// Every change that was visible then has been delivered,
     pub seen: Seen,
-    /// and, where it is on the way to another moment, what comes before a position in between.
+    /// and, while it moves to a later moment, those before a position in between.
     pub until: Option<(Seen, i64)>,
 }
 
@@ -53,7 +53,7 @@ struct LaneRow {
     position: Option<i64>,
 }
 
-/// The present moment by the clock of the database, which all instances share.
+/// Current time by the clock of the database, which all instances share.
 pub async fn moment(db: &impl ConnectionTrait) -> Result<DateTime<Utc>, DbErr> {
     if db.get_database_backend() == DbBackend::Sqlite {
         return Ok(now());
@@ -64,7 +64,7 @@ pub async fn moment(db: &impl ConnectionTrait) -> Result<DateTime<Utc>, DbErr> {
     row.map_or_else(|| Ok(now()), |row| row.try_get("", "moment"))
 }
 
-/// Opens the lane of a new webhook: it begins with what is changed from now on.
+/// Opens the lane of a new webhook, at the current end of the change log.
 pub async fn open(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
     let (seen, moment) = (feed::present(db).await?.seen, moment(db).await?);
     let mut sql = Composer::new(db);
@@ -93,7 +93,7 @@ pub async fn cursors(db: &impl ConnectionTrait) -> Result<Vec<SubscriptionCursor
     cursors.collect()
 }
 
-/// Keeps how far a webhook is.
+/// Stores the position of a webhook.
 pub async fn advance(db: &impl ConnectionTrait, cursor: &SubscriptionCursor) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
     let (id, seen) = (sql.bind(cursor.webhook_id), sql.bind(cursor.seen.snapshot()));
@@ -108,8 +108,7 @@ pub async fn advance(db: &impl ConnectionTrait, cursor: &SubscriptionCursor) -> 
     db.execute_raw(sql.statement(query)).await.map(|_| ())
 }
 
-/// Waits for the lane of a webhook and holds it: whoever changes which of its deliveries are pending does so
-/// alone.
+/// Locks the lane of a webhook, waiting for it: needed to change which of its deliveries are pending.
 pub async fn hold(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
     if sql.is_postgres() {
@@ -122,8 +121,8 @@ pub async fn hold(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbE
     Ok(())
 }
 
-/// Puts deliveries into the outbox of a webhook whose lane is held, in the order of the changes. One that is
-/// there already stays as it is.
+/// Adds deliveries to the outbox of a webhook whose lane is locked, in the order of the changes. Existing
+/// ones are left unchanged.
 pub async fn add(db: &impl ConnectionTrait, webhook_id: Uuid, deliveries: Vec<Model>) -> Result<(), DbErr> {
     let first = deliveries.iter().filter_map(|delivery| delivery.seq).min();
     // A statement takes a limited number of parameters.
@@ -140,19 +139,19 @@ pub async fn add(db: &impl ConnectionTrait, webhook_id: Uuid, deliveries: Vec<Mo
     }
 }
 
-/// Among which deliveries the next ones are found.
+/// Selection of deliveries to reschedule.
 #[derive(Clone, Copy)]
 enum Among<'a> {
     /// All of a webhook.
     All,
-    /// Those from an entry of the change log on.
+    /// Those from an entry of the change log onwards.
     From(i64),
     /// Those of one record.
     Record(&'a Model),
 }
 
-/// Of each record, the first pending delivery has a moment at which it is attempted, and those after it have
-/// none: they wait for it. So what can be claimed is found by one index, however much is waiting behind it.
+/// Schedules the first pending delivery of each record; those after it have no time, and wait for it. So one
+/// index finds everything claimable, regardless of the number waiting.
 async fn arrange(db: &impl ConnectionTrait, webhook_id: Uuid, among: Among<'_>) -> Result<(), DbErr> {
     let moment = moment(db).await?;
     let mut sql = Composer::new(db);
@@ -177,24 +176,24 @@ async fn arrange(db: &impl ConnectionTrait, webhook_id: Uuid, among: Among<'_>) 
     db.execute_raw(sql.statement(query)).await.map(|_| ())
 }
 
-/// The condition that a delivery `d` can be claimed: its moment has come, and nobody is at it.
+/// Condition that a delivery `d` can be claimed: it is due, and not claimed.
 fn is_claimable(moment: &str) -> String {
     format!(
         "d.state = 'pending' AND d.next_attempt_at <= {moment} AND (d.claimed_until IS NULL OR d.claimed_until <= {moment})"
     )
 }
 
-/// Which lanes somebody claims deliveries of.
+/// Lanes whose deliveries a worker claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lanes {
-    /// Those whose receivers take deliveries at once.
+    /// Those of responsive receivers.
     Prompt,
-    /// Those whose receivers have failed or taken their time, a short while ago. Each keeps a worker for
-    /// long, so that they are to have a part of the workers only.
+    /// Those of receivers that failed or were slow recently. Each occupies a worker for long, so they get
+    /// only a part of the workers.
     Lagging,
 }
 
-/// How many more deliveries a lane `l` takes: a receiver that lags gets one at a time.
+/// SQL for the number of further deliveries that a lane `l` takes: one at a time for a failing receiver.
 fn room(moment: &str) -> String {
     format!(
         "(CASE WHEN l.failures > 0 THEN 1 ELSE {IN_FLIGHT} END \
@@ -202,9 +201,9 @@ fn room(moment: &str) -> String {
     )
 }
 
-/// Claims up to so many deliveries for so long, of the webhooks whose turn has come.
+/// Claims up to `most` deliveries of due webhooks for a time.
 pub async fn claim(db: &Database, lanes: Lanes, most: usize, lease: TimeDelta) -> Result<Vec<Model>, DbErr> {
-    // Who only looks keeps nobody from writing.
+    // An idle check takes no write lock.
     if most == 0 || waiting(db, lanes, 1, moment(db).await?, false).await?.is_empty() {
         return Ok(Vec::new());
     }
@@ -222,8 +221,8 @@ pub async fn claim(db: &Database, lanes: Lanes, most: usize, lease: TimeDelta) -
     Ok(claimed)
 }
 
-/// The webhooks for which something can be claimed, longest not served first. Their lanes may be held until
-/// the transaction ends; those that somebody else holds are passed over then.
+/// Webhooks with claimable deliveries, the longest unserved first. Their lanes may be locked until the end of
+/// the transaction; then those locked by others are skipped.
 async fn waiting(
     db: &impl ConnectionTrait,
     lanes: Lanes,
@@ -238,8 +237,7 @@ async fn waiting(
         Lanes::Prompt => "= 0",
         Lanes::Lagging => "> 0",
     };
-    // Asked for in the order of the index, a planner does not look through all that is pending for the first
-    // one.
+    // In the order of the index, so that a planner does not scan all pending ones for the first.
     let query = format!(
         "SELECT l.webhook_id FROM webhook_lane l JOIN webhook w ON w.id = l.webhook_id WHERE w.is_active AND w.deleted_at IS NULL \
          AND l.failures {failures} AND {} > 0 AND (SELECT d.next_attempt_at FROM webhook_delivery d WHERE d.webhook_id = l.webhook_id AND {} \
@@ -252,7 +250,7 @@ async fn waiting(
     rows.iter().map(|row| row.try_get("", "webhook_id")).collect()
 }
 
-/// Claims what a webhook has room for. The lane is held by now, so that what is counted stays so.
+/// Claims deliveries of a webhook within its limit. The lane is locked, so that the count stays valid.
 async fn claim_of(
     transaction: &DatabaseTransaction,
     webhook_id: Uuid,
@@ -299,22 +297,22 @@ async fn claim_of(
     Ok(claimed)
 }
 
-/// What becomes of a delivery after an attempt.
+/// Results of a delivery attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has arrived,
+    /// Delivered.
     Delivered {
-        /// but its receiver took its time.
+        /// Whether the receiver was slow.
         slowly: bool,
     },
-    /// It has not: again after so long.
+    /// It failed: retry after this time.
     Again(TimeDelta),
     /// It has not, and is given up.
     Dead,
 }
 
-/// Keeps what came of an attempt, and says since when the receiver has failed, where it has. Where the claim
-/// has lapsed meanwhile, the delivery is somebody else's, and only the attempt is kept.
+/// Records the result of an attempt; returns since when the receiver has been failing, if it has. If the
+/// claim has lapsed meanwhile, the delivery belongs to another worker, and only the attempt is recorded.
 pub async fn record_outcome(
     db: &Database,
     delivery: &Model,
@@ -340,7 +338,7 @@ pub async fn record_outcome(
         .await?;
     arrange(&transaction, delivery.webhook_id, Among::Record(delivery)).await?;
     let failing_since = match (outcome, attempt.fault) {
-        // What was not sent says nothing of the receiver.
+        // What was not sent reveals nothing about the receiver.
         (_, Some(Fault::NotPermitted)) => None,
         (Outcome::Delivered { slowly }, _) => {
             succeeded(&transaction, delivery.webhook_id, slowly).await?;
@@ -355,11 +353,11 @@ pub async fn record_outcome(
     Ok(failing_since)
 }
 
-/// The receiver has taken something: it fails no more, but may lag.
+/// Resets the failures of a receiver; it may still be slow.
 async fn succeeded(db: &impl ConnectionTrait, webhook_id: Uuid, slowly: bool) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
     let id = sql.bind(webhook_id);
-    // Who has failed often is not given several at once after the first success.
+    // After many failures, the first success does not permit several deliveries at once.
     let failures = if slowly { "1" } else { "failures / 2" };
     let query = format!(
         "UPDATE webhook_lane SET failures = {failures}, failing_since = NULL \
@@ -368,7 +366,7 @@ async fn succeeded(db: &impl ConnectionTrait, webhook_id: Uuid, slowly: bool) ->
     db.execute_raw(sql.statement(query)).await.map(|_| ())
 }
 
-/// The receiver has failed; gives since when it does.
+/// Records a failure of the receiver; returns since when it has been failing.
 async fn failed(
     db: &impl ConnectionTrait,
     webhook_id: Uuid,
@@ -384,7 +382,7 @@ async fn failed(
     row.map(|row| row.try_get("", "failing_since")).transpose()
 }
 
-/// Forgets since when a receiver has failed: somebody has seen to it.
+/// Resets the failures of a receiver after somebody has fixed it.
 pub async fn begin_anew(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(), DbErr> {
     let mut sql = Composer::new(db);
     let id = sql.bind(webhook_id);
@@ -395,8 +393,8 @@ pub async fn begin_anew(db: &impl ConnectionTrait, webhook_id: Uuid) -> Result<(
     .map(|_| ())
 }
 
-/// Asks for the oldest [`REPLAYED`] of some deliveries again; says for how many, and when the first of the
-/// others was made. They go out in the order of the changes.
+/// Schedules the oldest [`REPLAYED`] of some deliveries again; returns their number, and the creation time of
+/// the first remaining one. They are sent in the order of the changes.
 pub async fn replay(
     db: &impl ConnectionTrait,
     webhook_id: Uuid,
@@ -426,8 +424,8 @@ pub async fn replay(
     Ok((again.rows_affected, next_since))
 }
 
-/// Forgets what was delivered, what was given up three times as long ago, and what was on its way to webhooks
-/// that are deleted.
+/// Deletes old successful deliveries, failed ones after three times as long, and pending ones of deleted
+/// webhooks.
 pub async fn forget_old(db: &impl ConnectionTrait, before: DateTime<Utc>) -> Result<u64, DbErr> {
     let mut sql = Composer::new(db);
     let (long_before, before) = (sql.moment(before - (now() - before) * 2), sql.moment(before));

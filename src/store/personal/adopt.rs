@@ -1,6 +1,6 @@
-//! Histories that were kept before there were commitments get them: each entry is written anew with
-//! commitments in the place of personal values, and the chain of its record is computed again. What the
-//! chains were before is kept as evidence: one root over all of them, and their heads.
+//! Adds commitments to histories from before there were any: each entry is rewritten with commitments in
+//! place of personal values, and the chain of its record is recomputed. The former chains are kept as
+//! evidence: one root over all of them, and their heads.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ use crate::{
 struct Table {
     resource: &'static str,
     name: &'static str,
-    /// The columns that are encrypted, and whether each has a blind index.
+    /// Encrypted columns, and whether each has a blind index.
     sealed: &'static [(&'static str, bool)],
 }
 
@@ -47,18 +47,17 @@ const TABLES: &[Table] = &[
     Table { resource: "user", name: "account", sealed: &[] },
 ];
 
-/// So many records are done in one transaction.
+/// Records per transaction.
 const TURN: u64 = 100;
 
-/// The hash of an entry whose chain was broken before: it is the hash of nothing, so that the chain stays
-/// broken.
+/// Hash of an entry whose chain was broken before: the hash of nothing, so that the chain stays broken.
 const BROKEN: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 impl Table {
-    /// The condition that a record has no commitments yet.
+    /// Condition that a record has no commitments yet.
     fn is_pending(&self) -> SimpleExpr {
         let pending = Expr::col(Alias::new("commitments")).is_null();
-        // The accounts of systems are in the same table, and name no natural person.
+        // Accounts of systems are in the same table, and do not name natural persons.
         if self.name == "account" { pending.and(Expr::col(Alias::new("kind")).eq("person")) } else { pending }
     }
 
@@ -86,8 +85,7 @@ pub async fn is_pending(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(false)
 }
 
-/// Gives commitments to all histories that have none, some records at a time: where it is interrupted it goes
-/// on the next time.
+/// Adds commitments to all histories that have none, in batches; resumes after an interruption.
 ///
 /// # Errors
 /// There is no key, or the database does not answer.
@@ -108,7 +106,7 @@ pub async fn adopt(db: &Database) -> Result<(), Problem> {
     })
 }
 
-/// Does some records; whether there may be more.
+/// Processes a batch of records; returns whether there may be more.
 async fn turn(db: &Database, table: &Table, keyring: &Keyring) -> Result<bool, Problem> {
     let transaction = connection::begin_to_rebuild(db).await?;
     lock::for_transaction(&transaction, "adopt histories").await?;
@@ -128,10 +126,10 @@ async fn turn(db: &Database, table: &Table, keyring: &Keyring) -> Result<bool, P
     Ok(!rows.is_empty())
 }
 
-/// The values of a record with their commitments, as the history has told them so far.
+/// Values of a record and their commitments, as collected from its history so far.
 type Known = BTreeMap<&'static str, (Value, String)>;
 
-/// Writes the history of a record anew. Where its chain is broken, it stays so.
+/// Rewrites the history of a record. A broken chain stays broken.
 async fn record(
     db: &WriteTransaction,
     table: &Table,
@@ -215,8 +213,8 @@ async fn write_row(
     Ok(())
 }
 
-/// Gives the values back to records and histories, as they were kept before: for who takes the change of the
-/// tables back. What was erased stays erased.
+/// Restores the values of records and histories in their former format, for reverting the migration. Erased
+/// values stay erased.
 ///
 /// # Errors
 /// A key is missing, or the database does not answer.
@@ -263,7 +261,7 @@ pub async fn give_back(db: &WriteTransaction) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// Writes an entry in the place of the one that it is.
+/// Overwrites an entry.
 async fn rewrite(db: &WriteTransaction, entry: change_log::Model) -> Result<(), DbErr> {
     use change_log::{Column, Entity};
     let values = [
@@ -276,18 +274,18 @@ async fn rewrite(db: &WriteTransaction, entry: change_log::Model) -> Result<(), 
     Ok(())
 }
 
-/// What the history was before it was written anew.
+/// State of the history before it was rewritten.
 pub struct Evidence {
-    /// When the root was taken.
+    /// Time at which the root was computed.
     pub taken_at: DateTime<Utc>,
     /// The root over all chains.
     pub root: Root,
 }
 
-/// The name for which the root is encrypted: from it and all records but one, that one could be computed.
+/// Purpose for encrypting the root: with it and all records except one, that one could be computed.
 pub(super) const ROOT: &str = "former root";
 
-/// The name for which the head of a record is encrypted.
+/// Purpose for encrypting the head of a record.
 pub(super) fn name_of_head(resource: &str, id: Uuid) -> String {
     format!("former head of {resource} {id}")
 }
@@ -296,7 +294,7 @@ fn columns<const N: usize>(names: [&'static str; N]) -> [Alias; N] {
     names.map(Alias::new)
 }
 
-/// Takes the root over all chains as they are, once.
+/// Records the root over all chains, once.
 async fn keep_evidence(db: &Database, keyring: &Keyring) -> Result<(), Problem> {
     let transaction = connection::begin_to_rebuild(db).await?;
     lock::for_transaction(&transaction, "adopt histories").await?;
@@ -320,7 +318,7 @@ async fn keep_evidence(db: &Database, keyring: &Keyring) -> Result<(), Problem> 
     Ok(transaction.commit().await?)
 }
 
-/// The root of all histories as they were before, where there is one.
+/// The root of all former histories, if there is one.
 ///
 /// # Errors
 /// Its key is missing, or the database does not answer.
@@ -340,7 +338,7 @@ pub async fn evidence(db: &impl ConnectionTrait) -> Result<Option<Evidence>, DbE
     }))
 }
 
-/// Keeps the head of a chain as it was.
+/// Stores the former head of a chain.
 async fn keep_head(
     db: &WriteTransaction,
     resource: &str,
@@ -375,18 +373,16 @@ const HOLDING: [&str; 11] = [
     "former_head",
 ];
 
-/// Has the database let go of the bytes of what was deleted, while others read and write. On PostgreSQL those
-/// that stood between rows that are left stay in the files until they are written over, or `VACUUM FULL` is
-/// run.
+/// Makes the database release the bytes of deleted data, while others read and write. On PostgreSQL those
+/// between remaining rows stay in the files until they are overwritten, or `VACUUM FULL` is run.
 ///
 /// # Errors
-/// They are still in its files: on SQLite, somebody has read for longer than is waited for.
+/// They are still in its files: on SQLite, because of a reader that outlasted the timeout.
 pub(super) async fn release(db: &Database) -> Result<(), DbErr> {
     let_go(db, "VACUUM").await
 }
 
-/// Has the database let go of the bytes of what was overwritten, while nobody else uses it, however long that
-/// takes.
+/// Makes the database release the bytes of overwritten data, with exclusive use, for as long as it takes.
 ///
 /// # Errors
 /// They are still in its files.
@@ -397,7 +393,7 @@ pub(super) async fn purge(db: &Database) -> Result<(), DbErr> {
     let_go(db, "VACUUM (FULL)").await
 }
 
-/// `vacuum` on PostgreSQL, table by table; on SQLite the log is emptied.
+/// Runs `vacuum` on PostgreSQL, table by table; on SQLite empties the log.
 async fn let_go(db: &Database, vacuum: &str) -> Result<(), DbErr> {
     if db.get_database_backend() == DbBackend::Postgres {
         for table in HOLDING {

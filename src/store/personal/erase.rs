@@ -1,6 +1,6 @@
-//! Erasing the personal values of a record for good: the values with their salts, what was kept of them
-//! elsewhere, and the former head of its history, from which they could be computed. What commits to them
-//! stays, and tells nothing any more.
+//! Permanent erasure of the personal values of a record: the values with their salts, their copies elsewhere,
+//! and the former head of its history, from which they could be computed. The commitments stay; without the
+//! salts they reveal nothing.
 
 use std::collections::BTreeSet;
 
@@ -30,24 +30,24 @@ pub struct Model {
     pub resource: String,
     /// Of which record.
     pub record_id: Uuid,
-    /// When.
+    /// Time of the erasure.
     pub erased_at: DateTimeUtc,
-    /// By which account.
+    /// Account of the author.
     pub erased_by: Uuid,
-    /// In which request.
+    /// Id of the request.
     pub request_id: String,
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Erases the personal values of a record, whatever its state: the record gets a version that has none, and
-/// what was kept of them is deleted.
+/// Erases the personal values of a record in any state: the record gets a version without them, and copies of
+/// them are deleted.
 ///
 /// # Errors
 /// 412 where somebody changes the record meanwhile; the database does not answer.
@@ -74,14 +74,14 @@ pub async fn erase<R: Record>(
     Ok((erasure, row))
 }
 
-/// Deletes what was kept of the personal values of a record.
+/// Deletes the stored personal values of a record.
 async fn forget(transaction: &Transaction, resource: &str, id: Uuid) -> Result<(), Problem> {
     let of_record = super::Column::Resource.eq(resource).and(super::Column::RecordId.eq(id));
     let mut said = BTreeSet::from([id.to_string()]);
     let mut keys = Vec::new();
     for kept in Values::find().filter(of_record.clone()).all(&**transaction).await? {
         match value(transaction, &kept).await {
-            // An education is that of many: it finds nobody.
+            // An education is shared by many people: it identifies nobody.
             Some(Value::String(text)) if kept.field != "education" => said.extend([text]),
             Some(Value::Array(references)) => keys.extend(references),
             _ => {}
@@ -98,7 +98,7 @@ async fn forget(transaction: &Transaction, resource: &str, id: Uuid) -> Result<(
     transaction
         .execute_statement(record("former_head").and_where(Expr::col(Alias::new("resource")).eq(resource)))
         .await?;
-    // What another system called the record, and what it was told to be wrong with a row of it.
+    // External references of the record, and errors reported for its import rows.
     let column = |name: &'static str| Expr::col(Alias::new(name));
     forget_rows(transaction, column("record_id").eq(id)).await?;
     for reference in keys {
@@ -112,7 +112,7 @@ async fn forget(transaction: &Transaction, resource: &str, id: Uuid) -> Result<(
         .and_where(column("account_id").eq(id))
         .to_owned();
     transaction.execute_statement(&sessions).await?;
-    // A receiver may have answered with what it was sent.
+    // A receiver may have echoed the event in its response.
     let deliveries = Query::select()
         .column(Alias::new("id"))
         .from(Alias::new("webhook_delivery"))
@@ -126,8 +126,7 @@ async fn forget(transaction: &Transaction, resource: &str, id: Uuid) -> Result<(
     transaction.execute_statement(&attempts).await
 }
 
-/// Forgets what another system called the record in rows of imports that made nothing: of a rehearsal, or
-/// that failed.
+/// Erases the external key of the record in import rows without a record: of a validation, or failed.
 async fn forget_key(transaction: &Transaction, resource: &str, reference: &Value) -> Result<(), Problem> {
     let (Some(system), Some(key)) = (reference["system"].as_str(), reference["key"].as_str()) else {
         return Ok(());
@@ -142,7 +141,7 @@ async fn forget_key(transaction: &Transaction, resource: &str, reference: &Value
     forget_rows(transaction, column("reference").eq(key).and(column("import_id").in_subquery(imports))).await
 }
 
-/// Forgets what some rows of imports were called, and what was wrong with them.
+/// Erases the keys and errors of some import rows.
 async fn forget_rows(transaction: &Transaction, which: SimpleExpr) -> Result<(), Problem> {
     let rows = Query::update()
         .table(Alias::new("import_row"))
@@ -153,7 +152,7 @@ async fn forget_rows(transaction: &Transaction, which: SimpleExpr) -> Result<(),
     transaction.execute_statement(&rows).await
 }
 
-/// A value. One whose key is lost is lost already.
+/// Decrypts a value. One whose key is lost is lost anyway.
 async fn value(db: &Transaction, kept: &PersonalValue) -> Option<Value> {
     opened(&**db, kept).await.ok().map(|committed| committed.value)
 }
@@ -183,10 +182,10 @@ pub async fn all(db: &Database) -> Result<Vec<Model>, DbErr> {
     Entity::find().order_by_asc(Column::Id).all(db).await
 }
 
-/// Has the database let go of the bytes of what was erased, as far as it can while others write.
+/// Makes the database release the bytes of erased values, as far as possible during writes.
 ///
 /// # Errors
-/// 503: it is erased, and may still be in the files of the database; to repeat the erasure is to try again.
+/// 503: the values are erased, but may still be in the files of the database; repeat the erasure to retry.
 pub async fn finish_erasures(db: &Database) -> Result<(), Problem> {
     super::adopt::release(db).await.map_err(|error| {
         tracing::warn!(%error, "what was erased may still be in the files of the database");

@@ -1,5 +1,5 @@
-//! The keys of personal values: from one secret of 32 bytes follow the key that encrypts and the key of the
-//! blind index.
+//! Keys of personal values: the encryption key and the key of the blind index are derived from one secret of
+//! 32 bytes.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ use crate::{
     values::hex,
 };
 
-/// How many bytes the secret has.
+/// Length of the secret in bytes.
 pub const LENGTH: usize = 32;
 
 /// A key with its two parts.
@@ -30,7 +30,7 @@ pub struct Key {
     index: hmac::Key,
 }
 
-/// The length of what is derived.
+/// Length of derived bytes.
 struct Bytes(usize);
 
 impl hkdf::KeyType for Bytes {
@@ -61,10 +61,10 @@ impl Key {
         })
     }
 
-    /// The key of a secret as a configuration writes it: 64 hexadecimal digits.
+    /// Parses a secret from the configuration: 64 hexadecimal digits.
     ///
     /// # Errors
-    /// It is not written so.
+    /// It is malformed.
     pub fn parse(text: &str) -> Result<Self, String> {
         let fault = || "is to be 64 hexadecimal digits, as `openssl rand -hex 32` makes them".to_owned();
         let text = text.trim();
@@ -79,29 +79,28 @@ impl Key {
         Self::new(&secret).map_err(|error| error.to_string())
     }
 
-    /// What tells the key from others; it says nothing of the secret.
+    /// Identifier of the key; reveals nothing about the secret.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Encrypts bytes that belong to a name, and to no other: `key id.nonce and ciphertext in base64url`.
+    /// Encrypts bytes for a name: `key id.nonce and ciphertext in base64url`.
     pub fn seal(&self, name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
         Ok(format!("{}.{}", self.id, URL_SAFE_NO_PAD.encode(self.cipher.seal(name.as_bytes(), bytes)?)))
     }
 
-    /// The bytes again; none where they were changed or belong to another name.
+    /// Decrypts; none if the bytes were changed or belong to another name.
     fn open(&self, name: &str, sealed: &str) -> Option<Vec<u8>> {
         self.cipher.open(name.as_bytes(), &URL_SAFE_NO_PAD.decode(sealed).ok()?)
     }
 
-    /// What a value of a kind is found by without being told: HMAC-SHA-256 in base64url.
+    /// Blind index of a value of a kind: HMAC-SHA-256 in base64url.
     pub fn index(&self, kind: &str, value: &str) -> String {
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.index, format!("{}:{kind}{value}", kind.len()).as_bytes()))
     }
 }
 
-/// The keys that this process has seen, by their ids: what opens a value does not depend on which database it
-/// is in.
+/// Keys seen by this process, by id: opening a value does not depend on its database.
 static KNOWN: RwLock<BTreeMap<String, Arc<Key>>> = RwLock::new(BTreeMap::new());
 
 /// The keys of the configuration, the one that encrypts first.
@@ -116,11 +115,10 @@ fn learn(key: Key) -> Arc<Key> {
     known.entry(key.id.clone()).or_insert_with(|| Arc::new(key)).clone()
 }
 
-/// Takes the keys of the configuration: the one that encrypts, then those that only open what was encrypted
-/// before a change of keys.
+/// Configures the keys: the encrypting one, then former ones that only open older values.
 ///
 /// # Errors
-/// One of them is not written as a key.
+/// One of them is malformed.
 pub fn configure(key: Option<&Secret>, former: &[Secret]) -> Result<(), String> {
     let Some(key) = key else { return Ok(()) };
     let keys = std::iter::once(key).chain(former).map(|secret| Key::parse(secret.reveal()).map(learn));
@@ -133,12 +131,11 @@ pub fn is_configured() -> bool {
     !CONFIGURED.read().unwrap_or_else(PoisonError::into_inner).is_empty()
 }
 
-/// The keys of a database: one that encrypts, and those that open what was encrypted before it.
+/// The keys of a database: the encrypting one, and former ones that only open older values.
 pub struct Keyring(Vec<Arc<Key>>);
 
 impl Keyring {
-    /// The keys of the configuration, and the one that the database keeps where it has been served without
-    /// one.
+    /// The configured keys, and the key stored in the database if it was served without a configured one.
     ///
     /// # Errors
     /// There is no key at all, or the database does not answer.
@@ -160,22 +157,21 @@ impl Keyring {
         &self.0[0]
     }
 
-    /// Whether values may be found by the index of a former key.
+    /// Whether values may have the index of a former key.
     pub fn has_former(&self) -> bool {
         self.0.len() > 1
     }
 
-    /// What a value of a kind is found by, whichever key was current when it was written.
+    /// Blind indexes of a value of a kind, one for each key, current or former.
     pub fn indexes(&self, kind: &str, value: &str) -> Vec<String> {
         self.0.iter().map(|key| key.index(kind, value)).collect()
     }
 }
 
-/// Checks that the service can be served: that no history is without commitments, and that there is a key for
-/// each value.
+/// Checks readiness: no history is without commitments, and there is a key for each value.
 ///
 /// # Errors
-/// It cannot, which the message says how to mend, or the database does not answer.
+/// It is not ready, and the message says how to fix that; or the database does not answer.
 pub async fn check(db: &impl ConnectionTrait) -> Result<(), Problem> {
     if super::adopt::is_pending(db).await? {
         return Err(Problem::internal(
@@ -199,11 +195,10 @@ pub async fn check(db: &impl ConnectionTrait) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Opens what a key of this process has sealed for a name. The key that the database keeps is read where it
-/// is needed.
+/// Opens a value sealed for a name with a known key. The key stored in the database is read when needed.
 ///
 /// # Errors
-/// The key is not there, the text was changed, or the database does not answer.
+/// The key is missing, the text was changed, or the database does not answer.
 pub async fn open(db: &impl ConnectionTrait, name: &str, sealed: &str) -> Result<Vec<u8>, DbErr> {
     let (id, text) =
         sealed.split_once('.').ok_or_else(|| DbErr::Custom("a sealed value is none".to_owned()))?;

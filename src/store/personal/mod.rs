@@ -1,7 +1,7 @@
-//! Personal values in one place: a table of them, each encrypted and with a salt of its own. Records and
-//! their history keep a *commitment* to each value in its stead, a hash over salt and value, so that the
-//! hashes of the history tell nothing, hold for good, and go on to hold when a value and its salt are erased.
-//! `docs/personal-data.md` tells the whole design.
+//! The table of personal values, each encrypted and with its own salt. Records and their history contain a
+//! *commitment* to each value instead, a hash over salt and value, so that the hashes of the history reveal
+//! nothing, never change, and remain valid after a value and its salt are erased. The design is in
+//! `docs/personal-data.md`.
 
 pub mod adopt;
 pub mod erase;
@@ -40,28 +40,28 @@ pub struct Model {
     /// The commitment to it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub token: String,
-    /// Which kind of record says it.
+    /// The kind of record that contains the value.
     pub resource: String,
     /// The record.
     pub record_id: Uuid,
     /// The field.
     pub field: String,
-    /// The key with which it is encrypted.
+    /// Id of the encryption key.
     pub key_id: String,
     /// Salt and value, encrypted.
     pub sealed: String,
-    /// The value in clear where it is a name: names are searched and sorted.
+    /// Clear text of a name: names are searched and sorted.
     pub name: Option<String>,
 }
 
-/// It stands alone.
+/// No relations.
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The fields of each kind of record that are committed to. Of those that [`Record::apart`] names, the table
-/// of the record holds no more than the commitment; the others are names, which it keeps in clear.
+/// The fields with commitments of each kind of record. For those in [`Record::apart`] the record's table has
+/// only the commitment; the others are names, which it stores in clear.
 const FIELDS: &[(&str, &[&str])] = &[
     ("cda", &["national_code", "mobile", "email", "name_fa", "name_en", "education", "external_refs"]),
     ("organisation", &["legal_id", "phone", "email"]),
@@ -79,7 +79,7 @@ pub fn resources() -> impl Iterator<Item = &'static str> {
     FIELDS.iter().map(|(resource, _)| *resource)
 }
 
-/// The commitments of a record, by field. While the record is at hand they remember what they are about.
+/// The commitments of a record, by field. In memory they also remember their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 #[serde(transparent)]
 pub struct Commitments {
@@ -106,11 +106,11 @@ pub struct Sealed<'a> {
     pub field: &'static str,
     /// The value as the record at hand has it.
     pub value: Option<&'a mut String>,
-    /// Where the blind index of the value is kept, for what is looked up.
+    /// The blind index of the value, for fields that are looked up.
     pub index: Option<&'a mut Option<String>>,
 }
 
-/// What a record keeps apart.
+/// Personal data of a record.
 pub struct Apart<'a> {
     /// The commitments; none before the record has any.
     pub commitments: &'a mut Option<Commitments>,
@@ -118,12 +118,12 @@ pub struct Apart<'a> {
     pub sealed: Vec<Sealed<'a>>,
 }
 
-/// Whether it is a commitment: no personal value looks like one.
+/// Whether the text is a commitment: no personal value has this form.
 fn is_token(text: &str) -> bool {
     text.len() == 44 && text.starts_with('~')
 }
 
-/// What stands for a value that was erased; it is no personal value, and nobody commits to it.
+/// Placeholder for an erased value; not a personal value itself, and without a commitment.
 pub fn erased(field: &str) -> Value {
     match field {
         "national_code" => ERASED.into(),
@@ -173,8 +173,8 @@ impl Committed {
     }
 }
 
-/// Commits to a value of a record: the commitment, and the row that keeps the value. A name stays readable
-/// beside it.
+/// Creates the commitment to a value of a record, and the row that stores the value. Names stay readable in
+/// it.
 fn keep(
     keyring: &Keyring,
     (resource, record_id, field): (&str, Uuid, &str),
@@ -205,8 +205,8 @@ fn in_clear<R: Record>(row: &R) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-/// Commits to the personal values of a row that is about to be written: its commitments and blind indexes
-/// become those of its values. A value that stays keeps its commitment. Returns what is to be kept with it.
+/// Updates the commitments and blind indexes of a row before it is written. An unchanged value keeps its
+/// commitment. Returns the values to store.
 ///
 /// # Errors
 /// There is no randomness, or the row cannot be represented.
@@ -254,7 +254,7 @@ pub fn commit<R: Record>(
     Ok(kept)
 }
 
-/// The row as its table holds it: with commitments in place of what is encrypted.
+/// The row as stored in its table: with commitments in place of encrypted values.
 pub fn stored<R: Record>(row: &R) -> R {
     let mut row = row.clone();
     if let Some(Apart { commitments, sealed }) = row.apart() {
@@ -269,7 +269,7 @@ pub fn stored<R: Record>(row: &R) -> R {
     row
 }
 
-/// Puts commitments in the place of the values, as the history keeps a record.
+/// Replaces the values by commitments, as in the history.
 pub fn cover<R: Record>(row: &R, data: &mut Map<String, Value>) {
     if fields(R::RESOURCE).is_empty() {
         return;
@@ -281,10 +281,10 @@ pub fn cover<R: Record>(row: &R, data: &mut Map<String, Value>) {
     }
 }
 
-/// So many values are looked up at once.
+/// Values per lookup.
 const MOST: usize = 1_000;
 
-/// The values behind some commitments. Those that were erased are missing.
+/// The values of some commitments, without erased ones.
 async fn values(
     db: &impl ConnectionTrait,
     tokens: impl IntoIterator<Item = String>,
@@ -298,17 +298,16 @@ async fn values(
     Ok(found)
 }
 
-/// The value that a row of the table keeps.
+/// Opens the value in a row.
 async fn opened(db: &impl ConnectionTrait, row: &Model) -> Result<Committed, DbErr> {
     let bytes = keys::open(db, &row.token, &row.sealed).await?;
     Committed::read(&bytes).ok_or_else(|| DbErr::Custom("a personal value is not written as one".to_owned()))
 }
 
-/// Puts the values of some rows in the place of their commitments, in a number of statements that does not
-/// depend on their number.
+/// Replaces the commitments of some rows by their values, in a constant number of statements.
 ///
 /// # Errors
-/// A key is missing, a value was changed past the service, or the database does not answer.
+/// A key is missing, a value was changed outside the service, or the database does not answer.
 pub async fn reveal<R: Record>(db: &impl ConnectionTrait, rows: &mut [R]) -> Result<(), DbErr> {
     let of_row = |row: &mut R| {
         let sealed = row.apart().map(|apart| apart.sealed).unwrap_or_default();
@@ -344,7 +343,7 @@ pub async fn reveal<R: Record>(db: &impl ConnectionTrait, rows: &mut [R]) -> Res
     Ok(())
 }
 
-/// Puts the values in the place of the commitments in entries of the change log.
+/// Replaces the commitments in change-log entries by their values.
 ///
 /// # Errors
 /// As of [`reveal`].
@@ -393,7 +392,7 @@ pub fn names_another<R: Record>(row: &R, before: Option<&R>) -> bool {
 }
 
 /// Whether another live record has the value of a unique field under the index of a former key, which the
-/// unique index of the table cannot tell.
+/// unique index of the table cannot detect.
 ///
 /// # Errors
 /// The database does not answer.

@@ -1,5 +1,5 @@
-//! Changing the key of personal values: what was encrypted by a former key is encrypted anew, some values at
-//! a time, while the service runs.
+//! Key rotation of personal values: values encrypted with a former key are re-encrypted in batches, while the
+//! service runs.
 
 use sea_orm::{
     ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
@@ -17,15 +17,15 @@ use crate::{
     store::{Database, WriteTransaction, connection, fault, idempotent_answer, record::Unique, secret},
 };
 
-/// So many values are done in one transaction.
+/// Values per transaction.
 const TURN: u64 = 500;
 
 /// The fields that are found by a blind index, with the table that has it.
 const INDEXED: &[(&str, &str, &str)] =
     &[("cda", "cda", "national_code"), ("organisation", "organisation", "legal_id")];
 
-/// Encrypts with the present key what was encrypted with another one, and forgets the key that the database
-/// has kept itself. How many values were done; where it is interrupted it goes on the next time.
+/// Re-encrypts all values with the current key, and deletes the key stored in the database. Returns the
+/// number of values; resumes after an interruption.
 ///
 /// # Errors
 /// The configuration gives no key, or not the former one; a value occurs twice; the database does not answer.
@@ -69,7 +69,7 @@ async fn turn(db: &Database, keyring: &Keyring) -> Result<u64, Problem> {
     Ok(rows.len() as u64)
 }
 
-/// Encrypts a value anew, and has the record that says it found by it.
+/// Re-encrypts a value, and updates the blind index of its record.
 async fn value(db: &WriteTransaction, row: &Model, key: &Key) -> Result<(), Problem> {
     let bytes = keys::open(&**db, &row.token, &row.sealed).await?;
     let text =
@@ -95,7 +95,7 @@ async fn value(db: &WriteTransaction, row: &Model, key: &Key) -> Result<(), Prob
 
 const NO_UNIQUE: &[Unique] = &[];
 
-/// Encrypts the former root and the former heads anew.
+/// Re-encrypts the former root and the former heads.
 async fn evidence(db: &Database, key: &Key) -> Result<(), Problem> {
     let transaction = connection::begin_to_rebuild(db).await?;
     let is_former = Expr::col(Alias::new("key_id")).ne(key.id());
@@ -137,8 +137,7 @@ async fn seal_row(
     Ok(())
 }
 
-/// The key that the database has kept itself opens nothing any more but files that wait for their import: it
-/// stays until there are none.
+/// Deletes the key stored in the database once no waiting import file needs it.
 async fn forget_kept(db: &Database) -> Result<(), Problem> {
     let transaction = db.begin_to_write().await?;
     let part = Query::select().expr(Expr::val(1)).from(Alias::new("import_part")).limit(1).to_owned();

@@ -1,4 +1,4 @@
-//! Whether each personal value is the one that its record and its history commit to.
+//! Verifies each personal value against the commitments of its record and history.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{Apart, Column, Entity, Model, is_token, opened};
 use crate::store::{Record, change_log};
 
-/// What a record says of its personal values.
+/// Personal data of a record as its row has it.
 #[derive(Debug, Default)]
 pub struct Said {
     /// Field and commitment.
@@ -24,7 +24,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// What the row of a kind of record says.
+    /// Reads the personal data from a row of a kind of record.
     ///
     /// # Errors
     /// It cannot be read.
@@ -48,11 +48,11 @@ impl Said {
     }
 }
 
-/// What is wrong, and where it was found.
+/// A fault: the record and the description.
 pub type Wrong = (Uuid, String);
 
-/// Holds the values of some records of a kind against what the records and their histories say; how many
-/// values there are.
+/// Verifies the values of some records of a kind against the records and their histories; returns the number
+/// of values.
 ///
 /// # Errors
 /// The database does not answer. The first value that is wrong is inside.
@@ -153,7 +153,7 @@ async fn told(
     Ok(told)
 }
 
-/// Which of some records were erased.
+/// The erased ones among some records.
 async fn erased(
     db: &impl ConnectionTrait,
     resource: &str,

@@ -1,4 +1,4 @@
-//! The answers that are kept for repeated requests, each with the checksum of what was kept.
+//! Verifies the stored answers of repeated requests against their checksums.
 
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
@@ -8,10 +8,10 @@ use sea_orm::{
 use super::{Area, Fault, Intact};
 use crate::store::idempotent_answer::{Column, Entity, Model};
 
-/// So many answers are read at once; some are long lists.
+/// Answers per page; some are long lists.
 const PAGE: u64 = 50;
 
-/// Every answer fits its checksum, as far as it has one.
+/// Checks every answer against its checksum, if it has one.
 pub(super) async fn check(moment: &DatabaseTransaction, intact: &mut Intact) -> Result<(), Fault> {
     let mut after = (Uuid::nil(), String::new());
     loop {

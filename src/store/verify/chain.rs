@@ -2,7 +2,7 @@
 
 use super::{Row, change_log};
 
-/// What is wrong with a chain, from which version on.
+/// A broken chain link: the first bad version and the fault.
 #[derive(Debug)]
 pub struct BrokenLink {
     pub(super) version: i64,
@@ -15,7 +15,7 @@ impl BrokenLink {
     }
 }
 
-/// The chain of one record, as far as its entries have been seen in their order.
+/// The verified part of a record's chain.
 #[derive(Debug, Default)]
 pub struct Chain {
     version: i64,
@@ -23,7 +23,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The entry is the next one, carries the hash of the one before, and says what its own hash was made of.
+    /// Checks the next entry: consecutive version, hash of the previous entry, and its own hash.
     pub fn add(&mut self, entry: &change_log::Model) -> Result<(), BrokenLink> {
         let version = self.version + 1;
         if entry.version < version {
@@ -52,7 +52,7 @@ impl Chain {
         self.version
     }
 
-    /// The record is in the version of its newest entry, and carries its hash.
+    /// Checks that the record has the version and the hash of its newest entry.
     pub(super) fn check_end(&self, row: &Row) -> Result<(), BrokenLink> {
         let last = self.version;
         match row.version {

@@ -1,4 +1,4 @@
-//! The database itself: its pages and indexes, and that nothing refers to what is not there.
+//! Verifies the database itself: pages, indexes, and foreign keys.
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
@@ -6,7 +6,7 @@ use super::{Area, Fault, texts};
 use crate::store::Database;
 use crate::store::connection;
 
-/// Checks it with its own means, and says what was checked.
+/// Runs the database's own checks; returns a description of them.
 pub(super) async fn check(db: &Database) -> Result<String, Fault> {
     match db.get_database_backend() {
         DbBackend::Sqlite => of_sqlite(db).await,
@@ -34,8 +34,8 @@ async fn of_sqlite(db: &Database) -> Result<String, Fault> {
     Ok("its pages, indexes and foreign keys".to_owned())
 }
 
-/// Indexes that were never finished, constraints that were never held against the rows, and pages whose
-/// checksums PostgreSQL found wrong: each place with what is wrong.
+/// Invalid indexes, constraints that were never validated, and pages with wrong checksums in PostgreSQL: each
+/// with its place and fault.
 const WITHOUT_EXTENSION: [(&str, &str); 3] = [
     (
         "SELECT i.indexrelid::regclass::text AS name FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
@@ -90,7 +90,7 @@ async fn of_postgres(db: &Database) -> Result<String, Fault> {
     })
 }
 
-/// How many indexes were checked with `amcheck`, or why none was.
+/// Number of indexes checked with `amcheck`, or the reason why none was.
 async fn indexes(db: &Database) -> Result<Result<usize, &'static str>, Fault> {
     let unread = Fault::unread(Area::Database);
     let extension = "SELECT n.nspname || CASE WHEN has_function_privilege(format('%I.bt_index_check(regclass, boolean)', n.nspname), 'EXECUTE') \
@@ -117,7 +117,7 @@ async fn indexes(db: &Database) -> Result<Result<usize, &'static str>, Fault> {
     Ok(Ok(indexes.len()))
 }
 
-/// What PostgreSQL says, without the words of the layers between.
+/// The message of PostgreSQL, without those of the layers between.
 fn without_frame(error: &DbErr) -> String {
     let text = error.to_string();
     text.rsplit_once("database: ").map_or(text.clone(), |(_, said)| said.to_owned())

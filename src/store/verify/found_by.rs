@@ -1,5 +1,4 @@
-//! What records are found by: the rows of their search terms and external references are those that the
-//! records say, and no others.
+//! Verifies the rows of search terms and external references against the records.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,16 +8,16 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, EntityName, Order, pr
 use super::{Area, Fault, FoundBy, Intact, Kind, moment};
 use crate::store::{Database, external_ref, search};
 
-/// So many records are read at once.
+/// Records per page.
 const PAGE: u64 = 500;
 
-/// A table whose rows follow from those of the records.
+/// A table derived from records.
 struct Table {
     area: Area,
     name: &'static str,
-    /// The two columns that say it.
+    /// Its two derived columns.
     columns: [&'static str; 2],
-    /// What a row of it is called.
+    /// Name of a row of the table.
     row: &'static str,
     said: fn(&FoundBy) -> &BTreeSet<(String, String)>,
 }
@@ -58,7 +57,7 @@ pub(super) async fn check(db: &Database, kinds: &[Kind], intact: &mut Intact) ->
     walks.into_iter().filter_map(|walk| walk.fault).collect()
 }
 
-/// Goes through the records of a kind, as long as one of the tables is without a fault.
+/// Verifies the records of a kind, as long as one of the tables has no fault.
 async fn walk(moment: &DatabaseTransaction, kind: &Kind, kinds: &[Kind], walks: &mut [Walk; 2]) {
     let mut after = None;
     while walks.iter().any(|walk| walk.fault.is_none()) {
@@ -84,7 +83,7 @@ async fn walk(moment: &DatabaseTransaction, kind: &Kind, kinds: &[Kind], walks: 
 
 type Records = BTreeMap<Uuid, FoundBy>;
 
-/// Why a page of records is not there; it concerns both tables.
+/// Error of reading a page of records; it concerns both tables.
 struct Unread {
     place: Option<String>,
     error: DbErr,
@@ -101,7 +100,7 @@ impl Unread {
     }
 }
 
-/// The next records of a kind, and whether they are the last ones.
+/// The next page of records of a kind, and whether it is the last.
 async fn page(
     moment: &DatabaseTransaction,
     kind: &Kind,
@@ -120,7 +119,7 @@ async fn page(
     Ok((records, (results.len() as u64) < PAGE))
 }
 
-/// The way through one of the tables.
+/// Progress through one of the tables.
 struct Walk {
     table: Table,
     count: u64,
@@ -132,7 +131,7 @@ impl Walk {
         Self { table, count: 0, fault: None }
     }
 
-    /// The rows of a range of ids are those that the records of the range say.
+    /// Compares the rows of a range of ids with the records in the range.
     async fn compare(
         &mut self,
         moment: &DatabaseTransaction,

@@ -1,4 +1,4 @@
-//! Each chain of the change log is computed again, and held against the record itself.
+//! Recomputes each chain of the change log, and compares it with the record.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use super::{
     change_log::{self, Column},
 };
 
-/// So many entries are read at once.
+/// Entries per page.
 const PAGE: u64 = 200;
 
 /// Walks all chains in the order of kinds, which are sorted, of records and of versions. In a database that
@@ -140,8 +140,8 @@ impl Walk<'_> {
         Ok(rows)
     }
 
-    /// The chain ends in the record, which says what its newest entry says. A field that only one of them has
-    /// came or went with a version of the service.
+    /// Compares the record with its newest entry at the end of the chain. Fields in only one of them were
+    /// added or removed by a version of the service.
     fn close(&mut self) -> Result<(), Fault> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let last = open.chain.version();

@@ -1,8 +1,8 @@
-//! Whether the database holds what was written into it: the history and the records, what records are found
-//! by, the answers that are kept for repeated requests, and the database's own pages and indexes.
+//! Verifies the integrity of the database: the history and the records, search terms and external references,
+//! stored answers of repeated requests, and the database's own pages and indexes.
 //!
-//! Each area is read by itself, and names the first fault that it has. The history comes with its
-//! [root](super::root), which tells one moment of all records from every other.
+//! Each area is checked separately, and reports its first fault. The history includes its
+//! [root](super::root), a fingerprint of all records at one moment.
 
 mod answers;
 mod chain;
@@ -34,23 +34,23 @@ pub struct Kind {
     resource: &'static str,
     /// The name of its table.
     pub table: &'static str,
-    /// The tables and columns whose live rows keep a record from being deleted ([`Record::REFERRED_BY`]).
+    /// Tables and columns whose live rows prevent the deletion of a record ([`Record::REFERRED_BY`]).
     pub referred_by: &'static [(&'static str, &'static str)],
     read: fn(&QueryResult) -> Result<Row, DbErr>,
     found_by: fn(&QueryResult) -> Result<FoundBy, DbErr>,
-    /// What a change has made of its fields.
+    /// Differences between the fields before and after a change.
     pub differences: fn(&Value, &Value) -> Vec<FieldChange>,
     personal: fn(&QueryResult) -> Result<Said, DbErr>,
 }
 
-/// A record as it is at present.
+/// A current record.
 struct Row {
     version: i64,
     history_hash: String,
     data: Value,
 }
 
-/// What a record is to be found by: field and term, system and key; nothing where it is deleted.
+/// Search terms (field and term) and external references (system and key) of a record; empty if deleted.
 #[derive(Default)]
 struct FoundBy {
     terms: BTreeSet<(String, String)>,
@@ -86,7 +86,7 @@ impl Kind {
         }
     }
 
-    /// What the change log calls it.
+    /// Its name in the change log.
     pub fn resource(&self) -> &'static str {
         self.resource
     }
@@ -96,7 +96,7 @@ impl Kind {
         self.table
     }
 
-    /// Rows of the kind in the order of their ids, from one on. Kinds that share a table are told apart by
+    /// Rows of the kind in the order of their ids, after one. Kinds that share a table are distinguished by
     /// their entries.
     fn rows_after(&self, after: Option<Uuid>, kinds: &[Self], most: u64) -> SelectStatement {
         let mut query =
@@ -118,26 +118,26 @@ impl Kind {
     }
 }
 
-/// What is whole.
+/// Statistics of the verified areas.
 #[derive(Debug, Default)]
 pub struct Intact {
-    /// So many records.
+    /// Number of records.
     pub chains: u64,
-    /// So many versions of them.
+    /// Number of their versions.
     pub entries: u64,
     /// The hash over the heads of all chains, as [root](super::root) gives it.
     pub root: String,
-    /// So many search terms.
+    /// Number of search terms.
     pub terms: u64,
-    /// So many external references.
+    /// Number of external references.
     pub references: u64,
-    /// So many personal values.
+    /// Number of personal values.
     pub values: u64,
-    /// So many kept answers that fit their checksums.
+    /// Number of stored answers that match their checksums.
     pub answers: u64,
-    /// So many kept answers of before there were checksums, of which nothing can be said.
+    /// Number of stored answers from before there were checksums, which cannot be verified.
     pub bare_answers: u64,
-    /// What was checked of the database itself, in words.
+    /// Description of the database checks.
     pub database: String,
 }
 
@@ -163,7 +163,7 @@ impl Intact {
     }
 }
 
-/// A part of the database that is verified by itself.
+/// Areas, which are verified separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Area {
     /// The entries of all records, and the records themselves.
@@ -183,7 +183,7 @@ pub enum Area {
 /// The first fault of an area.
 #[derive(Debug)]
 pub struct Fault {
-    /// Which area.
+    /// The area.
     pub area: Area,
     /// Where; none where the area could not be read.
     place: Option<String>,
@@ -234,10 +234,10 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Verifies all areas, each as it is at one moment, and holds a page of it at a time.
+/// Verifies all areas, each in one snapshot, page by page.
 ///
 /// # Errors
-/// The first fault of each area that is not whole or cannot be read.
+/// The first fault of each area that is damaged or unreadable.
 pub async fn verify(db: &Database, mut kinds: Vec<Kind>) -> Result<Intact, Failure> {
     kinds.sort_by_key(|kind| kind.resource);
     let (mut intact, mut faults) = (Intact::default(), Vec::new());
@@ -261,12 +261,12 @@ pub async fn verify(db: &Database, mut kinds: Vec<Kind>) -> Result<Intact, Failu
     if faults.is_empty() { Ok(intact) } else { Err(Failure(faults)) }
 }
 
-/// The database as it is now, however long an area takes.
+/// A snapshot of the database, for as long as an area takes.
 async fn moment(db: &Database, area: Area) -> Result<DatabaseTransaction, Fault> {
     connection::begin_to_read(db).await.map_err(Fault::unread(area))
 }
 
-/// Runs a statement that gives texts in a column.
+/// Runs a statement that returns a column of texts.
 async fn texts(db: &impl ConnectionTrait, sql: &str, column: &str) -> Result<Vec<String>, DbErr> {
     db.query_all_raw(Statement::from_string(db.get_database_backend(), sql))
         .await?

@@ -11,7 +11,7 @@ use crate::store::{
     personal::{self, verify::Said},
 };
 
-/// So many records are read at once.
+/// Records per page.
 const PAGE: u64 = 500;
 
 /// Goes through the records that have personal values.
