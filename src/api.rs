@@ -73,7 +73,8 @@ const DESCRIPTION: &str = "The system of record for industrial-cluster developme
 
 /// Every kind of record that has a history, as data of the application.
 pub fn registry() -> web::Data<Registry> {
-    static REGISTRY: LazyLock<web::Data<Registry>> = LazyLock::new(|| web::Data::new(Registry(kinds())));
+    static REGISTRY: LazyLock<web::Data<Registry>> =
+        LazyLock::new(|| web::Data::new(Registry { kinds: kinds(), document: document() }));
     REGISTRY.clone()
 }
 

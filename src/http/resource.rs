@@ -203,9 +203,11 @@ pub fn part<R: Part>() -> Operations<R> {
         .of_one_record()
 }
 
+type Route = Box<dyn FnOnce(&mut AppService)>;
+
 /// Standard operations of a resource: routes, and their part of the document.
 pub struct Operations<R> {
-    routes: BTreeMap<Standard, Box<dyn FnOnce(&mut AppService)>>,
+    routes: BTreeMap<Standard, Route>,
     described: BTreeMap<Standard, Operation>,
     schemas: Vec<(String, RefOr<Schema>)>,
     resource: PhantomData<R>,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::titles::TITLES;
+pub use super::titles::{KEY, PROVINCE_NAME};
 use crate::{
     http::{contract::Contract, document, glossary},
     persian::text,
@@ -116,11 +117,6 @@ const REFERENCES: &[Reference] = &[
         by: By::Key,
     },
 ];
-
-/// Column with the key of the record in the other system.
-pub const KEY: &str = "key";
-/// The column with the name of the province.
-pub const PROVINCE_NAME: &str = "province_name";
 
 impl Resource {
     /// The segment of its path.

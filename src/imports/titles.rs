@@ -1,6 +1,10 @@
 //! Column titles in Persian and English.
 
-use super::columns::{KEY, PROVINCE_NAME};
+/// Column with the key of the record in the other system.
+pub const KEY: &str = "key";
+
+/// The column with the name of the province.
+pub const PROVINCE_NAME: &str = "province_name";
 
 /// Name, heading in Persian, heading in English.
 pub const TITLES: &[(&str, &str, &str)] = &[

@@ -27,7 +27,7 @@ pub mod s_curve;
 pub mod suppression;
 pub mod value;
 
-use actix_web::get;
+use actix_web::{get, web};
 use sea_orm::DatabaseTransaction;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -44,6 +44,7 @@ pub use crate::http::sheet::Kind;
 use crate::{
     http::{Answer, Shape, authorization::Format},
     problem::Problem,
+    store::registry::Registry,
 };
 
 /// The routes of this resource.
@@ -240,8 +241,9 @@ pub struct MenuParameter {
 /// The menu: every report with its parameters, formats and columns in both languages.
 #[utoipa::path(responses((status = 200, body = Menu)), security(("oauth2" = ["reports:read"])))]
 #[get("/reports")]
-pub async fn list_reports(shape: Shape) -> Result<Answer, Problem> {
-    shape.items(&Menu { items: ENTRIES.iter().map(|entry| MenuEntry::of(entry)).collect() })
+pub async fn list_reports(shape: Shape, registry: web::Data<Registry>) -> Result<Answer, Problem> {
+    shape
+        .items(&Menu { items: ENTRIES.iter().map(|entry| MenuEntry::of(entry, registry.document)).collect() })
 }
 
 /// Resolves a reference of the document.
@@ -253,9 +255,8 @@ fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
 }
 
 impl MenuEntry {
-    fn of(entry: &'static Entry) -> Self {
+    fn of(entry: &'static Entry, document: &Value) -> Self {
         let path = format!("{}/reports/{}", crate::http::document::PREFIX, entry.name);
-        let document = crate::api::document();
         let listed = document["paths"][&path]["get"]["parameters"].as_array().into_iter().flatten();
         let listed = listed.map(|parameter| resolve(document, parameter));
         let parameters = listed.filter(|parameter| parameter["in"] == "query").map(|parameter| {

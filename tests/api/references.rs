@@ -10,7 +10,14 @@ use crate::{
 };
 
 /// Foreign keys that keep nothing from being deleted, with the reason: child, column, parent.
-const FREE: &[(&str, &str, &str)] = &[];
+const FREE: &[(&str, &str, &str)] = &[
+    // A claim says that its cluster exists, and goes with it.
+    ("cluster_claim", "cluster_id", "cluster"),
+    // Where the subject belongs: what a document is attached to guards its deletion.
+    ("attachment", "cluster_id", "cluster"),
+    // A webhook whose account is gone is switched off, and tells why.
+    ("webhook", "account_id", "account"),
+];
 
 #[derive(FromQueryResult)]
 struct ForeignKey {
