@@ -480,9 +480,7 @@ async fn events_are_lines_of_json() {
     assert_eq!((&lines[2]["username"], &lines[2]["reason"]), (&json!("lorestan"), &json!("forbidden")));
     assert!(!log.contains("5ecret") && !log.contains("H1dden"));
     // What waited when it was asked to end is in the table too.
-    let server =
-        Server::serve(&scratch.url, &[("KHOOSHEH_LOG_FILTER", "info,khoosheh::http::security_log=off")])
-            .await;
+    let server = Server::serve(&scratch.url, &[("KHOOSHEH_LOG_FILTER", "info,khoosheh::security=off")]).await;
     let auditor = server.client().login("auditor").await;
     let kinds: Vec<_> = auditor
         .get(&format!("{EVENTS}?sort=-id&page_size=4"))

@@ -1,0 +1,211 @@
+//! Standard operations of a resource, collected: their routes, and their part of the document.
+
+use std::{collections::BTreeMap, marker::PhantomData};
+
+use actix_web::{
+    Handler, Responder,
+    dev::{AppService, HttpServiceFactory},
+    guard, web,
+};
+use serde::de::DeserializeOwned;
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{
+        Content, Paths, Ref, RefOr, Response, Schema,
+        path::{Operation, OperationBuilder, Parameter, ParameterIn},
+        request_body::RequestBodyBuilder,
+        security::SecurityRequirement,
+    },
+};
+use utoipa_actix_web::OpenApiFactory;
+
+use super::{Resource, Standard, handlers};
+use crate::{
+    http::{AsOfQuery, Including, Page, Paging},
+    lifecycle::{Stateful, Transition},
+    store::Retrospective,
+};
+
+type Route = Box<dyn FnOnce(&mut AppService)>;
+
+/// Standard operations of a resource: routes, and their part of the document.
+pub struct Operations<R> {
+    routes: BTreeMap<Standard, Route>,
+    described: BTreeMap<Standard, Operation>,
+    schemas: Vec<(String, RefOr<Schema>)>,
+    resource: PhantomData<R>,
+}
+
+impl<R: Resource> Operations<R> {
+    pub(super) fn new() -> Self {
+        let nothing = Self {
+            routes: BTreeMap::new(),
+            described: BTreeMap::new(),
+            schemas: Vec::new(),
+            resource: PhantomData,
+        };
+        let (view, input) = (R::View::name(), R::Input::name());
+        nothing.schema::<R::View>(&view).schema::<R::Input>(&input)
+    }
+
+    /// Keeps only these operations; the resource implements the others itself, or lacks them.
+    pub fn only(mut self, standard: &[Standard]) -> Self {
+        self.routes.retain(|operation, _| standard.contains(operation));
+        self.described.retain(|operation, _| standard.contains(operation));
+        self
+    }
+
+    /// Splits into the operations before one and the rest, to place another handler in between.
+    pub fn split(mut self, at: Standard) -> (Self, Self) {
+        let rest = Self {
+            routes: self.routes.split_off(&at),
+            described: self.described.split_off(&at),
+            schemas: Vec::new(),
+            resource: PhantomData,
+        };
+        (self, rest)
+    }
+
+    /// Adds changes of state, for callers with one of these permissions.
+    pub fn with_states(self, permissions: &[&str]) -> Self
+    where
+        R: Stateful<State: ToSchema + DeserializeOwned>,
+    {
+        let body = format!("Transition_{}", R::State::name());
+        let content = Content::new(Some(Ref::from_schema_name(&body)));
+        self.schema::<R::State>(&R::State::name()).schema::<Transition<R::State>>(&body).add(
+            Standard::Transition,
+            handlers::transition::<R>,
+            |it, operation| {
+                let body = RequestBodyBuilder::new().content("application/json", content).build();
+                let needs = permissions.iter().map(|needed| SecurityRequirement::new("oauth2", [*needed]));
+                operation.securities(Some(needs)).request_body(Some(body)).response("200", it.view(""))
+            },
+        )
+    }
+
+    /// Reads of a record as it was.
+    pub fn with_past(self) -> Self
+    where
+        R: Retrospective,
+    {
+        self.add(Standard::Get, handlers::get_at::<R>, |it, operation| {
+            let past = AsOfQuery::into_params(query);
+            let parameters = [it.includes().unwrap_or_default(), past].concat();
+            operation.parameters(Some(parameters)).response("200", it.view(""))
+        })
+    }
+
+    pub(super) fn list<A: actix_web::FromRequest + 'static, F>(
+        self,
+        handler: F,
+        filters: Vec<Parameter>,
+    ) -> Self
+    where
+        F: Handler<A, Output: Responder + 'static>,
+    {
+        let page = format!("Page_{}", R::View::name());
+        self.schema::<Page<R::View>>(&page).add(Standard::List, handler, |it, operation| {
+            let paging = Paging::<R>::into_params(query);
+            let parameters = [filters, it.includes().unwrap_or_default(), paging].concat();
+            operation.parameters(Some(parameters)).response("200", answer(&page, ""))
+        })
+    }
+
+    pub(super) fn of_one_record(self) -> Self {
+        self.add(Standard::Get, handlers::get::<R>, |it, operation| {
+            operation.parameters(it.includes()).response("200", it.view(""))
+        })
+        .add(Standard::Update, handlers::update::<R>, |it, operation| {
+            it.takes(operation).response("200", it.view(""))
+        })
+        .add(Standard::Delete, handlers::delete::<R>, |_, operation| {
+            operation.response("204", Response::new("Deleted"))
+        })
+    }
+
+    pub(super) fn add<A: actix_web::FromRequest + 'static, F>(
+        mut self,
+        standard: Standard,
+        handler: F,
+        describe: impl FnOnce(&Self, OperationBuilder) -> OperationBuilder,
+    ) -> Self
+    where
+        F: Handler<A, Output: Responder + 'static>,
+    {
+        let described = describe(&self, self.begin(standard)).build();
+        self.described.insert(standard, described);
+        let (path, (method, _)) = (standard.path::<R>(), standard.methods());
+        let route = move |config: &mut AppService| {
+            web::resource(path).guard(guard::Method(method)).to(handler).register(config);
+        };
+        self.routes.insert(standard, Box::new(route));
+        self
+    }
+
+    pub(super) fn schema<T: ToSchema + PartialSchema>(mut self, name: &str) -> Self {
+        self.schemas.push((name.to_owned(), T::schema()));
+        T::schemas(&mut self.schemas);
+        self
+    }
+
+    /// Parts of every operation: id, summary, description, permission.
+    fn begin(&self, standard: Standard) -> OperationBuilder {
+        let words = &R::WORDS;
+        let usual = standard.usual(words);
+        let own = words.about.iter().find(|(operation, ..)| *operation == standard);
+        let (summary, about) = own.map_or(usual, |(_, summary, about)| ((*summary).into(), (*about).into()));
+        let is_read = standard.methods().0 == actix_web::http::Method::GET;
+        let needs = if is_read { words.reads } else { words.writes };
+        OperationBuilder::new()
+            .operation_id(Some(standard.id(words)))
+            .summary(Some(summary))
+            .description(Some(about).filter(|about| !about.is_empty()))
+            .security(SecurityRequirement::new("oauth2", [needs]))
+    }
+
+    fn includes(&self) -> Option<Vec<Parameter>> {
+        (!R::INCLUDES.is_empty()).then(|| Including::<R>::into_params(query))
+    }
+
+    fn takes(&self, operation: OperationBuilder) -> OperationBuilder {
+        let content = Content::new(Some(Ref::from_schema_name(R::Input::name())));
+        operation.request_body(Some(RequestBodyBuilder::new().content("application/json", content).build()))
+    }
+
+    fn view(&self, description: &str) -> Response {
+        answer(&R::View::name(), description)
+    }
+}
+
+impl<R> HttpServiceFactory for Operations<R> {
+    fn register(self, config: &mut AppService) {
+        self.routes.into_values().for_each(|route| route(config));
+    }
+}
+
+impl<R: Resource> OpenApiFactory for Operations<R> {
+    fn paths(&self) -> Paths {
+        let mut paths = Paths::new();
+        for (standard, operation) in &self.described {
+            let (_, method) = standard.methods();
+            paths.add_path_operation(standard.path::<R>(), vec![method], operation.clone());
+        }
+        paths
+    }
+
+    fn schemas(&self, schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.extend(self.schemas.iter().cloned());
+    }
+}
+
+pub(super) fn query() -> Option<ParameterIn> {
+    Some(ParameterIn::Query)
+}
+
+pub(super) fn answer(schema: &str, description: &str) -> Response {
+    let mut response = Response::new(description);
+    let content = Content::new(Some(Ref::from_schema_name(schema)));
+    response.content.insert("application/json".to_owned(), RefOr::T(content));
+    response
+}
