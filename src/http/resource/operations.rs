@@ -150,7 +150,7 @@ impl<R: Resource> Operations<R> {
     }
 
     /// Parts of every operation: id, summary, description, permission.
-    fn begin(&self, standard: Standard) -> OperationBuilder {
+    pub(super) fn begin(&self, standard: Standard) -> OperationBuilder {
         let words = &R::WORDS;
         let usual = standard.usual(words);
         let own = words.about.iter().find(|(operation, ..)| *operation == standard);
@@ -164,16 +164,16 @@ impl<R: Resource> Operations<R> {
             .security(SecurityRequirement::new("oauth2", [needs]))
     }
 
-    fn includes(&self) -> Option<Vec<Parameter>> {
+    pub(super) fn includes(&self) -> Option<Vec<Parameter>> {
         (!R::INCLUDES.is_empty()).then(|| Including::<R>::into_params(query))
     }
 
-    fn takes(&self, operation: OperationBuilder) -> OperationBuilder {
+    pub(super) fn takes(&self, operation: OperationBuilder) -> OperationBuilder {
         let content = Content::new(Some(Ref::from_schema_name(R::Input::name())));
         operation.request_body(Some(RequestBodyBuilder::new().content("application/json", content).build()))
     }
 
-    fn view(&self, description: &str) -> Response {
+    pub(super) fn view(&self, description: &str) -> Response {
         answer(&R::View::name(), description)
     }
 }
