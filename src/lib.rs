@@ -1,7 +1,7 @@
 //! Khoosheh (خوشه, "cluster"): the system of record for industrial-cluster development.
 //!
-//! Dependencies point one way: `main → cli → server → api → resources → http → accounts → store → policy → persian`. Shared
-//! modules never import a resource; inside a resource, `mod → dto → entity`.
+//! Dependencies point one way: `main → cli → server → api → resources → http → accounts → store → policy →
+//! persian`. Shared modules never import a resource; inside a resource, `mod → record → dto → entity`.
 
 pub mod accounts;
 pub mod api;

@@ -1,11 +1,11 @@
 //! DTOs of attachments: representation and input.
 
-pub use super::entity::Kind;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub use super::entity::Kind;
 use super::{entity::Model, media_type::MediaType, subjects::SubjectKind};
 use crate::{
     problem::{Problem, Text, Violation},

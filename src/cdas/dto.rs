@@ -1,9 +1,9 @@
 //! DTOs of CDAs: representation and input.
 
-pub use super::entity::Certificate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use super::entity::Certificate;
 use super::{
     entity::{Certificates, Model},
     rules::State,

@@ -1,6 +1,5 @@
 //! The states of a CDA and the rules by which they change, as `domain.md` lists them.
 
-pub use super::entity::State;
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
@@ -8,6 +7,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Statement, prelude::ChronoDate};
 use uuid::Uuid;
 
 use super::entity::Model;
+pub use super::entity::State;
 use crate::{
     lifecycle::{Guard, Need, Step, Who},
     persian::Date,

@@ -1,4 +1,4 @@
-//! What the table and the representations make of it: scope, names, search terms, and the rules between records.
+//! The record made of table and representations: scope, sort keys, search terms, rules between records.
 
 use super::entity::COUNTY;
 use super::entity::ProjectThen;

@@ -1,12 +1,12 @@
 //! The states of a cluster and the rules by which they change, as `domain.md` lists them.
 
-pub use super::entity::State;
 use std::collections::HashMap;
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use uuid::Uuid;
 
 use super::entity::Model;
+pub use super::entity::State;
 use crate::{
     lifecycle::{Guard, Need, Step, Who},
     persian::Date,

@@ -1,10 +1,10 @@
 //! DTOs of decisions: representation and input.
 
-pub use super::entity::Body;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub use super::entity::Body;
 use super::entity::Model;
 use crate::{
     checks,

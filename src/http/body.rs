@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
-    Call, Precondition, Ready, contract, json, record_extractor,
+    Call, Precondition, Ready, contract, data, json, record_extractor,
     upload_quota::{BodyQuota, UploadShare},
 };
 use crate::{
@@ -159,8 +159,7 @@ const LARGEST_OF_NOBODY: usize = 16 * 1024;
 
 async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Value, Problem> {
     let media_type = accepted_media_type(request, call)?;
-    let config =
-        request.app_data::<web::Data<Config>>().ok_or_else(|| Problem::internal("no configuration"))?;
+    let config = data::<Config>(request)?;
     let limit =
         if call.caller().is_ok() { config.body_limit } else { config.body_limit.min(LARGEST_OF_NOBODY) };
     let announced = request
@@ -170,8 +169,7 @@ async fn read(request: &HttpRequest, payload: Payload, call: &Call) -> Result<Va
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large(limit as u64));
     }
-    let quota =
-        request.app_data::<web::Data<BodyQuota>>().ok_or_else(|| Problem::internal("no bounds of bodies"))?;
+    let quota = data::<BodyQuota>(request)?;
     let share = call.caller().ok().map(|caller| quota.0.begin(caller.id)).transpose()?;
     let reading = read_bytes(payload, limit, share);
     let bytes = tokio::time::timeout(config.body_timeout(), reading).await.map_err(|_| too_slow())??;

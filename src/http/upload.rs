@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{
     Call, Ready,
     body::{self, RawBody},
+    data,
     request_middleware::Deadline,
     upload_quota::{UploadQuota, UploadShare},
 };
@@ -37,12 +38,8 @@ impl FromRequest for Upload {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let mut upload = || {
-            let config = request
-                .app_data::<web::Data<Config>>()
-                .ok_or_else(|| Problem::internal("no configuration"))?;
-            let quota = request
-                .app_data::<web::Data<UploadQuota>>()
-                .ok_or_else(|| Problem::internal("no bounds of uploads"))?;
+            let config = data::<Config>(request)?;
+            let quota = data::<UploadQuota>(request)?;
             Ok(Self {
                 request: request.clone(),
                 payload: payload.take(),

@@ -1,10 +1,10 @@
 //! DTOs of indicators: representation and input.
 
-pub use super::entity::{Direction, Frequency, Theme};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::entity::Model;
+pub use super::entity::{Direction, Frequency, Theme};
 use crate::{
     persian::text,
     problem::Problem,

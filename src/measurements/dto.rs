@@ -1,10 +1,10 @@
 //! DTOs of measurements: representation and input.
 
-pub use super::entity::Kind;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub use super::entity::Kind;
 use super::entity::Model;
 use crate::{
     indicators::dto::{Indicator, Theme},

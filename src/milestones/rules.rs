@@ -1,12 +1,12 @@
 //! The states of a milestone, the rules by which they change, and the rules between the milestones of a
 //! project.
 
-pub use super::entity::State;
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
+pub use super::entity::State;
 use super::{
     baselines,
     entity::{Column, Entity, Model},

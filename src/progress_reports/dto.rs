@@ -1,10 +1,10 @@
 //! DTOs of progress reports: representation and input.
 
-pub use super::entity::Issue;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub use super::entity::Issue;
 use super::{
     entity::{Issues, Model},
     rules::State,

@@ -1,12 +1,12 @@
 //! The states of a progress report and the rules by which they change, as `domain.md` lists them.
 
-pub use super::entity::State;
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::entity::Model;
+pub use super::entity::State;
 use crate::{
     lifecycle::{Guard, Need, Step, Who},
     persian::Date,

@@ -1,12 +1,12 @@
 //! DTOs of projects: representation and input.
 
-pub use super::entity::{BudgetLine, Line};
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub use super::entity::{BudgetLine, Line};
 use super::{
     assignments::Assignment,
     dates,

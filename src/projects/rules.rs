@@ -2,7 +2,6 @@
 //! [`super::facts`].
 
 pub use super::entity::State;
-
 use super::{entity::Model, facts::Facts};
 use crate::{
     lifecycle::{Guard, Need, Step, Who},

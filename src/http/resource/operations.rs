@@ -13,7 +13,7 @@ use utoipa::{
     openapi::{
         Content, Paths, Ref, RefOr, Response, Schema,
         path::{Operation, OperationBuilder, Parameter, ParameterIn},
-        request_body::RequestBodyBuilder,
+        request_body::{RequestBody, RequestBodyBuilder},
         security::SecurityRequirement,
     },
 };
@@ -72,14 +72,15 @@ impl<R: Resource> Operations<R> {
         R: Stateful<State: ToSchema + DeserializeOwned>,
     {
         let body = format!("Transition_{}", R::State::name());
-        let content = Content::new(Some(Ref::from_schema_name(&body)));
         self.schema::<R::State>(&R::State::name()).schema::<Transition<R::State>>(&body).add(
             Standard::Transition,
             handlers::transition::<R>,
             |it, operation| {
-                let body = RequestBodyBuilder::new().content("application/json", content).build();
                 let needs = permissions.iter().map(|needed| SecurityRequirement::new("oauth2", [*needed]));
-                operation.securities(Some(needs)).request_body(Some(body)).response("200", it.view(""))
+                operation
+                    .securities(Some(needs))
+                    .request_body(Some(takes(&body)))
+                    .response("200", it.view(""))
             },
         )
     }
@@ -150,7 +151,7 @@ impl<R: Resource> Operations<R> {
     }
 
     /// Parts of every operation: id, summary, description, permission.
-    pub(super) fn begin(&self, standard: Standard) -> OperationBuilder {
+    fn begin(&self, standard: Standard) -> OperationBuilder {
         let words = &R::WORDS;
         let usual = standard.usual(words);
         let own = words.about.iter().find(|(operation, ..)| *operation == standard);
@@ -169,8 +170,7 @@ impl<R: Resource> Operations<R> {
     }
 
     pub(super) fn takes(&self, operation: OperationBuilder) -> OperationBuilder {
-        let content = Content::new(Some(Ref::from_schema_name(R::Input::name())));
-        operation.request_body(Some(RequestBodyBuilder::new().content("application/json", content).build()))
+        operation.request_body(Some(takes(&R::Input::name())))
     }
 
     pub(super) fn view(&self, description: &str) -> Response {
@@ -205,7 +205,14 @@ pub(super) fn query() -> Option<ParameterIn> {
 
 pub(super) fn answer(schema: &str, description: &str) -> Response {
     let mut response = Response::new(description);
-    let content = Content::new(Some(Ref::from_schema_name(schema)));
-    response.content.insert("application/json".to_owned(), RefOr::T(content));
+    response.content.insert("application/json".to_owned(), RefOr::T(content(schema)));
     response
+}
+
+fn takes(schema: &str) -> RequestBody {
+    RequestBodyBuilder::new().content("application/json", content(schema)).build()
+}
+
+fn content(schema: &str) -> Content {
+    Content::new(Some(Ref::from_schema_name(schema)))
 }
