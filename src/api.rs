@@ -3,14 +3,15 @@
 use crate::security_events;
 use std::sync::LazyLock;
 
-use actix_web::{App, middleware::from_fn, web};
+use actix_web::{App, web};
 use serde_json::{Value, json};
-use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
+use utoipa::openapi::OpenApi;
 
 use crate::{
     accounts::account,
     api_clients, attachments, cdas, changes, clusters, decisions, enterprises, erasures, history,
     http::{
+        Routes,
         authorization::Format,
         contract::Contract,
         document::{self, Frame, PREFIX},
@@ -132,10 +133,10 @@ pub fn states_document() -> String {
 }
 
 /// All documented routes. Each resource has one line.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(
-            scope(PREFIX)
+pub fn routes(routes: &mut Routes<'_>) {
+    routes
+        .under(PREFIX, |routes| {
+            routes
                 .configure(sign_in::endpoints::routes)
                 .configure(clusters::routes)
                 .configure(organisations::routes)
@@ -160,8 +161,8 @@ pub fn routes(config: &mut ServiceConfig) {
                 .configure(api_clients::routes)
                 .configure(history::routes)
                 .configure(security_events::routes)
-                .configure(erasures::routes),
-        )
+                .configure(erasures::routes);
+        })
         .configure(sign_in::endpoints::well_known_routes)
         .configure(operation::routes)
         .service(problem_types::list_problem_kinds)
@@ -171,12 +172,8 @@ pub fn routes(config: &mut ServiceConfig) {
 /// The OpenAPI document, generated from the handlers; independent of database and configuration.
 pub fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-        // Middleware simplifies the type of the temporary application.
-        let (_, mut collected) = App::new()
-            .wrap(from_fn(crate::http::compress::compress))
-            .into_utoipa_app()
-            .configure(routes)
-            .split_for_parts();
+        let mut collected = OpenApi::default();
+        let _ = App::new().configure(|config| routes(&mut Routes::described(config, &mut collected)));
         let mut problem = Vec::new();
         <ProblemBody as utoipa::ToSchema>::schemas(&mut problem);
         problem.push(("Problem".into(), <ProblemBody as utoipa::PartialSchema>::schema()));

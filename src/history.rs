@@ -13,11 +13,10 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     accounts::account,
-    http::{Answer, Database, Page, Paging, Query, Shape, SortKey, page::Listed},
+    http::{Answer, Database, Page, Paging, Query, Routes, Shape, SortKey, page::Listed},
     persian::Date,
     problem::Problem,
     store::{
@@ -29,7 +28,7 @@ use crate::{
 };
 
 /// The routes of this module.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_history);
 }
 

@@ -4,11 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, get, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     config::Config,
-    http::{Shutdown, contract::Contract},
+    http::{Routes, Shutdown, contract::Contract},
     problem::{Problem, Text, problem_types},
     store::{
         probe::{Health, Probe},
@@ -17,7 +16,7 @@ use crate::{
 };
 
 /// The routes of this module.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(get_liveness).service(get_readiness).service(get_metrics).service(get_openapi_document);
 }
 

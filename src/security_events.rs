@@ -5,10 +5,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::{EntityTrait, QueryFilter, prelude::Uuid, sea_query::Condition};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
-    http::{Answer, Database, Page, Paging, Query, Shape, SortKey, page::Listed},
+    http::{Answer, Database, Page, Paging, Query, Routes, Shape, SortKey, page::Listed},
     problem::Problem,
     store::{
         SqlKind,
@@ -17,7 +16,7 @@ use crate::{
 };
 
 /// The routes of this module.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_security_events);
 }
 

@@ -13,7 +13,6 @@ use std::{
 use actix_cors::Cors;
 use actix_web::{App, HttpRequest, HttpResponse, dev::ServerHandle, middleware::from_fn, rt, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use utoipa_actix_web::AppExt;
 
 use crate::{
     accounts::{Authenticator, failures, password, session, signing_key},
@@ -22,7 +21,7 @@ use crate::{
     config::Config,
     documentation, erasures,
     http::{
-        Shutdown, authorization, compress,
+        Routes, Shutdown, authorization, compress,
         connection::Listener,
         contract::Contract,
         rate_limit::{self, PublicRateLimit, RateLimit},
@@ -204,7 +203,7 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
     let (pools, next) = (Arc::new(pools), Arc::new(next));
     let app = move || {
         let pool = pools[next.fetch_add(1, Ordering::Relaxed) % pools.len()].clone();
-        let (app, _) = App::new()
+        App::new()
             .app_data(web::Data::new(pool))
             .app_data(shared.clone())
             .app_data(files.clone())
@@ -223,10 +222,8 @@ pub async fn start(config: Config) -> Result<Running, Problem> {
             .app_data(api::registry())
             .app_data(probe.clone())
             .app_data(long_reads.clone())
-            .into_utoipa_app()
-            .configure(api::routes)
-            .split_for_parts();
-        app.configure(documentation::routes)
+            .configure(|config| api::routes(&mut Routes::new(config)))
+            .configure(documentation::routes)
             .default_service(web::to(not_found))
             .wrap(from_fn(authorization::guard))
             .wrap(cors(&shared))

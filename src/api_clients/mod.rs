@@ -6,7 +6,6 @@ mod record;
 
 use actix_web::{delete, patch, post, web};
 use sea_orm::sea_query::Condition;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     dto::{ApiClient, ApiClientFilter, ApiClientInput, ApiClientWithSecret},
@@ -15,7 +14,7 @@ use self::{
 use crate::{
     accounts::{Authenticator, password},
     http::{
-        Answer, Body, Patch, Visible, VisibleEver, Write,
+        Answer, Body, Patch, Routes, Visible, VisibleEver, Write,
         resource::{self, Collection, Resource, Standard, Words},
     },
     policy::Caller,
@@ -24,7 +23,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     let own = [Standard::List, Standard::Get, Standard::History];
     let (records, history) = resource::collection::<Model>().only(&own).split(Standard::History);
     config

@@ -11,7 +11,6 @@ pub mod verify;
 
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, put, web};
 use sea_orm::{ActiveEnum, sea_query::Condition};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     dto::{Attachment, AttachmentFilter, AttachmentInput},
@@ -21,7 +20,7 @@ use self::{
 use crate::{
     config::Config,
     http::{
-        Answer, Body, Patch, Referred, Upload, Visible, Write,
+        Answer, Body, Patch, Referred, Routes, Upload, Visible, Write,
         resource::{self, Collection, Resource, Standard, Words},
     },
     policy::Caller,
@@ -30,7 +29,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config
         .service(resource::collection::<Model>().only(&[
             Standard::List,

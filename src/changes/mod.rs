@@ -11,7 +11,6 @@ use sea_orm::{ConnectionTrait, DbErr, prelude::Uuid};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 pub use self::cursor::CursorKey;
 use self::{
@@ -20,7 +19,7 @@ use self::{
 };
 use crate::{
     accounts::account,
-    http::{Answer, CurrentCaller, Database, Query, Shape, Shutdown, render::digest},
+    http::{Answer, CurrentCaller, Database, Query, Routes, Shape, Shutdown, render::digest},
     problem::{Problem, problem_types},
     store::{
         change_log::{self, ChangeKind, Shown},
@@ -29,7 +28,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_changes);
 }
 

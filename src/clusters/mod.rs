@@ -20,19 +20,19 @@ pub mod rules;
 pub mod value_chain;
 
 use sea_orm::sea_query::Condition;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     dto::{ClusterFilter, ClusterInput},
     entity::Model,
 };
 use crate::{
+    http::Routes,
     http::resource::{self, Collection, Resource, Standard, Words},
     policy::Caller,
 };
 
 /// Routes of this resource. `by-ref` comes before `{id}`, which would also match it.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config
         .service(resource::collection::<Model>().with_past().with_states(&["clusters:write"]))
         .configure(claims::routes)

@@ -5,7 +5,6 @@ use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::Simp
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
     entity as clusters,
@@ -14,7 +13,7 @@ use super::{
 use crate::{
     checks,
     http::{
-        SortKey,
+        Routes, SortKey,
         page::Listed,
         resource::{self, Part, Resource, Standard, Words},
     },
@@ -24,7 +23,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(resource::part::<Model>());
 }
 

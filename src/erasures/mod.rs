@@ -8,14 +8,13 @@ use actix_web::{get, post, web};
 use sea_orm::{EntityTrait, QueryFilter, prelude::ColumnTrait, prelude::Uuid};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::list::Entry;
 use crate::{
     accounts::{Authenticator, account},
     attachments, cdas, checks,
     config::Config,
-    http::{Answer, Body, Database, Shape, Write},
+    http::{Answer, Body, Database, Routes, Shape, Write},
     organisations,
     problem::Problem,
     projects,
@@ -32,7 +31,7 @@ use crate::{
 pub const PERMISSION: &str = "personal-data:erase";
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_erasures).service(create_erasure);
 }
 

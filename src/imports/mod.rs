@@ -24,7 +24,6 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, Schema},
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     columns::Column as FileColumn,
@@ -40,14 +39,14 @@ use crate::{
     accounts::Authenticator,
     config::Config,
     http::{
-        Answer, Call, CurrentCaller, Database, Page, Paging, Query, Shape, Shutdown, Upload, Write,
+        Answer, Call, CurrentCaller, Database, Page, Paging, Query, Routes, Shape, Shutdown, Upload, Write,
         authorization, contract::Contract, csv, document, record_extractor, temporary,
     },
     problem::{Problem, problem_types},
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config
         .service(list_imports)
         .service(create_import)

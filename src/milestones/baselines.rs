@@ -4,13 +4,12 @@
 use sea_orm::{FromJsonQueryResult, QueryOrder, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{entity as milestones, rules::State};
 use crate::{
     checks,
     http::{
-        SortKey,
+        Routes, SortKey,
         page::Listed,
         resource::{self, Part, Resource, Standard, Words},
     },
@@ -26,7 +25,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(resource::part::<Model>().only(&[Standard::List, Standard::Create, Standard::Get]));
 }
 

@@ -8,7 +8,6 @@ pub mod rules;
 
 use actix_web::{get, post};
 use sea_orm::{ColumnTrait, sea_query::Condition};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     dto::{Milestone, MilestoneFilter, MilestoneInput, MilestoneTransition},
@@ -16,7 +15,7 @@ use self::{
 };
 use crate::{
     http::{
-        Answer, Body, Including, Page, Paging, Read, Search, Visible, Write,
+        Answer, Body, Including, Page, Paging, Read, Routes, Search, Visible, Write,
         resource::{self, Collection, Resource, Standard, Words},
     },
     policy::Caller,
@@ -26,7 +25,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     let (records, history) = resource::collection::<Model>().with_past().split(Standard::History);
     config
         .service(records)

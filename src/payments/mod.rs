@@ -5,19 +5,19 @@ pub mod entity;
 mod record;
 
 use sea_orm::sea_query::Condition;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     dto::{PaymentFilter, PaymentInput},
     entity::Model,
 };
 use crate::{
+    http::Routes,
     http::resource::{self, Collection, Resource, Standard, Words},
     policy::Caller,
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(resource::collection::<Model>());
 }
 

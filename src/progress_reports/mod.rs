@@ -6,21 +6,24 @@ mod record;
 pub mod rules;
 
 use sea_orm::sea_query::Condition;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     dto::{ProgressReportFilter, ProgressReportInput},
     entity::Model,
 };
 use crate::{
+    http::Routes,
     http::resource::{self, Collection, Resource, Standard, Words},
     policy::Caller,
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
-    let may_change = ["progress-reports:write", "progress-reports:review", "progress-reports:approve"];
-    config.service(resource::collection::<Model>().with_states(&may_change));
+pub fn routes(config: &mut Routes<'_>) {
+    config.service(resource::collection::<Model>().with_states(&[
+        "progress-reports:write",
+        "progress-reports:review",
+        "progress-reports:approve",
+    ]));
 }
 
 impl Resource for Model {

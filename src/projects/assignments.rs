@@ -7,13 +7,12 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{dates, entity as projects, independence};
 use crate::{
     cdas,
     http::{
-        SortKey,
+        Routes, SortKey,
         page::Listed,
         resource::{self, Part, Resource, Standard, Words},
     },
@@ -24,7 +23,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(resource::part::<Model>());
 }
 

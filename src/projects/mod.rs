@@ -19,19 +19,19 @@ pub mod rules;
 pub mod supervisions;
 
 use sea_orm::sea_query::Condition;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     dto::{ProjectFilter, ProjectInput},
     entity::Model,
 };
 use crate::{
+    http::Routes,
     http::resource::{self, Collection, Resource, Standard, Words},
     policy::Caller,
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config
         .service(resource::collection::<Model>().with_past().with_states(&["projects:write"]))
         .configure(assignments::routes)

@@ -3,12 +3,11 @@
 use sea_orm::{entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::entity as projects;
 use crate::{
     http::{
-        SortKey,
+        Routes, SortKey,
         page::Listed,
         resource::{self, Part, Resource, Standard, Words},
     },
@@ -19,7 +18,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(resource::part::<Model>());
 }
 

@@ -3,13 +3,12 @@
 use sea_orm::{EnumIter, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{dates, entity as projects, independence};
 use crate::{
     accounts::account,
     http::{
-        SortKey,
+        Routes, SortKey,
         page::Listed,
         resource::{self, Part, Resource, Standard, Words},
     },
@@ -26,7 +25,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(resource::part::<Model>());
 }
 

@@ -10,17 +10,16 @@ use utoipa::{
     IntoParams, PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
 };
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     checks,
-    http::{Answer, Database, Page, Paging, Query, Shape},
+    http::{Answer, Database, Page, Paging, Query, Routes, Shape},
     persian::text,
     problem::{Problem, problem_types},
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_provinces).service(get_province);
 }
 

@@ -8,7 +8,6 @@ use actix_web::get;
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, entity::prelude::*};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::{
     clusters::{
@@ -16,7 +15,7 @@ use crate::{
         entity::{Column, Entity, Model},
         rules::State,
     },
-    http::{Answer, Database, Query, Shape},
+    http::{Answer, Database, Query, Routes, Shape},
     industries::{IsicCode, classes::Isic},
     problem::Problem,
     provinces::ProvinceCode,
@@ -25,7 +24,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config
         .service(list_public_clusters)
         .service(statistics::list_published_quarters)

@@ -32,7 +32,6 @@ use sea_orm::DatabaseTransaction;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::chart::Chart;
 pub use self::{
@@ -42,13 +41,13 @@ pub use self::{
 };
 pub use crate::http::sheet::Kind;
 use crate::{
-    http::{Answer, Shape, authorization::Format},
+    http::{Answer, Routes, Shape, authorization::Format},
     problem::Problem,
     store::registry::Registry,
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config
         .service(list_reports)
         .service(identified_clusters::get_identified_clusters)

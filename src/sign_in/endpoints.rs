@@ -6,7 +6,6 @@ use actix_web::{HttpRequest, HttpResponse, get, http::header, post, web};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
@@ -16,20 +15,20 @@ use super::{
 use crate::{
     accounts::{Authenticator, account::Kind, password, session},
     config::Config,
-    http::{Answer, Body, CurrentCaller, Database, Write},
+    http::{Answer, Body, CurrentCaller, Database, Routes, Write},
     policy::Role,
     problem::{Problem, Text, Violation, problem_types},
     store::security_event,
 };
 
 /// The routes of this module, below `/api/v1`.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(grants::create_token).service(revoke_token).service(get_me).service(change_password);
     own_sessions::routes(config);
 }
 
 /// Routes of this module at the root.
-pub fn well_known_routes(config: &mut ServiceConfig) {
+pub fn well_known_routes(config: &mut Routes<'_>) {
     config.service(list_signing_keys).service(get_authorization_server);
 }
 

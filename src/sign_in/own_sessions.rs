@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use crate::{
@@ -15,14 +14,15 @@ use crate::{
     },
     config::Config,
     http::{
-        Answer, CurrentCaller, Database, Page, Paging, Shape, SortKey, Write, page::Listed, record_extractor,
+        Answer, CurrentCaller, Database, Page, Paging, Routes, Shape, SortKey, Write, page::Listed,
+        record_extractor,
     },
     problem::{Problem, problem_types},
     store::{SqlKind, security_event::Kind},
 };
 
 /// The routes of this module.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config.service(list_sessions).service(delete_other_sessions).service(delete_session);
 }
 

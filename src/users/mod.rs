@@ -5,13 +5,12 @@ pub mod entity;
 
 use actix_web::{delete, patch, post, web};
 use sea_orm::sea_query::Condition;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::dto::{User, UserFilter, UserInput};
 use crate::{
     accounts::{Authenticator, account::Model, password},
     http::{
-        Answer, Body, Patch, Visible, VisibleEver, Write,
+        Answer, Body, Patch, Routes, Visible, VisibleEver, Write,
         resource::{self, Collection, Resource, Standard, Words},
     },
     policy::Caller,
@@ -20,7 +19,7 @@ use crate::{
 };
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     config
         .service(resource::collection::<Model>().only(&[Standard::List, Standard::Get, Standard::History]))
         .service(create_user)

@@ -16,7 +16,6 @@ pub mod signature;
 
 use actix_web::{patch, post, web};
 use sea_orm::sea_query::Condition;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::{
     dto::{Webhook, WebhookFilter, WebhookInput, WebhookWithSecret},
@@ -25,7 +24,7 @@ use self::{
 use crate::{
     config::Config,
     http::{
-        Answer, Body, Patch, Visible, Write,
+        Answer, Body, Patch, Routes, Visible, Write,
         resource::{self, Collection, Resource, Standard, Words},
     },
     policy::Caller,
@@ -39,7 +38,7 @@ pub use self::dispatch::Dispatch;
 pub const PERMISSION: &str = "webhooks:manage";
 
 /// The routes of this resource.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_>) {
     let own = [Standard::List, Standard::Get, Standard::Delete, Standard::History];
     let (records, history) = resource::collection::<Model>().only(&own).split(Standard::History);
     config

@@ -72,9 +72,8 @@ pub type About = (Standard, &'static str, &'static str);
 /// All standard operations of a kind of record with a list of its own, but for transitions and reads of the
 /// past.
 pub fn collection<R: Collection>() -> Operations<R> {
-    let filters = R::Filter::into_params(query).into_iter().chain(Search::into_params(query)).collect();
     Operations::new()
-        .list(handlers::list::<R>, filters)
+        .list(handlers::list::<R>, || [R::Filter::into_params(query), Search::into_params(query)].concat())
         .add(Standard::Create, handlers::create::<R>, |it, operation| {
             it.takes(operation).response("201", it.view(""))
         })
@@ -88,13 +87,13 @@ pub fn collection<R: Collection>() -> Operations<R> {
         .add(Standard::History, handlers::history::<R>, |_, operation| {
             operation.response("200", answer("History", ""))
         })
-        .schema::<History>("History")
+        .schema::<History>(|| "History".into())
 }
 
 /// The standard operations of a kind of record below another one: list, create, read, change and delete.
 pub fn part<R: Part>() -> Operations<R> {
     Operations::new()
-        .list(handlers::list_parts::<R>, Vec::new())
+        .list(handlers::list_parts::<R>, Vec::new)
         .add(Standard::Create, handlers::create_part::<R>, |it, operation| {
             it.takes(operation).response("201", it.view(""))
         })

@@ -1,18 +1,20 @@
 //! Standard operations of a resource, collected: their routes, and their part of the document.
 
-use std::{collections::BTreeMap, marker::PhantomData};
+use std::{borrow::Cow, collections::BTreeMap, marker::PhantomData};
 
 use actix_web::{
-    Handler, Responder,
+    Handler, Responder, Route,
     dev::{AppService, HttpServiceFactory},
-    guard, web,
+    guard,
+    http::Method,
+    web,
 };
 use serde::de::DeserializeOwned;
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
     openapi::{
         Content, Paths, Ref, RefOr, Response, Schema,
-        path::{Operation, OperationBuilder, Parameter, ParameterIn},
+        path::{OperationBuilder, Parameter, ParameterIn},
         request_body::{RequestBody, RequestBodyBuilder},
         security::SecurityRequirement,
     },
@@ -26,13 +28,17 @@ use crate::{
     store::Retrospective,
 };
 
-type Route = Box<dyn FnOnce(&mut AppService)>;
+type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// Standard operations of a resource: routes, and their part of the document.
+/// Adds what holds for one operation to its description.
+type Describe<R> = Box<dyn Fn(&Operations<R>, OperationBuilder) -> OperationBuilder>;
+
+/// Standard operations of a resource: routes, and their part of the document, which is described only when
+/// the document is made.
 pub struct Operations<R> {
     routes: BTreeMap<Standard, Route>,
-    described: BTreeMap<Standard, Operation>,
-    schemas: Vec<(String, RefOr<Schema>)>,
+    described: BTreeMap<Standard, Describe<R>>,
+    schemas: Vec<Box<dyn Fn(&mut Schemas)>>,
     resource: PhantomData<R>,
 }
 
@@ -44,8 +50,7 @@ impl<R: Resource> Operations<R> {
             schemas: Vec::new(),
             resource: PhantomData,
         };
-        let (view, input) = (R::View::name(), R::Input::name());
-        nothing.schema::<R::View>(&view).schema::<R::Input>(&input)
+        nothing.schema::<R::View>(R::View::name).schema::<R::Input>(R::Input::name)
     }
 
     /// Keeps only these operations; the resource implements the others itself, or lacks them.
@@ -67,19 +72,19 @@ impl<R: Resource> Operations<R> {
     }
 
     /// Adds changes of state, for callers with one of these permissions.
-    pub fn with_states(self, permissions: &[&str]) -> Self
+    pub fn with_states(self, permissions: &'static [&'static str]) -> Self
     where
         R: Stateful<State: ToSchema + DeserializeOwned>,
     {
-        let body = format!("Transition_{}", R::State::name());
-        self.schema::<R::State>(&R::State::name()).schema::<Transition<R::State>>(&body).add(
+        let body = || format!("Transition_{}", R::State::name()).into();
+        self.schema::<R::State>(R::State::name).schema::<Transition<R::State>>(body).add(
             Standard::Transition,
             handlers::transition::<R>,
-            |it, operation| {
+            move |it, operation| {
                 let needs = permissions.iter().map(|needed| SecurityRequirement::new("oauth2", [*needed]));
                 operation
                     .securities(Some(needs))
-                    .request_body(Some(takes(&body)))
+                    .request_body(Some(takes(&body())))
                     .response("200", it.view(""))
             },
         )
@@ -100,16 +105,16 @@ impl<R: Resource> Operations<R> {
     pub(super) fn list<A: actix_web::FromRequest + 'static, F>(
         self,
         handler: F,
-        filters: Vec<Parameter>,
+        filters: fn() -> Vec<Parameter>,
     ) -> Self
     where
         F: Handler<A, Output: Responder + 'static>,
     {
-        let page = format!("Page_{}", R::View::name());
-        self.schema::<Page<R::View>>(&page).add(Standard::List, handler, |it, operation| {
+        let page = || Cow::from(format!("Page_{}", R::View::name()));
+        self.schema::<Page<R::View>>(page).add(Standard::List, handler, move |it, operation| {
             let paging = Paging::<R>::into_params(query);
-            let parameters = [filters, it.includes().unwrap_or_default(), paging].concat();
-            operation.parameters(Some(parameters)).response("200", answer(&page, ""))
+            let parameters = [filters(), it.includes().unwrap_or_default(), paging].concat();
+            operation.parameters(Some(parameters)).response("200", answer(&page(), ""))
         })
     }
 
@@ -129,24 +134,25 @@ impl<R: Resource> Operations<R> {
         mut self,
         standard: Standard,
         handler: F,
-        describe: impl FnOnce(&Self, OperationBuilder) -> OperationBuilder,
+        describe: impl Fn(&Self, OperationBuilder) -> OperationBuilder + 'static,
     ) -> Self
     where
         F: Handler<A, Output: Responder + 'static>,
     {
-        let described = describe(&self, self.begin(standard)).build();
-        self.described.insert(standard, described);
-        let (path, (method, _)) = (standard.path::<R>(), standard.methods());
-        let route = move |config: &mut AppService| {
-            web::resource(path).guard(guard::Method(method)).to(handler).register(config);
-        };
-        self.routes.insert(standard, Box::new(route));
+        self.described.insert(standard, Box::new(describe));
+        let (method, _) = standard.methods();
+        self.routes.insert(standard, web::method(method).to(handler));
         self
     }
 
-    pub(super) fn schema<T: ToSchema + PartialSchema>(mut self, name: &str) -> Self {
-        self.schemas.push((name.to_owned(), T::schema()));
-        T::schemas(&mut self.schemas);
+    pub(super) fn schema<T: ToSchema + PartialSchema>(
+        mut self,
+        name: impl Fn() -> Cow<'static, str> + 'static,
+    ) -> Self {
+        self.schemas.push(Box::new(move |schemas| {
+            schemas.push((name().into_owned(), T::schema()));
+            T::schemas(schemas);
+        }));
         self
     }
 
@@ -178,24 +184,38 @@ impl<R: Resource> Operations<R> {
     }
 }
 
-impl<R> HttpServiceFactory for Operations<R> {
+/// One resource of actix for each path, whose pattern is compiled once, with the methods that are here: other
+/// handlers may share the path.
+impl<R: Resource> HttpServiceFactory for Operations<R> {
     fn register(self, config: &mut AppService) {
-        self.routes.into_values().for_each(|route| route(config));
+        let mut paths: BTreeMap<String, Vec<(Method, Route)>> = BTreeMap::new();
+        for (standard, route) in self.routes {
+            paths.entry(standard.path::<R>()).or_default().push((standard.methods().0, route));
+        }
+        for (path, routes) in paths {
+            let (methods, routes): (Vec<_>, Vec<_>) = routes.into_iter().unzip();
+            let is_one = guard::fn_guard(move |request| methods.contains(&request.head().method));
+            routes
+                .into_iter()
+                .fold(web::resource(path).guard(is_one), actix_web::Resource::route)
+                .register(config);
+        }
     }
 }
 
 impl<R: Resource> OpenApiFactory for Operations<R> {
     fn paths(&self) -> Paths {
         let mut paths = Paths::new();
-        for (standard, operation) in &self.described {
+        for (standard, describe) in &self.described {
             let (_, method) = standard.methods();
-            paths.add_path_operation(standard.path::<R>(), vec![method], operation.clone());
+            let operation = describe(self, self.begin(*standard)).build();
+            paths.add_path_operation(standard.path::<R>(), vec![method], operation);
         }
         paths
     }
 
-    fn schemas(&self, schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.extend(self.schemas.iter().cloned());
+    fn schemas(&self, schemas: &mut Schemas) {
+        self.schemas.iter().for_each(|collect| collect(schemas));
     }
 }
 
