@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::NaiveDate;
 use uuid::Uuid;
 
 use crate::{
@@ -16,7 +15,7 @@ pub fn all_or_none(faults: Vec<Violation>) -> Result<(), Problem> {
 }
 
 /// Two days in their order; a violation at the second one otherwise.
-pub fn in_order(first: Option<NaiveDate>, second: Option<NaiveDate>, pointer: &str) -> Option<Violation> {
+pub fn in_order(first: Option<Date>, second: Option<Date>, pointer: &str) -> Option<Violation> {
     first.zip(second).filter(|(first, second)| second < first)?;
     Some(Violation::body(
         pointer,
@@ -26,8 +25,8 @@ pub fn in_order(first: Option<NaiveDate>, second: Option<NaiveDate>, pointer: &s
 }
 
 /// The day of something that has happened: today in Iran, or earlier.
-pub fn not_in_future(day: Option<NaiveDate>, pointer: &str) -> Option<Violation> {
-    day.filter(|day| *day > Date::today_in_iran().naive())?;
+pub fn not_in_future(day: Option<Date>, pointer: &str) -> Option<Violation> {
+    day.filter(|day| *day > Date::today_in_iran())?;
     Some(Violation::body(
         pointer,
         "in_future",

@@ -67,12 +67,8 @@ pub struct RecordedChange {
 }
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey {
-        name: "position",
-        sql: "change_log.seq",
-        kind: SqlKind::Integer,
-        value: |row| row.seq.into(),
-    }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey::new("position", "change_log.seq", SqlKind::Integer, |row| row.seq.into())];
 }
 
 /// Filters of the list of changes.

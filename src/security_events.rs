@@ -92,13 +92,10 @@ impl From<Model> for SecurityEvent {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "occurred_at",
-            sql: "security_event.occurred_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.occurred_at.into(),
-        },
-        SortKey { name: "id", sql: "security_event.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+        SortKey::new("occurred_at", "security_event.occurred_at", SqlKind::Timestamp, |row| {
+            row.occurred_at.into()
+        }),
+        SortKey::new("id", "security_event.id", SqlKind::Uuid, |row| row.id.into()),
     ];
 }
 

@@ -1,6 +1,15 @@
-//! Values that several resources share: each type carries its bounds and its schema.
+//! Values that several resources share: each type carries its bounds, its schema and its column.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::ops::Deref;
+
+use sea_orm::{
+    ActiveValue, DeriveValueType, IntoActiveValue, TryGetableFromJson, Value,
+    sea_query::{ArrayType, ColumnType, Nullable, ValueType, ValueTypeErr},
+};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, DeserializeOwned},
+};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
@@ -8,7 +17,7 @@ use utoipa::{
 
 /// An amount in whole units of its currency (rials, never toman; or dollars). It is a JSON string, so that no
 /// client rounds it to a float.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, DeriveValueType)]
 pub struct Amount(pub i64);
 
 impl Serialize for Amount {
@@ -44,7 +53,7 @@ impl ToSchema for Amount {}
 
 /// A decimal number of at most 12 digits before and 6 after the point, kept exactly: in millionths. It is a
 /// JSON string, so that no client rounds it to a float.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, DeriveValueType)]
 pub struct Decimal(pub i64);
 
 impl Decimal {
@@ -104,7 +113,7 @@ impl PartialSchema for Decimal {
 impl ToSchema for Decimal {}
 
 /// A name or a short text in any language.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, DeriveValueType)]
 #[serde(transparent)]
 pub struct Name(pub String);
 
@@ -124,6 +133,56 @@ impl PartialSchema for Name {
 
 impl ToSchema for Name {}
 
+/// The provinces, as a file of the service lists them.
+pub const PROVINCES: &str = include_str!("../data/provinces.csv");
+
+/// The code of a province: ISO 3166-2:IR as in force since 2020-11-24.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType,
+)]
+#[serde(transparent)]
+pub struct ProvinceCode(pub String);
+
+impl From<String> for ProvinceCode {
+    fn from(code: String) -> Self {
+        Self(code)
+    }
+}
+
+impl From<&str> for ProvinceCode {
+    fn from(code: &str) -> Self {
+        Self(code.to_owned())
+    }
+}
+
+impl PartialEq<str> for ProvinceCode {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl Deref for ProvinceCode {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialSchema for ProvinceCode {
+    fn schema() -> RefOr<Schema> {
+        let codes = PROVINCES.lines().skip(1).filter_map(|line| line.split(',').next());
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(codes))
+            .examples([serde_json::json!("IR-15")])
+            .description(Some("The code of a province: ISO 3166-2:IR as in force since 2020-11-24."))
+            .into()
+    }
+}
+
+impl ToSchema for ProvinceCode {}
+
 /// A point on the map (WGS 84).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -134,6 +193,67 @@ pub struct Location {
     /// Degrees east.
     #[schema(minimum = -180, maximum = 180, example = 48.3558)]
     pub longitude: f64,
+}
+
+/// Several values in one column, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct List<T>(pub Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> Deref for List<T> {
+    type Target = Vec<T>;
+
+    fn deref(&self) -> &Vec<T> {
+        &self.0
+    }
+}
+
+impl<T: DeserializeOwned> TryGetableFromJson for List<T> {}
+
+impl<T: Serialize> From<List<T>> for Value {
+    fn from(list: List<T>) -> Self {
+        // Values that serve as JSON for clients serve as JSON in a column.
+        Self::Json(serde_json::to_value(&list).ok().map(Box::new))
+    }
+}
+
+impl<T: DeserializeOwned> ValueType for List<T> {
+    fn try_from(value: Value) -> Result<Self, ValueTypeErr> {
+        match value {
+            Value::Json(Some(json)) => serde_json::from_value(*json).map_err(|_| ValueTypeErr),
+            _ => Err(ValueTypeErr),
+        }
+    }
+
+    fn type_name() -> String {
+        "List".to_owned()
+    }
+
+    fn array_type() -> ArrayType {
+        ArrayType::Json
+    }
+
+    fn column_type() -> ColumnType {
+        ColumnType::Json
+    }
+}
+
+impl<T> Nullable for List<T> {
+    fn null() -> Value {
+        Value::Json(None)
+    }
+}
+
+impl<T: Serialize> IntoActiveValue<Self> for List<T> {
+    fn into_active_value(self) -> ActiveValue<Self> {
+        ActiveValue::set(self)
+    }
 }
 
 /// Bytes in hexadecimal, two small letters or digits each.

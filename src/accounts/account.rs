@@ -1,5 +1,6 @@
 //! Accounts of people and of API clients.
 
+use macros::record;
 use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{FromJsonQueryResult, QuerySelect, entity::prelude::*};
@@ -8,34 +9,34 @@ use serde::{Deserialize, Serialize};
 use crate::{
     policy::{Caller, Role, Scope},
     store::{Transaction, personal::Commitments, security_event},
+    values::ProvinceCode,
 };
 
-crate::store::record_table! {
-    /// An account.
-    "account" {
-        /// A person or a system.
-        kind: Kind,
-        /// The user name or client id, in lower case.
-        username: String,
-        /// The name that people see.
-        display_name: String,
-        /// Its role.
-        role: Role,
-        /// Its province, where it belongs to one.
-        province: Option<String>,
-        /// The scopes granted to an API client.
-        scopes: Scopes,
-        /// The password or client secret, hashed with argon2id (PHC string).
-        password_hash: String,
-        /// Whether it is disabled.
-        disabled: bool,
-        /// The CDA that the person is.
-        cda_id: Option<Uuid>,
-        /// The commitments to the names of the person.
-        commitments: Option<Commitments>,
-        /// Whether the password was set by somebody else, and has to be changed before anything else.
-        must_change_password: bool,
-    }
+/// An account.
+#[record(table = "account")]
+pub struct Model {
+    /// A person or a system.
+    pub kind: Kind,
+    /// The user name or client id, in lower case.
+    pub username: String,
+    /// The name that people see.
+    pub display_name: String,
+    /// Its role.
+    pub role: Role,
+    /// Its province, where it belongs to one.
+    pub province: Option<ProvinceCode>,
+    /// The scopes granted to an API client.
+    pub scopes: Scopes,
+    /// The password or client secret, hashed with argon2id (PHC string).
+    pub password_hash: String,
+    /// Whether it is disabled.
+    pub disabled: bool,
+    /// The CDA that the person is.
+    pub cda_id: Option<Uuid>,
+    /// The commitments to the names of the person.
+    pub commitments: Option<Commitments>,
+    /// Whether the password was set by somebody else, and has to be changed before anything else.
+    pub must_change_password: bool,
 }
 
 /// Types of account holders.
@@ -56,7 +57,7 @@ pub struct Scopes(pub Vec<String>);
 impl Model {
     /// Scope of the account.
     pub fn scope(&self) -> Scope {
-        self.province.clone().map_or(Scope::Nation, Scope::Province)
+        self.province.clone().map_or(Scope::Nation, |province| Scope::Province(province.0))
     }
 
     /// The account as a caller, with those of its permissions that were granted.

@@ -166,7 +166,7 @@ impl Authenticator {
             jti: new_id(),
             scope: scope.to_owned(),
             roles: vec![account.role.name()],
-            province: account.province.clone(),
+            province: account.province.as_deref().map(str::to_owned),
             sid: session.map_or(session::NONE, |session| session.id),
         };
         let keys = self.keys();

@@ -10,9 +10,8 @@ use super::entity::Model;
 use crate::{
     accounts::account::{Kind, Scopes},
     policy::Role,
-    problem::Problem,
     provinces::ProvinceCode,
-    store::{Input, RecordInfo, external_ref::ExternalRefs},
+    store::{Fields, Input, RecordInfo, external_ref::ExternalRefs},
 };
 
 /// OAuth 2 scopes that can be granted to an API client.
@@ -116,7 +115,7 @@ impl From<&Model> for ApiClientInput {
         Self {
             client_id: row.username,
             display_name: row.display_name,
-            province: row.province.map(ProvinceCode),
+            province: row.province,
             scopes: row.scopes.0.into_iter().map(GrantedScope).collect(),
             disabled: row.disabled,
             external_refs: row.external_refs,
@@ -124,26 +123,28 @@ impl From<&Model> for ApiClientInput {
     }
 }
 
-impl Input<Model> for ApiClientInput {
+impl Input<Model> for ApiClientInput {}
+
+impl Fields<Model> for ApiClientInput {
     fn external_refs(&mut self) -> &mut ExternalRefs {
         &mut self.external_refs
     }
 
-    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+    fn over(self, row: &Model) -> Model {
         let mut scopes: Vec<String> = self.scopes.into_iter().map(|scope| scope.0).collect();
         scopes.sort_unstable();
         scopes.dedup();
-        Ok(Model {
+        Model {
             kind: Kind::Client,
             role: Role::Integrator,
             username: self.client_id,
             display_name: self.display_name,
-            province: self.province.map(|province| province.0),
+            province: self.province,
             scopes: Scopes(scopes),
             disabled: self.disabled,
             external_refs: self.external_refs,
             ..row.clone()
-        })
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     },
     http::{SortKey, page::Listed},
     policy::Scope,
-    problem::{Problem, Text, Violation},
+    problem::Problem,
     provinces,
     store::{Record, SqlKind, Transaction, record::Unique, search},
 };
@@ -26,18 +26,11 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "account_username",
         columns: "account.username",
-        violation: || {
-            Violation::body(
-                "/client_id",
-                "duplicate",
-                Text::new("این شناسه از پیش هست.", "This client id exists already."),
-            )
-        },
+        pointer: "/client_id",
+        code: "duplicate",
+        fa: "این شناسه از پیش هست.",
+        en: "This client id exists already.",
     }];
-
-    fn view(&self) -> ApiClient {
-        ApiClient::from(self)
-    }
 
     fn visible_to(scope: &Scope) -> Condition {
         scope.holds((Entity, Column::Province)).add(Column::Kind.eq(Kind::Client))
@@ -87,25 +80,10 @@ impl Record for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "client_id",
-            sql: "account.username",
-            kind: SqlKind::Text,
-            value: |row| row.username.as_str().into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "account.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "account.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "account.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+        SortKey::new("client_id", "account.username", SqlKind::Text, |row| row.username.as_str().into()),
+        SortKey::new("created_at", "account.created_at", SqlKind::Timestamp, |row| row.created_at.into()),
+        SortKey::new("updated_at", "account.updated_at", SqlKind::Timestamp, |row| row.updated_at.into()),
+        SortKey::new("id", "account.id", SqlKind::Uuid, |row| row.id.into()),
     ];
 }
 

@@ -4,16 +4,14 @@ use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::{
     dto::{Attachment, AttachmentFilter},
-    entity::{ActiveModel, Column, Entity, Model},
+    entity::{ActiveModel, Column, Model},
 };
 use crate::{
     checks, clock,
-    http::{SortKey, page::Listed},
     personal::ERASED_NAME,
-    policy::Scope,
     problem::Problem,
     provinces,
-    store::{Record, SqlKind, Transaction, decision, search},
+    store::{Record, Transaction, decision, search},
 };
 
 impl Record for Model {
@@ -21,23 +19,10 @@ impl Record for Model {
     type View = Attachment;
 
     const RESOURCE: &'static str = "attachment";
-
-    fn view(&self) -> Attachment {
-        Attachment::from(self)
-    }
-
-    /// Attachments of national records are visible to everybody.
-    fn visible_to(scope: &Scope) -> Condition {
-        scope.holds_or_national((Entity, Column::Province))
-    }
+    const NATIONAL_FOR_ALL: bool = true;
 
     fn province(&self) -> Option<&str> {
         self.province.as_deref()
-    }
-
-    /// Only national accounts may change attachments of national records.
-    fn is_writable_in(&self, scope: &Scope) -> bool {
-        scope.province().is_none() || self.province() == scope.province()
     }
 
     fn address(&self) -> String {
@@ -79,24 +64,6 @@ impl Record for Model {
     async fn before_delete(&self, transaction: &Transaction) -> Result<(), Problem> {
         self.check_author(transaction).await
     }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "created_at",
-            sql: "attachment.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "attachment.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "attachment.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
 }
 
 impl AttachmentFilter {

@@ -4,7 +4,7 @@ use sea_orm::{ActiveEnum, DeriveActiveEnum, EnumIter, FromQueryResult, Statement
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{checks, clusters, problem::Problem, projects, store::Transaction};
+use crate::{checks, clusters, problem::Problem, projects, store::Transaction, values::ProvinceCode};
 
 /// Kinds of records that a document can be attached to.
 #[derive(
@@ -46,7 +46,7 @@ pub struct Belonging {
     /// The project.
     pub project_id: Option<Uuid>,
     /// The province; none for a national record.
-    pub province: Option<String>,
+    pub province: Option<ProvinceCode>,
 }
 
 impl SubjectKind {

@@ -1,62 +1,76 @@
 //! CDAs: table and queries.
 
-use sea_orm::{
-    DeriveActiveEnum, EnumIter, FromJsonQueryResult,
-    entity::prelude::*,
-    prelude::{ChronoDate, StringLen},
-};
+use macros::record;
+use sea_orm::{DeriveActiveEnum, EnumIter, entity::prelude::*, prelude::StringLen};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    lifecycle,
+    lifecycle::{self, AllowedTransition},
     persian::Date,
     personal::{Email, NationalCode, Phone},
+    provinces::ProvinceCode,
     store::personal::Commitments,
+    values::List,
 };
 
-crate::store::record_table! {
-    /// A CDA.
-    "cda" {
-        /// The national code; the table holds the commitment to it.
-        national_code: NationalCode,
-        /// Blind index of the national code, for uniqueness.
-        national_code_index: Option<String>,
-        /// The commitments to the personal values.
-        commitments: Option<Commitments>,
-        /// The Persian name as given.
-        name_fa: String,
-        /// The English name.
-        name_en: Option<String>,
-        /// The Persian name in the form that sorts as a dictionary does.
-        name_order: String,
-        /// The mobile number.
-        mobile: Option<Phone>,
-        /// The email address.
-        email: Option<Email>,
-        /// The code of the province.
-        province: String,
-        /// The education.
-        education: Option<String>,
-        /// The certificates and trainings.
-        certificates: Certificates,
-        /// State.
-        state: State,
-    }
+/// A CDA (cluster development agent, عامل توسعهٔ خوشه): the natural person who directs a cluster's
+/// development project.
+#[record(table = "cda", days(issued_on, expires_on), shown, input = CdaInput, sort(name_fa = name_order, created_at, updated_at))]
+#[input(about = "Input of a CDA. Only `national_code`, `name_fa` and `province` are required.")]
+pub struct Model {
+    /// The national code (کد ملی): ten digits of any script, of which the last is a check digit.
+    #[input(value_type = String, format = "national-code", example = "0000000019")]
+    pub national_code: NationalCode,
+    /// Blind index of the national code, for uniqueness.
+    #[kept]
+    pub national_code_index: Option<String>,
+    /// The commitments to the personal values.
+    #[kept]
+    pub commitments: Option<Commitments>,
+    /// The name in Persian.
+    #[schema(example = "عامل توسعهٔ نمونه")]
+    #[input(min_length = 1, max_length = 200, pattern = "\\p{L}", format = "name")]
+    pub name_fa: String,
+    /// The name in English.
+    #[schema(example = "Sample CDA")]
+    #[input(min_length = 1, max_length = 200, pattern = "\\p{L}", format = "name")]
+    pub name_en: Option<String>,
+    /// The Persian name in the form that sorts as a dictionary does.
+    #[kept]
+    pub name_order: String,
+    /// The mobile number; kept in E.164.
+    #[input(value_type = Option<String>, format = "phone", max_length = 40, example = "+989121234567")]
+    pub mobile: Option<Phone>,
+    /// The email address.
+    #[input(value_type = Option<String>, format = "email-address", max_length = 254, example = "cda@example.ir")]
+    pub email: Option<Email>,
+    /// The province, in whose projects the CDA can be assigned.
+    pub province: ProvinceCode,
+    /// The education.
+    #[schema(example = "کارشناسی ارشد مدیریت صنعتی")]
+    #[input(min_length = 1, max_length = 500, pattern = "\\S")]
+    pub education: Option<String>,
+    /// Certificates and trainings.
+    #[input(default, max_items = 50)]
+    pub certificates: List<Certificate>,
+    /// State of the CDA. It changes only by `POST /cdas/{id}/transitions`.
+    #[shown]
+    pub state: State,
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they depend on
+    /// other records.
+    #[computed]
+    #[schema(example = json!([{"to": "certified", "needs": [], "missing": []}]))]
+    pub allowed_transitions: Vec<AllowedTransition<State>>,
 }
-
-/// Several certificates in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Certificates(pub Vec<Certificate>);
 
 impl Model {
     /// Whether one certificate holds from the first to the last of some days, or for good where there is no
     /// last one.
-    pub fn is_certified_from(&self, first: ChronoDate, last: Option<ChronoDate>) -> bool {
+    pub fn is_certified_from(&self, first: Date, last: Option<Date>) -> bool {
         self.certificates.0.iter().any(|certificate| {
-            let expires_on = certificate.expires_on.map(Date::naive);
-            certificate.issued_on.naive() <= first
-                && expires_on.is_none_or(|expiry| last.is_some_and(|last| last <= expiry))
+            certificate.issued_on <= first
+                && certificate.expires_on.is_none_or(|expiry| last.is_some_and(|last| last <= expiry))
         })
     }
 }

@@ -11,14 +11,13 @@ use super::{
 };
 use crate::{
     accounts::account,
-    http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
     persian::{Date, text},
     personal::{ERASED, ERASED_NAME, NationalCode},
-    problem::{Problem, Text, Violation, problem_types},
+    problem::{Problem, problem_types},
     provinces,
     store::{
-        Reading, Record, SqlKind, Transaction,
+        Reading, Record, Transaction,
         personal::{Apart, Sealed},
         record::Unique,
         search,
@@ -30,27 +29,18 @@ impl Record for Model {
     type View = Cda;
 
     const RESOURCE: &'static str = "cda";
-    const DAYS: &'static [&'static str] = &["issued_on", "expires_on"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
-    const PERSONAL: &'static [&'static str] = &["national_code", "mobile", "email"];
     const REFERRED_BY: &'static [(&'static str, &'static str)] =
         &[("assignment", "cda_id"), ("account", "cda_id")];
     const UNIQUE_IN_PROVINCE: bool = true;
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "cda_national_code_in_province",
         columns: "cda.national_code_index, cda.province",
-        violation: || {
-            Violation::body(
-                "/national_code",
-                "duplicate",
-                Text::new("این کد ملی از پیش ثبت شده است.", "This national code is registered already."),
-            )
-        },
+        pointer: "/national_code",
+        code: "duplicate",
+        fa: "این کد ملی از پیش ثبت شده است.",
+        en: "This national code is registered already.",
     }];
-
-    fn view(&self) -> Cda {
-        Cda::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -140,30 +130,6 @@ impl Stateful for Model {
     ) -> Result<HashMap<Uuid, rules::Facts>, Problem> {
         rules::facts(db, rows, on).await
     }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "name_fa",
-            sql: "cda.name_order",
-            kind: SqlKind::Text,
-            value: |row| row.name_order.as_str().into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "cda.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "cda.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "cda.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
 }
 
 impl CdaFilter {

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, prelude::ChronoDate};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 use uuid::Uuid;
 
 use super::entity::Model;
@@ -66,7 +65,7 @@ const LEADS_NOTHING: Guard<Model> = Guard {
 
 /// Facts that the guards check.
 pub struct Facts {
-    on: NaiveDate,
+    on: Date,
     leads: bool,
 }
 
@@ -88,13 +87,13 @@ pub async fn facts(
           AND p.state NOT IN ('closed', 'terminated')) AS leads \
       FROM cda c WHERE c.id IN ({ids})";
     let found = Found::find_by_statement(sql::about(db, SQL, on.naive(), rows)).all(db).await?;
-    Ok(found.into_iter().map(|Found { id, leads }| (id, Facts { on: on.naive(), leads })).collect())
+    Ok(found.into_iter().map(|Found { id, leads }| (id, Facts { on, leads })).collect())
 }
 
 #[derive(FromQueryResult)]
 struct Led {
-    valid_from: ChronoDate,
-    last: Option<ChronoDate>,
+    valid_from: Date,
+    last: Option<Date>,
 }
 
 /// Checks that the certificates of a CDA cover the led projects (rule 1 of `domain.md`).

@@ -5,9 +5,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
-    attachments, cdas, clusters, decisions, enterprises, indicators, measurements, milestones, organisations,
-    payments, progress_reports, projects,
-    store::{Record, change_log::Shown},
+    attachments, cdas, clusters, decisions, enterprises, http::resource::Resource, indicators, measurements,
+    milestones, organisations, payments, progress_reports, projects, store::change_log::Shown,
 };
 
 /// A kind of record.
@@ -25,13 +24,19 @@ pub struct Entry {
 }
 
 impl Entry {
-    const fn of<R: Record>(kind: Kind, permission: &'static str, is_shared: bool) -> Self {
-        Self { kind, resource: R::RESOURCE, permission, is_shared, show: Shown::record::<R> }
+    const fn of<R: Resource>(kind: Kind) -> Self {
+        Self {
+            kind,
+            resource: R::RESOURCE,
+            permission: R::WORDS.reads,
+            is_shared: R::NATIONAL_FOR_ALL,
+            show: Shown::record::<R>,
+        }
     }
 }
 
 macro_rules! kinds {
-    ($($(#[$about:meta])* $name:ident: $model:ty, $permission:literal $(, $shared:ident)?;)*) => {
+    ($($(#[$about:meta])* $name:ident: $model:ty;)*) => {
         /// A kind of record that can be followed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
         #[serde(rename_all = "snake_case")]
@@ -40,59 +45,57 @@ macro_rules! kinds {
         }
 
         /// All kinds; each comes after those it refers to.
-        pub const KINDS: &[Entry] = &[$(Entry::of::<$model>(Kind::$name, $permission, kinds!(@$($shared)?)),)*];
+        pub const KINDS: &[Entry] = &[$(Entry::of::<$model>(Kind::$name),)*];
     };
-    (@) => { false };
-    (@shared) => { true };
 }
 
 kinds! {
     /// An indicator of the catalogue.
-    Indicator: indicators::entity::Model, "indicators:read", shared;
+    Indicator: indicators::entity::Model;
     /// A ministry, provincial company, association, bank, firm.
-    Organisation: organisations::entity::Model, "organisations:read", shared;
+    Organisation: organisations::entity::Model;
     /// A decision.
-    Decision: decisions::entity::Model, "decisions:read", shared;
+    Decision: decisions::entity::Model;
     /// A cluster.
-    Cluster: clusters::entity::Model, "clusters:read";
+    Cluster: clusters::entity::Model;
     /// A claim about a cluster.
-    ClusterClaim: clusters::claims::Model, "clusters:read";
+    ClusterClaim: clusters::claims::Model;
     /// Lineage of a cluster.
-    LineageEntry: clusters::lineage::Model, "clusters:read";
+    LineageEntry: clusters::lineage::Model;
     /// A feasibility study of a cluster.
-    FeasibilityStudy: clusters::feasibility_studies::Model, "clusters:read";
+    FeasibilityStudy: clusters::feasibility_studies::Model;
     /// A stage of the value chain of a cluster.
-    ValueChainStage: clusters::value_chain::Model, "clusters:read";
+    ValueChainStage: clusters::value_chain::Model;
     /// An enterprise.
-    Enterprise: enterprises::entity::Model, "enterprises:read";
+    Enterprise: enterprises::entity::Model;
     /// A network of enterprises.
-    Network: clusters::networks::Model, "clusters:read";
+    Network: clusters::networks::Model;
     /// A cluster development agent.
-    Cda: cdas::entity::Model, "cdas:read";
+    Cda: cdas::entity::Model;
     /// A project.
-    Project: projects::entity::Model, "projects:read";
+    Project: projects::entity::Model;
     /// An assignment of a CDA to a project.
-    Assignment: projects::assignments::Model, "projects:read";
+    Assignment: projects::assignments::Model;
     /// Supervision of a project.
-    Supervision: projects::supervisions::Model, "projects:read";
+    Supervision: projects::supervisions::Model;
     /// A partner of a project.
-    Partner: projects::partners::Model, "projects:read";
+    Partner: projects::partners::Model;
     /// A phase of a project.
-    Phase: projects::phases::Model, "projects:read";
+    Phase: projects::phases::Model;
     /// A milestone.
-    Milestone: milestones::entity::Model, "milestones:read";
+    Milestone: milestones::entity::Model;
     /// A baseline of a project.
-    Baseline: milestones::baselines::Model, "projects:read";
+    Baseline: milestones::baselines::Model;
     /// A joint action of enterprises.
-    JointAction: projects::joint_actions::Model, "projects:read";
+    JointAction: projects::joint_actions::Model;
     /// A measurement of an indicator.
-    Measurement: measurements::entity::Model, "measurements:read";
+    Measurement: measurements::entity::Model;
     /// A quarterly report of a project.
-    ProgressReport: progress_reports::entity::Model, "progress-reports:read";
+    ProgressReport: progress_reports::entity::Model;
     /// A payment.
-    Payment: payments::entity::Model, "payments:read";
+    Payment: payments::entity::Model;
     /// A document.
-    Attachment: attachments::entity::Model, "attachments:read", shared;
+    Attachment: attachments::entity::Model;
 }
 
 #[cfg(test)]

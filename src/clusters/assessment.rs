@@ -37,10 +37,6 @@ pub struct Finding {
     pub text: String,
 }
 
-/// Several of them in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Findings(pub Vec<Finding>);
-
 /// Number of firms by size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult, ToSchema)]
 #[serde(deny_unknown_fields)]

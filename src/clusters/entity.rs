@@ -1,81 +1,135 @@
 //! Clusters: table and queries.
 
-use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, entity::prelude::*, prelude::StringLen};
+use macros::record;
+use sea_orm::{DeriveActiveEnum, EnumIter, entity::prelude::*, prelude::StringLen};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    assessment::{Findings, FirmsBySize, PriorityScores},
+    assessment::{Finding, FirmsBySize, PriorityScores},
     current_project::CurrentProject,
     identified::Precision,
 };
 use crate::{
-    industries::classes::Classes,
-    lifecycle,
-    values::{Location, Name},
+    industries::classes::Isic,
+    lifecycle::{self, AllowedTransition},
+    persian::Date,
+    provinces::ProvinceCode,
+    values::{Amount, List, Location, Name},
 };
 
-crate::store::record_table! {
-    /// A cluster.
-    "cluster" {
-        /// Its code.
-        code: String,
-        /// Its Persian name as given.
-        name_fa: String,
-        /// Its English name.
-        name_en: Option<String>,
-        /// The Persian name in the form that is unique in a province.
-        name_key: String,
-        /// The Persian name in the form that sorts as a dictionary does.
-        name_order: String,
-        /// Its other names.
-        aliases: Texts,
-        /// The code of its province.
-        province: String,
-        /// Its counties.
-        counties: Texts,
-        /// Degrees north (WGS 84).
-        latitude: Option<f64>,
-        /// Degrees east (WGS 84).
-        longitude: Option<f64>,
-        /// Products and services.
-        products: Texts,
-        /// Its classes of ISIC, the primary one first.
-        isic: Classes,
-        /// The primary class.
-        primary_isic: String,
-        /// State.
-        state: State,
-        /// The day it was identified, or a day in that month, quarter or year.
-        identified_on: Option<ChronoDate>,
-        /// Precision of that day.
-        identified_precision: Option<Precision>,
-        /// The day by which it was identified at the latest.
-        identified_not_later_than: Option<ChronoDate>,
-        /// Persons employed.
-        employment_total: Option<i32>,
-        /// Women among them.
-        employment_female: Option<i32>,
-        /// Turnover in a year, in rials.
-        annual_turnover_irr: Option<i64>,
-        /// Exports in a year, in US dollars.
-        export_usd: Option<i64>,
-        /// Its firms by size.
-        firms_by_size: Option<FirmsBySize>,
-        /// Its challenges.
-        challenges: Findings,
-        /// Its opportunities.
-        opportunities: Findings,
-        /// Scores for the prioritisation.
-        priority_scores: Option<PriorityScores>,
-    }
+/// A cluster (خوشهٔ صنعتی): business units of one region and one industrial orientation that cooperate with
+/// and complement one another, and share challenges and opportunities.
+#[record(table = "cluster", shown, input = ClusterInput)]
+#[input(about = "Input of a cluster. Only `province`, `name_fa` and `isic` are required.", example = json!({
+    "province": "IR-15", "name_fa": "سنگ", "name_en": "Stone", "counties": ["خرم‌آباد", "ازنا"], "products": ["سنگ تزئینی"],
+    "location": { "latitude": 33.4878, "longitude": 48.3558 },
+    "isic": [{ "code": "2396", "primary": true }], "identified_precision": "not_later_than", "identified_not_later_than": "2014-03-20",
+    "employment_total": 1850, "employment_female": 210, "annual_turnover_irr": "120000000000",
+    "challenges": [{ "category": "technology", "text": "دستگاه‌های برش قدیمی است" }],
+}))]
+pub struct Model {
+    /// The code in the programme; given out by the service when left out.
+    #[view(example = "15-0001")]
+    #[input(optional, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$", nullable = false)]
+    pub code: String,
+    /// The name in Persian. In a province no two clusters have the same, spaces and letter forms aside.
+    #[schema(example = "سنگ")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub name_fa: String,
+    /// The name in English.
+    #[schema(example = "Stone")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub name_en: Option<String>,
+    /// The Persian name in the form that is unique in a province.
+    #[kept]
+    pub name_key: String,
+    /// The Persian name in the form that sorts as a dictionary does.
+    #[kept]
+    pub name_order: String,
+    /// Other names; they are searched as well.
+    #[schema(example = json!(["سنگ ساختمانی"]))]
+    #[input(default, max_items = 20)]
+    pub aliases: List<Name>,
+    /// The province.
+    pub province: ProvinceCode,
+    /// The counties.
+    #[schema(example = json!(["خرم‌آباد", "ازنا"]))]
+    #[input(default, max_items = 50)]
+    pub counties: List<Name>,
+    /// Degrees north (WGS 84).
+    #[kept]
+    pub latitude: Option<f64>,
+    /// Degrees east (WGS 84).
+    #[kept]
+    pub longitude: Option<f64>,
+    /// Location.
+    #[computed]
+    #[input(from = row.location())]
+    pub location: Option<Location>,
+    /// Products and services.
+    #[schema(example = json!(["سنگ تزئینی"]))]
+    #[input(default, max_items = 50)]
+    pub products: List<Name>,
+    /// The classes of ISIC Rev. 4; one is primary.
+    #[input(min_items = 1, max_items = 20)]
+    pub isic: List<Isic>,
+    /// The primary class.
+    #[kept]
+    pub primary_isic: String,
+    /// State in the programme. It changes only by `POST /clusters/{id}/transitions`.
+    #[shown]
+    pub state: State,
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they depend on
+    /// other records.
+    #[computed]
+    #[schema(example = json!([{"to": "prioritised", "needs": ["decision_id"], "missing": []}]))]
+    pub allowed_transitions: Vec<AllowedTransition<State>>,
+    /// The day it was identified, or a day in the month, quarter or year.
+    #[view(example = json!(null))]
+    pub identified_on: Option<Date>,
+    /// Precision of that day; `day` by default. With `not_later_than` there is no day.
+    #[schema(example = "not_later_than")]
+    pub identified_precision: Option<Precision>,
+    /// The day by which it was identified at the latest; the end of the month, quarter or year when left out.
+    #[input(from = row.own_bound())]
+    pub identified_not_later_than: Option<Date>,
+    /// Persons employed.
+    #[schema(minimum = 0, example = 1850)]
+    #[input(maximum = 100_000_000)]
+    pub employment_total: Option<i32>,
+    /// Women among them.
+    #[schema(minimum = 0, example = 210)]
+    #[input(maximum = 100_000_000)]
+    pub employment_female: Option<i32>,
+    /// Turnover in a year, in whole rials.
+    #[view(example = "120000000000")]
+    pub annual_turnover_irr: Option<Amount>,
+    /// Exports in a year, in whole US dollars.
+    #[view(example = "2500000")]
+    pub export_usd: Option<Amount>,
+    /// Its firms by size: all four counts.
+    pub firms_by_size: Option<FirmsBySize>,
+    /// Its challenges, any number in each category.
+    #[input(default, max_items = 50)]
+    pub challenges: List<Finding>,
+    /// Its opportunities, any number in each category.
+    #[schema(example = json!([{"category": "market_knowledge", "text": "بازار سنگ در کشورهای همسایه"}]))]
+    #[input(default, max_items = 50)]
+    pub opportunities: List<Finding>,
+    /// Scores for the prioritisation: all four.
+    pub priority_scores: Option<PriorityScores>,
 }
 
-/// Several texts in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Texts(pub Vec<Name>);
-
 impl Model {
+    /// The latest possible identification day as an input: a bound derived from the day follows changes of the
+    /// day, so it is none.
+    fn own_bound(&self) -> Option<Date> {
+        let period = self.identified_precision.and_then(Precision::period);
+        let derived = self.identified_on.zip(period).map(|(on, period)| on.end_of(period));
+        self.identified_not_later_than.filter(|bound| derived != Some(*bound))
+    }
+
     /// Location.
     pub fn location(&self) -> Option<Location> {
         self.latitude.zip(self.longitude).map(|(latitude, longitude)| Location { latitude, longitude })

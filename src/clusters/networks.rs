@@ -1,6 +1,7 @@
 //! Networks (شبکه) of enterprises in a cluster: purpose, members and cost.
 
-use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
+use macros::record;
+use sea_orm::{EnumIter, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,14 +12,13 @@ use super::{
 use crate::{
     checks,
     http::{
-        Routes, SortKey,
-        page::Listed,
+        Routes,
         resource::{self, Part, Resource, Standard, Words},
     },
     persian::Date,
     problem::{Problem, Text, Violation},
-    store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
-    values::Amount,
+    store::{Fields, Input, Record, Transaction},
+    values::{Amount, List, ProvinceCode},
 };
 
 /// The routes of this resource.
@@ -26,37 +26,46 @@ pub fn routes(config: &mut Routes<'_>) {
     config.service(resource::part::<Model>());
 }
 
-crate::store::record_table! {
-    /// A network of enterprises.
-    "network" {
-        /// The cluster.
-        cluster_id: Uuid,
-        /// The code of its province, which is the cluster's.
-        province: String,
-        /// Kind of network.
-        kind: Kind,
-        /// Its Persian name as given.
-        name_fa: String,
-        /// Its English name.
-        name_en: Option<String>,
-        /// Date of formation.
-        formed_on: Option<ChronoDate>,
-        /// Date of dissolution.
-        dissolved_on: Option<ChronoDate>,
-        /// The enterprises in it.
-        members: Members,
-        /// Purpose.
-        purpose: Option<String>,
-        /// Cost in rials.
-        cost_irr: Option<i64>,
-        /// Private share of the cost, in basis points.
-        private_share_bp: Option<i32>,
-    }
+/// A network of enterprises.
+#[record(table = "network", shown = Network, input = NetworkInput, sort())]
+#[input(about = "Input of a network. `kind`, `name_fa` and `members` are required.")]
+pub struct Model {
+    /// The cluster.
+    #[shown]
+    pub cluster_id: Uuid,
+    /// The code of its province, which is the cluster's.
+    #[kept]
+    pub province: ProvinceCode,
+    /// Kind of network.
+    #[schema(example = "export_consortium")]
+    pub kind: Kind,
+    /// The name in Persian.
+    #[schema(example = "کنسرسیوم صادراتی سنگ لرستان")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub name_fa: String,
+    /// The name in English.
+    #[schema(example = "Lorestan Stone Export Consortium")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub name_en: Option<String>,
+    /// Date of formation; not in the future.
+    #[input(example = "2015-05-22")]
+    pub formed_on: Option<Date>,
+    /// Date of dissolution; not in the future, and not before the formation.
+    #[view(example = json!(null))]
+    pub dissolved_on: Option<Date>,
+    /// The enterprises in it, of the cluster's province; also of another cluster, or of none.
+    #[input(min_items = 2, max_items = 500, example = json!(["0193f0a0-0000-7000-8000-000000000000", "0193f0a0-0000-7000-8000-000000000001"]))]
+    pub members: List<Uuid>,
+    /// Purpose.
+    #[schema(example = "صادرات مشترک به کشورهای همسایه")]
+    #[input(min_length = 1, max_length = 2000, pattern = "\\S")]
+    pub purpose: Option<String>,
+    /// Cost in whole rials.
+    pub cost_irr: Option<Amount>,
+    /// Private share of the cost, in basis points (10,000 are the whole).
+    #[schema(minimum = 0, maximum = 10_000, example = 4000)]
+    pub private_share_bp: Option<i32>,
 }
-
-/// Several enterprises in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Members(pub Vec<Uuid>);
 
 /// The kinds of networks, after UNIDO.
 #[derive(
@@ -79,17 +88,12 @@ pub enum Kind {
 
 impl Record for Model {
     type Active = ActiveModel;
-    type View = Network;
+    type View = Self;
 
     const RESOURCE: &'static str = "network";
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
-    const DAYS: &'static [&'static str] = &["formed_on", "dissolved_on"];
     const PATH_PARAMETER: &'static str = "network_id";
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|cluster| Column::ClusterId.eq(cluster));
-
-    fn view(&self) -> Network {
-        Network::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -107,7 +111,7 @@ impl Record for Model {
     async fn before_write(&mut self, _: Option<&Self>, transaction: &Transaction) -> Result<(), Problem> {
         self.province = transaction.referred::<clusters::Model>(self.cluster_id, "").await?.province;
         checks::all_or_none(
-            members::check(transaction, &self.members.0, Of::Province(self.province.clone()), member_at)
+            members::check(transaction, &self.members.0, Of::Province(self.province.0.clone()), member_at)
                 .await?,
         )
     }
@@ -117,147 +121,13 @@ fn member_at(index: usize) -> String {
     format!("/members/{index}")
 }
 
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] =
-        &[SortKey { name: "id", sql: "network.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
-}
-
-/// A network of enterprises.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Network {
-    #[serde(flatten)]
-    info: RecordInfo,
-    /// The cluster.
-    cluster_id: Uuid,
-    /// Kind of network.
-    #[schema(example = "export_consortium")]
-    kind: Kind,
-    /// The name in Persian, as given.
-    #[schema(example = "کنسرسیوم صادراتی سنگ لرستان")]
-    name_fa: String,
-    /// The name in English.
-    #[schema(required, example = "Lorestan Stone Export Consortium")]
-    name_en: Option<String>,
-    /// Date of formation.
-    #[schema(required)]
-    formed_on: Option<Date>,
-    /// Date of dissolution.
-    #[schema(required, example = json!(null))]
-    dissolved_on: Option<Date>,
-    /// The enterprises in it.
-    members: Vec<Uuid>,
-    /// Purpose.
-    #[schema(required, example = "صادرات مشترک به کشورهای همسایه")]
-    purpose: Option<String>,
-    /// Cost in whole rials.
-    #[schema(required)]
-    cost_irr: Option<Amount>,
-    /// Private share of the cost, in basis points (10,000 are the whole).
-    #[schema(required, minimum = 0, maximum = 10_000, example = 4000)]
-    private_share_bp: Option<i32>,
-}
-
-impl From<&Model> for Network {
-    fn from(row: &Model) -> Self {
-        let input = NetworkInput::from(row);
-        Self {
-            info: row.into(),
-            cluster_id: row.cluster_id,
-            kind: input.kind,
-            name_fa: input.name_fa,
-            name_en: input.name_en,
-            formed_on: input.formed_on,
-            dissolved_on: input.dissolved_on,
-            members: input.members,
-            purpose: input.purpose,
-            cost_irr: input.cost_irr,
-            private_share_bp: input.private_share_bp,
-        }
-    }
-}
-
-/// Input of a network. `kind`, `name_fa` and `members` are required.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NetworkInput {
-    /// Kind of network.
-    #[schema(example = "export_consortium")]
-    pub kind: Kind,
-    /// The name in Persian.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "[\\p{L}\\p{N}]",
-        format = "name",
-        example = "کنسرسیوم صادراتی سنگ لرستان"
-    )]
-    pub name_fa: String,
-    /// The name in English.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "[\\p{L}\\p{N}]",
-        format = "name",
-        example = "Lorestan Stone Export Consortium"
-    )]
-    pub name_en: Option<String>,
-    /// Date of formation; not in the future.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "2015-05-22")]
-    pub formed_on: Option<Date>,
-    /// Date of dissolution; not in the future, and not before the formation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dissolved_on: Option<Date>,
-    /// The enterprises in it, of the cluster's province; also of another cluster, or of none.
-    #[schema(min_items = 2, max_items = 500, example = json!(["0193f0a0-0000-7000-8000-000000000000", "0193f0a0-0000-7000-8000-000000000001"]))]
-    pub members: Vec<Uuid>,
-    /// Purpose.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "صادرات مشترک به کشورهای همسایه")]
-    pub purpose: Option<String>,
-    /// Cost in whole rials.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cost_irr: Option<Amount>,
-    /// Private share of the cost, in basis points (10,000 are the whole).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 0, maximum = 10_000, example = 4000)]
-    pub private_share_bp: Option<i32>,
-    /// Identifiers of the network in other systems.
-    #[serde(default)]
-    pub external_refs: ExternalRefs,
-}
-
-impl From<&Model> for NetworkInput {
-    fn from(row: &Model) -> Self {
-        let row = row.clone();
-        Self {
-            kind: row.kind,
-            name_fa: row.name_fa,
-            name_en: row.name_en,
-            formed_on: row.formed_on.map(Date::from),
-            dissolved_on: row.dissolved_on.map(Date::from),
-            members: row.members.0,
-            purpose: row.purpose,
-            cost_irr: row.cost_irr.map(Amount),
-            private_share_bp: row.private_share_bp,
-            external_refs: row.external_refs,
-        }
-    }
-}
-
 impl Input<Model> for NetworkInput {
-    fn external_refs(&mut self) -> &mut ExternalRefs {
-        &mut self.external_refs
-    }
-
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
-        let [formed_on, dissolved_on] = [self.formed_on, self.dissolved_on].map(|day| day.map(Date::naive));
         let mut faults = checks::each_once(&self.members, member_at);
-        faults.extend(checks::in_order(formed_on, dissolved_on, "/dissolved_on"));
-        faults.extend(checks::not_in_future(formed_on, "/formed_on"));
-        faults.extend(checks::not_in_future(dissolved_on, "/dissolved_on"));
-        if dissolved_on.is_some() && formed_on.is_none() {
+        faults.extend(checks::in_order(self.formed_on, self.dissolved_on, "/dissolved_on"));
+        faults.extend(checks::not_in_future(self.formed_on, "/formed_on"));
+        faults.extend(checks::not_in_future(self.dissolved_on, "/dissolved_on"));
+        if self.dissolved_on.is_some() && self.formed_on.is_none() {
             let detail = Text::new(
                 "شبکه‌ای که برچیده شده روزی شکل گرفته است.",
                 "A network that was dissolved was formed.",
@@ -265,19 +135,7 @@ impl Input<Model> for NetworkInput {
             faults.push(Violation::body("/formed_on", "required", detail));
         }
         checks::all_or_none(faults)?;
-        Ok(Model {
-            kind: self.kind,
-            name_fa: self.name_fa,
-            name_en: self.name_en,
-            formed_on,
-            dissolved_on,
-            members: Members(self.members),
-            purpose: self.purpose,
-            cost_irr: self.cost_irr.map(|amount| amount.0),
-            private_share_bp: self.private_share_bp,
-            external_refs: self.external_refs,
-            ..row.clone()
-        })
+        Ok(self.over(row))
     }
 }
 

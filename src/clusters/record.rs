@@ -1,7 +1,5 @@
 //! The record made of table and representations: scope, sort keys, search terms, rules between records.
 
-use super::entity::COUNTY;
-use super::entity::ProjectThen;
 use std::collections::HashMap;
 
 use sea_orm::{
@@ -12,7 +10,7 @@ use sea_orm::{
 use super::{
     claims, current_project,
     dto::{Cluster, ClusterFilter},
-    entity::{ActiveModel, Column, Model},
+    entity::{ActiveModel, COUNTY, Column, Model, ProjectThen},
     identified::Precision,
     rules::{self, State},
 };
@@ -21,7 +19,7 @@ use crate::{
     industries::{self, classes},
     lifecycle::{self, Stateful, Step},
     persian::{Date, text},
-    problem::{Problem, Text, Violation},
+    problem::Problem,
     provinces,
     store::{
         Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, point_in_time::Fields,
@@ -35,7 +33,6 @@ impl Record for Model {
     type View = Cluster;
 
     const RESOURCE: &'static str = "cluster";
-    const DAYS: &'static [&'static str] = &["identified_on", "identified_not_later_than"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions", "current_project"];
     const INCLUDES: &'static [Include] = &[
         Include::new("claims", "the claims about it", "clusters:read"),
@@ -56,33 +53,20 @@ impl Record for Model {
         Unique {
             index: "cluster_name",
             columns: "cluster.province, cluster.name_key",
-            violation: || {
-                Violation::body(
-                    "/name_fa",
-                    "duplicate",
-                    Text::new(
-                        "در این استان خوشه‌ای با همین نام هست (با چشم‌پوشی از فاصله و شکل حروف).",
-                        "The province has a cluster of this name already (spaces and letter forms aside).",
-                    ),
-                )
-            },
+            pointer: "/name_fa",
+            code: "duplicate",
+            fa: "در این استان خوشه‌ای با همین نام هست (با چشم‌پوشی از فاصله و شکل حروف).",
+            en: "The province has a cluster of this name already (spaces and letter forms aside).",
         },
         Unique {
             index: "cluster_code",
             columns: "cluster.code",
-            violation: || {
-                Violation::body(
-                    "/code",
-                    "duplicate",
-                    Text::new("این کد آزاد نیست.", "This code is not free."),
-                )
-            },
+            pointer: "/code",
+            code: "duplicate",
+            fa: "این کد آزاد نیست.",
+            en: "This code is not free.",
         },
     ];
-
-    fn view(&self) -> Cluster {
-        Cluster::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -103,18 +87,9 @@ impl Record for Model {
 
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Cluster>, Problem> {
         let mut projects = current_project::of_clusters(&reading.db, rows.iter().map(|row| row.id)).await?;
-        let mut claims = match reading.includes("claims") {
-            true => {
-                reading
-                    .under(
-                        claims::Column::ClusterId,
-                        rows.iter().map(|row| row.id),
-                        |claim: &claims::Model| claim.cluster_id,
-                    )
-                    .await?
-            }
-            false => HashMap::new(),
-        };
+        let ids = rows.iter().map(|row| row.id);
+        let claim_of = |claim: &claims::Model| claim.cluster_id;
+        let mut claims = reading.included_parts("claims", claims::Column::ClusterId, ids, claim_of).await?;
         let industries = match reading.includes("industry") {
             true => {
                 industries::entity::by_codes(&reading.db, rows.iter().map(|row| row.primary_isic.as_str()))
@@ -133,7 +108,7 @@ impl Record for Model {
             let mut view = row.view();
             view.allowed_transitions = allowed.remove(&row.id).unwrap_or_default();
             view.current_project = projects.remove(&row.id);
-            view.claims = reading.includes("claims").then(|| claims.remove(&row.id).unwrap_or_default());
+            view.claims = claims.of(row.id);
             view.industry = industry(row);
             view
         };
@@ -184,9 +159,9 @@ impl Stateful for Model {
     fn apply_state(&mut self, state: State, on: Date) {
         self.state = state;
         if state == State::Identified && self.identified_not_later_than.is_none() {
-            self.identified_on = Some(on.naive());
+            self.identified_on = Some(on);
             self.identified_precision = Some(Precision::Day);
-            self.identified_not_later_than = Some(on.naive());
+            self.identified_not_later_than = Some(on);
         }
     }
 
@@ -210,67 +185,35 @@ impl Retrospective for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "name_fa",
-            sql: "cluster.name_order",
-            kind: SqlKind::Text,
-            value: |row| row.name_order.as_str().into(),
-        },
-        SortKey {
-            name: "code",
-            sql: "cluster.code",
-            kind: SqlKind::Text,
-            value: |row| row.code.as_str().into(),
-        },
-        SortKey {
-            name: "province",
-            sql: "cluster.province",
-            kind: SqlKind::Text,
-            value: |row| row.province.as_str().into(),
-        },
-        SortKey {
-            name: "state",
-            sql: "cluster.state",
-            kind: SqlKind::Text,
-            value: |row| lifecycle::State::name(row.state).into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "cluster.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "cluster.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey {
-            name: "identified_not_later_than",
-            sql: "COALESCE(cluster.identified_not_later_than, '9999-12-31')",
-            kind: SqlKind::Date,
-            value: |row| row.identified_not_later_than.or(ChronoDate::from_ymd_opt(9999, 12, 31)).into(),
-        },
-        SortKey {
-            name: "employment_total",
-            sql: "COALESCE(cluster.employment_total, -1)",
-            kind: SqlKind::Integer,
-            value: |row| i64::from(row.employment_total.unwrap_or(-1)).into(),
-        },
-        SortKey {
-            name: "annual_turnover_irr",
-            sql: "COALESCE(cluster.annual_turnover_irr, -1)",
-            kind: SqlKind::Integer,
-            value: |row| row.annual_turnover_irr.unwrap_or(-1).into(),
-        },
-        SortKey {
-            name: "export_usd",
-            sql: "COALESCE(cluster.export_usd, -1)",
-            kind: SqlKind::Integer,
-            value: |row| row.export_usd.unwrap_or(-1).into(),
-        },
-        SortKey { name: "id", sql: "cluster.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+        SortKey::new("name_fa", "cluster.name_order", SqlKind::Text, |row| row.name_order.as_str().into()),
+        SortKey::new("code", "cluster.code", SqlKind::Text, |row| row.code.as_str().into()),
+        SortKey::new("province", "cluster.province", SqlKind::Text, |row| row.province.0.as_str().into()),
+        SortKey::new("state", "cluster.state", SqlKind::Text, |row| lifecycle::State::name(row.state).into()),
+        SortKey::new("created_at", "cluster.created_at", SqlKind::Timestamp, |row| row.created_at.into()),
+        SortKey::new("updated_at", "cluster.updated_at", SqlKind::Timestamp, |row| row.updated_at.into()),
+        SortKey::new(
+            "identified_not_later_than",
+            "COALESCE(cluster.identified_not_later_than, '9999-12-31')",
+            SqlKind::Date,
+            |row| {
+                row.identified_not_later_than
+                    .map_or(ChronoDate::from_ymd_opt(9999, 12, 31), |day| Some(day.naive()))
+                    .into()
+            },
+        ),
+        SortKey::new("employment_total", "COALESCE(cluster.employment_total, -1)", SqlKind::Integer, |row| {
+            i64::from(row.employment_total.unwrap_or(-1)).into()
+        }),
+        SortKey::new(
+            "annual_turnover_irr",
+            "COALESCE(cluster.annual_turnover_irr, -1)",
+            SqlKind::Integer,
+            |row| row.annual_turnover_irr.map_or(-1, |amount| amount.0).into(),
+        ),
+        SortKey::new("export_usd", "COALESCE(cluster.export_usd, -1)", SqlKind::Integer, |row| {
+            row.export_usd.map_or(-1, |amount| amount.0).into()
+        }),
+        SortKey::new("id", "cluster.id", SqlKind::Uuid, |row| row.id.into()),
     ];
 }
 

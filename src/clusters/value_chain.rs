@@ -1,7 +1,8 @@
 //! Value chain of a cluster: its stages from raw materials to the final consumer, their order, and their
 //! enterprises.
 
-use sea_orm::{EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::SimpleExpr};
+use macros::record;
+use sea_orm::{EnumIter, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use utoipa::ToSchema;
@@ -13,13 +14,12 @@ use super::{
 use crate::{
     checks,
     http::{
-        Routes, SortKey,
-        page::Listed,
+        Routes,
         resource::{self, Part, Resource, Standard, Words},
     },
     problem::{Problem, Text, problem_types},
-    store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
-    values::Name,
+    store::{Fields, Input, Record, Transaction},
+    values::{List, Name, ProvinceCode},
 };
 
 /// The routes of this resource.
@@ -27,35 +27,40 @@ pub fn routes(config: &mut Routes<'_>) {
     config.service(resource::part::<Model>());
 }
 
-crate::store::record_table! {
-    /// A stage of a cluster's value chain.
-    "value_chain_stage" {
-        /// The cluster.
-        cluster_id: Uuid,
-        /// The code of its province, which is the cluster's.
-        province: String,
-        /// Kind of stage.
-        stage: Stage,
-        /// Its Persian name as given.
-        name_fa: String,
-        /// Its English name.
-        name_en: Option<String>,
-        /// Its place in the order of stages.
-        position: i32,
-        /// The stages that its products go to.
-        feeds: Stages,
-        /// The enterprises that work there.
-        enterprises: Workers,
-    }
+/// A stage of a cluster's value chain.
+#[record(table = "value_chain_stage", shown = ValueChainStage, input = ValueChainStageInput, sort(position))]
+#[input(about = "Input of a stage. Only `stage` and `name_fa` are required.")]
+pub struct Model {
+    /// The cluster.
+    #[shown]
+    pub cluster_id: Uuid,
+    /// The code of its province, which is the cluster's.
+    #[kept]
+    pub province: ProvinceCode,
+    /// Kind of stage.
+    #[schema(example = "processing")]
+    pub stage: Stage,
+    /// The name in Persian.
+    #[schema(example = "سنگ‌بری")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub name_fa: String,
+    /// The name in English.
+    #[schema(example = "Stone cutting")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub name_en: Option<String>,
+    /// Its place in the order of stages; several may have the same.
+    #[schema(minimum = 0, maximum = 1_000, example = 3)]
+    #[input(default)]
+    pub position: i32,
+    /// The stages that its products go to: of the same cluster, and none that feeds this one itself.
+    #[schema(example = json!([]))]
+    #[input(default, max_items = 50)]
+    pub feeds: List<Uuid>,
+    /// The enterprises that work there, of the same cluster.
+    #[schema(example = json!([]))]
+    #[input(default, max_items = 500)]
+    pub enterprises: List<Worker>,
 }
-
-/// Several stages in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Stages(pub Vec<Uuid>);
-
-/// The enterprises of a stage in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Workers(pub Vec<Worker>);
 
 /// Kinds of stages.
 #[derive(
@@ -99,15 +104,11 @@ pub struct Worker {
 
 impl Record for Model {
     type Active = ActiveModel;
-    type View = ValueChainStage;
+    type View = Self;
 
     const RESOURCE: &'static str = "value_chain_stage";
     const PATH_PARAMETER: &'static str = "value_chain_stage_id";
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|cluster| Column::ClusterId.eq(cluster));
-
-    fn view(&self) -> ValueChainStage {
-        ValueChainStage::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -167,139 +168,13 @@ fn enterprise_at(index: usize) -> String {
     format!("/enterprises/{index}/enterprise_id")
 }
 
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "position",
-            sql: "value_chain_stage.position",
-            kind: SqlKind::Integer,
-            value: |row| i64::from(row.position).into(),
-        },
-        SortKey { name: "id", sql: "value_chain_stage.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
-}
-
-/// A stage of a cluster's value chain.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ValueChainStage {
-    #[serde(flatten)]
-    info: RecordInfo,
-    /// The cluster.
-    cluster_id: Uuid,
-    /// Kind of stage.
-    #[schema(example = "processing")]
-    stage: Stage,
-    /// The name in Persian, as given.
-    #[schema(example = "سنگ‌بری")]
-    name_fa: String,
-    /// The name in English.
-    #[schema(required, example = "Stone cutting")]
-    name_en: Option<String>,
-    /// Its place in the order of stages.
-    #[schema(minimum = 0, maximum = 1_000, example = 3)]
-    position: i32,
-    /// The stages that its products go to.
-    #[schema(example = json!([]))]
-    feeds: Vec<Uuid>,
-    /// The enterprises that work there.
-    #[schema(example = json!([]))]
-    enterprises: Vec<Worker>,
-}
-
-impl From<&Model> for ValueChainStage {
-    fn from(row: &Model) -> Self {
-        let input = ValueChainStageInput::from(row);
-        Self {
-            info: row.into(),
-            cluster_id: row.cluster_id,
-            stage: input.stage,
-            name_fa: input.name_fa,
-            name_en: input.name_en,
-            position: input.position,
-            feeds: input.feeds,
-            enterprises: input.enterprises,
-        }
-    }
-}
-
-/// Input of a stage. Only `stage` and `name_fa` are required.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ValueChainStageInput {
-    /// Kind of stage.
-    #[schema(example = "processing")]
-    pub stage: Stage,
-    /// The name in Persian.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "[\\p{L}\\p{N}]",
-        format = "name",
-        example = "سنگ‌بری"
-    )]
-    pub name_fa: String,
-    /// The name in English.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "[\\p{L}\\p{N}]",
-        format = "name",
-        example = "Stone cutting"
-    )]
-    pub name_en: Option<String>,
-    /// Its place in the order of stages; several may have the same.
-    #[serde(default)]
-    #[schema(minimum = 0, maximum = 1_000, example = 3)]
-    pub position: i32,
-    /// The stages that its products go to: of the same cluster, and none that feeds this one itself.
-    #[serde(default)]
-    #[schema(max_items = 50, example = json!([]))]
-    pub feeds: Vec<Uuid>,
-    /// The enterprises that work there, of the same cluster.
-    #[serde(default)]
-    #[schema(max_items = 500, example = json!([]))]
-    pub enterprises: Vec<Worker>,
-    /// Identifiers of the stage in other systems.
-    #[serde(default)]
-    pub external_refs: ExternalRefs,
-}
-
-impl From<&Model> for ValueChainStageInput {
-    fn from(row: &Model) -> Self {
-        let row = row.clone();
-        Self {
-            stage: row.stage,
-            name_fa: row.name_fa,
-            name_en: row.name_en,
-            position: row.position,
-            feeds: row.feeds.0,
-            enterprises: row.enterprises.0,
-            external_refs: row.external_refs,
-        }
-    }
-}
-
 impl Input<Model> for ValueChainStageInput {
-    fn external_refs(&mut self) -> &mut ExternalRefs {
-        &mut self.external_refs
-    }
-
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let mut faults = checks::each_once(&self.feeds, |index| format!("/feeds/{index}"));
         let enterprises: Vec<Uuid> = self.enterprises.iter().map(|worker| worker.enterprise_id).collect();
         faults.extend(checks::each_once(&enterprises, enterprise_at));
         checks::all_or_none(faults)?;
-        Ok(Model {
-            stage: self.stage,
-            name_fa: self.name_fa,
-            name_en: self.name_en,
-            position: self.position,
-            feeds: Stages(self.feeds),
-            enterprises: Workers(self.enterprises),
-            external_refs: self.external_refs,
-            ..row.clone()
-        })
+        Ok(self.over(row))
     }
 }
 

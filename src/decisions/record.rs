@@ -3,24 +3,22 @@
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::{
-    dto::{Decision, DecisionFilter},
-    entity::{ActiveModel, Column, Entity, Model},
+    dto::DecisionFilter,
+    entity::{ActiveModel, Column, Model},
 };
 use crate::{
     clusters,
-    http::{SortKey, page::Listed},
-    policy::Scope,
     problem::{Problem, Text, problem_types},
     projects, provinces,
-    store::{Record, SqlKind, Transaction, search},
+    store::{Record, Transaction, search},
 };
 
 impl Record for Model {
     type Active = ActiveModel;
-    type View = Decision;
+    type View = Self;
 
     const RESOURCE: &'static str = "decision";
-    const DAYS: &'static [&'static str] = &["decided_on"];
+    const NATIONAL_FOR_ALL: bool = true;
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
         ("feasibility_study", "decision_id"),
         ("lineage_entry", "decision_id"),
@@ -29,22 +27,8 @@ impl Record for Model {
         ("attachment", "subject_id"),
     ];
 
-    fn view(&self) -> Decision {
-        Decision::from(self)
-    }
-
-    /// National decisions exist for everybody.
-    fn visible_to(scope: &Scope) -> Condition {
-        scope.holds_or_national((Entity, Column::Province))
-    }
-
     fn province(&self) -> Option<&str> {
         self.province.as_deref()
-    }
-
-    /// A national decision is kept by national offices.
-    fn is_writable_in(&self, scope: &Scope) -> bool {
-        scope.province().is_none() || self.province() == scope.province()
     }
 
     fn address(&self) -> String {
@@ -100,30 +84,6 @@ impl Record for Model {
         }
         Ok(())
     }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "decided_on",
-            sql: "decision.decided_on",
-            kind: SqlKind::Date,
-            value: |row| row.decided_on.into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "decision.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "decision.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "decision.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
 }
 
 impl DecisionFilter {

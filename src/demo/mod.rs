@@ -26,6 +26,7 @@ use crate::{
         Database, Files, Input, Record, Transaction,
         status_event::{self, Event},
     },
+    values::ProvinceCode,
 };
 
 /// The accounts of people: name, display name, role, province.
@@ -72,7 +73,7 @@ pub async fn fill(db: &Database, password: &str) -> Result<bool, Problem> {
             username: (*username).to_owned(),
             display_name: (*display_name).to_owned(),
             role: *role,
-            province: province.map(str::to_owned),
+            province: province.map(ProvinceCode::from),
             password_hash: hash.clone(),
             ..account::Model::default()
         };
@@ -83,7 +84,7 @@ pub async fn fill(db: &Database, password: &str) -> Result<bool, Problem> {
         kind: Kind::Client,
         username: "integrator".to_owned(),
         display_name: "سامانهٔ شرکت شهرک‌های صنعتی لرستان".to_owned(),
-        province: Some("IR-15".to_owned()),
+        province: Some("IR-15".into()),
         scopes: Scopes(scopes),
         password_hash: hash,
         ..api_clients::entity::Model::default()

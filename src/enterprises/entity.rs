@@ -1,57 +1,90 @@
 //! Enterprises: table and queries.
 
-use crate::store::Record;
+use macros::record;
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::size::Size;
 use crate::{
     clusters::{members::is_named_by, networks, value_chain},
-    industries::classes::Classes,
+    industries::classes::Isic,
     persian::Date,
     problem::{Problem, problem_types},
     projects::joint_actions,
-    store::Transaction,
+    provinces::ProvinceCode,
+    store::{Record, Transaction},
+    values::{List, Location, Name},
 };
 
-crate::store::record_table! {
-    /// An enterprise.
-    "enterprise" {
-        /// The firm behind it.
-        organisation_id: Option<Uuid>,
-        /// The cluster that it belongs to, or did.
-        cluster_id: Option<Uuid>,
-        /// Its Persian name as given.
-        name_fa: String,
-        /// Its English name.
-        name_en: Option<String>,
-        /// The Persian name in the form that sorts as a dictionary does.
-        name_order: String,
-        /// The code of its province.
-        province: String,
-        /// Its county.
-        county: Option<String>,
-        /// Degrees north (WGS 84).
-        latitude: Option<f64>,
-        /// Degrees east (WGS 84).
-        longitude: Option<f64>,
-        /// Its classes of ISIC, the primary one first.
-        isic: Classes,
-        /// The primary class.
-        primary_isic: String,
-        /// Its size, which follows from the persons employed where their number is known.
-        size: Option<Size>,
-        /// Persons employed.
-        employment_total: Option<i32>,
-        /// Women among them.
-        employment_female: Option<i32>,
-        /// The first day in the cluster.
-        member_from: Option<ChronoDate>,
-        /// The last day in the cluster.
-        member_to: Option<ChronoDate>,
-    }
+/// An enterprise (واحد تولیدی): a production unit of the register, in a cluster or not yet in one.
+#[record(table = "enterprise", shown, input = EnterpriseInput)]
+#[input(about = "Input of an enterprise. Only `name_fa`, `province` and `isic` are required.", example = json!({
+    "name_fa": "سنگ‌بری نمونه", "name_en": "Sample Stone Works", "province": "IR-15", "county": "خرم‌آباد",
+    "location": { "latitude": 33.4878, "longitude": 48.3558 }, "isic": [{ "code": "2396", "primary": true }],
+    "employment_total": 24, "employment_female": 5,
+}))]
+pub struct Model {
+    /// The firm behind it: an organisation of kind `firm`, of the same province or national, that is no other
+    /// enterprise.
+    pub organisation_id: Option<Uuid>,
+    /// The cluster that it belongs to, of the same province.
+    pub cluster_id: Option<Uuid>,
+    /// The name in Persian.
+    #[schema(example = "سنگ‌بری نمونه")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub name_fa: String,
+    /// The name in English.
+    #[schema(example = "Sample Stone Works")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub name_en: Option<String>,
+    /// The Persian name in the form that sorts as a dictionary does.
+    #[kept]
+    pub name_order: String,
+    /// The province.
+    pub province: ProvinceCode,
+    /// The county.
+    #[schema(example = "خرم‌آباد")]
+    pub county: Option<Name>,
+    /// Degrees north (WGS 84).
+    #[kept]
+    pub latitude: Option<f64>,
+    /// Degrees east (WGS 84).
+    #[kept]
+    pub longitude: Option<f64>,
+    /// Location.
+    #[computed]
+    #[input(from = row.location())]
+    pub location: Option<Location>,
+    /// The classes of ISIC Rev. 4; one is primary.
+    #[input(min_items = 1, max_items = 20)]
+    pub isic: List<Isic>,
+    /// The primary class.
+    #[kept]
+    pub primary_isic: String,
+    /// Its size, where the persons employed are not known. Where they are it follows from them: leave it out.
+    #[schema(example = "small")]
+    #[input(from = row.size.filter(|_| row.employment_total.is_none()))]
+    pub size: Option<Size>,
+    /// Persons employed.
+    #[schema(minimum = 0, example = 24)]
+    #[input(maximum = 1_000_000)]
+    pub employment_total: Option<i32>,
+    /// Women among them.
+    #[schema(minimum = 0, example = 5)]
+    #[input(maximum = 1_000_000)]
+    pub employment_female: Option<i32>,
+    /// The first day in the cluster.
+    pub member_from: Option<Date>,
+    /// The last day in the cluster; none while there is no end.
+    #[view(example = json!(null))]
+    pub member_to: Option<Date>,
 }
 
 impl Model {
+    /// Location.
+    pub(super) fn location(&self) -> Option<Location> {
+        self.latitude.zip(self.longitude).map(|(latitude, longitude)| Location { latitude, longitude })
+    }
+
     /// 409 while a stage of a value chain names it, or a network or a joint action, as far as that matters.
     pub(super) async fn check_unnamed(
         &self,

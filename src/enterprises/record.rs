@@ -1,11 +1,10 @@
 //! The record made of table and representations: scope, sort keys, search terms, rules between records.
 
-use super::entity::{COUNTY, member_on};
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::{
     dto::{Enterprise, EnterpriseFilter},
-    entity::{ActiveModel, Column, Model},
+    entity::{ActiveModel, COUNTY, Column, Model, member_on},
 };
 use crate::{
     clusters,
@@ -24,7 +23,6 @@ impl Record for Model {
     type View = Enterprise;
 
     const RESOURCE: &'static str = "enterprise";
-    const DAYS: &'static [&'static str] = &["member_from", "member_to"];
     const INCLUDES: &'static [Include] = &[
         Include::new("organisation", "the firm behind it", "organisations:read"),
         Include::new("cluster", "the cluster", "clusters:read"),
@@ -32,18 +30,11 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "enterprise_organisation",
         columns: "enterprise.organisation_id",
-        violation: || {
-            let detail = Text::new(
-                "این بنگاه از پیش واحد تولیدی دیگری است.",
-                "This firm is another enterprise already.",
-            );
-            Violation::body("/organisation_id", "duplicate", detail)
-        },
+        pointer: "/organisation_id",
+        code: "duplicate",
+        fa: "این بنگاه از پیش واحد تولیدی دیگری است.",
+        en: "This firm is another enterprise already.",
     }];
-
-    fn view(&self) -> Enterprise {
-        Enterprise::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -55,29 +46,23 @@ impl Record for Model {
 
     fn terms(&self) -> Vec<(&'static str, String)> {
         let words = search::words([Some(&self.name_fa), self.name_en.as_ref()]).into_iter();
-        let county = self.county.iter().map(|county| (COUNTY, text::key(county)));
+        let county = self.county.iter().map(|county| (COUNTY, text::key(&county.0)));
         words.chain(self.isic.terms()).chain(county).collect()
     }
 
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Enterprise>, Problem> {
-        let mut views: Vec<_> = rows.iter().map(Self::view).collect();
-        if reading.includes("organisation") {
-            let organisations = reading
-                .by_ids::<organisations::entity::Model>(rows.iter().filter_map(|row| row.organisation_id))
-                .await?;
-            for (view, row) in views.iter_mut().zip(rows) {
-                view.organisation = row.organisation_id.and_then(|id| organisations.get(&id).cloned());
-            }
-        }
-        if reading.includes("cluster") {
-            let clusters = reading
-                .by_ids::<clusters::entity::Model>(rows.iter().filter_map(|row| row.cluster_id))
-                .await?;
-            for (view, row) in views.iter_mut().zip(rows) {
-                view.cluster = row.cluster_id.and_then(|id| clusters.get(&id).cloned());
-            }
-        }
-        Ok(views)
+        let organisations = rows.iter().map(|row| row.organisation_id);
+        let organisations =
+            reading.included::<organisations::entity::Model>("organisation", organisations).await?;
+        let clusters = rows.iter().map(|row| row.cluster_id);
+        let clusters = reading.included::<clusters::entity::Model>("cluster", clusters).await?;
+        let view = |row: &Self| {
+            let mut view = row.view();
+            view.organisation = row.organisation_id.and_then(|id| organisations.get(&id).cloned());
+            view.cluster = row.cluster_id.and_then(|id| clusters.get(&id).cloned());
+            view
+        };
+        Ok(rows.iter().map(view).collect())
     }
 
     /// Checks that the cluster is of the same province, and that the organisation is a firm, of that province
@@ -124,31 +109,16 @@ impl Record for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "name_fa",
-            sql: "enterprise.name_order",
-            kind: SqlKind::Text,
-            value: |row| row.name_order.as_str().into(),
-        },
-        SortKey {
-            name: "employment_total",
-            sql: "COALESCE(enterprise.employment_total, -1)",
-            kind: SqlKind::Integer,
-            value: |row| i64::from(row.employment_total.unwrap_or(-1)).into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "enterprise.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "enterprise.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "enterprise.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+        SortKey::new("name_fa", "enterprise.name_order", SqlKind::Text, |row| row.name_order.as_str().into()),
+        SortKey::new(
+            "employment_total",
+            "COALESCE(enterprise.employment_total, -1)",
+            SqlKind::Integer,
+            |row| i64::from(row.employment_total.unwrap_or(-1)).into(),
+        ),
+        SortKey::new("created_at", "enterprise.created_at", SqlKind::Timestamp, |row| row.created_at.into()),
+        SortKey::new("updated_at", "enterprise.updated_at", SqlKind::Timestamp, |row| row.updated_at.into()),
+        SortKey::new("id", "enterprise.id", SqlKind::Uuid, |row| row.id.into()),
     ];
 }
 

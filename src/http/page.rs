@@ -61,6 +61,18 @@ pub struct SortKey<M: 'static> {
     pub value: fn(&M) -> SqlValue,
 }
 
+impl<M> SortKey<M> {
+    /// A sort key.
+    pub const fn new(
+        name: &'static str,
+        sql: &'static str,
+        kind: SqlKind,
+        value: fn(&M) -> SqlValue,
+    ) -> Self {
+        Self { name, sql, kind, value }
+    }
+}
+
 /// A row type with lists.
 pub trait Listed: sea_orm::ModelTrait + sea_orm::FromQueryResult + 'static {
     /// Sort keys of the list. The last one is unique.

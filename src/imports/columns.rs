@@ -121,7 +121,7 @@ const REFERENCES: &[Reference] = &[
 impl Resource {
     /// The segment of its path.
     pub fn path(self) -> String {
-        sea_orm::ActiveEnum::to_value(&self)
+        sea_orm::ActiveEnum::to_value(&self).replace('_', "-")
     }
 
     /// Whether these permissions allow importing it: to write it, and to see the personal data that rows are

@@ -25,10 +25,6 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
 pub struct Headings(pub Vec<Option<String>>);
 
-/// JSON column with the errors of a row.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Faults(pub Vec<Fault>);
-
 /// An import.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "import")]
@@ -98,7 +94,7 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] =
-        &[SortKey { name: "id", sql: "import.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
+        &[SortKey::new("id", "import.id", SqlKind::Uuid, |row| row.id.into())];
 }
 
 impl Model {
@@ -231,7 +227,8 @@ pub mod row {
 
     use sea_orm::{QueryOrder, QuerySelect, entity::prelude::*};
 
-    use super::{Faults, Outcome};
+    use super::{Fault, Outcome};
+    use crate::values::List;
     use crate::{
         http::{SortKey, page::Listed},
         store::sql::{Composer, SqlKind, look_up},
@@ -256,7 +253,7 @@ pub mod row {
         /// The record.
         pub record_id: Option<Uuid>,
         /// Errors.
-        pub errors: Faults,
+        pub errors: List<Fault>,
     }
 
     /// No relations.
@@ -290,12 +287,8 @@ pub mod row {
     }
 
     impl Listed for Model {
-        const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey {
-            name: "number",
-            sql: "import_row.number",
-            kind: SqlKind::Integer,
-            value: |row| row.number.into(),
-        }];
+        const SORT_KEYS: &'static [SortKey<Self>] =
+            &[SortKey::new("number", "import_row.number", SqlKind::Integer, |row| row.number.into())];
     }
 }
 

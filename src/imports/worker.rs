@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{
     apply::{Applied, Applier, Done},
     dto::{Mode, Outcome, State},
-    entity::{self, Column, Entity, Faults, Model, part, row},
+    entity::{self, Column, Entity, Model, part, row},
     intake::MOST_ROWS_AT_ONCE,
     source::Source,
 };
@@ -28,6 +28,7 @@ use crate::{
     policy::Caller,
     problem::{Problem, problem_types},
     store::{Database, Transaction, bulk, connection},
+    values::List,
 };
 
 /// Maximum duration of a turn, which ends after the current row: others wait for its locks.
@@ -258,7 +259,7 @@ impl Turn<'_> {
                 reference: Set(done.key),
                 outcome: Set(done.outcome),
                 record_id: Set(done.record.filter(|_| is_there)),
-                errors: Set(Faults(done.faults)),
+                errors: Set(List(done.faults)),
             }
         };
         (first..).zip(applied.rows).map(told).collect()

@@ -1,39 +1,64 @@
 //! Indicators: table and queries.
 
+use macros::record;
 use sea_orm::{DeriveActiveEnum, EnumIter, entity::prelude::*, prelude::StringLen};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-crate::store::record_table! {
-    /// An indicator.
-    "indicator" {
-        /// Its code.
-        code: String,
-        /// Benefit theme.
-        theme: Theme,
-        /// Its Persian name.
-        name_fa: String,
-        /// Its English name.
-        name_en: Option<String>,
-        /// The Persian name in the form that sorts as a dictionary does.
-        name_order: String,
-        /// Its unit in Persian.
-        unit_fa: String,
-        /// Its unit in English.
-        unit_en: Option<String>,
-        /// Direction of improvement.
-        direction: Direction,
-        /// Length of a measurement period.
-        frequency: Frequency,
-        /// Formula in Persian.
-        formula_fa: Option<String>,
-        /// Formula in English.
-        formula_en: Option<String>,
-        /// Maximum number of decimals of a value.
-        decimals: i32,
-        /// Whether new measurements are accepted.
-        is_active: bool,
-    }
+/// An indicator (شاخص) of the national catalogue.
+#[record(table = "indicator", shown = Indicator, input = IndicatorInput, sort(name_fa = name_order, code, created_at, updated_at))]
+#[input(
+    about = "Input of an indicator. `code`, `theme`, `name_fa`, `unit_fa`, `direction` and `frequency` are required."
+)]
+pub struct Model {
+    /// The code in the programme.
+    #[schema(example = "MARKET-EXPORT")]
+    #[input(pattern = "^[A-Z][A-Z0-9_-]{1,39}$")]
+    pub code: String,
+    /// Benefit theme.
+    #[schema(example = "target_market_presence")]
+    pub theme: Theme,
+    /// The name in Persian.
+    #[schema(example = "صادرات خوشه")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub name_fa: String,
+    /// The name in English.
+    #[schema(example = "Exports of the cluster")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub name_en: Option<String>,
+    /// The Persian name in the form that sorts as a dictionary does.
+    #[kept]
+    pub name_order: String,
+    /// The unit in Persian.
+    #[schema(example = "هزار دلار")]
+    #[input(min_length = 1, max_length = 60, pattern = "\\S", format = "name")]
+    pub unit_fa: String,
+    /// The unit in English.
+    #[schema(example = "thousand US dollars")]
+    #[input(min_length = 1, max_length = 60, pattern = "\\S", format = "name")]
+    pub unit_en: Option<String>,
+    /// Direction of improvement.
+    #[schema(example = "up")]
+    pub direction: Direction,
+    /// Length of a measurement period.
+    #[schema(example = "half_year")]
+    pub frequency: Frequency,
+    /// Formula in Persian.
+    #[schema(example = "مجموع ارزش صادرات قطعی واحدهای عضو خوشه در دوره")]
+    #[input(min_length = 1, max_length = 2000, pattern = "\\S")]
+    pub formula_fa: Option<String>,
+    /// Formula in English.
+    #[schema(example = "Sum of the value of final exports of the member firms in the period")]
+    #[input(min_length = 1, max_length = 2000, pattern = "\\S")]
+    pub formula_en: Option<String>,
+    /// Maximum number of decimals of a value; none by default.
+    #[schema(minimum = 0, maximum = 6, example = 1)]
+    #[input(default)]
+    pub decimals: i32,
+    /// Whether new measurements are accepted; true by default.
+    #[schema(example = true)]
+    #[input(default = "active")]
+    pub is_active: bool,
 }
 
 /// Directions of improvement.
@@ -119,4 +144,8 @@ pub enum Theme {
     Innovation,
     /// Public-private cooperation (همکاری بخش دولتی و خصوصی).
     PublicPrivateCooperation,
+}
+
+fn active() -> bool {
+    true
 }

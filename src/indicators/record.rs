@@ -5,33 +5,30 @@ use std::collections::HashSet;
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::{
-    dto::{Indicator, IndicatorFilter, IndicatorInput},
+    dto::{IndicatorFilter, IndicatorInput},
     entity::{ActiveModel, Column, Model},
 };
 use crate::{
-    http::{SortKey, page::Listed},
     policy::{Caller, Scope},
-    problem::{Problem, Text, Violation},
-    store::{Database, Input, Record, SqlKind, Transaction, change_log, record::Unique, search},
+    problem::Problem,
+    store::{Database, Input, Record, Transaction, change_log, record::Unique, search},
 };
 
 impl Record for Model {
     type Active = ActiveModel;
-    type View = Indicator;
+    type View = Self;
 
     const RESOURCE: &'static str = "indicator";
+    const NATIONAL_FOR_ALL: bool = true;
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("measurement", "indicator_id")];
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "indicator_code",
         columns: "indicator.code",
-        violation: || {
-            Violation::body("/code", "duplicate", Text::new("این کد آزاد نیست.", "This code is not free."))
-        },
+        pointer: "/code",
+        code: "duplicate",
+        fa: "این کد آزاد نیست.",
+        en: "This code is not free.",
     }];
-
-    fn view(&self) -> Indicator {
-        Indicator::from(self)
-    }
 
     /// The catalogue is everybody's.
     fn visible_to(_: &Scope) -> Condition {
@@ -40,11 +37,6 @@ impl Record for Model {
 
     fn province(&self) -> Option<&str> {
         None
-    }
-
-    /// Only national accounts may change the catalogue.
-    fn is_writable_in(&self, scope: &Scope) -> bool {
-        scope.province().is_none()
     }
 
     fn address(&self) -> String {
@@ -68,36 +60,6 @@ impl Record for Model {
             _ => Ok(()),
         }
     }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "name_fa",
-            sql: "indicator.name_order",
-            kind: SqlKind::Text,
-            value: |row| row.name_order.as_str().into(),
-        },
-        SortKey {
-            name: "code",
-            sql: "indicator.code",
-            kind: SqlKind::Text,
-            value: |row| row.code.as_str().into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "indicator.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "indicator.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "indicator.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
 }
 
 impl IndicatorFilter {

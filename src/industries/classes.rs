@@ -1,6 +1,6 @@
 //! The classes of ISIC Rev. 4 that clusters and enterprises work in.
 
-use sea_orm::{FromJsonQueryResult, sea_query::SimpleExpr};
+use sea_orm::sea_query::SimpleExpr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -8,6 +8,7 @@ use super::{IsicClass, IsicCode, prefixes_of};
 use crate::{
     problem::{Text, Violation},
     store::{Record, search},
+    values::List,
 };
 
 /// A class of ISIC that a cluster or an enterprise works in.
@@ -22,13 +23,11 @@ pub struct Isic {
     pub primary: bool,
 }
 
-/// Several classes in a column, the primary one first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Classes(pub Vec<Isic>);
-
-impl Classes {
-    /// The classes with the primary one first: the marked one, otherwise the first.
-    pub fn ordered(mut classes: Vec<Isic>, faults: &mut Vec<Violation>) -> Self {
+impl List<Isic> {
+    /// Puts the primary class first: the marked one, otherwise the first. Violations if a class is there
+    /// twice, or several are primary.
+    pub fn put_primary_first(&mut self) -> Vec<Violation> {
+        let (classes, mut faults) = (&mut self.0, Vec::new());
         for (index, class) in classes.iter().enumerate() {
             if classes[..index].iter().any(|earlier| earlier.code == class.code) {
                 faults.push(Violation::body(
@@ -50,7 +49,7 @@ impl Classes {
             first.primary = true;
             classes[..=primary].rotate_right(1);
         }
-        Self(classes)
+        faults
     }
 
     /// The code of the primary class.

@@ -36,12 +36,8 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey {
-        name: "code",
-        sql: "industry.code",
-        kind: SqlKind::Text,
-        value: |row| row.code.as_str().into(),
-    }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey::new("code", "industry.code", SqlKind::Text, |row| row.code.as_str().into())];
 }
 
 impl Model {

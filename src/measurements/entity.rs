@@ -1,5 +1,6 @@
 //! Measurements: table and queries.
 
+use macros::record;
 use sea_orm::{
     DeriveActiveEnum, EnumIter,
     entity::prelude::*,
@@ -12,36 +13,51 @@ use uuid::Uuid;
 
 use crate::{
     indicators::entity as indicators,
-    persian::PersianPeriod,
+    persian::{Date, PersianPeriod},
     problem::{Problem, Text, Violation, problem_types},
+    provinces::ProvinceCode,
     store::Transaction,
     values::Decimal,
 };
 
-crate::store::record_table! {
-    /// A measurement.
-    "measurement" {
-        /// The project.
-        project_id: Uuid,
-        /// The code of its province, which is the project's.
-        province: String,
-        /// The indicator.
-        indicator_id: Uuid,
-        /// Kind of value.
-        kind: Kind,
-        /// The period.
-        period: PersianPeriod,
-        /// Its first day.
-        period_start: ChronoDate,
-        /// Its last day.
-        period_end: ChronoDate,
-        /// The value, in millionths.
-        value: i64,
-        /// Source of the value.
-        source: Option<String>,
-        /// Note.
-        note: Option<String>,
-    }
+/// A measurement (اندازه‌گیری): the value of an indicator for a project's cluster in a period.
+#[record(table = "measurement", shown, input = MeasurementInput, sort(period_end, created_at, updated_at))]
+#[input(about = "Input of a measurement. Only `source` and `note` are optional.", example = json!({
+    "project_id": "0193f0a0-0000-7000-8000-000000000000", "indicator_id": "0193f0a0-0000-7000-8000-000000000001", "kind": "baseline",
+    "period": "1393-H1", "value": "12.5", "source": "پرسش‌نامهٔ واحدهای عضو",
+}))]
+pub struct Model {
+    /// The project: needed for a new measurement. It never changes.
+    #[input(optional)]
+    pub project_id: Uuid,
+    /// The province, which is that of the project.
+    #[shown]
+    pub province: ProvinceCode,
+    /// The indicator, an active one.
+    pub indicator_id: Uuid,
+    /// Kind of value.
+    #[schema(example = "baseline")]
+    pub kind: Kind,
+    /// Period, always in the Persian calendar. For an actual value it has the length of the indicator's
+    /// `frequency`, and must have begun; a baseline or a target may have any period.
+    pub period: PersianPeriod,
+    /// The first day of the period.
+    #[shown]
+    pub period_start: Date,
+    /// The last day of the period.
+    #[shown]
+    #[schema(example = "2014-09-22")]
+    pub period_end: Date,
+    /// Value in the unit of the indicator, with at most its number of decimals.
+    pub value: Decimal,
+    /// Source of the value.
+    #[schema(example = "پرسش‌نامهٔ واحدهای عضو")]
+    #[input(min_length = 1, max_length = 500, pattern = "\\S")]
+    pub source: Option<String>,
+    /// Note.
+    #[schema(example = "بدون دو واحد تعطیل")]
+    #[input(min_length = 1, max_length = 2000, pattern = "\\S")]
+    pub note: Option<String>,
 }
 
 impl Model {
@@ -83,7 +99,7 @@ impl Model {
             faults.push(Violation::body("/period", "wrong_frequency", detail));
         }
         let decimals = indicator.decimals;
-        if usize::try_from(decimals).is_ok_and(|most| Decimal(self.value).decimals() > most) {
+        if usize::try_from(decimals).is_ok_and(|most| self.value.decimals() > most) {
             let detail = Text::new(
                 format!("مقدار این شاخص حداکثر {decimals} رقم اعشار دارد."),
                 format!("A value of this indicator has at most {decimals} decimals."),

@@ -10,12 +10,11 @@ use super::{
     entity::{ActiveModel, Column, Model},
 };
 use crate::{
-    http::{SortKey, page::Listed},
     indicators::entity as indicators,
-    problem::{Problem, Text, Violation},
+    problem::Problem,
     projects::{self, belonging, dates},
     provinces,
-    store::{Include, Reading, Record, SqlKind, Transaction, record::Unique, search},
+    store::{Include, Reading, Record, Transaction, record::Unique, search},
 };
 
 impl Record for Model {
@@ -23,7 +22,6 @@ impl Record for Model {
     type View = Measurement;
 
     const RESOURCE: &'static str = "measurement";
-    const DAYS: &'static [&'static str] = &["period_start", "period_end"];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
     const INCLUDES: &'static [Include] = &[
         Include::new("indicator", "the indicator", "indicators:read"),
@@ -32,18 +30,11 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "measurement_of_period",
         columns: "measurement.project_id, measurement.indicator_id, measurement.kind, measurement.period",
-        violation: || {
-            let detail = Text::new(
-                "مقداری از همین نوع برای این شاخص و دوره ثبت شده است.",
-                "The indicator has a value of this kind for the period already.",
-            );
-            Violation::body("/period", "duplicate", detail)
-        },
+        pointer: "/period",
+        code: "duplicate",
+        fa: "مقداری از همین نوع برای این شاخص و دوره ثبت شده است.",
+        en: "The indicator has a value of this kind for the period already.",
     }];
-
-    fn view(&self) -> Measurement {
-        Measurement::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -58,14 +49,10 @@ impl Record for Model {
     }
 
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Measurement>, Problem> {
-        let indicators = match reading.includes("indicator") {
-            true => reading.by_ids::<indicators::Model>(rows.iter().map(|row| row.indicator_id)).await?,
-            false => Default::default(),
-        };
-        let projects = match reading.includes("project") {
-            true => reading.by_ids::<projects::entity::Model>(rows.iter().map(|row| row.project_id)).await?,
-            false => Default::default(),
-        };
+        let indicators = rows.iter().map(|row| row.indicator_id);
+        let indicators = reading.included::<indicators::Model>("indicator", indicators).await?;
+        let projects = rows.iter().map(|row| row.project_id);
+        let projects = reading.included::<projects::entity::Model>("project", projects).await?;
         let view = |row: &Self| {
             let mut view = row.view();
             view.indicator = indicators.get(&row.indicator_id).cloned();
@@ -92,30 +79,6 @@ impl Record for Model {
         belonging::own_project(transaction, self.project_id).await?;
         self.check_unlocked(transaction).await
     }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "period_end",
-            sql: "measurement.period_end",
-            kind: SqlKind::Date,
-            value: |row| row.period_end.into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "measurement.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "measurement.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "measurement.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
 }
 
 impl MeasurementFilter {

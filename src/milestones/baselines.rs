@@ -1,7 +1,8 @@
 //! Baselines (خط مبنا): the plan of a project as it was frozen. The first one ends planning; each later one,
 //! a re-baseline, is the only way in which the frozen plan changes.
 
-use sea_orm::{FromJsonQueryResult, QueryOrder, entity::prelude::*, sea_query::SimpleExpr};
+use macros::record;
+use sea_orm::{QueryOrder, entity::prelude::*, sea_query::SimpleExpr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -9,19 +10,16 @@ use super::{entity as milestones, rules::State};
 use crate::{
     checks,
     http::{
-        Routes, SortKey,
-        page::Listed,
+        Routes,
         resource::{self, Part, Resource, Standard, Words},
     },
     lifecycle::{self, Need, State as _},
     persian::Date,
     problem::{Problem, Text, Violation, problem_types},
     projects::{entity as projects, phases::PhaseName, rules::State as ProjectState},
-    store::{
-        Input, Record, RecordInfo, SqlKind, Transaction, decision, external_ref::ExternalRefs,
-        record::Unique, status_event::Event,
-    },
-    values::Amount,
+    provinces::ProvinceCode,
+    store::{Fields, Input, Record, Transaction, decision, record::Unique, status_event::Event},
+    values::{Amount, List},
 };
 
 /// The routes of this resource.
@@ -29,35 +27,43 @@ pub fn routes(config: &mut Routes<'_>) {
     config.service(resource::part::<Model>().only(&[Standard::List, Standard::Create, Standard::Get]));
 }
 
-crate::store::record_table! {
-    /// A baseline of a project.
-    "baseline" {
-        /// The project.
-        project_id: Uuid,
-        /// The code of its province, which is the project's.
-        province: String,
-        /// 1 for the first one, one more for each re-baseline.
-        number: i32,
-        /// Date from which it is in force.
-        frozen_on: ChronoDate,
-        /// The decision behind it.
-        decision_id: Option<Uuid>,
-        /// Reason.
-        reason: Option<String>,
-        /// Changes of the plan.
-        changes: Changes,
-        /// The milestones as frozen.
-        milestones: FrozenPlan,
-    }
+/// A baseline of a project.
+#[record(table = "baseline", shown = Baseline, input = BaselineInput, sort(), days(planned_start, due_on))]
+#[input(
+    about = "Input of a baseline. The first one needs nothing; a re-baseline needs `decision_id` and `reason`.",
+    example = json!({ "frozen_on": "2015-04-04" })
+)]
+pub struct Model {
+    /// The project.
+    #[shown]
+    pub project_id: Uuid,
+    /// The code of its province, which is the project's.
+    #[kept]
+    pub province: ProvinceCode,
+    /// 1 for the first one, one more for each re-baseline.
+    #[shown]
+    #[schema(minimum = 1, example = 1)]
+    pub number: i32,
+    /// Date from which it is in force: today by default, not in the future, and not before the former
+    /// baseline.
+    #[input(optional)]
+    pub frozen_on: Date,
+    /// The decision behind it.
+    #[view(example = json!(null))]
+    pub decision_id: Option<Uuid>,
+    /// Reason for the baseline.
+    #[view(example = json!(null))]
+    #[input(min_length = 1, max_length = 2000, pattern = "\\S", example = "تأخیر در تأمین ماشین‌آلات")]
+    pub reason: Option<String>,
+    /// Changes of the plan; each milestone once. The weights total 10,000 afterwards.
+    #[schema(example = json!([]))]
+    #[input(default, max_items = 500)]
+    pub changes: List<PlanChange>,
+    /// The frozen milestones in the order of due days, without cancelled ones.
+    #[shown]
+    #[schema(example = json!([]))]
+    pub milestones: List<FrozenMilestone>,
 }
-
-/// Several changes in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Changes(pub Vec<PlanChange>);
-
-/// The frozen milestones in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct FrozenPlan(pub Vec<FrozenMilestone>);
 
 /// Change of a milestone by a baseline. Omitted fields stay as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -113,36 +119,28 @@ impl From<&milestones::Model> for FrozenMilestone {
             phase: row.phase,
             title_fa: row.title_fa.clone(),
             weight_bp: row.weight_bp,
-            planned_start: row.planned_start.map(Date::from),
-            due_on: row.due_on.into(),
-            budget_irr: row.budget_irr.map(Amount),
+            planned_start: row.planned_start,
+            due_on: row.due_on,
+            budget_irr: row.budget_irr,
         }
     }
 }
 
 impl Record for Model {
     type Active = ActiveModel;
-    type View = Baseline;
+    type View = Self;
 
     const RESOURCE: &'static str = "baseline";
-    const DAYS: &'static [&'static str] = &["frozen_on", "planned_start", "due_on"];
     const PATH_PARAMETER: &'static str = "baseline_id";
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|project| Column::ProjectId.eq(project));
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "baseline_number",
         columns: "baseline.project_id, baseline.number",
-        violation: || {
-            Violation::body(
-                "",
-                "duplicate",
-                Text::new("این خط مبنا از پیش هست.", "This baseline is there already."),
-            )
-        },
+        pointer: "",
+        code: "duplicate",
+        fa: "این خط مبنا از پیش هست.",
+        en: "This baseline is there already.",
     }];
-
-    fn view(&self) -> Baseline {
-        Baseline::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -189,7 +187,7 @@ impl Record for Model {
                 )
                 .await?;
         }
-        self.milestones = FrozenPlan(plan.iter().map(FrozenMilestone::from).collect());
+        self.milestones = List(plan.iter().map(FrozenMilestone::from).collect());
         Ok(())
     }
 }
@@ -243,17 +241,12 @@ impl Model {
         }
         if change.cancelled {
             let (from, to, reason) = (milestone.state.name(), State::Cancelled.name(), self.reason.clone());
-            let event = Event {
-                from,
-                to,
-                effective_on: self.frozen_on.into(),
-                decision_id: self.decision_id,
-                reason,
-            };
+            let event =
+                Event { from, to, effective_on: self.frozen_on, decision_id: self.decision_id, reason };
             return lifecycle::follow(transaction, &milestone, State::Cancelled, &event).await;
         }
-        let planned_start = change.planned_start.map(Date::naive).or(milestone.planned_start);
-        let due_on = change.due_on.map_or(milestone.due_on, Date::naive);
+        let planned_start = change.planned_start.or(milestone.planned_start);
+        let due_on = change.due_on.unwrap_or(milestone.due_on);
         checks::all_or_none(checks::in_order(planned_start, Some(due_on), "/due_on").into_iter().collect())?;
         let changed = milestones::Model {
             weight_bp: change.weight_bp.unwrap_or(milestone.weight_bp),
@@ -292,99 +285,11 @@ pub async fn latest(transaction: &Transaction, project: Uuid) -> Result<Option<M
         .await
 }
 
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] =
-        &[SortKey { name: "id", sql: "baseline.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
-}
-
-/// A baseline of a project.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Baseline {
-    #[serde(flatten)]
-    info: RecordInfo,
-    /// The project.
-    project_id: Uuid,
-    /// 1 for the first one, one more for each re-baseline.
-    #[schema(minimum = 1, example = 1)]
-    number: i32,
-    /// Date from which it is in force.
-    frozen_on: Date,
-    /// The decision behind it.
-    #[schema(required, example = json!(null))]
-    decision_id: Option<Uuid>,
-    /// Reason for the baseline.
-    #[schema(required, example = json!(null))]
-    reason: Option<String>,
-    /// Changes compared with the former plan.
-    #[schema(example = json!([]))]
-    changes: Vec<PlanChange>,
-    /// The frozen milestones in the order of due days, without cancelled ones.
-    #[schema(example = json!([]))]
-    milestones: Vec<FrozenMilestone>,
-}
-
-impl From<&Model> for Baseline {
-    fn from(row: &Model) -> Self {
-        Self {
-            info: row.into(),
-            project_id: row.project_id,
-            number: row.number,
-            frozen_on: row.frozen_on.into(),
-            decision_id: row.decision_id,
-            reason: row.reason.clone(),
-            changes: row.changes.0.clone(),
-            milestones: row.milestones.0.clone(),
-        }
-    }
-}
-
-/// Input of a baseline. The first one needs nothing; a re-baseline needs `decision_id` and `reason`.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "frozen_on": "2015-04-04" }))]
-pub struct BaselineInput {
-    /// Date from which it is in force: today by default, not in the future, and not before the former
-    /// baseline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub frozen_on: Option<Date>,
-    /// The decision behind it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decision_id: Option<Uuid>,
-    /// Reason for the baseline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "تأخیر در تأمین ماشین‌آلات")]
-    pub reason: Option<String>,
-    /// Changes of the plan; each milestone once. The weights total 10,000 afterwards.
-    #[serde(default)]
-    #[schema(max_items = 500, example = json!([]))]
-    pub changes: Vec<PlanChange>,
-    /// Identifiers of the baseline in other systems.
-    #[serde(default)]
-    pub external_refs: ExternalRefs,
-}
-
-impl From<&Model> for BaselineInput {
-    fn from(row: &Model) -> Self {
-        let row = row.clone();
-        Self {
-            frozen_on: Some(row.frozen_on.into()),
-            decision_id: row.decision_id,
-            reason: row.reason,
-            changes: row.changes.0,
-            external_refs: row.external_refs,
-        }
-    }
-}
-
 impl Input<Model> for BaselineInput {
-    fn external_refs(&mut self) -> &mut ExternalRefs {
-        &mut self.external_refs
-    }
-
-    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
+    fn onto_row(mut self, row: &Model) -> Result<Model, Problem> {
         let mut faults = Vec::new();
-        let frozen_on = self.frozen_on.unwrap_or_else(Date::today_in_iran);
-        faults.extend(checks::not_in_future(Some(frozen_on.naive()), "/frozen_on"));
+        let frozen_on = *self.frozen_on.get_or_insert_with(Date::today_in_iran);
+        faults.extend(checks::not_in_future(Some(frozen_on), "/frozen_on"));
         for (index, change) in self.changes.iter().enumerate() {
             if self.changes[..index].iter().any(|earlier| earlier.milestone_id == change.milestone_id) {
                 let detail = Text::new("این نقطهٔ عطف دو بار آمده است.", "This milestone is given twice.");
@@ -396,14 +301,7 @@ impl Input<Model> for BaselineInput {
             }
         }
         checks::all_or_none(faults)?;
-        Ok(Model {
-            frozen_on: frozen_on.naive(),
-            decision_id: self.decision_id,
-            reason: self.reason,
-            changes: Changes(self.changes),
-            external_refs: self.external_refs,
-            ..row.clone()
-        })
+        Ok(self.over(row))
     }
 }
 

@@ -1,17 +1,15 @@
 //! The record made of table and representations: scope, sort keys, search terms, rules between records.
 
-use super::entity::Overdue;
 use std::collections::HashMap;
 
 use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::{
     dto::{Milestone, MilestoneFilter},
-    entity::{ActiveModel, Column, Model},
+    entity::{ActiveModel, Column, Model, Overdue},
     rules::{self, State},
 };
 use crate::{
-    http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
     persian::Date,
     policy::Caller,
@@ -19,7 +17,7 @@ use crate::{
     projects::{self},
     provinces,
     store::{
-        Include, Past, Reading, Record, Retrospective, SqlKind, Transaction,
+        Include, Past, Reading, Record, Retrospective, Transaction,
         point_in_time::{self, Fields},
         search,
     },
@@ -30,15 +28,10 @@ impl Record for Model {
     type View = Milestone;
 
     const RESOURCE: &'static str = "milestone";
-    const DAYS: &'static [&'static str] = &["planned_start", "due_on", "accepted_on"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
     const INCLUDES: &'static [Include] = &[Include::new("project", "the project", "projects:read")];
     const REFERRED_BY: &'static [(&'static str, &'static str)] =
         &[("payment", "milestone_id"), ("attachment", "subject_id")];
-
-    fn view(&self) -> Milestone {
-        Milestone::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -53,10 +46,8 @@ impl Record for Model {
     }
 
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Milestone>, Problem> {
-        let projects = match reading.includes("project") {
-            true => reading.by_ids::<projects::entity::Model>(rows.iter().map(|row| row.project_id)).await?,
-            false => Default::default(),
-        };
+        let projects = rows.iter().map(|row| row.project_id);
+        let projects = reading.included::<projects::entity::Model>("project", projects).await?;
         let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
         let today = Date::today_in_iran();
         let view = |row: &Self| {
@@ -110,7 +101,7 @@ impl Stateful for Model {
     fn apply_state(&mut self, state: State, on: Date) {
         let is_accepted = state == State::Accepted;
         self.state = state;
-        self.accepted_on = is_accepted.then(|| on.naive());
+        self.accepted_on = is_accepted.then_some(on);
         self.accepted_fraction_bp = if is_accepted { 10_000 } else { 0 };
     }
 
@@ -144,30 +135,6 @@ impl Retrospective for Model {
                 && point_in_time::day(fields, "due_on").is_some_and(|due| due < past.as_of.naive()),
         })
     }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "due_on",
-            sql: "milestone.due_on",
-            kind: SqlKind::Date,
-            value: |row| row.due_on.into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "milestone.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "milestone.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "milestone.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
 }
 
 impl MilestoneFilter {

@@ -4,15 +4,13 @@ use sea_orm::{entity::prelude::*, sea_query::Condition};
 
 use super::{
     dto::{Kind, Organisation, OrganisationFilter},
-    entity::{ActiveModel, Column, Entity, Model},
+    entity::{ActiveModel, Column, Model},
 };
 use crate::{
-    http::{SortKey, page::Listed},
-    policy::Scope,
-    problem::{Problem, Text, Violation, problem_types},
+    problem::{Problem, problem_types},
     provinces,
     store::{
-        Include, Reading, Record, SqlKind, Transaction,
+        Include, Reading, Record, Transaction,
         personal::{Apart, Sealed},
         record::Unique,
         search,
@@ -24,7 +22,7 @@ impl Record for Model {
     type View = Organisation;
 
     const RESOURCE: &'static str = "organisation";
-    const PERSONAL: &'static [&'static str] = &["legal_id", "phone", "email"];
+    const NATIONAL_FOR_ALL: bool = true;
     const INCLUDES: &'static [Include] =
         &[Include::new("parent", "the organisation that it is a part of", "organisations:read")];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[
@@ -39,31 +37,14 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "organisation_legal_id_index",
         columns: "organisation.legal_id_index",
-        violation: || {
-            Violation::body(
-                "/legal_id",
-                "duplicate",
-                Text::new("این شناسهٔ ملی از پیش ثبت شده است.", "This national id is registered already."),
-            )
-        },
+        pointer: "/legal_id",
+        code: "duplicate",
+        fa: "این شناسهٔ ملی از پیش ثبت شده است.",
+        en: "This national id is registered already.",
     }];
-
-    fn view(&self) -> Organisation {
-        Organisation::from(self)
-    }
-
-    /// National organisations exist for everybody.
-    fn visible_to(scope: &Scope) -> Condition {
-        scope.holds_or_national((Entity, Column::Province))
-    }
 
     fn province(&self) -> Option<&str> {
         self.province.as_deref()
-    }
-
-    /// A national organisation is kept by national offices.
-    fn is_writable_in(&self, scope: &Scope) -> bool {
-        scope.province().is_none() || self.province() == scope.province()
     }
 
     fn address(&self) -> String {
@@ -92,15 +73,13 @@ impl Record for Model {
     }
 
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Organisation>, Problem> {
-        let mut views: Vec<_> = rows.iter().map(Self::view).collect();
-        if reading.includes("parent") {
-            let parents = reading.by_ids::<Self>(rows.iter().filter_map(|row| row.parent_id)).await?;
-            for (view, row) in views.iter_mut().zip(rows) {
-                view.parent =
-                    row.parent_id.and_then(|id| parents.get(&id)).map(|parent| Box::new(parent.clone()));
-            }
-        }
-        Ok(views)
+        let parents = reading.included::<Self>("parent", rows.iter().map(|row| row.parent_id)).await?;
+        let view = |row: &Self| {
+            let mut view = row.view();
+            view.parent = row.parent_id.and_then(|id| parents.get(&id).cloned()).map(Box::new);
+            view
+        };
+        Ok(rows.iter().map(view).collect())
     }
 
     /// No organisation is a part of itself, however far up; one that a province works with does not leave it;
@@ -126,30 +105,6 @@ impl Record for Model {
         }
         Ok(())
     }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "name_fa",
-            sql: "organisation.name_order",
-            kind: SqlKind::Text,
-            value: |row| row.name_order.as_str().into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "organisation.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "organisation.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "organisation.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
 }
 
 impl OrganisationFilter {

@@ -1,39 +1,60 @@
 //! Payments: table and queries.
 
+use macros::record;
 use sea_orm::entity::prelude::*;
 
 use crate::{
     lifecycle::State as _,
     milestones::entity as milestones,
+    persian::Date,
     problem::{Problem, Text, Violation, problem_types},
     projects::{belonging, budget, dto::Line, entity as projects, rules::State},
+    provinces::ProvinceCode,
     store::Transaction,
+    values::Amount,
 };
 
-crate::store::record_table! {
-    /// A payment.
-    "payment" {
-        /// The project.
-        project_id: Uuid,
-        /// The code of its province, which is the project's.
-        province: String,
-        /// Budget line.
-        line: Line,
-        /// Amount in rials.
-        amount_irr: i64,
-        /// The day of the payment.
-        paid_on: ChronoDate,
-        /// Milestone that is paid for.
-        milestone_id: Option<Uuid>,
-        /// The number of the payment document.
-        document_no: String,
-        /// Payee.
-        payee_fa: Option<String>,
-        /// The day on which it was reconciled with the bank statement.
-        reconciled_on: Option<ChronoDate>,
-        /// Note.
-        note: Option<String>,
-    }
+/// A payment (پرداخت) from a line of a project's budget.
+#[record(table = "payment", shown, input = PaymentInput, sort(paid_on, amount_irr, created_at, updated_at))]
+#[input(about = "Input of a payment. `project_id`, `line`, `amount_irr`, `paid_on` and `document_no` are required.", example = json!({
+    "project_id": "0193f0a0-0000-7000-8000-000000000000", "line": "cda_fee", "amount_irr": "450000000", "paid_on": "2014-03-20",
+    "document_no": "1393/2208", "payee_fa": "عامل توسعهٔ نمونه", "reconciled_on": "2014-04-04",
+}))]
+pub struct Model {
+    /// The project: needed for a new payment. It never changes.
+    #[input(optional)]
+    pub project_id: Uuid,
+    /// The province, which is that of the project.
+    #[shown]
+    pub province: ProvinceCode,
+    /// Budget line.
+    #[schema(example = "cda_fee")]
+    pub line: Line,
+    /// Amount in whole rials: at most the remaining budget of the line.
+    #[schema(example = "450000000")]
+    #[input(value_type = String, format = "int64", pattern = "^[1-9][0-9]{0,17}$")]
+    pub amount_irr: Amount,
+    /// The day of the payment, not in the future.
+    pub paid_on: Date,
+    /// Milestone of the project that is paid for.
+    #[view(example = json!(null))]
+    pub milestone_id: Option<Uuid>,
+    /// The number of the payment document.
+    #[schema(example = "1393/2208")]
+    #[input(min_length = 1, max_length = 100, pattern = "\\S", format = "name")]
+    pub document_no: String,
+    /// Payee, in Persian.
+    #[schema(example = "عامل توسعهٔ نمونه")]
+    #[input(min_length = 1, max_length = 200, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub payee_fa: Option<String>,
+    /// The day on which it was reconciled with the bank statement: not before the payment, and not in the
+    /// future.
+    #[schema(example = "2014-04-04")]
+    pub reconciled_on: Option<Date>,
+    /// Note.
+    #[schema(example = "قسط نخست قرارداد")]
+    #[input(min_length = 1, max_length = 2000, pattern = "\\S")]
+    pub note: Option<String>,
 }
 
 impl Model {
@@ -69,7 +90,7 @@ impl Model {
         project: &projects::Model,
     ) -> Result<(), Problem> {
         let remaining = budget::remaining(transaction, project, self.line, self.id).await?;
-        if self.amount_irr <= remaining {
+        if self.amount_irr.0 <= remaining {
             return Ok(());
         }
         let line = self.line.name();

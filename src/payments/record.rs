@@ -7,12 +7,11 @@ use super::{
     entity::{ActiveModel, Column, Model},
 };
 use crate::{
-    http::{SortKey, page::Listed},
     milestones::entity as milestones,
     problem::Problem,
     projects::entity as projects,
     provinces,
-    store::{Include, Reading, Record, SqlKind, Transaction, search},
+    store::{Include, Reading, Record, Transaction, search},
 };
 
 impl Record for Model {
@@ -20,16 +19,11 @@ impl Record for Model {
     type View = Payment;
 
     const RESOURCE: &'static str = "payment";
-    const DAYS: &'static [&'static str] = &["paid_on", "reconciled_on"];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
     const INCLUDES: &'static [Include] = &[
         Include::new("project", "the project", "projects:read"),
         Include::new("milestone", "the milestone that it is paid for", "milestones:read"),
     ];
-
-    fn view(&self) -> Payment {
-        Payment::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -44,16 +38,10 @@ impl Record for Model {
     }
 
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Payment>, Problem> {
-        let projects = match reading.includes("project") {
-            true => reading.by_ids::<projects::Model>(rows.iter().map(|row| row.project_id)).await?,
-            false => Default::default(),
-        };
-        let milestones = match reading.includes("milestone") {
-            true => {
-                reading.by_ids::<milestones::Model>(rows.iter().filter_map(|row| row.milestone_id)).await?
-            }
-            false => Default::default(),
-        };
+        let projects = rows.iter().map(|row| row.project_id);
+        let projects = reading.included::<projects::Model>("project", projects).await?;
+        let milestones = rows.iter().map(|row| row.milestone_id);
+        let milestones = reading.included::<milestones::Model>("milestone", milestones).await?;
         let view = |row: &Self| {
             let mut view = row.view();
             view.project = projects.get(&row.project_id).cloned();
@@ -79,36 +67,6 @@ impl Record for Model {
         self.open_project(transaction).await?;
         Ok(())
     }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "paid_on",
-            sql: "payment.paid_on",
-            kind: SqlKind::Date,
-            value: |row| row.paid_on.into(),
-        },
-        SortKey {
-            name: "amount_irr",
-            sql: "payment.amount_irr",
-            kind: SqlKind::Integer,
-            value: |row| row.amount_irr.into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "payment.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "payment.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "payment.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
 }
 
 impl PaymentFilter {

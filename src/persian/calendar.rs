@@ -76,7 +76,7 @@ pub enum Period {
 /// Every `Date` is in the years 1000 to 8377 of the Persian calendar, 1621-03-21 to 8999-03-19 in the
 /// Gregorian one. So each has a four-digit year in both calendars, and what was written in one can be read in
 /// the other.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, DeriveValueType)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, DeriveValueType)]
 pub struct Date(NaiveDate);
 
 impl Date {
@@ -212,6 +212,13 @@ fn ascii(year: i32, month: u8, day: u8) -> [u8; 10] {
 fn as_str(written: &[u8; 10]) -> &str {
     // ASCII always is UTF-8.
     str::from_utf8(written).unwrap_or_default()
+}
+
+/// ISO 8601, for text that says that the day is Gregorian.
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// A day outside [`Date::FIRST`] to [`Date::LAST`], which no input can name, becomes the nearer of

@@ -133,7 +133,7 @@ impl PartialSchema for PersianPeriod {
 impl ToSchema for PersianPeriod {}
 
 /// A period that is a quarter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, DeriveValueType)]
 #[serde(transparent)]
 pub struct Quarter(pub PersianPeriod);
 

@@ -1,50 +1,78 @@
 //! Progress reports: table and queries.
 
 use chrono::Days;
-use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, entity::prelude::*, prelude::StringLen};
+use macros::record;
+use sea_orm::{DeriveActiveEnum, EnumIter, entity::prelude::*, prelude::StringLen};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{lifecycle, persian::PersianPeriod};
+use crate::{
+    lifecycle::{self, AllowedTransition},
+    persian::{Date, Quarter},
+    provinces::ProvinceCode,
+    values::List,
+};
 
 /// Number of days after the end of its quarter by which a report is due (proposed).
 pub const DAYS_TO_REPORT: u32 = 15;
 
-crate::store::record_table! {
-    /// A progress report.
-    "progress_report" {
-        /// The project.
-        project_id: Uuid,
-        /// The code of its province, which is the project's.
-        province: String,
-        /// The quarter.
-        quarter: PersianPeriod,
-        /// Its first day.
-        period_start: ChronoDate,
-        /// Its last day.
-        period_end: ChronoDate,
-        /// Work done.
-        narrative_fa: String,
-        /// Obstacles.
-        issues: Issues,
-        /// State.
-        state: State,
-        /// Date of submission.
-        submitted_on: Option<ChronoDate>,
-        /// Date of national acceptance.
-        accepted_on: Option<ChronoDate>,
-    }
+/// A progress report (گزارش پیشرفت) of a project for a quarter of the Persian calendar.
+#[record(table = "progress_report", shown, input = ProgressReportInput, sort(period_end, created_at, updated_at))]
+#[input(about = "Input of a progress report. `project_id`, `quarter` and `narrative_fa` are required.", example = json!({
+    "project_id": "0193f0a0-0000-7000-8000-000000000000", "quarter": "1393-Q2", "narrative_fa": "دو نشست اعتمادسازی برگزار شد.",
+    "issues": [{ "text": "تأخیر در تخصیص اعتبار آموزش", "action": "پیگیری در کارگروه استانی" }],
+}))]
+pub struct Model {
+    /// The project: needed for a new report. It never changes.
+    #[input(optional)]
+    pub project_id: Uuid,
+    /// The province, which is that of the project.
+    #[shown]
+    pub province: ProvinceCode,
+    /// The quarter, in the Persian calendar always: one that has begun.
+    pub quarter: Quarter,
+    /// The first day of the quarter.
+    #[shown]
+    #[schema(example = "2014-06-22")]
+    pub period_start: Date,
+    /// The last day of the quarter.
+    #[shown]
+    #[schema(example = "2014-09-22")]
+    pub period_end: Date,
+    /// Deadline for submission.
+    #[computed]
+    #[schema(example = "2014-10-07")]
+    pub due_on: Date,
+    /// Work done, in Persian.
+    #[schema(example = "دو نشست اعتمادسازی برگزار شد.")]
+    #[input(min_length = 1, max_length = 20_000, pattern = "[\\p{L}\\p{N}]")]
+    pub narrative_fa: String,
+    /// Obstacles.
+    #[input(default, max_items = 50)]
+    pub issues: List<Issue>,
+    /// State. It changes only by `POST /progress-reports/{id}/transitions`.
+    #[shown]
+    pub state: State,
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they also depend
+    /// on the day.
+    #[computed]
+    #[schema(example = json!([{"to": "submitted", "needs": [], "missing": []}]))]
+    pub allowed_transitions: Vec<AllowedTransition<State>>,
+    /// Date of submission; null while it is a draft.
+    #[shown]
+    #[schema(example = json!(null))]
+    pub submitted_on: Option<Date>,
+    /// Date of national acceptance.
+    #[shown]
+    #[schema(example = json!(null))]
+    pub accepted_on: Option<Date>,
 }
-
-/// Several issues in a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Issues(pub Vec<Issue>);
 
 impl Model {
     /// Deadline for submission.
-    pub fn due_on(&self) -> ChronoDate {
-        self.period_end + Days::new(DAYS_TO_REPORT.into())
+    pub fn due_on(&self) -> Date {
+        (self.period_end.naive() + Days::new(DAYS_TO_REPORT.into())).into()
     }
 }
 

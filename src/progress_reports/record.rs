@@ -10,14 +10,13 @@ use super::{
     rules::{self, State},
 };
 use crate::{
-    http::{SortKey, page::Listed},
     lifecycle::{self, Stateful, Step},
     persian::Date,
     policy::Caller,
-    problem::{Problem, Text, Violation},
+    problem::Problem,
     projects::{self, belonging},
     provinces,
-    store::{Include, Reading, Record, SqlKind, Transaction, record::Unique, search},
+    store::{Include, Reading, Record, Transaction, record::Unique, search},
 };
 
 impl Record for Model {
@@ -25,26 +24,17 @@ impl Record for Model {
     type View = ProgressReport;
 
     const RESOURCE: &'static str = "progress_report";
-    const DAYS: &'static [&'static str] =
-        &["period_start", "period_end", "due_on", "submitted_on", "accepted_on"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
     const INCLUDES: &'static [Include] = &[Include::new("project", "the project", "projects:read")];
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[("attachment", "subject_id")];
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "progress_report_of_quarter",
         columns: "progress_report.project_id, progress_report.quarter",
-        violation: || {
-            let detail = Text::new(
-                "پروژه برای این فصل گزارش دیگری دارد.",
-                "The project has another report for this quarter.",
-            );
-            Violation::body("/quarter", "duplicate", detail)
-        },
+        pointer: "/quarter",
+        code: "duplicate",
+        fa: "پروژه برای این فصل گزارش دیگری دارد.",
+        en: "The project has another report for this quarter.",
     }];
-
-    fn view(&self) -> ProgressReport {
-        ProgressReport::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -60,10 +50,8 @@ impl Record for Model {
     }
 
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<ProgressReport>, Problem> {
-        let projects = match reading.includes("project") {
-            true => reading.by_ids::<projects::entity::Model>(rows.iter().map(|row| row.project_id)).await?,
-            false => Default::default(),
-        };
+        let projects = rows.iter().map(|row| row.project_id);
+        let projects = reading.included::<projects::entity::Model>("project", projects).await?;
         let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
         let view = |row: &Self| {
             let mut view = row.view();
@@ -105,8 +93,8 @@ impl Stateful for Model {
     fn apply_state(&mut self, state: State, on: Date) {
         self.state = state;
         match state {
-            State::Submitted => self.submitted_on = Some(on.naive()),
-            State::NationallyAccepted => self.accepted_on = Some(on.naive()),
+            State::Submitted => self.submitted_on = Some(on),
+            State::NationallyAccepted => self.accepted_on = Some(on),
             State::Returned => self.submitted_on = None,
             _ => {}
         }
@@ -123,30 +111,6 @@ impl Stateful for Model {
     async fn lock_related(&self, transaction: &Transaction) -> Result<(), Problem> {
         belonging::own_project(transaction, self.project_id).await.map(|_| ())
     }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "period_end",
-            sql: "progress_report.period_end",
-            kind: SqlKind::Date,
-            value: |row| row.period_end.into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "progress_report.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "progress_report.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "progress_report.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
 }
 
 impl ProgressReportFilter {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::entity::Model;
@@ -55,12 +54,12 @@ const QUARTER_OVER: Guard<Model> = Guard {
 
 /// Facts that the guards check.
 pub struct Facts {
-    on: NaiveDate,
+    on: Date,
 }
 
 /// The facts of some reports on a day.
 pub fn facts(rows: &[Model], on: Date) -> HashMap<Uuid, Facts> {
-    rows.iter().map(|row| (row.id, Facts { on: on.naive() })).collect()
+    rows.iter().map(|row| (row.id, Facts { on })).collect()
 }
 
 /// 409 for a report that is under review or accepted: its content stays.

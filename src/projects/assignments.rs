@@ -1,5 +1,6 @@
 //! Assignments (انتصاب) of CDAs to projects: role and duration.
 
+use macros::record;
 use sea_orm::{
     EnumIter,
     entity::prelude::*,
@@ -12,14 +13,14 @@ use super::{dates, entity as projects, independence};
 use crate::{
     cdas,
     http::{
-        Routes, SortKey,
-        page::Listed,
+        Routes,
         resource::{self, Part, Resource, Standard, Words},
     },
     persian::Date,
     problem::{Problem, Text, Violation, problem_types},
     provinces,
-    store::{Input, Record, RecordInfo, SqlKind, Transaction, external_ref::ExternalRefs},
+    store::{Fields, Input, Record, Transaction},
+    values::ProvinceCode,
 };
 
 /// The routes of this resource.
@@ -27,26 +28,34 @@ pub fn routes(config: &mut Routes<'_>) {
     config.service(resource::part::<Model>());
 }
 
-crate::store::record_table! {
-    /// An assignment of a CDA to a project.
-    "assignment" {
-        /// The project.
-        project_id: Uuid,
-        /// The code of its province, which is the project's.
-        province: String,
-        /// The CDA.
-        cda_id: Uuid,
-        /// Role.
-        role: Role,
-        /// The first day.
-        valid_from: ChronoDate,
-        /// The last day.
-        valid_to: Option<ChronoDate>,
-        /// The number of the contract.
-        contract_no: Option<String>,
-        /// Reason for the end.
-        end_reason: Option<String>,
-    }
+/// An assignment of a CDA to a project.
+#[record(table = "assignment", shown = Assignment, input = AssignmentInput, sort())]
+#[input(about = "Input of an assignment. `cda_id`, `role` and `valid_from` are required.")]
+pub struct Model {
+    /// The project.
+    #[shown]
+    pub project_id: Uuid,
+    /// The code of its province, which is the project's.
+    #[kept]
+    pub province: ProvinceCode,
+    /// The CDA, of the same province as the project.
+    pub cda_id: Uuid,
+    /// Role of the CDA. A project has one `lead` at a time.
+    pub role: Role,
+    /// The first day.
+    pub valid_from: Date,
+    /// The last day; none while there is no end.
+    #[view(example = json!(null))]
+    #[input(example = "2017-03-20")]
+    pub valid_to: Option<Date>,
+    /// The number of the contract.
+    #[schema(example = "1393/112-1")]
+    #[input(min_length = 1, max_length = 100, pattern = "\\S", format = "name")]
+    pub contract_no: Option<String>,
+    /// Reason for the end.
+    #[view(example = json!(null))]
+    #[input(min_length = 1, max_length = 2000, pattern = "\\S", example = "پایان قرارداد")]
+    pub end_reason: Option<String>,
 }
 
 /// Roles of a CDA in a project.
@@ -66,16 +75,11 @@ pub enum Role {
 
 impl Record for Model {
     type Active = ActiveModel;
-    type View = Assignment;
+    type View = Self;
 
     const RESOURCE: &'static str = "assignment";
-    const DAYS: &'static [&'static str] = &["valid_from", "valid_to"];
     const PATH_PARAMETER: &'static str = "assignment_id";
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = Some(|project| Column::ProjectId.eq(project));
-
-    fn view(&self) -> Assignment {
-        Assignment::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -159,112 +163,11 @@ impl Model {
     }
 }
 
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] =
-        &[SortKey { name: "id", sql: "assignment.id", kind: SqlKind::Uuid, value: |row| row.id.into() }];
-}
-
-/// An assignment of a CDA to a project.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Assignment {
-    #[serde(flatten)]
-    info: RecordInfo,
-    /// The project.
-    project_id: Uuid,
-    /// The CDA.
-    cda_id: Uuid,
-    /// Role of the CDA.
-    role: Role,
-    /// The first day.
-    valid_from: Date,
-    /// The last day; null while there is no end.
-    #[schema(required, example = json!(null))]
-    valid_to: Option<Date>,
-    /// The number of the contract.
-    #[schema(required, example = "1393/112-1")]
-    contract_no: Option<String>,
-    /// Reason for the end.
-    #[schema(required, example = json!(null))]
-    end_reason: Option<String>,
-}
-
-impl From<&Model> for Assignment {
-    fn from(row: &Model) -> Self {
-        let input = AssignmentInput::from(row);
-        Self {
-            info: row.into(),
-            project_id: row.project_id,
-            cda_id: input.cda_id,
-            role: input.role,
-            valid_from: input.valid_from,
-            valid_to: input.valid_to,
-            contract_no: input.contract_no,
-            end_reason: input.end_reason,
-        }
-    }
-}
-
-/// Input of an assignment. `cda_id`, `role` and `valid_from` are required.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AssignmentInput {
-    /// The CDA, of the same province as the project.
-    pub cda_id: Uuid,
-    /// Role of the CDA. A project has one `lead` at a time.
-    pub role: Role,
-    /// The first day.
-    pub valid_from: Date,
-    /// The last day; none while there is no end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "2017-03-20")]
-    pub valid_to: Option<Date>,
-    /// The number of the contract.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 100, pattern = "\\S", format = "name", example = "1393/112-1")]
-    pub contract_no: Option<String>,
-    /// Reason for the end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 2000, pattern = "\\S", example = "پایان قرارداد")]
-    pub end_reason: Option<String>,
-    /// Identifiers of the assignment in other systems.
-    #[serde(default)]
-    pub external_refs: ExternalRefs,
-}
-
-impl From<&Model> for AssignmentInput {
-    fn from(row: &Model) -> Self {
-        let row = row.clone();
-        Self {
-            cda_id: row.cda_id,
-            role: row.role,
-            valid_from: row.valid_from.into(),
-            valid_to: row.valid_to.map(Date::from),
-            contract_no: row.contract_no,
-            end_reason: row.end_reason,
-            external_refs: row.external_refs,
-        }
-    }
-}
-
 impl Input<Model> for AssignmentInput {
-    fn external_refs(&mut self) -> &mut ExternalRefs {
-        &mut self.external_refs
-    }
-
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
-        let faults =
-            dates::in_order(Some(self.valid_from.naive()), self.valid_to.map(Date::naive), "/valid_to");
+        let faults = dates::in_order(Some(self.valid_from), self.valid_to, "/valid_to");
         dates::all_or_none(faults.into_iter().collect())?;
-        Ok(Model {
-            cda_id: self.cda_id,
-            role: self.role,
-            valid_from: self.valid_from.naive(),
-            valid_to: self.valid_to.map(Date::naive),
-            contract_no: self.contract_no,
-            end_reason: self.end_reason,
-            external_refs: self.external_refs,
-            ..row.clone()
-        })
+        Ok(self.over(row))
     }
 }
 

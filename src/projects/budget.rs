@@ -4,16 +4,14 @@
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 use uuid::Uuid;
 
-use super::{
-    dto::Line,
-    entity::{Budget, Model},
-};
+use super::{dto::Line, entity::Model};
 use crate::{
     problem::{Problem, Text, Violation, problem_types},
     store::Transaction,
+    values::List,
 };
 
-impl Budget {
+impl List<super::entity::BudgetLine> {
     /// Approved amount of a line, in rials; 0 for a missing line.
     pub fn approved(&self, line: Line) -> i64 {
         self.0.iter().find(|part| part.line == line).map_or(0, |part| part.amount_irr.0)

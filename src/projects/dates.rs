@@ -1,7 +1,6 @@
 //! Nesting of dates: a milestone is within its phase, a phase within the contract (rule 5 of `domain.md`).
 //! Unknown dates do not limit.
 
-use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, DbErr,
     sea_query::{Expr, ExprTrait, Func, Query},
@@ -9,6 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
+    persian::Date,
     problem::{Text, Violation},
     store::Transaction,
 };
@@ -19,9 +19,9 @@ pub use crate::checks::{all_or_none, in_order};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     /// The first day.
-    pub from: Option<NaiveDate>,
+    pub from: Option<Date>,
     /// The last day.
-    pub to: Option<NaiveDate>,
+    pub to: Option<Date>,
 }
 
 impl Span {
@@ -46,7 +46,7 @@ impl Span {
     }
 
     /// Violations of the days outside the range, each with its field.
-    pub fn excludes(self, days: &[(&str, Option<NaiveDate>)], outer: &Text) -> Vec<Violation> {
+    pub fn excludes(self, days: &[(&str, Option<Date>)], outer: &Text) -> Vec<Violation> {
         let mut faults = Vec::new();
         for (pointer, day) in days {
             let Some(day) = day else { continue };

@@ -1,7 +1,8 @@
 //! Projects: table and queries.
 
+use macros::record;
 use sea_orm::{
-    DeriveActiveEnum, EnumIter, FromJsonQueryResult,
+    DeriveActiveEnum, EnumIter,
     entity::prelude::*,
     prelude::StringLen,
     sea_query::{Condition, ExprTrait, IntoColumnRef, Query, SelectStatement},
@@ -12,55 +13,83 @@ use uuid::Uuid;
 
 use super::{assignments, dates::Span, supervisions};
 use crate::{
-    lifecycle,
+    lifecycle::{self, AllowedTransition},
     persian::Date,
     policy::{Caller, Role},
     problem::{Problem, problem_types},
+    provinces::ProvinceCode,
     store::Transaction,
-    values::Amount,
+    values::{Amount, List},
 };
 
-crate::store::record_table! {
-    /// A project.
-    "project" {
-        /// Its code.
-        code: String,
-        /// The cluster that it develops.
-        cluster_id: Uuid,
-        /// Organisation that carries it out.
-        organisation_id: Uuid,
-        /// The code of its province, which is its cluster's.
-        province: String,
-        /// Its Persian title as given.
-        title_fa: String,
-        /// Its English title.
-        title_en: Option<String>,
-        /// The Persian title in the form that sorts as a dictionary does.
-        title_order: String,
-        /// The number of the contract.
-        contract_no: Option<String>,
-        /// The first day of the contract.
-        contract_start: Option<ChronoDate>,
-        /// The last day of the contract.
-        contract_end: Option<ChronoDate>,
-        /// Planned duration in months.
-        planned_months: i32,
-        /// The approved budget.
-        budget: Budget,
-        /// Vision for the cluster.
-        vision: Option<String>,
-        /// State.
-        state: State,
-        /// State before the suspension.
-        suspended_from: Option<State>,
-        /// Organisation that receives the results.
-        receiving_organisation_id: Option<Uuid>,
-    }
+/// A cluster development project (پروژهٔ توسعهٔ خوشه): a planned effort of a provincial company, directed by
+/// one CDA, to raise a cluster's dynamism and competitiveness.
+#[record(table = "project", shown, input = ProjectInput)]
+#[input(about = "Input of a project. Only `cluster_id`, `organisation_id` and `title_fa` are required.")]
+pub struct Model {
+    /// The code in the programme; given out by the service when left out.
+    #[view(example = "15-P-0001")]
+    #[input(optional, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$", nullable = false)]
+    pub code: String,
+    /// The cluster that it develops.
+    pub cluster_id: Uuid,
+    /// Organisation that carries it out: of the same province, or a national one.
+    pub organisation_id: Uuid,
+    /// The province, which is that of the cluster.
+    #[shown]
+    pub province: ProvinceCode,
+    /// The title in Persian.
+    #[schema(example = "پروژهٔ توسعهٔ خوشهٔ سنگ لرستان")]
+    #[input(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub title_fa: String,
+    /// The title in English.
+    #[schema(example = "Development of the stone cluster of Lorestan")]
+    #[input(min_length = 1, max_length = 300, pattern = "[\\p{L}\\p{N}]", format = "name")]
+    pub title_en: Option<String>,
+    /// The Persian title in the form that sorts as a dictionary does.
+    #[kept]
+    pub title_order: String,
+    /// The number of the contract.
+    #[schema(example = "1393/112")]
+    #[input(min_length = 1, max_length = 100, pattern = "\\S", format = "name")]
+    pub contract_no: Option<String>,
+    /// The first day of the contract.
+    pub contract_start: Option<Date>,
+    /// The last day of the contract. Phases and milestones lie within it.
+    #[schema(example = "2017-03-20")]
+    pub contract_end: Option<Date>,
+    /// Planned duration in months; 36 by default.
+    #[schema(minimum = 1, example = 36)]
+    #[input(default = "typical_months", maximum = 240)]
+    pub planned_months: i32,
+    /// The approved budget; each line once.
+    #[input(default, max_items = 4)]
+    pub budget: List<BudgetLine>,
+    /// Vision for the cluster.
+    #[schema(example = "قطب صادرات سنگ تزئینی کشور")]
+    #[input(min_length = 1, max_length = 4000, pattern = "\\S")]
+    pub vision: Option<String>,
+    /// Organisation that receives the results of the project, such as an association: of the same province,
+    /// or national.
+    #[view(example = json!(null))]
+    pub receiving_organisation_id: Option<Uuid>,
+    /// State. It changes only by `POST /projects/{id}/transitions`.
+    #[shown]
+    pub state: State,
+    /// Allowed transitions, each with its unmet conditions. Not part of the history, because they depend on
+    /// other records.
+    #[computed]
+    #[schema(example = json!([{"to": "approved", "needs": ["decision_id"], "missing": []}]))]
+    pub allowed_transitions: Vec<AllowedTransition<State>>,
+    /// State before the suspension.
+    #[kept]
+    pub suspended_from: Option<State>,
 }
 
-/// The budget in its column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Budget(pub Vec<BudgetLine>);
+/// Three years, as the programme has it.
+fn typical_months() -> i32 {
+    36
+}
 
 impl Model {
     /// The days of the contract, within which the phases and milestones lie.

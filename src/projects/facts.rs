@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 
-use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, FromQueryResult, prelude::ChronoDate};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 use uuid::Uuid;
 
 use super::entity::Model;
@@ -16,7 +15,7 @@ pub struct Facts {
     id: Uuid,
     /// The day.
     #[sea_orm(skip)]
-    pub on: ChronoDate,
+    pub on: Date,
     /// State of its cluster.
     pub cluster_state: String,
     /// Whether another project of the cluster is live.
@@ -79,8 +78,8 @@ pub async fn of_projects(
     rows: &[Model],
     on: Date,
 ) -> Result<HashMap<Uuid, Facts>, Problem> {
-    let day: NaiveDate = on.naive();
+    let day = on;
     let sql = SQL.replace("{of_project}", OF_PROJECT);
-    let found = Facts::find_by_statement(sql::about(db, &sql, day, rows)).all(db).await?;
+    let found = Facts::find_by_statement(sql::about(db, &sql, day.naive(), rows)).all(db).await?;
     Ok(found.into_iter().map(|facts| (facts.id, Facts { on: day, ..facts })).collect())
 }

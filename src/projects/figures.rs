@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value, prelude::ChronoDate};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 use serde::Serialize;
 use utoipa::{ToSchema, openapi::Ref};
 use uuid::Uuid;
@@ -114,7 +114,7 @@ struct Next {
     project_id: Uuid,
     id: Uuid,
     title_fa: String,
-    due_on: ChronoDate,
+    due_on: Date,
     state: String,
 }
 
@@ -225,7 +225,7 @@ pub async fn of_projects(
     ));
     for Next { project_id, id, title_fa, due_on, state } in Next::find_by_statement(next).all(db).await? {
         figures.entry(project_id).or_default().next_milestone =
-            Some(NextMilestone { id, title_fa, due_on: due_on.into(), state });
+            Some(NextMilestone { id, title_fa, due_on, state });
     }
     let leads = ask(format!(
         "SELECT a.project_id, c.id, c.name_fa, c.name_en FROM assignment a JOIN cda c ON c.id = a.cda_id \

@@ -1,6 +1,5 @@
 //! The record made of table and representations: scope, sort keys, search terms, rules between records.
 
-use super::entity::{assigned_to, assigned_to_cda};
 use std::collections::HashMap;
 
 use sea_orm::{entity::prelude::*, sea_query::Condition};
@@ -9,7 +8,7 @@ use super::{
     assignments, budget,
     dates::{self, Span},
     dto::{Project, ProjectFilter},
-    entity::{ActiveModel, Column, Model},
+    entity::{ActiveModel, Column, Model, assigned_to, assigned_to_cda},
     facts::{self, Facts},
     figures, partners, phases,
     rules::{self, State},
@@ -22,7 +21,7 @@ use crate::{
     organisations,
     persian::Date,
     policy::Caller,
-    problem::{Problem, Text, Violation},
+    problem::{Problem, Text},
     provinces,
     store::{
         Include, Past, Reading, Record, Retrospective, SqlKind, Transaction, code, point_in_time::Fields,
@@ -35,7 +34,6 @@ impl Record for Model {
     type View = Project;
 
     const RESOURCE: &'static str = "project";
-    const DAYS: &'static [&'static str] = &["contract_start", "contract_end"];
     const DERIVED: &'static [&'static str] = &["allowed_transitions"];
     const INCLUDES: &'static [Include] = &[
         Include::new("cluster", "the cluster that it develops", "clusters:read"),
@@ -64,28 +62,20 @@ impl Record for Model {
         Unique {
             index: "project_code",
             columns: "project.code",
-            violation: || {
-                Violation::body(
-                    "/code",
-                    "duplicate",
-                    Text::new("این کد آزاد نیست.", "This code is not free."),
-                )
-            },
+            pointer: "/code",
+            code: "duplicate",
+            fa: "این کد آزاد نیست.",
+            en: "This code is not free.",
         },
         Unique {
             index: "project_live",
             columns: "project.cluster_id",
-            violation: || {
-                let detail =
-                    Text::new("این خوشه پروژهٔ زندهٔ دیگری دارد.", "The cluster has another live project.");
-                Violation::body("/cluster_id", "live_project", detail)
-            },
+            pointer: "/cluster_id",
+            code: "live_project",
+            fa: "این خوشه پروژهٔ زندهٔ دیگری دارد.",
+            en: "The cluster has another live project.",
         },
     ];
-
-    fn view(&self) -> Project {
-        Project::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         Some(&self.province)
@@ -107,45 +97,27 @@ impl Record for Model {
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Project>, Problem> {
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
         let mut figures = figures::of_projects(&reading.db, &ids).await?;
-        let (mut clusters, mut organisations, mut leads) = (HashMap::new(), HashMap::new(), HashMap::new());
-        if reading.includes("cluster") {
-            clusters =
-                reading.by_ids::<clusters::entity::Model>(rows.iter().map(|row| row.cluster_id)).await?;
-        }
-        if reading.includes("organisation") {
-            organisations = reading
-                .by_ids::<organisations::entity::Model>(rows.iter().map(|row| row.organisation_id))
-                .await?;
-        }
-        if reading.includes("lead_cda") {
-            let leading =
-                figures.values().filter_map(|figures| figures.lead_cda.as_ref()).map(|lead| lead.id);
-            leads = reading.by_ids::<cdas::entity::Model>(leading).await?;
-        }
-        let mut assignments = parts(
-            reading,
-            "assignments",
-            assignments::Column::ProjectId,
-            &ids,
-            |row: &assignments::Model| row.project_id,
-        )
-        .await?;
-        let mut supervisions = parts(
-            reading,
-            "supervisions",
-            supervisions::Column::ProjectId,
-            &ids,
-            |row: &supervisions::Model| row.project_id,
-        )
-        .await?;
-        let mut partners =
-            parts(reading, "partners", partners::Column::ProjectId, &ids, |row: &partners::Model| {
-                row.project_id
-            })
+        let clusters = rows.iter().map(|row| row.cluster_id);
+        let clusters = reading.included::<clusters::entity::Model>("cluster", clusters).await?;
+        let organisations = rows.iter().map(|row| row.organisation_id);
+        let organisations =
+            reading.included::<organisations::entity::Model>("organisation", organisations).await?;
+        let leads = figures.values().filter_map(|figures| figures.lead_cda.as_ref()).map(|lead| lead.id);
+        let leads = reading.included::<cdas::entity::Model>("lead_cda", leads).await?;
+        let ids = || ids.iter().copied();
+        let project_of = |row: &assignments::Model| row.project_id;
+        let mut assignments =
+            reading.included_parts("assignments", assignments::Column::ProjectId, ids(), project_of).await?;
+        let project_of = |row: &supervisions::Model| row.project_id;
+        let mut supervisions = reading
+            .included_parts("supervisions", supervisions::Column::ProjectId, ids(), project_of)
             .await?;
+        let project_of = |row: &partners::Model| row.project_id;
+        let mut partners =
+            reading.included_parts("partners", partners::Column::ProjectId, ids(), project_of).await?;
+        let project_of = |row: &phases::Model| row.project_id;
         let mut phases =
-            parts(reading, "phases", phases::Column::ProjectId, &ids, |row: &phases::Model| row.project_id)
-                .await?;
+            reading.included_parts("phases", phases::Column::ProjectId, ids(), project_of).await?;
         let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
         let view = |row: &Self| {
             let mut figures = figures.remove(&row.id).unwrap_or_default();
@@ -157,13 +129,10 @@ impl Record for Model {
             view.figures = Some(figures);
             view.cluster = clusters.get(&row.cluster_id).cloned();
             view.organisation = organisations.get(&row.organisation_id).cloned();
-            view.assignments =
-                reading.includes("assignments").then(|| assignments.remove(&row.id).unwrap_or_default());
-            view.supervisions =
-                reading.includes("supervisions").then(|| supervisions.remove(&row.id).unwrap_or_default());
-            view.partners =
-                reading.includes("partners").then(|| partners.remove(&row.id).unwrap_or_default());
-            view.phases = reading.includes("phases").then(|| phases.remove(&row.id).unwrap_or_default());
+            view.assignments = assignments.of(row.id);
+            view.supervisions = supervisions.of(row.id);
+            view.partners = partners.of(row.id);
+            view.phases = phases.of(row.id);
             view
         };
         Ok(rows.iter().map(view).collect())
@@ -312,37 +281,14 @@ impl Retrospective for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "title_fa",
-            sql: "project.title_order",
-            kind: SqlKind::Text,
-            value: |row| row.title_order.as_str().into(),
-        },
-        SortKey {
-            name: "code",
-            sql: "project.code",
-            kind: SqlKind::Text,
-            value: |row| row.code.as_str().into(),
-        },
-        SortKey {
-            name: "contract_end",
-            sql: "COALESCE(project.contract_end, '9999-12-31')",
-            kind: SqlKind::Date,
-            value: |row| row.contract_end.or(ChronoDate::from_ymd_opt(9999, 12, 31)).into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "project.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "project.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "project.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+        SortKey::new("title_fa", "project.title_order", SqlKind::Text, |row| row.title_order.as_str().into()),
+        SortKey::new("code", "project.code", SqlKind::Text, |row| row.code.as_str().into()),
+        SortKey::new("contract_end", "COALESCE(project.contract_end, '9999-12-31')", SqlKind::Date, |row| {
+            row.contract_end.map_or(ChronoDate::from_ymd_opt(9999, 12, 31), |day| Some(day.naive())).into()
+        }),
+        SortKey::new("created_at", "project.created_at", SqlKind::Timestamp, |row| row.created_at.into()),
+        SortKey::new("updated_at", "project.updated_at", SqlKind::Timestamp, |row| row.updated_at.into()),
+        SortKey::new("id", "project.id", SqlKind::Uuid, |row| row.id.into()),
     ];
 }
 
@@ -356,20 +302,5 @@ impl ProjectFilter {
             .add_option(self.organisation_id.map(|id| Column::OrganisationId.eq(id)))
             .add_option(self.cda_id.map(|id| Column::Id.in_subquery(assigned_to_cda(id))))
             .add_option(self.mine.filter(|mine| *mine).map(|_| assigned_to(caller, Column::Id)))
-    }
-}
-
-/// Related records of some projects, if `include=` requests them.
-async fn parts<R: Record>(
-    reading: &Reading<'_>,
-    name: &str,
-    column: impl ColumnTrait,
-    projects: &[Uuid],
-    project: impl Fn(&R) -> Uuid,
-) -> Result<HashMap<Uuid, Vec<R::View>>, Problem> {
-    if reading.includes(name) {
-        reading.under(column, projects.iter().copied(), project).await
-    } else {
-        Ok(HashMap::new())
     }
 }

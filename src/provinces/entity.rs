@@ -37,18 +37,8 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "name_fa",
-            sql: "province.name_order",
-            kind: SqlKind::Text,
-            value: |row| row.name_order.as_str().into(),
-        },
-        SortKey {
-            name: "code",
-            sql: "province.code",
-            kind: SqlKind::Text,
-            value: |row| row.code.as_str().into(),
-        },
+        SortKey::new("name_fa", "province.name_order", SqlKind::Text, |row| row.name_order.as_str().into()),
+        SortKey::new("code", "province.code", SqlKind::Text, |row| row.code.as_str().into()),
     ];
 }
 

@@ -2,20 +2,20 @@
 
 pub mod entity;
 
+pub use crate::values::ProvinceCode;
+
 use std::{collections::HashMap, sync::LazyLock};
 
 use actix_web::get;
 use serde::{Deserialize, Serialize};
-use utoipa::{
-    IntoParams, PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
-};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     checks,
     http::{Answer, Database, Page, Paging, Query, Routes, Shape},
     persian::text,
     problem::{Problem, problem_types},
+    values::PROVINCES,
 };
 
 /// The routes of this resource.
@@ -39,25 +39,6 @@ pub struct Province {
     pub name_en: String,
 }
 
-/// The code of a province: ISO 3166-2:IR as in force since 2020-11-24.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ProvinceCode(pub String);
-
-impl PartialSchema for ProvinceCode {
-    fn schema() -> RefOr<Schema> {
-        let codes = ALL.iter().map(|province| province.code.0.clone());
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .enum_values(Some(codes))
-            .examples([serde_json::json!("IR-15")])
-            .description(Some("The code of a province: ISO 3166-2:IR as in force since 2020-11-24."))
-            .into()
-    }
-}
-
-impl ToSchema for ProvinceCode {}
-
 /// A record refers to another one of its own province, or to a national one; 422 at `pointer` otherwise.
 pub fn check_same(own: &str, other: Option<&str>, pointer: &str) -> Result<(), Problem> {
     checks::all_or_none(checks::same_province(own, other, pointer).into_iter().collect())
@@ -70,8 +51,7 @@ pub fn codes(list: &[ProvinceCode]) -> impl Iterator<Item = &str> {
 
 /// The provinces, as the file lists them.
 pub static ALL: LazyLock<Vec<Province>> = LazyLock::new(|| {
-    let file = include_str!("../../data/provinces.csv");
-    csv::Reader::from_reader(file.as_bytes()).deserialize().filter_map(Result::ok).collect()
+    csv::Reader::from_reader(PROVINCES.as_bytes()).deserialize().filter_map(Result::ok).collect()
 });
 
 /// The province of a Persian or English name, however its letters are written.

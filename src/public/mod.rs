@@ -96,7 +96,7 @@ impl From<Model> for PublicCluster {
             name_fa: row.name_fa,
             name_en: row.name_en,
             aliases: row.aliases.0,
-            province: ProvinceCode(row.province),
+            province: ProvinceCode(row.province.0),
             counties: row.counties.0,
             location,
             products: row.products.0,

@@ -72,19 +72,14 @@ impl Session {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "last_used_at",
-            sql: "COALESCE(session.last_used_at, session.created_at)",
-            kind: SqlKind::Timestamp,
-            value: |row| row.last_used_at().into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "session.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey { name: "id", sql: "session.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+        SortKey::new(
+            "last_used_at",
+            "COALESCE(session.last_used_at, session.created_at)",
+            SqlKind::Timestamp,
+            |row| row.last_used_at().into(),
+        ),
+        SortKey::new("created_at", "session.created_at", SqlKind::Timestamp, |row| row.created_at.into()),
+        SortKey::new("id", "session.id", SqlKind::Uuid, |row| row.id.into()),
     ];
 }
 

@@ -24,7 +24,7 @@ pub fn of_write(error: DbErr, unique: &[Unique]) -> Problem {
                 .find(|unique| message.contains(unique.index) || message.ends_with(unique.columns));
             hit.map_or_else(
                 || Problem::new(&problem_types::DUPLICATE),
-                |unique| Problem::new(&problem_types::DUPLICATE).violation((unique.violation)()),
+                |unique| Problem::new(&problem_types::DUPLICATE).violation(unique.violation()),
             )
         }
         // References were checked before; only the record's own province, which other records depend on, can

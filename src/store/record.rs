@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     policy::Scope,
-    problem::{Problem, Violation},
+    problem::{Problem, Text, Violation},
 };
 
 /// Related records that `include=` brings along.
@@ -53,17 +53,13 @@ pub trait Record:
 {
     /// The active model of the table.
     type Active: ActiveModelTrait<Entity = Self::Entity> + ActiveModelBehavior + Send;
-    /// Representation for clients.
-    type View: Serialize + Clone;
+    /// Representation for clients, made of a row: full, unmasked and without what depends on other records.
+    type View: Serialize + Clone + for<'a> From<&'a Self>;
 
     /// The name in history, change feed and references, such as `cluster`.
     const RESOURCE: &'static str;
     /// The segment of a path that holds the record's id.
     const PATH_PARAMETER: &'static str = "id";
-    /// The fields of the representation that are days.
-    const DAYS: &'static [&'static str] = &[];
-    /// The fields of the representation that are personal data.
-    const PERSONAL: &'static [&'static str] = &[];
     /// Fields of the representation derived from other records, which the history omits.
     const DERIVED: &'static [&'static str] = &[];
     /// Related records available through `include=`.
@@ -72,6 +68,8 @@ pub trait Record:
     const PARENT: Option<fn(Uuid) -> SimpleExpr> = None;
     /// Tables and columns whose live rows prevent the deletion of the record.
     const REFERRED_BY: &'static [(&'static str, &'static str)] = &[];
+    /// Whether records of no province exist for everybody.
+    const NATIONAL_FOR_ALL: bool = false;
     /// Whether unique personal fields are unique per province only, so that nobody learns of values in other
     /// provinces.
     const UNIQUE_IN_PROVINCE: bool = false;
@@ -79,10 +77,14 @@ pub trait Record:
     const UNIQUE: &'static [Unique] = &[];
 
     /// The full, unmasked representation of the row alone, as the history stores it.
-    fn view(&self) -> Self::View;
-    /// Condition for the rows within a scope; by default the rows of its province.
+    fn view(&self) -> Self::View {
+        self.into()
+    }
+    /// Condition for the rows within a scope; by default the rows of its province, and national ones if they
+    /// exist for all.
     fn visible_to(scope: &Scope) -> Condition {
-        scope.holds((Self::Entity::default(), Alias::new("province")))
+        let province = (Self::Entity::default(), Alias::new("province"));
+        if Self::NATIONAL_FOR_ALL { scope.holds_or_national(province) } else { scope.holds(province) }
     }
     /// The province that the record belongs to; none for a national one.
     fn province(&self) -> Option<&str>;
@@ -121,9 +123,10 @@ pub trait Record:
     fn before_delete(&self, _: &Transaction) -> impl Future<Output = Result<(), Problem>> {
         std::future::ready(Ok(()))
     }
-    /// Whether a caller of this scope may write the record, which is known to be visible.
+    /// Whether a caller of this scope may write the record, which is known to be visible: national records are
+    /// kept by national offices.
     fn is_writable_in(&self, scope: &Scope) -> bool {
-        scope.province().is_none() || self.province().is_none() || self.province() == scope.province()
+        scope.province().is_none() || self.province() == scope.province()
     }
     /// The condition that a row is the one with this id.
     fn is(id: Uuid) -> SimpleExpr {
@@ -131,12 +134,20 @@ pub trait Record:
     }
 }
 
-/// Input of a record, for creation, merge patch and replacement.
-pub trait Input<R>: Serialize + DeserializeOwned + for<'a> From<&'a R> {
+/// The fields of an input; implemented by [`macros::record`].
+pub trait Fields<R> {
     /// Identifiers of the record in other systems.
     fn external_refs(&mut self) -> &mut ExternalRefs;
+    /// The row with the fields of this input.
+    fn over(self, row: &R) -> R;
+}
+
+/// Input of a record, for creation, merge patch and replacement.
+pub trait Input<R>: Fields<R> + Serialize + DeserializeOwned + for<'a> From<&'a R> {
     /// The row with this input. Validates all rules between the fields at once.
-    fn onto_row(self, row: &R) -> Result<R, Problem>;
+    fn onto_row(self, row: &R) -> Result<R, Problem> {
+        Ok(self.over(row))
+    }
 }
 
 /// Context of a read: who reads, and what is included.
@@ -155,13 +166,17 @@ impl Reading<'_> {
         self.include.contains(&name)
     }
 
-    /// The representations of the records with these ids that exist for the caller, with derived fields and
-    /// without includes.
-    pub async fn by_ids<R: Record>(
+    /// The included records with these ids that exist for the caller, with derived fields and without includes
+    /// of their own; nothing unless `include=` requests them by this name.
+    pub async fn included<R: Record>(
         &self,
-        ids: impl IntoIterator<Item = Uuid>,
+        name: &str,
+        ids: impl IntoIterator<Item = impl Into<Option<Uuid>>>,
     ) -> Result<HashMap<Uuid, R::View>, Problem> {
-        let ids: BTreeSet<Uuid> = ids.into_iter().collect();
+        if !self.includes(name) {
+            return Ok(HashMap::new());
+        }
+        let ids: BTreeSet<Uuid> = ids.into_iter().filter_map(Into::into).collect();
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
         let mut rows = visible_rows::<R>(self.scope).filter(id.is_in(ids)).all(&self.db).await?;
         personal::reveal(&self.db, &mut rows).await?;
@@ -179,14 +194,18 @@ impl Reading<'_> {
         }
     }
 
-    /// The representations of the child records of some parents, oldest first, in one statement. `parent`
-    /// returns the parent's id of a record.
-    pub async fn under<R: Record>(
+    /// The included child records of some parents, oldest first, in one statement. `parent` returns the
+    /// parent's id of a record.
+    pub async fn included_parts<R: Record>(
         &self,
+        name: &str,
         column: impl ColumnTrait,
         parents: impl IntoIterator<Item = Uuid>,
         parent: impl Fn(&R) -> Uuid,
-    ) -> Result<HashMap<Uuid, Vec<R::View>>, Problem> {
+    ) -> Result<Parts<R::View>, Problem> {
+        if !self.includes(name) {
+            return Ok(Parts(None));
+        }
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
         let rows = visible_rows::<R>(self.scope).filter(column.is_in(parents)).order_by(id, Order::Asc);
         let mut found: HashMap<Uuid, Vec<R::View>> = HashMap::new();
@@ -195,7 +214,17 @@ impl Reading<'_> {
         for row in rows {
             found.entry(parent(&row)).or_default().push(row.view());
         }
-        Ok(found)
+        Ok(Parts(Some(found)))
+    }
+}
+
+/// Child records by parent, if they are included.
+pub struct Parts<V>(Option<HashMap<Uuid, Vec<V>>>);
+
+impl<V> Parts<V> {
+    /// The child records of a parent, perhaps none of them; none if they are not included.
+    pub fn of(&mut self, parent: Uuid) -> Option<Vec<V>> {
+        self.0.as_mut().map(|found| found.remove(&parent).unwrap_or_default())
     }
 }
 
@@ -211,12 +240,30 @@ pub struct Unique {
     pub index: &'static str,
     /// `table.column, table.column`, which SQLite reports.
     pub columns: &'static str,
-    /// The broken rule.
-    pub violation: fn() -> Violation,
+    /// The field that has to be unique.
+    pub pointer: &'static str,
+    /// The code of the broken rule.
+    pub code: &'static str,
+    /// The broken rule in Persian.
+    pub fa: &'static str,
+    /// The broken rule in English.
+    pub en: &'static str,
 }
 
-/// Access to the columns that all records share; implemented by `record_table!`.
+impl Unique {
+    /// The broken rule.
+    pub fn violation(&self) -> Violation {
+        Violation::body(self.pointer, self.code, Text::new(self.fa, self.en))
+    }
+}
+
+/// Access to the columns that all records share; implemented by [`macros::record`].
 pub trait Columns: Clone + Send + Sync {
+    /// The fields of the representation that are days.
+    const DAYS: &'static [&'static str];
+    /// The fields of the representation that are personal data.
+    const PERSONAL: &'static [&'static str];
+
     /// The id (UUIDv7).
     fn id(&self) -> Uuid;
     /// 1 at creation, one more at each change.
@@ -250,88 +297,6 @@ pub struct ColumnsMut<'a> {
     /// See [`Columns::history_hash`].
     pub history_hash: &'a mut String,
 }
-
-/// Declares the table of a record: the columns that every record has, then its own.
-macro_rules! record_table {
-    ($(#[$about:meta])* $table:literal { $($(#[$about_column:meta])* $column:ident: $type:ty,)* }) => {
-        $(#[$about])*
-        #[derive(Clone, Debug, Default, PartialEq, sea_orm::DeriveEntityModel)]
-        #[sea_orm(table_name = $table)]
-        pub struct Model {
-            /// The id (UUIDv7).
-            #[sea_orm(primary_key, auto_increment = false)]
-            pub id: uuid::Uuid,
-            /// 1 at creation, one more at each change.
-            pub version: i64,
-            /// Creation time.
-            pub created_at: chrono::DateTime<chrono::Utc>,
-            /// The account that created it.
-            pub created_by: uuid::Uuid,
-            /// Time of the last change.
-            pub updated_at: chrono::DateTime<chrono::Utc>,
-            /// The account that changed it last.
-            pub updated_by: uuid::Uuid,
-            /// Deletion time; none if live.
-            pub deleted_at: Option<chrono::DateTime<chrono::Utc>>,
-            /// Identifiers in other systems.
-            pub external_refs: crate::store::external_ref::ExternalRefs,
-            /// The hash of its newest history entry.
-            pub history_hash: String,
-            $($(#[$about_column])* pub $column: $type,)*
-        }
-
-        /// Empty: related records are read by separate statements.
-        #[derive(Copy, Clone, Debug, sea_orm::EnumIter, sea_orm::DeriveRelation)]
-        pub enum Relation {}
-
-        impl sea_orm::ActiveModelBehavior for ActiveModel {}
-
-        impl crate::store::Columns for Model {
-            fn id(&self) -> uuid::Uuid {
-                self.id
-            }
-            fn version(&self) -> i64 {
-                self.version
-            }
-            fn deleted_at(&self) -> Option<chrono::DateTime<chrono::Utc>> {
-                self.deleted_at
-            }
-            fn history_hash(&self) -> &str {
-                &self.history_hash
-            }
-            fn external_refs(&self) -> &[crate::store::ExternalRef] {
-                &self.external_refs.0
-            }
-            fn columns_mut(&mut self) -> crate::store::ColumnsMut<'_> {
-                crate::store::ColumnsMut {
-                    id: &mut self.id,
-                    version: &mut self.version,
-                    created_at: &mut self.created_at,
-                    created_by: &mut self.created_by,
-                    updated_at: &mut self.updated_at,
-                    updated_by: &mut self.updated_by,
-                    deleted_at: &mut self.deleted_at,
-                    history_hash: &mut self.history_hash,
-                }
-            }
-        }
-
-        impl From<&Model> for crate::store::RecordInfo {
-            fn from(row: &Model) -> Self {
-                Self {
-                    id: row.id,
-                    version: row.version,
-                    created_at: row.created_at,
-                    created_by: row.created_by,
-                    updated_at: row.updated_at,
-                    updated_by: row.updated_by,
-                    external_refs: row.external_refs.clone(),
-                }
-            }
-        }
-    };
-}
-pub(crate) use record_table;
 
 /// Fields that all records share.
 #[derive(Clone, Debug, Serialize, ToSchema)]

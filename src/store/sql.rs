@@ -1,5 +1,6 @@
 //! SQL: values in cursors, and composed statements.
 
+use crate::{persian::Date, values::Amount};
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, Utc};
@@ -63,6 +64,33 @@ impl SqlKind {
             _ => Value::Null,
         }
     }
+}
+
+/// A type of columns that a list can be sorted by.
+pub trait SortValue {
+    /// The type in the database.
+    const KIND: SqlKind;
+    /// The value in the database.
+    fn value(&self) -> SqlValue;
+}
+
+macro_rules! sort_values {
+    ($($kind:ident: $($type:ty),*;)*) => {$($(
+        impl SortValue for $type {
+            const KIND: SqlKind = SqlKind::$kind;
+            fn value(&self) -> SqlValue {
+                self.clone().into()
+            }
+        }
+    )*)*};
+}
+
+sort_values! {
+    Text: String;
+    Integer: i32, i64, Amount;
+    Uuid: Uuid;
+    Timestamp: DateTime<Utc>;
+    Date: Date;
 }
 
 /// `$first, $second, …`: `count` placeholders, numbered from `first`.

@@ -34,7 +34,7 @@ use crate::{
     checks,
     clock::new_id,
     policy::Caller,
-    problem::{Problem, Text, Violation, problem_types},
+    problem::{Problem, problem_types},
 };
 
 /// A transaction with its author, time and request.
@@ -170,7 +170,7 @@ impl Transaction {
             let duplicate = Problem::new(&problem_types::DUPLICATE);
             return Err(R::UNIQUE
                 .iter()
-                .fold(duplicate, |problem, unique| problem.violation((unique.violation)())));
+                .fold(duplicate, |problem, unique| problem.violation(unique.violation())));
         }
         Ok(kept)
     }
@@ -562,11 +562,8 @@ fn referring(table: &'static str, column: &'static str, id: Uuid) -> SelectState
 const EXTERNAL_REF: &[Unique] = &[Unique {
     index: "external_ref_pkey",
     columns: "external_ref.resource, external_ref.system, external_ref.reference",
-    violation: || {
-        Violation::body(
-            "/external_refs",
-            "duplicate",
-            Text::new("این شناسهٔ بیرونی آزاد نیست.", "This external reference is not free."),
-        )
-    },
+    pointer: "/external_refs",
+    code: "duplicate",
+    fa: "این شناسهٔ بیرونی آزاد نیست.",
+    en: "This external reference is not free.",
 }];

@@ -9,7 +9,7 @@ use crate::{
     policy::{Role, roles::Belonging},
     problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
-    store::{Input, RecordInfo, external_ref::ExternalRefs},
+    store::{Fields, Input, RecordInfo, external_ref::ExternalRefs},
 };
 
 /// A user account.
@@ -44,7 +44,7 @@ impl From<&Model> for User {
             username: row.username.clone(),
             display_name: row.display_name.clone(),
             role: row.role,
-            province: row.province.clone().map(ProvinceCode),
+            province: row.province.clone(),
             disabled: row.disabled,
             cda_id: row.cda_id,
         }
@@ -117,7 +117,7 @@ impl From<&Model> for UserInput {
             username: row.username.clone(),
             display_name: row.display_name.clone(),
             role: row.role,
-            province: row.province.clone().map(ProvinceCode),
+            province: row.province.clone(),
             password: None,
             disabled: row.disabled,
             cda_id: row.cda_id,
@@ -139,12 +139,29 @@ impl UserInput {
     }
 }
 
-impl Input<Model> for UserInput {
+/// The password is added to the row only after hashing.
+impl Fields<Model> for UserInput {
     fn external_refs(&mut self) -> &mut ExternalRefs {
         &mut self.external_refs
     }
 
-    /// Checks that province and CDA fit the role. The password is added to the row only after hashing.
+    fn over(self, row: &Model) -> Model {
+        Model {
+            kind: Kind::Person,
+            username: self.username,
+            display_name: self.display_name,
+            role: self.role,
+            province: self.province,
+            disabled: self.disabled,
+            cda_id: self.cda_id,
+            external_refs: self.external_refs,
+            ..row.clone()
+        }
+    }
+}
+
+impl Input<Model> for UserInput {
+    /// Checks that province and CDA fit the role.
     fn onto_row(self, row: &Model) -> Result<Model, Problem> {
         let mut faults = Vec::new();
         match (self.role.province(), &self.province) {
@@ -172,17 +189,7 @@ impl Input<Model> for UserInput {
         if !faults.is_empty() {
             return Err(Problem::invalid(faults));
         }
-        Ok(Model {
-            kind: Kind::Person,
-            username: self.username,
-            display_name: self.display_name,
-            role: self.role,
-            province: self.province.map(|province| province.0),
-            disabled: self.disabled,
-            cda_id: self.cda_id,
-            external_refs: self.external_refs,
-            ..row.clone()
-        })
+        Ok(self.over(row))
     }
 }
 

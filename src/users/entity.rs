@@ -12,7 +12,7 @@ use crate::{
     http::{SortKey, page::Listed},
     personal::{ERASED_NAME, ERASED_USER},
     policy::Scope,
-    problem::{Problem, Text, Violation},
+    problem::Problem,
     provinces,
     store::{Record, SqlKind, Transaction, personal::Apart, record::Unique, search},
 };
@@ -26,18 +26,11 @@ impl Record for Model {
     const UNIQUE: &'static [Unique] = &[Unique {
         index: "account_username",
         columns: "account.username",
-        violation: || {
-            Violation::body(
-                "/username",
-                "duplicate",
-                Text::new("این نام کاربری از پیش هست.", "This user name exists already."),
-            )
-        },
+        pointer: "/username",
+        code: "duplicate",
+        fa: "این نام کاربری از پیش هست.",
+        en: "This user name exists already.",
     }];
-
-    fn view(&self) -> User {
-        User::from(self)
-    }
 
     fn visible_to(scope: &Scope) -> Condition {
         scope.holds((account::Entity, Column::Province)).add(Column::Kind.eq(Kind::Person))
@@ -105,25 +98,10 @@ impl Record for Model {
 
 impl Listed for Model {
     const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "username",
-            sql: "account.username",
-            kind: SqlKind::Text,
-            value: |row| row.username.as_str().into(),
-        },
-        SortKey {
-            name: "created_at",
-            sql: "account.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "account.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "account.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
+        SortKey::new("username", "account.username", SqlKind::Text, |row| row.username.as_str().into()),
+        SortKey::new("created_at", "account.created_at", SqlKind::Timestamp, |row| row.created_at.into()),
+        SortKey::new("updated_at", "account.updated_at", SqlKind::Timestamp, |row| row.updated_at.into()),
+        SortKey::new("id", "account.id", SqlKind::Uuid, |row| row.id.into()),
     ];
 }
 

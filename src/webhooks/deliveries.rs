@@ -126,12 +126,8 @@ impl From<attempt::Model> for DeliveryAttempt {
 }
 
 impl Listed for delivery::Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[SortKey {
-        name: "id",
-        sql: "webhook_delivery.id",
-        kind: SqlKind::Uuid,
-        value: |row| row.id.into(),
-    }];
+    const SORT_KEYS: &'static [SortKey<Self>] =
+        &[SortKey::new("id", "webhook_delivery.id", SqlKind::Uuid, |row| row.id.into())];
 }
 
 /// Filters of the list of deliveries.

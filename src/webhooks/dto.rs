@@ -1,6 +1,6 @@
 //! DTOs of webhooks: representation and input.
 
-use chrono::{DateTime, Utc};
+pub use super::entity::{Model as Webhook, WebhookInput};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -8,67 +8,18 @@ use uuid::Uuid;
 
 use super::{
     destination,
-    entity::{DisabledReason, Model, Resources},
+    entity::{DisabledReason, Model},
 };
 use crate::{
     accounts::account::Scopes,
-    changes::kinds::{Entry, KINDS, Kind},
+    changes::kinds::{Entry, KINDS},
     personal,
     policy::Caller,
     problem::{Problem, Text, Violation},
     provinces::ProvinceCode,
-    store::{Input, RecordInfo, external_ref::ExternalRefs, now},
+    store::{Fields, Input, now},
+    values::List,
 };
-
-/// A webhook: an address that receives events about changes.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Webhook {
-    #[serde(flatten)]
-    info: RecordInfo,
-    /// Destination address of the events.
-    #[schema(example = "https://erp.example.ir/khoosheh")]
-    url: String,
-    /// Kinds of records whose changes are sent.
-    #[schema(example = json!(["cluster", "project"]))]
-    resources: Vec<Kind>,
-    /// Purpose of the webhook.
-    #[schema(required, example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان")]
-    description: Option<String>,
-    /// Province whose changes are sent; null for the nation.
-    #[schema(required)]
-    province: Option<ProvinceCode>,
-    /// Owner: the account that created the webhook. Events contain what this account may see, within the
-    /// permissions of its token at creation, and as long as the account has them. A change by somebody else
-    /// never widens this.
-    account_id: Uuid,
-    /// Whether events are sent. Changes made while the webhook is switched off are sent once it is switched
-    /// on again.
-    #[schema(example = true)]
-    is_active: bool,
-    /// Reason why it is switched off; null while it is on.
-    #[schema(required, example = json!(null))]
-    disabled_reason: Option<DisabledReason>,
-    /// Time at which it was switched off; null while it is on.
-    #[schema(required, example = json!(null))]
-    disabled_at: Option<DateTime<Utc>>,
-}
-
-impl From<&Model> for Webhook {
-    fn from(row: &Model) -> Self {
-        let input = WebhookInput::from(row);
-        Self {
-            info: row.into(),
-            url: input.url,
-            resources: input.resources,
-            description: input.description,
-            province: input.province,
-            account_id: row.account_id,
-            is_active: input.is_active,
-            disabled_reason: row.disabled_reason,
-            disabled_at: row.disabled_at,
-        }
-    }
-}
 
 /// A webhook with its secret, which is shown only once.
 #[derive(Debug, Serialize, ToSchema)]
@@ -79,62 +30,6 @@ pub struct WebhookWithSecret {
     /// once: the answer to a repeated request (`Idempotency-Key`) lacks it. In that case make a new one.
     #[schema(required = false, nullable = false, example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
     secret: Option<String>,
-}
-
-/// Input of a webhook. The service generates the secret.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WebhookInput {
-    /// Destination address: `https`, without user, password and fragment. Private and special addresses, and
-    /// `http`, are refused, except for networks that the configuration of the service allows.
-    #[schema(
-        min_length = 10,
-        max_length = 2000,
-        pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$",
-        example = "https://erp.example.ir/khoosheh"
-    )]
-    pub url: String,
-    /// Kinds of records whose changes are sent. You need permission to read them.
-    #[schema(min_items = 1, max_items = 30, example = json!(["cluster", "project"]))]
-    pub resources: Vec<Kind>,
-    /// Purpose of the webhook.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(
-        min_length = 1,
-        max_length = 500,
-        pattern = "\\S",
-        example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان"
-    )]
-    pub description: Option<String>,
-    /// Province whose changes are sent; by default that of your account, or the nation if it has none. It
-    /// cannot be changed later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub province: Option<ProvinceCode>,
-    /// Whether events are sent.
-    #[serde(default = "yes")]
-    #[schema(default = true, example = true)]
-    pub is_active: bool,
-    /// Identifiers of the webhook in other systems.
-    #[serde(default)]
-    pub external_refs: ExternalRefs,
-}
-
-fn yes() -> bool {
-    true
-}
-
-impl From<&Model> for WebhookInput {
-    fn from(row: &Model) -> Self {
-        let row = row.clone();
-        Self {
-            url: row.url,
-            resources: row.resources.0,
-            description: row.description,
-            province: row.province.map(ProvinceCode),
-            is_active: row.is_active,
-            external_refs: row.external_refs,
-        }
-    }
 }
 
 impl WebhookInput {
@@ -195,13 +90,8 @@ impl WebhookInput {
 }
 
 impl Input<Model> for WebhookInput {
-    fn external_refs(&mut self) -> &mut ExternalRefs {
-        &mut self.external_refs
-    }
-
-    fn onto_row(self, row: &Model) -> Result<Model, Problem> {
-        let province = self.province.map(|province| province.0);
-        if !row.id.is_nil() && province != row.province {
+    fn onto_row(mut self, row: &Model) -> Result<Model, Problem> {
+        if !row.id.is_nil() && self.province != row.province {
             // Its deliveries tell of the province of before.
             let detail = Text::new(
                 "استان وب‌هوک تغییر نمی‌کند؛ وب‌هوک تازه‌ای بسازید.",
@@ -214,19 +104,9 @@ impl Input<Model> for WebhookInput {
             (false, None) => (Some(DisabledReason::Requested), Some(now())),
             (false, since) => (row.disabled_reason, since),
         };
-        Ok(Model {
-            url: self.url,
-            resources: Resources(
-                KINDS.iter().map(|entry| entry.kind).filter(|kind| self.resources.contains(kind)).collect(),
-            ),
-            description: self.description,
-            province,
-            is_active: self.is_active,
-            disabled_reason,
-            disabled_at,
-            external_refs: self.external_refs,
-            ..row.clone()
-        })
+        let resources = KINDS.iter().map(|entry| entry.kind).filter(|kind| self.resources.contains(kind));
+        self.resources = List(resources.collect());
+        Ok(Model { disabled_reason, disabled_at, ..self.over(row) })
     }
 }
 

@@ -1,9 +1,10 @@
 //! The table of webhooks.
 
+use macros::record;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{DeriveActiveEnum, EnumIter, FromJsonQueryResult, entity::prelude::*, sea_query::Condition};
+use sea_orm::{DeriveActiveEnum, EnumIter, entity::prelude::*, sea_query::Condition};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,34 +14,60 @@ use crate::{
     changes::kinds::{Entry, KINDS, Kind},
     policy::Caller,
     problem::{Problem, problem_types},
+    provinces::ProvinceCode,
     store::{Database, Transaction},
+    values::List,
 };
 
-crate::store::record_table! {
-    /// A webhook.
-    "webhook" {
-        /// Owner: the webhook sees what this account may see.
-        account_id: Uuid,
-        /// Permissions of the owner at creation: an upper limit for the webhook. None for webhooks from
-        /// before these were recorded.
-        granted: Option<account::Scopes>,
-        /// The province whose changes are sent; none for the nation.
-        province: Option<String>,
-        /// Destination address of the events.
-        url: String,
-        /// The kinds of records whose changes are sent.
-        resources: Resources,
-        /// Purpose.
-        description: Option<String>,
-        /// Whether events are sent.
-        is_active: bool,
-        /// Reason for the switch-off.
-        disabled_reason: Option<DisabledReason>,
-        /// Time at which it was switched off.
-        disabled_at: Option<DateTime<Utc>>,
-        /// Signing secrets. Never part of a representation, and therefore never of the history.
-        secrets: Secrets,
-    }
+/// A webhook: an address that receives events about changes.
+#[record(table = "webhook", shown = Webhook, input = WebhookInput, sort(created_at, updated_at))]
+#[input(about = "Input of a webhook. The service generates the secret.")]
+pub struct Model {
+    /// Destination address: `https`, without user, password and fragment. Private and special addresses, and
+    /// `http`, are refused, except for networks that the configuration of the service allows.
+    #[schema(example = "https://erp.example.ir/khoosheh")]
+    #[input(min_length = 10, max_length = 2000, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$")]
+    pub url: String,
+    /// Kinds of records whose changes are sent. You need permission to read them.
+    #[schema(example = json!(["cluster", "project"]))]
+    #[input(min_items = 1, max_items = 30)]
+    pub resources: List<Kind>,
+    /// Purpose of the webhook.
+    #[schema(example = "سامانهٔ شرکت شهرک‌های صنعتی لرستان")]
+    #[input(min_length = 1, max_length = 500, pattern = "\\S")]
+    pub description: Option<String>,
+    /// Province whose changes are sent; by default that of your account, or the nation if it has none. It
+    /// cannot be changed later.
+    pub province: Option<ProvinceCode>,
+    /// Owner: the account that created the webhook. Events contain what this account may see, within the
+    /// permissions of its token at creation, and as long as the account has them. A change by somebody else
+    /// never widens this.
+    #[shown]
+    pub account_id: Uuid,
+    /// Permissions of the owner at creation: an upper limit for the webhook. None for webhooks from
+    /// before these were recorded.
+    #[kept]
+    pub granted: Option<account::Scopes>,
+    /// Whether events are sent. Changes made while the webhook is switched off are sent once it is switched
+    /// on again.
+    #[schema(example = true)]
+    #[input(default = "yes", schema_default = true)]
+    pub is_active: bool,
+    /// Reason why it is switched off; null while it is on.
+    #[shown]
+    #[schema(example = json!(null))]
+    pub disabled_reason: Option<DisabledReason>,
+    /// Time at which it was switched off; null while it is on.
+    #[shown]
+    #[schema(example = json!(null))]
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// Signing secrets. Never part of a representation, and therefore never of the history.
+    #[kept]
+    pub secrets: Secrets,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Maximum number of webhooks of a province, or of the nation: each change is checked for each of them.
@@ -48,10 +75,6 @@ pub(super) const MOST: u64 = 100;
 
 /// Permissions to administer accounts.
 const ADMINISTRATION: [&str; 2] = ["users:manage", "api-clients:manage"];
-
-/// Kinds of records.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
-pub struct Resources(pub Vec<Kind>);
 
 /// Reasons why a webhook is switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize, ToSchema)]

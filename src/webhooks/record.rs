@@ -1,29 +1,22 @@
 //! The record made of table and representations: scope, sort keys, search terms, rules between records.
 
-use super::entity::MOST;
 use sea_orm::{PaginatorTrait, entity::prelude::*, sea_query::Condition};
 
 use super::{
-    dto::{Webhook, WebhookFilter},
-    entity::{ActiveModel, Column, Entity, Model},
+    dto::WebhookFilter,
+    entity::{ActiveModel, Column, Entity, MOST, Model},
 };
 use crate::{
-    http::{SortKey, page::Listed},
-    policy::Scope,
     problem::{Problem, problem_types},
     provinces,
-    store::{Record, SqlKind, Transaction, outbox, search},
+    store::{Record, Transaction, outbox, search},
 };
 
 impl Record for Model {
     type Active = ActiveModel;
-    type View = Webhook;
+    type View = Self;
 
     const RESOURCE: &'static str = "webhook";
-
-    fn view(&self) -> Webhook {
-        Webhook::from(self)
-    }
 
     fn province(&self) -> Option<&str> {
         self.province.as_deref()
@@ -51,7 +44,7 @@ impl Record for Model {
             let own = self
                 .province
                 .as_ref()
-                .map_or_else(|| Column::Province.is_null(), |own| Column::Province.eq(own));
+                .map_or_else(|| Column::Province.is_null(), |own| Column::Province.eq(own.clone()));
             let others =
                 Entity::find().filter(own).filter(Column::DeletedAt.is_null()).count(&**transaction).await?;
             if others >= MOST {
@@ -61,29 +54,6 @@ impl Record for Model {
         }
         Ok(())
     }
-
-    /// Only national accounts may change national webhooks.
-    fn is_writable_in(&self, scope: &Scope) -> bool {
-        scope.province().is_none() || self.province() == scope.province()
-    }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey {
-            name: "created_at",
-            sql: "webhook.created_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.created_at.into(),
-        },
-        SortKey {
-            name: "updated_at",
-            sql: "webhook.updated_at",
-            kind: SqlKind::Timestamp,
-            value: |row| row.updated_at.into(),
-        },
-        SortKey { name: "id", sql: "webhook.id", kind: SqlKind::Uuid, value: |row| row.id.into() },
-    ];
 }
 
 impl WebhookFilter {

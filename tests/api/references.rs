@@ -1,7 +1,12 @@
 //! What refers to a record keeps it from being deleted: each foreign key between the tables of records is named by the record that it leads to.
 
-use khoosheh::{api, store::connection};
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+use std::collections::BTreeSet;
+
+use khoosheh::{
+    api, attachments::subjects::SubjectKind, changes::kinds::KINDS, imports::columns::Resource,
+    store::connection,
+};
+use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult, Iterable, Statement};
 use serde_json::json;
 
 use crate::{
@@ -63,6 +68,71 @@ async fn each_reference_between_records_guards_the_deletion_of_its_parent() {
     }
     assert!(seen > 30, "{seen} foreign keys");
     assert!(unguarded.is_empty(), "name them in `REFERRED_BY` of the parent: {unguarded:#?}");
+}
+
+/// Kinds of record that nobody follows, attaches a document to or imports, with the reason.
+const NOT_FOLLOWED: &[(&str, &str)] = &[
+    ("user", "accounts are the service's own"),
+    ("api_client", "accounts are the service's own"),
+    ("webhook", "it follows others"),
+];
+const NOT_ATTACHED_TO: &[(&str, &str)] = &[
+    ("user", "accounts are the service's own"),
+    ("api_client", "accounts are the service's own"),
+    ("webhook", "accounts are the service's own"),
+    ("attachment", "a document has no documents"),
+    ("indicator", "the catalogue is described by its formulas"),
+    ("organisation", "its documents are those of its projects"),
+    ("cda", "certificates are fields"),
+    ("enterprise", "its documents are those of its cluster"),
+    ("lineage_entry", "its documents are those of its cluster"),
+    ("value_chain_stage", "its documents are those of its cluster"),
+    ("assignment", "its documents are those of its project"),
+    ("supervision", "its documents are those of its project"),
+    ("partner", "its documents are those of its project"),
+    ("phase", "its documents are those of its project"),
+    ("baseline", "its decision has them"),
+];
+const NOT_IMPORTED: &[(&str, &str)] = &[
+    ("user", "accounts are the service's own"),
+    ("api_client", "accounts are the service's own"),
+    ("webhook", "accounts are the service's own"),
+    ("attachment", "a row brings no file"),
+    ("indicator", "the catalogue is kept by hand"),
+    ("organisation", "provinces put them by reference"),
+    ("decision", "they are entered with their text"),
+    ("progress_report", "it is written in the service"),
+    ("cluster_claim", "below a cluster"),
+    ("lineage_entry", "below a cluster"),
+    ("feasibility_study", "below a cluster"),
+    ("value_chain_stage", "below a cluster"),
+    ("network", "below a cluster"),
+    ("assignment", "below a project"),
+    ("supervision", "below a project"),
+    ("partner", "below a project"),
+    ("phase", "below a project"),
+    ("joint_action", "below a project"),
+    ("baseline", "below a project"),
+];
+
+/// A new kind of record is followed, attached to and imported, or it is said here why not.
+#[test]
+fn no_kind_of_record_is_forgotten() {
+    let followed = KINDS.iter().map(|entry| entry.resource.to_owned()).collect();
+    let attached_to = SubjectKind::iter().map(|kind| kind.to_value()).collect();
+    let imported =
+        Resource::iter().map(|resource| resource.to_value().trim_end_matches('s').to_owned()).collect();
+    for (what, are, are_not) in [
+        ("followed", followed, NOT_FOLLOWED),
+        ("attached to", attached_to, NOT_ATTACHED_TO),
+        ("imported", imported, NOT_IMPORTED),
+    ] {
+        let are: BTreeSet<String> = are;
+        let not: BTreeSet<String> = are_not.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let all: BTreeSet<String> = api::kinds().iter().map(|kind| kind.resource().to_owned()).collect();
+        assert_eq!(&are | &not, all, "{what}");
+        assert!(are.is_disjoint(&not), "{what}");
+    }
 }
 
 on_both!(an_account_that_supervises_stays);

@@ -13,18 +13,15 @@ use super::{
 };
 use crate::{
     clusters::{
-        assessment::{Category, Finding, Findings, FirmsBySize},
-        entity::{Model, Texts},
+        assessment::{Category, Finding, FirmsBySize},
+        entity::Model,
         identified::Precision,
         rules::State,
     },
-    industries::{
-        IsicClass,
-        classes::{Classes, Isic},
-    },
+    industries::{IsicClass, classes::Isic},
     persian::{Date, calendar::Period, text},
     problem::Problem,
-    values::Name,
+    values::{Amount, List, Name},
 };
 
 /// The story of the clusters of a province, one after another.
@@ -177,22 +174,23 @@ impl<'a> Story<'a> {
             name_key,
             name_en: generator.rng.percent(60).then(|| industry.name_en.to_owned()),
             name_fa,
-            province: self.place.code.clone(),
-            counties: Texts(counties),
-            products: Texts(vec![Name(industry.name_fa.to_owned())]),
+            province: self.place.code.clone().into(),
+            counties: List(counties),
+            products: List(vec![Name(industry.name_fa.to_owned())]),
             primary_isic: industry.class.to_owned(),
-            isic: Classes(isic),
+            isic: List(isic),
             employment_total: Some(employed),
             employment_female: Some(employed * generator.rng.int(3..=40) / 100),
-            annual_turnover_irr: Some(generator.rng.between(20..=9_000) * 1_000_000_000),
-            export_usd: generator.rng.percent(55).then(|| generator.rng.between(10..=9_000) * 1_000),
+            annual_turnover_irr: Some(Amount(generator.rng.between(20..=9_000) * 1_000_000_000)),
+            export_usd: (generator.rng.percent(55).then(|| generator.rng.between(10..=9_000) * 1_000))
+                .map(Amount),
             firms_by_size: Some(FirmsBySize {
                 micro: generator.rng.int(10..=120),
                 small: generator.rng.int(3..=40),
                 medium: generator.rng.int(0..=8),
                 large: generator.rng.int(0..=2),
             }),
-            challenges: Findings(vec![
+            challenges: List(vec![
                 Finding {
                     category: Category::Technology, text: "ماشین‌آلات قدیمی است".to_owned()
                 },
@@ -201,7 +199,7 @@ impl<'a> Story<'a> {
                     text: "شناخت بازارهای هدف اندک است".to_owned(),
                 },
             ]),
-            opportunities: Findings(vec![Finding {
+            opportunities: List(vec![Finding {
                 category: Category::Networks,
                 text: "خرید مشترک مواد اولیه".to_owned(),
             }]),
@@ -221,8 +219,8 @@ impl<'a> Story<'a> {
                 |period| Date::from(found).end_of(period),
             );
             row.identified_precision = Some(precision);
-            row.identified_on = precision.period().map(|_| found);
-            row.identified_not_later_than = Some(end.naive());
+            row.identified_on = precision.period().map(|_| found.into());
+            row.identified_not_later_than = Some(end);
         }
         generator.learn(row, found - TimeDelta::days(60), 0..=40, DateTime::default())
     }

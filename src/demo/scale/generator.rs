@@ -79,7 +79,10 @@ impl Known {
             .filter(indicators::Column::IsActive.eq(true));
         Ok(Self {
             counters: Counters::read(db).await?,
-            cluster_names: clusters.into_iter().map(|cluster| (cluster.province, cluster.name_key)).collect(),
+            cluster_names: clusters
+                .into_iter()
+                .map(|cluster| (cluster.province.0, cluster.name_key))
+                .collect(),
             indicators: active.order_by_asc(indicators::Column::Code).all(db).await?,
             keyring: Arc::new(Keyring::of(db).await?),
         })

@@ -9,16 +9,13 @@ use super::{
     vocabulary::{EDUCATION, INDUSTRIES, PROVINCES, RARE},
 };
 use crate::{
-    cdas::{
-        dto::Certificate,
-        entity::{self as cdas, Certificates},
-        rules::State,
-    },
+    cdas::{dto::Certificate, entity as cdas, rules::State},
     organisations::{dto::Kind, entity as organisations},
     persian::text,
     personal::{Email, Phone},
     problem::Problem,
     provinces::{ALL, Province},
+    values::List,
 };
 
 /// Generated data of a province.
@@ -127,7 +124,7 @@ fn institution(
         kind,
         name_order: text::order(&name_fa),
         name_fa,
-        province: Some(place.code.clone()),
+        province: Some(place.code.clone().into()),
         legal_id: Some(generator.rng.legal_id()),
         address: Some(format!("{}، {}", place.name_fa, place.counties[0])),
         ..Default::default()
@@ -165,9 +162,9 @@ fn cda(generator: &mut Generator, place: &Place, number: usize) -> Result<Option
         name_fa: name.clone(),
         mobile: Some(Phone(format!("+9891{serial}"))),
         email: Some(Email(format!("cda{serial}@example.ir"))),
-        province: place.code.clone(),
+        province: place.code.clone().into(),
         education: Some((*generator.rng.pick(EDUCATION)).to_owned()),
-        certificates: Certificates(certificates),
+        certificates: List(certificates),
         ..Default::default()
     };
     let mut row = generator.learn(row, issued - TimeDelta::days(30), 0..=20, Default::default())?;

@@ -12,12 +12,13 @@ use super::{
 use crate::{
     decisions::dto::Body,
     milestones::{
-        baselines::{self, Changes, FrozenMilestone, FrozenPlan, PlanChange},
-        entity::{Model, Predecessors},
+        baselines::{self, FrozenMilestone, PlanChange},
+        entity::Model,
         rules::State,
     },
     problem::Problem,
     projects::entity as projects,
+    values::{Amount, List},
 };
 
 /// A milestone that is accepted.
@@ -57,8 +58,12 @@ pub fn tell(
     let at = generator.learned(day, 0..=2, project.row.created_at);
     let mut rows = created(generator, &project.row, plan, at, is_frozen.then_some(1))?;
     if is_frozen {
-        let first =
-            baselines::Model { number: 1, frozen_on: line.frozen, milestones: frozen(&rows), ..new(project) };
+        let first = baselines::Model {
+            number: 1,
+            frozen_on: line.frozen.into(),
+            milestones: frozen(&rows),
+            ..new(project)
+        };
         let first = generator.create(first, at)?;
         generator.keep(first);
         for (number, rebaseline) in (2..).zip(&plan.rebaselines) {
@@ -70,7 +75,7 @@ pub fn tell(
         if let Some(begun_at) = implementing_at.filter(|_| row.state != State::Cancelled) {
             work(generator, line, item, &mut row, begun_at)?;
         }
-        accepted.extend(row.accepted_on.map(|on| Accepted { id: row.id, on }));
+        accepted.extend(row.accepted_on.map(|on| Accepted { id: row.id, on: on.naive() }));
         generator.keep(row);
     }
     Ok(accepted)
@@ -95,10 +100,11 @@ fn created(
             pillar: item.pillar,
             title_fa: item.title_fa.to_owned(),
             weight_bp: item.weight_bp,
-            planned_start: Some(item.planned_start),
-            due_on: item.due_on,
-            predecessors: Predecessors(predecessors.into_iter().collect()),
-            budget_irr: generator.rng.percent(50).then(|| generator.rng.between(2..=60) * 10_000_000),
+            planned_start: Some(item.planned_start.into()),
+            due_on: item.due_on.into(),
+            predecessors: List(predecessors.into_iter().collect()),
+            budget_irr: (generator.rng.percent(50).then(|| generator.rng.between(2..=60) * 10_000_000))
+                .map(Amount),
             baseline_number,
             ..Model::default()
         };
@@ -116,10 +122,10 @@ fn new(project: &Project) -> baselines::Model {
 }
 
 /// The plan as frozen by a baseline.
-fn frozen(rows: &[Model]) -> FrozenPlan {
+fn frozen(rows: &[Model]) -> List<FrozenMilestone> {
     let mut rows: Vec<&Model> = rows.iter().filter(|row| row.state != State::Cancelled).collect();
     rows.sort_by_key(|row| (row.due_on, row.id));
-    FrozenPlan(rows.into_iter().map(FrozenMilestone::from).collect())
+    List(rows.into_iter().map(FrozenMilestone::from).collect())
 }
 
 /// Records a re-baseline with its decision and reason, and sets its number on changed milestones.
@@ -148,17 +154,17 @@ fn change(
             generator.enter_with(row, State::Cancelled, rebaseline.on, at, why, |_| {})?;
         } else {
             row.weight_bp = change.weight_bp.unwrap_or(row.weight_bp);
-            row.due_on = change.due_on.unwrap_or(row.due_on);
+            row.due_on = change.due_on.unwrap_or(row.due_on.naive()).into();
             row.baseline_number = Some(number);
             generator.change(row, at)?;
         }
     }
     let baseline = baselines::Model {
         number,
-        frozen_on: rebaseline.on,
+        frozen_on: rebaseline.on.into(),
         decision_id: Some(decision),
         reason: Some(REASON.to_owned()),
-        changes: Changes(changes),
+        changes: List(changes),
         milestones: frozen(rows),
         ..new(project)
     };

@@ -14,14 +14,15 @@ use crate::{
         assessment::PriorityScores,
         claims,
         entity::Model,
-        feasibility_studies::{self, Criteria, Criterion, Outcome},
+        feasibility_studies::{self, Criterion, Outcome},
         lineage,
-        networks::{self, Members},
+        networks::{self},
         rules::State,
     },
     decisions::{dto::Body, entity as decisions},
+    persian::Date,
     problem::Problem,
-    values::Name,
+    values::{Amount, List, Name},
 };
 
 /// Final stage of a cluster.
@@ -70,7 +71,7 @@ impl Story<'_> {
             cluster_id: row.id,
             province: row.province.clone(),
             source_title: source,
-            claimed_on: Some(on),
+            claimed_on: Some(on.into()),
             claimed_name: Some(name),
             ..Default::default()
         };
@@ -146,9 +147,9 @@ impl Story<'_> {
         let decision = self.decision(generator, row, approved, "نتیجهٔ امکان‌سنجی خوشه")?;
         let is_feasible = outcome != ClusterOutcome::NotFeasible;
         study.result = Some(if is_feasible { Outcome::Positive } else { Outcome::Negative });
-        (study.approved_on, study.decision_id) = (Some(approved), Some(decision));
+        (study.approved_on, study.decision_id) = (Some(approved.into()), Some(decision));
         let score = if is_feasible { 55..=95 } else { 10..=45 };
-        study.criteria = Criteria(
+        study.criteria = List(
             CRITERIA
                 .iter()
                 .map(|name| Criterion {
@@ -184,7 +185,7 @@ impl Story<'_> {
         let decision = decisions::Model {
             body: Body::ProvincialCommittee,
             meeting_no: Some(format!("{}/{}", year_of(on), generator.rng.between(1..=24))),
-            decided_on: on,
+            decided_on: on.into(),
             title_fa: title_fa.to_owned(),
             province: Some(row.province.clone()),
             cluster_id: Some(row.id),
@@ -216,7 +217,7 @@ impl Story<'_> {
                 province: row.province.clone(),
                 kind,
                 other_cluster_id: Some(other),
-                effective_on: on,
+                effective_on: on.into(),
                 source_title: Some("صورت‌جلسهٔ کارگروه خوشه‌های استان".to_owned()),
                 ..Default::default()
             };
@@ -233,8 +234,8 @@ impl Story<'_> {
             cluster_id: row.id,
             province: row.province.clone(),
             kind: lineage::Kind::Renamed,
-            former_name: Some(format!("{} {}", row.products.0[0].0, self.place().name_fa)),
-            effective_on: on,
+            former_name: Some(Name(format!("{} {}", row.products.0[0].0, self.place().name_fa))),
+            effective_on: on.into(),
             source_title: Some("صورت‌جلسهٔ کارگروه خوشه‌های استان".to_owned()),
             ..Default::default()
         };
@@ -263,10 +264,11 @@ impl Story<'_> {
                 province: row.province.clone(),
                 kind,
                 name_fa: format!("{name} {}", row.name_fa),
-                formed_on: Some(formed),
-                dissolved_on: generator.rng.percent(15).then(|| generator.day(formed, generator.last_day)),
-                members: Members(members[..size].to_vec()),
-                cost_irr: Some(generator.rng.between(2..=90) * 100_000_000),
+                formed_on: Some(formed.into()),
+                dissolved_on: (generator.rng.percent(15).then(|| generator.day(formed, generator.last_day)))
+                    .map(Date::from),
+                members: List(members[..size].to_vec()),
+                cost_irr: Some(Amount(generator.rng.between(2..=90) * 100_000_000)),
                 private_share_bp: Some(generator.rng.int(10..=90) * 100),
                 ..Default::default()
             };

@@ -4,6 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::{generator::Generator, institutions::Leader, projects::Project};
 use crate::{
+    persian::Date,
     problem::Problem,
     projects::{
         assignments::{self, Role},
@@ -44,14 +45,14 @@ impl Project<'_> {
                 province: self.row.province.clone(),
                 cda_id: cda.id,
                 role,
-                valid_from,
+                valid_from: valid_from.into(),
                 contract_no: Some(format!("{contract}-{}", index + 1)),
                 ..Default::default()
             };
             names.push(cda.name);
             let mut row = generator.learn(row, valid_from, 1..=20, self.row.created_at)?;
             if let Some(end) = valid_to.filter(|end| self.timeline.has_happened(*end)) {
-                row.valid_to = Some(end.max(valid_from));
+                row.valid_to = Some(end.max(valid_from).into());
                 row.end_reason = Some("پایان قرارداد".to_owned());
                 let at = generator.learned(end, 0..=5, row.updated_at);
                 generator.change(&mut row, at)?;
@@ -80,8 +81,9 @@ impl Project<'_> {
                 kind,
                 organisation_id: organisation,
                 person_name: person.filter(|_| organisation.is_none()),
-                valid_from: from,
-                valid_to: self.timeline.over().filter(|end| self.timeline.has_happened(*end)),
+                valid_from: from.into(),
+                valid_to: (self.timeline.over().filter(|end| self.timeline.has_happened(*end)))
+                    .map(Date::from),
                 contract_no: Some(format!("{contract}-ن")),
                 ..Default::default()
             };

@@ -18,11 +18,11 @@ use crate::{
     problem::Problem,
     projects::{
         dto::{BudgetLine, Line},
-        entity::{Budget, Model},
+        entity::Model,
         phases::{self, PhaseName},
         rules::State,
     },
-    values::Amount,
+    values::{Amount, List},
 };
 
 /// A project that is under way in the story.
@@ -135,11 +135,11 @@ fn created(
             .give_out("project", &format!("{}-P", place.code.trim_start_matches("IR-"))),
         cluster_id: cluster.id,
         organisation_id: place.company,
-        province: place.code.clone(),
+        province: place.code.clone().into(),
         title_order: text::order(&title_fa),
         title_fa,
         planned_months: i32::try_from(months).unwrap_or(36),
-        budget: Budget(
+        budget: List(
             budget
                 .into_iter()
                 .map(|(line, amount)| BudgetLine { line, amount_irr: Amount(amount) })
@@ -205,7 +205,7 @@ impl Project<'_> {
         let number = format!("{}/{}", year_of(on), generator.rng.between(100..=9_999));
         self.row.contract_no = Some(number.clone());
         (self.row.contract_start, self.row.contract_end) =
-            (Some(self.timeline.start), Some(self.timeline.contract_end));
+            (Some(self.timeline.start.into()), Some(self.timeline.contract_end.into()));
         let at = generator.learned(on, 1..=10, self.row.updated_at);
         generator.change(&mut self.row, at)?;
         let names = self.assign(generator, &number)?;
@@ -232,17 +232,17 @@ impl Project<'_> {
                 project_id: self.row.id,
                 province: self.row.province.clone(),
                 phase,
-                planned_start,
-                planned_end,
+                planned_start: planned_start.into(),
+                planned_end: planned_end.into(),
                 ..Default::default()
             };
             let mut row = generator.learn(row, line.contracted, 2..=20, self.row.created_at)?;
             for (day, is_end) in [(actual.0, false), (actual.1, true)] {
                 if line.has_happened(day) {
                     if is_end {
-                        row.actual_end = Some(day);
+                        row.actual_end = Some(day.into());
                     } else {
-                        row.actual_start = Some(day);
+                        row.actual_start = Some(day.into());
                     }
                     let at = generator.learned(day, 1..=30, row.updated_at);
                     generator.change(&mut row, at)?;
@@ -341,7 +341,7 @@ impl Project<'_> {
         let decision = decisions::Model {
             body,
             meeting_no: Some(format!("{}/{}", year_of(on), generator.rng.between(1..=24))),
-            decided_on: on,
+            decided_on: on.into(),
             title_fa: title_fa.to_owned(),
             province: Some(self.row.province.clone()),
             project_id: Some(self.row.id),

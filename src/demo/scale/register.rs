@@ -11,14 +11,12 @@ use super::{
 use crate::{
     clusters::entity as clusters,
     enterprises::{entity as enterprises, size::Size},
-    industries::{
-        IsicClass,
-        classes::{Classes, Isic},
-    },
+    industries::{IsicClass, classes::Isic},
     organisations::{dto::Kind, entity as organisations},
-    persian::text,
+    persian::{Date, text},
     problem::Problem,
     store::{ExternalRef, external_ref::ExternalRefs},
+    values::{List, Name},
 };
 
 /// Records firms outside of clusters; returns their number. One per cent are of industries that are rare in
@@ -51,10 +49,12 @@ pub fn members(
             .find(|county| cluster.counties.0.iter().any(|own| own.0 == **county))
             .unwrap_or(&place.counties[0]);
         let mut row = firm(generator, place, industry.class, industry.works, county);
-        let from = generator.day(cluster.identified_on.unwrap_or(generator.last_day), generator.last_day);
+        let from = generator
+            .day(cluster.identified_on.unwrap_or(generator.last_day.into()).naive(), generator.last_day);
         row.cluster_id = Some(cluster.id);
-        row.member_from = Some(from);
-        row.member_to = generator.rng.percent(12).then(|| generator.day(from, generator.last_day));
+        row.member_from = Some(from.into());
+        row.member_to =
+            (generator.rng.percent(12).then(|| generator.day(from, generator.last_day))).map(Date::from);
         ids.push(finish(generator, row)?);
     }
     Ok(ids)
@@ -85,9 +85,9 @@ fn firm(
     enterprises::Model {
         name_order: text::order(&name_fa),
         name_fa,
-        province: place.code.clone(),
-        county: Some(county.to_owned()),
-        isic: Classes(isic),
+        province: place.code.clone().into(),
+        county: Some(Name(county.to_owned())),
+        isic: List(isic),
         primary_isic: class.to_owned(),
         size: Some(Size::of(employed)),
         employment_total: is_known.then_some(employed),
@@ -107,7 +107,8 @@ fn firm(
 /// registered.
 fn finish(generator: &mut Generator, mut row: enterprises::Model) -> Result<Uuid, Problem> {
     let registered: NaiveDate =
-        row.member_from.unwrap_or_else(|| generator.day(persian(1390, 2, 1), generator.last_day));
+        (row.member_from.unwrap_or_else(|| generator.day(persian(1390, 2, 1), generator.last_day).into()))
+            .naive();
     if matches!(row.size, Some(Size::Medium | Size::Large)) {
         let firm = organisations::Model {
             kind: Kind::Firm,

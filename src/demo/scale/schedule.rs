@@ -15,18 +15,15 @@ use crate::{
     },
     measurements::{dto::Kind, entity as measurements},
     payments::entity as payments,
-    persian::{Date, PersianPeriod},
+    persian::{Date, PersianPeriod, Quarter},
     problem::Problem,
-    progress_reports::{
-        dto::Issue,
-        entity::{self as reports, Issues},
-        rules::State,
-    },
+    progress_reports::{dto::Issue, entity as reports, rules::State},
     projects::{
         dto::Line,
-        joint_actions::{self, Participants},
+        joint_actions::{self},
         pillar::Pillar,
     },
+    values::{Amount, Decimal, List},
 };
 
 /// Tells of all of it.
@@ -106,9 +103,9 @@ fn measurements(generator: &mut Generator, project: &Project) -> Result<(), Prob
                 indicator_id: indicator.id,
                 kind,
                 period,
-                period_start: period.first_day().naive(),
-                period_end: period.last_day().naive(),
-                value: value * step,
+                period_start: period.first_day(),
+                period_end: period.last_day(),
+                value: Decimal(value * step),
                 source: generator.rng.percent(10).then(|| "پرسش‌نامهٔ واحدها".to_owned()),
                 ..Default::default()
             };
@@ -136,11 +133,11 @@ fn reports(generator: &mut Generator, project: &Project) -> Result<(), Problem> 
         let row = reports::Model {
             project_id: project.row.id,
             province: project.row.province.clone(),
-            quarter,
-            period_start: quarter.first_day().naive(),
-            period_end: over,
+            quarter: Quarter(quarter),
+            period_start: quarter.first_day(),
+            period_end: over.into(),
             narrative_fa: (*generator.rng.pick(NARRATIVES)).to_owned(),
-            issues: Issues(issues.into_iter().collect()),
+            issues: List(issues.into_iter().collect()),
             ..Default::default()
         };
         let mut row = generator.learn(row, over.min(end), -12..=0, project.row.created_at)?;
@@ -224,11 +221,11 @@ fn payments(generator: &mut Generator, project: &Project, accepted: &[Accepted])
             project_id: project.row.id,
             province: project.row.province.clone(),
             line: budget_line,
-            amount_irr: project.row.budget.approved(budget_line) * 9 / 10 / count,
-            paid_on,
+            amount_irr: Amount(project.row.budget.approved(budget_line) * 9 / 10 / count),
+            paid_on: paid_on.into(),
             milestone_id: milestone.map(|milestone| milestone.id),
             document_no: format!("{}/{}", year_of(paid_on), generator.rng.between(1_000..=99_999)),
-            reconciled_on: reconciled_on.filter(|_| at_once),
+            reconciled_on: reconciled_on.filter(|_| at_once).map(Date::from),
             ..Default::default()
         };
         let mut row = generator.learn(
@@ -238,7 +235,7 @@ fn payments(generator: &mut Generator, project: &Project, accepted: &[Accepted])
             project.row.created_at,
         )?;
         if let Some(day) = reconciled_on.filter(|_| !at_once) {
-            row.reconciled_on = Some(day);
+            row.reconciled_on = Some(day.into());
             let at = generator.learned(day, 0..=2, row.updated_at);
             generator.change(&mut row, at)?;
         }
@@ -263,11 +260,12 @@ fn joint_actions(generator: &mut Generator, project: &Project) -> Result<(), Pro
             province: project.row.province.clone(),
             title_fa: (*generator.rng.pick(JOINT_ACTIONS)).to_owned(),
             pillar: Some(*generator.rng.pick(&[Pillar::Networking, Pillar::Bds, Pillar::SupportInstitution])),
-            participants: Participants(project.members[from..from + size].to_vec()),
-            started_on: Some(started_on),
-            ended_on: Some((started_on + TimeDelta::days(generator.rng.between(5..=60))).min(end))
-                .filter(|_| generator.rng.percent(85)),
-            cost_irr: Some(generator.rng.between(5..=200) * 10_000_000),
+            participants: List(project.members[from..from + size].to_vec()),
+            started_on: Some(started_on.into()),
+            ended_on: (Some((started_on + TimeDelta::days(generator.rng.between(5..=60))).min(end))
+                .filter(|_| generator.rng.percent(85)))
+            .map(Date::from),
+            cost_irr: Some(Amount(generator.rng.between(5..=200) * 10_000_000)),
             private_share_bp: Some(generator.rng.int(20..=90) * 100),
             ..Default::default()
         };

@@ -64,6 +64,7 @@ pub fn complete(mut document: Value, frame: &Frame<'_>) -> Value {
     document["openapi"] = json!("3.1.0");
     document["info"] = frame.info.clone();
     document["servers"] = json!([{ "url": "/", "description": "This service" }]);
+    members(&mut document["components"]["schemas"]).for_each(|(_, schema)| join_parts(schema));
     bound_dates(&mut document);
     refer_to_items(&mut document["components"]["schemas"]);
     add_patches(&mut document);
@@ -107,6 +108,33 @@ fn tag_of(path: &str) -> String {
         other => other,
     }
     .to_owned()
+}
+
+/// Joins the parts of a representation into one object: utoipa describes the flattened row of a record as a
+/// part of its own, next to what is derived and included.
+fn join_parts(schema: &mut Value) {
+    let Some(parts) =
+        schema["allOf"].as_array().filter(|parts| parts.iter().any(|part| part["allOf"].is_array()))
+    else {
+        return;
+    };
+    let parts = parts.iter().flat_map(|part| match part["allOf"].as_array() {
+        Some(inner) => inner.clone(),
+        None => vec![part.clone()],
+    });
+    let (others, objects): (Vec<_>, Vec<_>) = parts.partition(|part| part["properties"].is_null());
+    let mut object = json!({ "type": "object", "required": [], "properties": {} });
+    for part in objects {
+        let required = part["required"].as_array().cloned().unwrap_or_default();
+        if let Some(all) = object["required"].as_array_mut() {
+            all.extend(required)
+        }
+        let properties = part["properties"].as_object().cloned().unwrap_or_default();
+        if let Some(all) = object["properties"].as_object_mut() {
+            all.extend(properties)
+        }
+    }
+    schema["allOf"] = others.into_iter().chain([object]).collect();
 }
 
 /// Limits dates to the years 1000 to 8999 of either calendar.

@@ -30,6 +30,9 @@ use crate::{
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
+/// Adds schemas to those of the document.
+type Describes = Box<dyn Fn(&mut Schemas)>;
+
 /// Adds what holds for one operation to its description.
 type Describe<R> = Box<dyn Fn(&Operations<R>, OperationBuilder) -> OperationBuilder>;
 
@@ -38,7 +41,7 @@ type Describe<R> = Box<dyn Fn(&Operations<R>, OperationBuilder) -> OperationBuil
 pub struct Operations<R> {
     routes: BTreeMap<Standard, Route>,
     described: BTreeMap<Standard, Describe<R>>,
-    schemas: Vec<Box<dyn Fn(&mut Schemas)>>,
+    schemas: Vec<Describes>,
     resource: PhantomData<R>,
 }
 
