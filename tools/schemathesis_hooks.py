@@ -103,6 +103,7 @@ BETWEEN_FIELDS = {
     ("/province", "required"),
     ("/password", "required"),
     ("/reason", "required"),
+    ("/decision_id", "required"),  # of a baseline after the first
     ("/name_fa", "too_long"),
     ("/external_refs", "too_many_items"),
     ("/size_bytes", "too_large"),  # beyond what this service is configured for

@@ -268,8 +268,8 @@ fn input_of(name: &Ident, attributes: Vec<Attribute>, fields: &[Declared]) -> Re
     }
     let given: Vec<_> = fields.iter().filter(|field| field.is_input()).collect();
     let declared = given.iter().map(|field| field.input_field());
-    let from_row = given.iter().map(|field| field.from_row());
-    let onto_row = given.iter().filter(|field| field.is_column()).map(|field| field.onto_row());
+    let input_of_row = given.iter().map(|field| field.input_of_row());
+    let row_of_input = given.iter().filter(|field| field.is_column()).map(|field| field.row_of_input());
     Ok(quote! {
         #[derive(Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         #(#described)*
@@ -283,7 +283,7 @@ fn input_of(name: &Ident, attributes: Vec<Attribute>, fields: &[Declared]) -> Re
 
         impl From<&Model> for #name {
             fn from(row: &Model) -> Self {
-                Self { #(#from_row)* external_refs: row.external_refs.clone() }
+                Self { #(#input_of_row)* external_refs: row.external_refs.clone() }
             }
         }
 
@@ -292,7 +292,7 @@ fn input_of(name: &Ident, attributes: Vec<Attribute>, fields: &[Declared]) -> Re
                 &mut self.external_refs
             }
             fn over(self, row: &Model) -> Model {
-                Model { #(#onto_row)* external_refs: self.external_refs, ..row.clone() }
+                Model { #(#row_of_input)* external_refs: self.external_refs, ..row.clone() }
             }
         }
     })

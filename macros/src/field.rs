@@ -159,7 +159,7 @@ impl Declared {
     }
 
     /// The initializer of the input of an existing row.
-    pub fn from_row(&self) -> TokenStream {
+    pub fn input_of_row(&self) -> TokenStream {
         let name = &self.name;
         match &self.input.from {
             Some(from) => quote!(#name: #from,),
@@ -169,7 +169,7 @@ impl Declared {
     }
 
     /// The initializer of the row with the input.
-    pub fn onto_row(&self) -> TokenStream {
+    pub fn row_of_input(&self) -> TokenStream {
         let name = &self.name;
         match self.input.optional {
             true => quote!(#name: self.#name.unwrap_or_else(|| row.#name.clone()),),
