@@ -55,7 +55,8 @@ class Service:
             subprocess.run([binary, *command], env=environment, check=True, input=given, text=True, stdout=self.log, stderr=self.log)
 
         run("migrate", "up")
-        run("generate", "--scale", SCALE)
+        generate = os.path.join(os.path.dirname(binary), "generate")
+        subprocess.run([generate, "--scale", SCALE], env=environment, check=True, stdout=self.log, stderr=self.log)
         for name, role in PEOPLE.items():
             run("user", "create", name, "--role", role, given=PASSWORD + "\n")
         self.process = subprocess.Popen([binary, "serve"], env=environment, stdout=self.log, stderr=self.log)

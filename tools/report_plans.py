@@ -86,7 +86,7 @@ def main():
                 longest = max(found, key=lambda one: one[0])
                 details.append(f"## {entry['name']}\n\n```\n" + "\n".join(condensed(longest[1])) + "\n```\n")
     print("# Plans of the reports\n")
-    print("Made by `tools/report_plans.py` on data made by `khoosheh generate`; see there. Rows and loops are actual.\n")
+    print("Made by `tools/report_plans.py` on data made by `generate/`; see there. Rows and loops are actual.\n")
     print("| report | question | ms in the database | rows | bytes |\n|---|---|---:|---:|---:|")
     print("\n".join(table) + "\n")
     print("\n".join(details), end="")

@@ -4,7 +4,7 @@ use std::{io::Write, net::SocketAddr, path::Path};
 
 use clap::Args;
 
-use super::{Outcome, create, generate, log_to_stderr, scale};
+use super::{Outcome, create, log_to_stderr};
 use crate::{
     accounts::password,
     config::{Config, DatabaseUrl},
@@ -20,9 +20,6 @@ pub struct Demo {
     /// The SQLite database.
     #[arg(long)]
     database_url: Option<String>,
-    /// Make more data after it: such a part of a whole country, such as 0.01.
-    #[arg(long, value_parser = scale)]
-    scale: Option<f64>,
 }
 
 pub async fn run(arguments: Demo, mut config: Config) -> Outcome {
@@ -54,9 +51,6 @@ pub async fn run(arguments: Demo, mut config: Config) -> Outcome {
     let is_new = demo::fill(&db, &password).await?;
     if is_new {
         demo::enrich(&db, &Files::open(&config)?).await?;
-        if let Some(scale) = arguments.scale {
-            generate::made(&db, scale, generate::SEED).await?;
-        }
         connection::refresh_statistics(&db).await?;
     }
     let running = server::start(config).await?;

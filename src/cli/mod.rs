@@ -4,7 +4,6 @@ mod backup;
 mod demo;
 mod documents;
 mod erase;
-mod generate;
 mod import;
 mod keys;
 mod migrate;
@@ -15,7 +14,11 @@ mod summaries;
 mod user;
 mod verify;
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use rustix::fs::Mode;
@@ -47,8 +50,6 @@ struct CommandLine {
 enum Command {
     /// Try it: an embedded database with the clusters of Lorestan and one account per role.
     Demo(demo::Demo),
-    /// Fill a database that holds no clusters with made data, for trials under load.
-    Generate(generate::Generate),
     /// Run the service.
     Serve(serve::Serve),
     /// Bring the tables of the database up to date, or take them back.
@@ -84,7 +85,8 @@ enum Command {
     Keys(keys::Keys),
 }
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+/// The outcome of a command.
+pub type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// Runs the command that the arguments of the process name.
 pub fn main() -> ExitCode {
@@ -105,19 +107,22 @@ pub fn command() -> clap::Command {
     CommandLine::command()
 }
 
+/// The configuration of the service, from the environment and perhaps a TOML file. The keys of personal values are
+/// those of this process from then on.
+pub fn load(file: Option<&Path>) -> Result<Config, String> {
+    let config = Config::load(file)?;
+    let Secrets { personal_key, former_personal_keys, .. } = &config.secrets;
+    personal::keys::configure(personal_key.as_ref(), former_personal_keys)
+        .map_err(|fault| format!("a key of personal values {fault}"))?;
+    Ok(config)
+}
+
 async fn run(line: CommandLine) -> Outcome {
-    let load = || {
-        let config = Config::load(line.config.as_deref())?;
-        let Secrets { personal_key, former_personal_keys, .. } = &config.secrets;
-        personal::keys::configure(personal_key.as_ref(), former_personal_keys)
-            .map_err(|fault| format!("a key of personal values {fault}"))?;
-        Ok::<_, String>(config)
-    };
+    let load = || load(line.config.as_deref());
     match line.command {
         Command::Openapi => documents::openapi(),
         Command::States => documents::states(),
         Command::Demo(arguments) => demo::run(arguments, load()?).await,
-        Command::Generate(arguments) => generate::run(arguments, load()?).await,
         Command::Serve(arguments) => serve::run(arguments, load()?).await,
         Command::Migrate(direction) => migrate::run(direction, load()?).await,
         Command::Import(arguments) => import::run(arguments, load()?).await,
@@ -133,7 +138,7 @@ async fn run(line: CommandLine) -> Outcome {
 }
 
 /// A pool on the database of the configuration, which is there and answers.
-async fn open(config: &Config, connections: u32) -> Result<Database, Box<dyn std::error::Error>> {
+pub async fn open(config: &Config, connections: u32) -> Result<Database, Box<dyn std::error::Error>> {
     inspect::database(&config.database_url).await?;
     Ok(connection::connect(&config.database_url, connections).await?)
 }
@@ -149,11 +154,6 @@ async fn create(config: &Config, connections: u32) -> Result<Database, Box<dyn s
 
 fn named<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::from(text)).map_err(|error| error.to_string())
-}
-
-fn scale(text: &str) -> Result<f64, String> {
-    let scale = text.parse::<f64>().ok().filter(|scale| (0.0..=10.0).contains(scale));
-    scale.ok_or_else(|| "a scale lies between 0 and 10".to_owned())
 }
 
 fn log_to_stderr(config: &Config) {

@@ -3,7 +3,6 @@
 
 mod lorestan;
 mod programme;
-pub mod scale;
 mod stone_project;
 
 use sea_orm::{EntityTrait, PaginatorTrait};

@@ -108,11 +108,11 @@ fn no_import_runs_upwards() {
 /// Files of one room that still import from each other, directly or over others. One that is mended has to be
 /// taken off.
 const CIRCLES: &[&str] = &[
-    "demo/scale/clusters",
-    "demo/scale/milestones",
-    "demo/scale/outcomes",
-    "demo/scale/projects",
-    "demo/scale/schedule",
+    "generate/clusters",
+    "generate/milestones",
+    "generate/outcomes",
+    "generate/projects",
+    "generate/schedule",
     "http/authorization",
     "http/body",
     "http/contract",
@@ -200,12 +200,14 @@ fn reached<'a>(from: &'a Vec<String>, imports: &'a Imports) -> BTreeSet<&'a Vec<
 
 #[test]
 fn no_files_of_a_room_import_from_each_other() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // The made data is a room too: `generate/src/clusters.rs` is its `generate/clusters`.
     let module = |path: &Path| -> Vec<String> {
-        let within = path.strip_prefix(&src).unwrap().with_extension("");
-        within.iter().map(|part| part.to_str().unwrap().to_owned()).filter(|part| part != "mod").collect()
+        let within = path.strip_prefix(root).unwrap().with_extension("");
+        let parts = within.iter().map(|part| part.to_str().unwrap().to_owned());
+        parts.filter(|part| part != "mod" && part != "src").collect()
     };
-    let files = sources(&src);
+    let files = [sources(&root.join("src")), sources(&root.join("generate/src"))].concat();
     let modules: BTreeSet<_> = files.iter().map(|path| module(path)).collect();
     let imports: Imports = files
         .iter()

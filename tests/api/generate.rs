@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use ::generate::Plan;
 use chrono::NaiveDate;
 use khoosheh::{
     api, cdas, clusters,
-    demo::scale::{self, Plan},
     lifecycle::{State, Stateful},
     milestones, progress_reports, projects, server,
     store::{Record, change_log, connection, earned_value::summary, status_event, verify},
@@ -15,13 +15,12 @@ use serde_json::json;
 
 use crate::{
     on_both, on_each,
-    process::{Server, run},
-    support::{Backend, PASSWORD, Scratch, Service},
+    support::{Backend, Scratch, Service},
 };
 
 on_both!(made_data_stands_beside_the_demonstration);
 
-on_each!(made_data_keeps_the_rules, the_command_fills_an_empty_database);
+on_each!(made_data_keeps_the_rules);
 
 /// As little as there can be: one cluster, one project and one firm for each province.
 const LEAST: Plan = Plan { scale: 0.0, seed: 7, today: NaiveDate::from_ymd_opt(2026, 11, 22).unwrap() };
@@ -29,7 +28,7 @@ const LEAST: Plan = Plan { scale: 0.0, seed: 7, today: NaiveDate::from_ymd_opt(2
 async fn made_data_stands_beside_the_demonstration(service: &Service) {
     let (isipo, db) = (service.login("isipo").await, service.database().await);
     let (clusters, projects) = (isipo.count("/api/v1/clusters").await, isipo.count("/api/v1/projects").await);
-    scale::fill(&db, LEAST).await.unwrap();
+    ::generate::fill(&db, LEAST).await.unwrap();
     verify::verify(&db, api::kinds()).await.unwrap();
     assert_eq!(summary::differences(&db).await.unwrap(), 0);
     assert_eq!(isipo.count("/api/v1/clusters").await, clusters + 31);
@@ -79,7 +78,7 @@ async fn filled(backend: Backend, seed: u64) -> Option<(Scratch, khoosheh::store
     let scratch = Scratch::empty(backend).await?;
     let db = connection::connect(&scratch.url.parse().unwrap(), 1).await.unwrap();
     server::migrate(&db).await.unwrap();
-    scale::fill(&db, Plan { seed, ..LEAST }).await.unwrap();
+    ::generate::fill(&db, Plan { seed, ..LEAST }).await.unwrap();
     Some((scratch, db))
 }
 
@@ -243,43 +242,4 @@ async fn plans_are_whole(db: &khoosheh::store::Database) {
         }
     }
     assert!(today.values().all(|total| *total == 10_000), "{today:?}");
-}
-
-async fn the_command_fills_an_empty_database(backend: Backend) {
-    let Some(scratch) = Scratch::empty(backend).await else { return };
-    let variables = [("DATABASE_URL", scratch.url.as_str())];
-    let generate = ["generate", "--scale", "0", "--seed", "3"];
-    assert_eq!(run(&["migrate", "up"], &variables, "").await.code, 0);
-    assert_eq!(
-        run(&["user", "create", "first", "--role", "national_admin"], &variables, "the first password\n")
-            .await
-            .code,
-        0
-    );
-    let made = run(&generate, &variables, "").await;
-    assert_eq!(made.code, 0, "{}", made.stderr);
-    assert!(
-        made.stdout.contains("31 cluster\n") && made.stdout.contains("1550 milestone\n"),
-        "{}",
-        made.stdout
-    );
-    assert_eq!(made.stderr.lines().count(), 31, "{}", made.stderr);
-    let whole = run(&["verify"], &variables, "").await;
-    assert_eq!(whole.code, 0, "{}", whole.stderr);
-    let refused = run(&generate, &variables, "").await;
-    assert!(refused.code == 1 && refused.stderr.contains("clusters already"), "{}", refused.stderr);
-    for scale in ["-1", "eleven", "NaN", "11"] {
-        assert_eq!(run(&["generate", "--scale", scale], &variables, "").await.code, 2, "{scale}");
-    }
-    scratch.remove().await;
-}
-
-#[actix_web::test]
-async fn the_demonstration_can_be_larger() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}", folder.path().join("demo.sqlite").display());
-    let arguments = ["demo", "--bind", "127.0.0.1:0", "--scale", "0", "--database-url", &url];
-    let server = Server::start(&arguments, &[("KHOOSHEH_DEMO_PASSWORD", PASSWORD)]).await;
-    let kerman = server.client().login("kerman").await;
-    assert_eq!((kerman.count("/api/v1/clusters").await, kerman.count("/api/v1/projects").await), (3, 3));
 }

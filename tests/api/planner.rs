@@ -1,7 +1,6 @@
 //! What the databases know of their tables, and that the feed is found by its index where they know nothing.
 
 use khoosheh::{
-    demo::scale,
     server,
     store::{
         Database, connection,
@@ -38,8 +37,9 @@ async fn statistics_are_fresh(backend: Backend) {
     let db = connection::connect(&scratch.url.parse().unwrap(), 1).await.unwrap().unguarded();
     server::migrate(&db).await.unwrap();
     assert_eq!(believed(&db, "province").await, 31, "after the migrations");
-    let plan = scale::Plan { scale: 0.001, seed: 1, today: khoosheh::persian::Date::today_in_iran().naive() };
-    scale::fill(&db, plan).await.unwrap();
+    let plan =
+        ::generate::Plan { scale: 0.001, seed: 1, today: khoosheh::persian::Date::today_in_iran().naive() };
+    ::generate::fill(&db, plan).await.unwrap();
     let entries = number(&db, "SELECT COUNT(*) FROM change_log").await;
     let believed = believed(&db, "change_log").await;
     assert!(

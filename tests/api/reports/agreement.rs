@@ -2,10 +2,7 @@
 //! histories, one by one, for several days, several moments of knowledge and several scopes.
 
 use chrono::NaiveDate;
-use khoosheh::{
-    demo::scale::{self, Plan},
-    persian::{Calendar, Date},
-};
+use khoosheh::persian::{Calendar, Date};
 
 use super::{
     cda_portfolio, earned_value, earned_value::enriched, funnel, identified_clusters, indicators, industries,
@@ -73,8 +70,9 @@ async fn reports_agree_with_the_demonstration(service: &Service) {
 
 /// What the generator makes was recorded through the years, so that what was known differs from what is.
 async fn reports_agree_with_made_data(service: &Service) {
-    let plan = Plan { scale: 0.004, seed: 5, today: NaiveDate::from_ymd_opt(2026, 11, 22).unwrap() };
-    scale::fill(&service.database().await, plan).await.unwrap();
+    let plan =
+        ::generate::Plan { scale: 0.004, seed: 5, today: NaiveDate::from_ymd_opt(2026, 11, 22).unwrap() };
+    ::generate::fill(&service.database().await, plan).await.unwrap();
     let (isipo, kerman, lorestan) =
         (service.login("isipo").await, service.login("kerman").await, service.login("lorestan").await);
     all_agree(&[

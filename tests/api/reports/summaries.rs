@@ -2,12 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use khoosheh::{
-    demo::scale::{self, Plan},
-    store::{
-        earned_value::{Sources, deltas, summary},
-        sql::Composer,
-    },
+use khoosheh::store::{
+    earned_value::{Sources, deltas, summary},
+    sql::Composer,
 };
 use sea_orm::ConnectionTrait;
 use serde_json::json;
@@ -24,7 +21,9 @@ on_both!(others_write_while_summaries_are_made_right, sums_are_made_right_where_
 /// A project for each province beside those of the demonstration.
 async fn fill(service: &Service) {
     let today = chrono::NaiveDate::from_ymd_opt(2026, 11, 22).unwrap();
-    scale::fill(&service.database().await, Plan { scale: 0.0, seed: 7, today }).await.unwrap();
+    ::generate::fill(&service.database().await, ::generate::Plan { scale: 0.0, seed: 7, today })
+        .await
+        .unwrap();
 }
 
 async fn others_write_while_summaries_are_made_right(service: &Service) {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use uuid::{Builder, Uuid};
 
-use crate::{
+use khoosheh::{
     persian::text,
     personal::{LegalId, NationalCode},
 };

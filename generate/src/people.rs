@@ -3,7 +3,7 @@
 use chrono::{NaiveDate, TimeDelta};
 
 use super::{generator::Generator, institutions::Leader, projects::Project};
-use crate::{
+use khoosheh::{
     persian::Date,
     problem::Problem,
     projects::{

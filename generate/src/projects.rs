@@ -11,7 +11,7 @@ use super::{
     schedule,
     timeline::{Ending, Timeline},
 };
-use crate::{
+use khoosheh::{
     clusters::{entity as clusters, rules::State as ClusterState},
     decisions::{dto::Body, entity as decisions},
     persian::text,

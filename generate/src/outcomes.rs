@@ -9,7 +9,7 @@ use super::{
     projects,
     works::CRITERIA,
 };
-use crate::{
+use khoosheh::{
     clusters::{
         assessment::PriorityScores,
         claims,

@@ -1,6 +1,6 @@
 //! Texts of the generated data about projects.
 
-use crate::projects::{phases::PhaseName, pillar::Pillar};
+use khoosheh::projects::{phases::PhaseName, pillar::Pillar};
 
 /// Titles of milestones, each with the pillar that it serves.
 type Titles = &'static [(&'static str, Option<Pillar>)];

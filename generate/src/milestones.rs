@@ -9,7 +9,7 @@ use super::{
     projects::Project,
     timeline::Timeline,
 };
-use crate::{
+use khoosheh::{
     decisions::dto::Body,
     milestones::{
         baselines::{self, FrozenMilestone, PlanChange},

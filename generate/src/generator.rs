@@ -10,7 +10,7 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::rng::Rng;
-use crate::{
+use khoosheh::{
     clusters::entity as clusters,
     indicators::entity as indicators,
     lifecycle::{State, Stateful},

@@ -8,7 +8,7 @@ use super::{
     institutions::Place,
     vocabulary::{FIRMS, INDUSTRIES, Industry},
 };
-use crate::{
+use khoosheh::{
     clusters::entity as clusters,
     enterprises::{entity as enterprises, size::Size},
     industries::{IsicClass, classes::Isic},

@@ -8,7 +8,7 @@ use super::{
     projects::Project,
     works::{ISSUES, JOINT_ACTIONS, NARRATIVES, RETURNED},
 };
-use crate::{
+use khoosheh::{
     indicators::{
         dto::{Direction, Frequency},
         entity as indicators,

@@ -11,7 +11,7 @@ use super::{
     sizes::Sizes,
     vocabulary::{INDUSTRIES, Industry},
 };
-use crate::{
+use khoosheh::{
     clusters::{
         assessment::{Category, Finding, FirmsBySize},
         entity::Model,

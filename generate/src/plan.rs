@@ -7,7 +7,7 @@ use super::{
     timeline::Timeline,
     works::{MILESTONES, RETURNED},
 };
-use crate::{
+use khoosheh::{
     milestones::rules::State,
     projects::{phases::PhaseName, pillar::Pillar},
 };

@@ -33,7 +33,7 @@ use self::{
     generator::{Generator, Known},
     sizes::Sizes,
 };
-use crate::{
+use khoosheh::{
     clusters::entity,
     problem::Problem,
     store::{Database, bulk::Bulk, connection, earned_value::summary},
@@ -88,7 +88,7 @@ struct Told {
 /// Tells the story of the whole country.
 fn tell(plan: Plan, known: Known, sender: &mpsc::Sender<Told>) -> Result<Known, Problem> {
     let mut generator = Generator::new(plan.seed, plan.today, known);
-    for (province, size) in crate::provinces::ALL.iter().zip(Sizes::of_provinces(plan.scale)) {
+    for (province, size) in khoosheh::provinces::ALL.iter().zip(Sizes::of_provinces(plan.scale)) {
         let hand_over = |generator: &mut Generator| {
             let told = Told { province: province.name_en.as_str(), bulk: generator.hand_over() };
             sender.blocking_send(told).map_err(|_| Problem::internal("what is told cannot be written"))

@@ -3,7 +3,7 @@
 use chrono::{NaiveDate, TimeDelta};
 
 use super::generator::Generator;
-use crate::projects::phases::PhaseName;
+use khoosheh::projects::phases::PhaseName;
 
 /// Planned and actual days of a project.
 #[derive(Clone, Copy)]

@@ -8,7 +8,7 @@ use super::{
     sizes::Sizes,
     vocabulary::{EDUCATION, INDUSTRIES, PROVINCES, RARE},
 };
-use crate::{
+use khoosheh::{
     cdas::{dto::Certificate, entity as cdas, rules::State},
     organisations::{dto::Kind, entity as organisations},
     persian::text,
