@@ -35,6 +35,7 @@ pub mod payments;
 pub mod persian;
 pub mod personal;
 pub mod policy;
+pub mod presentation;
 pub mod problem;
 pub mod progress_reports;
 pub mod projects;

@@ -1,7 +1,7 @@
 //! Personal data: national codes, legal ids, phone numbers and email addresses. Each type carries its check,
 //! its one spelling and its schema, and is shown masked unless the reader may see it.
 
-use std::{borrow::Cow, cell::Cell};
+use std::borrow::Cow;
 
 use email_address::{EmailAddress, Options};
 use sea_orm::DeriveValueType;
@@ -11,7 +11,10 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
 };
 
-use crate::persian::text;
+use crate::{
+    persian::text,
+    presentation::{self, Presentation},
+};
 
 /// The permission to see personal data.
 pub const PERMISSION: &str = "personal-data:read";
@@ -25,19 +28,6 @@ pub const ERASED_NAME: &str = "حذف‌شده";
 /// Prefix of the user name of an erased account.
 pub const ERASED_USER: &str = "erased-";
 
-thread_local! {
-    static SHOWN: Cell<bool> = const { Cell::new(false) };
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Runs `work` for a reader who may or may not see personal data in clear, and counts the values shown in
-/// clear. All output of the service goes through here, and the count goes to the security log.
-pub fn disclosed<T>(in_clear: bool, work: impl FnOnce() -> T) -> (T, u64) {
-    let before = COUNT.replace(0);
-    let done = shown(in_clear, work);
-    (done, COUNT.replace(before))
-}
-
 /// Whether a text is personal data of any kind.
 pub fn is_one(text: &str) -> bool {
     NationalCode::parse(text).is_some()
@@ -46,31 +36,18 @@ pub fn is_one(text: &str) -> bool {
         || Email::parse(text).is_some()
 }
 
-/// Runs `work` with personal data in clear, or masked, which is the default outside of such calls: for data
-/// within the service; for output use [`disclosed`]. The setting is passed like the calendar
-/// ([`crate::persian::calendar::using`]), for the same reason.
-pub fn shown<T>(in_clear: bool, work: impl FnOnce() -> T) -> T {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            SHOWN.set(self.0);
-        }
-    }
-    let _earlier = Restore(SHOWN.replace(in_clear));
-    work()
+/// Runs `work` with personal data in clear: for data within the service. Output is counted
+/// ([`Presentation::counted`]), and the count goes to the security log.
+pub fn in_clear<T>(work: impl FnOnce() -> T) -> T {
+    Presentation { in_clear: true, ..Presentation::current() }.within(work)
 }
 
-/// Whether personal data is shown in clear within the innermost [`shown`].
-pub fn is_shown() -> bool {
-    SHOWN.get()
-}
-
-/// Serializes a value in clear within [`shown`], and masked elsewhere.
+/// Serializes a value in clear or masked, as the [`Presentation`] says.
 pub fn serialize<S: Serializer>(value: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    if !is_shown() {
+    if !Presentation::current().in_clear {
         return serializer.serialize_str(&mask(value));
     }
-    COUNT.set(COUNT.get() + 1);
+    presentation::count_shown();
     serializer.serialize_str(value)
 }
 

@@ -1,18 +1,15 @@
 //! Authorization middleware: finds the operation in the document, and admits only permitted callers with a
 //! valid query string.
 
-use super::Ready;
-use super::security_log;
-use actix_web::{FromRequest, dev::Payload};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
 use actix_web::{
-    Error, HttpMessage, HttpRequest, ResponseError,
+    Error, FromRequest, HttpMessage, HttpRequest, ResponseError,
     body::{BoxBody, EitherBody, MessageBody},
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
         Method,
         header::{self, HeaderMap},
@@ -23,22 +20,23 @@ use actix_web::{
 use serde_json::Value;
 
 use super::{
-    Database,
+    Database, Ready,
     connection::Listener,
     contract::{self, Access, Contract, Operation},
     document::{PREFIX, SPARSE},
     negotiation::preferences,
     rate_limit::{PublicRateLimit, RateLimit},
-    security_log::{Asked, Known},
+    security_log::{self, Asked, Known},
 };
 use crate::{
     accounts::Authenticator,
     client,
     config::Config,
-    persian::{Calendar, calendar},
+    persian::Calendar,
     personal,
     policy::{Caller, roles::BEFORE_PASSWORD_CHANGE},
-    problem::{Language, Problem, Text, problem_types, speaking},
+    presentation::Presentation,
+    problem::{Language, Problem, Text, problem_types},
 };
 
 /// The formats of lists and reports.
@@ -123,8 +121,8 @@ impl Call {
     /// it.
     pub fn rendered<T>(&self, work: impl FnOnce() -> T) -> T {
         let in_clear = self.0.caller.as_ref().is_some_and(|caller| caller.may(personal::PERMISSION));
-        let render = || speaking(self.0.language, || calendar::using(self.0.calendar, work));
-        let (rendered, shown) = personal::disclosed(in_clear, render);
+        let how = Presentation { calendar: self.0.calendar, language: self.0.language, in_clear };
+        let (rendered, shown) = how.counted(work);
         self.shows(shown);
         rendered
     }

@@ -6,8 +6,7 @@ use std::{
 };
 
 use actix_web::http::Method;
-use futures_util::future;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{self, LocalBoxFuture};
 use sea_orm::{
     QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Alias, Expr, ExprTrait, LockType},
@@ -461,7 +460,7 @@ impl<'a> Applier<'a> {
 
     /// A record as it was written, in the calendar of the file.
     fn written<R: Record, I: Input<R>>(&self, row: &R) -> Result<Value, serde_json::Error> {
-        personal::shown(true, || calendar::using(self.import.calendar, || serde_json::to_value(I::from(row))))
+        personal::in_clear(|| calendar::using(self.import.calendar, || serde_json::to_value(I::from(row))))
     }
 
     /// Writes one row, or returns its errors.

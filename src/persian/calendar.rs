@@ -5,55 +5,29 @@
 //! year (law of 11 Farvardin 1304). The year begins on the day of the vernal equinox as seen at
 //! 52.5° E; `icu_calendar` holds the leap years, nothing here computes them.
 
-use std::{cell::Cell, error::Error, fmt};
+use std::{error::Error, fmt};
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 use icu_calendar::{cal::Persian, types::RataDie};
-use sea_orm::{DeriveActiveEnum, DeriveValueType, EnumIter, prelude::StringLen};
+use sea_orm::DeriveValueType;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use crate::presentation::Calendar;
+use crate::presentation::Presentation;
 
 use super::text::{digits, latin_digits};
 
 type PersianDate = icu_calendar::Date<Persian>;
 
-/// A calendar in which dates are read and written; the `calendar` parameter of a request.
-#[derive(
-    Clone, Copy, Debug, Default, Eq, Hash, PartialEq, EnumIter, DeriveActiveEnum, Deserialize, Serialize,
-)]
-#[sea_orm(rs_type = "String", db_type = "String(StringLen::None)", rename_all = "lowercase")]
-#[serde(rename_all = "lowercase")]
-pub enum Calendar {
-    /// The proleptic Gregorian calendar of ISO 8601.
-    #[default]
-    Gregorian,
-    /// The Persian (solar Hijri) calendar, official in Iran.
-    Persian,
-}
-
-thread_local! {
-    static CURRENT: Cell<Calendar> = const { Cell::new(Calendar::Gregorian) };
-}
-
-/// Runs `work` with `calendar` as the one in which a [`Date`] is parsed, serialized and deserialized.
-///
-/// serde passes no context to `Serialize` and `Deserialize`, so the calendar is in a thread-local. This is
-/// sound because `work` is an ordinary closure: it cannot await, so it begins and ends on this thread without
-/// another request in between. The earlier calendar is restored when `work` returns or panics. A future that
-/// `work` merely creates runs later, and is not affected.
+/// Runs `work` with `calendar` as the one in which a [`Date`] is parsed, serialized and deserialized; the rest
+/// of the [`Presentation`] stays.
 pub fn using<T>(calendar: Calendar, work: impl FnOnce() -> T) -> T {
-    struct Restore(Calendar);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            CURRENT.set(self.0);
-        }
-    }
-    let _earlier = Restore(CURRENT.replace(calendar));
-    work()
+    Presentation { calendar, ..Presentation::current() }.within(work)
 }
 
 /// The calendar of the innermost [`using`] on this thread; Gregorian outside of any.
 pub fn current() -> Calendar {
-    CURRENT.get()
+    Presentation::current().calendar
 }
 
 /// A period of the Persian calendar, for [`Date::end_of`].

@@ -3,7 +3,7 @@
 pub mod problem_types;
 pub mod violation;
 
-use std::{borrow::Cow, cell::Cell, fmt};
+use std::{borrow::Cow, fmt};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -16,6 +16,9 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+pub use crate::presentation::Language;
+use crate::presentation::Presentation;
+
 pub use self::violation::{MOST_VIOLATIONS, NO_SUCH_DAY, Place, Violation, Violations};
 use self::{problem_types::Kind, violation::ViolationBody};
 
@@ -25,33 +28,6 @@ const MOST_BYTES: usize = 32 * 1024;
 const LONGEST_DETAIL: usize = 1_000;
 /// The most characters of the path that a problem repeats; longer is no path of this service.
 const LONGEST_INSTANCE: usize = 8_000;
-
-/// The language of titles and details. `code` never depends on it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    /// Persian, which is also the answer to a request that states no preference.
-    #[default]
-    Persian,
-    /// English.
-    English,
-}
-
-thread_local! {
-    static LANGUAGE: Cell<Language> = const { Cell::new(Language::Persian) };
-}
-
-/// Runs `work` with each [`Text`] serialized in a language. The language is passed like the calendar
-/// ([`crate::persian::calendar::using`]), for the same reason.
-pub fn speaking<T>(language: Language, work: impl FnOnce() -> T) -> T {
-    struct Restore(Language);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            LANGUAGE.set(self.0);
-        }
-    }
-    let _earlier = Restore(LANGUAGE.replace(language));
-    work()
-}
 
 /// The ETag of a record in a version, in its plain representation. Other representations append a hash after
 /// `-`.
@@ -105,7 +81,7 @@ pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
 
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.in_language(LANGUAGE.get()))
+        serializer.serialize_str(self.in_language(Presentation::current().language))
     }
 }
 
@@ -301,7 +277,10 @@ impl Problem {
         if let Value::Object(members) = &mut body {
             members.extend(self.0.members.clone());
             if !self.0.missing.is_empty() {
-                members.insert("missing".into(), speaking(language, || json!(self.0.missing)));
+                members.insert(
+                    "missing".into(),
+                    Presentation { language, ..Presentation::current() }.within(|| json!(self.0.missing)),
+                );
             }
         }
         if !self.0.violations.is_empty() {

@@ -25,6 +25,7 @@ use crate::{
         spool::{Spool, SpoolQuota},
     },
     persian::{Calendar, Date, PersianPeriod, calendar},
+    presentation::Presentation,
     problem::{Problem, Text},
     provinces::ProvinceCode,
     store::{long_read::Turn, now, revision::Watched},
@@ -111,7 +112,7 @@ impl<R: Report> Question<R> {
     /// Hash of the question and of this build: the first part of the ETag. The second is the revision of the
     /// data.
     fn fingerprint(&self, edition: &str) -> Result<String, Problem> {
-        let may_see = self.call.rendered(crate::personal::is_shown);
+        let may_see = self.call.rendered(|| Presentation::current().in_clear);
         let question = json!([
             R::ENTRY.name,
             self.call.query(),

@@ -147,7 +147,7 @@ pub(super) fn canonical(value: &Value) -> String {
 /// The content of a history entry: the full, unmasked representation of the record, without fields derived
 /// from other records, and with commitments in place of personal values.
 pub fn data<R: Record>(row: &R) -> Result<Value, serde_json::Error> {
-    let mut data = personal::shown(true, || serde_json::to_value(row.view()))?;
+    let mut data = personal::in_clear(|| serde_json::to_value(row.view()))?;
     if let Some(fields) = data.as_object_mut() {
         fields.retain(|name, _| !R::DERIVED.contains(&name.as_str()));
         personal_values::cover(row, fields);

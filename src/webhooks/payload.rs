@@ -14,6 +14,7 @@ use crate::{
     changes::{Change, FeedEventKind, kinds::KINDS},
     clock::new_id,
     personal,
+    presentation::Presentation,
     problem::Problem,
     store::{
         change_log,
@@ -152,7 +153,8 @@ fn body(
     let told = |mut change: Change| {
         change.changed_by_name = change.changed_by.and_then(|author| names.get(&author).cloned());
         let event = Event { r#type: &delivery.event, timestamp: change.changed_at, data: &change };
-        personal::disclosed(may(personal::PERMISSION), || serde_json::to_string(&event))
+        Presentation { in_clear: may(personal::PERMISSION), ..Presentation::default() }
+            .counted(|| serde_json::to_string(&event))
     };
     let Some((body, shown)) = change.map(told) else { return Ok((None, 0)) };
     Ok((Some(body?), shown))

@@ -10,7 +10,7 @@ use std::{
 /// The floors, from the lowest. Rooms of one floor do not know each other, but resources, of which a child
 /// names its parent.
 const FLOORS: [&[&str]; 16] = [
-    &["clock"],
+    &["clock", "presentation"],
     &["persian"],
     &["values", "config", "policy"],
     &["problem", "client"],

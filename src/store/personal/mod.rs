@@ -199,7 +199,7 @@ fn keep(
 
 /// The representation of a row in clear.
 fn in_clear<R: Record>(row: &R) -> Result<Map<String, Value>, Problem> {
-    match personal::shown(true, || serde_json::to_value(row.view())).map_err(Problem::internal)? {
+    match personal::in_clear(|| serde_json::to_value(row.view())).map_err(Problem::internal)? {
         Value::Object(fields) => Ok(fields),
         _ => Ok(Map::new()),
     }
