@@ -256,6 +256,13 @@ impl<T: Serialize> IntoActiveValue<Self> for List<T> {
     }
 }
 
+impl Location {
+    /// The point of two columns; none unless both are there.
+    pub fn of(latitude: Option<f64>, longitude: Option<f64>) -> Option<Self> {
+        latitude.zip(longitude).map(|(latitude, longitude)| Self { latitude, longitude })
+    }
+}
+
 /// Bytes in hexadecimal, two small letters or digits each.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

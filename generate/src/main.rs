@@ -12,8 +12,8 @@ use khoosheh::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Fill a database with made data of a whole country, for trials under load. It is that of the service: `DATABASE_URL`,
-/// and the keys of the service where it has some.
+/// Fill a database with made data of a whole country, for trials under load. It is that of the service:
+/// `DATABASE_URL`, and the keys of the service where it has some.
 #[derive(Parser)]
 struct Generate {
     /// A TOML file with the configuration of the service.

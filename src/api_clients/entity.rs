@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The account of a system.
-#[record(table = "account")]
+#[record(table = "account", sort(client_id = username, created_at, updated_at))]
 pub struct Model {
     /// Always a system.
     pub kind: Kind,

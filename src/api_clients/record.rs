@@ -11,11 +11,10 @@ use crate::{
         account::{self, Kind},
         session,
     },
-    http::{SortKey, page::Listed},
     policy::Scope,
     problem::Problem,
     provinces,
-    store::{Record, SqlKind, Transaction, record::Unique, search},
+    store::{Record, Transaction, record::Unique, search},
 };
 
 impl Record for Model {
@@ -76,15 +75,6 @@ impl Record for Model {
         account::note_deletion(transaction, Self::RESOURCE, self.id);
         Ok(session::revoke_all(&**transaction, self.id).await?)
     }
-}
-
-impl Listed for Model {
-    const SORT_KEYS: &'static [SortKey<Self>] = &[
-        SortKey::new("client_id", "account.username", SqlKind::Text, |row| row.username.as_str().into()),
-        SortKey::new("created_at", "account.created_at", SqlKind::Timestamp, |row| row.created_at.into()),
-        SortKey::new("updated_at", "account.updated_at", SqlKind::Timestamp, |row| row.updated_at.into()),
-        SortKey::new("id", "account.id", SqlKind::Uuid, |row| row.id.into()),
-    ];
 }
 
 impl ApiClientFilter {

@@ -1,11 +1,10 @@
 //! DTOs of attachments: representation and input.
 
-pub use super::entity::AttachmentInput;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use super::entity::Kind;
+pub use super::entity::{AttachmentInput, Kind};
 use super::{entity::Model, subjects::SubjectKind};
 use crate::{
     problem::{Problem, Text, Violation},

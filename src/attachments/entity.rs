@@ -18,11 +18,14 @@ use crate::{
 
 /// An attachment (پیوست): a document or a piece of evidence, with the record that it belongs to.
 #[record(table = "attachment", shown, input = AttachmentInput, sort(created_at, updated_at))]
-#[input(about = "Input of an attachment. `decision_id`, `note` and `external_refs` are optional. Fields that describe the content and the subject cannot change once the content is there.", example = json!({
+#[input(
+    about = "Input of an attachment. `decision_id`, `note` and `external_refs` are optional. Fields that describe the content and the subject cannot change once the content is there.",
+    example = json!({
     "subject_kind": "project", "subject_id": "0193f0a0-0000-7000-8000-000000000000", "kind": "minutes",
     "title_fa": "صورت‌جلسهٔ کمیتهٔ راهبری", "file_name": "صورت‌جلسه.txt", "media_type": "text/plain",
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "size_bytes": 4,
-}))]
+})
+)]
 pub struct Model {
     /// Kind of the record that it is attached to.
     #[schema(example = "project")]

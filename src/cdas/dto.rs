@@ -1,10 +1,9 @@
 //! DTOs of CDAs: representation and input.
 
-pub use super::entity::CdaInput;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-pub use super::entity::Certificate;
+pub use super::entity::{CdaInput, Certificate};
 use super::{entity::Model, rules::State};
 use crate::{
     lifecycle::AllowedTransition,

@@ -16,7 +16,10 @@ use crate::{
 
 /// A CDA (cluster development agent, عامل توسعهٔ خوشه): the natural person who directs a cluster's
 /// development project.
-#[record(table = "cda", days(issued_on, expires_on), shown, input = CdaInput, sort(name_fa = name_order, created_at, updated_at))]
+#[record(
+    table = "cda", days(issued_on, expires_on), shown, input = CdaInput,
+    sort(name_fa = name_order, created_at, updated_at)
+)]
 #[input(about = "Input of a CDA. Only `national_code`, `name_fa` and `province` are required.")]
 pub struct Model {
     /// The national code (کد ملی): ten digits of any script, of which the last is a check digit.

@@ -107,8 +107,8 @@ pub fn command() -> clap::Command {
     CommandLine::command()
 }
 
-/// The configuration of the service, from the environment and perhaps a TOML file. The keys of personal values are
-/// those of this process from then on.
+/// The configuration of the service, from the environment and perhaps a TOML file. The keys of personal
+/// values are those of this process from then on.
 pub fn load(file: Option<&Path>) -> Result<Config, String> {
     let config = Config::load(file)?;
     let Secrets { personal_key, former_personal_keys, .. } = &config.secrets;

@@ -48,7 +48,7 @@ impl From<&Model> for Cluster {
     fn from(row: &Model) -> Self {
         Self {
             row: row.clone(),
-            location: row.location(),
+            location: Location::of(row.latitude, row.longitude),
             allowed_transitions: Vec::new(),
             current_project: None,
             claims: None,

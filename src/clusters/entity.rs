@@ -65,7 +65,7 @@ pub struct Model {
     pub longitude: Option<f64>,
     /// Location.
     #[computed]
-    #[input(from = row.location())]
+    #[input(from = Location::of(row.latitude, row.longitude))]
     pub location: Option<Location>,
     /// Products and services.
     #[schema(example = json!(["سنگ تزئینی"]))]
@@ -128,11 +128,6 @@ impl Model {
         let period = self.identified_precision.and_then(Precision::period);
         let derived = self.identified_on.zip(period).map(|(on, period)| on.end_of(period));
         self.identified_not_later_than.filter(|bound| derived != Some(*bound))
-    }
-
-    /// Location.
-    pub fn location(&self) -> Option<Location> {
-        self.latitude.zip(self.longitude).map(|(latitude, longitude)| Location { latitude, longitude })
     }
 }
 

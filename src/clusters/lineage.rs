@@ -30,9 +30,12 @@ pub fn routes(config: &mut Routes<'_>) {
 
 /// A lineage event of a cluster.
 #[record(table = "lineage_entry", shown = LineageEntry, input = LineageEntryInput, sort(effective_on))]
-#[input(about = "Input of a lineage entry. `kind` and `effective_on` are required, and the fields that the kind needs.", example = json!({
+#[input(
+    about = "Input of a lineage entry. `kind` and `effective_on` are required, and the fields that the kind needs.",
+    example = json!({
     "kind": "renamed", "former_name": "سنگ‌های ساختمانی", "effective_on": "2014-03-20", "source_title": "صورت‌جلسهٔ کارگروه خوشه‌های استان",
-}))]
+})
+)]
 pub struct Model {
     /// Cluster that the entry is about.
     #[shown]

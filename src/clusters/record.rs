@@ -88,8 +88,8 @@ impl Record for Model {
     async fn views(rows: &[Self], reading: &Reading<'_>) -> Result<Vec<Cluster>, Problem> {
         let mut projects = current_project::of_clusters(&reading.db, rows.iter().map(|row| row.id)).await?;
         let ids = rows.iter().map(|row| row.id);
-        let claim_of = |claim: &claims::Model| claim.cluster_id;
-        let mut claims = reading.included_parts("claims", claims::Column::ClusterId, ids, claim_of).await?;
+        let mut claims =
+            reading.included_parts::<claims::Model>("claims", claims::Column::ClusterId, ids).await?;
         let industries = match reading.includes("industry") {
             true => {
                 industries::entity::by_codes(&reading.db, rows.iter().map(|row| row.primary_isic.as_str()))

@@ -14,12 +14,18 @@ use crate::{
 };
 
 /// A decision (مصوبه) of a council or a committee of the programme.
-#[record(table = "decision", shown = Decision, input = DecisionInput, sort(decided_on, created_at, updated_at))]
-#[input(about = "Input of a decision. `body`, `decided_on` and `title_fa` are required, and a `province` unless the national council decided.", example = json!({
+#[record(
+    table = "decision", shown = Decision, input = DecisionInput,
+    sort(decided_on, created_at, updated_at)
+)]
+#[input(
+    about = "Input of a decision. `body`, `decided_on` and `title_fa` are required, and a `province` unless the national council decided.",
+    example = json!({
     "body": "provincial_committee", "meeting_no": "1393/4", "decided_on": "2014-04-09", "province": "IR-15",
     "title_fa": "اجرای پروژهٔ توسعهٔ خوشهٔ سنگ تصویب شد",
     "text_fa": "کارگروه با اجرای پروژهٔ توسعهٔ خوشهٔ سنگ استان برای سی‌وشش ماه موافقت کرد.",
-}))]
+})
+)]
 pub struct Model {
     /// Body that decided.
     #[schema(example = "provincial_committee")]

@@ -38,7 +38,12 @@ pub struct Enterprise {
 
 impl From<&Model> for Enterprise {
     fn from(row: &Model) -> Self {
-        Self { row: row.clone(), location: row.location(), organisation: None, cluster: None }
+        Self {
+            row: row.clone(),
+            location: Location::of(row.latitude, row.longitude),
+            organisation: None,
+            cluster: None,
+        }
     }
 }
 

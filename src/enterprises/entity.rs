@@ -17,11 +17,14 @@ use crate::{
 
 /// An enterprise (واحد تولیدی): a production unit of the register, in a cluster or not yet in one.
 #[record(table = "enterprise", shown, input = EnterpriseInput)]
-#[input(about = "Input of an enterprise. Only `name_fa`, `province` and `isic` are required.", example = json!({
+#[input(
+    about = "Input of an enterprise. Only `name_fa`, `province` and `isic` are required.",
+    example = json!({
     "name_fa": "سنگ‌بری نمونه", "name_en": "Sample Stone Works", "province": "IR-15", "county": "خرم‌آباد",
     "location": { "latitude": 33.4878, "longitude": 48.3558 }, "isic": [{ "code": "2396", "primary": true }],
     "employment_total": 24, "employment_female": 5,
-}))]
+})
+)]
 pub struct Model {
     /// The firm behind it: an organisation of kind `firm`, of the same province or national, that is no other
     /// enterprise.
@@ -52,7 +55,7 @@ pub struct Model {
     pub longitude: Option<f64>,
     /// Location.
     #[computed]
-    #[input(from = row.location())]
+    #[input(from = Location::of(row.latitude, row.longitude))]
     pub location: Option<Location>,
     /// The classes of ISIC Rev. 4; one is primary.
     #[input(min_items = 1, max_items = 20)]
@@ -80,11 +83,6 @@ pub struct Model {
 }
 
 impl Model {
-    /// Location.
-    pub(super) fn location(&self) -> Option<Location> {
-        self.latitude.zip(self.longitude).map(|(latitude, longitude)| Location { latitude, longitude })
-    }
-
     /// 409 while a stage of a value chain names it, or a network or a joint action, as far as that matters.
     pub(super) async fn check_unnamed(
         &self,

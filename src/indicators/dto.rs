@@ -1,12 +1,10 @@
 //! DTOs of indicators: representation and input.
 
-pub use super::entity::IndicatorInput;
-pub use super::entity::Model as Indicator;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::entity::Model;
-pub use super::entity::{Direction, Frequency, Theme};
+pub use super::entity::{Direction, Frequency, IndicatorInput, Model as Indicator, Theme};
 use crate::{
     persian::text,
     problem::Problem,

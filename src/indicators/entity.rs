@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// An indicator (شاخص) of the national catalogue.
-#[record(table = "indicator", shown = Indicator, input = IndicatorInput, sort(name_fa = name_order, code, created_at, updated_at))]
+#[record(
+    table = "indicator", shown = Indicator, input = IndicatorInput,
+    sort(name_fa = name_order, code, created_at, updated_at)
+)]
 #[input(
     about = "Input of an indicator. `code`, `theme`, `name_fa`, `unit_fa`, `direction` and `frequency` are required."
 )]

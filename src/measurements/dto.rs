@@ -1,12 +1,11 @@
 //! DTOs of measurements: representation and input.
 
-pub use super::entity::MeasurementInput;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use super::entity::Kind;
 use super::entity::Model;
+pub use super::entity::{Kind, MeasurementInput};
 use crate::{
     indicators::dto::{Indicator, Theme},
     persian::Date,

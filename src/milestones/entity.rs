@@ -16,11 +16,14 @@ use crate::{
 
 /// A milestone (نقطهٔ عطف): a result that a project has to reach by a day, with its weight in the project.
 #[record(table = "milestone", shown, input = MilestoneInput, sort(due_on, created_at, updated_at))]
-#[input(about = "Input of a milestone. `phase`, `title_fa`, `weight_bp` and `due_on` are required.", example = json!({
+#[input(
+    about = "Input of a milestone. `phase`, `title_fa`, `weight_bp` and `due_on` are required.",
+    example = json!({
     "project_id": "0193f0a0-0000-7000-8000-000000000000", "phase": "diagnostic", "title_fa": "مطالعهٔ شناختی خوشه",
     "title_en": "Diagnostic study of the cluster", "weight_bp": 500, "planned_start": "2014-04-21", "due_on": "2014-06-21",
     "evidence_required": true,
-}))]
+})
+)]
 pub struct Model {
     /// Project: required at `/milestones`; under a project it is the one in the path. It never changes.
     #[input(optional)]

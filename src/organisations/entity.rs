@@ -16,7 +16,10 @@ use crate::{
 };
 
 /// An organisation (سازمان) that carries out, supervises, funds or takes part in a project.
-#[record(table = "organisation", shown, input = OrganisationInput, sort(name_fa = name_order, created_at, updated_at))]
+#[record(
+    table = "organisation", shown, input = OrganisationInput,
+    sort(name_fa = name_order, created_at, updated_at)
+)]
 #[input(
     about = "Input of an organisation. Only `kind` and `name_fa` are required; without a province it is national."
 )]

@@ -16,10 +16,13 @@ use crate::{
 
 /// A payment (پرداخت) from a line of a project's budget.
 #[record(table = "payment", shown, input = PaymentInput, sort(paid_on, amount_irr, created_at, updated_at))]
-#[input(about = "Input of a payment. `project_id`, `line`, `amount_irr`, `paid_on` and `document_no` are required.", example = json!({
+#[input(
+    about = "Input of a payment. `project_id`, `line`, `amount_irr`, `paid_on` and `document_no` are required.",
+    example = json!({
     "project_id": "0193f0a0-0000-7000-8000-000000000000", "line": "cda_fee", "amount_irr": "450000000", "paid_on": "2014-03-20",
     "document_no": "1393/2208", "payee_fa": "عامل توسعهٔ نمونه", "reconciled_on": "2014-04-04",
-}))]
+})
+)]
 pub struct Model {
     /// The project: needed for a new payment. It never changes.
     #[input(optional)]

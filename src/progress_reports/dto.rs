@@ -1,11 +1,10 @@
 //! DTOs of progress reports: representation and input.
 
-pub use super::entity::ProgressReportInput;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use super::entity::Issue;
+pub use super::entity::{Issue, ProgressReportInput};
 use super::{entity::Model, rules::State};
 use crate::{
     checks,

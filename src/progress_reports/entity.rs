@@ -18,11 +18,17 @@ use crate::{
 pub const DAYS_TO_REPORT: u32 = 15;
 
 /// A progress report (گزارش پیشرفت) of a project for a quarter of the Persian calendar.
-#[record(table = "progress_report", shown, input = ProgressReportInput, sort(period_end, created_at, updated_at))]
-#[input(about = "Input of a progress report. `project_id`, `quarter` and `narrative_fa` are required.", example = json!({
+#[record(
+    table = "progress_report", shown, input = ProgressReportInput,
+    sort(period_end, created_at, updated_at)
+)]
+#[input(
+    about = "Input of a progress report. `project_id`, `quarter` and `narrative_fa` are required.",
+    example = json!({
     "project_id": "0193f0a0-0000-7000-8000-000000000000", "quarter": "1393-Q2", "narrative_fa": "دو نشست اعتمادسازی برگزار شد.",
     "issues": [{ "text": "تأخیر در تخصیص اعتبار آموزش", "action": "پیگیری در کارگروه استانی" }],
-}))]
+})
+)]
 pub struct Model {
     /// The project: needed for a new report. It never changes.
     #[input(optional)]

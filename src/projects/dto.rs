@@ -1,13 +1,12 @@
 //! DTOs of projects: representation and input.
 
-pub use super::entity::ProjectInput;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-pub use super::entity::{BudgetLine, Line};
+pub use super::entity::{BudgetLine, Line, ProjectInput};
 use super::{
     assignments::Model as Assignment, entity::Model, figures::Figures, partners::Model as Partner,
     phases::Model as Phase, rules::State, supervisions::Model as Supervision,

@@ -78,8 +78,7 @@ pub async fn of_projects(
     rows: &[Model],
     on: Date,
 ) -> Result<HashMap<Uuid, Facts>, Problem> {
-    let day = on;
     let sql = SQL.replace("{of_project}", OF_PROJECT);
-    let found = Facts::find_by_statement(sql::about(db, &sql, day.naive(), rows)).all(db).await?;
-    Ok(found.into_iter().map(|facts| (facts.id, Facts { on: day, ..facts })).collect())
+    let found = Facts::find_by_statement(sql::about(db, &sql, on.naive(), rows)).all(db).await?;
+    Ok(found.into_iter().map(|facts| (facts.id, Facts { on, ..facts })).collect())
 }

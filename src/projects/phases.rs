@@ -28,7 +28,10 @@ pub fn routes(config: &mut Routes<'_>) {
 
 /// A phase of a project.
 #[record(table = "phase", shown = Phase, input = PhaseInput, sort())]
-#[input(about = "Input of a phase.", example = json!({ "phase": "diagnostic", "planned_start": "2014-04-21", "planned_end": "2014-09-22", "actual_start": "2014-04-21" }))]
+#[input(
+    about = "Input of a phase.",
+    example = json!({ "phase": "diagnostic", "planned_start": "2014-04-21", "planned_end": "2014-09-22", "actual_start": "2014-04-21" })
+)]
 pub struct Model {
     /// The project.
     #[shown]

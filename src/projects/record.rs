@@ -105,19 +105,16 @@ impl Record for Model {
         let leads = figures.values().filter_map(|figures| figures.lead_cda.as_ref()).map(|lead| lead.id);
         let leads = reading.included::<cdas::entity::Model>("lead_cda", leads).await?;
         let ids = || ids.iter().copied();
-        let project_of = |row: &assignments::Model| row.project_id;
-        let mut assignments =
-            reading.included_parts("assignments", assignments::Column::ProjectId, ids(), project_of).await?;
-        let project_of = |row: &supervisions::Model| row.project_id;
-        let mut supervisions = reading
-            .included_parts("supervisions", supervisions::Column::ProjectId, ids(), project_of)
+        let mut assignments = reading
+            .included_parts::<assignments::Model>("assignments", assignments::Column::ProjectId, ids())
             .await?;
-        let project_of = |row: &partners::Model| row.project_id;
+        let mut supervisions = reading
+            .included_parts::<supervisions::Model>("supervisions", supervisions::Column::ProjectId, ids())
+            .await?;
         let mut partners =
-            reading.included_parts("partners", partners::Column::ProjectId, ids(), project_of).await?;
-        let project_of = |row: &phases::Model| row.project_id;
+            reading.included_parts::<partners::Model>("partners", partners::Column::ProjectId, ids()).await?;
         let mut phases =
-            reading.included_parts("phases", phases::Column::ProjectId, ids(), project_of).await?;
+            reading.included_parts::<phases::Model>("phases", phases::Column::ProjectId, ids()).await?;
         let mut allowed = lifecycle::allowed(&reading.db, rows).await?;
         let view = |row: &Self| {
             let mut figures = figures.remove(&row.id).unwrap_or_default();

@@ -90,7 +90,7 @@ pub struct PublicCluster {
 
 impl From<Model> for PublicCluster {
     fn from(row: Model) -> Self {
-        let location = row.location();
+        let location = Location::of(row.latitude, row.longitude);
         Self {
             code: row.code,
             name_fa: row.name_fa,

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::LocalBoxFuture;
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ColumnTrait, DatabaseExecutor, EntityTrait, FromQueryResult,
-    IntoActiveModel, ModelTrait, Order, QueryFilter, QueryOrder, Select,
+    IntoActiveModel, ModelTrait, Order, QueryFilter, QueryOrder, Select, Value,
     sea_query::{Alias, Condition, Expr, ExprTrait, SimpleExpr},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -194,25 +194,25 @@ impl Reading<'_> {
         }
     }
 
-    /// The included child records of some parents, oldest first, in one statement. `parent` returns the
-    /// parent's id of a record.
+    /// The included child records of some parents, whose ids are in a column of them, oldest first, in one
+    /// statement.
     pub async fn included_parts<R: Record>(
         &self,
         name: &str,
-        column: impl ColumnTrait,
+        parent: <R::Entity as EntityTrait>::Column,
         parents: impl IntoIterator<Item = Uuid>,
-        parent: impl Fn(&R) -> Uuid,
     ) -> Result<Parts<R::View>, Problem> {
         if !self.includes(name) {
             return Ok(Parts(None));
         }
         let id = Expr::col((R::Entity::default(), Alias::new("id")));
-        let rows = visible_rows::<R>(self.scope).filter(column.is_in(parents)).order_by(id, Order::Asc);
+        let rows = visible_rows::<R>(self.scope).filter(parent.is_in(parents)).order_by(id, Order::Asc);
         let mut found: HashMap<Uuid, Vec<R::View>> = HashMap::new();
         let mut rows = rows.all(&self.db).await?;
         personal::reveal(&self.db, &mut rows).await?;
         for row in rows {
-            found.entry(parent(&row)).or_default().push(row.view());
+            let Value::Uuid(Some(id)) = row.get(parent) else { continue };
+            found.entry(id).or_default().push(row.view());
         }
         Ok(Parts(Some(found)))
     }
